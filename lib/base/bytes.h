@@ -1,0 +1,60 @@
+/* The bounded reader and writer: the only code that touches foreign bytes.
+ *
+ * A reader never moves past its end: the first read that would do so marks it failed, returns zeroes from then on and
+ * reader_finish() says -ERROR_TRUNCATED; so a decoder reads a whole struct and checks once. A decoder that leaves bytes over
+ * gets -ERROR_TRAILING. A writer grows (control code only; dies on out-of-memory) up to a limit given at its birth.
+ * Any thread; no state outside the struct.
+ */
+#ifndef BUSBAR_BASE_BYTES_H
+#define BUSBAR_BASE_BYTES_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "lib/base/endian.h"
+#include "lib/base/error.h"
+
+struct reader {
+    const uint8_t *pos;
+    const uint8_t *end;
+    bool failed;
+};
+
+struct reader reader_of(const void *bytes, size_t size);
+size_t reader_left(const struct reader *r);
+uint8_t reader_u8(struct reader *r);
+uint16_t reader_u16(struct reader *r); /* network order in, host order out */
+uint32_t reader_u32(struct reader *r);
+uint64_t reader_u64(struct reader *r);
+/* `size` bytes, lent as long as the input lives; NULL when there are not that many. */
+const uint8_t *reader_bytes(struct reader *r, size_t size);
+/* Copies `size` bytes to `out`, or zeroes when there are not that many. */
+void reader_copy(struct reader *r, void *out, size_t size);
+void reader_skip(struct reader *r, size_t size);
+/* A reader of the next `size` bytes, which this one steps over; failed when there are not that many. */
+struct reader reader_sub(struct reader *r, size_t size);
+/* 0, -ERROR_TRUNCATED when a read failed, -ERROR_TRAILING when bytes are left. */
+int reader_finish(const struct reader *r) MUST_CHECK;
+
+struct writer {
+    uint8_t *bytes; /* owned */
+    size_t size;
+    size_t room;
+};
+
+void writer_init(struct writer *w);
+void writer_fini(struct writer *w);
+void writer_clear(struct writer *w);
+/* Room for `size` more bytes, zeroed and counted as written; valid until the next call. */
+uint8_t *writer_extend(struct writer *w, size_t size);
+void writer_u8(struct writer *w, uint8_t value);
+void writer_u16(struct writer *w, uint16_t value);
+void writer_u32(struct writer *w, uint32_t value);
+void writer_u64(struct writer *w, uint64_t value);
+void writer_bytes(struct writer *w, const void *bytes, size_t size);
+void writer_pad(struct writer *w, size_t size);
+/* Writes a 16-bit length at `offset`, for headers whose length is known last. */
+void writer_patch_u16(struct writer *w, size_t offset, uint16_t value);
+
+#endif

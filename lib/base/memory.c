@@ -1,0 +1,59 @@
+/* Heap memory that does not return NULL. See memory.h.
+ *
+ * The one place where control code meets malloc. The message goes straight to standard error: the log might allocate.
+ * Any thread; costs a compare beside malloc.
+ */
+#include "lib/base/memory.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static void *check(void *memory)
+{
+    if (memory == NULL) {
+        fputs("fatal: out of memory\n", stderr);
+        abort();
+    }
+    return memory;
+}
+
+void *memory_zeroed(size_t size)
+{
+    return check(calloc(1, size != 0 ? size : 1));
+}
+
+void *memory_array(size_t count, size_t element_size)
+{
+    return check(calloc(count != 0 ? count : 1, element_size));
+}
+
+void *memory_resize(void *old, size_t size)
+{
+    return check(realloc(old, size != 0 ? size : 1));
+}
+
+void *memory_copy(const void *bytes, size_t size)
+{
+    void *copy = memory_zeroed(size);
+    if (size > 0) {
+        memcpy(copy, bytes, size);
+    }
+    return copy;
+}
+
+char *memory_string(const char *text)
+{
+    return memory_copy(text, strlen(text) + 1);
+}
+
+char *memory_format(const char *format, ...)
+{
+    va_list args;
+    char *text = NULL;
+    va_start(args, format);
+    int size = vasprintf(&text, format, args);
+    va_end(args);
+    return check(size >= 0 ? text : NULL);
+}

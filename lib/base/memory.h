@@ -1,0 +1,19 @@
+/* Heap memory for control code: these die with one message when there is none.
+ *
+ * Untested recovery from out-of-memory is worse than a restart, which this switch survives by design. The packet path
+ * allocates nothing. All return zeroed memory but memory_resize(), whose new part is not.
+ */
+#ifndef BUSBAR_BASE_MEMORY_H
+#define BUSBAR_BASE_MEMORY_H
+
+#include <stddef.h>
+
+void *memory_zeroed(size_t size) __attribute__((returns_nonnull));
+void *memory_array(size_t count, size_t element_size) __attribute__((returns_nonnull));
+void *memory_resize(void *old, size_t size) __attribute__((returns_nonnull));
+void *memory_copy(const void *bytes, size_t size) __attribute__((returns_nonnull));
+char *memory_string(const char *text) __attribute__((returns_nonnull));
+/* printf into a new string. */
+char *memory_format(const char *format, ...) __attribute__((format(printf, 1, 2), returns_nonnull));
+
+#endif
