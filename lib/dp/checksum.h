@@ -1,0 +1,25 @@
+/* Internet checksums: whole, incremental, and completing those a sender left to its hardware.
+ *
+ * Sums are 16-bit one's complement [RFC 1071], updates are [RFC 1624] eqn. 3. UDP over IPv4 with checksum 0 stays 0; a computed 0 is
+ * sent as 0xffff. SCTP has CRC32c [RFC 9260].
+ */
+#ifndef BUSBAR_DP_CHECKSUM_H
+#define BUSBAR_DP_CHECKSUM_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "lib/flow/parse.h"
+
+/* One's complement sum, not inverted, folded to 16 bits, of `size` bytes added to `start`. Native order of the bytes as stored. */
+uint16_t checksum_sum(const void *bytes, size_t size, uint16_t start);
+/* New checksum field after `size` (even) bytes at an even offset changed from `before` to `after`. */
+uint16_t checksum_update(uint16_t checksum, const void *before, const void *after, size_t size);
+uint32_t checksum_crc32c(const void *bytes, size_t size);
+
+/* A frame from a veth or TAP whose TCP or UDP checksum field equals the folded pseudo-header sum (SCTP: 0) was left to the hardware:
+ * completes it in place and returns true. Every other frame is left as it came. Needs the parse result of the frame; l3_end bounds it;
+ * fragments are left alone. */
+bool checksum_complete(uint8_t *frame, size_t size, const struct flow_key *key, const struct parse_result *offsets);
+
+#endif

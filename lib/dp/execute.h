@@ -1,0 +1,43 @@
+/* The executor: runs a list of datapath actions over one packet.
+ *
+ * It rewrites the packet in its frame (checksums incrementally, RFC 1624), keeps the key in step, and gives copies and the packet
+ * itself to the sink. The sink owns the frame it is handed. Packet path: no allocation, no lock, no system call.
+ * The naive twin is tests/oracle/execute.c.
+ */
+#ifndef BUSBAR_DP_EXECUTE_H
+#define BUSBAR_DP_EXECUTE_H
+
+#include "lib/dp/action.h"
+#include "lib/flow/parse.h"
+
+enum { DP_HEADROOM_BYTES = 64 /* before the frame, for pushed headers: two VLAN tags and three MPLS labels, with room */ };
+
+struct dp_packet {
+    uint8_t *data;      /* destination MAC; DP_HEADROOM_BYTES are writable before it when it was received */
+    uint32_t size;      /* bytes from data on */
+    uint32_t headroom;  /* writable bytes before data */
+    uint32_t in_port;   /* switch-wide port id */
+    uint32_t flow_hash;
+    uint64_t frame;     /* the sink's name of the frame (umem address); opaque here */
+    struct parse_result offsets;
+    struct flow_key key; /* of the packet as it is now */
+};
+
+/* Two implementations: the worker's (frames of the umem) and the tests' (heap). */
+struct dp_sink {
+    /* Sends the packet and takes its frame. */
+    void (*output)(void *context, uint32_t port, struct dp_packet *packet);
+    /* Copies the packet into a fresh frame; false when there is none (the sink counts DROP_NO_FRAME). */
+    bool (*copy)(void *context, const struct dp_packet *packet, struct dp_packet *out_copy);
+    /* Queues the packet for the slowpath (bytes are copied; the frame stays the caller's). */
+    void (*controller)(void *context, const struct dp_controller *to, const struct dp_packet *packet);
+    /* Ends the packet: takes its frame and counts the reason. */
+    void (*drop)(void *context, enum drop_reason reason, struct dp_packet *packet);
+    /* Ends a packet that was consumed (sent to the controller and nowhere else); takes its frame. */
+    void (*consumed)(void *context, struct dp_packet *packet);
+};
+
+/* Runs the list. Afterwards the packet's frame belongs to the sink: exactly one of output, drop or consumed got it. */
+void dp_execute(const struct dp_action *actions, size_t n_actions, struct dp_packet *packet, const struct dp_sink *sink, void *context);
+
+#endif
