@@ -1,0 +1,99 @@
+/* The bus: ZeroMQ behind a table of wires, or memory for the simulator; two implementations, one set of calls.
+ *
+ * A wire is bound by one kind of process and connected to by others. A message is an envelope (lib/bus/envelope.c) and one packed
+ * protobuf message. Peers are named by identity: kind, instance and start number, so a message never reaches a later life of a
+ * process. Received messages are checked against wires.def (type known, sender may say this, protocol understood, size) before
+ * anybody sees them; what fails is dropped, counted by name and logged at a limited rate.
+ *
+ * All sockets: no linger, immediate, bounded marks (BUS_QUEUE_MESSAGES) and size (BUS_MESSAGE_MAX_BYTES), mandatory and hand-over
+ * routing. Nothing blocks: sends that find no room return -EAGAIN, and what happens then is written in proto/README.md per message.
+ * One thread owns a socket. A socket's fd says "look again", not "there is a message": after poll() call bus_recv() until -EAGAIN.
+ */
+#ifndef BUSBAR_BUS_BUS_H
+#define BUSBAR_BUS_BUS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "lib/base/error.h"
+
+enum process_kind { PROCESS_CONFIGDB = 1, PROCESS_OFAGENT = 2, PROCESS_SLOWPATH = 3, PROCESS_FASTPATH = 4, PROCESS_SWCTL = 5, PROCESS_ANY = 6 };
+
+enum wire {
+#define WIRE(name, number, protocol, binder) WIRE_##name = (number),
+#include "lib/bus/wires.def"
+    WIRE_COUNT
+};
+
+/* Message types: MESSAGE_MISS_BATCH and so on; the numbers are unique within a wire only. */
+enum message_type {
+#define MESSAGE(wire, name, number, type, senders) MESSAGE_##name = (number),
+#include "lib/bus/wires.def"
+};
+
+enum {
+    BUS_QUEUE_MESSAGES = 1000,              /* per direction and peer: several seconds of batches at rest, under 100 MB at worst */
+    BUS_MESSAGE_MAX_BYTES = 16 * 1024 * 1024, /* a transaction of a 64k-rule bundle fits; larger things travel in pieces */
+};
+
+struct bus_identity {
+    enum process_kind kind;
+    uint32_t instance;
+    uint64_t start;
+};
+
+struct bus_message {
+    uint32_t type; /* enum message_type, of the socket's wire */
+    uint64_t sequence;
+    struct bus_identity from;
+    const uint8_t *body; /* packed protobuf message, owned by the bus_message */
+    size_t size;
+    void *owner; /* private */
+};
+
+struct bus;
+struct bus_socket;
+
+/* ZeroMQ. Every process has one. */
+struct bus *bus_zmq_new(const struct bus_identity *self);
+/* Memory, for tests and the simulator: a hub joins the buses of all simulated processes; delivery is at the hub's say. */
+struct bus_hub;
+struct bus_hub *bus_hub_new(uint64_t seed);
+void bus_hub_destroy(struct bus_hub **hub);
+struct bus *bus_memory_new(struct bus_hub *hub, const struct bus_identity *self);
+/* Chance in 1/1000 that a message sent from now on closes the way between its two ends (messages in flight are lost), and the delay range. */
+void bus_hub_set_faults(struct bus_hub *hub, uint32_t lose_per_mille, uint64_t delay_min_ns, uint64_t delay_max_ns);
+/* Delivers what is due; a bus destroyed or cut loses what was under way to it. */
+void bus_hub_step(struct bus_hub *hub, uint64_t now_ns);
+void bus_hub_cut(struct bus_hub *hub, const struct bus_identity *who, bool is_cut);
+
+void bus_destroy(struct bus **bus); /* closes all its sockets */
+const struct bus_identity *bus_self(const struct bus *bus);
+
+/* endpoint: "ipc:///run/busbar/session.1" or "tcp://..." ; memory: any name. -EADDRINUSE, -ERROR_SYNTAX... */
+int bus_bind(struct bus *bus, enum wire wire, const char *endpoint, struct bus_socket **out_socket) MUST_CHECK;
+/* Returns at once; the connection is made and remade in the background. */
+int bus_connect(struct bus *bus, enum wire wire, const char *endpoint, struct bus_socket **out_socket) MUST_CHECK;
+void bus_close(struct bus_socket **socket);
+int bus_fd(const struct bus_socket *socket); /* -1: memory */
+
+/* to: the peer, for a binding socket; NULL for a connecting one. 0, -EAGAIN (no room or not connected yet), -ERROR_NOT_CONNECTED (no such peer),
+ * -ERROR_TOO_LARGE. The body is copied. */
+int bus_send(struct bus_socket *socket, const struct bus_identity *to, enum message_type type, const void *body, size_t size) MUST_CHECK;
+/* 0 or -EAGAIN. */
+int bus_recv(struct bus_socket *socket, struct bus_message *out_message) MUST_CHECK;
+void bus_message_fini(struct bus_message *message);
+
+bool bus_identity_equal(const struct bus_identity *a, const struct bus_identity *b);
+const char *process_kind_name(enum process_kind kind); /* "fastpath" */
+const char *bus_message_name(enum wire wire, uint32_t type);
+
+/* What was refused on this socket, by reason. */
+struct bus_counters {
+    uint64_t received, sent;
+    uint64_t malformed, wrong_wire, wrong_version, wrong_sender, unknown_type, too_large;
+};
+const struct bus_counters *bus_socket_counters(const struct bus_socket *socket);
+
+#endif

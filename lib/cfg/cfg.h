@@ -1,0 +1,108 @@
+/* Configuration as a process sees it: the mirror of configdb's tables, transactions, status and the process's own registration.
+ *
+ * The mirror holds an unpacked copy of every row of the subscribed tables. It changes only whole commits at a time: cfg_step()
+ * calls on_row() for each changed row and then on_version() once (I6). When configdb is away the mirror stays as it is; when it
+ * returns the mirror resumes by deltas or takes a snapshot and reports only what differs.
+ * The owner reports what it has applied with cfg_applied(); that is the applied report and the feed's acknowledgement.
+ *
+ * One thread. Nothing blocks; cfg_step(now) does all the work. Rows are lent until the next cfg_step().
+ */
+#ifndef BUSBAR_CFG_CFG_H
+#define BUSBAR_CFG_CFG_H
+
+#include <protobuf-c/protobuf-c.h>
+
+#include "lib/bus/bus.h"
+#include "lib/msg/version.h"
+#include "proto/config.pb-c.h"
+#include "proto/rows.pb-c.h"
+#include "proto/rules.pb-c.h"
+
+enum cfg_table {
+#define TABLE(name, number, storage, message) CFG_##name = (number),
+#include "lib/cfg/tables.def"
+#undef TABLE
+    CFG_TABLE_MAX = 32
+};
+enum cfg_storage { CFG_STORAGE_DISK, CFG_STORAGE_RUN, CFG_STORAGE_MEMORY };
+
+struct cfg_table_info {
+    enum cfg_table table;
+    const char *name; /* "port" */
+    enum cfg_storage storage;
+    const ProtobufCMessageDescriptor *descriptor;
+};
+/* NULL when there is no such table. */
+const struct cfg_table_info *cfg_table_info(uint32_t table);
+const struct cfg_table_info *cfg_table_by_name(const char *name);
+
+struct cfg_events {
+    /* A row changed: before / after are NULL when it did not / no longer exists. Both are lent for the call. */
+    void (*on_row)(void *context, enum cfg_table table, uint64_t id, const ProtobufCMessage *before, const ProtobufCMessage *after);
+    /* All rows of commits up to `version` have been shown. `is_snapshot`: the mirror was rebuilt (differences were shown). */
+    void (*on_version)(void *context, struct version version, bool is_snapshot);
+    /* configdb answers (again) / has fallen silent. May be NULL. */
+    void (*on_connection)(void *context, bool is_connected);
+    void *context;
+};
+
+struct cfg;
+/* endpoint: configdb's; tables: n_tables numbers to mirror. */
+int cfg_new(struct bus *bus, const char *endpoint, const enum cfg_table *tables, size_t n_tables, const struct cfg_events *events,
+            struct cfg **out_cfg) MUST_CHECK;
+void cfg_destroy(struct cfg **cfg);
+int cfg_fd(const struct cfg *cfg);
+void cfg_step(struct cfg *cfg, uint64_t now_ns);
+
+bool cfg_is_connected(const struct cfg *cfg);
+bool cfg_has_snapshot(const struct cfg *cfg); /* the mirror has been complete at least once */
+struct version cfg_version(const struct cfg *cfg);
+/* NULL when there is no such row. Cast to the table's message. */
+const ProtobufCMessage *cfg_row(const struct cfg *cfg, enum cfg_table table, uint64_t id);
+/* Rows in id order; start with *cursor = 0; false at the end. */
+bool cfg_next(const struct cfg *cfg, enum cfg_table table, uint64_t *cursor, uint64_t *out_id, const ProtobufCMessage **out_row);
+
+/* Acknowledges `version`; errors by row may be NULL. */
+void cfg_applied(struct cfg *cfg, struct version version, const Busbar__RowError *errors, size_t n_errors);
+
+/* ---- transactions ---- */
+struct cfg_txn; /* being put together */
+struct cfg_txn *cfg_txn_new(const char *client);
+void cfg_txn_destroy(struct cfg_txn **txn);
+/* Inserts; returns a label usable in reference columns of later operations of this transaction. */
+uint64_t cfg_txn_insert(struct cfg_txn *txn, enum cfg_table table, const ProtobufCMessage *row);
+void cfg_txn_put(struct cfg_txn *txn, enum cfg_table table, uint64_t id, const ProtobufCMessage *row);
+void cfg_txn_update(struct cfg_txn *txn, enum cfg_table table, uint64_t id, const ProtobufCMessage *row, const char *const *columns, size_t n_columns);
+void cfg_txn_delete(struct cfg_txn *txn, enum cfg_table table, uint64_t id);
+void cfg_txn_require(struct cfg_txn *txn, enum cfg_table table, uint64_t id, const ProtobufCMessage *row, const char *const *columns, size_t n_columns);
+void cfg_txn_require_absent(struct cfg_txn *txn, enum cfg_table table, uint64_t id);
+size_t cfg_txn_size(const struct cfg_txn *txn);
+
+struct cfg_result {
+    int error; /* 0, or configdb's refusal, or -ERROR_NOT_CONNECTED / -ERROR_TIMEOUT: then it is not known whether it was done,
+                  unless configdb answers the repeat */
+    const char *text;
+    uint32_t failed_op;
+    struct version version;
+    const uint64_t *ids; /* one per operation */
+    size_t n_ids;
+};
+/* Sends and consumes *txn; `done` is called exactly once, from cfg_step(). Repeated to a returned configdb under the same sequence
+ * until deadline_ns. Transactions of one cfg are carried out in the order given. */
+void cfg_transact(struct cfg *cfg, struct cfg_txn **txn, uint64_t deadline_ns, void (*done)(void *context, const struct cfg_result *result), void *context);
+size_t cfg_transactions_in_flight(const struct cfg *cfg);
+
+/* ---- status and registration ---- */
+/* Publishes a status row (table of storage MEMORY); the mirror repeats it while the process lives and after configdb returns. NULL row withdraws. */
+void cfg_publish(struct cfg *cfg, enum cfg_table table, uint64_t id, const ProtobufCMessage *row);
+/* Joins with this service row (kind, instance, start filled by the callee) and keeps the lease; joins again when it has lapsed. */
+void cfg_register(struct cfg *cfg, const Busbar__ServiceRow *service);
+/* Row id of our service row, 0 while not registered; version of the commit that registered us. */
+uint64_t cfg_registered(const struct cfg *cfg, struct version *out_version);
+void cfg_unregister(struct cfg *cfg);
+
+/* Asks when all readers have applied `version`; done is called once with the reply (NULL: configdb is away). */
+void cfg_await_applied(struct cfg *cfg, struct version version, uint32_t timeout_ms,
+                       void (*done)(void *context, const Busbar__AwaitAppliedReply *reply), void *context);
+
+#endif

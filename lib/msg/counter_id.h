@@ -1,0 +1,24 @@
+/* Counter ids: an opaque 64-bit number to the fastpath, a kind and a row number (or hash) to the others. */
+#ifndef BUSBAR_MSG_COUNTER_ID_H
+#define BUSBAR_MSG_COUNTER_ID_H
+
+#include <stdint.h>
+
+enum counter_kind { COUNTER_RULE = 1, COUNTER_TABLE = 2, COUNTER_GROUP = 3, COUNTER_BUCKET = 4, COUNTER_METER = 5, COUNTER_MAC = 6 };
+
+/* number: RULE, GROUP, METER: row number; TABLE: bridge row << 8 | table, for packets looked up there (matched ones are the
+ * sum over its rules); MAC: 56-bit hash of bridge, VLAN and address. */
+static inline uint64_t counter_id(enum counter_kind kind, uint64_t number)
+{
+    return (uint64_t)kind << 56 | (number & 0x00ffffffffffffffull);
+}
+static inline enum counter_kind counter_id_kind(uint64_t id)
+{
+    return (enum counter_kind)(id >> 56);
+}
+static inline uint64_t counter_id_number(uint64_t id)
+{
+    return id & 0x00ffffffffffffffull;
+}
+
+#endif

@@ -1,0 +1,20 @@
+/* Datapath actions and keys ↔ protobuf. Decoding checks everything: the bytes come from another process. */
+#ifndef BUSBAR_MSG_DP_ACTION_H
+#define BUSBAR_MSG_DP_ACTION_H
+
+#include "lib/dp/action.h"
+#include "proto/common.pb-c.h"
+
+enum { MSG_KEY_LAYOUT = 1 /* counts changes of struct flow_key */ };
+
+/* Into a new array of messages of the caller's (free with dp_actions_message_free). */
+Busbar__DpAction **dp_actions_encode(const struct dp_action *actions, size_t n_actions);
+void dp_actions_message_free(Busbar__DpAction **messages, size_t n_actions);
+/* Into `out_actions` with room for DP_ACTIONS_MAX; returns 0 and the count, -ERROR_TOO_LARGE, -ERROR_RANGE, with dp_actions_check() done. */
+int dp_actions_decode(Busbar__DpAction *const *messages, size_t n_messages, struct dp_action *out_actions, size_t *out_n,
+                      struct error_detail *detail) MUST_CHECK;
+/* Exactly sizeof(struct flow_key) bytes. */
+int key_decode(const ProtobufCBinaryData *bytes, struct flow_key *out_key) MUST_CHECK;
+ProtobufCBinaryData key_encode(const struct flow_key *key); /* lends the key's memory */
+
+#endif

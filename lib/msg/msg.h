@@ -1,0 +1,18 @@
+/* Packing, checking and sending protobuf messages, shared by all processes.
+ *
+ * protobuf-c's generated structs are the C structs of the wires: a hand-written second set would be every fact twice. What has a
+ * meaning beyond its wire (keys, actions, rules, versions) is converted by the pairs in this folder, encode beside decode.
+ */
+#ifndef BUSBAR_MSG_MSG_H
+#define BUSBAR_MSG_MSG_H
+
+#include <protobuf-c/protobuf-c.h>
+
+#include "lib/bus/bus.h"
+
+/* Packs `message` and sends it. Errors as bus_send(). */
+int msg_send(struct bus_socket *socket, const struct bus_identity *to, enum message_type type, const ProtobufCMessage *message) MUST_CHECK;
+/* The body as a message of `descriptor`, to be freed with protobuf_c_message_free_unpacked(); NULL when it cannot be read. */
+ProtobufCMessage *msg_unpack(const struct bus_message *message, const ProtobufCMessageDescriptor *descriptor);
+
+#endif

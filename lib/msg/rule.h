@@ -1,0 +1,20 @@
+/* Rules, groups, meters and actions ↔ the rows of configdb (proto/rules.proto). Encoders return messages of the caller's,
+ * freed with protobuf_c_message_free_unpacked(); decoders check everything and fill values to be finished with rule_fini() etc. */
+#ifndef BUSBAR_MSG_RULE_H
+#define BUSBAR_MSG_RULE_H
+
+#include "lib/model/rule.h"
+#include "proto/rules.pb-c.h"
+
+Busbar__RuleRow *msg_rule_encode(const struct rule *rule);
+int msg_rule_decode(uint64_t id, const Busbar__RuleRow *row, struct rule *out_rule, struct error_detail *detail) MUST_CHECK;
+Busbar__GroupRow *msg_group_encode(const struct group *group);
+int msg_group_decode(uint64_t id, const Busbar__GroupRow *row, struct group *out_group, struct error_detail *detail) MUST_CHECK;
+Busbar__MeterRow *msg_meter_encode(const struct meter *meter);
+int msg_meter_decode(uint64_t id, const Busbar__MeterRow *row, struct meter *out_meter, struct error_detail *detail) MUST_CHECK;
+/* Array of messages of the caller's, each and the array to be freed. */
+Busbar__ActionMessage **msg_actions_encode(const struct action_list *list);
+void msg_actions_free(Busbar__ActionMessage **messages, size_t n);
+int msg_actions_decode(Busbar__ActionMessage *const *messages, size_t n, struct action_list *out_list, struct error_detail *detail) MUST_CHECK;
+
+#endif
