@@ -85,6 +85,10 @@ int bus_send(struct bus_socket *socket, const struct bus_identity *to, enum mess
 int bus_recv(struct bus_socket *socket, struct bus_message *out_message) MUST_CHECK;
 void bus_message_fini(struct bus_message *message);
 
+/* The endpoint of a wire bound by (kind, instance) under a run directory: "ipc://RUN/session.fastpath.1", "ipc://RUN/config.configdb.1",
+ * "ipc://RUN/control.slowpath.1". -ENAMETOOLONG when a socket path cannot be that long. */
+int bus_endpoint(const char *run_dir, enum wire wire, enum process_kind kind, uint32_t instance, char *out_endpoint, size_t room) MUST_CHECK;
+
 bool bus_identity_equal(const struct bus_identity *a, const struct bus_identity *b);
 const char *process_kind_name(enum process_kind kind); /* "fastpath" */
 const char *bus_message_name(enum wire wire, uint32_t type);
