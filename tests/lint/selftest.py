@@ -69,7 +69,8 @@ class LintTest(unittest.TestCase):
     def test_first_comment(self):
         self.offends(lint.check_first_comment, {"lib/base/a.c": "/* Short. */\nint x;\n"}, "first comment")
         self.offends(lint.check_first_comment, {"lib/base/a.c": "int x;\n" + COMMENT}, "first comment")
-        self.passes(lint.check_first_comment, {"lib/base/a.c": COMMENT})
+        self.offends(lint.check_first_comment, {"tests/unit/lib/base/a.c": "int x;\n"}, "first comment")
+        self.passes(lint.check_first_comment, {"lib/base/a.c": COMMENT, "tests/unit/lib/base/a.c": "/* Claims. */\n"})
 
     def test_banned_functions_and_typedefs(self):
         self.offends(lint.check_banned, {"lib/base/a.c": "    strcpy(a, b);\n"}, "strcpy() is banned")
