@@ -31,11 +31,14 @@ bool match_covers_packet(const struct match *match, const struct flow_state *pac
 bool match_covers(const struct match *outer, const struct match *inner);
 /* Some packet could be in both [OF1.3.5 §6.4, check_overlap]. */
 bool match_overlaps(const struct match *a, const struct match *b);
-/* Prerequisites of every field present and values canonical; detail names the field. 0, -ERROR_PREREQUISITE, -ERROR_RANGE. */
+/* Prerequisites of every field present and values canonical; detail names the field. 0, -ERROR_PREREQUISITE, -ERROR_MASK (a partial
+ * mask on a field that is matched whole), -ERROR_RANGE (value bits outside the mask). */
 int match_check(const struct match *match, struct error_detail *detail) MUST_CHECK;
 
 /* One "name=value[/mask]" or protocol word added to the match (no check of prerequisites: call match_check() at the end).
- * -ERROR_UNKNOWN_NAME when `name` is no field (the caller may know it), -ERROR_SYNTAX, -ERROR_RANGE, -ERROR_MASK, -ERROR_DUPLICATE. */
+ * -ERROR_UNKNOWN_NAME when `name` is no field (the caller may know it), -ERROR_SYNTAX, -ERROR_RANGE, -ERROR_MASK, -ERROR_DUPLICATE,
+ * -ERROR_NOT_FOUND for a port that does not exist, -ERROR_PREREQUISITE for a field that contradicts the protocol given before it (give
+ * protocol words first, as match_parse() does). The match is unchanged on failure. */
 int match_parse_field(struct match *match, const char *name, const char *value_or_null, const struct match_ports *ports,
                       struct error_detail *detail) MUST_CHECK;
 /* A whole match, comma or space separated; "" is everything. */

@@ -1,0 +1,314 @@
+/* swctl's side of the bus. See client.h.
+ *
+ * swctl is a short-lived process: it steps the mirror in a loop with poll() until what it waits for has come or time is up, so no
+ * callback outlives its function. A port that cannot be opened is taken back, because a command that failed should leave nothing.
+ */
+#include "cli/client.h"
+
+#include <errno.h>
+#include <glob.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lib/base/clock.h"
+#include "lib/base/memory.h"
+#include "lib/base/random.h"
+#include "lib/msg/control.h"
+
+enum { STEP_MS = 20, PORT_OPEN_MS = 3000 };
+
+static const enum cfg_table tables[] = {CFG_SWITCH,  CFG_BRIDGE,      CFG_PORT,             CFG_CONTROLLER,
+                                        CFG_SERVICE, CFG_PORT_STATUS, CFG_CONTROLLER_STATUS};
+
+void client_init(struct client *client)
+{
+    const char *run = getenv("BUSBAR_RUN");
+
+    *client = (struct client){.timeout_ms = 10000};
+    snprintf(client->run_dir, sizeof client->run_dir, "%s", run != NULL && run[0] != '\0' ? run : "/run/busbar");
+}
+
+void client_fini(struct client *client)
+{
+    cfg_destroy(&client->cfg);
+    bus_destroy(&client->bus);
+}
+
+static int open_bus(struct client *client)
+{
+    if (client->bus == NULL) {
+        struct bus_identity self = {.kind = PROCESS_SWCTL, .instance = 1, .start = random_start_number()};
+        client->bus = bus_zmq_new(&self);
+    }
+    return client->bus != NULL ? 0 : -ENOMEM;
+}
+
+/* One turn: the mirror's work, then a short sleep until something comes. */
+static void turn(struct client *client)
+{
+    struct pollfd fd = {.fd = cfg_fd(client->cfg), .events = POLLIN};
+    cfg_step(client->cfg, clock_now_ns());
+    (void)poll(&fd, 1, STEP_MS);
+    cfg_step(client->cfg, clock_now_ns());
+}
+
+static void ignore_row(void *context, enum cfg_table table, uint64_t id, const ProtobufCMessage *before, const ProtobufCMessage *after)
+{
+}
+
+static void ignore_version(void *context, struct version version, bool is_snapshot)
+{
+}
+
+int client_open(struct client *client, struct error_detail *detail)
+{
+    static const struct cfg_events events = {.on_row = ignore_row, .on_version = ignore_version};
+    char endpoint[256];
+    int err = open_bus(client);
+    err = err != 0 ? err : bus_endpoint(client->run_dir, WIRE_CONFIG, PROCESS_CONFIGDB, 1, endpoint, sizeof endpoint);
+    err = err != 0 ? err : cfg_new(client->bus, endpoint, tables, sizeof tables / sizeof tables[0], &events, &client->cfg);
+    if (err != 0) {
+        return error_set(detail, err, "cannot reach configdb under %s: %s", client->run_dir, error_text(err));
+    }
+    uint64_t deadline = clock_now_ns() + client->timeout_ms * NS_PER_MS;
+    while (!cfg_has_snapshot(client->cfg)) {
+        turn(client);
+        if (clock_now_ns() > deadline) {
+            return error_set(detail, -ERROR_TIMEOUT,
+                             "configdb does not answer at %s within %u ms; is the switch running? (deploy/up --run %s, or give --run DIR)",
+                             endpoint, client->timeout_ms, client->run_dir);
+        }
+    }
+    return 0;
+}
+
+struct commit {
+    bool is_done;
+    int error;
+    char text[256];
+    struct version version;
+};
+
+struct commit_context {
+    struct client *client;
+    struct commit result;
+};
+
+static void on_committed(void *context, const struct cfg_result *result)
+{
+    struct commit_context *c = context;
+    c->result.is_done = true;
+    c->result.error = result->error;
+    c->result.version = result->version;
+    snprintf(c->result.text, sizeof c->result.text, "%s", result->text != NULL ? result->text : "");
+    for (size_t i = 0; result->error == 0 && i < c->client->n_made; i++) {
+        struct client_new *made = &c->client->made[i];
+        made->id = made->op < result->n_ids ? result->ids[made->op] : 0;
+    }
+}
+
+static struct commit commit_txn(struct client *client, struct cfg_txn **txn)
+{
+    struct commit_context context = {.client = client};
+    cfg_transact(client->cfg, txn, clock_now_ns() + client->timeout_ms * NS_PER_MS, on_committed, &context);
+    while (!context.result.is_done) {
+        turn(client);
+    }
+    return context.result;
+}
+
+struct applied {
+    bool is_done, reached;
+    char missing[200];
+};
+
+static void on_applied(void *context, const Busbar__AwaitAppliedReply *reply)
+{
+    struct applied *applied = context;
+    applied->is_done = true;
+    if (reply == NULL) {
+        snprintf(applied->missing, sizeof applied->missing, "configdb fell silent");
+        return;
+    }
+    applied->reached = reply->reached;
+    size_t used = 0;
+    for (size_t i = 0; i < reply->n_missing && used < sizeof applied->missing; i++) {
+        used += (size_t)snprintf(applied->missing + used, sizeof applied->missing - used, "%s%s", i > 0 ? ", " : "", reply->missing[i]);
+    }
+}
+
+static bool has_fastpath(const struct client *client)
+{
+    uint64_t cursor = 0, id;
+    const ProtobufCMessage *row;
+    while (cfg_next(client->cfg, CFG_SERVICE, &cursor, &id, &row)) {
+        if (((const Busbar__ServiceRow *)row)->kind == PROCESS_FASTPATH) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Waits for the state of a new port. 0 open, -ERROR_REFUSED with the fastpath's reason, -ERROR_TIMEOUT. */
+static int await_port(struct client *client, const struct client_new *made, struct error_detail *detail)
+{
+    uint64_t deadline = clock_now_ns() + PORT_OPEN_MS * NS_PER_MS;
+    do {
+        const Busbar__PortStatusRow *status = (const Busbar__PortStatusRow *)cfg_row(client->cfg, CFG_PORT_STATUS, made->id);
+        if (status != NULL) {
+            return status->error[0] == '\0' ? 0 : error_set(detail, -ERROR_REFUSED, "port %s: %s", made->name, status->error);
+        }
+        turn(client);
+    } while (clock_now_ns() < deadline);
+    return error_set(detail, -ERROR_TIMEOUT, "port %s is in the configuration, but no fastpath has said yet whether it could open it", made->name);
+}
+
+static void take_back(struct client *client, const struct client_new *made)
+{
+    struct cfg_txn *txn = cfg_txn_new(client->command_line);
+    cfg_txn_delete(txn, made->table, made->id);
+    (void)commit_txn(client, &txn);
+}
+
+/* After the commit: new ports must open. */
+static enum exit_status check_ports(struct client *client, struct error_detail *detail)
+{
+    enum exit_status status = EXIT_DONE;
+    if (!has_fastpath(client)) {
+        return status; /* nobody could say; show will tell when one has started */
+    }
+    for (size_t i = 0; i < client->n_made; i++) {
+        if (client->made[i].table != CFG_PORT) {
+            continue;
+        }
+        struct error_detail why;
+        int err = await_port(client, &client->made[i], &why);
+        if (err == -ERROR_REFUSED) {
+            take_back(client, &client->made[i]);
+            error_set(detail, err, "%s (the port was not added)", why.text);
+            status = EXIT_FAILED;
+        } else if (err != 0 && status == EXIT_DONE) {
+            *detail = why;
+            status = EXIT_NOT_APPLIED;
+        }
+    }
+    return status;
+}
+
+enum exit_status client_commit(struct client *client, struct cfg_txn **txn, struct error_detail *detail)
+{
+    struct commit commit = commit_txn(client, txn);
+    if (commit.error != 0) {
+        error_set(detail, commit.error, "%s", commit.text[0] != '\0' ? commit.text : error_text(commit.error));
+        bool is_silent = commit.error == -ERROR_TIMEOUT || commit.error == -ERROR_NOT_CONNECTED;
+        return is_silent ? EXIT_SILENT : EXIT_FAILED;
+    }
+    if (client->no_wait) {
+        return EXIT_DONE;
+    }
+    struct applied applied = {0};
+    cfg_await_applied(client->cfg, commit.version, client->timeout_ms, on_applied, &applied);
+    uint64_t deadline = clock_now_ns() + (client->timeout_ms + 1000) * NS_PER_MS;
+    while (!applied.is_done && clock_now_ns() < deadline) {
+        turn(client);
+    }
+    enum exit_status status = check_ports(client, detail);
+    if (status == EXIT_DONE && !applied.reached) {
+        error_set(detail, -ERROR_TIMEOUT, "committed, but not applied everywhere within %u ms: %s", client->timeout_ms,
+                  applied.missing[0] != '\0' ? applied.missing : "configdb fell silent");
+        status = EXIT_NOT_APPLIED;
+    }
+    return status;
+}
+
+int client_ask(struct client *client, enum process_kind kind, uint32_t instance, const char *command, const char *const *arguments,
+               size_t n_arguments, json_t **out_json, struct error_detail *detail)
+{
+    char endpoint[256];
+    int err = open_bus(client);
+    err = err != 0 ? err : bus_endpoint(client->run_dir, WIRE_CONTROL, kind, instance, endpoint, sizeof endpoint);
+    if (err != 0) {
+        return error_set(detail, err, "%s.%u: %s", process_kind_name(kind), instance, error_text(err));
+    }
+    return control_request(client->bus, endpoint, command, arguments, n_arguments, client->timeout_ms, out_json, detail);
+}
+
+static int compare_u32(const void *a, const void *b)
+{
+    uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+    return x < y ? -1 : x > y;
+}
+
+size_t client_instances(const struct client *client, enum process_kind kind, uint32_t *out_instances, size_t room)
+{
+    char *pattern = memory_format("%s/control.%s.*", client->run_dir, process_kind_name(kind));
+    glob_t found;
+    size_t n = 0;
+    if (glob(pattern, 0, NULL, &found) == 0) {
+        for (size_t i = 0; i < found.gl_pathc && n < room; i++) {
+            const char *dot = strrchr(found.gl_pathv[i], '.');
+            unsigned long number = strtoul(dot + 1, NULL, 10);
+            if (number > 0 && number < UINT32_MAX) {
+                out_instances[n++] = (uint32_t)number;
+            }
+        }
+        globfree(&found);
+    }
+    free(pattern);
+    qsort(out_instances, n, sizeof *out_instances, compare_u32);
+    return n;
+}
+
+const Busbar__BridgeRow *client_bridge(const struct client *client, const char *name, uint64_t *out_id)
+{
+    uint64_t cursor = 0, id;
+    const ProtobufCMessage *row;
+    while (cfg_next(client->cfg, CFG_BRIDGE, &cursor, &id, &row)) {
+        const Busbar__BridgeRow *bridge = (const Busbar__BridgeRow *)row;
+        if (strcmp(bridge->name, name) == 0) {
+            *out_id = id;
+            return bridge;
+        }
+    }
+    return NULL;
+}
+
+const Busbar__PortRow *client_port(const struct client *client, const char *name, uint64_t *out_id)
+{
+    uint64_t cursor = 0, id;
+    const ProtobufCMessage *row;
+    while (cfg_next(client->cfg, CFG_PORT, &cursor, &id, &row)) {
+        const Busbar__PortRow *port = (const Busbar__PortRow *)row;
+        if (strcmp(port->name, name) == 0) {
+            *out_id = id;
+            return port;
+        }
+    }
+    return NULL;
+}
+
+uint64_t client_find(const struct client *client, enum cfg_table table, const char *name)
+{
+    uint64_t id = 0;
+    for (size_t i = 0; i < client->n_made; i++) {
+        if (client->made[i].table == table && strcmp(client->made[i].name, name) == 0) {
+            return client->made[i].label;
+        }
+    }
+    if (table == CFG_BRIDGE) {
+        return client_bridge(client, name, &id) != NULL ? id : 0;
+    }
+    return client_port(client, name, &id) != NULL ? id : 0;
+}
+
+void client_remember(struct client *client, enum cfg_table table, const char *name, uint64_t label, size_t op)
+{
+    if (client->n_made == CLIENT_NEW_ROWS_MAX) {
+        return; /* still committed; only the check that the port opens is left out */
+    }
+    struct client_new *made = &client->made[client->n_made++];
+    *made = (struct client_new){.table = table, .label = label, .op = op};
+    snprintf(made->name, sizeof made->name, "%s", name);
+}

@@ -1,0 +1,57 @@
+/* swctl's side of the bus: one connection to configdb with a mirror, and requests to the other processes. Everything waits at most
+ * timeout_ms and says whom it waited for.
+ */
+#ifndef BUSBAR_CLI_CLIENT_H
+#define BUSBAR_CLI_CLIENT_H
+
+#include <jansson.h>
+
+#include "lib/cfg/cfg.h"
+
+enum exit_status {
+    EXIT_DONE = 0,
+    EXIT_FAILED = 1,      /* refused, or it did not work */
+    EXIT_USAGE = 2,       /* the command line is wrong; br-exists: there is none */
+    EXIT_SILENT = 3,      /* a process that is needed does not answer */
+    EXIT_NOT_APPLIED = 4, /* committed, but not every process has applied it in time */
+};
+
+enum { CLIENT_NEW_ROWS_MAX = 64 /* bridges or ports made by one command line */ };
+
+struct client {
+    char run_dir[96];
+    char command_line[160]; /* who, for the history */
+    uint32_t timeout_ms;
+    bool wants_json, no_wait;
+    struct bus *bus;
+    struct cfg *cfg;
+    /* Bridges and ports this command line makes: later commands of the same transaction refer to them by label. */
+    struct client_new {
+        enum cfg_table table;
+        char name[32];
+        uint64_t label;
+        size_t op;
+        uint64_t id; /* after the commit */
+    } made[CLIENT_NEW_ROWS_MAX];
+    size_t n_made;
+};
+
+void client_init(struct client *client);
+void client_fini(struct client *client);
+/* Connects and waits for the mirror. -ERROR_TIMEOUT with a detail that names configdb and how to start it. */
+int client_open(struct client *client, struct error_detail *detail) MUST_CHECK;
+/* Commits *txn (consumed), waits until every process has applied it and new ports are open; takes new ports back that cannot be opened. */
+enum exit_status client_commit(struct client *client, struct cfg_txn **txn, struct error_detail *detail);
+/* Asks process KIND.instance; its own error comes back with its text. */
+int client_ask(struct client *client, enum process_kind kind, uint32_t instance, const char *command, const char *const *arguments,
+               size_t n_arguments, json_t **out_json, struct error_detail *detail) MUST_CHECK;
+/* Instances of a kind that have a control socket in the run directory, ascending; returns their number. */
+size_t client_instances(const struct client *client, enum process_kind kind, uint32_t *out_instances, size_t room);
+
+/* Row id of a bridge or port by name, also those made earlier on this command line (their label); 0 when there is none. */
+uint64_t client_find(const struct client *client, enum cfg_table table, const char *name);
+const Busbar__BridgeRow *client_bridge(const struct client *client, const char *name, uint64_t *out_id);
+const Busbar__PortRow *client_port(const struct client *client, const char *name, uint64_t *out_id);
+void client_remember(struct client *client, enum cfg_table table, const char *name, uint64_t label, size_t op);
+
+#endif

@@ -1,0 +1,276 @@
+/* The commands about rules, flows and addresses: each is one request to the process that knows.
+ *
+ * Rules belong to ofagent, which parses the text itself, so that swctl and controllers meet the same checks; the flow text is passed
+ * on as it was typed. Instance 1 is asked, the only one until bridges are shared among several.
+ */
+#include "cli/command.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli/render.h"
+#include "lib/base/memory.h"
+
+enum { FILE_FLOWS_MAX = 200000 /* lines of one add-flows call: about the 16 MiB that a message may have */, INSTANCES_MAX = 64 };
+
+static enum exit_status ask(struct client *client, enum process_kind kind, const char *command, const char *const *arguments, size_t n,
+                            json_t **out_json, struct error_detail *detail)
+{
+    int err = client_ask(client, kind, 1, command, arguments, n, out_json, detail);
+    return err == 0 ? EXIT_DONE : err == -ERROR_TIMEOUT || err == -ERROR_NOT_CONNECTED ? EXIT_SILENT : EXIT_FAILED;
+}
+
+static enum exit_status flow_mod(struct client *client, const char *bridge, const char *verb, const char *const *texts, size_t n,
+                                 json_t **out_json, struct error_detail *detail)
+{
+    const char **arguments = memory_array(n + 2, sizeof *arguments);
+    arguments[0] = bridge;
+    arguments[1] = verb;
+    for (size_t i = 0; i < n; i++) {
+        arguments[i + 2] = texts[i];
+    }
+    enum exit_status status = ask(client, PROCESS_OFAGENT, "flow-mod", arguments, n + 2, out_json, detail);
+    free(arguments);
+    return status;
+}
+
+enum exit_status read_flow_add(struct client *client, const struct segment *segment, json_t **out_json, struct error_detail *detail)
+{
+    return flow_mod(client, segment->arguments[0], "add", &segment->arguments[1], segment->n_arguments - 1, out_json, detail);
+}
+
+void read_flow_add_print(const json_t *json, const struct segment *segment)
+{
+}
+
+static bool is_flow_line(char *line)
+{
+    line[strcspn(line, "\r\n#")] = '\0';
+    return line[strspn(line, " \t")] != '\0';
+}
+
+enum exit_status read_flow_add_file(struct client *client, const struct segment *segment, json_t **out_json, struct error_detail *detail)
+{
+    const char *path = segment->arguments[1];
+    bool is_stdin = strcmp(path, "-") == 0;
+    FILE *file = is_stdin ? stdin : fopen(path, "re");
+    if (file == NULL) {
+        error_set(detail, -errno, "cannot read %s: %s", path, error_text(errno));
+        return EXIT_FAILED;
+    }
+    char **lines = NULL, *line = NULL;
+    size_t n = 0, room = 0;
+    while (getline(&line, &room, file) >= 0 && n < FILE_FLOWS_MAX) {
+        if (is_flow_line(line)) {
+            lines = memory_resize(lines, (n + 1) * sizeof *lines);
+            lines[n++] = memory_string(line);
+        }
+    }
+    enum exit_status status = EXIT_FAILED;
+    if (!feof(file)) {
+        error_set(detail, -ERROR_TOO_LARGE, "%s has more than %d rules; give them in several files", path, FILE_FLOWS_MAX);
+    } else {
+        status = flow_mod(client, segment->arguments[0], "add", (const char *const *)lines, n, out_json, detail);
+    }
+    for (size_t i = 0; i < n; i++) {
+        free(lines[i]);
+    }
+    free(lines);
+    free(line);
+    if (!is_stdin) {
+        fclose(file);
+    }
+    return status;
+}
+
+void read_flow_add_file_print(const json_t *json, const struct segment *segment)
+{
+}
+
+enum exit_status read_flow_mod(struct client *client, const struct segment *segment, json_t **out_json, struct error_detail *detail)
+{
+    return flow_mod(client, segment->arguments[0], segment->strict ? "modify-strict" : "modify", &segment->arguments[1],
+                    segment->n_arguments - 1, out_json, detail);
+}
+
+void read_flow_mod_print(const json_t *json, const struct segment *segment)
+{
+}
+
+enum exit_status read_flow_del(struct client *client, const struct segment *segment, json_t **out_json, struct error_detail *detail)
+{
+    static const char *const everything[] = {""};
+    bool has_match = segment->n_arguments > 1;
+    return flow_mod(client, segment->arguments[0], segment->strict ? "delete-strict" : "delete",
+                    has_match ? &segment->arguments[1] : everything, has_match ? segment->n_arguments - 1 : 1, out_json, detail);
+}
+
+void read_flow_del_print(const json_t *json, const struct segment *segment)
+{
+}
+
+enum exit_status read_flow_dump(struct client *client, const struct segment *segment, json_t **out_json, struct error_detail *detail)
+{
+    return ask(client, PROCESS_OFAGENT, "dump-flows", segment->arguments, segment->n_arguments, out_json, detail);
+}
+
+static void print_without_stats(const json_t *rule)
+{
+    const char *match = json_string_value(json_object_get(rule, "match")), *actions = json_string_value(json_object_get(rule, "actions"));
+    long long table = json_integer_value(json_object_get(rule, "table"));
+    printf(" ");
+    if (table != 0) {
+        printf("table=%lld, ", table);
+    }
+    printf("priority=%lld%s%s actions=%s\n", (long long)json_integer_value(json_object_get(rule, "priority")),
+           match != NULL && match[0] != '\0' ? "," : "", match != NULL ? match : "", actions != NULL ? actions : "");
+}
+
+void read_flow_dump_print(const json_t *json, const struct segment *segment)
+{
+    size_t i;
+    json_t *rule;
+    json_array_foreach(json, i, rule) {
+        const char *text = json_string_value(json_object_get(rule, "text"));
+        if (segment->no_stats || text == NULL) {
+            print_without_stats(rule);
+        } else {
+            puts(text);
+        }
+    }
+}
+
+enum exit_status read_dump_ports(struct client *client, const struct segment *segment, json_t **out_json, struct error_detail *detail)
+{
+    return ask(client, PROCESS_OFAGENT, "dump-ports", segment->arguments, segment->n_arguments, out_json, detail);
+}
+
+void read_dump_ports_print(const json_t *json, const struct segment *segment)
+{
+    static const struct render_column columns[] = {
+        {"port", "port"},           {"name", "name"},           {"rx_packets", "rx packets"}, {"rx_bytes", "rx bytes"},
+        {"rx_dropped", "rx drop"},  {"rx_errors", "rx errors"}, {"tx_packets", "tx packets"}, {"tx_bytes", "tx bytes"},
+        {"tx_dropped", "tx drop"},  {"tx_errors", "tx errors"},
+    };
+    render_table(json, columns, sizeof columns / sizeof columns[0]);
+}
+
+/* Asks every shard and joins the answers, each entry marked with its shard. */
+static enum exit_status ask_shards(struct client *client, const char *command, const struct segment *segment, json_t **out_json,
+                                   struct error_detail *detail)
+{
+    uint32_t instances[INSTANCES_MAX];
+    size_t n = client_instances(client, PROCESS_FASTPATH, instances, INSTANCES_MAX);
+    if (n == 0) {
+        error_set(detail, -ERROR_NOT_CONNECTED, "no fastpath is running in %s", client->run_dir);
+        return EXIT_SILENT;
+    }
+    json_t *all = json_array();
+    for (size_t i = 0; i < n; i++) {
+        json_t *part = NULL, *entry;
+        size_t j;
+        if (client_ask(client, PROCESS_FASTPATH, instances[i], command, segment->arguments, segment->n_arguments, &part, detail) != 0) {
+            json_decref(all);
+            return EXIT_SILENT;
+        }
+        if (!json_is_array(part)) {
+            part = json_pack("[o]", part);
+        }
+        json_array_foreach(part, j, entry) {
+            json_object_set_new(entry, "shard", json_integer(instances[i]));
+        }
+        json_array_extend(all, part);
+        json_decref(part);
+    }
+    *out_json = all;
+    return EXIT_DONE;
+}
+
+enum exit_status read_dp_dump_flows(struct client *client, const struct segment *segment, json_t **out_json, struct error_detail *detail)
+{
+    return ask_shards(client, "dp-dump-flows", segment, out_json, detail);
+}
+
+void read_dp_dump_flows_print(const json_t *json, const struct segment *segment)
+{
+    size_t i;
+    json_t *flow;
+    char used[64];
+    json_array_foreach(json, i, flow) {
+        const json_t *idle = json_object_get(flow, "used_s");
+        if (json_is_number(idle)) {
+            snprintf(used, sizeof used, "%.3fs", json_number_value(idle));
+        } else {
+            snprintf(used, sizeof used, "never");
+        }
+        printf("%s, packets:%lld, bytes:%lld, used:%s, actions:%s\n", json_string_value(json_object_get(flow, "match")),
+               (long long)json_integer_value(json_object_get(flow, "packets")), (long long)json_integer_value(json_object_get(flow, "bytes")),
+               used, json_string_value(json_object_get(flow, "actions")));
+    }
+}
+
+enum exit_status read_dp_show(struct client *client, const struct segment *segment, json_t **out_json, struct error_detail *detail)
+{
+    return ask_shards(client, "dp-show", segment, out_json, detail);
+}
+
+void read_dp_show_print(const json_t *json, const struct segment *segment)
+{
+    render_tree(json, 0);
+}
+
+enum exit_status read_fdb_show(struct client *client, const struct segment *segment, json_t **out_json, struct error_detail *detail)
+{
+    return ask(client, PROCESS_SLOWPATH, "fdb-show", segment->arguments, segment->n_arguments, out_json, detail);
+}
+
+void read_fdb_show_print(const json_t *json, const struct segment *segment)
+{
+    static const struct render_column columns[] = {{"port", "port"}, {"vlan", "VLAN"}, {"mac", "MAC"}, {"age_s", "Age"}};
+    render_table(json, columns, sizeof columns / sizeof columns[0]);
+}
+
+enum exit_status read_trace(struct client *client, const struct segment *segment, json_t **out_json, struct error_detail *detail)
+{
+    return ask(client, PROCESS_SLOWPATH, "trace", segment->arguments, segment->n_arguments, out_json, detail);
+}
+
+void read_trace_print(const json_t *json, const struct segment *segment)
+{
+    const char *text = json_string_value(json_object_get(json, "text"));
+    if (text != NULL) {
+        fputs(text, stdout);
+    } else {
+        render_tree(json, 0);
+    }
+}
+
+static enum process_kind kind_by_name(const char *name, size_t length)
+{
+    for (enum process_kind kind = PROCESS_CONFIGDB; kind < PROCESS_SWCTL; kind++) {
+        if (strlen(process_kind_name(kind)) == length && strncmp(process_kind_name(kind), name, length) == 0) {
+            return kind;
+        }
+    }
+    return PROCESS_ANY;
+}
+
+enum exit_status read_log_level(struct client *client, const struct segment *segment, json_t **out_json, struct error_detail *detail)
+{
+    const char *process = segment->arguments[0], *dot = strchr(process, '.');
+    enum process_kind kind = kind_by_name(process, dot != NULL ? (size_t)(dot - process) : strlen(process));
+    unsigned long instance = dot != NULL ? strtoul(dot + 1, NULL, 10) : 1;
+    if (kind == PROCESS_ANY || instance == 0 || instance > UINT32_MAX) {
+        error_set(detail, -ERROR_UNKNOWN_NAME, "%s is no process: give configdb.1, slowpath.1, fastpath.1 or ofagent.1", process);
+        return EXIT_USAGE;
+    }
+    int err = client_ask(client, kind, (uint32_t)instance, "log-level", &segment->arguments[1], segment->n_arguments - 1, out_json, detail);
+    return err == 0 ? EXIT_DONE : err == -ERROR_TIMEOUT ? EXIT_SILENT : EXIT_FAILED;
+}
+
+void read_log_level_print(const json_t *json, const struct segment *segment)
+{
+    render_tree(json, 0);
+}

@@ -1,0 +1,116 @@
+/* swctl: the one command line of the switch.
+ *
+ * swctl [OPTIONS] COMMAND [ARGUMENTS] [-- COMMAND ...]: configuration commands separated by -- make one transaction, as scripts for
+ * ovs-vsctl expect. Options may stand anywhere. Everything waits a bounded time and says for whom. Exit status: cli/client.h.
+ */
+#include <stdio.h>
+
+#include "cli/line.h"
+#include "cli/render.h"
+#include "lib/base/log.h"
+
+static void print_help(void)
+{
+    size_t n;
+    const struct command *commands = command_table(&n);
+    puts("usage: swctl [OPTIONS] COMMAND [ARGUMENTS] [-- COMMAND ...]\n\nCommands:");
+    for (size_t i = 0; i < n; i++) {
+        printf("  %s\n      %s\n", commands[i].usage, commands[i].help);
+    }
+    puts("\nOptions, anywhere on the line:\n"
+         "  --run DIR        run directory of the switch (or BUSBAR_RUN; /run/busbar)\n"
+         "  --json           print JSON\n"
+         "  --timeout SECS   how long to wait for an answer (10)\n"
+         "  --no-wait        return when the change is committed, before it is applied\n"
+         "  --help, --version\n\n"
+         "Exit status: 0 done, 1 refused or failed, 2 wrong usage, 3 a process does not answer, 4 committed but not applied in time");
+}
+
+/* Reads that ask a process directly need no configdb. */
+static bool needs_mirror(const struct command *command)
+{
+    return command->kind == COMMAND_KIND_CONFIG || command->read == read_show || command->read == read_list_br ||
+           command->read == read_br_exists || command->read == read_list_ports || command->read == read_get_controller ||
+           command->read == read_get_fail_mode;
+}
+
+static enum exit_status run_config(struct client *client, const struct line *line, struct error_detail *detail)
+{
+    struct cfg_txn *txn = cfg_txn_new(client->command_line);
+    enum exit_status status = EXIT_DONE;
+    for (size_t i = 0; status == EXIT_DONE && i < line->n; i++) {
+        if (line->segments[i].command->config(client, &line->segments[i], txn, detail) != 0) {
+            status = EXIT_FAILED;
+        }
+    }
+    if (status == EXIT_DONE && cfg_txn_size(txn) > 0) {
+        status = client_commit(client, &txn, detail);
+    }
+    cfg_txn_destroy(&txn);
+    if (status == EXIT_DONE && client->wants_json) {
+        puts("{}");
+    }
+    return status;
+}
+
+static enum exit_status run_read(struct client *client, const struct segment *segment, struct error_detail *detail)
+{
+    json_t *json = NULL;
+    enum exit_status status = segment->command->read(client, segment, &json, detail);
+    if (json != NULL && client->wants_json) {
+        render_json(json);
+    } else if (json != NULL) {
+        segment->command->print(json, segment);
+    }
+    json_decref(json);
+    return status;
+}
+
+static enum exit_status run(struct client *client, const struct line *line, struct error_detail *detail)
+{
+    const struct command *command = line->segments[0].command;
+    if (needs_mirror(command) && client_open(client, detail) != 0) {
+        return EXIT_SILENT;
+    }
+    return command->kind == COMMAND_KIND_CONFIG ? run_config(client, line, detail) : run_read(client, &line->segments[0], detail);
+}
+
+static void remember_command_line(struct client *client, int argc, char **argv)
+{
+    size_t used = (size_t)snprintf(client->command_line, sizeof client->command_line, "swctl");
+    for (int i = 1; i < argc && used < sizeof client->command_line; i++) {
+        used += (size_t)snprintf(client->command_line + used, sizeof client->command_line - used, " %s", argv[i]);
+    }
+}
+
+int main(int argc, char **argv)
+{
+    struct client client;
+    struct error_detail detail = {""};
+    struct line line;
+    enum exit_status status = EXIT_USAGE;
+
+    log_open("swctl");
+    log_set_level(LOG_LEVEL_ERROR);
+    client_init(&client);
+    line_init(&line);
+    remember_command_line(&client, argc, argv);
+    if (line_parse(&client, argc, argv, &line, &detail) == 0) {
+        if (line.is_help) {
+            print_help();
+            status = EXIT_DONE;
+        } else if (line.is_version) {
+            puts("swctl (Busbar) " BUSBAR_VERSION);
+            status = EXIT_DONE;
+        } else {
+            status = run(&client, &line, &detail);
+        }
+    }
+    if (detail.text[0] != '\0' && status != EXIT_DONE) {
+        fflush(stdout);
+        fprintf(stderr, "swctl: %s\n", detail.text);
+    }
+    client_fini(&client);
+    line_fini(&line);
+    return (int)status;
+}

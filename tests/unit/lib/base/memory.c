@@ -1,0 +1,105 @@
+/* Tests of lib/base/memory.c: memory is zeroed, sizes of zero are allowed, and out-of-memory ends the process.
+ *
+ * The last is tested in a child with its address space limited.
+ */
+#include "lib/base/memory.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <signal.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+static void memory_is_zeroed(void **state)
+{
+    unsigned char *bytes = memory_zeroed(1000);
+    for (size_t i = 0; i < 1000; i++) {
+        assert_int_equal(bytes[i], 0);
+    }
+    free(bytes);
+    uint64_t *numbers = memory_array(100, sizeof *numbers);
+    for (size_t i = 0; i < 100; i++) {
+        assert_true(numbers[i] == 0);
+    }
+    free(numbers);
+}
+
+static void a_size_of_zero_is_allowed(void **state)
+{
+    free(memory_zeroed(0));
+    free(memory_array(0, 8));
+    free(memory_copy(NULL, 0));
+    free(memory_resize(memory_zeroed(4), 0));
+}
+
+static void resize_keeps_what_was_there(void **state)
+{
+    char *text = memory_string("busbar");
+    text = memory_resize(text, 100000);
+    assert_string_equal(text, "busbar");
+    free(text);
+}
+
+static void copies_are_equal_and_apart(void **state)
+{
+    const char original[] = {1, 2, 3, 0, 5};
+    char *copy = memory_copy(original, sizeof original);
+    assert_memory_equal(copy, original, sizeof original);
+    assert_ptr_not_equal(copy, original);
+    free(copy);
+}
+
+static void format_makes_a_string_of_any_length(void **state)
+{
+    char *text = memory_format("%s.%d %0500d", "fastpath", 1, 7);
+    assert_int_equal(strlen(text), 511);
+    assert_int_equal(strncmp(text, "fastpath.1 000", 14), 0);
+    free(text);
+}
+
+static int status_of_child(void (*run)(void))
+{
+    int status = 0;
+    pid_t pid = fork();
+    assert_true(pid >= 0);
+    if (pid == 0) {
+        signal(SIGABRT, SIG_DFL);
+        close(STDERR_FILENO);
+        run();
+        _exit(0);
+    }
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    return status;
+}
+
+static void ask_for_too_much(void)
+{
+    volatile size_t size = SIZE_MAX / 4;
+    free(memory_array(size, 8));
+}
+
+static void out_of_memory_ends_the_process(void **state)
+{
+    int status = status_of_child(ask_for_too_much);
+    assert_false(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(memory_is_zeroed),
+        cmocka_unit_test(a_size_of_zero_is_allowed),
+        cmocka_unit_test(resize_keeps_what_was_there),
+        cmocka_unit_test(copies_are_equal_and_apart),
+        cmocka_unit_test(format_makes_a_string_of_any_length),
+        cmocka_unit_test(out_of_memory_ends_the_process),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
