@@ -1,0 +1,49 @@
+"""Fixtures of the system tests: a started switch for each test, its logs when the test fails, and nothing left afterwards."""
+import os
+import sys
+
+import pytest
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+import suite as suite_module  # noqa: E402
+
+
+def pytest_configure(config):
+    config.addinivalue_line("markers", "slow: takes more than half a minute; run by tests/run --all")
+
+
+def pytest_collection_modifyitems(items):
+    reason = None
+    if os.geteuid() != 0:
+        reason = "needs root: network namespaces and AF_XDP"
+    elif not os.path.exists("/dev/net/tun"):
+        reason = "needs /dev/net/tun for the LOCAL port"
+    if reason is not None:
+        for item in items:
+            item.add_marker(pytest.mark.skip(reason=reason))
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item, call):
+    outcome = yield
+    setattr(item, f"report_{call.when}", outcome.get_result())
+
+
+@pytest.fixture
+def stopped_suite(request):
+    """A suite whose processes are not started yet."""
+    suite = suite_module.Suite()
+    yield suite
+    report = getattr(request.node, "report_call", None)
+    if report is not None and report.failed:
+        for service in suite_module.SERVICES:
+            print(f"---- {service}.log, last lines\n" + "\n".join(suite.log(service).splitlines()[-40:]))
+    left = suite.close()
+    assert not left, f"left behind: {left}"
+
+
+@pytest.fixture
+def suite(stopped_suite):
+    """A suite whose four processes run."""
+    stopped_suite.up()
+    return stopped_suite
