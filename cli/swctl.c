@@ -4,21 +4,10 @@
  * ovs-vsctl expect. Options may stand anywhere. Everything waits a bounded time and says for whom. Exit status: cli/client.h.
  */
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 
-#include "cli/command.h"
+#include "cli/line.h"
 #include "cli/render.h"
 #include "lib/base/log.h"
-#include "lib/base/memory.h"
-
-enum { SEGMENTS_MAX = 64 /* commands of one line */ };
-
-struct line {
-    struct segment *segments;
-    size_t n;
-    bool is_help, is_version;
-};
 
 static void print_help(void)
 {
@@ -35,149 +24,6 @@ static void print_help(void)
          "  --no-wait        return when the change is committed, before it is applied\n"
          "  --help, --version\n\n"
          "Exit status: 0 done, 1 refused or failed, 2 wrong usage, 3 a process does not answer, 4 committed but not applied in time");
-}
-
-/* Two words first, so that "dp dump-flows" is found before anything called "dp". */
-static const struct command *find_command(const char *first, const char *second, size_t *out_words)
-{
-    size_t n;
-    const struct command *commands = command_table(&n);
-    char *both = memory_format("%s %s", first, second != NULL ? second : "");
-    const struct command *found = NULL;
-    for (size_t i = 0; i < n && found == NULL; i++) {
-        if (strcmp(commands[i].words, both) == 0) {
-            found = &commands[i];
-            *out_words = 2;
-        }
-    }
-    for (size_t i = 0; i < n && found == NULL; i++) {
-        if (strcmp(commands[i].words, first) == 0) {
-            found = &commands[i];
-            *out_words = 1;
-        }
-    }
-    free(both);
-    return found;
-}
-
-static int set_timeout(struct client *client, const char *text, struct error_detail *detail)
-{
-    char *end;
-    double seconds = strtod(text, &end);
-    if (end == text || *end != '\0' || !(seconds > 0) || seconds > 3600) {
-        return error_set(detail, -ERROR_RANGE, "--timeout %s: must be seconds, above 0 and at most 3600", text);
-    }
-    client->timeout_ms = (uint32_t)(seconds * 1000);
-    return 0;
-}
-
-/* Options that take a value. Returns how many words were used, 0 when this is none of them, negative on error. */
-static int take_valued_option(struct client *client, char **words, size_t n, struct error_detail *detail)
-{
-    static const char *const names[] = {"--run", "--timeout"};
-    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
-        size_t length = strlen(names[i]);
-        bool is_joined = strncmp(words[0], names[i], length) == 0 && words[0][length] == '=';
-        if (!is_joined && strcmp(words[0], names[i]) != 0) {
-            continue;
-        }
-        if (!is_joined && n < 2) {
-            return error_set(detail, -ERROR_SYNTAX, "%s needs a value", names[i]);
-        }
-        const char *value = is_joined ? words[0] + length + 1 : words[1];
-        if (i == 0 && strlen(value) >= sizeof client->run_dir) {
-            return error_set(detail, -ERROR_TOO_LARGE, "--run %s: longer than a socket's path may be", value);
-        }
-        if (i == 0) {
-            snprintf(client->run_dir, sizeof client->run_dir, "%s", value);
-        } else if (set_timeout(client, value, detail) != 0) {
-            return -ERROR_RANGE;
-        }
-        return is_joined ? 1 : 2;
-    }
-    return 0;
-}
-
-static bool take_flag(struct client *client, struct line *line, struct segment *segment, const char *word)
-{
-    const struct {
-        const char *name;
-        bool *flag;
-    } flags[] = {
-        {"--json", &client->wants_json},      {"--no-wait", &client->no_wait},     {"--help", &line->is_help},
-        {"-h", &line->is_help},               {"--version", &line->is_version},    {"-V", &line->is_version},
-        {"--may-exist", &segment->may_exist}, {"--if-exists", &segment->if_exists}, {"--force", &segment->force},
-        {"--strict", &segment->strict},       {"--no-stats", &segment->no_stats},
-    };
-    for (size_t i = 0; i < sizeof flags / sizeof flags[0]; i++) {
-        if (strcmp(word, flags[i].name) == 0) {
-            *flags[i].flag = true;
-            return true;
-        }
-    }
-    return false;
-}
-
-static int close_segment(struct segment *segment, struct error_detail *detail)
-{
-    size_t n_words = 0;
-    if (segment->n_arguments == 0) {
-        return error_set(detail, -ERROR_SYNTAX, "a command is missing (swctl --help lists them)");
-    }
-    const char *first = segment->arguments[0];
-    const struct command *command = find_command(first, segment->n_arguments > 1 ? segment->arguments[1] : NULL, &n_words);
-    if (command == NULL) {
-        return error_set(detail, -ERROR_UNKNOWN_NAME, "there is no command %s (swctl --help lists them)", first);
-    }
-    segment->command = command;
-    segment->n_arguments -= n_words;
-    memmove(segment->arguments, segment->arguments + n_words, segment->n_arguments * sizeof segment->arguments[0]);
-    if (segment->n_arguments < command->min_arguments || segment->n_arguments > command->max_arguments) {
-        return error_set(detail, -ERROR_SYNTAX, "%s: too %s arguments; usage: swctl %s", command->words,
-                         segment->n_arguments < command->min_arguments ? "few" : "many", command->usage);
-    }
-    return 0;
-}
-
-static int parse_line(struct client *client, int argc, char **argv, struct line *line, struct error_detail *detail)
-{
-    struct segment *segment = &line->segments[line->n];
-    for (int i = 1; i < argc; i++) {
-        int used = take_valued_option(client, &argv[i], (size_t)(argc - i), detail);
-        if (used != 0) {
-            if (used < 0) {
-                return used;
-            }
-            i += used - 1;
-        } else if (strcmp(argv[i], "--") == 0) {
-            int err = close_segment(segment, detail);
-            if (err != 0) {
-                return err;
-            }
-            if (++line->n == SEGMENTS_MAX) {
-                return error_set(detail, -ERROR_TOO_LARGE, "more than %d commands on one line", SEGMENTS_MAX);
-            }
-            segment = &line->segments[line->n];
-        } else if (strncmp(argv[i], "-", 1) == 0 && argv[i][1] != '\0' && !take_flag(client, line, segment, argv[i])) {
-            return error_set(detail, -ERROR_UNKNOWN_NAME, "there is no option %s (swctl --help lists them)", argv[i]);
-        } else if (argv[i][0] != '-' || argv[i][1] == '\0') {
-            if (segment->n_arguments == COMMAND_ARGUMENTS_MAX) {
-                return error_set(detail, -ERROR_TOO_LARGE, "more than %d arguments", COMMAND_ARGUMENTS_MAX);
-            }
-            segment->arguments[segment->n_arguments++] = argv[i];
-        }
-    }
-    if (line->is_help || line->is_version) {
-        return 0;
-    }
-    int err = close_segment(segment, detail);
-    line->n++;
-    for (size_t i = 0; err == 0 && line->n > 1 && i < line->n; i++) {
-        if (line->segments[i].command->kind != COMMAND_KIND_CONFIG) {
-            err = error_set(detail, -ERROR_SYNTAX, "%s changes no configuration and cannot be chained with --", line->segments[i].command->words);
-        }
-    }
-    return err;
 }
 
 /* Reads that ask a process directly need no configdb. */
@@ -241,14 +87,15 @@ int main(int argc, char **argv)
 {
     struct client client;
     struct error_detail detail = {""};
-    struct line line = {.segments = memory_array(SEGMENTS_MAX, sizeof(struct segment))};
+    struct line line;
     enum exit_status status = EXIT_USAGE;
 
     log_open("swctl");
     log_set_level(LOG_LEVEL_ERROR);
     client_init(&client);
+    line_init(&line);
     remember_command_line(&client, argc, argv);
-    if (parse_line(&client, argc, argv, &line, &detail) == 0) {
+    if (line_parse(&client, argc, argv, &line, &detail) == 0) {
         if (line.is_help) {
             print_help();
             status = EXIT_DONE;
@@ -264,6 +111,6 @@ int main(int argc, char **argv)
         fprintf(stderr, "swctl: %s\n", detail.text);
     }
     client_fini(&client);
-    free(line.segments);
+    line_fini(&line);
     return (int)status;
 }

@@ -16,7 +16,10 @@ enum dp_action_type {
     DP_ACTION_COUNT
 };
 
-enum { DP_ACTIONS_MAX = 1024 /* of one flow: a flood over 1,000 ports; larger lists are refused */ };
+enum {
+    DP_ACTIONS_MAX = 1024 /* of one flow: a flood over 1,000 ports; larger lists are refused */,
+    DP_CLONE_DEPTH = 8 /* nested clones; the executor recurses as deep, and rules do not */
+};
 
 struct dp_controller {
     uint64_t bridge;

@@ -16,6 +16,8 @@ uint16_t checksum_sum(const void *bytes, size_t size, uint16_t start);
 /* New checksum field after `size` (even) bytes at an even offset changed from `before` to `after`. */
 uint16_t checksum_update(uint16_t checksum, const void *before, const void *after, size_t size);
 uint32_t checksum_crc32c(const void *bytes, size_t size);
+/* CRC32c of an SCTP packet of `size` (at least 12) bytes with its checksum field taken as zero; stored as it is (little endian). */
+uint32_t checksum_sctp(const uint8_t *sctp, size_t size);
 
 /* A frame from a veth or TAP whose TCP or UDP checksum field equals the folded pseudo-header sum (SCTP: 0) was left to the hardware:
  * completes it in place and returns true. Every other frame is left as it came. Needs the parse result of the frame; l3_end bounds it;

@@ -3,7 +3,7 @@
 #define BUSBAR_DP_DROP_H
 
 enum drop_reason {
-#define DROP(name, text) DROP_##name,
+#define DROP(name, word, text) DROP_##name,
 #include "lib/dp/drops.def"
 #undef DROP
     DROP_REASON_COUNT

@@ -59,10 +59,19 @@ bool match_overlaps(const struct match *a, const struct match *b)
     return difference == 0;
 }
 
+static bool is_icmp(const struct match *match)
+{
+    return field_prerequisite_met(FIELD_ICMPV4_TYPE, &match->value, &match->mask) ||
+           field_prerequisite_met(FIELD_ICMPV6_TYPE, &match->value, &match->mask);
+}
+
 /* Which field a person meant by a bit that no fulfilled field explains. */
-static int refuse_unexplained(const struct flow_state *left, struct error_detail *detail)
+static int refuse_unexplained(const struct match *match, const struct flow_state *left, struct error_detail *detail)
 {
     if (left->key.l4_src.raw != 0 || left->key.l4_dst.raw != 0) {
+        if (is_icmp(match)) {
+            return error_set(detail, -ERROR_RANGE, "%s: at most 255", left->key.l4_src.raw != 0 ? "icmp_type" : "icmp_code");
+        }
         return error_set(detail, -ERROR_PREREQUISITE, "%s: needs its protocol (tcp, udp, sctp, icmp, or their IPv6 forms)",
                          left->key.l4_src.raw != 0 ? "tp_src" : "tp_dst");
     }
@@ -104,7 +113,7 @@ int match_check(const struct match *match, struct error_detail *detail)
     }
     for (size_t i = 0; i < STATE_WORDS; i++) {
         if (state_word(&left, i) != 0) {
-            return refuse_unexplained(&left, detail);
+            return refuse_unexplained(match, &left, detail);
         }
     }
     return 0;

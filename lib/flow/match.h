@@ -36,7 +36,9 @@ bool match_overlaps(const struct match *a, const struct match *b);
 int match_check(const struct match *match, struct error_detail *detail) MUST_CHECK;
 
 /* One "name=value[/mask]" or protocol word added to the match (no check of prerequisites: call match_check() at the end).
- * -ERROR_UNKNOWN_NAME when `name` is no field (the caller may know it), -ERROR_SYNTAX, -ERROR_RANGE, -ERROR_MASK, -ERROR_DUPLICATE. */
+ * -ERROR_UNKNOWN_NAME when `name` is no field (the caller may know it), -ERROR_SYNTAX, -ERROR_RANGE, -ERROR_MASK, -ERROR_DUPLICATE,
+ * -ERROR_NOT_FOUND for a port that does not exist, -ERROR_PREREQUISITE for a field that contradicts the protocol given before it (give
+ * protocol words first, as match_parse() does). The match is unchanged on failure. */
 int match_parse_field(struct match *match, const char *name, const char *value_or_null, const struct match_ports *ports,
                       struct error_detail *detail) MUST_CHECK;
 /* A whole match, comma or space separated; "" is everything. */

@@ -85,8 +85,8 @@ class LintTest(unittest.TestCase):
         self.offends(lint.check_words, {"docs/a.md": "see /wo" "rk/x\n"}, "one machine")
 
     def test_columns(self):
-        self.offends(lint.check_columns, {"lib/base/a.c": "x" * 151}, "151 columns")
-        self.passes(lint.check_columns, {"lib/base/a.c": "x" * 150})
+        self.offends(lint.check_columns, {"lib/base/a.c": "x" * 161}, "161 columns")
+        self.passes(lint.check_columns, {"lib/base/a.c": "x" * 160})
 
     def test_readmes_name_every_source(self):
         self.offends(lint.check_readmes, {"lib/base/a.c": ""}, "no README.md")

@@ -1,0 +1,49 @@
+/* What the two implementations of the bus (bus_zmq.c, bus_hub.c) fill in, and what they share. For files of lib/bus only.
+ *
+ * bus.c keeps the list of sockets and dispatches; a transport embeds struct bus and struct bus_socket as its first member.
+ */
+#ifndef BUSBAR_BUS_TRANSPORT_H
+#define BUSBAR_BUS_TRANSPORT_H
+
+#include <pthread.h>
+
+#include "lib/bus/bus.h"
+#include "lib/bus/envelope.h"
+#include "lib/bus/peer_set.h"
+
+struct transport {
+    int (*open)(struct bus *bus, enum wire wire, bool is_binder, const char *endpoint, struct bus_socket **out_socket);
+    void (*close)(struct bus_socket *socket); /* frees it */
+    int (*fd)(const struct bus_socket *socket);
+    int (*send)(struct bus_socket *socket, const struct bus_identity *to, const struct envelope *envelope, const void *body,
+                size_t size);
+    /* One message that passed envelope_check(), or -EAGAIN. */
+    int (*recv)(struct bus_socket *socket, struct bus_message *out_message);
+    void (*message_free)(void *owner);
+    void (*destroy)(struct bus *bus); /* frees it; its sockets are closed already */
+};
+
+struct bus {
+    const struct transport *transport;
+    struct bus_identity self;
+    pthread_mutex_t lock; /* of `sockets` only: threads of one process may open sockets of their own */
+    struct bus_socket *sockets;
+};
+
+struct bus_socket {
+    struct bus *bus;
+    struct bus_socket *previous, *next;
+    enum wire wire;
+    bool is_binder;
+    struct bus_counters counters;
+    struct peer_set peers; /* what was sent to whom, for the sequence numbers */
+};
+
+/* What bus_message.owner points to: bus_message_fini() hands it back to who made it. */
+struct bus_owned {
+    const struct transport *transport;
+};
+
+void bus_init(struct bus *bus, const struct transport *transport, const struct bus_identity *self);
+
+#endif

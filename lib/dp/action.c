@@ -1,0 +1,229 @@
+/* Lists of datapath actions: check, compare, print.
+ *
+ * Why check here: lists come from another process, and the executor that runs them a million times a second must not look again.
+ * What dp_actions_check() has let through, dp_execute() can run over any packet without leaving an array.
+ * Cost: linear in the list, nested clones counted once a level. Control thread and slowpath; no state.
+ * Invariant: after a good check every CLONE lies inside its list, no deeper than DP_CLONE_DEPTH, and a DROP ends its list.
+ */
+#include "lib/dp/action.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "lib/base/memory.h"
+
+struct check {
+    const struct dp_action *first; /* of the whole list, to name positions */
+    struct error_detail *detail;
+};
+
+static int check_set_field(const struct check *check, const struct dp_action *action)
+{
+    size_t i = (size_t)(action - check->first);
+    if (action->set_field.field >= FIELD_COUNT) {
+        return error_set(check->detail, -ERROR_RANGE, "action %zu: field %u does not exist", i, action->set_field.field);
+    }
+    enum field_id id = (enum field_id)action->set_field.field;
+    const struct field *field = &field_table[id];
+    if (field->set_rule != FIELD_SET_RW || field->offset + field->size > sizeof(struct flow_key)) {
+        return error_set(check->detail, -ERROR_RANGE, "action %zu: %s cannot be set in a packet", i, field->name);
+    }
+    if (!field_value_fits(id, action->set_field.value) || !field_value_fits(id, action->set_field.mask)) {
+        return error_set(check->detail, -ERROR_RANGE, "action %zu: the value is wider than %s", i, field->name);
+    }
+    return 0;
+}
+
+static int check_list(const struct check *check, const struct dp_action *actions, size_t n_actions, unsigned depth);
+
+static int check_one(const struct check *check, const struct dp_action *action, size_t n_behind, unsigned depth)
+{
+    size_t i = (size_t)(action - check->first);
+    switch ((enum dp_action_type)action->type) {
+    case DP_ACTION_OUTPUT:
+        return action->port != 0 ? 0 : error_set(check->detail, -ERROR_RANGE, "action %zu: output to port 0", i);
+    case DP_ACTION_SET_FIELD:
+        return check_set_field(check, action);
+    case DP_ACTION_PUSH_VLAN:
+        if (action->push_vlan.tpid != 0x8100 && action->push_vlan.tpid != 0x88a8) {
+            return error_set(check->detail, -ERROR_RANGE, "action %zu: TPID 0x%04x", i, action->push_vlan.tpid);
+        }
+        return 0;
+    case DP_ACTION_POP_VLAN:
+    case DP_ACTION_DEC_TTL:
+    case DP_ACTION_CONTROLLER:
+        return 0;
+    case DP_ACTION_CLONE:
+        if (action->clone.n_actions > n_behind || depth >= DP_CLONE_DEPTH) {
+            return error_set(check->detail, -ERROR_RANGE, "action %zu: clone of %u actions, %zu behind it, depth %u", i,
+                             action->clone.n_actions, n_behind, depth);
+        }
+        return check_list(check, action + 1, action->clone.n_actions, depth + 1);
+    case DP_ACTION_DROP:
+        if (action->reason >= DROP_REASON_COUNT || n_behind != 0) {
+            return error_set(check->detail, -ERROR_RANGE, "action %zu: drop with reason %u, %zu actions behind it", i, action->reason,
+                             n_behind);
+        }
+        return 0;
+    case DP_ACTION_COUNT:
+        break;
+    }
+    return error_set(check->detail, -ERROR_RANGE, "action %zu: type %u does not exist", i, action->type);
+}
+
+static int check_list(const struct check *check, const struct dp_action *actions, size_t n_actions, unsigned depth)
+{
+    for (size_t i = 0; i < n_actions; i++) {
+        int err = check_one(check, &actions[i], n_actions - i - 1, depth);
+        if (err != 0) {
+            return err;
+        }
+        if (actions[i].type == DP_ACTION_CLONE) {
+            i += actions[i].clone.n_actions;
+        }
+    }
+    return 0;
+}
+
+int dp_actions_check(const struct dp_action *actions, size_t n_actions, struct error_detail *detail)
+{
+    struct check check = {.first = actions, .detail = detail};
+    if (n_actions > DP_ACTIONS_MAX) {
+        return error_set(detail, -ERROR_TOO_LARGE, "%zu actions, more than %d", n_actions, DP_ACTIONS_MAX);
+    }
+    return check_list(&check, actions, n_actions, 0);
+}
+
+static bool value_equal(const struct field_value *a, const struct field_value *b)
+{
+    return memcmp(a->bytes, b->bytes, sizeof a->bytes) == 0;
+}
+
+static bool action_equal(const struct dp_action *a, const struct dp_action *b)
+{
+    if (a->type != b->type) {
+        return false;
+    }
+    switch ((enum dp_action_type)a->type) {
+    case DP_ACTION_OUTPUT:
+        return a->port == b->port;
+    case DP_ACTION_SET_FIELD:
+        return a->set_field.field == b->set_field.field && value_equal(&a->set_field.value, &b->set_field.value) &&
+               value_equal(&a->set_field.mask, &b->set_field.mask);
+    case DP_ACTION_PUSH_VLAN:
+        return a->push_vlan.tpid == b->push_vlan.tpid && a->push_vlan.tci == b->push_vlan.tci;
+    case DP_ACTION_POP_VLAN:
+    case DP_ACTION_DEC_TTL:
+        return true;
+    case DP_ACTION_CONTROLLER:
+        return a->controller.bridge == b->controller.bridge && a->controller.cookie == b->controller.cookie &&
+               a->controller.rule_table == b->controller.rule_table && a->controller.max_len == b->controller.max_len &&
+               a->controller.reason == b->controller.reason;
+    case DP_ACTION_CLONE:
+        return a->clone.n_actions == b->clone.n_actions;
+    case DP_ACTION_DROP:
+        return a->reason == b->reason;
+    case DP_ACTION_COUNT:
+        break;
+    }
+    return false;
+}
+
+bool dp_actions_equal(const struct dp_action *a, size_t n_a, const struct dp_action *b, size_t n_b)
+{
+    if (n_a != n_b) {
+        return false;
+    }
+    for (size_t i = 0; i < n_a; i++) {
+        if (!action_equal(&a[i], &b[i])) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static void print_set_field(FILE *out, const struct dp_action *action, const struct match_ports *ports)
+{
+    enum field_id id = (enum field_id)action->set_field.field;
+    struct field_value ones = field_all_ones(id);
+    bool is_whole = value_equal(&ones, &action->set_field.mask);
+    char *value = match_format_value(id, action->set_field.value, is_whole ? NULL : &action->set_field.mask, ports);
+    fprintf(out, "set_field:%s->%s", value, field_table[id].name);
+    free(value);
+}
+
+static void print_output(FILE *out, uint32_t port, const struct match_ports *ports)
+{
+    const char *name = ports != NULL && ports->by_number != NULL ? ports->by_number(ports->context, port) : NULL;
+    if (name != NULL) {
+        fprintf(out, "output:%s", name);
+    } else {
+        fprintf(out, "output:%u", port);
+    }
+}
+
+static void print_list(FILE *out, const struct dp_action *actions, size_t n_actions, const struct match_ports *ports);
+
+static void print_one(FILE *out, const struct dp_action *action, const struct match_ports *ports)
+{
+    switch ((enum dp_action_type)action->type) {
+    case DP_ACTION_OUTPUT:
+        print_output(out, action->port, ports);
+        return;
+    case DP_ACTION_SET_FIELD:
+        print_set_field(out, action, ports);
+        return;
+    case DP_ACTION_PUSH_VLAN:
+        fprintf(out, "push_vlan:0x%04x(vid=%u,pcp=%u)", action->push_vlan.tpid, action->push_vlan.tci & 0xfffu,
+                action->push_vlan.tci >> 13);
+        return;
+    case DP_ACTION_POP_VLAN:
+        fputs("pop_vlan", out);
+        return;
+    case DP_ACTION_DEC_TTL:
+        fputs("dec_ttl", out);
+        return;
+    case DP_ACTION_CONTROLLER:
+        fprintf(out, "controller(max_len=%u,reason=%u)", action->controller.max_len, action->controller.reason);
+        return;
+    case DP_ACTION_CLONE:
+        fputs("clone(", out);
+        print_list(out, action + 1, action->clone.n_actions, ports);
+        fputc(')', out);
+        return;
+    case DP_ACTION_DROP:
+        fprintf(out, "drop(%s)", drop_name((enum drop_reason)action->reason));
+        return;
+    case DP_ACTION_COUNT:
+        return;
+    }
+}
+
+static void print_list(FILE *out, const struct dp_action *actions, size_t n_actions, const struct match_ports *ports)
+{
+    for (size_t i = 0; i < n_actions; i++) {
+        if (i > 0) {
+            fputc(',', out);
+        }
+        print_one(out, &actions[i], ports);
+        if (actions[i].type == DP_ACTION_CLONE) {
+            i += actions[i].clone.n_actions;
+        }
+    }
+}
+
+char *dp_actions_format(const struct dp_action *actions, size_t n_actions, const struct match_ports *ports)
+{
+    char *text = NULL;
+    size_t size = 0;
+    if (n_actions == 0) {
+        return memory_string("drop");
+    }
+    FILE *out = open_memstream(&text, &size);
+    if (out == NULL) {
+        return memory_string("(no memory to print the actions)");
+    }
+    print_list(out, actions, n_actions, ports);
+    fclose(out);
+    return text;
+}

@@ -1,0 +1,110 @@
+/* What stands in LMDB: keys and values by example. Two environments, the same layout in both:
+ *
+ *   disk   DB_DIR/            configuration, synced before each reply; also the copy of the rules that the fold keeps
+ *   run    RUN_DIR/rundb/     rules, groups, meters, owners, services, counters; never synced, survives kill -9
+ *
+ * Every environment has five databases. Numbers in keys are big-endian, so that LMDB's byte order is their order. Every value
+ * is preceded by 8 bytes: XXH3_64bits(value, seed = XXH3_64bits(key)), big-endian, put and checked by store.c alone.
+ *
+ *   meta     'L' 00                                layout number: 00000000 00000001
+ *            'E' 00                                epoch of the last start
+ *            'N' 00                                n of the last commit in this environment
+ *            'B' 00                                run only: 1 = complete (written in the commit that ends a rebuild)
+ *            'I' 03                                next id of table 3 (port)
+ *            'C' 03                                number of rows of table 3
+ *   rows     03 0000000000000007                   the packed PortRow of port 7
+ *   index    02 01 'b' 'r' '0'                     the id of the bridge named br0 (unique index 1 of table 2)
+ *            03 02 0000000000000001 00000000fffffffe   the id of the LOCAL port of bridge 1 (unique index 2 of table 3)
+ *   recent   1122334455667788 0005                 n (8), sequence (8), packed TransactReply: what client life 1122334455667788
+ *                                                  was answered; the slot is sequence mod 16
+ *   dirty    000000000000002a 00000003             table (1), id (8): the fourth row of commit 42 that the fold has not copied yet
+ *                                                  (run only)
+ *
+ * Another layout number is refused by name; migrations are written against this page. Touch the golden test with it.
+ */
+#ifndef BUSBAR_CONFIGDB_DB_LAYOUT_H
+#define BUSBAR_CONFIGDB_DB_LAYOUT_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+enum {
+    DB_LAYOUT = 1,
+    DB_KEY_MAX = 300,       /* LMDB's own limit is 511; the longest is an index key with a controller's target */
+    DB_RECENT_SLOTS = 16,    /* replies kept per writer: as many as it may have unanswered (proto/README.md) */
+};
+
+enum db_meta { DB_META_LAYOUT = 'L', DB_META_EPOCH = 'E', DB_META_N = 'N', DB_META_BUILT = 'B', DB_META_NEXT_ID = 'I', DB_META_COUNT = 'C' };
+
+struct db_key {
+    uint8_t bytes[DB_KEY_MAX];
+    size_t size;
+};
+
+/* Appends; what does not fit is left out: validate.c bounds every text that goes into an index well below DB_KEY_MAX. */
+static inline void db_key_add(struct db_key *key, const void *bytes, size_t size)
+{
+    if (size <= DB_KEY_MAX - key->size) {
+        memcpy(key->bytes + key->size, bytes, size);
+        key->size += size;
+    }
+}
+static inline void db_key_add_u8(struct db_key *key, uint8_t value)
+{
+    db_key_add(key, &value, 1);
+}
+static inline void db_key_add_u16(struct db_key *key, uint16_t value)
+{
+    uint16_t net = __builtin_bswap16(value);
+    db_key_add(key, &net, sizeof net);
+}
+static inline void db_key_add_u32(struct db_key *key, uint32_t value)
+{
+    uint32_t net = __builtin_bswap32(value);
+    db_key_add(key, &net, sizeof net);
+}
+static inline void db_key_add_u64(struct db_key *key, uint64_t value)
+{
+    uint64_t net = __builtin_bswap64(value);
+    db_key_add(key, &net, sizeof net);
+}
+
+static inline struct db_key db_key_meta(enum db_meta what, uint32_t table)
+{
+    struct db_key key = {.size = 0};
+    db_key_add_u8(&key, (uint8_t)what);
+    db_key_add_u8(&key, (uint8_t)table);
+    return key;
+}
+static inline struct db_key db_key_row(uint32_t table, uint64_t id)
+{
+    struct db_key key = {.size = 0};
+    db_key_add_u8(&key, (uint8_t)table);
+    db_key_add_u64(&key, id);
+    return key;
+}
+/* The columns follow with db_key_add_*; a text column comes last. */
+static inline struct db_key db_key_index(uint32_t table, uint32_t number)
+{
+    struct db_key key = {.size = 0};
+    db_key_add_u8(&key, (uint8_t)table);
+    db_key_add_u8(&key, (uint8_t)number);
+    return key;
+}
+static inline struct db_key db_key_recent(uint64_t client_start, uint64_t sequence)
+{
+    struct db_key key = {.size = 0};
+    db_key_add_u64(&key, client_start);
+    db_key_add_u16(&key, (uint16_t)(sequence % DB_RECENT_SLOTS));
+    return key;
+}
+static inline struct db_key db_key_dirty(uint64_t n, uint32_t serial)
+{
+    struct db_key key = {.size = 0};
+    db_key_add_u64(&key, n);
+    db_key_add_u32(&key, serial);
+    return key;
+}
+
+#endif

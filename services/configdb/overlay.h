@@ -1,0 +1,44 @@
+/* What one transaction would change, before anything is written: rows and index entries laid over the tables.
+ *
+ * A transaction is evaluated whole on an overlay; refused, the overlay is thrown away and nothing was touched (I8); accepted, it is
+ * written into the shared commit. So a hundred clients' transactions share one LMDB commit although each may be refused alone.
+ * One thread; lives no longer than the transaction open on `rows`.
+ */
+#ifndef BUSBAR_CONFIGDB_OVERLAY_H
+#define BUSBAR_CONFIGDB_OVERLAY_H
+
+#include "services/configdb/rows.h"
+
+struct overlay_change {
+    uint32_t table;
+    uint64_t id;
+    bool is_deleted;
+    uint8_t *value; /* packed row; NULL when deleted */
+    size_t size;
+};
+
+struct overlay;
+struct overlay *overlay_new(struct rows *rows);
+void overlay_destroy(struct overlay **overlay);
+
+/* The row as the transaction sees it, unpacked (free with protobuf_c_message_free_unpacked). -ERROR_NOT_FOUND, -ERROR_DAMAGED. */
+int overlay_get(struct overlay *overlay, uint32_t table, uint64_t id, ProtobufCMessage **out_row) MUST_CHECK;
+bool overlay_has(struct overlay *overlay, uint32_t table, uint64_t id);
+/* 0 and the id, or -ERROR_NOT_FOUND. */
+int overlay_index(struct overlay *overlay, uint32_t table, const struct db_key *key, uint64_t *out_id) MUST_CHECK;
+
+/* Inserts or replaces; before: the row as it was, NULL for a new one. -ERROR_EXISTS, with the columns in detail, when another row
+ * has the same unique columns. */
+int overlay_set(struct overlay *overlay, uint32_t table, uint64_t id, const ProtobufCMessage *before, const ProtobufCMessage *row,
+                struct error_detail *detail) MUST_CHECK;
+void overlay_delete(struct overlay *overlay, uint32_t table, uint64_t id, const ProtobufCMessage *before);
+
+/* Changes in order; *cursor starts as NULL. NULL at the end. A row inserted and deleted again is left out. */
+const struct overlay_change *overlay_next(struct overlay *overlay, const struct overlay_change **cursor);
+/* Ids of the table's rows whose index entry starts with `prefix`, overlay included; the array is the caller's. */
+uint64_t *overlay_prefix(struct overlay *overlay, uint32_t table, const struct db_key *prefix, size_t *out_n);
+
+/* Writes everything into the open transaction of the rows. An error spoils the whole commit. */
+int overlay_write(struct overlay *overlay) MUST_CHECK;
+
+#endif

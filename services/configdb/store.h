@@ -1,0 +1,64 @@
+/* The store: one LMDB environment with the five databases of db_layout.h. The only code that knows LMDB.
+ *
+ * A write transaction belongs to the thread that began it and blocks other writers of the same environment; read transactions
+ * block nobody but hold back the reuse of pages: keep them short. Lent values are valid until the transaction's next write or end.
+ * Errors: -ERROR_NOT_FOUND, -ERROR_DAMAGED (checksum, or LMDB says so), -ENOSPC (map or disk full; the transaction is lost, the
+ * environment is not), -ERROR_TOO_LARGE (more in one commit than LMDB can hold), -EIO and other -errno (a sync failed: whoever
+ * sees this from store_commit() must not commit to this environment again until it is opened anew).
+ */
+#ifndef BUSBAR_CONFIGDB_STORE_H
+#define BUSBAR_CONFIGDB_STORE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "lib/base/error.h"
+#include "services/configdb/db_layout.h"
+
+enum store_mode {
+    STORE_SYNC,    /* commit returns when the data are on disk */
+    STORE_NO_SYNC, /* commit returns when the kernel has the data: safe from kill -9, not from power loss */
+    STORE_READ,    /* no writes, no lock file: for the check of a child process */
+};
+enum store_db { STORE_META, STORE_ROWS, STORE_INDEX, STORE_RECENT, STORE_DIRTY };
+enum { STORE_DB_COUNT = 5 };
+
+struct store_bytes {
+    const uint8_t *bytes;
+    size_t size;
+};
+
+struct store;
+struct store_txn;
+struct store_cursor;
+
+/* Opens (and makes, mode 0750) `dir`. map_bytes: the most the environment can ever hold; address space, not memory. -ERROR_IN_USE
+ * when another process has it open for writing. */
+int store_open(const char *dir, enum store_mode mode, size_t map_bytes, struct store **out_store, struct error_detail *detail) MUST_CHECK;
+void store_close(struct store **store); /* no transaction may be open */
+
+int store_read(struct store *store, struct store_txn **out_txn) MUST_CHECK;
+int store_write(struct store *store, struct store_txn **out_txn) MUST_CHECK;
+int store_commit(struct store_txn **txn) MUST_CHECK; /* ends the transaction in any case */
+void store_abort(struct store_txn **txn);            /* accepts NULL */
+
+int store_get(struct store_txn *txn, enum store_db db, const struct db_key *key, struct store_bytes *out_value) MUST_CHECK;
+int store_put(struct store_txn *txn, enum store_db db, const struct db_key *key, const void *value, size_t size) MUST_CHECK;
+int store_delete(struct store_txn *txn, enum store_db db, const struct db_key *key) MUST_CHECK;
+/* A value of 8 bytes, big-endian. */
+int store_get_u64(struct store_txn *txn, enum store_db db, const struct db_key *key, uint64_t *out_value) MUST_CHECK;
+int store_put_u64(struct store_txn *txn, enum store_db db, const struct db_key *key, uint64_t value) MUST_CHECK;
+
+/* Walks keys in order. Close before the transaction ends. The first store_next() gives the first key that is not before `from`. */
+struct store_cursor *store_cursor_open(struct store_txn *txn, enum store_db db, const struct db_key *from);
+/* 0, -ERROR_NOT_FOUND at the end, -ERROR_DAMAGED. Both lent. */
+int store_next(struct store_cursor *cursor, struct store_bytes *out_key, struct store_bytes *out_value) MUST_CHECK;
+/* Deletes what store_next() gave last; the walk goes on behind it. */
+int store_cursor_delete(struct store_cursor *cursor) MUST_CHECK;
+void store_cursor_close(struct store_cursor **cursor);
+
+/* Bytes of the file in use, for status. */
+uint64_t store_used_bytes(struct store *store);
+
+#endif

@@ -1,0 +1,385 @@
+/* Transactions: operations one by one on an overlay.
+ *
+ * First every insert gets its id, so that labels may be used before their insert; then bridges are inserted, because ports look at
+ * them; then the other operations run in their order, each seeing what those before it did; then the consequences (derive.c) that
+ * concern the whole. The first refusal ends it.
+ *
+ * Cost: an unpack, a check and a pack of each row. Thread: configdb's main thread. Input: what any process on the bus sent; it has
+ * passed the unpacker. Invariants: I8 (nothing but the overlay is touched); ids used up by a refused transaction are not reused.
+ */
+#include "services/configdb/txn.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <uthash.h>
+
+#include "lib/base/memory.h"
+#include "services/configdb/column.h"
+#include "services/configdb/derive.h"
+#include "services/configdb/validate.h"
+
+#define TXN_LABEL_MIN (1ull << 63)
+
+struct txn_label {
+    uint64_t label;
+    uint64_t id;
+    UT_hash_handle hh;
+};
+
+static uint64_t txn_resolve(void *context, uint64_t label)
+{
+    struct txn *txn = context;
+    struct txn_label *found = NULL;
+    HASH_FIND(hh, txn->labels, &label, sizeof label, found);
+    return found != NULL ? found->id : 0;
+}
+
+static bool txn_exists(void *context, uint32_t table, uint64_t id)
+{
+    struct txn *txn = context;
+    return overlay_has(txn->overlay, table, id);
+}
+
+static bool txn_op_writes(const Busbar__Op *op)
+{
+    return op->kind != BUSBAR__OP_KIND__OP_REQUIRE && op->kind != BUSBAR__OP_KIND__OP_REQUIRE_ABSENT;
+}
+
+int txn_env(const Busbar__Transact *message, enum rows_env *out_env, struct error_detail *detail, uint32_t *out_failed_op)
+{
+    enum rows_env env = ROWS_DISK;
+    bool is_known = false;
+    bool is_write = false;
+    if (message->n_ops > TXN_OPS_MAX) {
+        return error_set(detail, -ERROR_TOO_LARGE, "%zu operations are more than the limit of %d", message->n_ops, TXN_OPS_MAX);
+    }
+    for (size_t i = 0; i < message->n_ops; i++) {
+        enum rows_env mine;
+        *out_failed_op = (uint32_t)i;
+        if (!rows_env_of(message->ops[i]->table, &mine)) {
+            return error_set(detail, -ERROR_UNKNOWN_NAME, "there is no stored table number %u", message->ops[i]->table);
+        }
+        bool writes = txn_op_writes(message->ops[i]);
+        if (writes && is_write && mine != env) {
+            return error_set(detail, -ERROR_REFUSED, "table %s: configuration and rules cannot be written in one transaction",
+                             cfg_table_info(message->ops[i]->table)->name);
+        }
+        if (!is_known || (writes && !is_write)) {
+            env = mine;
+        }
+        is_known = true;
+        is_write = is_write || writes;
+    }
+    *out_env = env;
+    return 0;
+}
+
+static int txn_missing(struct txn *txn, uint32_t table, uint64_t id, int err)
+{
+    return error_set(&txn->detail, err, "%s row %" PRIu64 ": %s", cfg_table_info(table)->name, id, error_text(err));
+}
+
+/* Checks the row and lays it over; takes nothing over. */
+static int txn_set(struct txn *txn, uint32_t table, uint64_t id, const ProtobufCMessage *before, const ProtobufCMessage *row)
+{
+    int err = validate_row(table, id, row, txn_exists, txn, &txn->detail);
+    return err != 0 ? err : overlay_set(txn->overlay, table, id, before, row, &txn->detail);
+}
+
+static int txn_unpack(struct txn *txn, const Busbar__Op *op, uint64_t id, ProtobufCMessage **out_row)
+{
+    ProtobufCMessage *row = NULL;
+    int err = validate_unpack(op->table, id, op->value.data, op->value.len, &row, &txn->detail);
+    if (err == 0) {
+        err = validate_labels(op->table, id, row, txn_resolve, txn, &txn->detail);
+    }
+    if (err != 0) {
+        protobuf_c_message_free_unpacked(row, NULL);
+        return err;
+    }
+    *out_row = row;
+    return 0;
+}
+
+static int txn_insert(struct txn *txn, const Busbar__Op *op, uint64_t id)
+{
+    ProtobufCMessage *row = NULL;
+    int err = txn_unpack(txn, op, id, &row);
+    if (err == 0) {
+        err = derive_insert(txn, id, op->table, row);
+    }
+    if (err == 0) {
+        err = txn_set(txn, op->table, id, NULL, row);
+    }
+    protobuf_c_message_free_unpacked(row, NULL);
+    return err;
+}
+
+/* One column of an update or mutate: from `value` into `row`. */
+static int txn_change_column(struct txn *txn, const Busbar__Op *op, uint64_t id, const char *name, ProtobufCMessage *row, ProtobufCMessage *value)
+{
+    int err = validate_change(op->table, id, name, &txn->detail);
+    if (err != 0) {
+        return err;
+    }
+    const ProtobufCFieldDescriptor *column = column_find(row->descriptor, name);
+    if (op->kind == BUSBAR__OP_KIND__OP_UPDATE) {
+        column_swap(column, row, value);
+    } else {
+        err = op->kind == BUSBAR__OP_KIND__OP_MUTATE_INSERT ? column_insert(column, row, value) : column_remove(column, row, value);
+    }
+    if (err != 0) {
+        return error_set(&txn->detail, err, "%s row %" PRIu64 ", column %s: is not a list of numbers", cfg_table_info(op->table)->name, id, name);
+    }
+    return derive_update(txn, id, op->table, name, row);
+}
+
+static int txn_change(struct txn *txn, const Busbar__Op *op, uint64_t id)
+{
+    ProtobufCMessage *before = NULL;
+    ProtobufCMessage *row = NULL;
+    ProtobufCMessage *value = NULL;
+    int err = overlay_get(txn->overlay, op->table, id, &before);
+    if (err != 0) {
+        return txn_missing(txn, op->table, id, err);
+    }
+    if (op->table == CFG_SERVICE) {
+        err = error_set(&txn->detail, -ERROR_REFUSED, "service row %" PRIu64 ": does not change; join again", id);
+    } else if (op->n_columns == 0) {
+        err = error_set(&txn->detail, -ERROR_SYNTAX, "%s row %" PRIu64 ": an update names its columns", cfg_table_info(op->table)->name, id);
+    }
+    if (err == 0) {
+        err = overlay_get(txn->overlay, op->table, id, &row);
+    }
+    if (err == 0) {
+        err = txn_unpack(txn, op, id, &value);
+    }
+    for (size_t i = 0; err == 0 && i < op->n_columns; i++) {
+        err = txn_change_column(txn, op, id, op->columns[i], row, value);
+    }
+    if (err == 0) {
+        err = txn_set(txn, op->table, id, before, row);
+    }
+    protobuf_c_message_free_unpacked(before, NULL);
+    protobuf_c_message_free_unpacked(row, NULL);
+    protobuf_c_message_free_unpacked(value, NULL);
+    return err;
+}
+
+static int txn_delete(struct txn *txn, const Busbar__Op *op, uint64_t id)
+{
+    ProtobufCMessage *row = NULL;
+    int err = overlay_get(txn->overlay, op->table, id, &row);
+    if (err != 0) {
+        return txn_missing(txn, op->table, id, err);
+    }
+    err = derive_delete(txn, id, op->table, row);
+    if (err == 0) {
+        overlay_delete(txn->overlay, op->table, id, row);
+    }
+    protobuf_c_message_free_unpacked(row, NULL);
+    return err;
+}
+
+/* Whether PUT may write this id: the tables keyed by another table's ids, and rows that exist. */
+static int txn_may_put(struct txn *txn, uint32_t table, uint64_t id, bool *out_is_void)
+{
+    *out_is_void = false;
+    if (table == CFG_OWNER && !overlay_has(txn->overlay, CFG_BRIDGE, id)) {
+        return error_set(&txn->detail, -ERROR_REFERENCE, "owner row %" PRIu64 ": there is no bridge row %" PRIu64, id, id);
+    }
+    if (table == CFG_COUNTER) {
+        /* The rule may have gone while its checkpoint was under way: nothing is left to count. */
+        *out_is_void = !overlay_has(txn->overlay, CFG_RULE, id);
+        return 0;
+    }
+    if (table == CFG_SERVICE) {
+        return error_set(&txn->detail, -ERROR_REFUSED, "service row %" PRIu64 ": does not change; join again", id);
+    }
+    return table == CFG_OWNER || overlay_has(txn->overlay, table, id) ? 0 : txn_missing(txn, table, id, -ERROR_NOT_FOUND);
+}
+
+static int txn_put(struct txn *txn, const Busbar__Op *op, uint64_t id)
+{
+    bool is_void;
+    ProtobufCMessage *before = NULL;
+    ProtobufCMessage *row = NULL;
+    int err = txn_may_put(txn, op->table, id, &is_void);
+    if (err != 0 || is_void) {
+        return err;
+    }
+    err = txn_unpack(txn, op, id, &row);
+    if (err != 0) {
+        return err;
+    }
+    err = overlay_get(txn->overlay, op->table, id, &before);
+    err = err == -ERROR_NOT_FOUND ? 0 : err != 0 ? txn_missing(txn, op->table, id, err) : 0;
+    for (unsigned int i = 0; err == 0 && before != NULL && i < row->descriptor->n_fields; i++) {
+        const ProtobufCFieldDescriptor *column = &row->descriptor->fields[i];
+        if (!column_equal(column, before, row)) {
+            err = validate_change(op->table, id, column->name, &txn->detail);
+        }
+        if (err == 0 && !column_equal(column, before, row)) {
+            err = derive_update(txn, id, op->table, column->name, row);
+        }
+    }
+    if (err == 0) {
+        err = txn_set(txn, op->table, id, before, row);
+    }
+    protobuf_c_message_free_unpacked(before, NULL);
+    protobuf_c_message_free_unpacked(row, NULL);
+    return err;
+}
+
+static int txn_require_columns(struct txn *txn, const Busbar__Op *op, uint64_t id, const ProtobufCMessage *row, const ProtobufCMessage *wanted)
+{
+    const char *name = cfg_table_info(op->table)->name;
+    for (size_t i = 0; i < op->n_columns; i++) {
+        const ProtobufCFieldDescriptor *column = column_find(row->descriptor, op->columns[i]);
+        if (column == NULL) {
+            return error_set(&txn->detail, -ERROR_UNKNOWN_NAME, "%s row %" PRIu64 ": there is no column %.64s", name, id, op->columns[i]);
+        }
+        if (!column_equal(column, row, wanted)) {
+            int err = op->table == CFG_OWNER ? -ERROR_OWNER : -ERROR_CONFLICT;
+            return error_set(&txn->detail, err, "%s row %" PRIu64 ", column %s: %s", name, id, column->name, error_text(err));
+        }
+    }
+    return 0;
+}
+
+static int txn_require(struct txn *txn, const Busbar__Op *op, uint64_t id)
+{
+    ProtobufCMessage *row = NULL;
+    ProtobufCMessage *wanted = NULL;
+    int err = overlay_get(txn->overlay, op->table, id, &row);
+    if (err != 0) {
+        return txn_missing(txn, op->table, id, err == -ERROR_NOT_FOUND && op->table == CFG_OWNER ? -ERROR_OWNER : err);
+    }
+    if (op->n_columns > 0) {
+        err = txn_unpack(txn, op, id, &wanted);
+        err = err == 0 ? txn_require_columns(txn, op, id, row, wanted) : err;
+    }
+    protobuf_c_message_free_unpacked(row, NULL);
+    protobuf_c_message_free_unpacked(wanted, NULL);
+    return err;
+}
+
+static int txn_require_absent(struct txn *txn, const Busbar__Op *op, uint64_t id)
+{
+    return overlay_has(txn->overlay, op->table, id) ? txn_missing(txn, op->table, id, -ERROR_EXISTS) : 0;
+}
+
+static int txn_op(struct txn *txn, const Busbar__Op *op, uint64_t id)
+{
+    if (txn_op_writes(op) && txn->from.kind != PROCESS_CONFIGDB) {
+        int err = validate_writer(op->table, txn->from.kind, &txn->detail);
+        if (err != 0) {
+            return err;
+        }
+    }
+    switch (op->kind) {
+    case BUSBAR__OP_KIND__OP_INSERT:
+        return txn_insert(txn, op, id);
+    case BUSBAR__OP_KIND__OP_UPDATE:
+    case BUSBAR__OP_KIND__OP_MUTATE_INSERT:
+    case BUSBAR__OP_KIND__OP_MUTATE_DELETE:
+        return txn_change(txn, op, id);
+    case BUSBAR__OP_KIND__OP_DELETE:
+        return txn_delete(txn, op, id);
+    case BUSBAR__OP_KIND__OP_PUT:
+        return txn_put(txn, op, id);
+    case BUSBAR__OP_KIND__OP_REQUIRE:
+        return txn_require(txn, op, id);
+    case BUSBAR__OP_KIND__OP_REQUIRE_ABSENT:
+        return txn_require_absent(txn, op, id);
+    case BUSBAR__OP_KIND__OP_NONE:
+    case _BUSBAR__OP_KIND_IS_INT_SIZE:
+        break;
+    }
+    return error_set(&txn->detail, -ERROR_UNSUPPORTED, "there is no operation number %d", (int)op->kind);
+}
+
+/* Gives inserts their ids and labels their meaning. */
+static int txn_assign_ids(struct txn *txn, struct rows *rows, const Busbar__Transact *message)
+{
+    for (size_t i = 0; i < message->n_ops; i++) {
+        const Busbar__Op *op = message->ops[i];
+        txn->failed_op = (uint32_t)i;
+        txn->ids[i] = op->id;
+        if (op->kind != BUSBAR__OP_KIND__OP_INSERT) {
+            continue;
+        }
+        txn->ids[i] = rows_new_id(rows, op->table);
+        if (txn->ids[i] == 0) {
+            return error_set(&txn->detail, -ENOSPC, "table %s: all row ids are used up", cfg_table_info(op->table)->name);
+        }
+        if (op->id == 0) {
+            continue;
+        }
+        if (op->id < TXN_LABEL_MIN || txn_resolve(txn, op->id) != 0) {
+            return error_set(&txn->detail, op->id < TXN_LABEL_MIN ? -ERROR_RANGE : -ERROR_DUPLICATE,
+                             "table %s: %" PRIu64 " is not a label of its own, at or above 2^63, for an insert", cfg_table_info(op->table)->name, op->id);
+        }
+        struct txn_label *label = memory_zeroed(sizeof *label);
+        label->label = op->id;
+        label->id = txn->ids[i];
+        HASH_ADD(hh, txn->labels, label, sizeof label->label, label);
+    }
+    for (size_t i = 0; i < message->n_ops; i++) {
+        if (txn->ids[i] >= TXN_LABEL_MIN && (txn->ids[i] = txn_resolve(txn, message->ops[i]->id)) == 0) {
+            txn->failed_op = (uint32_t)i;
+            return error_set(&txn->detail, -ERROR_REFERENCE, "table %s: no insert of this transaction has the label %" PRIu64,
+                             cfg_table_info(message->ops[i]->table)->name, message->ops[i]->id);
+        }
+    }
+    return 0;
+}
+
+static bool txn_is_bridge_insert(const Busbar__Op *op)
+{
+    return op->kind == BUSBAR__OP_KIND__OP_INSERT && op->table == CFG_BRIDGE;
+}
+
+static int txn_run(struct txn *txn, struct rows *rows, const Busbar__Transact *message)
+{
+    int err = txn_assign_ids(txn, rows, message);
+    for (int round = 0; err == 0 && round < 2; round++) {
+        for (size_t i = 0; err == 0 && i < message->n_ops; i++) {
+            if (txn_is_bridge_insert(message->ops[i]) == (round == 0)) {
+                txn->failed_op = (uint32_t)i;
+                err = txn_op(txn, message->ops[i], txn->ids[i]);
+            }
+        }
+    }
+    return err != 0 ? err : derive_finish(txn, rows);
+}
+
+void txn_evaluate(struct rows *rows, const struct bus_identity *from, const Busbar__Transact *message, struct txn *out_txn)
+{
+    struct txn *txn = out_txn;
+    memset(txn, 0, sizeof *txn);
+    txn->from = *from;
+    txn->overlay = overlay_new(rows);
+    txn->n_ids = message->n_ops;
+    txn->ids = memory_array(message->n_ops + 1, sizeof *txn->ids);
+    txn->error = txn_run(txn, rows, message);
+    const struct overlay_change *cursor = NULL;
+    while (txn->error == 0 && !txn->makes_version && overlay_next(txn->overlay, &cursor) != NULL) {
+        txn->makes_version = cursor->table != CFG_COUNTER;
+    }
+}
+
+void txn_fini(struct txn *txn)
+{
+    struct txn_label *label, *next;
+    HASH_ITER (hh, txn->labels, label, next) {
+        HASH_DEL(txn->labels, label);
+        free(label);
+    }
+    overlay_destroy(&txn->overlay);
+    free(txn->ids);
+    free(txn->gone_bridges);
+    free(txn->new_bridges);
+    memset(txn, 0, sizeof *txn);
+}

@@ -1,0 +1,39 @@
+/* One transaction of a client, worked out on an overlay: accepted with all its consequences, or refused without any.
+ *
+ * txn_evaluate() needs a transaction open on the rows whose written environment is txn_env()'s; it writes nothing. The caller writes
+ * txn.overlay into the shared commit. One thread.
+ */
+#ifndef BUSBAR_CONFIGDB_TXN_H
+#define BUSBAR_CONFIGDB_TXN_H
+
+#include "lib/bus/bus.h"
+#include "services/configdb/overlay.h"
+
+enum { TXN_OPS_MAX = 100000 /* a bundle of 64k rules with its requires fits; more would hold everybody up for a second */ };
+
+struct txn_label;
+struct txn {
+    int error; /* 0, or why it was refused; then only detail and failed_op say something */
+    struct error_detail detail;
+    uint32_t failed_op;
+    struct overlay *overlay;
+    uint64_t *ids; /* one per operation */
+    size_t n_ids;
+    uint64_t *gone_bridges; /* their rows in the run environment go in a second commit */
+    size_t n_gone_bridges;
+    bool makes_version;
+
+    /* private */
+    struct bus_identity from;
+    struct txn_label *labels;
+    uint64_t *new_bridges;
+    size_t n_new_bridges;
+};
+
+/* The environment that the operations write to, all the same one. */
+int txn_env(const Busbar__Transact *message, enum rows_env *out_env, struct error_detail *detail, uint32_t *out_failed_op) MUST_CHECK;
+/* from: the sender; configdb itself may write everything. Fills *out_txn in any case; txn_fini() it. */
+void txn_evaluate(struct rows *rows, const struct bus_identity *from, const Busbar__Transact *message, struct txn *out_txn);
+void txn_fini(struct txn *txn);
+
+#endif

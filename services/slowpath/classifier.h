@@ -1,0 +1,37 @@
+/* The classifier of one table: which rule a packet meets, and which of its bits had to be looked at to know.
+ *
+ * The rule with the highest priority whose match covers the packet; of several with one priority the one with the lowest id, so that
+ * every replica decides alike (I1). The rules' matches are lent: they stay as they are while the rule is in the classifier.
+ */
+#ifndef BUSBAR_SLOWPATH_CLASSIFIER_H
+#define BUSBAR_SLOWPATH_CLASSIFIER_H
+
+#include "lib/flow/match.h"
+
+struct classifier;
+struct classifier_tuple;
+
+/* Embedded in the owner's rule. */
+struct classifier_rule {
+    const struct match *match; /* canonical */
+    uint64_t id;
+    int32_t priority;
+    /* private */
+    uint64_t hash;
+    struct classifier_rule *next;
+    struct classifier_tuple *tuple;
+};
+
+struct classifier *classifier_new(void);
+/* Forgets the rules, which stay their owners'. */
+void classifier_destroy(struct classifier **classifier);
+/* `rule` is in no classifier. The same match and priority may be there already under another id. */
+void classifier_insert(struct classifier *classifier, struct classifier_rule *rule);
+void classifier_remove(struct classifier *classifier, struct classifier_rule *rule);
+/* NULL when no rule covers the packet. Adds to `looked` bits enough that every packet equal to this one under them meets the
+ * same rule (I2). */
+const struct classifier_rule *classifier_lookup(const struct classifier *classifier, const struct flow_state *packet,
+                                                struct flow_state *looked);
+size_t classifier_count(const struct classifier *classifier);
+
+#endif

@@ -1,0 +1,302 @@
+/* The naive executor: see execute.h.
+ *
+ * Every action parses the frame from its first byte, changes bytes, and repairs checksums by summing everything, so there is no
+ * state that could get out of step. It may use the field table and the parser (which have a twin of their own).
+ * Tests only; one thread; allocates nothing, copies a lot. A packet is sent at each output as it is then; nothing is optimised away
+ * but what nobody can see: changes after the last effect.
+ */
+#include "tests/oracle/execute.h"
+
+#include <string.h>
+
+#include "lib/flow/parse.h"
+
+struct naive {
+    uint8_t bytes[ORACLE_FRAME_MAX];
+    size_t size;
+    size_t headroom;
+};
+
+static uint32_t sum_bytes(const uint8_t *bytes, size_t size, uint32_t sum)
+{
+    for (size_t i = 0; i < size; i++) {
+        sum += i % 2 == 0 ? (uint32_t)bytes[i] << 8 : bytes[i];
+        sum %= 65535;
+    }
+    return sum;
+}
+
+static uint32_t crc32c(const uint8_t *bytes, size_t size)
+{
+    uint32_t crc = 0xffffffffu;
+    for (size_t i = 0; i < size; i++) {
+        crc ^= bytes[i];
+        for (int bit = 0; bit < 8; bit++) {
+            crc = (crc & 1) != 0 ? crc >> 1 ^ 0x82f63b78u : crc >> 1;
+        }
+    }
+    return ~crc;
+}
+
+/* The sum of the L4 data and pseudo-header with the checksum field as it is, modulo 65535. */
+static uint32_t l4_sum(const struct naive *p, const struct flow_key *key, const struct parse_result *at)
+{
+    size_t size = (size_t)(at->l3_end - at->l4_offset);
+    uint32_t sum = sum_bytes(p->bytes + at->l4_offset, size, 0);
+    if (host16(key->eth_type) == 0x0800 && key->ip_proto != 1) {
+        sum = sum_bytes(p->bytes + at->l3_offset + 12, 8, sum);
+    } else if (host16(key->eth_type) == 0x86dd) {
+        sum = sum_bytes(p->bytes + at->l3_offset + 8, 32, sum);
+    }
+    return sum;
+}
+
+static void repair16(uint8_t *field, uint32_t sum_before, uint32_t sum_after, bool never_zero)
+{
+    uint32_t value = ((uint32_t)field[0] << 8 | field[1]) + 65535 * 2 + sum_before - sum_after;
+    value %= 65535;
+    if (value == 0 && never_zero) {
+        value = 65535;
+    }
+    field[0] = (uint8_t)(value >> 8);
+    field[1] = (uint8_t)value;
+}
+
+static size_t l4_field(const struct flow_key *key)
+{
+    return key->ip_proto == 6 ? 16 : key->ip_proto == 17 ? 6 : 2;
+}
+
+/* Writes the frame's field bytes straight from the key after the change. */
+static void write_headers(struct naive *p, const struct flow_key *key, const struct parse_result *at, enum field_id id)
+{
+    uint8_t *l3 = p->bytes + at->l3_offset, *l4 = p->bytes + at->l4_offset;
+    bool v4 = host16(key->eth_type) == 0x0800, v6 = host16(key->eth_type) == 0x86dd;
+    memcpy(p->bytes, key->eth_dst, 6);
+    memcpy(p->bytes + 6, key->eth_src, 6);
+    if (key->vlan_tci.raw != 0) {
+        uint16_t tci = host16(key->vlan_tci);
+        p->bytes[14] = (uint8_t)((p->bytes[14] & 0x10) | ((tci >> 8) & 0xef));
+        p->bytes[15] = (uint8_t)tci;
+    }
+    if (at->l3_offset != PARSE_NO_OFFSET && v4) {
+        l3[1] = key->ip_tos;
+        l3[8] = key->ip_ttl;
+        memcpy(l3 + 12, key->ip_src, 4);
+        memcpy(l3 + 16, key->ip_dst, 4);
+    } else if (at->l3_offset != PARSE_NO_OFFSET && v6) {
+        uint32_t first = 0x60000000u | (uint32_t)key->ip_tos << 20 | host32(key->ipv6_label);
+        struct be32 word = be32(first);
+        memcpy(l3, &word, 4);
+        l3[7] = key->ip_ttl;
+        memcpy(l3 + 8, key->ip_src, 16);
+        memcpy(l3 + 24, key->ip_dst, 16);
+    } else if (at->l3_offset != PARSE_NO_OFFSET) {
+        memcpy(l3 + 6, &key->arp_op, 2);
+        memcpy(l3 + 8, key->nd_or_arp_sha, 6);
+        memcpy(l3 + 14, key->ip_src, 4);
+        memcpy(l3 + 18, key->nd_or_arp_tha, 6);
+        memcpy(l3 + 24, key->ip_dst, 4);
+    }
+    if (at->l2_5_offset != PARSE_NO_OFFSET) {
+        memcpy(p->bytes + at->l2_5_offset, &key->mpls[0], 4);
+    }
+    if (at->l4_offset == PARSE_NO_OFFSET) {
+        return;
+    }
+    if (key->ip_proto == 6 || key->ip_proto == 17 || key->ip_proto == 132) {
+        memcpy(l4, &key->l4_src, 2);
+        memcpy(l4 + 2, &key->l4_dst, 2);
+    } else if (id == FIELD_ICMPV4_TYPE || id == FIELD_ICMPV4_CODE || id == FIELD_ICMPV6_TYPE || id == FIELD_ICMPV6_CODE) {
+        l4[0] = (uint8_t)host16(key->l4_src);
+        l4[1] = (uint8_t)host16(key->l4_dst);
+    } else if (id == FIELD_ND_TARGET) {
+        memcpy(l4 + 8, key->nd_target, 16);
+    }
+    for (size_t at_option = 24; (id == FIELD_ND_SLL || id == FIELD_ND_TLL) && at->l4_offset + at_option + 8 <= at->l3_end;) {
+        size_t size = (size_t)l4[at_option + 1] * 8;
+        if (size == 0 || at->l4_offset + at_option + size > at->l3_end) {
+            return;
+        }
+        if (l4[at_option] == (id == FIELD_ND_SLL ? 1 : 2) && size == 8) {
+            memcpy(l4 + at_option + 2, id == FIELD_ND_SLL ? key->nd_or_arp_sha : key->nd_or_arp_tha, 6);
+            return;
+        }
+        at_option += size;
+    }
+}
+
+static bool can_set(enum field_id id, const struct flow_state *state, const struct parse_result *at)
+{
+    enum field_needs needs = field_table[id].needs;
+    if (id == FIELD_VLAN_VID || id == FIELD_VLAN_TCI) {
+        return state->key.vlan_tci.raw != 0;
+    }
+    if (needs == FIELD_NEEDS_MPLS && at->l2_5_offset == PARSE_NO_OFFSET) {
+        return false;
+    }
+    if (needs >= FIELD_NEEDS_IP && needs <= FIELD_NEEDS_ARP && at->l3_offset == PARSE_NO_OFFSET) {
+        return false;
+    }
+    if (needs >= FIELD_NEEDS_TCP && at->l4_offset == PARSE_NO_OFFSET) {
+        return false;
+    }
+    if (needs >= FIELD_NEEDS_ND && at->l3_end - at->l4_offset < 24) {
+        return false;
+    }
+    return field_present(id, state);
+}
+
+static int set_key(struct naive *p, enum field_id id, const struct flow_state *state, const struct parse_result *at)
+{
+    const struct flow_key *key = &state->key;
+    bool has_ipv4 = at->l3_offset != PARSE_NO_OFFSET && host16(key->eth_type) == 0x0800;
+    bool has_l4 = at->l4_offset != PARSE_NO_OFFSET;
+    size_t header = has_ipv4 ? (size_t)(p->bytes[at->l3_offset] & 15) * 4 : 0;
+    uint32_t ip_before = has_ipv4 ? sum_bytes(p->bytes + at->l3_offset, header, 0) : 0;
+    uint32_t l4_before = has_l4 ? l4_sum(p, key, at) : 0;
+    uint8_t *l4 = p->bytes + at->l4_offset;
+    size_t l4_size = (size_t)(at->l3_end - at->l4_offset);
+    uint8_t crc[4] = {0};
+    if (has_l4 && key->ip_proto == 132) {
+        memcpy(crc, l4 + 8, 4);
+        memset(l4 + 8, 0, 4);
+        uint32_t whole = crc32c(l4, l4_size);
+        for (int i = 0; i < 4; i++) {
+            crc[i] ^= (uint8_t)(whole >> 8 * i);
+        }
+    }
+    write_headers(p, key, at, id);
+    if (has_ipv4) {
+        repair16(p->bytes + at->l3_offset + 10, ip_before, sum_bytes(p->bytes + at->l3_offset, header, 0), false);
+    }
+    if (has_l4 && key->ip_proto == 132) {
+        uint32_t whole = crc32c(l4, l4_size);
+        for (int i = 0; i < 4; i++) {
+            l4[8 + i] = crc[i] ^ (uint8_t)(whole >> 8 * i);
+        }
+    } else if (has_l4 && (key->ip_proto != 17 || (l4[6] | l4[7]) != 0)) {
+        repair16(l4 + l4_field(key), l4_before, l4_sum(p, key, at), key->ip_proto == 17);
+    }
+    return -1;
+}
+
+static int set_field(struct naive *p, const struct dp_action *action)
+{
+    struct flow_state state = {0};
+    struct parse_result at;
+    enum field_id id = (enum field_id)action->set_field.field;
+    if (parse_frame(p->bytes, p->size, 1, &state.key, &at) != 0 || !can_set(id, &state, &at)) {
+        return DROP_HEADER_MISSING;
+    }
+    field_set_masked(id, &state, action->set_field.value, action->set_field.mask);
+    return set_key(p, id, &state, &at);
+}
+
+static int dec_ttl(struct naive *p)
+{
+    struct flow_state state = {0};
+    struct parse_result at;
+    if (parse_frame(p->bytes, p->size, 1, &state.key, &at) != 0 || !can_set(FIELD_IP_TTL, &state, &at)) {
+        return DROP_HEADER_MISSING;
+    }
+    if (state.key.ip_ttl <= 1) {
+        return DROP_TTL_EXPIRED;
+    }
+    state.key.ip_ttl--;
+    return set_key(p, FIELD_IP_TTL, &state, &at);
+}
+
+static int push_vlan(struct naive *p, const struct dp_action *action)
+{
+    if (p->headroom < 4) {
+        return DROP_FRAME_TOO_LONG;
+    }
+    memmove(p->bytes + 16, p->bytes + 12, p->size - 12);
+    p->bytes[12] = (uint8_t)(action->push_vlan.tpid >> 8);
+    p->bytes[13] = (uint8_t)action->push_vlan.tpid;
+    p->bytes[14] = (uint8_t)(action->push_vlan.tci >> 8) & 0xef;
+    p->bytes[15] = (uint8_t)action->push_vlan.tci;
+    p->size += 4;
+    p->headroom -= 4;
+    return -1;
+}
+
+static int pop_vlan(struct naive *p)
+{
+    bool is_tag = (p->bytes[12] == 0x81 && p->bytes[13] == 0x00) || (p->bytes[12] == 0x88 && p->bytes[13] == 0xa8);
+    if (!is_tag || p->size < 18) {
+        return DROP_HEADER_MISSING;
+    }
+    memmove(p->bytes + 12, p->bytes + 16, p->size - 16);
+    p->size -= 4;
+    p->headroom += 4;
+    return -1;
+}
+
+static void send(struct oracle_result *result, enum oracle_fate fate, uint32_t number, const struct naive *p)
+{
+    struct oracle_sent *sent = &result->sent[result->n++];
+    sent->fate = fate;
+    sent->number = number;
+    sent->size = p->size;
+    memcpy(sent->bytes, p->bytes, p->size);
+}
+
+static bool has_effect(const struct dp_action *actions, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        enum dp_action_type type = (enum dp_action_type)actions[i].type;
+        if (type == DP_ACTION_OUTPUT || type == DP_ACTION_CONTROLLER || type == DP_ACTION_DROP ||
+            (type == DP_ACTION_CLONE && actions[i].clone.n_actions > 0)) {
+            return true;
+        }
+        i += type == DP_ACTION_CLONE ? actions[i].clone.n_actions : 0;
+    }
+    return false;
+}
+
+static void run(const struct dp_action *actions, size_t n, struct naive *p, struct oracle_result *result)
+{
+    if (!has_effect(actions, n)) {
+        send(result, ORACLE_DROP, DROP_RULE, p);
+        return;
+    }
+    for (size_t i = 0; i < n && has_effect(actions + i, n - i); i++) {
+        int reason = -1;
+        const struct dp_action *action = &actions[i];
+        if (action->type == DP_ACTION_OUTPUT) {
+            send(result, ORACLE_OUTPUT, action->port, p);
+        } else if (action->type == DP_ACTION_CONTROLLER) {
+            send(result, ORACLE_CONTROLLER, action->controller.rule_table, p);
+        } else if (action->type == DP_ACTION_SET_FIELD) {
+            reason = set_field(p, action);
+        } else if (action->type == DP_ACTION_PUSH_VLAN) {
+            reason = push_vlan(p, action);
+        } else if (action->type == DP_ACTION_POP_VLAN) {
+            reason = pop_vlan(p);
+        } else if (action->type == DP_ACTION_DEC_TTL) {
+            reason = dec_ttl(p);
+        } else if (action->type == DP_ACTION_DROP) {
+            reason = action->reason;
+        } else if (action->clone.n_actions > 0) {
+            struct naive copy = *p;
+            copy.headroom = 64;
+            run(action + 1, action->clone.n_actions, &copy, result);
+        }
+        if (reason >= 0) {
+            send(result, ORACLE_DROP, (uint32_t)reason, p);
+            return;
+        }
+        i += action->type == DP_ACTION_CLONE ? action->clone.n_actions : 0;
+    }
+}
+
+void oracle_execute(const struct dp_action *actions, size_t n_actions, const uint8_t *frame, size_t size, size_t headroom,
+                    struct oracle_result *out_result)
+{
+    struct naive p = {.size = size, .headroom = headroom};
+    memcpy(p.bytes, frame, size);
+    out_result->n = 0;
+    run(actions, n_actions, &p, out_result);
+}

@@ -1,0 +1,101 @@
+/* The command line of swctl: what people type right and wrong. */
+#include "cli/line.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+static struct client client;
+static struct line line;
+static struct error_detail detail;
+
+static int parse(char **words)
+{
+    int n = 0;
+    while (words[n] != NULL) {
+        n++;
+    }
+    client = (struct client){.timeout_ms = 1};
+    detail.text[0] = '\0';
+    line_fini(&line);
+    line_init(&line);
+    return line_parse(&client, n, words, &line, &detail);
+}
+#define PARSE(...) parse((char *[]){"swctl", __VA_ARGS__, NULL})
+
+static void options_may_stand_anywhere(void **state)
+{
+    assert_int_equal(PARSE("--run", "/x", "add-br", "--json", "br0", "--timeout=2"), 0);
+    assert_string_equal(client.run_dir, "/x");
+    assert_true(client.wants_json);
+    assert_int_equal(client.timeout_ms, 2000);
+    assert_int_equal(line.n, 1);
+    assert_string_equal(line.segments[0].command->words, "add-br");
+    assert_string_equal(line.segments[0].arguments[0], "br0");
+}
+
+static void commands_are_chained_by_two_dashes(void **state)
+{
+    assert_int_equal(PARSE("--may-exist", "add-br", "br0", "--", "add-port", "br0", "v0", "tag=3"), 0);
+    assert_int_equal(line.n, 2);
+    assert_true(line.segments[0].may_exist);
+    assert_false(line.segments[1].may_exist);
+    assert_int_equal(line.segments[1].n_arguments, 3);
+}
+
+static void two_words_make_one_command(void **state)
+{
+    assert_int_equal(PARSE("dp", "dump-flows"), 0);
+    assert_string_equal(line.segments[0].command->words, "dp dump-flows");
+    assert_int_equal(line.segments[0].n_arguments, 0);
+}
+
+static void mistakes_name_the_word(void **state)
+{
+    assert_int_equal(PARSE("add-bridge", "br0"), -ERROR_UNKNOWN_NAME);
+    assert_non_null(strstr(detail.text, "add-bridge"));
+    assert_int_equal(PARSE("add-br"), -ERROR_SYNTAX);
+    assert_non_null(strstr(detail.text, "too few"));
+    assert_int_equal(PARSE("add-br", "a", "b"), -ERROR_SYNTAX);
+    assert_int_equal(PARSE("--jsn", "show"), -ERROR_UNKNOWN_NAME);
+    assert_non_null(strstr(detail.text, "--jsn"));
+    assert_int_equal(PARSE("--timeout", "soon", "show"), -ERROR_RANGE);
+    assert_int_equal(PARSE("show", "--run"), -ERROR_SYNTAX);
+    assert_int_equal(PARSE("add-br", "br0", "--"), -ERROR_SYNTAX);
+    assert_int_equal(PARSE("show", "--", "add-br", "br0"), -ERROR_SYNTAX);
+    assert_non_null(strstr(detail.text, "chained"));
+}
+
+static void a_single_dash_is_an_argument(void **state)
+{
+    assert_int_equal(PARSE("add-flows", "br0", "-"), 0);
+    assert_string_equal(line.segments[0].arguments[1], "-");
+}
+
+static void too_many_commands_are_refused(void **state)
+{
+    char *words[4 * LINE_SEGMENTS_MAX + 8] = {"swctl"};
+    size_t n = 1;
+    for (int i = 0; i <= LINE_SEGMENTS_MAX; i++) {
+        words[n++] = "del-br";
+        words[n++] = "b";
+        words[n++] = "--";
+    }
+    words[n - 1] = NULL;
+    assert_int_equal(parse(words), -ERROR_TOO_LARGE);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(options_may_stand_anywhere), cmocka_unit_test(commands_are_chained_by_two_dashes),
+        cmocka_unit_test(two_words_make_one_command), cmocka_unit_test(mistakes_name_the_word),
+        cmocka_unit_test(a_single_dash_is_an_argument), cmocka_unit_test(too_many_commands_are_refused),
+    };
+    int failed = cmocka_run_group_tests(tests, NULL, NULL);
+    line_fini(&line);
+    return failed;
+}
