@@ -10,6 +10,7 @@
 
 struct walk {
     struct match known; /* of the packet at this action */
+    bool is_blind;      /* nothing is known, and everything believed */
     bool is_set;
     struct error_detail *detail;
 };
@@ -22,7 +23,7 @@ static enum action_fault fault(struct walk *walk, enum action_fault what, const 
 
 static bool known_present(const struct walk *walk, enum field_id id)
 {
-    return field_prerequisite_met(id, &walk->known.value, &walk->known.mask);
+    return walk->is_blind || field_prerequisite_met(id, &walk->known.value, &walk->known.mask);
 }
 
 static bool has_vlan(const struct walk *walk)
@@ -209,8 +210,13 @@ static enum action_fault check_action(struct walk *walk, const struct action *ac
 
 enum action_fault action_list_check(const struct action_list *list, const struct match *match, bool is_set, struct error_detail *detail)
 {
-    struct walk walk = {.known = *match, .is_set = is_set, .detail = detail};
+    struct walk walk = {.is_blind = match == NULL, .is_set = is_set, .detail = detail};
 
+    if (match != NULL) {
+        walk.known = *match;
+    } else {
+        match_init(&walk.known);
+    }
     for (size_t i = 0; i < list->count; i++) {
         enum action_fault result = check_action(&walk, &list->items[i]);
         if (result != ACTION_FAULT_NONE) {

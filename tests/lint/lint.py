@@ -203,8 +203,19 @@ def check_readmes(tree):
             yield Finding("error", path, 1, f"{readmes[0]} does not name {name}")
 
 
+def check_documents(tree):
+    """A path that a page names in backticks exists, so that a newcomer who follows it arrives."""
+    folders = {str(parent) for path in tree.paths for parent in Path(path).parents}
+    named = re.compile(r"`((?:lib|services|cli|proto|tests|deploy|docs|cmake)/[\w./-]*)`")
+    for path in tree.matching(".md"):
+        for n, line in enumerate(tree.lines(path), 1):
+            for target in named.findall(line):
+                if target.rstrip("/") not in folders and target not in tree.paths:
+                    yield Finding("error", path, n, f"{target} does not exist")
+
+
 CHECKS = (check_includes, check_file_size, check_function_size, check_nesting, check_first_comment, check_banned, check_words,
-          check_columns, check_readmes)
+          check_columns, check_readmes, check_documents)
 
 
 def worst(tree, n=5):

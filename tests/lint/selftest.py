@@ -93,6 +93,10 @@ class LintTest(unittest.TestCase):
         self.offends(lint.check_readmes, {"lib/base/a.c": "", "lib/base/README.md": "`aa.c` and `a.cc`"}, "does not name a.c")
         self.passes(lint.check_readmes, {"lib/base/a.c": "", "lib/base/README.md": "| `a.c` | what |"})
 
+    def test_documents_name_what_exists(self):
+        self.offends(lint.check_documents, {"A.md": "see `lib/base/b.c`"}, "does not exist")
+        self.passes(lint.check_documents, {"A.md": "see `lib/base/a.c`, `lib/base/`, `lib/base` and `a.c`", "lib/base/a.c": ""})
+
 
 if __name__ == "__main__":
     unittest.main(verbosity=0)

@@ -10,10 +10,10 @@ def iperf(client, server, address, *options, seconds=3):
     """The sums of one run, as iperf3 reports them at its end."""
     child = server.popen("iperf3", "-s", "-1", "-p", "5201")
     wait_until("iperf3 listens", lambda: ":5201 " in server.run("ss", "-Hlnt").stdout + " ")
-    result = client.run("iperf3", "-J", "-c", address, "-p", "5201", "-t", seconds, *options, check=False, timeout=60)
+    result = client.run("iperf3", "-J", "-c", address, "-p", "5201", "-t", seconds, "--connect-timeout", 5000, *options, check=False, timeout=60)
     report = json.loads(result.stdout)
-    child.wait(timeout=20)
     assert "error" not in report, report["error"]
+    child.wait(timeout=20)
     return report["end"]
 
 
