@@ -24,6 +24,7 @@
  */
 #include "services/configdb/feed.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -497,7 +498,7 @@ void feed_missing(const struct feed *feed, uint64_t n, uint32_t tables, uint64_t
             continue;
         }
         char *text = memory_format("%s.%u applied %" PRIu64 ", last heard %" PRIu64 " ms ago%s", process_kind_name(reader->who.kind),
-                                   reader->who.instance, reader->acked, silent_ns / NS_PER_MS,
+                                   reader->who.instance, reader->acked, (uint64_t)(silent_ns / NS_PER_MS),
                                    reader->state == READER_SNAPSHOT ? ", takes a snapshot" : "");
         missing(context, text);
         free(text);

@@ -7,6 +7,7 @@
 
 #include <jansson.h>
 
+#include "lib/base/clock.h"
 #include "lib/msg/version.h"
 #include "services/configdb/ring.h"
 #include "services/configdb/status.h"
@@ -18,8 +19,8 @@ enum {
     FEED_SLICES_PER_STEP = 4,                   /* pieces of a snapshot per reader and step: 2 MiB, a millisecond */
     FEED_ERRORS_MAX = 256,                      /* row errors kept per reader */
 };
-#define FEED_SILENCE_NS (3ull * 1000000000ull)  /* a reader not heard for this long is not waited for */
-#define FEED_FORGET_NS (60ull * 1000000000ull)  /* and forgotten after this */
+#define FEED_SILENCE_NS (3 * NS_PER_S)  /* a reader not heard for this long is not waited for */
+#define FEED_FORGET_NS (60 * NS_PER_S)  /* and forgotten after this */
 
 struct feed;
 struct feed *feed_new(struct bus_socket *socket, struct rows *rows, struct ring *ring, struct status *status, struct version last_epoch_end);
