@@ -32,8 +32,8 @@ void of_get_text(struct reader *r, char *out, size_t size);
 /* The port has a number that a packet can have come from: a real one, LOCAL, CONTROLLER or none. */
 bool of_port_is_ingress(uint32_t port);
 
-#define OF_MESSAGE(name, number, codec)                                         \
-    int of_##codec##_decode(struct of_decoding *d, struct of_message *out);     \
+#define OF_MESSAGE(name, number, codec)                                                                                        \
+    int of_##codec##_decode(struct of_decoding *d, struct of_message *out);                                                    \
     void of_##codec##_encode(const struct of_message *message, struct writer *w);
 #include "lib/openflow/messages.def"
 #undef OF_MESSAGE
