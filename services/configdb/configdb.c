@@ -40,7 +40,7 @@ struct configdb {
     struct recent *recent;
     struct commit *commit;
     struct status *status;
-    struct feed *feed;
+    struct readers *readers;
     struct await *await;
     struct leases *leases;
     struct fold *fold;
@@ -89,7 +89,7 @@ static void configdb_service_changed(void *context, const Busbar__Row *row)
 static void configdb_on_version(void *context, const struct ring_entry *entry)
 {
     struct configdb *db = context;
-    feed_pushed(db->feed, entry);
+    readers_pushed(db->readers, entry);
     if ((entry->tables & 1u << CFG_SERVICE) != 0) {
         ring_entry_rows(entry, configdb_service_changed, db);
     }
@@ -209,8 +209,8 @@ int configdb_new(const struct configdb_settings *settings, uint64_t now_ns, stru
         (void)error_set(detail, err, "socket %.200s: %s", settings->endpoint, error_text(err));
         goto fail;
     }
-    db->feed = feed_new(db->socket, db->rows, db->ring, db->status, started.last_epoch_end);
-    db->await = await_new(db->feed, db->ring);
+    db->readers = readers_new(db->socket, db->rows, db->ring, db->status, started.last_epoch_end);
+    db->await = await_new(db->readers, db->ring);
     err = configdb_load(db);
     if (err != 0) {
         (void)error_set(detail, err, "the database could not be read: %s", error_text(err));
@@ -239,7 +239,7 @@ void configdb_destroy(struct configdb **db)
     }
     fold_destroy(&gone->fold);
     await_destroy(&gone->await);
-    feed_destroy(&gone->feed);
+    readers_destroy(&gone->readers);
     commit_destroy(&gone->commit);
     recent_destroy(&gone->recent);
     leases_destroy(&gone->leases);
@@ -307,16 +307,16 @@ static void configdb_dispatch(struct configdb *db, const struct bus_message *mes
                     bus_message_name(WIRE_CONFIG, message->type), message->size);
         return;
     }
-    feed_heard(db->feed, from, db->now_ns);
+    readers_heard(db->readers, from, db->now_ns);
     if (message->type == MESSAGE_TRANSACT) {
         Busbar__Transact *transact = (Busbar__Transact *)body;
         commit_queue(db->commit, from, &transact, message->size);
         return;
     }
     if (message->type == MESSAGE_SUBSCRIBE) {
-        feed_subscribe(db->feed, from, (const Busbar__Subscribe *)body, db->now_ns);
+        readers_subscribe(db->readers, from, (const Busbar__Subscribe *)body, db->now_ns);
     } else if (message->type == MESSAGE_APPLIED) {
-        feed_applied(db->feed, from, (const Busbar__Applied *)body);
+        readers_applied(db->readers, from, (const Busbar__Applied *)body);
     } else if (message->type == MESSAGE_PUBLISH) {
         configdb_publish(db, from, (const Busbar__Publish *)body);
     } else if (message->type == MESSAGE_RENEW) {
@@ -384,7 +384,7 @@ uint64_t configdb_step(struct configdb *db, uint64_t now_ns)
     commit_step(db->commit);
     status_expire(db->status, NULL, now_ns);
     configdb_fold(db);
-    has_more = feed_step(db->feed, now_ns) || has_more;
+    has_more = readers_step(db->readers, now_ns) || has_more;
     await_step(db->await, now_ns, configdb_on_await, db);
     return has_more ? now_ns : now_ns + CONFIGDB_IDLE_MS * NS_PER_MS;
 }
@@ -413,7 +413,7 @@ json_t *configdb_status_json(const struct configdb *db)
                              (json_int_t)store_used_bytes(rows_store(db->rows, ROWS_RUN)));
     return json_pack("{s:{s:I, s:I}, s:s, s:o, s:o, s:o, s:I, s:o, s:I, s:o, s:I, s:o}", "version", "epoch", (json_int_t)ring_epoch(db->ring), "n",
                      (json_int_t)ring_newest(db->ring), "refusing", commit_refusal(db->commit), "rows", tables, "transactions", transactions, "ring", ring,
-                     "folded_rows", (json_int_t)fold_rows(db->fold), "readers", feed_json(db->feed, db->now_ns), "waiting", (json_int_t)await_count(db->await),
+                     "folded_rows", (json_int_t)fold_rows(db->fold), "readers", readers_json(db->readers, db->now_ns), "waiting", (json_int_t)await_count(db->await),
                      "services", leases_json(db->leases, db->now_ns), "messages_bad", (json_int_t)db->n_bad, "used_bytes", used);
 }
 

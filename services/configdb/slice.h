@@ -1,4 +1,4 @@
-/* One reader's way through a snapshot: the place reached, and the next piece. See the essay in feed.c.
+/* One reader's way through a snapshot: the place reached, and the next piece. See the essay in readers.c.
  *
  * A value: copy it, make a piece, and take the copy when the piece went out. Needs a read open on the rows.
  */

@@ -22,7 +22,7 @@
  * Cost: a copy of each commit for each reader; commits that concern none of a reader's tables go as a message of 20 bytes.
  * Thread: configdb's main thread. Invariants: I6; never more than the window under way; one snapshot slice at a time in memory.
  */
-#include "services/configdb/feed.h"
+#include "services/configdb/readers.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -43,7 +43,7 @@ struct reader_error {
     struct reader_error *next;
 };
 
-struct feed_reader {
+struct readers_one {
     struct bus_identity who;
     uint32_t tables;
     enum reader_state state;
@@ -53,38 +53,38 @@ struct feed_reader {
     uint64_t next;     /* FOLLOW: the n to be sent next */
     size_t next_piece; /* of it */
     uint64_t acked;
-    uint32_t sizes[FEED_WINDOW_VERSIONS]; /* of what is under way, by n */
+    uint32_t sizes[READERS_WINDOW_VERSIONS]; /* of what is under way, by n */
     size_t bytes;                         /* under way */
     uint64_t status_serial;
     uint64_t heard_ns;
     uint64_t n_snapshots;
     struct reader_error *errors;
     size_t n_errors;
-    struct feed_reader *next_reader;
+    struct readers_one *next_reader;
 };
 
-struct feed {
+struct readers {
     struct bus_socket *socket;
     struct rows *rows;
     struct ring *ring;
     struct status *status;
     struct version last_epoch_end;
-    struct feed_reader *readers;
+    struct readers_one *list;
     size_t n_readers;
 };
 
-struct feed *feed_new(struct bus_socket *socket, struct rows *rows, struct ring *ring, struct status *status, struct version last_epoch_end)
+struct readers *readers_new(struct bus_socket *socket, struct rows *rows, struct ring *ring, struct status *status, struct version last_epoch_end)
 {
-    struct feed *feed = memory_zeroed(sizeof *feed);
-    feed->socket = socket;
-    feed->rows = rows;
-    feed->ring = ring;
-    feed->status = status;
-    feed->last_epoch_end = last_epoch_end;
-    return feed;
+    struct readers *readers = memory_zeroed(sizeof *readers);
+    readers->socket = socket;
+    readers->rows = rows;
+    readers->ring = ring;
+    readers->status = status;
+    readers->last_epoch_end = last_epoch_end;
+    return readers;
 }
 
-static void reader_error_remove(struct feed_reader *reader, struct reader_error *error)
+static void reader_error_remove(struct readers_one *reader, struct reader_error *error)
 {
     LL_DELETE(reader->errors, error);
     reader->n_errors--;
@@ -92,31 +92,31 @@ static void reader_error_remove(struct feed_reader *reader, struct reader_error 
     free(error);
 }
 
-static void feed_reader_remove(struct feed *feed, struct feed_reader *reader)
+static void readers_remove(struct readers *readers, struct readers_one *reader)
 {
-    LL_DELETE2(feed->readers, reader, next_reader);
-    feed->n_readers--;
+    LL_DELETE2(readers->list, reader, next_reader);
+    readers->n_readers--;
     while (reader->errors != NULL) {
         reader_error_remove(reader, reader->errors);
     }
     free(reader);
 }
 
-void feed_destroy(struct feed **feed)
+void readers_destroy(struct readers **readers)
 {
-    if (*feed == NULL) {
+    if (*readers == NULL) {
         return;
     }
-    while ((*feed)->readers != NULL) {
-        feed_reader_remove(*feed, (*feed)->readers);
+    while ((*readers)->list != NULL) {
+        readers_remove(*readers, (*readers)->list);
     }
-    free(*feed);
-    *feed = NULL;
+    free(*readers);
+    *readers = NULL;
 }
 
-static struct feed_reader *feed_find(const struct feed *feed, const struct bus_identity *who)
+static struct readers_one *readers_find(const struct readers *readers, const struct bus_identity *who)
 {
-    for (struct feed_reader *reader = feed->readers; reader != NULL; reader = reader->next_reader) {
+    for (struct readers_one *reader = readers->list; reader != NULL; reader = reader->next_reader) {
         if (bus_identity_equal(&reader->who, who)) {
             return reader;
         }
@@ -124,17 +124,17 @@ static struct feed_reader *feed_find(const struct feed *feed, const struct bus_i
     return NULL;
 }
 
-static void reader_start_snapshot(const struct feed *feed, struct feed_reader *reader)
+static void reader_start_snapshot(const struct readers *readers, struct readers_one *reader)
 {
     reader->state = READER_SNAPSHOT;
     reader->bytes = 0;
     reader->next_piece = 0;
     reader->owes_resume = false;
     reader->n_snapshots++;
-    slice_start(&reader->slice, reader->tables, ring_newest(feed->ring));
+    slice_start(&reader->slice, reader->tables, ring_newest(readers->ring));
 }
 
-static void reader_follow(struct feed_reader *reader, uint64_t have)
+static void reader_follow(struct readers_one *reader, uint64_t have)
 {
     reader->state = READER_FOLLOW;
     reader->next = have + 1;
@@ -144,29 +144,29 @@ static void reader_follow(struct feed_reader *reader, uint64_t have)
 }
 
 /* Makes room for one more: the one not heard for the longest time goes. */
-static void feed_make_room(struct feed *feed)
+static void readers_make_room(struct readers *readers)
 {
-    struct feed_reader *oldest = feed->readers;
-    for (struct feed_reader *reader = feed->readers; reader != NULL; reader = reader->next_reader) {
+    struct readers_one *oldest = readers->list;
+    for (struct readers_one *reader = readers->list; reader != NULL; reader = reader->next_reader) {
         oldest = reader->heard_ns < oldest->heard_ns ? reader : oldest;
     }
-    LOG_LIMITED(LOG_LEVEL_WARN, "feed_reader_evicted reader=%s.%u limit=%d", process_kind_name(oldest->who.kind), oldest->who.instance,
-                FEED_READERS_MAX);
-    feed_reader_remove(feed, oldest);
+    LOG_LIMITED(LOG_LEVEL_WARN, "reader_evicted reader=%s.%u limit=%d", process_kind_name(oldest->who.kind), oldest->who.instance,
+                READERS_MAX);
+    readers_remove(readers, oldest);
 }
 
-void feed_subscribe(struct feed *feed, const struct bus_identity *from, const Busbar__Subscribe *message, uint64_t now_ns)
+void readers_subscribe(struct readers *readers, const struct bus_identity *from, const Busbar__Subscribe *message, uint64_t now_ns)
 {
-    struct feed_reader *reader = feed_find(feed, from);
+    struct readers_one *reader = readers_find(readers, from);
     if (reader == NULL) {
-        if (feed->n_readers >= FEED_READERS_MAX) {
-            feed_make_room(feed);
+        if (readers->n_readers >= READERS_MAX) {
+            readers_make_room(readers);
         }
         reader = memory_zeroed(sizeof *reader);
         reader->who = *from;
-        LL_PREPEND2(feed->readers, reader, next_reader);
-        feed->n_readers++;
-        log_debug("feed_reader reader=%s.%u", process_kind_name(from->kind), from->instance);
+        LL_PREPEND2(readers->list, reader, next_reader);
+        readers->n_readers++;
+        log_debug("reader_new reader=%s.%u", process_kind_name(from->kind), from->instance);
     }
     uint32_t tables = 0;
     for (size_t i = 0; i < message->n_tables; i++) {
@@ -179,18 +179,18 @@ void feed_subscribe(struct feed *feed, const struct bus_identity *from, const Bu
     reader->status_serial = 0;
     reader->heard_ns = now_ns;
     struct version have = version_decode(message->have);
-    uint64_t newest = ring_newest(feed->ring);
-    bool is_this_epoch = have.epoch == ring_epoch(feed->ring) && have.n <= newest && have.n + 1 >= ring_oldest(feed->ring);
-    bool is_seam = have.epoch == feed->last_epoch_end.epoch && have.n == feed->last_epoch_end.n && have.n + 1 >= ring_oldest(feed->ring);
+    uint64_t newest = ring_newest(readers->ring);
+    bool is_this_epoch = have.epoch == ring_epoch(readers->ring) && have.n <= newest && have.n + 1 >= ring_oldest(readers->ring);
+    bool is_seam = have.epoch == readers->last_epoch_end.epoch && have.n == readers->last_epoch_end.n && have.n + 1 >= ring_oldest(readers->ring);
     if (have.n == 0 || has_new_tables || !(is_this_epoch || is_seam)) {
-        reader_start_snapshot(feed, reader);
+        reader_start_snapshot(readers, reader);
         return;
     }
     reader_follow(reader, have.n);
     reader->owes_resume = have.n == newest;
 }
 
-static void reader_note_error(struct feed_reader *reader, const Busbar__RowError *error)
+static void reader_note_error(struct readers_one *reader, const Busbar__RowError *error)
 {
     struct reader_error *known;
     LL_FOREACH (reader->errors, known) {
@@ -199,7 +199,7 @@ static void reader_note_error(struct feed_reader *reader, const Busbar__RowError
             break;
         }
     }
-    if (reader->n_errors >= FEED_ERRORS_MAX) {
+    if (reader->n_errors >= READERS_ERRORS_MAX) {
         return;
     }
     struct reader_error *note = memory_zeroed(sizeof *note);
@@ -211,20 +211,20 @@ static void reader_note_error(struct feed_reader *reader, const Busbar__RowError
     reader->n_errors++;
 }
 
-void feed_applied(struct feed *feed, const struct bus_identity *from, const Busbar__Applied *message)
+void readers_applied(struct readers *readers, const struct bus_identity *from, const Busbar__Applied *message)
 {
-    struct feed_reader *reader = feed_find(feed, from);
+    struct readers_one *reader = readers_find(readers, from);
     struct version version = version_decode(message->version);
     /* The seam: what was applied of the last epoch is what this one begins with. Later ones of the last epoch say nothing here. */
-    bool is_mine = version.epoch == ring_epoch(feed->ring);
-    if (reader == NULL || !is_mine || version.n > ring_newest(feed->ring)) {
+    bool is_mine = version.epoch == ring_epoch(readers->ring);
+    if (reader == NULL || !is_mine || version.n > ring_newest(readers->ring)) {
         return;
     }
     uint64_t sent = reader->state == READER_FOLLOW ? reader->next - 1 : reader->acked;
     uint64_t upto = version.n < sent ? version.n : sent;
     while (reader->acked < upto) {
         reader->acked++;
-        uint32_t *size = &reader->sizes[reader->acked % FEED_WINDOW_VERSIONS];
+        uint32_t *size = &reader->sizes[reader->acked % READERS_WINDOW_VERSIONS];
         reader->bytes -= *size < reader->bytes ? *size : reader->bytes;
         *size = 0;
     }
@@ -233,9 +233,9 @@ void feed_applied(struct feed *feed, const struct bus_identity *from, const Busb
     }
 }
 
-void feed_heard(struct feed *feed, const struct bus_identity *from, uint64_t now_ns)
+void readers_heard(struct readers *readers, const struct bus_identity *from, uint64_t now_ns)
 {
-    struct feed_reader *reader = feed_find(feed, from);
+    struct readers_one *reader = readers_find(readers, from);
     if (reader == NULL) {
         return;
     }
@@ -243,16 +243,16 @@ void feed_heard(struct feed *feed, const struct bus_identity *from, uint64_t now
     if (reader->is_lost) {
         reader->is_lost = false;
         if (reader->state == READER_SNAPSHOT) {
-            reader_start_snapshot(feed, reader);
+            reader_start_snapshot(readers, reader);
         } else {
             reader_follow(reader, reader->acked);
         }
     }
 }
 
-static void feed_forget_error(void *context, const Busbar__Row *row)
+static void readers_forget_error(void *context, const Busbar__Row *row)
 {
-    struct feed_reader *reader = context;
+    struct readers_one *reader = context;
     struct reader_error *error, *next;
     LL_FOREACH_SAFE (reader->errors, error, next) {
         if (error->error.table == row->table && error->error.id == row->id) {
@@ -261,56 +261,56 @@ static void feed_forget_error(void *context, const Busbar__Row *row)
     }
 }
 
-void feed_pushed(struct feed *feed, const struct ring_entry *entry)
+void readers_pushed(struct readers *readers, const struct ring_entry *entry)
 {
-    for (struct feed_reader *reader = feed->readers; reader != NULL; reader = reader->next_reader) {
+    for (struct readers_one *reader = readers->list; reader != NULL; reader = reader->next_reader) {
         if (reader->errors != NULL) {
-            ring_entry_rows(entry, feed_forget_error, reader);
+            ring_entry_rows(entry, readers_forget_error, reader);
         }
     }
 }
 
 /* True when it went out. */
-static bool reader_send(struct feed *feed, struct feed_reader *reader, enum message_type type, const void *bytes, size_t size)
+static bool reader_send(struct readers *readers, struct readers_one *reader, enum message_type type, const void *bytes, size_t size)
 {
-    int err = bus_send(feed->socket, &reader->who, type, bytes, size);
+    int err = bus_send(readers->socket, &reader->who, type, bytes, size);
     if (err == -ERROR_NOT_CONNECTED) {
         reader->is_lost = true;
     } else if (err != 0 && err != -EAGAIN) {
-        LOG_LIMITED(LOG_LEVEL_ERROR, "feed_send_failed reader=%s.%u error=\"%s\"", process_kind_name(reader->who.kind), reader->who.instance,
+        LOG_LIMITED(LOG_LEVEL_ERROR, "reader_send_failed reader=%s.%u error=\"%s\"", process_kind_name(reader->who.kind), reader->who.instance,
                     error_text(err));
     }
     return err == 0;
 }
 
-static bool reader_send_bytes(struct feed *feed, struct feed_reader *reader, enum message_type type, const ProtobufCMessage *message)
+static bool reader_send_bytes(struct readers *readers, struct readers_one *reader, enum message_type type, const ProtobufCMessage *message)
 {
     size_t size = protobuf_c_message_get_packed_size(message);
     uint8_t *bytes = memory_zeroed(size + 1);
     protobuf_c_message_pack(message, bytes);
-    bool is_sent = reader_send(feed, reader, type, bytes, size);
+    bool is_sent = reader_send(readers, reader, type, bytes, size);
     free(bytes);
     return is_sent;
 }
 
 /* True when there is more and the last piece went out. */
-static bool feed_send_snapshot(struct feed *feed, struct feed_reader *reader)
+static bool readers_send_snapshot(struct readers *readers, struct readers_one *reader)
 {
-    for (int i = 0; i < FEED_SLICES_PER_STEP; i++) {
+    for (int i = 0; i < READERS_SLICES_PER_STEP; i++) {
         struct slice ahead = reader->slice;
         struct writer body;
         writer_init(&body);
         bool is_last = false;
-        int err = slice_next(&ahead, feed->rows, feed->ring, &body, &is_last);
-        bool is_sent = err == 0 && reader_send(feed, reader, MESSAGE_SNAPSHOT, body.bytes, body.size);
+        int err = slice_next(&ahead, readers->rows, readers->ring, &body, &is_last);
+        bool is_sent = err == 0 && reader_send(readers, reader, MESSAGE_SNAPSHOT, body.bytes, body.size);
         writer_fini(&body);
         if (err == -ERROR_CONFLICT) {
-            log_info("feed_snapshot_again reader=%s.%u why=\"commits outran the ring\"", process_kind_name(reader->who.kind), reader->who.instance);
-            reader_start_snapshot(feed, reader);
+            log_info("reader_snapshot_again reader=%s.%u why=\"commits outran the ring\"", process_kind_name(reader->who.kind), reader->who.instance);
+            reader_start_snapshot(readers, reader);
             return true;
         }
         if (err != 0) {
-            LOG_LIMITED(LOG_LEVEL_ERROR, "feed_snapshot_failed error=\"%s\"", error_text(err));
+            LOG_LIMITED(LOG_LEVEL_ERROR, "reader_snapshot_failed error=\"%s\"", error_text(err));
         }
         if (!is_sent) {
             return false;
@@ -324,16 +324,16 @@ static bool feed_send_snapshot(struct feed *feed, struct feed_reader *reader)
     return true;
 }
 
-struct feed_filter {
+struct readers_filter {
     Busbar__Row *rows;
     uint8_t **values;
     size_t n;
     uint32_t tables;
 };
 
-static void feed_filter_row(void *context, const Busbar__Row *row)
+static void readers_filter_row(void *context, const Busbar__Row *row)
 {
-    struct feed_filter *filter = context;
+    struct readers_filter *filter = context;
     if ((filter->tables & 1u << row->table) == 0) {
         return;
     }
@@ -344,14 +344,14 @@ static void feed_filter_row(void *context, const Busbar__Row *row)
 }
 
 /* The rows of one commit that are the reader's, as one delta. Commits mix tables only in the configuration, so it is small. */
-static bool reader_send_filtered(struct feed *feed, struct feed_reader *reader, const struct ring_entry *entry, uint64_t n)
+static bool reader_send_filtered(struct readers *readers, struct readers_one *reader, const struct ring_entry *entry, uint64_t n)
 {
-    struct feed_filter filter = {.tables = reader->tables};
+    struct readers_filter filter = {.tables = reader->tables};
     if (entry != NULL && (entry->tables & reader->tables) != 0) {
-        ring_entry_rows(entry, feed_filter_row, &filter);
+        ring_entry_rows(entry, readers_filter_row, &filter);
     }
     Busbar__Version version;
-    version_encode((struct version){.epoch = ring_epoch(feed->ring), .n = n}, &version);
+    version_encode((struct version){.epoch = ring_epoch(readers->ring), .n = n}, &version);
     Busbar__Delta delta = BUSBAR__DELTA__INIT;
     delta.version = &version;
     delta.last = true;
@@ -360,7 +360,7 @@ static bool reader_send_filtered(struct feed *feed, struct feed_reader *reader, 
     for (size_t i = 0; i < filter.n; i++) {
         delta.changes[i] = &filter.rows[i];
     }
-    bool is_sent = reader_send_bytes(feed, reader, MESSAGE_DELTA, &delta.base);
+    bool is_sent = reader_send_bytes(readers, reader, MESSAGE_DELTA, &delta.base);
     for (size_t i = 0; i < filter.n; i++) {
         free(filter.rows[i].value.data);
     }
@@ -369,14 +369,14 @@ static bool reader_send_filtered(struct feed *feed, struct feed_reader *reader, 
     return is_sent;
 }
 
-static bool reader_send_entry(struct feed *feed, struct feed_reader *reader, const struct ring_entry *entry)
+static bool reader_send_entry(struct readers *readers, struct readers_one *reader, const struct ring_entry *entry)
 {
     if ((entry->tables & ~reader->tables) != 0) {
-        return reader_send_filtered(feed, reader, entry, entry->n);
+        return reader_send_filtered(readers, reader, entry, entry->n);
     }
     while (reader->next_piece < entry->n_pieces) {
         const struct ring_piece *piece = &entry->pieces[reader->next_piece];
-        if (!reader_send(feed, reader, MESSAGE_DELTA, piece->bytes, piece->size)) {
+        if (!reader_send(readers, reader, MESSAGE_DELTA, piece->bytes, piece->size)) {
             return false;
         }
         reader->next_piece++;
@@ -384,26 +384,26 @@ static bool reader_send_entry(struct feed *feed, struct feed_reader *reader, con
     return true;
 }
 
-static bool reader_has_room(const struct feed_reader *reader, size_t size)
+static bool reader_has_room(const struct readers_one *reader, size_t size)
 {
     uint64_t under_way = reader->next - 1 - reader->acked;
-    return under_way < FEED_WINDOW_VERSIONS && (under_way == 0 || reader->bytes + size <= FEED_WINDOW_BYTES);
+    return under_way < READERS_WINDOW_VERSIONS && (under_way == 0 || reader->bytes + size <= READERS_WINDOW_BYTES);
 }
 
-static void feed_send_deltas(struct feed *feed, struct feed_reader *reader)
+static void readers_send_deltas(struct readers *readers, struct readers_one *reader)
 {
-    if (reader->owes_resume && reader->next == ring_newest(feed->ring) + 1) {
-        reader->owes_resume = !reader_send_filtered(feed, reader, NULL, ring_newest(feed->ring));
+    if (reader->owes_resume && reader->next == ring_newest(readers->ring) + 1) {
+        reader->owes_resume = !reader_send_filtered(readers, reader, NULL, ring_newest(readers->ring));
         if (reader->owes_resume) {
             return;
         }
     }
-    while (reader->next <= ring_newest(feed->ring) && reader->next >= ring_oldest(feed->ring)) {
-        const struct ring_entry *entry = ring_entry(feed->ring, reader->next);
-        if (!reader_has_room(reader, entry->size) || !reader_send_entry(feed, reader, entry)) {
+    while (reader->next <= ring_newest(readers->ring) && reader->next >= ring_oldest(readers->ring)) {
+        const struct ring_entry *entry = ring_entry(readers->ring, reader->next);
+        if (!reader_has_room(reader, entry->size) || !reader_send_entry(readers, reader, entry)) {
             return;
         }
-        reader->sizes[reader->next % FEED_WINDOW_VERSIONS] = (uint32_t)entry->size;
+        reader->sizes[reader->next % READERS_WINDOW_VERSIONS] = (uint32_t)entry->size;
         reader->bytes += entry->size;
         reader->next++;
         reader->next_piece = 0;
@@ -411,21 +411,21 @@ static void feed_send_deltas(struct feed *feed, struct feed_reader *reader)
     }
 }
 
-enum { FEED_STATUS_ROWS = 256 /* in one message */ };
+enum { READERS_STATUS_ROWS = 256 /* in one message */ };
 
 /* Sends what changed since the reader's place. */
-static void feed_send_status(struct feed *feed, struct feed_reader *reader)
+static void readers_send_status(struct readers *readers, struct readers_one *reader)
 {
     const struct status_row *row = NULL;
-    Busbar__StatusRow rows[FEED_STATUS_ROWS];
-    Busbar__StatusRow *pointers[FEED_STATUS_ROWS];
+    Busbar__StatusRow rows[READERS_STATUS_ROWS];
+    Busbar__StatusRow *pointers[READERS_STATUS_ROWS];
     Busbar__Status message = BUSBAR__STATUS__INIT;
     bool is_sent = true;
     message.rows = pointers;
-    while (is_sent && reader->status_serial < status_serial(feed->status)) {
+    while (is_sent && reader->status_serial < status_serial(readers->status)) {
         uint64_t upto = reader->status_serial;
         message.n_rows = 0;
-        while (message.n_rows < FEED_STATUS_ROWS && status_next(feed->status, reader->status_serial, &row) != NULL) {
+        while (message.n_rows < READERS_STATUS_ROWS && status_next(readers->status, reader->status_serial, &row) != NULL) {
             upto = row->serial;
             if ((reader->tables & 1u << row->table) == 0) {
                 continue;
@@ -440,59 +440,59 @@ static void feed_send_status(struct feed *feed, struct feed_reader *reader)
             out->ttl_ms = row->ttl_ms;
             out->deleted = row->is_deleted;
         }
-        is_sent = message.n_rows == 0 || reader_send_bytes(feed, reader, MESSAGE_STATUS, &message.base);
+        is_sent = message.n_rows == 0 || reader_send_bytes(readers, reader, MESSAGE_STATUS, &message.base);
         if (is_sent) {
-            reader->status_serial = row == NULL ? status_serial(feed->status) : upto;
+            reader->status_serial = row == NULL ? status_serial(readers->status) : upto;
         }
     }
 }
 
-static bool feed_step_reader(struct feed *feed, struct feed_reader *reader)
+static bool readers_step_reader(struct readers *readers, struct readers_one *reader)
 {
     bool has_more = false;
     if (reader->is_lost) {
         return false;
     }
-    if (reader->state == READER_FOLLOW && reader->next < ring_oldest(feed->ring)) {
-        log_info("feed_fell_out reader=%s.%u next=%" PRIu64 " oldest=%" PRIu64, process_kind_name(reader->who.kind), reader->who.instance,
-                 reader->next, ring_oldest(feed->ring));
-        reader_start_snapshot(feed, reader);
+    if (reader->state == READER_FOLLOW && reader->next < ring_oldest(readers->ring)) {
+        log_info("reader_fell_out reader=%s.%u next=%" PRIu64 " oldest=%" PRIu64, process_kind_name(reader->who.kind), reader->who.instance,
+                 reader->next, ring_oldest(readers->ring));
+        reader_start_snapshot(readers, reader);
     }
     if (reader->state == READER_SNAPSHOT) {
-        has_more = feed_send_snapshot(feed, reader);
+        has_more = readers_send_snapshot(readers, reader);
     }
     if (reader->state == READER_FOLLOW) {
-        feed_send_deltas(feed, reader);
-        feed_send_status(feed, reader);
+        readers_send_deltas(readers, reader);
+        readers_send_status(readers, reader);
     }
     return has_more && !reader->is_lost;
 }
 
-bool feed_step(struct feed *feed, uint64_t now_ns)
+bool readers_step(struct readers *readers, uint64_t now_ns)
 {
     bool has_more = false;
-    struct feed_reader *reader, *next;
-    int err = rows_begin_read(feed->rows);
+    struct readers_one *reader, *next;
+    int err = rows_begin_read(readers->rows);
     if (err != 0) {
-        LOG_LIMITED(LOG_LEVEL_ERROR, "feed_read_failed error=\"%s\"", error_text(err));
+        LOG_LIMITED(LOG_LEVEL_ERROR, "reader_read_failed error=\"%s\"", error_text(err));
         return false;
     }
-    LL_FOREACH_SAFE2 (feed->readers, reader, next, next_reader) {
-        if (now_ns - reader->heard_ns > FEED_FORGET_NS) {
-            feed_reader_remove(feed, reader);
+    LL_FOREACH_SAFE2 (readers->list, reader, next, next_reader) {
+        if (now_ns - reader->heard_ns > READERS_FORGET_NS) {
+            readers_remove(readers, reader);
             continue;
         }
-        has_more = feed_step_reader(feed, reader) || has_more;
+        has_more = readers_step_reader(readers, reader) || has_more;
     }
-    rows_end(feed->rows);
+    rows_end(readers->rows);
     return has_more;
 }
 
-void feed_missing(const struct feed *feed, uint64_t n, uint32_t tables, uint64_t now_ns, void (*missing)(void *context, const char *text), void *context)
+void readers_missing(const struct readers *readers, uint64_t n, uint32_t tables, uint64_t now_ns, void (*missing)(void *context, const char *text), void *context)
 {
-    for (const struct feed_reader *reader = feed->readers; reader != NULL; reader = reader->next_reader) {
+    for (const struct readers_one *reader = readers->list; reader != NULL; reader = reader->next_reader) {
         uint64_t silent_ns = now_ns - reader->heard_ns;
-        bool counts = reader->who.kind != PROCESS_SWCTL && (reader->tables & tables) != 0 && silent_ns <= FEED_SILENCE_NS;
+        bool counts = reader->who.kind != PROCESS_SWCTL && (reader->tables & tables) != 0 && silent_ns <= READERS_SILENCE_NS;
         bool has = reader->state == READER_FOLLOW && reader->acked >= n;
         if (!counts || has) {
             continue;
@@ -505,19 +505,19 @@ void feed_missing(const struct feed *feed, uint64_t n, uint32_t tables, uint64_t
     }
 }
 
-void feed_errors(const struct feed *feed, void (*each)(void *context, const struct bus_identity *reader, const Busbar__RowError *error), void *context)
+void readers_errors(const struct readers *readers, void (*each)(void *context, const struct bus_identity *reader, const Busbar__RowError *error), void *context)
 {
-    for (const struct feed_reader *reader = feed->readers; reader != NULL; reader = reader->next_reader) {
+    for (const struct readers_one *reader = readers->list; reader != NULL; reader = reader->next_reader) {
         for (const struct reader_error *error = reader->errors; error != NULL; error = error->next) {
             each(context, &reader->who, &error->error);
         }
     }
 }
 
-json_t *feed_json(const struct feed *feed, uint64_t now_ns)
+json_t *readers_json(const struct readers *readers, uint64_t now_ns)
 {
     json_t *array = json_array();
-    for (const struct feed_reader *reader = feed->readers; reader != NULL; reader = reader->next_reader) {
+    for (const struct readers_one *reader = readers->list; reader != NULL; reader = reader->next_reader) {
         char *name = memory_format("%s.%u", process_kind_name(reader->who.kind), reader->who.instance);
         json_t *tables = json_array();
         for (uint32_t table = 0; table < CFG_TABLE_MAX; table++) {
@@ -526,7 +526,7 @@ json_t *feed_json(const struct feed *feed, uint64_t now_ns)
             }
         }
         json_array_append_new(array, json_pack("{s:s, s:I, s:I, s:I, s:I, s:I, s:b, s:s, s:o, s:i}", "reader", name, "applied", (json_int_t)reader->acked,
-                                               "lag", (json_int_t)(ring_newest(feed->ring) - reader->acked), "under_way_bytes",
+                                               "lag", (json_int_t)(ring_newest(readers->ring) - reader->acked), "under_way_bytes",
                                                (json_int_t)reader->bytes, "snapshots", (json_int_t)reader->n_snapshots, "silent_ms",
                                                (json_int_t)((now_ns - reader->heard_ns) / NS_PER_MS), "lost", (int)reader->is_lost, "state",
                                                reader->state == READER_SNAPSHOT ? "snapshot" : "follow", "tables", tables, "row_errors",
