@@ -47,14 +47,14 @@ struct readers_one {
     struct bus_identity who;
     uint32_t tables;
     enum reader_state state;
-    bool is_lost;      /* a send found nobody; wait until it is heard */
-    bool owes_resume;  /* `have` was the newest: one empty delta says so */
+    bool is_lost;     /* a send found nobody; wait until it is heard */
+    bool owes_resume; /* `have` was the newest: one empty delta says so */
     struct slice slice;
     uint64_t next;     /* FOLLOW: the n to be sent next */
     size_t next_piece; /* of it */
     uint64_t acked;
     uint32_t sizes[READERS_WINDOW_VERSIONS]; /* of what is under way, by n */
-    size_t bytes;                         /* under way */
+    size_t bytes;                            /* under way */
     uint64_t status_serial;
     uint64_t heard_ns;
     uint64_t n_snapshots;
@@ -73,7 +73,8 @@ struct readers {
     size_t n_readers;
 };
 
-struct readers *readers_new(struct bus_socket *socket, struct rows *rows, struct ring *ring, struct status *status, struct version last_epoch_end)
+struct readers *readers_new(struct bus_socket *socket, struct rows *rows, struct ring *ring, struct status *status,
+                            struct version last_epoch_end)
 {
     struct readers *readers = memory_zeroed(sizeof *readers);
     readers->socket = socket;
@@ -150,12 +151,13 @@ static void readers_make_room(struct readers *readers)
     for (struct readers_one *reader = readers->list; reader != NULL; reader = reader->next_reader) {
         oldest = reader->heard_ns < oldest->heard_ns ? reader : oldest;
     }
-    LOG_LIMITED(LOG_LEVEL_WARN, "reader_evicted reader=%s.%u limit=%d", process_kind_name(oldest->who.kind), oldest->who.instance,
-                READERS_MAX);
+    LOG_LIMITED(LOG_LEVEL_WARN, "reader_evicted reader=%s.%u limit=%d", process_kind_name(oldest->who.kind),
+                oldest->who.instance, READERS_MAX);
     readers_remove(readers, oldest);
 }
 
-void readers_subscribe(struct readers *readers, const struct bus_identity *from, const Busbar__Subscribe *message, uint64_t now_ns)
+void readers_subscribe(struct readers *readers, const struct bus_identity *from, const Busbar__Subscribe *message,
+                       uint64_t now_ns)
 {
     struct readers_one *reader = readers_find(readers, from);
     if (reader == NULL) {
@@ -170,7 +172,8 @@ void readers_subscribe(struct readers *readers, const struct bus_identity *from,
     }
     uint32_t tables = 0;
     for (size_t i = 0; i < message->n_tables; i++) {
-        tables |= message->tables[i] < CFG_TABLE_MAX && cfg_table_info(message->tables[i]) != NULL ? 1u << message->tables[i] : 0;
+        tables |=
+            message->tables[i] < CFG_TABLE_MAX && cfg_table_info(message->tables[i]) != NULL ? 1u << message->tables[i] : 0;
     }
     bool has_new_tables = (tables & ~reader->tables) != 0 && reader->tables != 0;
     reader->tables = tables;
@@ -180,8 +183,10 @@ void readers_subscribe(struct readers *readers, const struct bus_identity *from,
     reader->heard_ns = now_ns;
     struct version have = version_decode(message->have);
     uint64_t newest = ring_newest(readers->ring);
-    bool is_this_epoch = have.epoch == ring_epoch(readers->ring) && have.n <= newest && have.n + 1 >= ring_oldest(readers->ring);
-    bool is_seam = have.epoch == readers->last_epoch_end.epoch && have.n == readers->last_epoch_end.n && have.n + 1 >= ring_oldest(readers->ring);
+    bool is_this_epoch =
+        have.epoch == ring_epoch(readers->ring) && have.n <= newest && have.n + 1 >= ring_oldest(readers->ring);
+    bool is_seam = have.epoch == readers->last_epoch_end.epoch && have.n == readers->last_epoch_end.n &&
+                   have.n + 1 >= ring_oldest(readers->ring);
     if (have.n == 0 || has_new_tables || !(is_this_epoch || is_seam)) {
         reader_start_snapshot(readers, reader);
         return;
@@ -193,7 +198,8 @@ void readers_subscribe(struct readers *readers, const struct bus_identity *from,
 static void reader_note_error(struct readers_one *reader, const Busbar__RowError *error)
 {
     struct reader_error *known;
-    LL_FOREACH (reader->errors, known) {
+    LL_FOREACH(reader->errors, known)
+    {
         if (known->error.table == error->table && known->error.id == error->id) {
             reader_error_remove(reader, known);
             break;
@@ -254,7 +260,8 @@ static void readers_forget_error(void *context, const Busbar__Row *row)
 {
     struct readers_one *reader = context;
     struct reader_error *error, *next;
-    LL_FOREACH_SAFE (reader->errors, error, next) {
+    LL_FOREACH_SAFE(reader->errors, error, next)
+    {
         if (error->error.table == row->table && error->error.id == row->id) {
             reader_error_remove(reader, error);
         }
@@ -271,19 +278,21 @@ void readers_pushed(struct readers *readers, const struct ring_entry *entry)
 }
 
 /* True when it went out. */
-static bool reader_send(struct readers *readers, struct readers_one *reader, enum message_type type, const void *bytes, size_t size)
+static bool reader_send(struct readers *readers, struct readers_one *reader, enum message_type type, const void *bytes,
+                        size_t size)
 {
     int err = bus_send(readers->socket, &reader->who, type, bytes, size);
     if (err == -ERROR_NOT_CONNECTED) {
         reader->is_lost = true;
     } else if (err != 0 && err != -EAGAIN) {
-        LOG_LIMITED(LOG_LEVEL_ERROR, "reader_send_failed reader=%s.%u error=\"%s\"", process_kind_name(reader->who.kind), reader->who.instance,
-                    error_text(err));
+        LOG_LIMITED(LOG_LEVEL_ERROR, "reader_send_failed reader=%s.%u error=\"%s\"", process_kind_name(reader->who.kind),
+                    reader->who.instance, error_text(err));
     }
     return err == 0;
 }
 
-static bool reader_send_bytes(struct readers *readers, struct readers_one *reader, enum message_type type, const ProtobufCMessage *message)
+static bool reader_send_bytes(struct readers *readers, struct readers_one *reader, enum message_type type,
+                              const ProtobufCMessage *message)
 {
     size_t size = protobuf_c_message_get_packed_size(message);
     uint8_t *bytes = memory_zeroed(size + 1);
@@ -305,7 +314,8 @@ static bool readers_send_snapshot(struct readers *readers, struct readers_one *r
         bool is_sent = err == 0 && reader_send(readers, reader, MESSAGE_SNAPSHOT, body.bytes, body.size);
         writer_fini(&body);
         if (err == -ERROR_CONFLICT) {
-            log_info("reader_snapshot_again reader=%s.%u why=\"commits outran the ring\"", process_kind_name(reader->who.kind), reader->who.instance);
+            log_info("reader_snapshot_again reader=%s.%u why=\"commits outran the ring\"", process_kind_name(reader->who.kind),
+                     reader->who.instance);
             reader_start_snapshot(readers, reader);
             return true;
         }
@@ -344,7 +354,8 @@ static void readers_filter_row(void *context, const Busbar__Row *row)
 }
 
 /* The rows of one commit that are the reader's, as one delta. Commits mix tables only in the configuration, so it is small. */
-static bool reader_send_filtered(struct readers *readers, struct readers_one *reader, const struct ring_entry *entry, uint64_t n)
+static bool reader_send_filtered(struct readers *readers, struct readers_one *reader, const struct ring_entry *entry,
+                                 uint64_t n)
 {
     struct readers_filter filter = {.tables = reader->tables};
     if (entry != NULL && (entry->tables & reader->tables) != 0) {
@@ -454,8 +465,8 @@ static bool readers_step_reader(struct readers *readers, struct readers_one *rea
         return false;
     }
     if (reader->state == READER_FOLLOW && reader->next < ring_oldest(readers->ring)) {
-        log_info("reader_fell_out reader=%s.%u next=%" PRIu64 " oldest=%" PRIu64, process_kind_name(reader->who.kind), reader->who.instance,
-                 reader->next, ring_oldest(readers->ring));
+        log_info("reader_fell_out reader=%s.%u next=%" PRIu64 " oldest=%" PRIu64, process_kind_name(reader->who.kind),
+                 reader->who.instance, reader->next, ring_oldest(readers->ring));
         reader_start_snapshot(readers, reader);
     }
     if (reader->state == READER_SNAPSHOT) {
@@ -468,6 +479,13 @@ static bool readers_step_reader(struct readers *readers, struct readers_one *rea
     return has_more && !reader->is_lost;
 }
 
+/* A swctl that is gone does not come back under its identity; others may have lost their connection only. */
+static bool reader_is_over(const struct readers_one *reader, uint64_t silent_ns)
+{
+    bool is_swctl = reader->who.kind == PROCESS_SWCTL;
+    return (is_swctl && reader->is_lost) || silent_ns > (is_swctl ? READERS_SILENCE_NS : READERS_FORGET_NS);
+}
+
 bool readers_step(struct readers *readers, uint64_t now_ns)
 {
     bool has_more = false;
@@ -477,8 +495,9 @@ bool readers_step(struct readers *readers, uint64_t now_ns)
         LOG_LIMITED(LOG_LEVEL_ERROR, "reader_read_failed error=\"%s\"", error_text(err));
         return false;
     }
-    LL_FOREACH_SAFE2 (readers->list, reader, next, next_reader) {
-        if (now_ns - reader->heard_ns > READERS_FORGET_NS) {
+    LL_FOREACH_SAFE2(readers->list, reader, next, next_reader)
+    {
+        if (reader_is_over(reader, now_ns - reader->heard_ns)) {
             readers_remove(readers, reader);
             continue;
         }
@@ -488,7 +507,8 @@ bool readers_step(struct readers *readers, uint64_t now_ns)
     return has_more;
 }
 
-void readers_missing(const struct readers *readers, uint64_t n, uint32_t tables, uint64_t now_ns, void (*missing)(void *context, const char *text), void *context)
+void readers_missing(const struct readers *readers, uint64_t n, uint32_t tables, uint64_t now_ns,
+                     void (*missing)(void *context, const char *text), void *context)
 {
     for (const struct readers_one *reader = readers->list; reader != NULL; reader = reader->next_reader) {
         uint64_t silent_ns = now_ns - reader->heard_ns;
@@ -497,15 +517,18 @@ void readers_missing(const struct readers *readers, uint64_t n, uint32_t tables,
         if (!counts || has) {
             continue;
         }
-        char *text = memory_format("%s.%u applied %" PRIu64 ", last heard %" PRIu64 " ms ago%s", process_kind_name(reader->who.kind),
-                                   reader->who.instance, reader->acked, (uint64_t)(silent_ns / NS_PER_MS),
-                                   reader->state == READER_SNAPSHOT ? ", takes a snapshot" : "");
+        char *text =
+            memory_format("%s.%u applied %" PRIu64 ", last heard %" PRIu64 " ms ago%s", process_kind_name(reader->who.kind),
+                          reader->who.instance, reader->acked, (uint64_t)(silent_ns / NS_PER_MS),
+                          reader->state == READER_SNAPSHOT ? ", takes a snapshot" : "");
         missing(context, text);
         free(text);
     }
 }
 
-void readers_errors(const struct readers *readers, void (*each)(void *context, const struct bus_identity *reader, const Busbar__RowError *error), void *context)
+void readers_errors(const struct readers *readers,
+                    void (*each)(void *context, const struct bus_identity *reader, const Busbar__RowError *error),
+                    void *context)
 {
     for (const struct readers_one *reader = readers->list; reader != NULL; reader = reader->next_reader) {
         for (const struct reader_error *error = reader->errors; error != NULL; error = error->next) {
@@ -525,12 +548,13 @@ json_t *readers_json(const struct readers *readers, uint64_t now_ns)
                 json_array_append_new(tables, json_string(cfg_table_info(table)->name));
             }
         }
-        json_array_append_new(array, json_pack("{s:s, s:I, s:I, s:I, s:I, s:I, s:b, s:s, s:o, s:i}", "reader", name, "applied", (json_int_t)reader->acked,
-                                               "lag", (json_int_t)(ring_newest(readers->ring) - reader->acked), "under_way_bytes",
-                                               (json_int_t)reader->bytes, "snapshots", (json_int_t)reader->n_snapshots, "silent_ms",
-                                               (json_int_t)((now_ns - reader->heard_ns) / NS_PER_MS), "lost", (int)reader->is_lost, "state",
-                                               reader->state == READER_SNAPSHOT ? "snapshot" : "follow", "tables", tables, "row_errors",
-                                               (int)reader->n_errors));
+        json_array_append_new(
+            array, json_pack("{s:s, s:I, s:I, s:I, s:I, s:I, s:b, s:s, s:o, s:i}", "reader", name, "applied",
+                             (json_int_t)reader->acked, "lag", (json_int_t)(ring_newest(readers->ring) - reader->acked),
+                             "under_way_bytes", (json_int_t)reader->bytes, "snapshots", (json_int_t)reader->n_snapshots,
+                             "silent_ms", (json_int_t)((now_ns - reader->heard_ns) / NS_PER_MS), "lost", (int)reader->is_lost,
+                             "state", reader->state == READER_SNAPSHOT ? "snapshot" : "follow", "tables", tables, "row_errors",
+                             (int)reader->n_errors));
         free(name);
     }
     return array;

@@ -4,8 +4,9 @@
 #include <signal.h>
 #include <sys/wait.h>
 
-static const enum cfg_table all_tables[] = {CFG_SWITCH, CFG_BRIDGE, CFG_PORT, CFG_CONTROLLER, CFG_RULE,        CFG_GROUP,
-                                            CFG_METER,  CFG_OWNER,  CFG_SERVICE, CFG_PORT_STATUS, CFG_CONTROLLER_STATUS};
+static const enum cfg_table all_tables[] = {
+    CFG_SWITCH, CFG_BRIDGE,  CFG_PORT,        CFG_CONTROLLER,       CFG_RULE, CFG_GROUP, CFG_METER,
+    CFG_OWNER,  CFG_SERVICE, CFG_PORT_STATUS, CFG_CONTROLLER_STATUS};
 enum { N_ALL = sizeof all_tables / sizeof all_tables[0] };
 enum { SWCTL, OFAGENT, SLOWPATH, LATE };
 
@@ -515,7 +516,8 @@ static void say(struct fixture *f, struct bus_socket *socket, enum message_type 
 
 static void garbage_is_refused_and_nothing_dies(void **state)
 {
-    static const enum message_type types[] = {MESSAGE_TRANSACT, MESSAGE_SUBSCRIBE, MESSAGE_APPLIED, MESSAGE_PUBLISH, MESSAGE_RENEW, MESSAGE_AWAIT_APPLIED};
+    static const enum message_type types[] = {MESSAGE_TRANSACT, MESSAGE_SUBSCRIBE, MESSAGE_APPLIED,
+                                              MESSAGE_PUBLISH,  MESSAGE_RENEW,     MESSAGE_AWAIT_APPLIED};
     const uint64_t seed = 20260521;
     struct fixture f;
     struct random r;
@@ -570,7 +572,8 @@ static void killed_child(struct fixture *f, int pipe_fd)
     fixture_run(f, 100);
     uint64_t bridge = add_bridge(f, "br0");
     for (uint64_t i = 0;; i++) {
-        struct fixture_result result = i % 50 == 49 ? add_port(f, memory_format("p%u", (unsigned)i), bridge, 0) : add_rule(f, bridge, i);
+        struct fixture_result result =
+            i % 50 == 49 ? add_port(f, memory_format("p%u", (unsigned)i), bridge, 0) : add_rule(f, bridge, i);
         uint64_t told[2] = {i % 50 == 49 ? CFG_PORT : CFG_RULE, result.ids[0]};
         if (result.error != 0 || write(pipe_fd, told, sizeof told) != sizeof told) {
             _exit(1);

@@ -61,7 +61,8 @@ static inline void fixture_remove(const char *path)
 
 static inline struct start_settings fixture_settings(const struct fixture_dir *dir)
 {
-    return (struct start_settings){.run_dir = dir->run, .db_dir = dir->db, .boot_id = "boot-1", .wall_s = 1000, .map_bytes = FIXTURE_MAP_BYTES};
+    return (struct start_settings){
+        .run_dir = dir->run, .db_dir = dir->db, .boot_id = "boot-1", .wall_s = 1000, .map_bytes = FIXTURE_MAP_BYTES};
 }
 
 /* configdb and up to four clients in one hub, on a clock of their own. */
@@ -82,7 +83,8 @@ static inline void fixture_open(struct fixture *f)
     struct bus_identity self = {.kind = PROCESS_CONFIGDB, .instance = 1, .start = 1000 + ++f->starts};
     struct error_detail detail = {.text = ""};
     f->bus = bus_memory_new(f->hub, &self);
-    struct configdb_settings settings = {.bus = f->bus, .endpoint = FIXTURE_ENDPOINT, .start = fixture_settings(&f->dir), .is_inline = true};
+    struct configdb_settings settings = {
+        .bus = f->bus, .endpoint = FIXTURE_ENDPOINT, .start = fixture_settings(&f->dir), .is_inline = true};
     settings.start.boot_id = f->boot_id;
     if (configdb_new(&settings, f->now_ns, &f->db, &detail) != 0) {
         fail_msg("configdb does not start: %s", detail.text);
@@ -122,13 +124,14 @@ static inline void fixture_fini(struct fixture *f)
 }
 
 /* A mirror of `tables` in place `slot`. */
-static inline struct cfg *fixture_client(struct fixture *f, size_t slot, enum process_kind kind, const enum cfg_table *tables, size_t n_tables,
-                                         const struct cfg_events *events)
+static inline struct cfg *fixture_client(struct fixture *f, size_t slot, enum process_kind kind, const enum cfg_table *tables,
+                                         size_t n_tables, const struct cfg_events *events)
 {
     static const struct cfg_events none;
     struct bus_identity self = {.kind = kind, .instance = (uint32_t)slot + 1, .start = 77 + slot + 100 * ++f->starts};
     f->client_bus[slot] = bus_memory_new(f->hub, &self);
-    assert_int_equal(cfg_new(f->client_bus[slot], FIXTURE_ENDPOINT, tables, n_tables, events != NULL ? events : &none, &f->client[slot]), 0);
+    assert_int_equal(
+        cfg_new(f->client_bus[slot], FIXTURE_ENDPOINT, tables, n_tables, events != NULL ? events : &none, &f->client[slot]), 0);
     return f->client[slot];
 }
 
