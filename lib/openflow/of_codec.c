@@ -77,6 +77,16 @@ void of_get_text(struct reader *r, char *out, size_t size)
     memset(out + length, 0, size - length);
 }
 
+bool of_port_is_possible(uint32_t port)
+{
+    return port <= PORT_MAX || port >= 0xffffff00u;
+}
+
+int of_port_check(uint32_t port, const char *what, struct of_error *error)
+{
+    return of_port_is_possible(port) ? 0 : of_refuse(error, OF_ERROR_BAD_ACTION_BAD_OUT_PORT, "%s %u is no port", what, port);
+}
+
 bool of_port_is_ingress(uint32_t port)
 {
     return port <= PORT_MAX || port == PORT_LOCAL || port == PORT_CONTROLLER || port == PORT_ANY;

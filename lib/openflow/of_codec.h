@@ -29,6 +29,10 @@ uint64_t of_get_duration(struct reader *r);
 /* A text of fixed size that ends with 0; nothing is kept behind the first 0. */
 void of_put_text(struct writer *w, const char *text, size_t size);
 void of_get_text(struct reader *r, char *out, size_t size);
+/* Real or reserved: the switch has 16-bit port numbers, and those reserved end with 32 bits. */
+bool of_port_is_possible(uint32_t port);
+/* 0, or BAD_ACTION/BAD_OUT_PORT, which is what Open vSwitch answers wherever such a number stands. */
+int of_port_check(uint32_t port, const char *what, struct of_error *error) MUST_CHECK;
 /* The port has a number that a packet can have come from: a real one, LOCAL, CONTROLLER or none. */
 bool of_port_is_ingress(uint32_t port);
 

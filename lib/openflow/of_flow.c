@@ -51,10 +51,9 @@ static int check_flow_mod(const struct of_decoding *d, struct flow_mod *mod, uin
     if (!is_delete(command)) {
         mod->out_port = PORT_ANY;
         mod->out_group = GROUP_ANY;
-    } else if (mod->out_port > PORT_MAX && mod->out_port < PORT_IN_PORT) {
-        return of_refuse(d->error, OF_ERROR_BAD_ACTION_BAD_OUT_PORT, "out_port %u", mod->out_port);
+        return 0;
     }
-    return 0;
+    return of_port_check(mod->out_port, "out_port", d->error);
 }
 
 int of_flow_mod_decode(struct of_decoding *d, struct of_message *out)

@@ -39,8 +39,8 @@ bool of_oxm_value_is_valid(enum field_id field, struct field_value value)
     if (!field_value_fits(field, value)) {
         return false;
     }
-    if (field == FIELD_IN_PORT) {
-        return number <= PORT_MAX || number >= PORT_IN_PORT;
+    if (field == FIELD_IN_PORT || field == FIELD_ACTSET_OUTPUT) {
+        return of_port_is_possible((uint32_t)number);
     }
     return field != FIELD_ARP_OP || number <= 0xff;
 }

@@ -43,6 +43,9 @@ static struct match random_match(struct random *random)
     if (match.mask.key.in_port.raw != 0) {
         match_set(&match, FIELD_IN_PORT, field_value_u64(random_port(random)));
     }
+    if (match.mask.actset_output.raw != 0) {
+        match_set(&match, FIELD_ACTSET_OUTPUT, field_value_u64(random_port(random)));
+    }
     if (match.mask.key.arp_op.raw != 0) {
         match_set(&match, FIELD_ARP_OP, field_value_u64(any8(random)));
     }
@@ -177,6 +180,9 @@ struct instructions openflow_random_instructions(struct random *random, const st
     in.has_write = random_below(random, 3) == 0;
     if (in.has_write) {
         in.write = openflow_random_actions(random, match, true);
+        if (instructions_check(&in, match, table, 0, NULL) != ACTION_FAULT_NONE) { /* on what the applied actions leave */
+            action_list_fini(&in.write);
+        }
     }
     in.has_write_metadata = random_below(random, 4) == 0;
     if (in.has_write_metadata) {
@@ -212,7 +218,7 @@ void openflow_random_group(struct random *random, struct group *out)
     for (size_t i = 0; i < out->n_buckets; i++) {
         out->buckets[i].weight = out->type == GROUP_TYPE_SELECT ? any16(random) : 0;
         out->buckets[i].watch_port = out->type == GROUP_TYPE_FF ? (uint32_t)random_below(random, PORT_MAX) : PORT_ANY;
-        out->buckets[i].watch_group = random_below(random, 2) == 0 ? GROUP_ANY : any32(random);
+        out->buckets[i].watch_group = out->type != GROUP_TYPE_FF || random_below(random, 2) == 0 ? GROUP_ANY : any32(random);
         out->buckets[i].actions = openflow_random_actions(random, NULL, false);
     }
 }
@@ -271,7 +277,7 @@ static void random_flow_mod(struct random *random, struct flow_mod *mod)
 
 static void random_port_body(struct random *random, struct of_port *port)
 {
-    port->port_no = any32(random);
+    port->port_no = random_port(random);
     for (size_t i = 0; i < sizeof port->hw_addr; i++) {
         port->hw_addr[i] = any8(random);
     }
@@ -304,12 +310,16 @@ static void random_multipart_request(struct random *random, uint8_t data[OPENFLO
         request->filter.cookie = random_u64(random);
         request->filter.cookie_mask = random_u64(random);
     } else if (request->type == OF_MULTIPART_QUEUE) {
-        request->queue.port_no = any32(random);
+        request->queue.port_no = random_port(random);
         request->queue.queue_id = any32(random);
     } else if (request->type == OF_MULTIPART_TABLE_FEATURES || request->type == OF_MULTIPART_EXPERIMENTER) {
         request->flags = any16(random) & OF_MULTIPART_MORE;
         random_data(random, data, &request->raw.data, &request->raw.data_size);
-    } else if (request->type == OF_MULTIPART_PORT_STATS || request->type == OF_MULTIPART_GROUP || request->type == OF_MULTIPART_METER ||
+        request->raw.data_size = request->raw.data_size < 8 ? 8 : request->raw.data_size;
+        request->raw.data = data;
+    } else if (request->type == OF_MULTIPART_PORT_STATS) {
+        request->port_no = random_port(random);
+    } else if ( request->type == OF_MULTIPART_GROUP || request->type == OF_MULTIPART_METER ||
                request->type == OF_MULTIPART_METER_CONFIG) {
         request->port_no = any32(random);
     }
@@ -397,9 +407,9 @@ static void random_small(struct random *random, struct of_message *out)
             out->async.flow_removed[i] = any32(random);
         }
     } else if (out->type == OF_QUEUE_GET_CONFIG_REQUEST) {
-        out->queue_config_request.port_no = any32(random);
+        out->queue_config_request.port_no = (uint32_t)random_below(random, PORT_MAX + 1);
     } else if (out->type == OF_PORT_MOD) {
-        out->port_mod.port_no = any32(random);
+        out->port_mod.port_no = random_port(random);
         out->port_mod.hw_addr[2] = any8(random);
         out->port_mod.config = any32(random);
         out->port_mod.mask = any32(random);
@@ -430,11 +440,14 @@ void openflow_random_message(struct random *random, enum of_type type, uint8_t d
     } else if (type == OF_FLOW_REMOVED) {
         random_flow_removed(random, &out->flow_removed);
     } else if (type == OF_PORT_STATUS) {
-        out->port_status.reason = any8(random);
+        out->port_status.reason = (uint8_t)random_below(random, 3);
         random_port_body(random, &out->port_status.port);
     } else if (type == OF_GROUP_MOD) {
         out->group_mod.command = (enum of_group_command)random_below(random, 3);
         openflow_random_group(random, &out->group_mod.group);
+        if (out->group_mod.command == OF_GROUP_DELETE) {
+            group_fini(&out->group_mod.group);
+        }
     } else if (type == OF_METER_MOD) {
         out->meter_mod.command = (enum of_meter_command)random_below(random, 3);
         openflow_random_meter(random, &out->meter_mod.meter);
