@@ -219,7 +219,8 @@ static enum action_fault check_list(struct walk *walk, const struct action_list 
     return ACTION_FAULT_NONE;
 }
 
-enum action_fault action_list_check(const struct action_list *list, const struct match *match, bool is_set, struct error_detail *detail)
+enum action_fault action_list_check(const struct action_list *list, const struct match *match, bool is_set,
+                                    struct error_detail *detail)
 {
     struct walk walk = {.is_blind = match == NULL, .is_set = is_set, .detail = detail};
 

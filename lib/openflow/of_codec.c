@@ -45,6 +45,13 @@ int of_end(struct writer *w, size_t begin)
     return 0;
 }
 
+int of_check_units(const struct of_decoding *d)
+{
+    size_t left = reader_left(&d->body);
+
+    return left % 8 == 0 ? 0 : of_refuse(d->error, OF_ERROR_BAD_REQUEST_BAD_LEN, "%zu bytes are no multiple of eight", left);
+}
+
 void of_put_duration(struct writer *w, uint64_t duration_ns)
 {
     uint64_t seconds = duration_ns / 1000000000;

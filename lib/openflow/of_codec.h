@@ -23,6 +23,9 @@ size_t of_begin(struct writer *w, uint8_t version, uint8_t type, uint32_t xid);
 /* Writes the length. -ERROR_TOO_LARGE: the message is taken back. */
 int of_end(struct writer *w, size_t begin) MUST_CHECK;
 
+/* Messages made of lists of eight-byte units: 0, or BAD_REQUEST/BAD_LEN when what is left to read cannot be one. */
+int of_check_units(const struct of_decoding *d) MUST_CHECK;
+
 /* Seconds and nanoseconds, 32 bits each. */
 void of_put_duration(struct writer *w, uint64_t duration_ns);
 uint64_t of_get_duration(struct reader *r);

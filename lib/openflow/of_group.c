@@ -88,7 +88,8 @@ static int check_group(const struct of_group_mod *mod, struct of_error *error)
         return of_refuse(error, OF_ERROR_GROUP_MOD_FAILED_INVALID_GROUP, "group id %u", group->group_id);
     }
     if (is_delete) {
-        return group->n_buckets == 0 ? 0 : of_refuse(error, OF_ERROR_GROUP_MOD_FAILED_INVALID_GROUP, "a deletion has no buckets");
+        return group->n_buckets == 0 ? 0
+                                     : of_refuse(error, OF_ERROR_GROUP_MOD_FAILED_INVALID_GROUP, "a deletion has no buckets");
     }
     if (group->type == GROUP_TYPE_INDIRECT && group->n_buckets != 1) {
         return of_refuse(error, OF_ERROR_GROUP_MOD_FAILED_INVALID_GROUP, "an indirect group has one bucket");
@@ -113,16 +114,22 @@ int of_group_mod_decode(struct of_decoding *d, struct of_message *out)
     if (d->body.failed) {
         return of_refuse(d->error, OF_ERROR_BAD_REQUEST_BAD_LEN, "group_mod: too short");
     }
-    if (command > OF_GROUP_DELETE) {
-        return of_refuse(d->error, OF_ERROR_GROUP_MOD_FAILED_BAD_COMMAND, "unknown command %u", command);
-    }
-    if (type > GROUP_TYPE_FF && command != OF_GROUP_DELETE) {
+    if (type > GROUP_TYPE_FF) {
         return of_refuse(d->error, OF_ERROR_GROUP_MOD_FAILED_BAD_TYPE, "unknown group type %u", type);
     }
-    mod->command = (enum of_group_command)command;
-    mod->group.type = type <= GROUP_TYPE_FF ? (enum group_type)type : GROUP_TYPE_ALL;
-    int err = get_buckets(&d->body, &mod->group, d->error);
-    return err != 0 ? err : check_group(mod, d->error);
+    mod->command = command == OF_GROUP_DELETE ? OF_GROUP_DELETE : command == OF_GROUP_MODIFY ? OF_GROUP_MODIFY : OF_GROUP_ADD;
+    mod->group.type = (enum group_type)type;
+    int err = of_check_units(d);
+    if (err == 0) {
+        err = get_buckets(&d->body, &mod->group, d->error);
+    }
+    if (err == 0) {
+        err = check_group(mod, d->error);
+    }
+    if (err == 0 && command > OF_GROUP_DELETE) {
+        err = of_refuse(d->error, OF_ERROR_GROUP_MOD_FAILED_BAD_COMMAND, "unknown command %u", command);
+    }
+    return err;
 }
 
 void of_group_mod_encode(const struct of_message *message, struct writer *w)

@@ -97,7 +97,10 @@ static int get_filter(struct of_decoding *d, struct rule_filter *filter)
     if (r->failed) {
         return of_refuse(d->error, OF_ERROR_BAD_REQUEST_BAD_LEN, "statistics request: too short");
     }
-    int err = of_port_check(filter->out_port, "out_port", d->error);
+    int err = of_check_units(d);
+    if (err == 0) {
+        err = of_port_check(filter->out_port, "out_port", d->error);
+    }
     return err != 0 ? err : of_match_decode(r, &filter->match, d->error);
 }
 

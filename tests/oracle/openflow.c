@@ -30,7 +30,8 @@ static uint8_t any8(struct random *random)
 
 static uint32_t random_port(struct random *random)
 {
-    static const uint32_t reserved[] = {PORT_IN_PORT, PORT_TABLE, PORT_NORMAL, PORT_FLOOD, PORT_ALL, PORT_CONTROLLER, PORT_LOCAL};
+    static const uint32_t reserved[] = {PORT_IN_PORT, PORT_TABLE,      PORT_NORMAL, PORT_FLOOD,
+                                        PORT_ALL,     PORT_CONTROLLER, PORT_LOCAL};
 
     return random_below(random, 3) == 0 ? reserved[random_below(random, 7)] : (uint32_t)random_below(random, PORT_MAX + 1);
 }
@@ -212,7 +213,8 @@ void openflow_random_rule(struct random *random, struct rule *out)
 
 void openflow_random_group(struct random *random, struct group *out)
 {
-    *out = (struct group){.group_id = (uint32_t)random_below(random, GROUP_MAX), .type = (enum group_type)random_below(random, 4)};
+    *out =
+        (struct group){.group_id = (uint32_t)random_below(random, GROUP_MAX), .type = (enum group_type)random_below(random, 4)};
     out->n_buckets = out->type == GROUP_TYPE_INDIRECT ? 1 : random_below(random, 6);
     out->buckets = out->n_buckets > 0 ? memory_array(out->n_buckets, sizeof *out->buckets) : NULL;
     for (size_t i = 0; i < out->n_buckets; i++) {
@@ -292,7 +294,8 @@ static void random_port_body(struct random *random, struct of_port *port)
     port->max_kbps = any32(random);
 }
 
-static void random_multipart_request(struct random *random, uint8_t data[OPENFLOW_RANDOM_DATA], struct of_multipart_request *request)
+static void random_multipart_request(struct random *random, uint8_t data[OPENFLOW_RANDOM_DATA],
+                                     struct of_multipart_request *request)
 {
     static const uint16_t types[] = {
 #define OF_MULTIPART(name, number, request_size) (number),
@@ -319,7 +322,7 @@ static void random_multipart_request(struct random *random, uint8_t data[OPENFLO
         request->raw.data = data;
     } else if (request->type == OF_MULTIPART_PORT_STATS) {
         request->port_no = random_port(random);
-    } else if ( request->type == OF_MULTIPART_GROUP || request->type == OF_MULTIPART_METER ||
+    } else if (request->type == OF_MULTIPART_GROUP || request->type == OF_MULTIPART_METER ||
                request->type == OF_MULTIPART_METER_CONFIG) {
         request->port_no = any32(random);
     }
@@ -417,7 +420,8 @@ static void random_small(struct random *random, struct of_message *out)
     }
 }
 
-void openflow_random_message(struct random *random, enum of_type type, uint8_t data[OPENFLOW_RANDOM_DATA], struct of_message *out)
+void openflow_random_message(struct random *random, enum of_type type, uint8_t data[OPENFLOW_RANDOM_DATA],
+                             struct of_message *out)
 {
     memset(out, 0, sizeof *out);
     out->version = OF_VERSION_13;
@@ -451,6 +455,9 @@ void openflow_random_message(struct random *random, enum of_type type, uint8_t d
     } else if (type == OF_METER_MOD) {
         out->meter_mod.command = (enum of_meter_command)random_below(random, 3);
         openflow_random_meter(random, &out->meter_mod.meter);
+        if (out->meter_mod.command == OF_METER_DELETE) {
+            meter_fini(&out->meter_mod.meter);
+        }
     } else if (type == OF_MULTIPART_REQUEST) {
         random_multipart_request(random, data, &out->multipart_request);
     } else if (type == OF_MULTIPART_REPLY) {
@@ -471,8 +478,9 @@ static bool data_equal(const uint8_t *a, size_t a_size, const uint8_t *b, size_t
 
 static bool flow_mods_equal(const struct flow_mod *a, const struct flow_mod *b)
 {
-    return a->command == b->command && match_equal(&a->match, &b->match) && instructions_equal(&a->instructions, &b->instructions) &&
-           a->cookie == b->cookie && a->cookie_mask == b->cookie_mask && a->buffer_id == b->buffer_id && a->out_port == b->out_port &&
+    return a->command == b->command && match_equal(&a->match, &b->match) &&
+           instructions_equal(&a->instructions, &b->instructions) && a->cookie == b->cookie &&
+           a->cookie_mask == b->cookie_mask && a->buffer_id == b->buffer_id && a->out_port == b->out_port &&
            a->out_group == b->out_group && a->priority == b->priority && a->idle_timeout_s == b->idle_timeout_s &&
            a->hard_timeout_s == b->hard_timeout_s && a->flags == b->flags && a->table == b->table;
 }
@@ -480,7 +488,8 @@ static bool flow_mods_equal(const struct flow_mod *a, const struct flow_mod *b)
 static bool packet_ins_equal(const struct of_packet_in *a, const struct of_packet_in *b)
 {
     return a->buffer_id == b->buffer_id && a->total_size == b->total_size && a->reason == b->reason && a->table == b->table &&
-           a->cookie == b->cookie && match_equal(&a->match, &b->match) && data_equal(a->data, a->data_size, b->data, b->data_size);
+           a->cookie == b->cookie && match_equal(&a->match, &b->match) &&
+           data_equal(a->data, a->data_size, b->data, b->data_size);
 }
 
 static bool removals_equal(const struct of_flow_removed *a, const struct of_flow_removed *b)
@@ -543,7 +552,8 @@ static bool queues_equal(const struct of_queue_config_reply *a, const struct of_
     }
     for (size_t i = 0; i < a->n_queues; i++) {
         const struct of_queue_config *x = &a->queues[i], *y = &b->queues[i];
-        if (x->queue_id != y->queue_id || x->port_no != y->port_no || x->min_rate != y->min_rate || x->max_rate != y->max_rate) {
+        if (x->queue_id != y->queue_id || x->port_no != y->port_no || x->min_rate != y->min_rate ||
+            x->max_rate != y->max_rate) {
             return false;
         }
     }
@@ -561,7 +571,8 @@ bool openflow_messages_equal(const struct of_message *a, const struct of_message
     } else if (a->type == OF_ECHO_REQUEST || a->type == OF_ECHO_REPLY) {
         return data_equal(a->echo.data, a->echo.data_size, b->echo.data, b->echo.data_size);
     } else if (a->type == OF_EXPERIMENTER) {
-        return a->experimenter.experimenter == b->experimenter.experimenter && a->experimenter.exp_type == b->experimenter.exp_type &&
+        return a->experimenter.experimenter == b->experimenter.experimenter &&
+               a->experimenter.exp_type == b->experimenter.exp_type &&
                data_equal(a->experimenter.data, a->experimenter.data_size, b->experimenter.data, b->experimenter.data_size);
     } else if (a->type == OF_PACKET_IN) {
         return packet_ins_equal(&a->packet_in, &b->packet_in);
@@ -581,7 +592,8 @@ bool openflow_messages_equal(const struct of_message *a, const struct of_message
         return requests_equal(&a->multipart_request, &b->multipart_request);
     } else if (a->type == OF_MULTIPART_REPLY) {
         return a->multipart_reply.type == b->multipart_reply.type && a->multipart_reply.flags == b->multipart_reply.flags &&
-               data_equal(a->multipart_reply.data, a->multipart_reply.data_size, b->multipart_reply.data, b->multipart_reply.data_size);
+               data_equal(a->multipart_reply.data, a->multipart_reply.data_size, b->multipart_reply.data,
+                          b->multipart_reply.data_size);
     } else if (a->type == OF_QUEUE_GET_CONFIG_REPLY) {
         return queues_equal(&a->queue_config_reply, &b->queue_config_reply);
     }
