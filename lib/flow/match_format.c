@@ -111,8 +111,10 @@ static void add_port(struct text *text, uint32_t ofport, const struct match_port
     const char *name = reserved == NULL && ports != NULL && ports->by_number != NULL ? ports->by_number(ports->context, ofport) : NULL;
     if (reserved != NULL) {
         text_add(text, "%s", reserved);
-    } else if (name != NULL) {
-        text_add(text, is_plain_word(name) ? "%s" : "\"%s\"", name);
+    } else if (name != NULL && is_plain_word(name)) {
+        text_add(text, "%s", name);
+    } else if (name != NULL && strchr(name, '"') == NULL) { /* a quote in a name cannot be written */
+        text_add(text, "\"%s\"", name);
     } else {
         text_add(text, "%" PRIu32, ofport);
     }

@@ -10,6 +10,7 @@
 
 struct walk {
     struct match known; /* of the packet at this action */
+    bool is_blind;      /* nothing is known, and everything believed */
     bool is_set;
     struct error_detail *detail;
 };
@@ -22,7 +23,7 @@ static enum action_fault fault(struct walk *walk, enum action_fault what, const 
 
 static bool known_present(const struct walk *walk, enum field_id id)
 {
-    return field_prerequisite_met(id, &walk->known.value, &walk->known.mask);
+    return walk->is_blind || field_prerequisite_met(id, &walk->known.value, &walk->known.mask);
 }
 
 static bool has_vlan(const struct walk *walk)
@@ -207,10 +208,16 @@ static enum action_fault check_action(struct walk *walk, const struct action *ac
     return result;
 }
 
-enum action_fault action_list_check(const struct action_list *list, const struct match *match, bool is_set, struct error_detail *detail)
+enum action_fault action_list_check(const struct action_list *list, const struct match *match, bool is_set,
+                                    struct error_detail *detail)
 {
-    struct walk walk = {.known = *match, .is_set = is_set, .detail = detail};
+    struct walk walk = {.is_blind = match == NULL, .is_set = is_set, .detail = detail};
 
+    if (match != NULL) {
+        walk.known = *match;
+    } else {
+        match_init(&walk.known);
+    }
     for (size_t i = 0; i < list->count; i++) {
         enum action_fault result = check_action(&walk, &list->items[i]);
         if (result != ACTION_FAULT_NONE) {
@@ -232,7 +239,8 @@ enum action_fault instructions_check(const struct instructions *in, const struct
         return result;
     }
     if (in->has_goto && ((table != 255 && in->goto_table <= table) || (n_tables != 0 && in->goto_table >= n_tables))) {
-        (void)error_set(detail, -ERROR_RANGE, "goto_table: %u is not behind table %u, or there is no such table", in->goto_table, table);
+        (void)error_set(detail, -ERROR_RANGE, "goto_table: %u is not behind table %u, or there is no such table",
+                        in->goto_table, table);
         return ACTION_FAULT_TABLE;
     }
     if (in->meter_id > 0xffff0000u) {

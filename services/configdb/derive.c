@@ -10,6 +10,7 @@
  */
 #include "services/configdb/derive.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>

@@ -9,6 +9,7 @@
  */
 #include "services/configdb/txn.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>

@@ -1,0 +1,272 @@
+/* The standard's actions, by the table of_action_types.def; an experimenter's are passed on.
+ *
+ *     type(2) length(2) body, a multiple of eight bytes [OF1.3.5 A.2.5]
+ * Each form of a body has one pair of functions. The errors are Open vSwitch's. Any thread, no state, linear cost.
+ * A list is bounded by its message: 8191 actions at most. Invariant: an action is read within its own length and must use it up.
+ */
+#include "lib/openflow/of_actions.h"
+
+#include "lib/model/action_check.h"
+#include "lib/openflow/of_actions_nicira.h"
+#include "lib/openflow/of_codec.h"
+#include "lib/openflow/of_match.h"
+
+enum { ACTION_EXPERIMENTER = 0xffff };
+
+typedef int decode_function(struct reader *r, struct action *action, struct of_error *error);
+typedef void encode_function(struct writer *w, const struct action *action);
+
+static int decode_nothing(struct reader *r, struct action *action, struct of_error *error)
+{
+    reader_skip(r, 4);
+    return 0;
+}
+
+static void encode_nothing(struct writer *w, const struct action *action)
+{
+    writer_pad(w, 4);
+}
+
+static int decode_ethertype(struct reader *r, struct action *action, struct of_error *error)
+{
+    action->ethertype = reader_u16(r);
+    reader_skip(r, 2);
+    return 0;
+}
+
+static void encode_ethertype(struct writer *w, const struct action *action)
+{
+    writer_u16(w, action->ethertype);
+    writer_pad(w, 2);
+}
+
+static int decode_ttl(struct reader *r, struct action *action, struct of_error *error)
+{
+    action->ttl = reader_u8(r);
+    reader_skip(r, 3);
+    return 0;
+}
+
+static void encode_ttl(struct writer *w, const struct action *action)
+{
+    writer_u8(w, action->ttl);
+    writer_pad(w, 3);
+}
+
+static int decode_group_id(struct reader *r, struct action *action, struct of_error *error)
+{
+    action->group_id = reader_u32(r);
+    return 0;
+}
+
+static void encode_group_id(struct writer *w, const struct action *action)
+{
+    writer_u32(w, action->group_id);
+}
+
+static int decode_queue_id(struct reader *r, struct action *action, struct of_error *error)
+{
+    action->queue_id = reader_u32(r);
+    return 0;
+}
+
+static void encode_queue_id(struct writer *w, const struct action *action)
+{
+    writer_u32(w, action->queue_id);
+}
+
+static int decode_output(struct reader *r, struct action *action, struct of_error *error)
+{
+    uint32_t port = reader_u32(r);
+    uint16_t max_len = reader_u16(r);
+
+    reader_skip(r, 6);
+    action->output.port = port;
+    action->output.max_len = port == PORT_CONTROLLER ? max_len : 0; /* says nothing of other ports */
+    return 0;
+}
+
+static void encode_output(struct writer *w, const struct action *action)
+{
+    writer_u32(w, action->output.port);
+    writer_u16(w, action->output.max_len);
+    writer_pad(w, 6);
+}
+
+static int decode_set_field(struct reader *r, struct action *action, struct of_error *error)
+{
+    struct of_oxm oxm;
+    struct of_error inner;
+
+    int err = of_oxm_decode(r, &oxm, &inner);
+    if (err != 0) {
+        return of_refuse(error,
+                         inner.number == OF_ERROR_BAD_MATCH_BAD_LEN ? OF_ERROR_BAD_ACTION_BAD_SET_LEN
+                                                                    : OF_ERROR_BAD_ACTION_BAD_SET_TYPE,
+                         "set_field: %s", inner.detail.text);
+    }
+    if (oxm.has_mask) {
+        return of_refuse(error, OF_ERROR_BAD_ACTION_BAD_SET_TYPE, "set_field: %s with a mask", field_table[oxm.field].name);
+    }
+    if (reader_left(r) >= 8) {
+        return of_refuse(error, OF_ERROR_BAD_ACTION_BAD_SET_LEN, "set_field: longer than its field");
+    }
+    reader_skip(r, reader_left(r));
+    if (field_table[oxm.field].set_rule == FIELD_SET_RO || !of_oxm_value_is_valid(oxm.field, oxm.value)) {
+        return of_refuse(error, OF_ERROR_BAD_ACTION_BAD_SET_ARGUMENT, "set_field: %s cannot be set to that",
+                         field_table[oxm.field].name);
+    }
+    action->set_field.field = oxm.field;
+    action->set_field.value = oxm.value;
+    action->set_field.mask = oxm.mask;
+    return 0;
+}
+
+static void encode_set_field(struct writer *w, const struct action *action)
+{
+    of_oxm_encode(w, action->set_field.field, action->set_field.value, NULL);
+}
+
+static const struct codec {
+    decode_function *decode;
+    encode_function *encode;
+    uint16_t number;
+} codecs[ACTION_TYPE_COUNT] = {
+#define OF_ACTION(name, type_number, form)                                                                                     \
+    [ACTION_##name] = {.decode = decode_##form, .encode = encode_##form, .number = (type_number)},
+#include "lib/openflow/of_action_types.def"
+#undef OF_ACTION
+};
+
+static bool type_of_number(uint16_t number, enum action_type *out)
+{
+    for (size_t i = 0; i < ACTION_TYPE_COUNT; i++) {
+        if (codecs[i].decode != NULL && codecs[i].number == number) {
+            *out = (enum action_type)i;
+            return true;
+        }
+    }
+    return false;
+}
+
+static int decode_action(struct reader *body, uint16_t number, struct action *out, struct of_error *error)
+{
+    struct action action = {.type = ACTION_OUTPUT};
+
+    if (number == ACTION_EXPERIMENTER) {
+        return of_actions_nicira_decode(body, out, error);
+    }
+    if (!type_of_number(number, &action.type)) {
+        return of_refuse(error, OF_ERROR_BAD_ACTION_BAD_TYPE, "unknown action %u", number);
+    }
+    int err = codecs[action.type].decode(body, &action, error);
+    if (err != 0) {
+        return err;
+    }
+    if (reader_finish(body) != 0) {
+        return of_refuse(error, OF_ERROR_BAD_ACTION_BAD_LEN, "action %u: wrong length", number);
+    }
+    *out = action;
+    return 0;
+}
+
+int of_actions_decode(struct reader *r, struct action_list *out, struct of_error *error)
+{
+    *out = (struct action_list){.items = NULL, .count = 0};
+    while (reader_left(r) > 0) {
+        struct action action;
+        uint16_t number = reader_u16(r);
+        uint16_t length = reader_u16(r);
+        if (r->failed || length < 8 || length % 8 != 0 || reader_left(r) < length - 4u) {
+            return of_refuse(error, OF_ERROR_BAD_ACTION_BAD_LEN, "action %u: length %u", number, length);
+        }
+        struct reader body = reader_sub(r, length - 4u);
+        int err = decode_action(&body, number, &action, error);
+        if (err != 0) {
+            return err;
+        }
+        action_list_add(out, &action);
+    }
+    return 0;
+}
+
+static bool is_masked(const struct action *action)
+{
+    struct field_value ones;
+
+    if (action->type != ACTION_SET_FIELD) {
+        return false;
+    }
+    ones = field_all_ones(action->set_field.field);
+    return memcmp(&ones, &action->set_field.mask, sizeof ones) != 0;
+}
+
+void of_actions_encode(struct writer *w, const struct action_list *list)
+{
+    for (size_t i = 0; i < list->count; i++) {
+        const struct action *action = &list->items[i];
+        const struct codec *codec = &codecs[action->type];
+        if (codec->encode == NULL || is_masked(action)) {
+            of_actions_nicira_encode(w, action);
+            continue;
+        }
+        size_t begin = w->size;
+        writer_u16(w, codec->number);
+        writer_u16(w, 0);
+        codec->encode(w, action);
+        writer_pad(w, (8 - (w->size - begin) % 8) % 8);
+        writer_patch_u16(w, begin + 2, (uint16_t)(w->size - begin));
+    }
+}
+
+uint32_t of_actions_supported(void)
+{
+    uint32_t bits = 0;
+
+#define OF_ACTION(name, type_number, form) bits |= UINT32_C(1) << (type_number);
+#include "lib/openflow/of_action_types.def"
+#undef OF_ACTION
+    return bits;
+}
+
+static int fault_to_error(enum action_fault fault, const struct error_detail *detail, struct of_error *error)
+{
+    switch (fault) {
+    case ACTION_FAULT_NONE:
+        return 0;
+    case ACTION_FAULT_TYPE:
+        return of_refuse(error, OF_ERROR_BAD_ACTION_BAD_TYPE, "%s", detail->text);
+    case ACTION_FAULT_INCONSISTENT:
+        return of_refuse(error, OF_ERROR_BAD_ACTION_MATCH_INCONSISTENT, "%s", detail->text);
+    case ACTION_FAULT_SET_ARGUMENT:
+        return of_refuse(error, OF_ERROR_BAD_ACTION_BAD_SET_ARGUMENT, "%s", detail->text);
+    case ACTION_FAULT_ARGUMENT:
+        return of_refuse(error, OF_ERROR_BAD_ACTION_BAD_ARGUMENT, "%s", detail->text);
+    case ACTION_FAULT_OUT_PORT:
+        return of_refuse(error, OF_ERROR_BAD_ACTION_BAD_OUT_PORT, "%s", detail->text);
+    case ACTION_FAULT_OUT_GROUP:
+        return of_refuse(error, OF_ERROR_BAD_ACTION_BAD_OUT_GROUP, "%s", detail->text);
+    case ACTION_FAULT_TAG:
+        return of_refuse(error, OF_ERROR_BAD_ACTION_BAD_TAG, "%s", detail->text);
+    case ACTION_FAULT_TABLE:
+        return of_refuse(error, OF_ERROR_BAD_INSTRUCTION_BAD_TABLE_ID, "%s", detail->text);
+    case ACTION_FAULT_METER:
+        return of_refuse(error, OF_ERROR_METER_MOD_FAILED_INVALID_METER, "%s", detail->text);
+    }
+    return 0;
+}
+
+int of_actions_check(const struct action_list *list, const struct match *match, struct of_error *error)
+{
+    struct error_detail detail = {""};
+
+    return fault_to_error(action_list_check(list, match, false, &detail), &detail, error);
+}
+
+int of_instructions_check(const struct instructions *in, const struct match *match, uint8_t table, uint8_t n_tables,
+                          struct of_error *error)
+{
+    struct error_detail detail = {""};
+
+    return fault_to_error(instructions_check(in, match, table, n_tables, &detail), &detail, error);
+}

@@ -1,0 +1,12 @@
+/* The actions that Open vSwitch added to OpenFlow under Nicira's experimenter number, as far as the model has them. */
+#ifndef BUSBAR_OPENFLOW_OF_ACTIONS_NICIRA_H
+#define BUSBAR_OPENFLOW_OF_ACTIONS_NICIRA_H
+
+#include "lib/openflow/of_actions.h"
+
+/* `r`: the action behind type and length, to its end. BAD_ACTION/BAD_EXPERIMENTER, BAD_EXP_TYPE, BAD_LEN, ... */
+int of_actions_nicira_decode(struct reader *r, struct action *out, struct of_error *error) MUST_CHECK;
+/* ACTION_CONTROLLER, ACTION_MOVE, ACTION_RESUBMIT, and ACTION_SET_FIELD with a mask, as one or more whole actions. */
+void of_actions_nicira_encode(struct writer *w, const struct action *action);
+
+#endif

@@ -1,0 +1,83 @@
+/* What the codecs share: headers with lengths filled in last, durations, texts, refusals.
+ *
+ * Lengths are 16 bits, so a message that grew past 64 KiB is taken back as a whole instead of being sent with a wrong length.
+ * Any thread, no state. Invariant: after of_end() the writer holds only whole messages.
+ */
+#include "lib/openflow/of_codec.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+
+int of_refuse(struct of_error *error, enum of_error_number number, const char *format, ...)
+{
+    va_list args;
+
+    if (error != NULL) {
+        error->number = number;
+        va_start(args, format);
+        vsnprintf(error->detail.text, sizeof error->detail.text, format, args);
+        va_end(args);
+    }
+    return -EPROTO;
+}
+
+size_t of_begin(struct writer *w, uint8_t version, uint8_t type, uint32_t xid)
+{
+    size_t begin = w->size;
+
+    writer_u8(w, version);
+    writer_u8(w, type);
+    writer_u16(w, 0);
+    writer_u32(w, xid);
+    return begin;
+}
+
+int of_end(struct writer *w, size_t begin)
+{
+    size_t size = w->size - begin;
+
+    if (size > OF_MESSAGE_MAX) {
+        w->size = begin;
+        return -ERROR_TOO_LARGE;
+    }
+    writer_patch_u16(w, begin + 2, (uint16_t)size);
+    return 0;
+}
+
+void of_put_duration(struct writer *w, uint64_t duration_ns)
+{
+    uint64_t seconds = duration_ns / 1000000000;
+
+    writer_u32(w, seconds < UINT32_MAX ? (uint32_t)seconds : UINT32_MAX);
+    writer_u32(w, (uint32_t)(duration_ns % 1000000000));
+}
+
+uint64_t of_get_duration(struct reader *r)
+{
+    uint64_t seconds = reader_u32(r);
+    uint64_t nanoseconds = reader_u32(r);
+
+    return seconds * 1000000000 + nanoseconds;
+}
+
+void of_put_text(struct writer *w, const char *text, size_t size)
+{
+    size_t length = strnlen(text, size - 1);
+    uint8_t *place = writer_extend(w, size);
+
+    memcpy(place, text, length);
+}
+
+void of_get_text(struct reader *r, char *out, size_t size)
+{
+    reader_copy(r, out, size);
+    out[size - 1] = '\0';
+    size_t length = strnlen(out, size);
+    memset(out + length, 0, size - length);
+}
+
+bool of_port_is_ingress(uint32_t port)
+{
+    return port <= PORT_MAX || port == PORT_LOCAL || port == PORT_CONTROLLER || port == PORT_ANY;
+}

@@ -1,0 +1,41 @@
+/* Inside lib/openflow: what the codecs of single messages share, and their prototypes, made from messages.def.
+ *
+ * A decoder reads d->body to its end; it may leave the end to of_decode(), which refuses a body that is too short or too long with
+ * BAD_REQUEST/BAD_LEN. It fills *out only with values that of_message_fini() can free at any time.
+ */
+#ifndef BUSBAR_OPENFLOW_OF_CODEC_H
+#define BUSBAR_OPENFLOW_OF_CODEC_H
+
+#include "lib/openflow/of_message.h"
+
+struct of_decoding {
+    struct reader body; /* behind the header */
+    uint8_t version;    /* of the header */
+    uint8_t n_tables;
+    struct of_error *error;
+};
+
+/* Fills *error (which may be NULL) and returns -EPROTO. */
+int of_refuse(struct of_error *error, enum of_error_number number, const char *format, ...) PRINTF_LIKE(3, 4);
+
+/* Appends a header without its length; returns where it begins. */
+size_t of_begin(struct writer *w, uint8_t version, uint8_t type, uint32_t xid);
+/* Writes the length. -ERROR_TOO_LARGE: the message is taken back. */
+int of_end(struct writer *w, size_t begin) MUST_CHECK;
+
+/* Seconds and nanoseconds, 32 bits each. */
+void of_put_duration(struct writer *w, uint64_t duration_ns);
+uint64_t of_get_duration(struct reader *r);
+/* A text of fixed size that ends with 0; nothing is kept behind the first 0. */
+void of_put_text(struct writer *w, const char *text, size_t size);
+void of_get_text(struct reader *r, char *out, size_t size);
+/* The port has a number that a packet can have come from: a real one, LOCAL, CONTROLLER or none. */
+bool of_port_is_ingress(uint32_t port);
+
+#define OF_MESSAGE(name, number, codec)                                                                                        \
+    int of_##codec##_decode(struct of_decoding *d, struct of_message *out);                                                    \
+    void of_##codec##_encode(const struct of_message *message, struct writer *w);
+#include "lib/openflow/messages.def"
+#undef OF_MESSAGE
+
+#endif

@@ -1,0 +1,256 @@
+/* Codecs of groups: group_mod, description, statistics, features [OF1.3.5 A.3.4.2, A.3.5.9 to A.3.5.11].
+ *
+ * A group_mod is checked as Open vSwitch does: a weight only in select, watching in fast failover, one bucket in indirect. The packets of a
+ * group are not known, so its actions are checked only for ports and groups that cannot exist. Any thread, no state, linear cost.
+ * Invariant: a bucket is read within its own length, and what was read of a refused group is freed.
+ */
+#include "lib/base/memory.h"
+#include "lib/openflow/of_actions.h"
+#include "lib/openflow/of_codec.h"
+#include "lib/openflow/of_multipart.h"
+
+#include <stdlib.h>
+
+enum { BUCKET_SIZE = 16, GROUP_DESC_SIZE = 8, GROUP_STATS_SIZE = 40, BUCKET_STATS_SIZE = 16 };
+
+static int get_bucket(struct reader *r, struct bucket *bucket, struct of_error *error)
+{
+    uint16_t length = reader_u16(r);
+
+    *bucket = (struct bucket){.weight = reader_u16(r)};
+    bucket->watch_port = reader_u32(r);
+    bucket->watch_group = reader_u32(r);
+    reader_skip(r, 4);
+    if (r->failed || length < BUCKET_SIZE || reader_left(r) < length - (unsigned)BUCKET_SIZE) {
+        return of_refuse(error, OF_ERROR_GROUP_MOD_FAILED_BAD_BUCKET, "bucket: length %u", length);
+    }
+    if (bucket->watch_port > PORT_MAX && bucket->watch_port < PORT_IN_PORT) {
+        return of_refuse(error, OF_ERROR_GROUP_MOD_FAILED_BAD_WATCH, "bucket: watch_port %u", bucket->watch_port);
+    }
+    struct reader actions = reader_sub(r, length - (unsigned)BUCKET_SIZE);
+    int err = of_actions_decode(&actions, &bucket->actions, error);
+    return err != 0 ? err : of_actions_check(&bucket->actions, NULL, error);
+}
+
+/* Buckets to the end of `r`, into the group, which is the caller's to finish in any case. */
+static int get_buckets(struct reader *r, struct group *group, struct of_error *error)
+{
+    while (reader_left(r) > 0) {
+        struct bucket bucket;
+        int err = get_bucket(r, &bucket, error);
+        if (err != 0) {
+            action_list_fini(&bucket.actions);
+            return err;
+        }
+        group->buckets = memory_resize(group->buckets, (group->n_buckets + 1) * sizeof *group->buckets);
+        group->buckets[group->n_buckets++] = bucket;
+    }
+    return 0;
+}
+
+static void put_buckets(struct writer *w, const struct group *group)
+{
+    for (size_t i = 0; i < group->n_buckets; i++) {
+        const struct bucket *bucket = &group->buckets[i];
+        size_t begin = w->size;
+        writer_u16(w, 0);
+        writer_u16(w, bucket->weight);
+        writer_u32(w, bucket->watch_port);
+        writer_u32(w, bucket->watch_group);
+        writer_pad(w, 4);
+        of_actions_encode(w, &bucket->actions);
+        writer_patch_u16(w, begin, (uint16_t)(w->size - begin));
+    }
+}
+
+static bool bucket_fits(const struct group *group, const struct bucket *bucket)
+{
+    if (group->type != GROUP_TYPE_SELECT && bucket->weight != 0) {
+        return false;
+    }
+    return group->type != GROUP_TYPE_FF || bucket->watch_port != PORT_ANY || bucket->watch_group != GROUP_ANY;
+}
+
+static int check_group(const struct of_group_mod *mod, struct of_error *error)
+{
+    const struct group *group = &mod->group;
+    bool is_delete = mod->command == OF_GROUP_DELETE;
+
+    if (group->group_id > GROUP_MAX && !(is_delete && group->group_id == GROUP_ALL)) {
+        return of_refuse(error, OF_ERROR_GROUP_MOD_FAILED_INVALID_GROUP, "group id %u", group->group_id);
+    }
+    if (is_delete) {
+        return 0;
+    }
+    if (group->type == GROUP_TYPE_INDIRECT && group->n_buckets != 1) {
+        return of_refuse(error, OF_ERROR_GROUP_MOD_FAILED_INVALID_GROUP, "an indirect group has one bucket");
+    }
+    for (size_t i = 0; i < group->n_buckets; i++) {
+        if (!bucket_fits(group, &group->buckets[i])) {
+            return of_refuse(error, OF_ERROR_GROUP_MOD_FAILED_INVALID_GROUP,
+                             "bucket %zu: weight or watch does not fit the type", i);
+        }
+    }
+    return 0;
+}
+
+int of_group_mod_decode(struct of_decoding *d, struct of_message *out)
+{
+    struct of_group_mod *mod = &out->group_mod;
+    uint16_t command = reader_u16(&d->body);
+    uint8_t type = reader_u8(&d->body);
+
+    reader_skip(&d->body, 1);
+    mod->group.group_id = reader_u32(&d->body);
+    if (d->body.failed) {
+        return of_refuse(d->error, OF_ERROR_BAD_REQUEST_BAD_LEN, "group_mod: too short");
+    }
+    if (command > OF_GROUP_DELETE) {
+        return of_refuse(d->error, OF_ERROR_GROUP_MOD_FAILED_BAD_COMMAND, "unknown command %u", command);
+    }
+    if (type > GROUP_TYPE_FF && command != OF_GROUP_DELETE) {
+        return of_refuse(d->error, OF_ERROR_GROUP_MOD_FAILED_BAD_TYPE, "unknown group type %u", type);
+    }
+    mod->command = (enum of_group_command)command;
+    mod->group.type = type <= GROUP_TYPE_FF ? (enum group_type)type : GROUP_TYPE_ALL;
+    int err = get_buckets(&d->body, &mod->group, d->error);
+    return err != 0 ? err : check_group(mod, d->error);
+}
+
+void of_group_mod_encode(const struct of_message *message, struct writer *w)
+{
+    const struct of_group_mod *mod = &message->group_mod;
+
+    writer_u16(w, (uint16_t)mod->command);
+    writer_u8(w, (uint8_t)mod->group.type);
+    writer_pad(w, 1);
+    writer_u32(w, mod->group.group_id);
+    put_buckets(w, &mod->group);
+}
+
+int of_group_desc_encode(struct of_multipart *mp, const struct group *group)
+{
+    of_multipart_item_begin(mp);
+    writer_u16(mp->out, 0);
+    writer_u8(mp->out, (uint8_t)group->type);
+    writer_pad(mp->out, 1);
+    writer_u32(mp->out, group->group_id);
+    put_buckets(mp->out, group);
+    writer_patch_u16(mp->out, mp->item_begin, (uint16_t)(mp->out->size - mp->item_begin));
+    return of_multipart_item_end(mp);
+}
+
+int of_group_desc_decode(struct reader *r, struct group *out)
+{
+    struct group group = {.buckets = NULL};
+    uint16_t length = reader_u16(r);
+
+    if (r->failed || length < GROUP_DESC_SIZE || reader_left(r) < length - 2u) {
+        return -ERROR_TRUNCATED;
+    }
+    struct reader item = reader_sub(r, length - 2u);
+    uint8_t type = reader_u8(&item);
+    reader_skip(&item, 1);
+    group.group_id = reader_u32(&item);
+    group.type = (enum group_type)type;
+    int err = type > GROUP_TYPE_FF ? -ERROR_RANGE : get_buckets(&item, &group, NULL);
+    if (err != 0) {
+        group_fini(&group);
+        return err;
+    }
+    *out = group;
+    return 0;
+}
+
+int of_group_stats_encode(struct of_multipart *mp, const struct of_group_stats *stats)
+{
+    struct writer *w = mp->out;
+
+    of_multipart_item_begin(mp);
+    writer_u16(w, 0);
+    writer_pad(w, 2);
+    writer_u32(w, stats->group_id);
+    writer_u32(w, stats->ref_count);
+    writer_pad(w, 4);
+    writer_u64(w, stats->n_packets);
+    writer_u64(w, stats->n_bytes);
+    of_put_duration(w, stats->duration_ns);
+    for (size_t i = 0; i < stats->n_buckets; i++) {
+        writer_u64(w, stats->buckets[i].n_packets);
+        writer_u64(w, stats->buckets[i].n_bytes);
+    }
+    writer_patch_u16(w, mp->item_begin, (uint16_t)(w->size - mp->item_begin));
+    return of_multipart_item_end(mp);
+}
+
+int of_group_stats_decode(struct reader *r, struct of_group_stats *out)
+{
+    struct of_group_stats stats = {.buckets = NULL};
+    uint16_t length = reader_u16(r);
+
+    if (r->failed || length < GROUP_STATS_SIZE || (length - GROUP_STATS_SIZE) % BUCKET_STATS_SIZE != 0 ||
+        reader_left(r) < length - 2u) {
+        return -ERROR_TRUNCATED;
+    }
+    struct reader item = reader_sub(r, length - 2u);
+    reader_skip(&item, 2);
+    stats.group_id = reader_u32(&item);
+    stats.ref_count = reader_u32(&item);
+    reader_skip(&item, 4);
+    stats.n_packets = reader_u64(&item);
+    stats.n_bytes = reader_u64(&item);
+    stats.duration_ns = of_get_duration(&item);
+    stats.n_buckets = reader_left(&item) / BUCKET_STATS_SIZE;
+    stats.buckets = memory_array(stats.n_buckets, sizeof *stats.buckets);
+    for (size_t i = 0; i < stats.n_buckets; i++) {
+        stats.buckets[i].n_packets = reader_u64(&item);
+        stats.buckets[i].n_bytes = reader_u64(&item);
+    }
+    *out = stats;
+    return 0;
+}
+
+void of_group_stats_fini(struct of_group_stats *stats)
+{
+    free(stats->buckets);
+    stats->buckets = NULL;
+    stats->n_buckets = 0;
+}
+
+uint32_t of_group_features_actions(void)
+{
+    return of_actions_supported();
+}
+
+int of_group_features_encode(struct of_multipart *mp, const struct of_group_features *features)
+{
+    of_multipart_item_begin(mp);
+    writer_u32(mp->out, features->types);
+    writer_u32(mp->out, features->capabilities);
+    for (size_t i = 0; i < 4; i++) {
+        writer_u32(mp->out, features->max_groups[i]);
+    }
+    for (size_t i = 0; i < 4; i++) {
+        writer_u32(mp->out, features->actions[i]);
+    }
+    return of_multipart_item_end(mp);
+}
+
+int of_group_features_decode(struct reader *r, struct of_group_features *out)
+{
+    struct of_group_features features;
+
+    features.types = reader_u32(r);
+    features.capabilities = reader_u32(r);
+    for (size_t i = 0; i < 4; i++) {
+        features.max_groups[i] = reader_u32(r);
+    }
+    for (size_t i = 0; i < 4; i++) {
+        features.actions[i] = reader_u32(r);
+    }
+    if (r->failed) {
+        return -ERROR_TRUNCATED;
+    }
+    *out = features;
+    return 0;
+}

@@ -1,0 +1,138 @@
+/* Codecs of queues: their configuration and statistics [OF1.3.5 A.3.6, A.3.5.8].
+ *
+ * A queue is described by properties of 16 bytes; the minimum and maximum rate are known, others are stepped over. The list is bounded
+ * by its message (4,000 queues). Any thread, no state, linear cost.
+ * Invariant: a property is read within its own length.
+ */
+#include "lib/openflow/of_codec.h"
+#include "lib/openflow/of_multipart.h"
+
+#include "lib/base/memory.h"
+
+enum { QUEUE_SIZE = 16, PROPERTY_MIN_RATE = 1, PROPERTY_MAX_RATE = 2, PROPERTY_SIZE = 16, RATE_NONE = 0xffff };
+
+int of_queue_config_request_decode(struct of_decoding *d, struct of_message *out)
+{
+    out->queue_config_request.port_no = reader_u32(&d->body);
+    reader_skip(&d->body, 4);
+    return 0;
+}
+
+void of_queue_config_request_encode(const struct of_message *message, struct writer *w)
+{
+    writer_u32(w, message->queue_config_request.port_no);
+    writer_pad(w, 4);
+}
+
+static int get_property(struct reader *properties, struct of_queue_config *queue)
+{
+    uint16_t property = reader_u16(properties);
+    uint16_t length = reader_u16(properties);
+
+    if (properties->failed || length < 8 || reader_left(properties) < length - 4u) {
+        return -ERROR_TRUNCATED;
+    }
+    struct reader body = reader_sub(properties, length - 4u);
+    reader_skip(&body, 4);
+    uint16_t rate = reader_u16(&body);
+    if (!body.failed && property == PROPERTY_MIN_RATE) {
+        queue->min_rate = rate;
+    } else if (!body.failed && property == PROPERTY_MAX_RATE) {
+        queue->max_rate = rate;
+    }
+    return 0;
+}
+
+static int get_queue(struct reader *r, struct of_queue_config *queue)
+{
+    *queue = (struct of_queue_config){.min_rate = RATE_NONE, .max_rate = RATE_NONE};
+    queue->queue_id = reader_u32(r);
+    queue->port_no = reader_u32(r);
+    uint16_t length = reader_u16(r);
+    reader_skip(r, 6);
+    if (r->failed || length < QUEUE_SIZE || reader_left(r) < length - (unsigned)QUEUE_SIZE) {
+        return -ERROR_TRUNCATED;
+    }
+    struct reader properties = reader_sub(r, length - (unsigned)QUEUE_SIZE);
+    int err = 0;
+    while (err == 0 && reader_left(&properties) > 0) {
+        err = get_property(&properties, queue);
+    }
+    return err;
+}
+
+int of_queue_config_reply_decode(struct of_decoding *d, struct of_message *out)
+{
+    struct of_queue_config_reply *reply = &out->queue_config_reply;
+
+    reply->port_no = reader_u32(&d->body);
+    reader_skip(&d->body, 4);
+    while (reader_left(&d->body) > 0) {
+        struct of_queue_config queue;
+        if (get_queue(&d->body, &queue) != 0) {
+            return of_refuse(d->error, OF_ERROR_BAD_REQUEST_BAD_LEN, "queue: wrong length");
+        }
+        reply->queues = memory_resize(reply->queues, (reply->n_queues + 1) * sizeof *reply->queues);
+        reply->queues[reply->n_queues++] = queue;
+    }
+    return 0;
+}
+
+static void put_rate(struct writer *w, uint16_t property, uint16_t rate)
+{
+    if (rate != RATE_NONE) {
+        writer_u16(w, property);
+        writer_u16(w, PROPERTY_SIZE);
+        writer_pad(w, 4);
+        writer_u16(w, rate);
+        writer_pad(w, 6);
+    }
+}
+
+void of_queue_config_reply_encode(const struct of_message *message, struct writer *w)
+{
+    const struct of_queue_config_reply *reply = &message->queue_config_reply;
+
+    writer_u32(w, reply->port_no);
+    writer_pad(w, 4);
+    for (size_t i = 0; i < reply->n_queues; i++) {
+        const struct of_queue_config *queue = &reply->queues[i];
+        size_t begin = w->size;
+        writer_u32(w, queue->queue_id);
+        writer_u32(w, queue->port_no);
+        writer_u16(w, 0);
+        writer_pad(w, 6);
+        put_rate(w, PROPERTY_MIN_RATE, queue->min_rate);
+        put_rate(w, PROPERTY_MAX_RATE, queue->max_rate);
+        writer_patch_u16(w, begin + 8, (uint16_t)(w->size - begin));
+    }
+}
+
+int of_queue_stats_encode(struct of_multipart *mp, const struct of_queue_stats *stats)
+{
+    of_multipart_item_begin(mp);
+    writer_u32(mp->out, stats->port_no);
+    writer_u32(mp->out, stats->queue_id);
+    writer_u64(mp->out, stats->tx_bytes);
+    writer_u64(mp->out, stats->tx_packets);
+    writer_u64(mp->out, stats->tx_errors);
+    of_put_duration(mp->out, stats->duration_ns);
+    return of_multipart_item_end(mp);
+}
+
+int of_queue_stats_decode(struct reader *r, struct of_queue_stats *out)
+{
+    struct of_queue_stats stats;
+
+    stats.port_no = reader_u32(r);
+    stats.queue_id = reader_u32(r);
+    stats.tx_bytes = reader_u64(r);
+    stats.tx_packets = reader_u64(r);
+    stats.tx_errors = reader_u64(r);
+    stats.duration_ns = of_get_duration(r);
+    if (r->failed) {
+        return -ERROR_TRUNCATED;
+    }
+    *out = stats;
+    return 0;
+}

@@ -1,0 +1,77 @@
+/* Codecs of what the switch is as a whole: features, configuration, description [OF1.3.5 A.3.1, A.3.2, A.3.5.1].
+ *
+ * Fixed layouts, nothing to free. The fragment mode is checked here because the standard knows only three.
+ * Any thread, no state, constant cost. Invariant: texts of a description always end with 0.
+ */
+#include "lib/openflow/of_codec.h"
+#include "lib/openflow/of_multipart.h"
+
+int of_features_decode(struct of_decoding *d, struct of_message *out)
+{
+    struct of_features *features = &out->features;
+
+    features->datapath_id = reader_u64(&d->body);
+    features->n_buffers = reader_u32(&d->body);
+    features->n_tables = reader_u8(&d->body);
+    features->auxiliary_id = reader_u8(&d->body);
+    reader_skip(&d->body, 2);
+    features->capabilities = reader_u32(&d->body);
+    reader_skip(&d->body, 4);
+    return 0;
+}
+
+void of_features_encode(const struct of_message *message, struct writer *w)
+{
+    const struct of_features *features = &message->features;
+
+    writer_u64(w, features->datapath_id);
+    writer_u32(w, features->n_buffers);
+    writer_u8(w, features->n_tables);
+    writer_u8(w, features->auxiliary_id);
+    writer_pad(w, 2);
+    writer_u32(w, features->capabilities);
+    writer_pad(w, 4);
+}
+
+int of_config_decode(struct of_decoding *d, struct of_message *out)
+{
+    out->config.flags = reader_u16(&d->body);
+    out->config.miss_send_len = reader_u16(&d->body);
+    if (!d->body.failed && out->config.flags > OF_FRAG_REASM) {
+        return of_refuse(d->error, OF_ERROR_SWITCH_CONFIG_FAILED_BAD_FLAGS, "unknown fragment mode %u", out->config.flags);
+    }
+    return 0;
+}
+
+void of_config_encode(const struct of_message *message, struct writer *w)
+{
+    writer_u16(w, message->config.flags);
+    writer_u16(w, message->config.miss_send_len);
+}
+
+int of_desc_encode(struct of_multipart *mp, const struct of_desc *desc)
+{
+    of_multipart_item_begin(mp);
+    of_put_text(mp->out, desc->manufacturer, sizeof desc->manufacturer);
+    of_put_text(mp->out, desc->hardware, sizeof desc->hardware);
+    of_put_text(mp->out, desc->software, sizeof desc->software);
+    of_put_text(mp->out, desc->serial, sizeof desc->serial);
+    of_put_text(mp->out, desc->datapath, sizeof desc->datapath);
+    return of_multipart_item_end(mp);
+}
+
+int of_desc_decode(struct reader *r, struct of_desc *out)
+{
+    struct of_desc desc;
+
+    of_get_text(r, desc.manufacturer, sizeof desc.manufacturer);
+    of_get_text(r, desc.hardware, sizeof desc.hardware);
+    of_get_text(r, desc.software, sizeof desc.software);
+    of_get_text(r, desc.serial, sizeof desc.serial);
+    of_get_text(r, desc.datapath, sizeof desc.datapath);
+    if (r->failed) {
+        return -ERROR_TRUNCATED;
+    }
+    *out = desc;
+    return 0;
+}
