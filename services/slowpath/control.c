@@ -8,6 +8,7 @@
  */
 #include "services/slowpath/control.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 
