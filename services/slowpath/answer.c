@@ -27,7 +27,8 @@ struct batch {
     size_t n;
 };
 
-static void translate_one(struct session *session, const struct session_miss *miss, struct answer *answer, Busbar__Version *version)
+static void translate_one(struct session *session, const struct session_miss *miss, struct answer *answer,
+                          Busbar__Version *version)
 {
     struct core *core = session->core;
     struct translation *translation = &answer->translation;

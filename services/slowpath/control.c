@@ -32,8 +32,8 @@ static json_t *status(void *context)
         const struct session *session = core->sessions[i];
         char name[32];
         (void)snprintf(name, sizeof name, "fastpath.%u", session_shard(session)->instance);
-        json_array_append_new(sessions, json_pack("{s:s, s:b, s:I, s:I}", "peer", name, "open", session_is_open(session), "flows",
-                                                  (json_int_t)flow_index_count(session_flows(session)), "marked",
+        json_array_append_new(sessions, json_pack("{s:s, s:b, s:I, s:I}", "peer", name, "open", session_is_open(session),
+                                                  "flows", (json_int_t)flow_index_count(session_flows(session)), "marked",
                                                   (json_int_t)flow_index_count_marked(session_flows(session))));
     }
     json_object_set_new(out, "sessions", sessions);

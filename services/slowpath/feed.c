@@ -66,8 +66,8 @@ static void feed_controller_status(struct core *core, uint64_t id, const Busbar_
 static void refuse_row(struct core *core, const char *table, uint64_t id, int err, const struct error_detail *detail)
 {
     core->counts.rows_refused++;
-    LOG_LIMITED(LOG_LEVEL_WARN, "row_refused table=%s id=%llu error=\"%s\" what=\"%s\"", table, (unsigned long long)id, error_text(err),
-                detail->text);
+    LOG_LIMITED(LOG_LEVEL_WARN, "row_refused table=%s id=%llu error=\"%s\" what=\"%s\"", table, (unsigned long long)id,
+                error_text(err), detail->text);
 }
 
 static void feed_rule(struct core *core, uint64_t id, const Busbar__RuleRow *row)

@@ -117,7 +117,8 @@ static void flow_take(struct flow_index *index, struct flow *flow, const struct 
     flow->n_actions = translation->n_actions;
     flow->actions = flow->n_actions > 0 ? memory_copy(translation->actions, flow->n_actions * sizeof *flow->actions) : NULL;
     flow->n_counters = translation->n_counters;
-    flow->counters = flow->n_counters > 0 ? memory_copy(translation->counters, flow->n_counters * sizeof *flow->counters) : NULL;
+    flow->counters =
+        flow->n_counters > 0 ? memory_copy(translation->counters, flow->n_counters * sizeof *flow->counters) : NULL;
     macs_note(index, flow, translation);
 }
 
@@ -309,7 +310,8 @@ void flow_index_mark_changes(struct flow_index *index, const struct change *chan
     size_t n_concerned = 0;
     for (struct flow *flow = index->flows; flow != NULL; flow = flow->hh.next) {
         enum concern concern = concern_of(flow, bridges, n_bridges);
-        if (concern == CONCERN_CERTAIN || (concern == CONCERN_RULES && (is_long || concerned_by_rules(flow, changes, n_changes)))) {
+        if (concern == CONCERN_CERTAIN ||
+            (concern == CONCERN_RULES && (is_long || concerned_by_rules(flow, changes, n_changes)))) {
             flow_index_mark(index, flow, n);
             n_concerned++;
         }

@@ -44,16 +44,21 @@ int main(int argc, char **argv)
     struct service service = {0};
     struct error_detail detail = {""};
     const char *config = NULL;
-    const struct service_option options[] = {
-        {.name = "config", .argument = "ENDPOINT", .help = "where configdb is, when not below the run directory", .value = &config}};
+    const struct service_option options[] = {{.name = "config",
+                                              .argument = "ENDPOINT",
+                                              .help = "where configdb is, when not below the run directory",
+                                              .value = &config}};
     if (service_open(&service, "slowpath", argc, argv, options, 1, &detail) != 0) {
         return service_failed("slowpath", &detail);
     }
     char endpoints[4][ENDPOINT_MAX];
     int err = bus_endpoint(service.run_dir, WIRE_CONFIG, PROCESS_CONFIGDB, 1, endpoints[0], ENDPOINT_MAX);
-    err = err == 0 ? bus_endpoint(service.run_dir, WIRE_PACKET, PROCESS_SLOWPATH, service.instance, endpoints[1], ENDPOINT_MAX) : err;
-    err = err == 0 ? bus_endpoint(service.run_dir, WIRE_MAC, PROCESS_SLOWPATH, service.instance, endpoints[2], ENDPOINT_MAX) : err;
-    err = err == 0 ? bus_endpoint(service.run_dir, WIRE_CONTROL, PROCESS_SLOWPATH, service.instance, endpoints[3], ENDPOINT_MAX) : err;
+    err = err == 0 ? bus_endpoint(service.run_dir, WIRE_PACKET, PROCESS_SLOWPATH, service.instance, endpoints[1], ENDPOINT_MAX)
+                   : err;
+    err = err == 0 ? bus_endpoint(service.run_dir, WIRE_MAC, PROCESS_SLOWPATH, service.instance, endpoints[2], ENDPOINT_MAX)
+                   : err;
+    err = err == 0 ? bus_endpoint(service.run_dir, WIRE_CONTROL, PROCESS_SLOWPATH, service.instance, endpoints[3], ENDPOINT_MAX)
+                   : err;
     struct bus_identity self = {.kind = PROCESS_SLOWPATH, .instance = service.instance, .start = service.start_number};
     struct bus *bus = bus_zmq_new(&self);
     struct slowpath_settings settings = {

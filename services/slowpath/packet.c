@@ -119,7 +119,8 @@ static bool packet_in_fill(const struct packet_wire *wire, const Busbar__PacketU
 }
 
 /* Sends those of the batch that the listener takes; marks them in `is_taken`. */
-static void send_to(struct packet_wire *wire, const struct listener *listener, Busbar__PacketIn *packets, size_t n, bool *is_taken)
+static void send_to(struct packet_wire *wire, const struct listener *listener, Busbar__PacketIn *packets, size_t n,
+                    bool *is_taken)
 {
     Busbar__PacketIn **pointers = memory_array(n, sizeof(Busbar__PacketIn *));
     size_t *places = memory_array(n, sizeof *places);
@@ -191,7 +192,8 @@ static void on_hello(struct packet_wire *wire, const struct bus_message *message
     if (listener != NULL) {
         free(listener->bridges);
         listener->n_bridges = hello->n_bridges;
-        listener->bridges = hello->n_bridges > 0 ? memory_copy(hello->bridges, hello->n_bridges * sizeof *hello->bridges) : NULL;
+        listener->bridges =
+            hello->n_bridges > 0 ? memory_copy(hello->bridges, hello->n_bridges * sizeof *hello->bridges) : NULL;
         listener->heard_ns = wire->core->now_ns;
     }
     if (hello == NULL) {

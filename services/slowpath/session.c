@@ -130,7 +130,8 @@ static void on_welcome(struct session *session, const struct bus_message *messag
         session->heard_ns = session->beat_ns = session->core->now_ns;
         session->refusals = 0;
         session->core->counts.sessions_opened++;
-        log_info("session_opened peer=fastpath.%u reached=%llu", session->shard.instance, (unsigned long long)session->reached.n);
+        log_info("session_opened peer=fastpath.%u reached=%llu", session->shard.instance,
+                 (unsigned long long)session->reached.n);
     }
     protobuf_c_message_free_unpacked(&welcome->base, NULL);
 }
@@ -405,7 +406,8 @@ bool session_has_reached(const struct session *session, struct version version)
     return session->state != SESSION_OPEN || version_reached(session->reached, version);
 }
 
-int session_send_frame(struct session *session, uint32_t in_port, const struct translation *translation, const void *frame, size_t size)
+int session_send_frame(struct session *session, uint32_t in_port, const struct translation *translation, const void *frame,
+                       size_t size)
 {
     if (session->state != SESSION_OPEN) {
         return -ERROR_NOT_CONNECTED;

@@ -9,14 +9,15 @@
 #include "services/slowpath/flow_index.h"
 
 enum {
-    SESSION_MISSES_MAX = 4096,        /* waiting for translation: some 20 ms of work */
-    SESSION_OFFERS_MAX = 16384,       /* likewise; more stay in the socket */
-    SESSION_MISSES_PER_STEP = 512,    /* some 5 ms */
+    SESSION_MISSES_MAX = 4096,     /* waiting for translation: some 20 ms of work */
+    SESSION_OFFERS_MAX = 16384,    /* likewise; more stay in the socket */
+    SESSION_MISSES_PER_STEP = 512, /* some 5 ms */
     SESSION_CORRECTIONS_PER_STEP = 1024,
     SESSION_MESSAGES_PER_STEP = 256,
-    SESSION_BATCH = 64,               /* answers or changes in one message */
-    SESSION_FLOWS_MAX = 1 << 20,      /* in the index; the shard holds far fewer: what it never installed is forgotten with the session */
-    SESSION_NAMES_MAX = 1 << 20,      /* counter ids named in one session: then it is opened anew, with none */
+    SESSION_BATCH = 64, /* answers or changes in one message */
+    SESSION_FLOWS_MAX =
+        1 << 20, /* in the index; the shard holds far fewer: what it never installed is forgotten with the session */
+    SESSION_NAMES_MAX = 1 << 20, /* counter ids named in one session: then it is opened anew, with none */
     SESSION_BEAT_MS = 100,
     SESSION_SILENCE_MS = 500,
     SESSION_RETRY_MS = 100,
@@ -37,6 +38,7 @@ bool session_work(struct session *session);
 /* Does the shard know that `version` is reached? A session that is not open has nothing to correct. */
 bool session_has_reached(const struct session *session, struct version version);
 /* A translated packet for the shard to execute. 0, -EAGAIN, -ERROR_NOT_CONNECTED. */
-int session_send_frame(struct session *session, uint32_t in_port, const struct translation *translation, const void *frame, size_t size) MUST_CHECK;
+int session_send_frame(struct session *session, uint32_t in_port, const struct translation *translation, const void *frame,
+                       size_t size) MUST_CHECK;
 
 #endif

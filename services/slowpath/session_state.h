@@ -32,7 +32,7 @@ struct session {
     uint64_t hello_ns; /* when the next HELLO is due */
     uint64_t heard_ns;
     uint64_t beat_ns;
-    uint64_t refusals; /* in a row, for the log */
+    uint64_t refusals;      /* in a row, for the log */
     struct version reached; /* told to the shard */
     uint64_t answers;       /* sent in this session */
     struct flow_index *flows;

@@ -25,8 +25,8 @@
 #include "services/slowpath/usage.h"
 
 enum {
-    PEERS_MAX = 64,         /* shards of one switch */
-    AGED_PER_STEP = 256,    /* addresses; more wait for the next step */
+    PEERS_MAX = 64,      /* shards of one switch */
+    AGED_PER_STEP = 256, /* addresses; more wait for the next step */
 };
 static const uint64_t STALL_NS = 500 * NS_PER_MS; /* a quarter of the lease */
 
@@ -44,8 +44,8 @@ struct slowpath {
     struct peer peers[PEERS_MAX];
     size_t n_peers;
     struct session *sessions[PEERS_MAX]; /* of the peers, for core */
-    struct version applied; /* reported to configdb */
-    uint64_t cfg_ns;        /* when commits were last taken in */
+    struct version applied;              /* reported to configdb */
+    uint64_t cfg_ns;                     /* when commits were last taken in */
 };
 
 /* ---- peers ---- */
@@ -87,9 +87,11 @@ static void peer_add(struct slowpath *slowpath, uint64_t row, const Busbar__Serv
     peers_list(slowpath);
 }
 
-static void on_service(struct slowpath *slowpath, uint64_t id, const Busbar__ServiceRow *before, const Busbar__ServiceRow *after)
+static void on_service(struct slowpath *slowpath, uint64_t id, const Busbar__ServiceRow *before,
+                       const Busbar__ServiceRow *after)
 {
-    bool same = before != NULL && after != NULL && before->start == after->start && strcmp(before->session, after->session) == 0;
+    bool same =
+        before != NULL && after != NULL && before->start == after->start && strcmp(before->session, after->session) == 0;
     if (same) {
         return;
     }
@@ -103,7 +105,8 @@ static void on_service(struct slowpath *slowpath, uint64_t id, const Busbar__Ser
 
 /* ---- the mirror's events ---- */
 
-static void on_row(void *context, enum cfg_table table, uint64_t id, const ProtobufCMessage *before, const ProtobufCMessage *after)
+static void on_row(void *context, enum cfg_table table, uint64_t id, const ProtobufCMessage *before,
+                   const ProtobufCMessage *after)
 {
     struct slowpath *slowpath = context;
     if (table == CFG_SERVICE) {
@@ -119,8 +122,8 @@ static void on_version(void *context, struct version version, bool is_snapshot)
     slowpath->core.version = version;
     slowpath->core.has_version = true;
     if (is_snapshot) {
-        log_info("snapshot version=%llu rules=%u ports=%u", (unsigned long long)version.n, HASH_COUNT(slowpath->core.world.rules),
-                 HASH_COUNT(slowpath->core.world.ports));
+        log_info("snapshot version=%llu rules=%u ports=%u", (unsigned long long)version.n,
+                 HASH_COUNT(slowpath->core.world.rules), HASH_COUNT(slowpath->core.world.ports));
     }
 }
 
@@ -150,7 +153,8 @@ static void take_commits(struct slowpath *slowpath)
 static void report_applied(struct slowpath *slowpath)
 {
     const struct core *core = &slowpath->core;
-    bool is_new = core->has_version && (core->version.n != slowpath->applied.n || core->version.epoch != slowpath->applied.epoch);
+    bool is_new =
+        core->has_version && (core->version.n != slowpath->applied.n || core->version.epoch != slowpath->applied.epoch);
     for (size_t i = 0; i < core->n_sessions && is_new; i++) {
         is_new = session_has_reached(core->sessions[i], core->version);
     }
@@ -174,15 +178,16 @@ static bool age_addresses(struct core *core)
 
 static int open_wires(struct slowpath *slowpath, const struct slowpath_settings *settings)
 {
-    static const enum cfg_table tables[] = {CFG_BRIDGE, CFG_PORT, CFG_CONTROLLER, CFG_RULE, CFG_GROUP,
-                                            CFG_SERVICE, CFG_PORT_STATUS, CFG_CONTROLLER_STATUS};
+    static const enum cfg_table tables[] = {CFG_BRIDGE, CFG_PORT,    CFG_CONTROLLER,  CFG_RULE,
+                                            CFG_GROUP,  CFG_SERVICE, CFG_PORT_STATUS, CFG_CONTROLLER_STATUS};
     struct cfg_events events = {.on_row = on_row, .on_version = on_version, .context = slowpath};
     int err = packet_open(&slowpath->core, settings->packet_endpoint, &slowpath->core.packets);
     if (err == 0) {
         err = control_open(&slowpath->core, settings->control_endpoint, &slowpath->control);
     }
     if (err == 0) {
-        err = cfg_new(settings->bus, settings->config_endpoint, tables, sizeof tables / sizeof tables[0], &events, &slowpath->cfg);
+        err = cfg_new(settings->bus, settings->config_endpoint, tables, sizeof tables / sizeof tables[0], &events,
+                      &slowpath->cfg);
     }
     return err;
 }

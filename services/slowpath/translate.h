@@ -24,7 +24,7 @@ struct mac_need {
 
 struct translation {
     uint64_t bridge;
-    uint32_t in_ofport; /* where the packet came in, as the bridge's tables see it */
+    uint32_t in_ofport;        /* where the packet came in, as the bridge's tables see it */
     struct dp_action *actions; /* owned, like the arrays below */
     size_t n_actions, actions_room;
     uint64_t *counters;
