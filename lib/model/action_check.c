@@ -208,7 +208,8 @@ static enum action_fault check_action(struct walk *walk, const struct action *ac
     return result;
 }
 
-enum action_fault action_list_check(const struct action_list *list, const struct match *match, bool is_set, struct error_detail *detail)
+enum action_fault action_list_check(const struct action_list *list, const struct match *match, bool is_set,
+                                    struct error_detail *detail)
 {
     struct walk walk = {.is_blind = match == NULL, .is_set = is_set, .detail = detail};
 
@@ -238,7 +239,8 @@ enum action_fault instructions_check(const struct instructions *in, const struct
         return result;
     }
     if (in->has_goto && ((table != 255 && in->goto_table <= table) || (n_tables != 0 && in->goto_table >= n_tables))) {
-        (void)error_set(detail, -ERROR_RANGE, "goto_table: %u is not behind table %u, or there is no such table", in->goto_table, table);
+        (void)error_set(detail, -ERROR_RANGE, "goto_table: %u is not behind table %u, or there is no such table",
+                        in->goto_table, table);
         return ACTION_FAULT_TABLE;
     }
     if (in->meter_id > 0xffff0000u) {

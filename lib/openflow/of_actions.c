@@ -132,7 +132,7 @@ static const struct codec {
     encode_function *encode;
     uint16_t number;
 } codecs[ACTION_TYPE_COUNT] = {
-#define OF_ACTION(name, type_number, form) \
+#define OF_ACTION(name, type_number, form)                                                                                     \
     [ACTION_##name] = {.decode = decode_##form, .encode = encode_##form, .number = (type_number)},
 #include "lib/openflow/of_action_types.def"
 #undef OF_ACTION

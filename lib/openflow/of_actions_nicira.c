@@ -71,11 +71,12 @@ static int decode_load(struct reader *r, struct action *out, struct of_error *er
         return err;
     }
     if (part.n_bits < 64 && bits >> part.n_bits != 0) {
-        return of_refuse(error, OF_ERROR_BAD_ACTION_BAD_ARGUMENT, "%s: value is wider than its bits", field_table[part.field].name);
+        return of_refuse(error, OF_ERROR_BAD_ACTION_BAD_ARGUMENT, "%s: value is wider than its bits",
+                         field_table[part.field].name);
     }
-    *out = (struct action){
-        .type = ACTION_SET_FIELD,
-        .set_field = {.field = part.field, .value = subfield_value(part, bits), .mask = subfield_mask(part)}};
+    *out =
+        (struct action){.type = ACTION_SET_FIELD,
+                        .set_field = {.field = part.field, .value = subfield_value(part, bits), .mask = subfield_mask(part)}};
     return 0;
 }
 
@@ -85,9 +86,9 @@ static int decode_resubmit(struct reader *r, bool has_table, struct action *out,
     uint8_t table = reader_u8(r);
 
     reader_skip(r, 3);
-    *out = (struct action){.type = ACTION_RESUBMIT,
-                           .resubmit = {.in_port = port >= 0xfff8 ? port | 0xffff0000u : port,
-                                        .table = has_table ? table : TABLE_SAME}};
+    *out = (struct action){
+        .type = ACTION_RESUBMIT,
+        .resubmit = {.in_port = port >= 0xfff8 ? port | 0xffff0000u : port, .table = has_table ? table : TABLE_SAME}};
     return 0;
 }
 
@@ -101,10 +102,9 @@ static int decode_controller(struct reader *r, struct action *out, struct of_err
     if (reason > PACKET_IN_INVALID_TTL || zero != 0) {
         return of_refuse(error, OF_ERROR_BAD_ACTION_BAD_ARGUMENT, "controller: unknown reason %u", reason);
     }
-    *out = (struct action){.type = ACTION_CONTROLLER,
-                           .controller = {.max_len = max_len,
-                                          .controller_id = controller_id,
-                                          .reason = (enum packet_in_reason)reason}};
+    *out = (struct action){
+        .type = ACTION_CONTROLLER,
+        .controller = {.max_len = max_len, .controller_id = controller_id, .reason = (enum packet_in_reason)reason}};
     return 0;
 }
 

@@ -73,6 +73,8 @@ void of_get_text(struct reader *r, char *out, size_t size)
 {
     reader_copy(r, out, size);
     out[size - 1] = '\0';
+    size_t length = strnlen(out, size);
+    memset(out + length, 0, size - length);
 }
 
 bool of_port_is_ingress(uint32_t port)

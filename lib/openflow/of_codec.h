@@ -26,14 +26,14 @@ int of_end(struct writer *w, size_t begin) MUST_CHECK;
 /* Seconds and nanoseconds, 32 bits each. */
 void of_put_duration(struct writer *w, uint64_t duration_ns);
 uint64_t of_get_duration(struct reader *r);
-/* A text of fixed size that ends with 0. */
+/* A text of fixed size that ends with 0; nothing is kept behind the first 0. */
 void of_put_text(struct writer *w, const char *text, size_t size);
 void of_get_text(struct reader *r, char *out, size_t size);
 /* The port has a number that a packet can have come from: a real one, LOCAL, CONTROLLER or none. */
 bool of_port_is_ingress(uint32_t port);
 
-#define OF_MESSAGE(name, number, codec)                                         \
-    int of_##codec##_decode(struct of_decoding *d, struct of_message *out);     \
+#define OF_MESSAGE(name, number, codec)                                                                                        \
+    int of_##codec##_decode(struct of_decoding *d, struct of_message *out);                                                    \
     void of_##codec##_encode(const struct of_message *message, struct writer *w);
 #include "lib/openflow/messages.def"
 #undef OF_MESSAGE

@@ -87,7 +87,8 @@ static int check_group(const struct of_group_mod *mod, struct of_error *error)
     }
     for (size_t i = 0; i < group->n_buckets; i++) {
         if (!bucket_fits(group, &group->buckets[i])) {
-            return of_refuse(error, OF_ERROR_GROUP_MOD_FAILED_INVALID_GROUP, "bucket %zu: weight or watch does not fit the type", i);
+            return of_refuse(error, OF_ERROR_GROUP_MOD_FAILED_INVALID_GROUP,
+                             "bucket %zu: weight or watch does not fit the type", i);
         }
     }
     return 0;

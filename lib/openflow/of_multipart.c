@@ -70,8 +70,8 @@ int of_multipart_item_end(struct of_multipart *mp)
 static bool request_size_is_right(uint16_t type, size_t size)
 {
     switch ((enum of_multipart_type)type) {
-#define OF_MULTIPART(name, number, request_size) \
-    case OF_MULTIPART_##name:                    \
+#define OF_MULTIPART(name, number, request_size)                                                                               \
+    case OF_MULTIPART_##name:                                                                                                  \
         return (request_size) == OF_BODY_ANY || size == (request_size);
 #include "lib/openflow/multiparts.def"
 #undef OF_MULTIPART
@@ -178,12 +178,13 @@ int of_multipart_request_decode(struct of_decoding *d, struct of_message *out)
         return of_refuse(d->error, OF_ERROR_BAD_REQUEST_BAD_MULTIPART, "unknown multipart type %u", request->type);
     }
     if (!request_size_is_right(request->type, reader_left(&d->body))) {
-        return of_refuse(d->error, OF_ERROR_BAD_REQUEST_BAD_LEN, "multipart %s: wrong length", of_multipart_name(request->type));
+        return of_refuse(d->error, OF_ERROR_BAD_REQUEST_BAD_LEN, "multipart %s: wrong length",
+                         of_multipart_name(request->type));
     }
     bool may_go_on = request->type == OF_MULTIPART_TABLE_FEATURES || request->type == OF_MULTIPART_EXPERIMENTER;
     if (request->flags != 0 && !may_go_on) {
-        return of_refuse(d->error, OF_ERROR_BAD_REQUEST_MULTIPART_BUFFER_OVERFLOW, "multipart %s: one message holds the request",
-                         of_multipart_name(request->type));
+        return of_refuse(d->error, OF_ERROR_BAD_REQUEST_MULTIPART_BUFFER_OVERFLOW,
+                         "multipart %s: one message holds the request", of_multipart_name(request->type));
     }
     return get_request_body(d, request);
 }
