@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "lib/base/log.h"
+#include "services/fastpath/io_mem.h"
 
 static uint64_t sim_choose_seed(void)
 {

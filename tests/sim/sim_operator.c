@@ -12,6 +12,7 @@
 
 #include "lib/msg/msg.h"
 #include "proto/control.pb-c.h"
+#include "services/fastpath/io_mem.h"
 #include "tests/sim/sim.h"
 
 static const uint64_t SIM_REPEAT_NS = 3 * NS_PER_S;
