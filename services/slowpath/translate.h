@@ -13,6 +13,7 @@
 enum {
     TRANSLATE_DEPTH_MAX = 64,       /* nested resubmits and groups: Open vSwitch's limit, so that its rule sets run */
     TRANSLATE_RESUBMITS_MAX = 4096, /* in one translation, likewise; some 2 ms of work at worst */
+    TRANSLATE_COUNTERS_MAX = 256,   /* ids of one flow: what a shard credits in one program */
 };
 
 /* A MAC lookup the decision depends on: `port` it answered, 0: not known. */
@@ -23,6 +24,7 @@ struct mac_need {
 
 struct translation {
     uint64_t bridge;
+    uint32_t in_ofport;        /* where the packet came in, as the bridge's tables see it */
     struct dp_action *actions; /* owned, like the arrays below */
     size_t n_actions, actions_room;
     uint64_t *counters;
