@@ -68,7 +68,8 @@ static void rules_come_change_and_go_and_senseless_ones_are_counted(void **state
     core_open(&core);
     feed_bridge_and_port(&core);
     struct flow_mod mod;
-    assert_int_equal(flow_mod_parse("table=3,priority=9,ip,nw_dst=10.0.0.0/8,actions=output:1", FLOW_MOD_ADD, NULL, &mod, NULL), 0);
+    assert_int_equal(flow_mod_parse("table=3,priority=9,ip,nw_dst=10.0.0.0/8,actions=output:1", FLOW_MOD_ADD, NULL, &mod, NULL),
+                     0);
     struct rule rule;
     rule_init(&rule);
     rule.bridge = 1;

@@ -19,7 +19,8 @@ static void bench_open(struct bench *b)
 {
     memset(b, 0, sizeof *b);
     fixture_open(&b->fixture);
-    struct bus_identity agent = {.kind = PROCESS_OFAGENT, .instance = 1, .start = 7}, self = {.kind = PROCESS_SLOWPATH, .instance = 1, .start = 5};
+    struct bus_identity agent = {.kind = PROCESS_OFAGENT, .instance = 1, .start = 7},
+                        self = {.kind = PROCESS_SLOWPATH, .instance = 1, .start = 5};
     b->hub = bus_hub_new(1);
     b->bus = bus_memory_new(b->hub, &self);
     b->agent_bus = bus_memory_new(b->hub, &agent);

@@ -35,7 +35,8 @@ static void report(struct bus_socket *shard, const struct bus_identity *to, uint
 static void reports_keep_addresses_and_gaps_are_asked_about(void **state)
 {
     (void)state;
-    struct bus_identity shard_id = {.kind = PROCESS_FASTPATH, .instance = 1, .start = 7}, self = {.kind = PROCESS_SLOWPATH, .instance = 1, .start = 5};
+    struct bus_identity shard_id = {.kind = PROCESS_FASTPATH, .instance = 1, .start = 7},
+                        self = {.kind = PROCESS_SLOWPATH, .instance = 1, .start = 5};
     struct bus_identity from;
     struct bus_hub *hub = bus_hub_new(1);
     struct bus *bus = bus_memory_new(hub, &self), *shard_bus = bus_memory_new(hub, &shard_id);
