@@ -90,10 +90,12 @@ bool instructions_use_group(const struct instructions *in, uint32_t group_id);
 
 /* Open vSwitch's action syntax, ovs-actions(7): "dec_ttl,output:2", "set_field:10.0.0.1->nw_dst", "goto_table:3",
  * "write_actions(...)", "drop", "resubmit(,1)", "mod_vlan_vid:5", "load:0x5->NXM_NX_REG0[]" ... */
-int instructions_parse(const char *text, const struct match_ports *ports, struct instructions *out_in, struct error_detail *detail) MUST_CHECK;
+int instructions_parse(const char *text, const struct match_ports *ports, struct instructions *out_in,
+                       struct error_detail *detail) MUST_CHECK;
 /* As ovs-ofctl dump-flows prints it; "drop" when nothing is done. Caller's string. */
 char *instructions_format(const struct instructions *in, const struct match_ports *ports);
-int action_list_parse(const char *text, const struct match_ports *ports, struct action_list *out_list, struct error_detail *detail) MUST_CHECK;
+int action_list_parse(const char *text, const struct match_ports *ports, struct action_list *out_list,
+                      struct error_detail *detail) MUST_CHECK;
 char *action_list_format(const struct action_list *list, const struct match_ports *ports);
 
 #endif

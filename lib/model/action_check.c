@@ -208,7 +208,19 @@ static enum action_fault check_action(struct walk *walk, const struct action *ac
     return result;
 }
 
-enum action_fault action_list_check(const struct action_list *list, const struct match *match, bool is_set, struct error_detail *detail)
+static enum action_fault check_list(struct walk *walk, const struct action_list *list)
+{
+    for (size_t i = 0; i < list->count; i++) {
+        enum action_fault result = check_action(walk, &list->items[i]);
+        if (result != ACTION_FAULT_NONE) {
+            return result;
+        }
+    }
+    return ACTION_FAULT_NONE;
+}
+
+enum action_fault action_list_check(const struct action_list *list, const struct match *match, bool is_set,
+                                    struct error_detail *detail)
 {
     struct walk walk = {.is_blind = match == NULL, .is_set = is_set, .detail = detail};
 
@@ -217,28 +229,25 @@ enum action_fault action_list_check(const struct action_list *list, const struct
     } else {
         match_init(&walk.known);
     }
-    for (size_t i = 0; i < list->count; i++) {
-        enum action_fault result = check_action(&walk, &list->items[i]);
-        if (result != ACTION_FAULT_NONE) {
-            return result;
-        }
-    }
-    return ACTION_FAULT_NONE;
+    return check_list(&walk, list);
 }
 
 enum action_fault instructions_check(const struct instructions *in, const struct match *match, uint8_t table, uint8_t n_tables,
                                      struct error_detail *detail)
 {
-    enum action_fault result = action_list_check(&in->apply, match, false, detail);
+    struct walk walk = {.known = *match, .detail = detail};
 
+    enum action_fault result = check_list(&walk, &in->apply);
     if (result == ACTION_FAULT_NONE) {
-        result = action_list_check(&in->write, match, true, detail);
+        walk.is_set = true; /* of the packet as the applied actions left it */
+        result = check_list(&walk, &in->write);
     }
     if (result != ACTION_FAULT_NONE) {
         return result;
     }
     if (in->has_goto && ((table != 255 && in->goto_table <= table) || (n_tables != 0 && in->goto_table >= n_tables))) {
-        (void)error_set(detail, -ERROR_RANGE, "goto_table: %u is not behind table %u, or there is no such table", in->goto_table, table);
+        (void)error_set(detail, -ERROR_RANGE, "goto_table: %u is not behind table %u, or there is no such table",
+                        in->goto_table, table);
         return ACTION_FAULT_TABLE;
     }
     if (in->meter_id > 0xffff0000u) {

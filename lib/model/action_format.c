@@ -116,8 +116,10 @@ static void put_controller(struct text *t, const struct action *action)
 
 static void put_move(struct text *t, const struct action *action)
 {
-    struct subfield source = {.field = action->move.source, .offset = action->move.source_offset, .n_bits = action->move.n_bits};
-    struct subfield target = {.field = action->move.target, .offset = action->move.target_offset, .n_bits = action->move.n_bits};
+    struct subfield source = {
+        .field = action->move.source, .offset = action->move.source_offset, .n_bits = action->move.n_bits};
+    struct subfield target = {
+        .field = action->move.target, .offset = action->move.target_offset, .n_bits = action->move.n_bits};
 
     put_owned(t, "move:", subfield_format(source));
     put_owned(t, "->", subfield_format(target));

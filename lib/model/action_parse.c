@@ -19,7 +19,7 @@ struct parse {
     struct action_list *list;
     struct instructions *in; /* NULL within write_actions and buckets */
     int stage;               /* of the last instruction, in the order of execution */
-    bool has_vlan; /* a tag is there for certain */
+    bool has_vlan;           /* a tag is there for certain */
     bool has_drop;
     struct error_detail *detail;
 };
@@ -142,8 +142,8 @@ static int parse_controller(struct parse *p, const struct word *word, int unused
         return err;
     }
     if (action.controller.reason == PACKET_IN_ACTION && action.controller.controller_id == 0) {
-        action = (struct action){.type = ACTION_OUTPUT,
-                                 .output = {.port = PORT_CONTROLLER, .max_len = action.controller.max_len}};
+        action =
+            (struct action){.type = ACTION_OUTPUT, .output = {.port = PORT_CONTROLLER, .max_len = action.controller.max_len}};
     }
     return add(p, action);
 }
@@ -167,8 +167,8 @@ static int parse_number_action(struct parse *p, const struct word *word, int typ
     struct action action = {.type = (enum action_type)type};
     uint64_t number = 0;
     uint64_t max = type == ACTION_PUSH_VLAN || type == ACTION_PUSH_MPLS || type == ACTION_POP_MPLS ? UINT16_MAX
-                   : type == ACTION_SET_NW_TTL || type == ACTION_SET_MPLS_TTL                       ? UINT8_MAX
-                                                                                                    : UINT32_MAX;
+                   : type == ACTION_SET_NW_TTL || type == ACTION_SET_MPLS_TTL                      ? UINT8_MAX
+                                                                                                   : UINT32_MAX;
 
     int err = word_number(word->name, word->value, max, &number, p->detail);
     if (err != 0) {
@@ -322,10 +322,9 @@ static int read_load(struct parse *p, const char *value, const char *name)
     if (err != 0) {
         return err;
     }
-    return add(p, (struct action){.type = ACTION_SET_FIELD,
-                                  .set_field = {.field = part.field,
-                                                .value = subfield_value(part, bits),
-                                                .mask = subfield_mask(part)}});
+    return add(p, (struct action){
+                      .type = ACTION_SET_FIELD,
+                      .set_field = {.field = part.field, .value = subfield_value(part, bits), .mask = subfield_mask(part)}});
 }
 
 static int read_move(struct parse *p, const char *source_text, const char *target_text)
@@ -393,7 +392,8 @@ static int parse_resubmit(struct parse *p, const struct word *word, int unused)
 
 enum { STAGE_METER = 1, STAGE_APPLY, STAGE_CLEAR, STAGE_WRITE, STAGE_METADATA, STAGE_GOTO };
 
-static const char *const stage_names[] = {"", "meter", "actions", "clear_actions", "write_actions", "write_metadata", "goto_table"};
+static const char *const stage_names[] = {"",          "meter", "actions", "clear_actions", "write_actions", "write_metadata",
+                                          "goto_table"};
 
 static int enter_stage(struct parse *p, int stage)
 {
@@ -586,7 +586,8 @@ int action_text_parse_instructions(const char *text, const struct match_ports *p
     return 0;
 }
 
-int instructions_parse(const char *text, const struct match_ports *ports, struct instructions *out_in, struct error_detail *detail)
+int instructions_parse(const char *text, const struct match_ports *ports, struct instructions *out_in,
+                       struct error_detail *detail)
 {
     struct match any;
 
@@ -594,7 +595,8 @@ int instructions_parse(const char *text, const struct match_ports *ports, struct
     return action_text_parse_instructions(text, ports, &any, out_in, detail);
 }
 
-int action_list_parse(const char *text, const struct match_ports *ports, struct action_list *out_list, struct error_detail *detail)
+int action_list_parse(const char *text, const struct match_ports *ports, struct action_list *out_list,
+                      struct error_detail *detail)
 {
     struct action_list list = {.items = NULL, .count = 0};
     struct match any;

@@ -10,6 +10,7 @@
 int action_text_parse_instructions(const char *text, const struct match_ports *ports, const struct match *match,
                                    struct instructions *out_in, struct error_detail *detail) MUST_CHECK;
 /* A port by number, reserved name, or name of the resolver; 16-bit forms of reserved numbers are taken too. */
-int action_text_parse_port(const char *text, const struct match_ports *ports, uint32_t *out_port, struct error_detail *detail) MUST_CHECK;
+int action_text_parse_port(const char *text, const struct match_ports *ports, uint32_t *out_port,
+                           struct error_detail *detail) MUST_CHECK;
 
 #endif

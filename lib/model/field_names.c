@@ -116,7 +116,8 @@ int subfield_parse(const char *text, size_t length, struct subfield *out, struct
         return error_set(detail, -ERROR_SYNTAX, "\"%.*s\": expected [], [BIT] or [FIRST..LAST]", (int)length, text);
     }
     if (first > last || last >= field_table[id].bits) {
-        return error_set(detail, -ERROR_RANGE, "\"%.*s\": the field has bits 0..%u", (int)length, text, field_table[id].bits - 1u);
+        return error_set(detail, -ERROR_RANGE, "\"%.*s\": the field has bits 0..%u", (int)length, text,
+                         field_table[id].bits - 1u);
     }
     *out = (struct subfield){.field = id, .offset = (uint8_t)first, .n_bits = (uint8_t)(last - first + 1)};
     return 0;

@@ -121,7 +121,8 @@ struct meter meter_copy(const struct meter *meter);
  * for deletions out_port= and out_group= are taken. Checks the match, table range, prerequisites of set_field. */
 int flow_mod_parse(const char *text, enum flow_mod_command command, const struct match_ports *ports, struct flow_mod *out_mod,
                    struct error_detail *detail) MUST_CHECK;
-int rule_filter_parse(const char *text, const struct match_ports *ports, struct rule_filter *out_filter, struct error_detail *detail) MUST_CHECK;
+int rule_filter_parse(const char *text, const struct match_ports *ports, struct rule_filter *out_filter,
+                      struct error_detail *detail) MUST_CHECK;
 
 struct rule_stats {
     uint64_t n_packets, n_bytes, duration_ns, idle_ns;

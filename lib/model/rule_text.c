@@ -27,9 +27,8 @@ static const struct flag_word {
     const char *name;
     enum rule_flag flag;
 } flag_words[] = {
-    {"send_flow_rem", RULE_SEND_FLOW_REM},          {"check_overlap", RULE_CHECK_OVERLAP},
-    {"reset_counts", RULE_RESET_COUNTS},            {"no_packet_counts", RULE_NO_PACKET_COUNTS},
-    {"no_byte_counts", RULE_NO_BYTE_COUNTS},
+    {"send_flow_rem", RULE_SEND_FLOW_REM},       {"check_overlap", RULE_CHECK_OVERLAP},   {"reset_counts", RULE_RESET_COUNTS},
+    {"no_packet_counts", RULE_NO_PACKET_COUNTS}, {"no_byte_counts", RULE_NO_BYTE_COUNTS},
 };
 
 static int parse_u16(struct parse *p, const struct word *word, uint16_t *out)
@@ -168,7 +167,8 @@ static int parse_cookie_rules(struct parse *p)
         return error_set(p->detail, -ERROR_REFUSED, "cookie: a rule that is added has no cookie mask");
     }
     if (filters && p->has_cookie && !p->has_cookie_mask) {
-        return error_set(p->detail, -ERROR_REFUSED, "cookie: write cookie=%#" PRIx64 "/-1 to choose rules by it", p->mod.cookie);
+        return error_set(p->detail, -ERROR_REFUSED, "cookie: write cookie=%#" PRIx64 "/-1 to choose rules by it",
+                         p->mod.cookie);
     }
     return 0;
 }
@@ -234,7 +234,8 @@ int flow_mod_parse(const char *text, enum flow_mod_command command, const struct
     return 0;
 }
 
-int rule_filter_parse(const char *text, const struct match_ports *ports, struct rule_filter *out_filter, struct error_detail *detail)
+int rule_filter_parse(const char *text, const struct match_ports *ports, struct rule_filter *out_filter,
+                      struct error_detail *detail)
 {
     struct parse p = {.ports = ports, .is_filter = true, .detail = detail};
     char *copy = memory_string(text);
@@ -279,7 +280,8 @@ static void put_rule_head(FILE *stream, const struct rule *rule, const struct ru
     if (stats != NULL) {
         fputs("duration=", stream);
         put_duration(stream, stats->duration_ns);
-        fprintf(stream, ", table=%u, n_packets=%" PRIu64 ", n_bytes=%" PRIu64 ", ", rule->table, stats->n_packets, stats->n_bytes);
+        fprintf(stream, ", table=%u, n_packets=%" PRIu64 ", n_bytes=%" PRIu64 ", ", rule->table, stats->n_packets,
+                stats->n_bytes);
     } else {
         fprintf(stream, "table=%u, ", rule->table);
     }

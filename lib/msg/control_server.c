@@ -214,7 +214,7 @@ static void run_status(struct control_server *server, struct control_call *call)
     char start[20];
     snprintf(start, sizeof start, "%016" PRIx64, self->start);
     json_t *json = json_pack("{s:s,s:I,s:s,s:I,s:s,s:I,s:s,s:o,s:I}", "process", process_kind_name(self->kind), "instance",
-                             (json_int_t)self->instance, "start", start, "pid", (json_int_t)getpid(), "version", BUSBAR_VERSION,
+                             (json_int_t)self->instance, "start", start, "pid", (json_int_t)getpid(), "build", BUSBAR_VERSION,
                              "uptime_s", (json_int_t)((server->now_ns - server->first_step_ns) / NS_PER_S), "log_level",
                              log_level_name(log_get_level()), "control", counters_json(bus_socket_counters(server->socket)),
                              "calls_refused", (json_int_t)server->n_refused);

@@ -15,9 +15,10 @@ static const struct of_error_row {
     struct of_error_wire wire;
 } rows[OF_ERROR_COUNT] = {
     [OF_ERROR_NONE] = {.name = "none"},
-#define OF_ERROR(type_name, error_name, code_number)                           \
-    [OF_ERROR_##type_name##_##error_name] = {.name = #type_name "/" #error_name, \
-                                             .wire = {.type = TYPE_##type_name, .code = (code_number), .experimenter = EXPERIMENTER_##type_name}},
+#define OF_ERROR(type_name, error_name, code_number)                                                                           \
+    [OF_ERROR_##type_name##_##                                                                                                 \
+        error_name] = {.name = #type_name "/" #error_name,                                                                     \
+                       .wire = {.type = TYPE_##type_name, .code = (code_number), .experimenter = EXPERIMENTER_##type_name}},
 #include "lib/openflow/of_errors.def"
 };
 
@@ -29,7 +30,8 @@ struct of_error_wire of_error_wire(enum of_error_number number)
 enum of_error_number of_error_by_wire(struct of_error_wire wire)
 {
     for (size_t i = OF_ERROR_NONE + 1; i < OF_ERROR_COUNT; i++) {
-        if (rows[i].wire.type == wire.type && rows[i].wire.code == wire.code && rows[i].wire.experimenter == wire.experimenter) {
+        if (rows[i].wire.type == wire.type && rows[i].wire.code == wire.code &&
+            rows[i].wire.experimenter == wire.experimenter) {
             return (enum of_error_number)i;
         }
     }

@@ -24,8 +24,8 @@ int of_header_read(const uint8_t *bytes, size_t size, struct of_header *out)
 const char *of_type_name(uint8_t type)
 {
     switch (type) {
-#define OF_MESSAGE(name, number, codec) \
-    case (number):                      \
+#define OF_MESSAGE(name, number, codec)                                                                                        \
+    case (number):                                                                                                             \
         return #name;
 #include "lib/openflow/messages.def"
 #undef OF_MESSAGE
@@ -36,8 +36,8 @@ const char *of_type_name(uint8_t type)
 const char *of_multipart_name(uint16_t type)
 {
     switch (type) {
-#define OF_MULTIPART(name, number, request_size) \
-    case (number):                               \
+#define OF_MULTIPART(name, number, request_size)                                                                               \
+    case (number):                                                                                                             \
         return #name;
 #include "lib/openflow/multiparts.def"
 #undef OF_MULTIPART

@@ -19,7 +19,8 @@ static const struct codec {
     decode_function *decode;
     encode_function *encode;
 } codecs[] = {
-#define OF_MESSAGE(name, number, codec_name) [OF_##name] = {.decode = of_##codec_name##_decode, .encode = of_##codec_name##_encode},
+#define OF_MESSAGE(name, number, codec_name)                                                                                   \
+    [OF_##name] = {.decode = of_##codec_name##_decode, .encode = of_##codec_name##_encode},
 #include "lib/openflow/messages.def"
 #undef OF_MESSAGE
 };
@@ -41,7 +42,8 @@ static bool version_is_right(const struct of_header *header, const struct of_dec
     return header->version == context->version || (context->version == 0 && is_versionless);
 }
 
-static int check_header(const struct of_header *header, size_t size, const struct of_decode_context *context, struct of_error *error)
+static int check_header(const struct of_header *header, size_t size, const struct of_decode_context *context,
+                        struct of_error *error)
 {
     if (header->length != size) {
         return of_refuse(error, OF_ERROR_BAD_REQUEST_BAD_LEN, "length %u of %zu bytes", header->length, size);
@@ -150,7 +152,8 @@ void of_message_fini(struct of_message *message)
     }
 }
 
-void of_encode_error(struct writer *out, uint8_t version, enum of_error_number number, const uint8_t *request, size_t request_size)
+void of_encode_error(struct writer *out, uint8_t version, enum of_error_number number, const uint8_t *request,
+                     size_t request_size)
 {
     enum { ERROR_HEAD_MAX = OF_HEADER_SIZE + 8 };
     struct of_header header = {.xid = 0};

@@ -19,7 +19,7 @@ struct of_hello {
 };
 
 struct of_error_body {
-    struct of_error_wire wire; /* when encoding `number` is OF_ERROR_NONE; otherwise filled from it */
+    struct of_error_wire wire;   /* when encoding `number` is OF_ERROR_NONE; otherwise filled from it */
     enum of_error_number number; /* OF_ERROR_NONE when the numbers are none we know */
     const uint8_t *data;         /* the offending message, or its beginning */
     size_t data_size;
@@ -94,12 +94,7 @@ struct of_flow_removed {
     uint8_t table;
 };
 
-enum of_port_config {
-    OF_PORT_DOWN = 1 << 0,
-    OF_PORT_NO_RECV = 1 << 2,
-    OF_PORT_NO_FWD = 1 << 5,
-    OF_PORT_NO_PACKET_IN = 1 << 6
-};
+enum of_port_config { OF_PORT_DOWN = 1 << 0, OF_PORT_NO_RECV = 1 << 2, OF_PORT_NO_FWD = 1 << 5, OF_PORT_NO_PACKET_IN = 1 << 6 };
 enum of_port_state { OF_PORT_LINK_DOWN = 1 << 0, OF_PORT_BLOCKED = 1 << 1, OF_PORT_LIVE = 1 << 2 };
 enum of_port_feature {
     OF_PORT_10MB_HD = 1 << 0,
@@ -122,9 +117,9 @@ enum { OF_PORT_NAME_SIZE = 16 };
 struct of_port {
     uint32_t port_no;
     uint8_t hw_addr[6];
-    char name[OF_PORT_NAME_SIZE]; /* ends with 0; longer names are cut */
-    uint32_t config;              /* enum of_port_config */
-    uint32_t state;               /* enum of_port_state */
+    char name[OF_PORT_NAME_SIZE];                  /* ends with 0; longer names are cut */
+    uint32_t config;                               /* enum of_port_config */
+    uint32_t state;                                /* enum of_port_state */
     uint32_t current, advertised, supported, peer; /* enum of_port_feature */
     uint32_t current_kbps, max_kbps;
 };
@@ -266,6 +261,7 @@ int of_encode(const struct of_message *message, struct writer *out) MUST_CHECK;
 void of_message_fini(struct of_message *message);
 
 /* Appends the answer to a request that cannot be honoured: its xid and its bytes (64 KiB at most) as data. */
-void of_encode_error(struct writer *out, uint8_t version, enum of_error_number number, const uint8_t *request, size_t request_size);
+void of_encode_error(struct writer *out, uint8_t version, enum of_error_number number, const uint8_t *request,
+                     size_t request_size);
 
 #endif

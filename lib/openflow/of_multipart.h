@@ -22,7 +22,8 @@ struct of_multipart {
     size_t item_begin; /* of the current item */
 };
 
-void of_multipart_begin(struct of_multipart *mp, struct writer *out, uint8_t version, uint32_t xid, enum of_multipart_type type);
+void of_multipart_begin(struct of_multipart *mp, struct writer *out, uint8_t version, uint32_t xid,
+                        enum of_multipart_type type);
 void of_multipart_end(struct of_multipart *mp);
 /* For items of another kind: write to mp->out between these two. */
 void of_multipart_item_begin(struct of_multipart *mp);

@@ -67,7 +67,7 @@ int of_port_mod_decode(struct of_decoding *d, struct of_message *out)
     mod->mask = reader_u32(&d->body);
     mod->advertise = reader_u32(&d->body);
     reader_skip(&d->body, 4);
-    return 0;
+    return reader_finish(&d->body) == 0 ? of_port_check(mod->port_no, "port_no", d->error) : 0;
 }
 
 void of_port_mod_encode(const struct of_message *message, struct writer *w)
@@ -106,8 +106,9 @@ int of_port_desc_decode(struct reader *r, struct of_port *out)
 int of_port_stats_encode(struct of_multipart *mp, const struct of_port_stats *stats)
 {
     const uint64_t counters[] = {
-        stats->rx_packets, stats->tx_packets, stats->rx_bytes,        stats->tx_bytes,       stats->rx_dropped,    stats->tx_dropped,
-        stats->rx_errors,  stats->tx_errors,  stats->rx_frame_errors, stats->rx_over_errors, stats->rx_crc_errors, stats->collisions,
+        stats->rx_packets,      stats->tx_packets,     stats->rx_bytes,      stats->tx_bytes,
+        stats->rx_dropped,      stats->tx_dropped,     stats->rx_errors,     stats->tx_errors,
+        stats->rx_frame_errors, stats->rx_over_errors, stats->rx_crc_errors, stats->collisions,
     };
 
     of_multipart_item_begin(mp);
@@ -124,8 +125,9 @@ int of_port_stats_decode(struct reader *r, struct of_port_stats *out)
 {
     struct of_port_stats stats;
     uint64_t *const counters[] = {
-        &stats.rx_packets, &stats.tx_packets, &stats.rx_bytes,        &stats.tx_bytes,       &stats.rx_dropped,    &stats.tx_dropped,
-        &stats.rx_errors,  &stats.tx_errors,  &stats.rx_frame_errors, &stats.rx_over_errors, &stats.rx_crc_errors, &stats.collisions,
+        &stats.rx_packets,      &stats.tx_packets,     &stats.rx_bytes,      &stats.tx_bytes,
+        &stats.rx_dropped,      &stats.tx_dropped,     &stats.rx_errors,     &stats.tx_errors,
+        &stats.rx_frame_errors, &stats.rx_over_errors, &stats.rx_crc_errors, &stats.collisions,
     };
 
     stats.port_no = reader_u32(r);

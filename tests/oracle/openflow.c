@@ -1,0 +1,601 @@
+/* Random messages for the laws of the codec: every member takes random values within what the standard allows.
+ *
+ * Actions are made one by one and kept when the model's check lets them stand, so lists are consistent without a second set of rules here.
+ * Comparison is by the model's own equality and, for plain bodies, by memcmp of structs that were zeroed before they were filled.
+ * Tests only, one thread. Invariant: what is made here is accepted by the decoder (asserted by the users).
+ */
+#include "tests/oracle/openflow.h"
+
+#include <stdlib.h>
+
+#include "lib/base/memory.h"
+#include "lib/model/action_check.h"
+#include "lib/model/field_names.h"
+#include "tests/oracle/match.h"
+
+static uint32_t any32(struct random *random)
+{
+    return (uint32_t)random_u64(random);
+}
+
+static uint16_t any16(struct random *random)
+{
+    return (uint16_t)random_u64(random);
+}
+
+static uint8_t any8(struct random *random)
+{
+    return (uint8_t)random_u64(random);
+}
+
+static uint32_t random_port(struct random *random)
+{
+    static const uint32_t reserved[] = {PORT_IN_PORT, PORT_TABLE,      PORT_NORMAL, PORT_FLOOD,
+                                        PORT_ALL,     PORT_CONTROLLER, PORT_LOCAL};
+
+    return random_below(random, 3) == 0 ? reserved[random_below(random, 7)] : (uint32_t)random_below(random, PORT_MAX + 1);
+}
+
+/* The generator of matches knows no limits of single fields. */
+static struct match random_match(struct random *random)
+{
+    struct match match = match_random(random);
+
+    if (match.mask.key.in_port.raw != 0) {
+        match_set(&match, FIELD_IN_PORT, field_value_u64(random_port(random)));
+    }
+    if (match.mask.actset_output.raw != 0) {
+        match_set(&match, FIELD_ACTSET_OUTPUT, field_value_u64(random_port(random)));
+    }
+    if (match.mask.key.arp_op.raw != 0) {
+        match_set(&match, FIELD_ARP_OP, field_value_u64(any8(random)));
+    }
+    return match;
+}
+
+static enum field_id random_field(struct random *random)
+{
+    return (enum field_id)random_below(random, FIELD_COUNT);
+}
+
+static void random_set_field(struct random *random, struct action *action)
+{
+    enum field_id field = random_field(random);
+    struct subfield part = {.field = field, .offset = 0, .n_bits = field_table[field].bits};
+    struct field_value value;
+
+    for (size_t i = 0; i < sizeof value.bytes; i++) {
+        value.bytes[i] = any8(random);
+    }
+    if (random_below(random, 3) == 0) { /* one run of up to 64 bits, as one load can carry */
+        part.offset = (uint8_t)random_below(random, field_table[field].bits);
+        part.n_bits = (uint8_t)(1 + random_below(random, field_table[field].bits - part.offset));
+        part.n_bits = part.n_bits > 64 ? 64 : part.n_bits;
+    }
+    action->set_field.field = field;
+    action->set_field.mask = subfield_mask(part);
+    for (size_t i = 0; i < sizeof value.bytes; i++) {
+        value.bytes[i] &= action->set_field.mask.bytes[i];
+    }
+    if (field == FIELD_ARP_OP) {
+        value.bytes[14] = 0;
+    }
+    action->set_field.value = value;
+}
+
+static void random_move(struct random *random, struct action *action)
+{
+    enum field_id source = random_field(random), target = random_field(random);
+    unsigned most = field_table[source].bits < field_table[target].bits ? field_table[source].bits : field_table[target].bits;
+
+    action->move.source = source;
+    action->move.target = target;
+    action->move.n_bits = (uint8_t)(1 + random_below(random, most));
+    action->move.source_offset = (uint8_t)random_below(random, field_table[source].bits - action->move.n_bits + 1u);
+    action->move.target_offset = (uint8_t)random_below(random, field_table[target].bits - action->move.n_bits + 1u);
+}
+
+static uint16_t random_ethertype(struct random *random)
+{
+    static const uint16_t types[] = {0x8100, 0x88a8, 0x8847, 0x8848, 0x0800, 0x86dd};
+
+    return types[random_below(random, 6)];
+}
+
+static struct action random_action(struct random *random)
+{
+    struct action action = {.type = (enum action_type)random_below(random, ACTION_TYPE_COUNT)};
+
+    switch (action.type) {
+    case ACTION_COPY_TTL_IN:
+    case ACTION_COPY_TTL_OUT:
+    case ACTION_POP_VLAN:
+    case ACTION_DEC_MPLS_TTL:
+    case ACTION_DEC_NW_TTL:
+    case ACTION_TYPE_COUNT:
+        break;
+    case ACTION_POP_MPLS:
+    case ACTION_PUSH_MPLS:
+    case ACTION_PUSH_VLAN:
+        action.ethertype = random_ethertype(random);
+        break;
+    case ACTION_SET_MPLS_TTL:
+    case ACTION_SET_NW_TTL:
+        action.ttl = any8(random);
+        break;
+    case ACTION_SET_FIELD:
+        random_set_field(random, &action);
+        break;
+    case ACTION_SET_QUEUE:
+        action.queue_id = any32(random);
+        break;
+    case ACTION_GROUP:
+        action.group_id = (uint32_t)random_below(random, GROUP_MAX);
+        break;
+    case ACTION_OUTPUT:
+        action.output.port = random_port(random);
+        action.output.max_len = action.output.port == PORT_CONTROLLER ? any16(random) : 0;
+        break;
+    case ACTION_CONTROLLER:
+        action.controller.max_len = any16(random);
+        action.controller.controller_id = any16(random);
+        action.controller.reason = (enum packet_in_reason)random_below(random, 3);
+        break;
+    case ACTION_MOVE:
+        random_move(random, &action);
+        break;
+    case ACTION_RESUBMIT:
+        action.resubmit.in_port = random_below(random, 2) == 0 ? PORT_IN_PORT : (uint32_t)random_below(random, PORT_MAX + 1);
+        action.resubmit.table = any8(random);
+        break;
+    }
+    return action;
+}
+
+struct action_list openflow_random_actions(struct random *random, const struct match *match, bool is_set)
+{
+    struct action_list list = {.items = NULL, .count = 0};
+    size_t tries = random_below(random, 12);
+
+    for (size_t i = 0; i < tries; i++) {
+        struct action action = random_action(random);
+        action_list_add(&list, &action);
+        if (action_list_check(&list, match, is_set, NULL) != ACTION_FAULT_NONE) {
+            list.count--;
+        }
+    }
+    if (list.count == 0) {
+        action_list_fini(&list);
+    }
+    return list;
+}
+
+struct instructions openflow_random_instructions(struct random *random, const struct match *match, uint8_t table)
+{
+    struct instructions in;
+
+    instructions_init(&in);
+    in.apply = openflow_random_actions(random, match, false);
+    in.has_apply = in.apply.count > 0;
+    in.has_clear = random_below(random, 4) == 0;
+    in.has_write = random_below(random, 3) == 0;
+    if (in.has_write) {
+        in.write = openflow_random_actions(random, match, true);
+        if (instructions_check(&in, match, table, 0, NULL) != ACTION_FAULT_NONE) { /* on what the applied actions leave */
+            action_list_fini(&in.write);
+        }
+    }
+    in.has_write_metadata = random_below(random, 4) == 0;
+    if (in.has_write_metadata) {
+        in.metadata_mask = random_below(random, 2) == 0 ? UINT64_MAX : random_u64(random);
+        in.metadata = random_u64(random) & in.metadata_mask;
+    }
+    in.has_goto = table < TABLE_MAX && random_below(random, 2) == 0;
+    if (in.has_goto) {
+        in.goto_table = (uint8_t)(table + 1 + random_below(random, TABLE_MAX - table));
+    }
+    in.meter_id = random_below(random, 4) == 0 ? 1 + (uint32_t)random_below(random, OF_METER_ID_MAX) : 0;
+    return in;
+}
+
+void openflow_random_rule(struct random *random, struct rule *out)
+{
+    rule_init(out);
+    out->match = random_match(random);
+    out->table = (uint8_t)random_below(random, TABLE_COUNT);
+    out->instructions = openflow_random_instructions(random, &out->match, out->table);
+    out->cookie = random_u64(random);
+    out->priority = any16(random);
+    out->idle_timeout_s = any16(random);
+    out->hard_timeout_s = any16(random);
+    out->flags = any16(random) & 0x1f;
+}
+
+void openflow_random_group(struct random *random, struct group *out)
+{
+    *out =
+        (struct group){.group_id = (uint32_t)random_below(random, GROUP_MAX), .type = (enum group_type)random_below(random, 4)};
+    out->n_buckets = out->type == GROUP_TYPE_INDIRECT ? 1 : random_below(random, 6);
+    out->buckets = out->n_buckets > 0 ? memory_array(out->n_buckets, sizeof *out->buckets) : NULL;
+    for (size_t i = 0; i < out->n_buckets; i++) {
+        out->buckets[i].weight = out->type == GROUP_TYPE_SELECT ? any16(random) : 0;
+        out->buckets[i].watch_port = out->type == GROUP_TYPE_FF ? (uint32_t)random_below(random, PORT_MAX) : PORT_ANY;
+        out->buckets[i].watch_group = out->type != GROUP_TYPE_FF || random_below(random, 2) == 0 ? GROUP_ANY : any32(random);
+        out->buckets[i].actions = openflow_random_actions(random, NULL, false);
+    }
+}
+
+void openflow_random_meter(struct random *random, struct meter *out)
+{
+    *out = (struct meter){.meter_id = 1 + (uint32_t)random_below(random, OF_METER_ID_MAX)};
+    out->flags = (uint16_t)(random_below(random, 2) == 0 ? METER_KBPS : METER_PKTPS);
+    out->flags |= (uint16_t)(random_below(random, 4) << 2);
+    out->n_bands = 1 + random_below(random, 4);
+    out->bands = memory_array(out->n_bands, sizeof *out->bands);
+    for (size_t i = 0; i < out->n_bands; i++) {
+        bool is_drop = random_below(random, 2) == 0;
+        out->bands[i] = (struct meter_band){.type = is_drop ? METER_BAND_DROP : METER_BAND_DSCP_REMARK,
+                                            .rate = any32(random),
+                                            .burst_size = any32(random),
+                                            .prec_level = is_drop ? 0 : any8(random)};
+    }
+}
+
+static void random_data(struct random *random, uint8_t data[OPENFLOW_RANDOM_DATA], const uint8_t **out_data, size_t *out_size)
+{
+    for (size_t i = 0; i < OPENFLOW_RANDOM_DATA; i++) {
+        data[i] = any8(random);
+    }
+    *out_size = random_below(random, OPENFLOW_RANDOM_DATA);
+    *out_data = *out_size > 0 ? data : NULL;
+}
+
+static void random_text(struct random *random, char *text, size_t size)
+{
+    size_t length = random_below(random, size);
+
+    for (size_t i = 0; i < length; i++) {
+        text[i] = (char)('a' + random_below(random, 26));
+    }
+}
+
+static void random_flow_mod(struct random *random, struct flow_mod *mod)
+{
+    flow_mod_init(mod, (enum flow_mod_command)random_below(random, 5));
+    bool deletes = mod->command == FLOW_MOD_DELETE || mod->command == FLOW_MOD_DELETE_STRICT;
+    mod->match = random_match(random);
+    mod->table = deletes && random_below(random, 2) == 0 ? TABLE_ALL : (uint8_t)random_below(random, TABLE_COUNT);
+    mod->instructions = openflow_random_instructions(random, &mod->match, deletes ? TABLE_MAX : mod->table);
+    mod->cookie = random_u64(random);
+    mod->cookie_mask = random_u64(random);
+    mod->buffer_id = any32(random);
+    mod->out_port = deletes ? random_port(random) : PORT_ANY;
+    mod->out_group = deletes ? any32(random) : GROUP_ANY;
+    mod->priority = any16(random);
+    mod->idle_timeout_s = any16(random);
+    mod->hard_timeout_s = any16(random);
+    mod->flags = any16(random) & 0x1f;
+}
+
+static void random_port_body(struct random *random, struct of_port *port)
+{
+    port->port_no = random_port(random);
+    for (size_t i = 0; i < sizeof port->hw_addr; i++) {
+        port->hw_addr[i] = any8(random);
+    }
+    random_text(random, port->name, sizeof port->name);
+    port->config = any32(random);
+    port->state = any32(random);
+    port->current = any32(random);
+    port->advertised = any32(random);
+    port->supported = any32(random);
+    port->peer = any32(random);
+    port->current_kbps = any32(random);
+    port->max_kbps = any32(random);
+}
+
+static void random_multipart_request(struct random *random, uint8_t data[OPENFLOW_RANDOM_DATA],
+                                     struct of_multipart_request *request)
+{
+    static const uint16_t types[] = {
+#define OF_MULTIPART(name, number, request_size) (number),
+#include "lib/openflow/multiparts.def"
+#undef OF_MULTIPART
+    };
+
+    request->type = types[random_below(random, sizeof types / sizeof types[0])];
+    if (request->type == OF_MULTIPART_FLOW || request->type == OF_MULTIPART_AGGREGATE) {
+        rule_filter_init(&request->filter);
+        request->filter.match = random_match(random);
+        request->filter.table = any8(random);
+        request->filter.out_port = random_port(random);
+        request->filter.out_group = any32(random);
+        request->filter.cookie = random_u64(random);
+        request->filter.cookie_mask = random_u64(random);
+    } else if (request->type == OF_MULTIPART_QUEUE) {
+        request->queue.port_no = random_port(random);
+        request->queue.queue_id = any32(random);
+    } else if (request->type == OF_MULTIPART_TABLE_FEATURES || request->type == OF_MULTIPART_EXPERIMENTER) {
+        request->flags = any16(random) & OF_MULTIPART_MORE;
+        random_data(random, data, &request->raw.data, &request->raw.data_size);
+        request->raw.data_size = request->raw.data_size < 8 ? 8 : request->raw.data_size;
+        request->raw.data = data;
+    } else if (request->type == OF_MULTIPART_PORT_STATS) {
+        request->port_no = random_port(random);
+    } else if (request->type == OF_MULTIPART_GROUP || request->type == OF_MULTIPART_METER ||
+               request->type == OF_MULTIPART_METER_CONFIG) {
+        request->port_no = any32(random);
+    }
+}
+
+static void random_packet_in(struct random *random, uint8_t data[OPENFLOW_RANDOM_DATA], struct of_packet_in *in)
+{
+    in->buffer_id = any32(random);
+    in->total_size = any16(random);
+    in->reason = any8(random);
+    in->table = any8(random);
+    in->cookie = random_u64(random);
+    in->match = random_match(random);
+    random_data(random, data, &in->data, &in->data_size);
+}
+
+static void random_packet_out(struct random *random, uint8_t data[OPENFLOW_RANDOM_DATA], struct of_packet_out *po)
+{
+    struct match untagged;
+
+    match_init(&untagged);
+    untagged.mask.key.eth_type = be16(0xffff);
+    po->buffer_id = any32(random);
+    po->in_port = random_below(random, 2) == 0 ? PORT_CONTROLLER : (uint32_t)random_below(random, PORT_MAX);
+    po->actions = openflow_random_actions(random, &untagged, false);
+    random_data(random, data, &po->data, &po->data_size);
+    data[12] = 0x12; /* an Ethernet type that is no protocol we know */
+    data[13] = 0x34;
+}
+
+static void random_flow_removed(struct random *random, struct of_flow_removed *removed)
+{
+    removed->match = random_match(random);
+    removed->cookie = random_u64(random);
+    removed->duration_ns = random_below(random, UINT64_C(1000000000) * UINT32_MAX);
+    removed->n_packets = random_u64(random);
+    removed->n_bytes = random_u64(random);
+    removed->priority = any16(random);
+    removed->idle_timeout_s = any16(random);
+    removed->hard_timeout_s = any16(random);
+    removed->reason = any8(random);
+    removed->table = any8(random);
+}
+
+static void random_queues(struct random *random, struct of_queue_config_reply *reply)
+{
+    reply->port_no = any32(random);
+    reply->n_queues = random_below(random, 4);
+    reply->queues = reply->n_queues > 0 ? memory_array(reply->n_queues, sizeof *reply->queues) : NULL;
+    for (size_t i = 0; i < reply->n_queues; i++) {
+        reply->queues[i] = (struct of_queue_config){.queue_id = any32(random),
+                                                    .port_no = any32(random),
+                                                    .min_rate = random_below(random, 2) == 0 ? 0xffff : any16(random),
+                                                    .max_rate = any16(random)};
+    }
+}
+
+static void random_error(struct random *random, uint8_t data[OPENFLOW_RANDOM_DATA], struct of_error_body *error)
+{
+    error->number = (enum of_error_number)(1 + random_below(random, OF_ERROR_COUNT - 1));
+    error->wire = of_error_wire(error->number);
+    random_data(random, data, &error->data, &error->data_size);
+}
+
+/* Bodies of a few numbers. */
+static void random_small(struct random *random, struct of_message *out)
+{
+    if (out->type == OF_HELLO) {
+        out->hello.versions = any32(random) | 1u << OF_VERSION_13;
+    } else if (out->type == OF_FEATURES_REPLY) {
+        out->features = (struct of_features){random_u64(random), any32(random), any32(random), any8(random), any8(random)};
+    } else if (out->type == OF_GET_CONFIG_REPLY || out->type == OF_SET_CONFIG) {
+        out->config.flags = (uint16_t)random_below(random, 3);
+        out->config.miss_send_len = any16(random);
+    } else if (out->type == OF_TABLE_MOD) {
+        out->table_mod.table = (uint8_t)random_below(random, TABLE_COUNT);
+        out->table_mod.config = (uint32_t)random_below(random, 4);
+    } else if (out->type == OF_ROLE_REQUEST || out->type == OF_ROLE_REPLY) {
+        out->role.role = (enum of_role_kind)random_below(random, 4);
+        out->role.generation_id = random_u64(random);
+    } else if (out->type == OF_GET_ASYNC_REPLY || out->type == OF_SET_ASYNC) {
+        for (size_t i = 0; i < 2; i++) {
+            out->async.packet_in[i] = any32(random);
+            out->async.port_status[i] = any32(random);
+            out->async.flow_removed[i] = any32(random);
+        }
+    } else if (out->type == OF_QUEUE_GET_CONFIG_REQUEST) {
+        out->queue_config_request.port_no = (uint32_t)random_below(random, PORT_MAX + 1);
+    } else if (out->type == OF_PORT_MOD) {
+        out->port_mod.port_no = random_port(random);
+        out->port_mod.hw_addr[2] = any8(random);
+        out->port_mod.config = any32(random);
+        out->port_mod.mask = any32(random);
+        out->port_mod.advertise = any32(random);
+    }
+}
+
+void openflow_random_message(struct random *random, enum of_type type, uint8_t data[OPENFLOW_RANDOM_DATA],
+                             struct of_message *out)
+{
+    memset(out, 0, sizeof *out);
+    out->version = OF_VERSION_13;
+    out->type = type;
+    out->xid = any32(random);
+    if (type == OF_ERROR) {
+        random_error(random, data, &out->error);
+    } else if (type == OF_ECHO_REQUEST || type == OF_ECHO_REPLY) {
+        random_data(random, data, &out->echo.data, &out->echo.data_size);
+    } else if (type == OF_EXPERIMENTER) {
+        out->experimenter.experimenter = any32(random);
+        out->experimenter.exp_type = any32(random);
+        random_data(random, data, &out->experimenter.data, &out->experimenter.data_size);
+    } else if (type == OF_PACKET_IN) {
+        random_packet_in(random, data, &out->packet_in);
+    } else if (type == OF_PACKET_OUT) {
+        random_packet_out(random, data, &out->packet_out);
+    } else if (type == OF_FLOW_MOD) {
+        random_flow_mod(random, &out->flow_mod);
+    } else if (type == OF_FLOW_REMOVED) {
+        random_flow_removed(random, &out->flow_removed);
+    } else if (type == OF_PORT_STATUS) {
+        out->port_status.reason = (uint8_t)random_below(random, 3);
+        random_port_body(random, &out->port_status.port);
+    } else if (type == OF_GROUP_MOD) {
+        out->group_mod.command = (enum of_group_command)random_below(random, 3);
+        openflow_random_group(random, &out->group_mod.group);
+        if (out->group_mod.command == OF_GROUP_DELETE) {
+            group_fini(&out->group_mod.group);
+        }
+    } else if (type == OF_METER_MOD) {
+        out->meter_mod.command = (enum of_meter_command)random_below(random, 3);
+        openflow_random_meter(random, &out->meter_mod.meter);
+        if (out->meter_mod.command == OF_METER_DELETE) {
+            meter_fini(&out->meter_mod.meter);
+        }
+    } else if (type == OF_MULTIPART_REQUEST) {
+        random_multipart_request(random, data, &out->multipart_request);
+    } else if (type == OF_MULTIPART_REPLY) {
+        out->multipart_reply.type = any16(random);
+        out->multipart_reply.flags = any16(random);
+        random_data(random, data, &out->multipart_reply.data, &out->multipart_reply.data_size);
+    } else if (type == OF_QUEUE_GET_CONFIG_REPLY) {
+        random_queues(random, &out->queue_config_reply);
+    } else {
+        random_small(random, out);
+    }
+}
+
+static bool data_equal(const uint8_t *a, size_t a_size, const uint8_t *b, size_t b_size)
+{
+    return a_size == b_size && (a_size == 0 || memcmp(a, b, a_size) == 0);
+}
+
+static bool flow_mods_equal(const struct flow_mod *a, const struct flow_mod *b)
+{
+    return a->command == b->command && match_equal(&a->match, &b->match) &&
+           instructions_equal(&a->instructions, &b->instructions) && a->cookie == b->cookie &&
+           a->cookie_mask == b->cookie_mask && a->buffer_id == b->buffer_id && a->out_port == b->out_port &&
+           a->out_group == b->out_group && a->priority == b->priority && a->idle_timeout_s == b->idle_timeout_s &&
+           a->hard_timeout_s == b->hard_timeout_s && a->flags == b->flags && a->table == b->table;
+}
+
+static bool packet_ins_equal(const struct of_packet_in *a, const struct of_packet_in *b)
+{
+    return a->buffer_id == b->buffer_id && a->total_size == b->total_size && a->reason == b->reason && a->table == b->table &&
+           a->cookie == b->cookie && match_equal(&a->match, &b->match) &&
+           data_equal(a->data, a->data_size, b->data, b->data_size);
+}
+
+static bool removals_equal(const struct of_flow_removed *a, const struct of_flow_removed *b)
+{
+    return match_equal(&a->match, &b->match) && a->cookie == b->cookie && a->duration_ns == b->duration_ns &&
+           a->n_packets == b->n_packets && a->n_bytes == b->n_bytes && a->priority == b->priority &&
+           a->idle_timeout_s == b->idle_timeout_s && a->hard_timeout_s == b->hard_timeout_s && a->reason == b->reason &&
+           a->table == b->table;
+}
+
+bool openflow_groups_equal(const struct group *a, const struct group *b)
+{
+    if (a->group_id != b->group_id || a->type != b->type || a->n_buckets != b->n_buckets) {
+        return false;
+    }
+    for (size_t i = 0; i < a->n_buckets; i++) {
+        const struct bucket *x = &a->buckets[i], *y = &b->buckets[i];
+        if (x->weight != y->weight || x->watch_port != y->watch_port || x->watch_group != y->watch_group ||
+            !action_list_equal(&x->actions, &y->actions)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+bool openflow_meters_equal(const struct meter *a, const struct meter *b)
+{
+    if (a->meter_id != b->meter_id || a->flags != b->flags || a->n_bands != b->n_bands) {
+        return false;
+    }
+    for (size_t i = 0; i < a->n_bands; i++) {
+        const struct meter_band *x = &a->bands[i], *y = &b->bands[i];
+        if (x->type != y->type || x->rate != y->rate || x->burst_size != y->burst_size || x->prec_level != y->prec_level) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool requests_equal(const struct of_multipart_request *a, const struct of_multipart_request *b)
+{
+    if (a->type != b->type || a->flags != b->flags) {
+        return false;
+    }
+    if (a->type == OF_MULTIPART_FLOW || a->type == OF_MULTIPART_AGGREGATE) {
+        return match_equal(&a->filter.match, &b->filter.match) && a->filter.cookie == b->filter.cookie &&
+               a->filter.cookie_mask == b->filter.cookie_mask && a->filter.out_port == b->filter.out_port &&
+               a->filter.out_group == b->filter.out_group && a->filter.table == b->filter.table;
+    }
+    if (a->type == OF_MULTIPART_TABLE_FEATURES || a->type == OF_MULTIPART_EXPERIMENTER) {
+        return data_equal(a->raw.data, a->raw.data_size, b->raw.data, b->raw.data_size);
+    }
+    return a->queue.port_no == b->queue.port_no && a->queue.queue_id == b->queue.queue_id;
+}
+
+static bool queues_equal(const struct of_queue_config_reply *a, const struct of_queue_config_reply *b)
+{
+    if (a->port_no != b->port_no || a->n_queues != b->n_queues) {
+        return false;
+    }
+    for (size_t i = 0; i < a->n_queues; i++) {
+        const struct of_queue_config *x = &a->queues[i], *y = &b->queues[i];
+        if (x->queue_id != y->queue_id || x->port_no != y->port_no || x->min_rate != y->min_rate ||
+            x->max_rate != y->max_rate) {
+            return false;
+        }
+    }
+    return true;
+}
+
+bool openflow_messages_equal(const struct of_message *a, const struct of_message *b)
+{
+    if (a->version != b->version || a->type != b->type || a->xid != b->xid) {
+        return false;
+    }
+    if (a->type == OF_ERROR) {
+        return a->error.number == b->error.number && memcmp(&a->error.wire, &b->error.wire, sizeof a->error.wire) == 0 &&
+               data_equal(a->error.data, a->error.data_size, b->error.data, b->error.data_size);
+    } else if (a->type == OF_ECHO_REQUEST || a->type == OF_ECHO_REPLY) {
+        return data_equal(a->echo.data, a->echo.data_size, b->echo.data, b->echo.data_size);
+    } else if (a->type == OF_EXPERIMENTER) {
+        return a->experimenter.experimenter == b->experimenter.experimenter &&
+               a->experimenter.exp_type == b->experimenter.exp_type &&
+               data_equal(a->experimenter.data, a->experimenter.data_size, b->experimenter.data, b->experimenter.data_size);
+    } else if (a->type == OF_PACKET_IN) {
+        return packet_ins_equal(&a->packet_in, &b->packet_in);
+    } else if (a->type == OF_PACKET_OUT) {
+        return a->packet_out.buffer_id == b->packet_out.buffer_id && a->packet_out.in_port == b->packet_out.in_port &&
+               action_list_equal(&a->packet_out.actions, &b->packet_out.actions) &&
+               data_equal(a->packet_out.data, a->packet_out.data_size, b->packet_out.data, b->packet_out.data_size);
+    } else if (a->type == OF_FLOW_MOD) {
+        return flow_mods_equal(&a->flow_mod, &b->flow_mod);
+    } else if (a->type == OF_FLOW_REMOVED) {
+        return removals_equal(&a->flow_removed, &b->flow_removed);
+    } else if (a->type == OF_GROUP_MOD) {
+        return a->group_mod.command == b->group_mod.command && openflow_groups_equal(&a->group_mod.group, &b->group_mod.group);
+    } else if (a->type == OF_METER_MOD) {
+        return a->meter_mod.command == b->meter_mod.command && openflow_meters_equal(&a->meter_mod.meter, &b->meter_mod.meter);
+    } else if (a->type == OF_MULTIPART_REQUEST) {
+        return requests_equal(&a->multipart_request, &b->multipart_request);
+    } else if (a->type == OF_MULTIPART_REPLY) {
+        return a->multipart_reply.type == b->multipart_reply.type && a->multipart_reply.flags == b->multipart_reply.flags &&
+               data_equal(a->multipart_reply.data, a->multipart_reply.data_size, b->multipart_reply.data,
+                          b->multipart_reply.data_size);
+    } else if (a->type == OF_QUEUE_GET_CONFIG_REPLY) {
+        return queues_equal(&a->queue_config_reply, &b->queue_config_reply);
+    }
+    return memcmp(&a->hello, &b->hello, sizeof *a - offsetof(struct of_message, hello)) == 0;
+}
