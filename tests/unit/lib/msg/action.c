@@ -9,64 +9,70 @@
 #include "lib/base/memory.h"
 #include "lib/msg/field_wire.h"
 
+/* A value in each member that the action has. */
+static void fill(struct action *a)
+{
+    switch (a->type) {
+    case ACTION_PUSH_MPLS:
+    case ACTION_POP_MPLS:
+        a->ethertype = 0x8847;
+        break;
+    case ACTION_PUSH_VLAN:
+        a->ethertype = 0x8100;
+        break;
+    case ACTION_SET_MPLS_TTL:
+    case ACTION_SET_NW_TTL:
+        a->ttl = 255;
+        break;
+    case ACTION_SET_FIELD:
+        a->set_field.field = FIELD_IPV6_DST;
+        a->set_field.mask = field_all_ones(FIELD_IPV6_DST);
+        a->set_field.mask.bytes[3] = 0x0f;
+        a->set_field.value.bytes[0] = 0x20;
+        a->set_field.value.bytes[3] = 0x01;
+        break;
+    case ACTION_SET_QUEUE:
+        a->queue_id = UINT32_MAX;
+        break;
+    case ACTION_GROUP:
+        a->group_id = GROUP_MAX;
+        break;
+    case ACTION_OUTPUT:
+        a->output.port = PORT_CONTROLLER;
+        a->output.max_len = 0xffff;
+        break;
+    case ACTION_CONTROLLER:
+        a->controller.max_len = 128;
+        a->controller.controller_id = 0xffff;
+        a->controller.reason = PACKET_IN_INVALID_TTL;
+        break;
+    case ACTION_MOVE:
+        a->move.source = FIELD_IN_PORT;
+        a->move.target = FIELD_REG3;
+        a->move.source_offset = 0;
+        a->move.target_offset = 16;
+        a->move.n_bits = 16;
+        break;
+    case ACTION_RESUBMIT:
+        a->resubmit.in_port = PORT_IN_PORT;
+        a->resubmit.table = 255;
+        break;
+    case ACTION_COPY_TTL_IN:
+    case ACTION_COPY_TTL_OUT:
+    case ACTION_POP_VLAN:
+    case ACTION_DEC_MPLS_TTL:
+    case ACTION_DEC_NW_TTL:
+    case ACTION_TYPE_COUNT:
+        break;
+    }
+}
+
 static struct action_list one_of_each(void)
 {
     struct action_list list = {0};
     for (unsigned type = 0; type < ACTION_TYPE_COUNT; type++) {
         struct action a = {.type = (enum action_type)type};
-        switch (a.type) {
-        case ACTION_PUSH_MPLS:
-        case ACTION_POP_MPLS:
-            a.ethertype = 0x8847;
-            break;
-        case ACTION_PUSH_VLAN:
-            a.ethertype = 0x8100;
-            break;
-        case ACTION_SET_MPLS_TTL:
-        case ACTION_SET_NW_TTL:
-            a.ttl = 255;
-            break;
-        case ACTION_SET_FIELD:
-            a.set_field.field = FIELD_IPV6_DST;
-            a.set_field.mask = field_all_ones(FIELD_IPV6_DST);
-            a.set_field.mask.bytes[3] = 0x0f;
-            a.set_field.value.bytes[0] = 0x20;
-            a.set_field.value.bytes[3] = 0x01;
-            break;
-        case ACTION_SET_QUEUE:
-            a.queue_id = UINT32_MAX;
-            break;
-        case ACTION_GROUP:
-            a.group_id = GROUP_MAX;
-            break;
-        case ACTION_OUTPUT:
-            a.output.port = PORT_CONTROLLER;
-            a.output.max_len = 0xffff;
-            break;
-        case ACTION_CONTROLLER:
-            a.controller.max_len = 128;
-            a.controller.controller_id = 0xffff;
-            a.controller.reason = PACKET_IN_INVALID_TTL;
-            break;
-        case ACTION_MOVE:
-            a.move.source = FIELD_IN_PORT;
-            a.move.target = FIELD_REG3;
-            a.move.source_offset = 0;
-            a.move.target_offset = 16;
-            a.move.n_bits = 16;
-            break;
-        case ACTION_RESUBMIT:
-            a.resubmit.in_port = PORT_IN_PORT;
-            a.resubmit.table = 255;
-            break;
-        case ACTION_COPY_TTL_IN:
-        case ACTION_COPY_TTL_OUT:
-        case ACTION_POP_VLAN:
-        case ACTION_DEC_MPLS_TTL:
-        case ACTION_DEC_NW_TTL:
-        case ACTION_TYPE_COUNT:
-            break;
-        }
+        fill(&a);
         action_list_add(&list, &a);
     }
     return list;
