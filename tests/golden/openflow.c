@@ -75,10 +75,10 @@ static void every_golden_message_is_understood_and_written_again(void **state)
     }
     fclose(file);
     golden_fini(&row);
-#define OF_MESSAGE(name, number, codec)               \
-    if (!seen[number]) {                              \
-        print_error("no golden message %s\n", #name); \
-        fail();                                       \
+#define OF_MESSAGE(name, number, codec)                                                                                        \
+    if (!seen[number]) {                                                                                                       \
+        print_error("no golden message %s\n", #name);                                                                          \
+        fail();                                                                                                                \
     }
 #include "lib/openflow/messages.def"
 #undef OF_MESSAGE
@@ -98,7 +98,8 @@ static void every_wrong_message_is_refused_with_its_error(void **state)
             of_message_fini(&message);
         }
         if (err == 0 || strcmp(of_error_name(error.number), row.columns[2]) != 0) {
-            print_error("%s: %s (%s) instead of %s\n", row.columns[0], of_error_name(error.number), error.detail.text, row.columns[2]);
+            print_error("%s: %s (%s) instead of %s\n", row.columns[0], of_error_name(error.number), error.detail.text,
+                        row.columns[2]);
             n_wrong++;
         }
         n_rows++;
