@@ -10,7 +10,7 @@
  * that of the first flow still marked, or the applied version when none is. Flows marked by MAC events have no version to wait for.
  * Cost: per message; bounded work a step (session.h). Thread: the one that translates. Invariants: each ask answered once; reached grows.
  */
-#include "services/slowpath/session_state.h"
+#include "services/slowpath/session.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -22,6 +22,7 @@
 #include "lib/msg/msg.h"
 #include "proto/session.pb-c.h"
 #include "services/slowpath/packet.h"
+#include "services/slowpath/session_state.h"
 
 struct session *session_new(struct core *core, const struct bus_identity *shard, const char *endpoint)
 {
