@@ -285,8 +285,9 @@ void fastpath_destroy(struct fastpath **fastpath)
     }
     fp->is_ending = true;
     if (fp->shard.umem != NULL) {
-        shard_fini(&fp->shard);
+        session_close_all(&fp->shard, "the fastpath stops", fp->now_ns); /* before its links seem to go down */
         port_control_close_all(&fp->ports);
+        shard_fini(&fp->shard);
     }
     if (fp->cfg != NULL) {
         cfg_unregister(fp->cfg);
