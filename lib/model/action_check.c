@@ -208,6 +208,17 @@ static enum action_fault check_action(struct walk *walk, const struct action *ac
     return result;
 }
 
+static enum action_fault check_list(struct walk *walk, const struct action_list *list)
+{
+    for (size_t i = 0; i < list->count; i++) {
+        enum action_fault result = check_action(walk, &list->items[i]);
+        if (result != ACTION_FAULT_NONE) {
+            return result;
+        }
+    }
+    return ACTION_FAULT_NONE;
+}
+
 enum action_fault action_list_check(const struct action_list *list, const struct match *match, bool is_set,
                                     struct error_detail *detail)
 {
@@ -218,22 +229,18 @@ enum action_fault action_list_check(const struct action_list *list, const struct
     } else {
         match_init(&walk.known);
     }
-    for (size_t i = 0; i < list->count; i++) {
-        enum action_fault result = check_action(&walk, &list->items[i]);
-        if (result != ACTION_FAULT_NONE) {
-            return result;
-        }
-    }
-    return ACTION_FAULT_NONE;
+    return check_list(&walk, list);
 }
 
 enum action_fault instructions_check(const struct instructions *in, const struct match *match, uint8_t table, uint8_t n_tables,
                                      struct error_detail *detail)
 {
-    enum action_fault result = action_list_check(&in->apply, match, false, detail);
+    struct walk walk = {.known = *match, .detail = detail};
 
+    enum action_fault result = check_list(&walk, &in->apply);
     if (result == ACTION_FAULT_NONE) {
-        result = action_list_check(&in->write, match, true, detail);
+        walk.is_set = true; /* of the packet as the applied actions left it */
+        result = check_list(&walk, &in->write);
     }
     if (result != ACTION_FAULT_NONE) {
         return result;

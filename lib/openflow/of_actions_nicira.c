@@ -25,11 +25,11 @@ static int read_subfield(uint32_t header, unsigned offset, unsigned n_bits, stru
 {
     enum field_id field = of_oxm_field(header);
 
-    if (field == FIELD_COUNT) {
-        return of_refuse(error, OF_ERROR_BAD_ACTION_BAD_SET_TYPE, "unknown field 0x%08x", header);
+    if (field == FIELD_COUNT || (header & 0x1ff) != field_table[field].oxm_size) {
+        return of_refuse(error, OF_ERROR_BAD_MATCH_BAD_FIELD, "unknown field 0x%08x", header);
     }
     if (n_bits == 0 || offset + n_bits > field_table[field].bits) {
-        return of_refuse(error, OF_ERROR_BAD_ACTION_BAD_ARGUMENT, "%s: bits outside the field", field_table[field].name);
+        return of_refuse(error, OF_ERROR_BAD_ACTION_BAD_SET_LEN, "%s: bits outside the field", field_table[field].name);
     }
     *out = (struct subfield){.field = field, .offset = (uint8_t)offset, .n_bits = (uint8_t)n_bits};
     return 0;
@@ -84,8 +84,12 @@ static int decode_resubmit(struct reader *r, bool has_table, struct action *out,
 {
     uint16_t port = reader_u16(r);
     uint8_t table = reader_u8(r);
+    uint8_t zeroes[3];
 
-    reader_skip(r, 3);
+    reader_copy(r, zeroes, sizeof zeroes);
+    if (has_table && (zeroes[0] | zeroes[1] | zeroes[2]) != 0) {
+        return of_refuse(error, OF_ERROR_BAD_ACTION_BAD_ARGUMENT, "resubmit: padding is not zero");
+    }
     *out = (struct action){
         .type = ACTION_RESUBMIT,
         .resubmit = {.in_port = port >= 0xfff8 ? port | 0xffff0000u : port, .table = has_table ? table : TABLE_SAME}};
@@ -97,9 +101,9 @@ static int decode_controller(struct reader *r, struct action *out, struct of_err
     uint16_t max_len = reader_u16(r);
     uint16_t controller_id = reader_u16(r);
     uint8_t reason = reader_u8(r);
-    uint8_t zero = reader_u8(r);
 
-    if (reason > PACKET_IN_INVALID_TTL || zero != 0) {
+    reader_skip(r, 1);
+    if (reason > PACKET_IN_INVALID_TTL) {
         return of_refuse(error, OF_ERROR_BAD_ACTION_BAD_ARGUMENT, "controller: unknown reason %u", reason);
     }
     *out = (struct action){

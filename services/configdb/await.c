@@ -22,7 +22,7 @@ struct await_question {
     struct await_question *prev, *next;
 };
 struct await {
-    struct feed *feed;
+    struct readers *readers;
     struct ring *ring;
     struct await_question *questions;
     size_t n;
@@ -35,10 +35,10 @@ struct await_answer {
     const Busbar__RowError *error;
 };
 
-struct await *await_new(struct feed *feed, struct ring *ring)
+struct await *await_new(struct readers *readers, struct ring *ring)
 {
     struct await *await = memory_zeroed(sizeof *await);
-    await->feed = feed;
+    await->readers = readers;
     await->ring = ring;
     return await;
 }
@@ -103,14 +103,16 @@ void await_ask(struct await *await, const struct bus_identity *from, const Busba
 }
 
 /* True when it was answered. */
-static bool await_try(struct await *await, const struct await_question *question, uint64_t now_ns, await_reply *reply, void *context)
+static bool await_try(struct await *await, const struct await_question *question, uint64_t now_ns, await_reply *reply,
+                      void *context)
 {
     struct await_answer answer = {.message = BUSBAR__AWAIT_APPLIED_REPLY__INIT};
     answer.entry = ring_entry(await->ring, question->version.n);
     if (question->version.epoch > ring_epoch(await->ring) || question->version.n > ring_newest(await->ring)) {
         await_missing(&answer, "configdb has not made this version");
     } else {
-        feed_missing(await->feed, question->version.n, answer.entry != NULL ? answer.entry->tables : UINT32_MAX, now_ns, await_missing, &answer);
+        readers_missing(await->readers, question->version.n, answer.entry != NULL ? answer.entry->tables : UINT32_MAX, now_ns,
+                        await_missing, &answer);
     }
     bool is_over = now_ns >= question->deadline_ns;
     if (question->deadline_ns == 0) {
@@ -122,7 +124,7 @@ static bool await_try(struct await *await, const struct await_question *question
         version_encode(question->version, &version);
         answer.message.version = &version;
         answer.message.reached = answer.message.n_missing == 0;
-        feed_errors(await->feed, await_error, &answer);
+        readers_errors(await->readers, await_error, &answer);
         reply(context, &question->from, &answer.message);
     }
     for (size_t i = 0; i < answer.message.n_missing; i++) {
@@ -136,7 +138,8 @@ static bool await_try(struct await *await, const struct await_question *question
 void await_step(struct await *await, uint64_t now_ns, await_reply *reply, void *context)
 {
     struct await_question *question, *next;
-    DL_FOREACH_SAFE (await->questions, question, next) {
+    DL_FOREACH_SAFE(await->questions, question, next)
+    {
         if (await_try(await, question, now_ns, reply, context)) {
             await_remove(await, question);
         }

@@ -2,12 +2,12 @@
 #ifndef BUSBAR_CONFIGDB_AWAIT_H
 #define BUSBAR_CONFIGDB_AWAIT_H
 
-#include "services/configdb/feed.h"
+#include "services/configdb/readers.h"
 
 enum { AWAIT_MAX = 256 /* people and scripts that wait at once */, AWAIT_TIMEOUT_MAX_MS = 600000 };
 
 struct await;
-struct await *await_new(struct feed *feed, struct ring *ring);
+struct await *await_new(struct readers *readers, struct ring *ring);
 void await_destroy(struct await **await);
 /* Replies go through `reply`, at once or from await_step(). */
 typedef void await_reply(void *context, const struct bus_identity *to, const Busbar__AwaitAppliedReply *reply);

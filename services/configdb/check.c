@@ -96,9 +96,10 @@ static int check_layout(struct check *check)
     if (err != 0 && err != -ERROR_NOT_FOUND) {
         return error_set(check->detail, err, "the layout number: %s", error_text(err));
     }
-    return layout == DB_LAYOUT ? 0
-                               : error_set(check->detail, -ERROR_VERSION, "layout %" PRIu64 " was written by another version of Busbar; this one knows %d",
-                                           layout, DB_LAYOUT);
+    return layout == DB_LAYOUT
+               ? 0
+               : error_set(check->detail, -ERROR_VERSION,
+                           "layout %" PRIu64 " was written by another version of Busbar; this one knows %d", layout, DB_LAYOUT);
 }
 
 int check_here(const char *dir, size_t map_bytes, struct error_detail *detail)
@@ -186,7 +187,8 @@ int check_database(const char *dir, size_t map_bytes, struct error_detail *detai
     }
     found.text[sizeof found.text - 1] = '\0';
     if (!has_told) {
-        return error_set(detail, -ERROR_DAMAGED, "database %s is damaged: reading it ended with signal %d", dir, WIFSIGNALED(status) ? WTERMSIG(status) : 0);
+        return error_set(detail, -ERROR_DAMAGED, "database %s is damaged: reading it ended with signal %d", dir,
+                         WIFSIGNALED(status) ? WTERMSIG(status) : 0);
     }
     return err == 0 ? 0 : error_set(detail, err, "database %s is damaged: %.200s", dir, found.text);
 }

@@ -33,8 +33,8 @@ struct commit_item {
     size_t size;
     struct txn txn;
     bool is_evaluated;
-    uint64_t n;                    /* of its version; the newest when it made none */
-    struct overlay *gone;          /* what its bridges took along in the run environment */
+    uint64_t n;           /* of its version; the newest when it made none */
+    struct overlay *gone; /* what its bridges took along in the run environment */
     struct commit_item *prev, *next;
 };
 struct commit {
@@ -71,7 +71,8 @@ static void commit_item_free(struct commit_item *item)
 static void commit_list_free(struct commit_item **list)
 {
     struct commit_item *item, *next;
-    DL_FOREACH_SAFE (*list, item, next) {
+    DL_FOREACH_SAFE(*list, item, next)
+    {
         commit_item_free(item);
     }
     *list = NULL;
@@ -137,7 +138,8 @@ static void commit_answer(struct commit *commit, const struct commit_item *item)
     size_t size;
     if (item->txn.error != 0) {
         commit->counters.refused++;
-        log_debug("transaction_refused client=\"%.64s\" error=%d why=\"%s\"", item->message->client, item->txn.error, item->txn.detail.text);
+        log_debug("transaction_refused client=\"%.64s\" error=%d why=\"%s\"", item->message->client, item->txn.error,
+                  item->txn.detail.text);
     } else {
         commit->counters.done++;
     }
@@ -167,7 +169,8 @@ static bool commit_is_next(struct commit *commit, struct commit_item *item)
     case RECENT_LATE: {
         size_t size;
         commit->counters.repeated++;
-        item->txn.error = error_set(&item->txn.detail, -ERROR_CONFLICT, "transaction %" PRIu64 " was carried out or refused before; its reply is not kept",
+        item->txn.error = error_set(&item->txn.detail, -ERROR_CONFLICT,
+                                    "transaction %" PRIu64 " was carried out or refused before; its reply is not kept",
                                     item->message->sequence);
         uint8_t *bytes = commit_pack_reply(commit, item, &size);
         commit->events.on_reply(commit->events.context, &item->from, bytes, size);
@@ -251,7 +254,8 @@ static void commit_fail_group(struct commit *commit, int err, enum rows_env env)
         commit_stop(commit, why);
     }
     struct commit_item *item;
-    DL_FOREACH (commit->group, item) {
+    DL_FOREACH(commit->group, item)
+    {
         if (item->txn.error == 0) {
             (void)commit_refuse(item, err, why);
         }
@@ -274,7 +278,8 @@ static void commit_end_group(struct commit *commit, enum rows_env env, int err, 
         return;
     }
     struct commit_item *item;
-    DL_FOREACH (commit->group, item) {
+    DL_FOREACH(commit->group, item)
+    {
         if (item->txn.error == 0 && item->txn.n_gone_bridges > 0) {
             err = commit_gone(commit, item);
             if (err != 0) {
@@ -318,7 +323,8 @@ static bool commit_early(struct commit *commit, struct commit_item *item, enum r
 
 /* One group: the first of the queue and those behind it that can share its commit. `first` has passed commit_early(). Returns the item
  * that belongs to the next group, or NULL. */
-static struct commit_item *commit_group(struct commit *commit, struct commit_item *first, enum rows_env env, enum rows_env *out_next_env)
+static struct commit_item *commit_group(struct commit *commit, struct commit_item *first, enum rows_env env,
+                                        enum rows_env *out_next_env)
 {
     struct commit_item *item = first;
     size_t bytes = 0;

@@ -9,9 +9,9 @@
 #include "services/configdb/ring.h"
 
 enum {
-    COMMIT_GROUP_MAX = 1000,                    /* transactions in one LMDB commit: 10 ms of work */
-    COMMIT_GROUP_BYTES = 32 * 1024 * 1024,      /* of their messages: well within what LMDB can hold dirty */
-    COMMIT_QUEUE_BYTES = 64 * 1024 * 1024,      /* waiting; beyond it the socket is not read */
+    COMMIT_GROUP_MAX = 1000,               /* transactions in one LMDB commit: 10 ms of work */
+    COMMIT_GROUP_BYTES = 32 * 1024 * 1024, /* of their messages: well within what LMDB can hold dirty */
+    COMMIT_QUEUE_BYTES = 64 * 1024 * 1024, /* waiting; beyond it the socket is not read */
 };
 
 struct commit_events {

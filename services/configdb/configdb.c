@@ -40,7 +40,7 @@ struct configdb {
     struct recent *recent;
     struct commit *commit;
     struct status *status;
-    struct feed *feed;
+    struct readers *readers;
     struct await *await;
     struct leases *leases;
     struct fold *fold;
@@ -49,11 +49,13 @@ struct configdb {
     bool is_serving;
 };
 
-static void configdb_send(struct configdb *db, const struct bus_identity *to, enum message_type type, const ProtobufCMessage *message)
+static void configdb_send(struct configdb *db, const struct bus_identity *to, enum message_type type,
+                          const ProtobufCMessage *message)
 {
     int err = msg_send(db->socket, to, type, message);
     if (err != 0 && err != -EAGAIN && err != -ERROR_NOT_CONNECTED) {
-        LOG_LIMITED(LOG_LEVEL_ERROR, "send_failed to=%s.%u error=\"%s\"", process_kind_name(to->kind), to->instance, error_text(err));
+        LOG_LIMITED(LOG_LEVEL_ERROR, "send_failed to=%s.%u error=\"%s\"", process_kind_name(to->kind), to->instance,
+                    error_text(err));
     }
 }
 
@@ -63,7 +65,8 @@ static void configdb_on_reply(void *context, const struct bus_identity *to, cons
     struct configdb *db = context;
     int err = bus_send(db->socket, to, MESSAGE_TRANSACT_REPLY, reply, size);
     if (err != 0 && err != -EAGAIN && err != -ERROR_NOT_CONNECTED) {
-        LOG_LIMITED(LOG_LEVEL_ERROR, "reply_failed to=%s.%u error=\"%s\"", process_kind_name(to->kind), to->instance, error_text(err));
+        LOG_LIMITED(LOG_LEVEL_ERROR, "reply_failed to=%s.%u error=\"%s\"", process_kind_name(to->kind), to->instance,
+                    error_text(err));
     }
 }
 
@@ -79,17 +82,19 @@ static void configdb_service_changed(void *context, const Busbar__Row *row)
         log_info("service_left id=%" PRIu64, row->id);
         return;
     }
-    struct bus_identity who = {.kind = (enum process_kind)service->kind, .instance = service->instance, .start = service->start};
+    struct bus_identity who = {
+        .kind = (enum process_kind)service->kind, .instance = service->instance, .start = service->start};
     leases_add(db->leases, row->id, service, db->now_ns + (db->is_serving ? LEASE_NS : LEASE_GRACE_NS));
     status_expire(db->status, &who, db->now_ns);
-    log_info("service_joined service=%s.%u id=%" PRIu64 " pid=%u", process_kind_name(who.kind), who.instance, row->id, service->pid);
+    log_info("service_joined service=%s.%u id=%" PRIu64 " pid=%u", process_kind_name(who.kind), who.instance, row->id,
+             service->pid);
     busbar__service_row__free_unpacked(service, NULL);
 }
 
 static void configdb_on_version(void *context, const struct ring_entry *entry)
 {
     struct configdb *db = context;
-    feed_pushed(db->feed, entry);
+    readers_pushed(db->readers, entry);
     if ((entry->tables & 1u << CFG_SERVICE) != 0) {
         ring_entry_rows(entry, configdb_service_changed, db);
     }
@@ -190,7 +195,8 @@ static int configdb_load(struct configdb *db)
     return err;
 }
 
-int configdb_new(const struct configdb_settings *settings, uint64_t now_ns, struct configdb **out_db, struct error_detail *detail)
+int configdb_new(const struct configdb_settings *settings, uint64_t now_ns, struct configdb **out_db,
+                 struct error_detail *detail)
 {
     struct start_result started;
     int err = start_database(&settings->start, &started, detail);
@@ -209,8 +215,8 @@ int configdb_new(const struct configdb_settings *settings, uint64_t now_ns, stru
         (void)error_set(detail, err, "socket %.200s: %s", settings->endpoint, error_text(err));
         goto fail;
     }
-    db->feed = feed_new(db->socket, db->rows, db->ring, db->status, started.last_epoch_end);
-    db->await = await_new(db->feed, db->ring);
+    db->readers = readers_new(db->socket, db->rows, db->ring, db->status, started.last_epoch_end);
+    db->await = await_new(db->readers, db->ring);
     err = configdb_load(db);
     if (err != 0) {
         (void)error_set(detail, err, "the database could not be read: %s", error_text(err));
@@ -219,8 +225,9 @@ int configdb_new(const struct configdb_settings *settings, uint64_t now_ns, stru
     commit_step(db->commit);
     db->fold = fold_new(db->rows, settings->is_inline);
     db->is_serving = true;
-    log_info("database_open epoch=%" PRIu64 " n=%" PRIu64 " bridges=%" PRIu64 " ports=%" PRIu64 " rules=%" PRIu64, started.epoch, rows_n(db->rows),
-             rows_count(db->rows, CFG_BRIDGE), rows_count(db->rows, CFG_PORT), rows_count(db->rows, CFG_RULE));
+    log_info("database_open epoch=%" PRIu64 " n=%" PRIu64 " bridges=%" PRIu64 " ports=%" PRIu64 " rules=%" PRIu64,
+             started.epoch, rows_n(db->rows), rows_count(db->rows, CFG_BRIDGE), rows_count(db->rows, CFG_PORT),
+             rows_count(db->rows, CFG_RULE));
     *out_db = db;
     return 0;
 fail:
@@ -239,7 +246,7 @@ void configdb_destroy(struct configdb **db)
     }
     fold_destroy(&gone->fold);
     await_destroy(&gone->await);
-    feed_destroy(&gone->feed);
+    readers_destroy(&gone->readers);
     commit_destroy(&gone->commit);
     recent_destroy(&gone->recent);
     leases_destroy(&gone->leases);
@@ -261,7 +268,8 @@ static void configdb_publish(struct configdb *db, const struct bus_identity *fro
     for (size_t i = 0; i < message->n_rows; i++) {
         struct error_detail detail;
         if (status_publish(db->status, from, message->rows[i], db->now_ns, &detail) != 0) {
-            LOG_LIMITED(LOG_LEVEL_WARN, "status_refused from=%s.%u why=\"%s\"", process_kind_name(from->kind), from->instance, detail.text);
+            LOG_LIMITED(LOG_LEVEL_WARN, "status_refused from=%s.%u why=\"%s\"", process_kind_name(from->kind), from->instance,
+                        detail.text);
         }
     }
 }
@@ -307,16 +315,16 @@ static void configdb_dispatch(struct configdb *db, const struct bus_message *mes
                     bus_message_name(WIRE_CONFIG, message->type), message->size);
         return;
     }
-    feed_heard(db->feed, from, db->now_ns);
+    readers_heard(db->readers, from, db->now_ns);
     if (message->type == MESSAGE_TRANSACT) {
         Busbar__Transact *transact = (Busbar__Transact *)body;
         commit_queue(db->commit, from, &transact, message->size);
         return;
     }
     if (message->type == MESSAGE_SUBSCRIBE) {
-        feed_subscribe(db->feed, from, (const Busbar__Subscribe *)body, db->now_ns);
+        readers_subscribe(db->readers, from, (const Busbar__Subscribe *)body, db->now_ns);
     } else if (message->type == MESSAGE_APPLIED) {
-        feed_applied(db->feed, from, (const Busbar__Applied *)body);
+        readers_applied(db->readers, from, (const Busbar__Applied *)body);
     } else if (message->type == MESSAGE_PUBLISH) {
         configdb_publish(db, from, (const Busbar__Publish *)body);
     } else if (message->type == MESSAGE_RENEW) {
@@ -384,7 +392,7 @@ uint64_t configdb_step(struct configdb *db, uint64_t now_ns)
     commit_step(db->commit);
     status_expire(db->status, NULL, now_ns);
     configdb_fold(db);
-    has_more = feed_step(db->feed, now_ns) || has_more;
+    has_more = readers_step(db->readers, now_ns) || has_more;
     await_step(db->await, now_ns, configdb_on_await, db);
     return has_more ? now_ns : now_ns + CONFIGDB_IDLE_MS * NS_PER_MS;
 }
@@ -404,17 +412,19 @@ json_t *configdb_status_json(const struct configdb *db)
         }
     }
     const struct commit_counters *counters = commit_counters(db->commit);
-    json_t *transactions = json_pack("{s:I, s:I, s:I, s:I, s:I}", "done", (json_int_t)counters->done, "refused", (json_int_t)counters->refused, "repeated",
-                                     (json_int_t)counters->repeated, "dropped", (json_int_t)counters->dropped, "commits",
-                                     (json_int_t)counters->lmdb_commits);
-    json_t *ring = json_pack("{s:I, s:I, s:I}", "oldest", (json_int_t)ring_oldest(db->ring), "newest", (json_int_t)ring_newest(db->ring), "bytes",
-                             (json_int_t)ring_bytes(db->ring));
+    json_t *transactions = json_pack("{s:I, s:I, s:I, s:I, s:I}", "done", (json_int_t)counters->done, "refused",
+                                     (json_int_t)counters->refused, "repeated", (json_int_t)counters->repeated, "dropped",
+                                     (json_int_t)counters->dropped, "commits", (json_int_t)counters->lmdb_commits);
+    json_t *ring = json_pack("{s:I, s:I, s:I}", "oldest", (json_int_t)ring_oldest(db->ring), "newest",
+                             (json_int_t)ring_newest(db->ring), "bytes", (json_int_t)ring_bytes(db->ring));
     json_t *used = json_pack("{s:I, s:I}", "disk", (json_int_t)store_used_bytes(rows_store(db->rows, ROWS_DISK)), "run",
                              (json_int_t)store_used_bytes(rows_store(db->rows, ROWS_RUN)));
-    return json_pack("{s:{s:I, s:I}, s:s, s:o, s:o, s:o, s:I, s:o, s:I, s:o, s:I, s:o}", "version", "epoch", (json_int_t)ring_epoch(db->ring), "n",
-                     (json_int_t)ring_newest(db->ring), "refusing", commit_refusal(db->commit), "rows", tables, "transactions", transactions, "ring", ring,
-                     "folded_rows", (json_int_t)fold_rows(db->fold), "readers", feed_json(db->feed, db->now_ns), "waiting", (json_int_t)await_count(db->await),
-                     "services", leases_json(db->leases, db->now_ns), "messages_bad", (json_int_t)db->n_bad, "used_bytes", used);
+    return json_pack("{s:{s:I, s:I}, s:s, s:o, s:o, s:o, s:I, s:o, s:I, s:o, s:I, s:o}", "version", "epoch",
+                     (json_int_t)ring_epoch(db->ring), "n", (json_int_t)ring_newest(db->ring), "refusing",
+                     commit_refusal(db->commit), "rows", tables, "transactions", transactions, "ring", ring, "folded_rows",
+                     (json_int_t)fold_rows(db->fold), "readers", readers_json(db->readers, db->now_ns), "waiting",
+                     (json_int_t)await_count(db->await), "services", leases_json(db->leases, db->now_ns), "messages_bad",
+                     (json_int_t)db->n_bad, "used_bytes", used);
 }
 
 static json_t *configdb_row_json(const struct cfg_table_info *info, uint64_t id, const uint8_t *bytes, size_t size)
@@ -426,7 +436,8 @@ static json_t *configdb_row_json(const struct cfg_table_info *info, uint64_t id,
     return object;
 }
 
-static void configdb_list_status(struct configdb *db, const struct cfg_table_info *info, void (*each)(void *context, json_t *rows), void *context)
+static void configdb_list_status(struct configdb *db, const struct cfg_table_info *info,
+                                 void (*each)(void *context, json_t *rows), void *context)
 {
     const struct status_row *row = NULL;
     json_t *array = json_array();
@@ -438,7 +449,8 @@ static void configdb_list_status(struct configdb *db, const struct cfg_table_inf
     each(context, array);
 }
 
-int configdb_list(struct configdb *db, const char *table, void (*each)(void *context, json_t *rows), void *context, struct error_detail *detail)
+int configdb_list(struct configdb *db, const char *table, void (*each)(void *context, json_t *rows), void *context,
+                  struct error_detail *detail)
 {
     const struct cfg_table_info *info = cfg_table_by_name(table);
     struct store_bytes value;

@@ -17,15 +17,16 @@
 #include "services/configdb/start.h"
 
 struct configdb_settings {
-    struct bus *bus;         /* lent */
-    const char *endpoint;    /* of the config wire, to bind */
+    struct bus *bus;      /* lent */
+    const char *endpoint; /* of the config wire, to bind */
     struct start_settings start;
-    bool is_inline;          /* fold within the step */
+    bool is_inline; /* fold within the step */
 };
 
 struct configdb;
 /* Starts the database (forks: before any thread of the caller) and binds. */
-int configdb_new(const struct configdb_settings *settings, uint64_t now_ns, struct configdb **out_db, struct error_detail *detail) MUST_CHECK;
+int configdb_new(const struct configdb_settings *settings, uint64_t now_ns, struct configdb **out_db,
+                 struct error_detail *detail) MUST_CHECK;
 /* Folds what is left and closes. */
 void configdb_destroy(struct configdb **db);
 int configdb_fd(const struct configdb *db); /* -1: memory bus */
@@ -36,6 +37,7 @@ struct version configdb_version(const struct configdb *db);
 /* For the control wire. */
 json_t *configdb_status_json(const struct configdb *db);
 /* The rows of a table as objects with "id", in arrays of at most 1,000, which `each` takes over. -ERROR_UNKNOWN_NAME. */
-int configdb_list(struct configdb *db, const char *table, void (*each)(void *context, json_t *rows), void *context, struct error_detail *detail) MUST_CHECK;
+int configdb_list(struct configdb *db, const char *table, void (*each)(void *context, json_t *rows), void *context,
+                  struct error_detail *detail) MUST_CHECK;
 
 #endif

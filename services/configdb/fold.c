@@ -57,7 +57,7 @@ struct fold_pass {
     struct store_txn *to;   /* the write of disk */
     struct fold_seen *seen;
     int64_t counts[CFG_TABLE_MAX]; /* growth of the disk's copies */
-    struct db_key last; /* dirty entries up to this are done */
+    struct db_key last;            /* dirty entries up to this are done */
     uint64_t last_n;
     size_t n, bytes;
 };
@@ -197,7 +197,8 @@ static int fold_clean_slice(struct store *run, const struct db_key *last)
 static void fold_pass_fini(struct fold_pass *pass)
 {
     struct fold_seen *seen, *next;
-    HASH_ITER (hh, pass->seen, seen, next) {
+    HASH_ITER(hh, pass->seen, seen, next)
+    {
         HASH_DEL(pass->seen, seen);
         free(seen);
     }
@@ -371,7 +372,8 @@ static int fold_rebuild_numbers(struct store_txn *disk, struct store_txn *run, u
 }
 
 /* Index entries of one row. */
-static int fold_rebuild_index(struct store_txn *run, uint32_t table, const struct db_key *row_key, const struct store_bytes *value)
+static int fold_rebuild_index(struct store_txn *run, uint32_t table, const struct db_key *row_key,
+                              const struct store_bytes *value)
 {
     int err = 0;
     struct reader r = reader_of(row_key->bytes + 1, row_key->size - 1);
@@ -431,8 +433,8 @@ int fold_rebuild(struct store *disk, struct store *run, uint64_t n)
             err = fold_rebuild_table(from, to, table);
         }
     }
-    if (err == 0 && (err = store_put_u64(to, STORE_META, &layout, DB_LAYOUT)) == 0 && (err = store_put_u64(to, STORE_META, &version, n)) == 0 &&
-        (err = store_put_u64(to, STORE_META, &built, 1)) == 0) {
+    if (err == 0 && (err = store_put_u64(to, STORE_META, &layout, DB_LAYOUT)) == 0 &&
+        (err = store_put_u64(to, STORE_META, &version, n)) == 0 && (err = store_put_u64(to, STORE_META, &built, 1)) == 0) {
         err = store_commit(&to);
     }
     store_abort(&to);

@@ -37,7 +37,8 @@ void leases_destroy(struct leases **leases)
         return;
     }
     struct lease *lease, *next;
-    LL_FOREACH_SAFE ((*leases)->list, lease, next) {
+    LL_FOREACH_SAFE((*leases)->list, lease, next)
+    {
         free(lease);
     }
     free(*leases);
@@ -47,7 +48,8 @@ void leases_destroy(struct leases **leases)
 static struct lease *leases_find(const struct leases *leases, uint64_t id)
 {
     struct lease *lease;
-    LL_FOREACH (leases->list, lease) {
+    LL_FOREACH(leases->list, lease)
+    {
         if (lease->id == id) {
             return lease;
         }
@@ -92,7 +94,8 @@ bool leases_renew(struct leases *leases, uint64_t id, const struct bus_identity 
 uint64_t leases_lapsed(const struct leases *leases, uint64_t now_ns)
 {
     const struct lease *lease;
-    LL_FOREACH (leases->list, lease) {
+    LL_FOREACH(leases->list, lease)
+    {
         if (now_ns >= lease->deadline_ns) {
             return lease->id;
         }
@@ -109,11 +112,12 @@ json_t *leases_json(const struct leases *leases, uint64_t now_ns)
 {
     json_t *array = json_array();
     const struct lease *lease;
-    LL_FOREACH (leases->list, lease) {
+    LL_FOREACH(leases->list, lease)
+    {
         char *name = memory_format("%s.%u", process_kind_name(lease->who.kind), lease->who.instance);
         int64_t left_ms = ((int64_t)lease->deadline_ns - (int64_t)now_ns) / (int64_t)NS_PER_MS;
-        json_array_append_new(array, json_pack("{s:s, s:I, s:i, s:I}", "service", name, "id", (json_int_t)lease->id, "pid", (int)lease->pid,
-                                               "lease_left_ms", (json_int_t)left_ms));
+        json_array_append_new(array, json_pack("{s:s, s:I, s:i, s:I}", "service", name, "id", (json_int_t)lease->id, "pid",
+                                               (int)lease->pid, "lease_left_ms", (json_int_t)left_ms));
         free(name);
     }
     return array;

@@ -13,7 +13,8 @@
 #include "proto/rows.pb-c.h"
 
 #define LEASE_NS (2ull * 1000000000ull)
-#define LEASE_GRACE_NS (3ull * 1000000000ull) /* after a start of configdb, when processes have to find it again: DESIGN asks for 2 s or more */
+#define LEASE_GRACE_NS                                                                                                         \
+    (3ull * 1000000000ull) /* after a start of configdb, when processes have to find it again: DESIGN asks for 2 s or more */
 
 struct leases;
 struct leases *leases_new(void);

@@ -15,7 +15,7 @@
 #include "lib/base/log.h"
 #include "lib/base/memory.h"
 #include "lib/base/service.h"
-#include "services/configdb/command.h"
+#include "services/configdb/query.h"
 
 enum { MAIN_ENDPOINT_MAX = 256, MAIN_WAIT_MAX_MS = 100 };
 
@@ -44,7 +44,8 @@ static int main_boot_id(char *out_text, size_t room, struct error_detail *detail
 
 static int main_open(struct main_loop *loop, const char *db_dir, struct error_detail *detail)
 {
-    struct bus_identity self = {.kind = PROCESS_CONFIGDB, .instance = loop->service.instance, .start = loop->service.start_number};
+    struct bus_identity self = {
+        .kind = PROCESS_CONFIGDB, .instance = loop->service.instance, .start = loop->service.start_number};
     char config[MAIN_ENDPOINT_MAX];
     char control[MAIN_ENDPOINT_MAX];
     char boot_id[64];
@@ -70,7 +71,7 @@ static int main_open(struct main_loop *loop, const char *db_dir, struct error_de
     if (err != 0) {
         return err;
     }
-    err = control_server_new(loop->bus, control, command_table, command_count, command_status, loop->db, &loop->control);
+    err = control_server_new(loop->bus, control, query_commands, query_count, query_status, loop->db, &loop->control);
     return err != 0 ? error_set(detail, err, "socket %.200s: %s", control, error_text(err)) : 0;
 }
 

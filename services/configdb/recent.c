@@ -156,7 +156,8 @@ void recent_destroy(struct recent **recent)
         return;
     }
     struct recent_writer *writer, *next;
-    HASH_ITER (hh, (*recent)->writers, writer, next) {
+    HASH_ITER(hh, (*recent)->writers, writer, next)
+    {
         HASH_DEL((*recent)->writers, writer);
         recent_writer_free(writer);
     }
@@ -167,7 +168,8 @@ void recent_destroy(struct recent **recent)
     *recent = NULL;
 }
 
-enum recent_verdict recent_ask(struct recent *recent, uint64_t start, uint64_t sequence, uint64_t oldest, struct store_bytes *out_reply)
+enum recent_verdict recent_ask(struct recent *recent, uint64_t start, uint64_t sequence, uint64_t oldest,
+                               struct store_bytes *out_reply)
 {
     struct recent_writer *writer = recent_writer(recent, start);
     struct recent_slot *slot = &writer->slots[sequence % DB_RECENT_SLOTS];
@@ -206,7 +208,8 @@ static int recent_purge(struct recent *recent, struct rows *rows, enum rows_env 
     return 0;
 }
 
-int recent_store(struct recent *recent, struct rows *rows, enum rows_env env, uint64_t start, uint64_t sequence, const void *reply, size_t size)
+int recent_store(struct recent *recent, struct rows *rows, enum rows_env env, uint64_t start, uint64_t sequence,
+                 const void *reply, size_t size)
 {
     struct db_key key = db_key_recent(start, sequence);
     struct writer value;

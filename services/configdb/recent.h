@@ -7,7 +7,9 @@
 
 #include "services/configdb/rows.h"
 
-enum { RECENT_WRITERS_MAX = 256 /* lives of writers, the one idle longest goes first: every service, and swctl calls of a minute */ };
+enum {
+    RECENT_WRITERS_MAX = 256 /* lives of writers, the one idle longest goes first: every service, and swctl calls of a minute */
+};
 
 enum recent_verdict {
     RECENT_DO,     /* the next one: carry it out */
@@ -22,9 +24,11 @@ int recent_new(struct rows *rows, struct recent **out_recent) MUST_CHECK;
 void recent_destroy(struct recent **recent);
 
 /* sequence, oldest: of the transaction. *out_reply (lent, packed TransactReply) for RECENT_REPEAT. RECENT_DO counts it as done. */
-enum recent_verdict recent_ask(struct recent *recent, uint64_t start, uint64_t sequence, uint64_t oldest, struct store_bytes *out_reply);
+enum recent_verdict recent_ask(struct recent *recent, uint64_t start, uint64_t sequence, uint64_t oldest,
+                               struct store_bytes *out_reply);
 /* Keeps the reply inside the open commit of `env`, beside what it answers. */
-int recent_store(struct recent *recent, struct rows *rows, enum rows_env env, uint64_t start, uint64_t sequence, const void *reply, size_t size) MUST_CHECK;
+int recent_store(struct recent *recent, struct rows *rows, enum rows_env env, uint64_t start, uint64_t sequence,
+                 const void *reply, size_t size) MUST_CHECK;
 /* Keeps the reply in memory: what the writer was really told, refusals too. */
 void recent_note(struct recent *recent, uint64_t start, uint64_t sequence, const void *reply, size_t size);
 size_t recent_count(const struct recent *recent);

@@ -9,9 +9,9 @@
 #include "services/configdb/overlay.h"
 
 enum {
-    RING_ENTRIES_MAX = 65536,              /* a minute of a thousand commits a second */
-    RING_BYTES_MAX = 64 * 1024 * 1024,     /* the newest entry is kept even when it alone is larger */
-    RING_PIECE_BYTES = 448 * 1024,         /* a piece ends at the row that passes this: with ROWS_VALUE_MAX below 1 MiB */
+    RING_ENTRIES_MAX = 65536,          /* a minute of a thousand commits a second */
+    RING_BYTES_MAX = 64 * 1024 * 1024, /* the newest entry is kept even when it alone is larger */
+    RING_PIECE_BYTES = 448 * 1024,     /* a piece ends at the row that passes this: with ROWS_VALUE_MAX below 1 MiB */
 };
 
 struct ring_piece {
@@ -36,7 +36,7 @@ void ring_push(struct ring *ring, struct overlay *const *overlays, size_t n_over
 
 uint64_t ring_epoch(const struct ring *ring);
 uint64_t ring_newest(const struct ring *ring);
-uint64_t ring_oldest(const struct ring *ring); /* newest + 1 when empty */
+uint64_t ring_oldest(const struct ring *ring);                            /* newest + 1 when empty */
 const struct ring_entry *ring_entry(const struct ring *ring, uint64_t n); /* NULL when it does not hold n */
 size_t ring_bytes(const struct ring *ring);
 

@@ -115,12 +115,14 @@ static int start_epoch(struct store *disk, uint64_t wall_s, uint64_t *out_epoch,
     return err;
 }
 
-static int start_open_disk(const struct start_settings *settings, size_t map_bytes, struct store **out_disk, struct error_detail *detail)
+static int start_open_disk(const struct start_settings *settings, size_t map_bytes, struct store **out_disk,
+                           struct error_detail *detail)
 {
     struct error_detail found;
     int err = check_database(settings->db_dir, map_bytes, &found);
     if (err == -ERROR_DAMAGED) {
-        return error_set(detail, err, "%.120s. Put a good copy in its place, or move %.60s away to begin empty", found.text, settings->db_dir);
+        return error_set(detail, err, "%.120s. Put a good copy in its place, or move %.60s away to begin empty", found.text,
+                         settings->db_dir);
     }
     if (err != 0) {
         return error_set(detail, err, "%s", found.text);
@@ -129,7 +131,8 @@ static int start_open_disk(const struct start_settings *settings, size_t map_byt
 }
 
 /* Opens the run environment when it can be trusted; NULL and 0 when it has to be rebuilt. */
-static int start_try_run(const char *run_db, const char *boot_id, size_t map_bytes, struct store **out_run, const char **out_why, struct error_detail *detail)
+static int start_try_run(const char *run_db, const char *boot_id, size_t map_bytes, struct store **out_run,
+                         const char **out_why, struct error_detail *detail)
 {
     struct stat stat_of;
     uint64_t built = 0;
@@ -161,8 +164,8 @@ static int start_try_run(const char *run_db, const char *boot_id, size_t map_byt
     return 0;
 }
 
-static int start_open_run(const char *run_db, const char *boot_id, size_t map_bytes, struct store *disk, struct store **out_run, bool *out_is_rebuilt,
-                          struct error_detail *detail)
+static int start_open_run(const char *run_db, const char *boot_id, size_t map_bytes, struct store *disk, struct store **out_run,
+                          bool *out_is_rebuilt, struct error_detail *detail)
 {
     const char *why = "";
     struct store *run = NULL;
@@ -210,7 +213,8 @@ int start_database(const struct start_settings *settings, struct start_result *o
     if (err == 0) {
         err = start_epoch(disk, settings->wall_s, &result.epoch, &last_epoch);
         if (err != 0) {
-            (void)error_set(detail, err, "database %.100s: the new epoch could not be written: %s", settings->db_dir, error_text(err));
+            (void)error_set(detail, err, "database %.100s: the new epoch could not be written: %s", settings->db_dir,
+                            error_text(err));
         }
     }
     if (err == 0) {

@@ -11,9 +11,9 @@
 struct start_settings {
     const char *run_dir; /* the run environment is RUN_DIR/rundb */
     const char *db_dir;
-    const char *boot_id;  /* of this boot of the machine */
-    uint64_t wall_s;      /* epochs are not below it */
-    size_t map_bytes;     /* of each environment; 0: START_MAP_BYTES */
+    const char *boot_id; /* of this boot of the machine */
+    uint64_t wall_s;     /* epochs are not below it */
+    size_t map_bytes;    /* of each environment; 0: START_MAP_BYTES */
 };
 #define START_MAP_BYTES (64ull << 30)
 
@@ -24,6 +24,7 @@ struct start_result {
 };
 
 /* detail says what is wrong and what to do about it. */
-int start_database(const struct start_settings *settings, struct start_result *out_result, struct error_detail *detail) MUST_CHECK;
+int start_database(const struct start_settings *settings, struct start_result *out_result,
+                   struct error_detail *detail) MUST_CHECK;
 
 #endif

@@ -50,7 +50,8 @@ void status_destroy(struct status **status)
         return;
     }
     struct status_entry *entry, *next;
-    DL_FOREACH_SAFE((*status)->list, entry, next) {
+    DL_FOREACH_SAFE((*status)->list, entry, next)
+    {
         status_remove(*status, entry);
     }
     free(*status);
@@ -81,15 +82,16 @@ static int status_check(const struct status *status, const Busbar__StatusRow *ro
         return error_set(detail, -ERROR_UNKNOWN_NAME, "there is no status table number %u", row->table);
     }
     if (row->value.len > STATUS_VALUE_MAX || HASH_COUNT(status->by_key) >= STATUS_ROWS_MAX) {
-        return error_set(detail, -ERROR_TOO_LARGE, "%s row %" PRIu64 ": more than %d bytes or %d rows", info->name, row->id, STATUS_VALUE_MAX,
-                         STATUS_ROWS_MAX);
+        return error_set(detail, -ERROR_TOO_LARGE, "%s row %" PRIu64 ": more than %d bytes or %d rows", info->name, row->id,
+                         STATUS_VALUE_MAX, STATUS_ROWS_MAX);
     }
     if (row->deleted || row->value.len == 0) {
         return 0;
     }
     ProtobufCMessage *value = protobuf_c_message_unpack(info->descriptor, NULL, row->value.len, row->value.data);
     if (value == NULL) {
-        return error_set(detail, -ERROR_SYNTAX, "%s row %" PRIu64 ": the value cannot be read as a row of this table", info->name, row->id);
+        return error_set(detail, -ERROR_SYNTAX, "%s row %" PRIu64 ": the value cannot be read as a row of this table",
+                         info->name, row->id);
     }
     protobuf_c_message_free_unpacked(value, NULL);
     return 0;
@@ -125,7 +127,8 @@ int status_publish(struct status *status, const struct bus_identity *from, const
     entry->row.publisher = *from;
     entry->row.ttl_ms = ttl_ms;
     entry->row.deadline_ns = now_ns + ttl_ms * NS_PER_MS;
-    if (entry->row.is_deleted || entry->row.size != row->value.len || memcmp(entry->row.value, row->value.data, row->value.len) != 0) {
+    if (entry->row.is_deleted || entry->row.size != row->value.len ||
+        memcmp(entry->row.value, row->value.data, row->value.len) != 0) {
         free(entry->row.value);
         entry->row.value = memory_copy(row->value.data, row->value.len);
         entry->row.size = row->value.len;
@@ -150,7 +153,8 @@ void status_expire(struct status *status, const struct bus_identity *reborn, uin
     status->expired_ns = now_ns;
     uint64_t end = status->serial; /* withdrawing moves entries to the tail: stop at what was the tail */
     struct status_entry *entry, *next;
-    DL_FOREACH_SAFE(status->list, entry, next) {
+    DL_FOREACH_SAFE(status->list, entry, next)
+    {
         if (entry->row.serial > end) {
             break;
         }

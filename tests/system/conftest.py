@@ -1,5 +1,6 @@
 """Fixtures of the system tests: a started switch for each test, its logs when the test fails, and nothing left afterwards."""
 import os
+import re
 import sys
 
 import pytest
@@ -12,7 +13,15 @@ def pytest_configure(config):
     config.addinivalue_line("markers", "slow: takes more than half a minute; run by tests/run --all")
 
 
-def pytest_collection_modifyitems(items):
+def pytest_addoption(parser):
+    parser.addoption("--match", metavar="REGEX", help="only tests whose file or name contains this regular expression")
+
+
+def pytest_collection_modifyitems(config, items):
+    if config.getoption("--match"):
+        wanted = re.compile(config.getoption("--match"))
+        config.hook.pytest_deselected(items=[item for item in items if not wanted.search(item.nodeid)])
+        items[:] = [item for item in items if wanted.search(item.nodeid)]
     reason = None
     if os.geteuid() != 0:
         reason = "needs root: network namespaces and AF_XDP"

@@ -75,8 +75,8 @@ def openflow(message_type, body=b"", length=None, version=4, xid=7):
 
 def connect(suite, name):
     sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    sock.connect(str(suite.run_dir / name))  # blocks while the backlog is full
     sock.settimeout(3)
-    sock.connect(str(suite.run_dir / name))
     return sock
 
 

@@ -4,24 +4,24 @@
  * Cost: reading rows holds transactions up for about a millisecond per thousand: for people and scripts. Thread: the main thread.
  * Input: words from swctl; refused by name.
  */
-#include "services/configdb/command.h"
+#include "services/configdb/query.h"
 
 #include <errno.h>
 #include <stdlib.h>
 
-static void command_piece(void *context, json_t *rows)
+static void query_piece(void *context, json_t *rows)
 {
     control_piece(context, rows);
 }
 
-static void command_list(void *context, struct control_call *call, const char *const *arguments, size_t n_arguments)
+static void query_list(void *context, struct control_call *call, const char *const *arguments, size_t n_arguments)
 {
     struct error_detail detail;
     if (n_arguments != 1) {
         control_fail(call, -EINVAL, "list takes one argument, the name of a table");
         return;
     }
-    int err = configdb_list(context, arguments[0], command_piece, call, &detail);
+    int err = configdb_list(context, arguments[0], query_piece, call, &detail);
     if (err != 0) {
         control_fail(call, err, "%s", detail.text);
         return;
@@ -29,17 +29,18 @@ static void command_list(void *context, struct control_call *call, const char *c
     control_reply(call, json_array());
 }
 
-struct command_search {
+struct query_search {
     json_int_t id;
     json_t *found;
 };
 
-static void command_search_rows(void *context, json_t *rows)
+static void query_search_rows(void *context, json_t *rows)
 {
-    struct command_search *search = context;
+    struct query_search *search = context;
     size_t i;
     json_t *row;
-    json_array_foreach (rows, i, row) {
+    json_array_foreach(rows, i, row)
+    {
         if (json_integer_value(json_object_get(row, "id")) == search->id) {
             search->found = json_incref(row);
         }
@@ -47,17 +48,17 @@ static void command_search_rows(void *context, json_t *rows)
     json_decref(rows);
 }
 
-static void command_get(void *context, struct control_call *call, const char *const *arguments, size_t n_arguments)
+static void query_get(void *context, struct control_call *call, const char *const *arguments, size_t n_arguments)
 {
     struct error_detail detail;
     char *end = NULL;
     errno = 0;
-    struct command_search search = {.id = n_arguments == 2 ? strtoll(arguments[1], &end, 10) : 0};
+    struct query_search search = {.id = n_arguments == 2 ? strtoll(arguments[1], &end, 10) : 0};
     if (n_arguments != 2 || errno != 0 || end == arguments[1] || *end != '\0' || search.id <= 0) {
         control_fail(call, -EINVAL, "get takes two arguments, the name of a table and the id of a row");
         return;
     }
-    int err = configdb_list(context, arguments[0], command_search_rows, &search, &detail);
+    int err = configdb_list(context, arguments[0], query_search_rows, &search, &detail);
     if (err != 0) {
         json_decref(search.found);
         control_fail(call, err, "%s", detail.text);
@@ -68,13 +69,13 @@ static void command_get(void *context, struct control_call *call, const char *co
     }
 }
 
-const struct control_command command_table[] = {
-    {.name = "list", .usage = "TABLE", .help = "The rows of a table.", .run = command_list},
-    {.name = "get", .usage = "TABLE ID", .help = "One row of a table.", .run = command_get},
+const struct control_command query_commands[] = {
+    {.name = "list", .usage = "TABLE", .help = "The rows of a table.", .run = query_list},
+    {.name = "get", .usage = "TABLE ID", .help = "One row of a table.", .run = query_get},
 };
-const size_t command_count = sizeof command_table / sizeof command_table[0];
+const size_t query_count = sizeof query_commands / sizeof query_commands[0];
 
-json_t *command_status(void *context)
+json_t *query_status(void *context)
 {
     return configdb_status_json(context);
 }
