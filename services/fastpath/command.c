@@ -43,7 +43,7 @@ static json_t *flow_json(const struct shard *shard, const struct flow *flow, uin
     double used_s = flow->packets > 0 ? (double)(now_ns - flow->used_ns) / 1e9 : -1;
     json_t *json = json_pack("{s:o, s:s, s:I, s:I, s:o, s:s, s:o, s:I, s:b}", "id",
                              json_sprintf("%016" PRIx64 "%016" PRIx64, flow->id.high, flow->id.low), "match", text, "packets",
-                             (json_int_t)flow->packets, "bytes", (json_int_t)flow->bytes, "used",
+                             (json_int_t)flow->packets, "bytes", (json_int_t)flow->bytes, "used_s",
                              used_s < 0 ? json_null() : json_real(used_s), "actions", actions, "owner", owner_json(shard, flow), "version",
                              (json_int_t)flow->version.n, "exact", flow->spread != NULL);
     free(text);

@@ -27,6 +27,7 @@
     COUNT(packet_ins_dropped)  /* packets for controllers that found no ofagent, or no room to it */                           \
     COUNT(packet_outs)         /* packets of controllers given to a shard */                                                   \
     COUNT(packet_outs_dropped) /* without a shard, past the bound, too late, or untranslatable */                              \
+    COUNT(mac_news_dropped)    /* learned addresses that found no room to another replica */                                   \
     COUNT(rows_refused)        /* rows of configdb that make no sense */
 
 struct slowpath_counts {
