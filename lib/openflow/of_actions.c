@@ -93,6 +93,16 @@ static void encode_output(struct writer *w, const struct action *action)
     writer_pad(w, 6);
 }
 
+static bool rest_is_zero(struct reader *r)
+{
+    uint8_t sum = 0;
+
+    while (reader_left(r) > 0) {
+        sum |= reader_u8(r);
+    }
+    return sum == 0;
+}
+
 static int decode_set_field(struct reader *r, struct action *action, struct of_error *error)
 {
     struct of_oxm oxm;
@@ -111,8 +121,8 @@ static int decode_set_field(struct reader *r, struct action *action, struct of_e
     if (reader_left(r) >= 8) {
         return of_refuse(error, OF_ERROR_BAD_ACTION_BAD_SET_LEN, "set_field: longer than its field");
     }
-    reader_skip(r, reader_left(r));
-    if (field_table[oxm.field].set_rule == FIELD_SET_RO || !of_oxm_value_is_valid(oxm.field, oxm.value)) {
+    bool has_padding = rest_is_zero(r);
+    if (!has_padding || field_table[oxm.field].set_rule == FIELD_SET_RO || !of_oxm_value_is_valid(oxm.field, oxm.value)) {
         return of_refuse(error, OF_ERROR_BAD_ACTION_BAD_SET_ARGUMENT, "set_field: %s cannot be set to that",
                          field_table[oxm.field].name);
     }

@@ -17,19 +17,23 @@ enum {
     NICIRA_REG_LOAD = 7,
     NICIRA_RESUBMIT_TABLE = 14,
     NICIRA_CONTROLLER = 20,
-    TABLE_SAME = 255
+    TABLE_SAME = 255,
+    NXM_OF_IN_PORT = 0x00000002 /* 16 bits wide: the low ones of ours */
 };
 #define NICIRA_EXPERIMENTER 0x00002320u
 
-static int read_subfield(uint32_t header, unsigned offset, unsigned n_bits, struct subfield *out, struct of_error *error)
+/* `unknown` is the error for a field that is none: it differs between loads and moves. */
+static int read_subfield(uint32_t header, unsigned offset, unsigned n_bits, enum of_error_number unknown, struct subfield *out,
+                         struct of_error *error)
 {
-    enum field_id field = of_oxm_field(header);
+    bool is_old_in_port = header == NXM_OF_IN_PORT;
+    enum field_id field = is_old_in_port ? FIELD_IN_PORT : of_oxm_field(header);
 
-    if (field == FIELD_COUNT) {
-        return of_refuse(error, OF_ERROR_BAD_ACTION_BAD_SET_TYPE, "unknown field 0x%08x", header);
+    if (field == FIELD_COUNT || (!is_old_in_port && (header & 0x1ff) != field_table[field].oxm_size)) {
+        return of_refuse(error, unknown, "unknown field 0x%08x", header);
     }
-    if (n_bits == 0 || offset + n_bits > field_table[field].bits) {
-        return of_refuse(error, OF_ERROR_BAD_ACTION_BAD_ARGUMENT, "%s: bits outside the field", field_table[field].name);
+    if (n_bits == 0 || offset + n_bits > (is_old_in_port ? 16u : subfield_width(field))) {
+        return of_refuse(error, OF_ERROR_BAD_ACTION_BAD_SET_LEN, "%s: bits outside the field", field_table[field].name);
     }
     *out = (struct subfield){.field = field, .offset = (uint8_t)offset, .n_bits = (uint8_t)n_bits};
     return 0;
@@ -44,9 +48,9 @@ static int decode_move(struct reader *r, struct action *out, struct of_error *er
     uint32_t source_header = reader_u32(r);
     uint32_t target_header = reader_u32(r);
 
-    int err = read_subfield(source_header, source_offset, n_bits, &source, error);
+    int err = read_subfield(source_header, source_offset, n_bits, OF_ERROR_BAD_MATCH_BAD_FIELD, &source, error);
     if (err == 0) {
-        err = read_subfield(target_header, target_offset, n_bits, &target, error);
+        err = read_subfield(target_header, target_offset, n_bits, OF_ERROR_BAD_MATCH_BAD_FIELD, &target, error);
     }
     if (err == 0) {
         *out = (struct action){.type = ACTION_MOVE,
@@ -66,7 +70,7 @@ static int decode_load(struct reader *r, struct action *out, struct of_error *er
     uint32_t header = reader_u32(r);
     uint64_t bits = reader_u64(r);
 
-    int err = read_subfield(header, place >> 6, (place & 63u) + 1, &part, error);
+    int err = read_subfield(header, place >> 6, (place & 63u) + 1, OF_ERROR_BAD_ACTION_BAD_SET_TYPE, &part, error);
     if (err != 0) {
         return err;
     }
@@ -84,8 +88,12 @@ static int decode_resubmit(struct reader *r, bool has_table, struct action *out,
 {
     uint16_t port = reader_u16(r);
     uint8_t table = reader_u8(r);
+    uint8_t zeroes[3];
 
-    reader_skip(r, 3);
+    reader_copy(r, zeroes, sizeof zeroes);
+    if (has_table && (zeroes[0] | zeroes[1] | zeroes[2]) != 0) {
+        return of_refuse(error, OF_ERROR_BAD_ACTION_BAD_ARGUMENT, "resubmit: padding is not zero");
+    }
     *out = (struct action){
         .type = ACTION_RESUBMIT,
         .resubmit = {.in_port = port >= 0xfff8 ? port | 0xffff0000u : port, .table = has_table ? table : TABLE_SAME}};
@@ -97,9 +105,9 @@ static int decode_controller(struct reader *r, struct action *out, struct of_err
     uint16_t max_len = reader_u16(r);
     uint16_t controller_id = reader_u16(r);
     uint8_t reason = reader_u8(r);
-    uint8_t zero = reader_u8(r);
 
-    if (reason > PACKET_IN_INVALID_TTL || zero != 0) {
+    reader_skip(r, 1);
+    if (reason > PACKET_IN_INVALID_TTL) {
         return of_refuse(error, OF_ERROR_BAD_ACTION_BAD_ARGUMENT, "controller: unknown reason %u", reason);
     }
     *out = (struct action){

@@ -45,6 +45,13 @@ int of_end(struct writer *w, size_t begin)
     return 0;
 }
 
+int of_check_units(const struct of_decoding *d)
+{
+    size_t left = reader_left(&d->body);
+
+    return left % 8 == 0 ? 0 : of_refuse(d->error, OF_ERROR_BAD_REQUEST_BAD_LEN, "%zu bytes are no multiple of eight", left);
+}
+
 void of_put_duration(struct writer *w, uint64_t duration_ns)
 {
     uint64_t seconds = duration_ns / 1000000000;
@@ -75,6 +82,16 @@ void of_get_text(struct reader *r, char *out, size_t size)
     out[size - 1] = '\0';
     size_t length = strnlen(out, size);
     memset(out + length, 0, size - length);
+}
+
+bool of_port_is_possible(uint32_t port)
+{
+    return port <= PORT_MAX || port >= 0xffffff00u;
+}
+
+int of_port_check(uint32_t port, const char *what, struct of_error *error)
+{
+    return of_port_is_possible(port) ? 0 : of_refuse(error, OF_ERROR_BAD_ACTION_BAD_OUT_PORT, "%s %u is no port", what, port);
 }
 
 bool of_port_is_ingress(uint32_t port)

@@ -23,12 +23,19 @@ size_t of_begin(struct writer *w, uint8_t version, uint8_t type, uint32_t xid);
 /* Writes the length. -ERROR_TOO_LARGE: the message is taken back. */
 int of_end(struct writer *w, size_t begin) MUST_CHECK;
 
+/* Messages made of lists of eight-byte units: 0, or BAD_REQUEST/BAD_LEN when what is left to read cannot be one. */
+int of_check_units(const struct of_decoding *d) MUST_CHECK;
+
 /* Seconds and nanoseconds, 32 bits each. */
 void of_put_duration(struct writer *w, uint64_t duration_ns);
 uint64_t of_get_duration(struct reader *r);
 /* A text of fixed size that ends with 0; nothing is kept behind the first 0. */
 void of_put_text(struct writer *w, const char *text, size_t size);
 void of_get_text(struct reader *r, char *out, size_t size);
+/* Real or reserved: the switch has 16-bit port numbers, and those reserved end with 32 bits. */
+bool of_port_is_possible(uint32_t port);
+/* 0, or BAD_ACTION/BAD_OUT_PORT, which is what Open vSwitch answers wherever such a number stands. */
+int of_port_check(uint32_t port, const char *what, struct of_error *error) MUST_CHECK;
 /* The port has a number that a packet can have come from: a real one, LOCAL, CONTROLLER or none. */
 bool of_port_is_ingress(uint32_t port);
 

@@ -37,22 +37,25 @@ static void get_fixed_part(struct reader *r, struct flow_mod *mod, uint8_t *out_
 
 static int check_flow_mod(const struct of_decoding *d, struct flow_mod *mod, uint8_t command)
 {
-    if (command > FLOW_MOD_DELETE_STRICT) {
-        return of_refuse(d->error, OF_ERROR_FLOW_MOD_FAILED_BAD_COMMAND, "unknown command %u", command);
-    }
-    mod->command = (enum flow_mod_command)command;
     bool table_exists = mod->table <= TABLE_MAX && (d->n_tables == 0 || mod->table < d->n_tables);
+
     if (!table_exists && !(mod->table == TABLE_ALL && is_delete(command))) {
         return of_refuse(d->error, OF_ERROR_FLOW_MOD_FAILED_BAD_TABLE_ID, "table %u", mod->table);
+    }
+    int err = of_port_check(mod->out_port, "out_port", d->error);
+    if (err != 0) {
+        return err;
     }
     if ((mod->flags & ~(unsigned)FLAGS_KNOWN) != 0) {
         return of_refuse(d->error, OF_ERROR_FLOW_MOD_FAILED_BAD_FLAGS, "unknown flags 0x%x", mod->flags);
     }
+    if (command > FLOW_MOD_DELETE_STRICT) {
+        return of_refuse(d->error, OF_ERROR_FLOW_MOD_FAILED_BAD_COMMAND, "unknown command %u", command);
+    }
+    mod->command = (enum flow_mod_command)command;
     if (!is_delete(command)) {
         mod->out_port = PORT_ANY;
         mod->out_group = GROUP_ANY;
-    } else if (mod->out_port > PORT_MAX && mod->out_port < PORT_IN_PORT) {
-        return of_refuse(d->error, OF_ERROR_BAD_ACTION_BAD_OUT_PORT, "out_port %u", mod->out_port);
     }
     return 0;
 }
@@ -67,14 +70,17 @@ int of_flow_mod_decode(struct of_decoding *d, struct of_message *out)
     if (d->body.failed) {
         return of_refuse(d->error, OF_ERROR_BAD_REQUEST_BAD_LEN, "flow_mod: too short");
     }
-    int err = of_match_decode(&d->body, &mod->match, d->error);
+    int err = of_check_units(d);
     if (err == 0) {
-        err = of_instructions_decode(&d->body, &mod->instructions, d->error);
+        err = of_match_decode(&d->body, &mod->match, d->error);
     }
     if (err == 0) {
         err = check_flow_mod(d, mod, command);
     }
-    if (err == 0 && !is_delete(command)) {
+    if (err == 0) {
+        err = of_instructions_decode(&d->body, &mod->instructions, d->error);
+    }
+    if (err == 0) {
         err = of_instructions_check(&mod->instructions, &mod->match, mod->table, d->n_tables, d->error);
     }
     return err;

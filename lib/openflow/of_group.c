@@ -24,7 +24,7 @@ static int get_bucket(struct reader *r, struct bucket *bucket, struct of_error *
     if (r->failed || length < BUCKET_SIZE || reader_left(r) < length - (unsigned)BUCKET_SIZE) {
         return of_refuse(error, OF_ERROR_GROUP_MOD_FAILED_BAD_BUCKET, "bucket: length %u", length);
     }
-    if (bucket->watch_port > PORT_MAX && bucket->watch_port < PORT_IN_PORT) {
+    if (!of_port_is_possible(bucket->watch_port)) {
         return of_refuse(error, OF_ERROR_GROUP_MOD_FAILED_BAD_WATCH, "bucket: watch_port %u", bucket->watch_port);
     }
     struct reader actions = reader_sub(r, length - (unsigned)BUCKET_SIZE);
@@ -63,12 +63,20 @@ static void put_buckets(struct writer *w, const struct group *group)
     }
 }
 
-static bool bucket_fits(const struct group *group, const struct bucket *bucket)
+static int check_bucket(const struct group *group, const struct bucket *bucket, struct of_error *error)
 {
+    bool watches = bucket->watch_port != PORT_ANY || bucket->watch_group != GROUP_ANY;
+
     if (group->type != GROUP_TYPE_SELECT && bucket->weight != 0) {
-        return false;
+        return of_refuse(error, OF_ERROR_GROUP_MOD_FAILED_INVALID_GROUP, "only buckets of select groups have a weight");
     }
-    return group->type != GROUP_TYPE_FF || bucket->watch_port != PORT_ANY || bucket->watch_group != GROUP_ANY;
+    if (group->type == GROUP_TYPE_FF && !watches) {
+        return of_refuse(error, OF_ERROR_GROUP_MOD_FAILED_INVALID_GROUP, "buckets of fast failover groups watch something");
+    }
+    if ((group->type == GROUP_TYPE_ALL || group->type == GROUP_TYPE_INDIRECT) && watches) {
+        return of_refuse(error, OF_ERROR_GROUP_MOD_FAILED_WATCH_UNSUPPORTED, "this type of group watches nothing");
+    }
+    return 0;
 }
 
 static int check_group(const struct of_group_mod *mod, struct of_error *error)
@@ -80,15 +88,16 @@ static int check_group(const struct of_group_mod *mod, struct of_error *error)
         return of_refuse(error, OF_ERROR_GROUP_MOD_FAILED_INVALID_GROUP, "group id %u", group->group_id);
     }
     if (is_delete) {
-        return 0;
+        return group->n_buckets == 0 ? 0
+                                     : of_refuse(error, OF_ERROR_GROUP_MOD_FAILED_INVALID_GROUP, "a deletion has no buckets");
     }
     if (group->type == GROUP_TYPE_INDIRECT && group->n_buckets != 1) {
         return of_refuse(error, OF_ERROR_GROUP_MOD_FAILED_INVALID_GROUP, "an indirect group has one bucket");
     }
     for (size_t i = 0; i < group->n_buckets; i++) {
-        if (!bucket_fits(group, &group->buckets[i])) {
-            return of_refuse(error, OF_ERROR_GROUP_MOD_FAILED_INVALID_GROUP,
-                             "bucket %zu: weight or watch does not fit the type", i);
+        int err = check_bucket(group, &group->buckets[i], error);
+        if (err != 0) {
+            return err;
         }
     }
     return 0;
@@ -105,16 +114,22 @@ int of_group_mod_decode(struct of_decoding *d, struct of_message *out)
     if (d->body.failed) {
         return of_refuse(d->error, OF_ERROR_BAD_REQUEST_BAD_LEN, "group_mod: too short");
     }
-    if (command > OF_GROUP_DELETE) {
-        return of_refuse(d->error, OF_ERROR_GROUP_MOD_FAILED_BAD_COMMAND, "unknown command %u", command);
-    }
-    if (type > GROUP_TYPE_FF && command != OF_GROUP_DELETE) {
+    if (type > GROUP_TYPE_FF) {
         return of_refuse(d->error, OF_ERROR_GROUP_MOD_FAILED_BAD_TYPE, "unknown group type %u", type);
     }
-    mod->command = (enum of_group_command)command;
-    mod->group.type = type <= GROUP_TYPE_FF ? (enum group_type)type : GROUP_TYPE_ALL;
-    int err = get_buckets(&d->body, &mod->group, d->error);
-    return err != 0 ? err : check_group(mod, d->error);
+    mod->command = command == OF_GROUP_DELETE ? OF_GROUP_DELETE : command == OF_GROUP_MODIFY ? OF_GROUP_MODIFY : OF_GROUP_ADD;
+    mod->group.type = (enum group_type)type;
+    int err = of_check_units(d);
+    if (err == 0) {
+        err = get_buckets(&d->body, &mod->group, d->error);
+    }
+    if (err == 0) {
+        err = check_group(mod, d->error);
+    }
+    if (err == 0 && command > OF_GROUP_DELETE) {
+        err = of_refuse(d->error, OF_ERROR_GROUP_MOD_FAILED_BAD_COMMAND, "unknown command %u", command);
+    }
+    return err;
 }
 
 void of_group_mod_encode(const struct of_message *message, struct writer *w)

@@ -22,7 +22,7 @@ struct of_oxm {
     struct field_value mask; /* all ones without has_mask */
 };
 
-/* One field TLV. BAD_MATCH/BAD_FIELD, BAD_LEN. */
+/* One field TLV. BAD_MATCH/BAD_LEN when it goes past the end, BAD_WILDCARDS, BAD_FIELD (also for a length that is not the field's). */
 int of_oxm_decode(struct reader *r, struct of_oxm *out, struct of_error *error) MUST_CHECK;
 /* mask NULL: exact. */
 void of_oxm_encode(struct writer *w, enum field_id field, struct field_value value, const struct field_value *mask);

@@ -100,11 +100,18 @@ int of_meter_mod_decode(struct of_decoding *d, struct of_message *out)
     if (d->body.failed) {
         return of_refuse(d->error, OF_ERROR_BAD_REQUEST_BAD_LEN, "meter_mod: too short");
     }
+    int err = of_check_units(d);
+    if (err != 0) {
+        return err;
+    }
     if (command > OF_METER_DELETE) {
         return of_refuse(d->error, OF_ERROR_METER_MOD_FAILED_BAD_COMMAND, "unknown command %u", command);
     }
     mod->command = (enum of_meter_command)command;
-    int err = get_bands(&d->body, &mod->meter, d->error);
+    if (mod->command == OF_METER_DELETE) { /* whatever the bands are */
+        reader_skip(&d->body, reader_left(&d->body));
+    }
+    err = get_bands(&d->body, &mod->meter, d->error);
     return err != 0 ? err : check_meter(mod, d->error);
 }
 

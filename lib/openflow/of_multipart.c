@@ -9,7 +9,7 @@
 #include "lib/openflow/of_codec.h"
 #include "lib/openflow/of_match.h"
 
-enum { MULTIPART_HEADER_SIZE = OF_HEADER_SIZE + 8, FLAGS_OFFSET = OF_HEADER_SIZE + 2 };
+enum { MULTIPART_HEADER_SIZE = OF_HEADER_SIZE + 8, FLAGS_OFFSET = OF_HEADER_SIZE + 2, EXPERIMENTER_HEADER_SIZE = 8 };
 
 static void put_header(struct writer *w, uint16_t type, uint16_t flags)
 {
@@ -69,6 +69,9 @@ int of_multipart_item_end(struct of_multipart *mp)
 
 static bool request_size_is_right(uint16_t type, size_t size)
 {
+    if (type == OF_MULTIPART_EXPERIMENTER) {
+        return size >= EXPERIMENTER_HEADER_SIZE;
+    }
     switch ((enum of_multipart_type)type) {
 #define OF_MULTIPART(name, number, request_size)                                                                               \
     case OF_MULTIPART_##name:                                                                                                  \
@@ -94,10 +97,11 @@ static int get_filter(struct of_decoding *d, struct rule_filter *filter)
     if (r->failed) {
         return of_refuse(d->error, OF_ERROR_BAD_REQUEST_BAD_LEN, "statistics request: too short");
     }
-    if (filter->out_port > PORT_MAX && filter->out_port < PORT_IN_PORT) {
-        return of_refuse(d->error, OF_ERROR_BAD_ACTION_BAD_OUT_PORT, "out_port %u", filter->out_port);
+    int err = of_check_units(d);
+    if (err == 0) {
+        err = of_port_check(filter->out_port, "out_port", d->error);
     }
-    return of_match_decode(r, &filter->match, d->error);
+    return err != 0 ? err : of_match_decode(r, &filter->match, d->error);
 }
 
 static void put_filter(struct writer *w, const struct rule_filter *filter)
@@ -136,11 +140,11 @@ static int get_request_body(struct of_decoding *d, struct of_multipart_request *
         return get_filter(d, &request->filter);
     case OF_MULTIPART_PORT_STATS:
         request->port_no = get_id(r);
-        return 0;
+        return of_port_check(request->port_no, "port_no", d->error);
     case OF_MULTIPART_QUEUE:
         request->queue.port_no = reader_u32(r);
         request->queue.queue_id = reader_u32(r);
-        return 0;
+        return of_port_check(request->queue.port_no, "port_no", d->error);
     case OF_MULTIPART_GROUP:
         request->group_id = get_id(r);
         return 0;

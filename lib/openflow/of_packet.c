@@ -57,6 +57,16 @@ static int check_actions(const struct of_packet_out *po, struct of_error *error)
     return of_actions_check(&po->actions, &packet, error);
 }
 
+static int check_in_port(uint32_t port, struct of_error *error)
+{
+    int err = of_port_check(port, "in_port", error);
+
+    if (err == 0 && !of_port_is_ingress(port)) {
+        err = of_refuse(error, OF_ERROR_BAD_REQUEST_BAD_PORT, "packet_out: in_port %u", port);
+    }
+    return err;
+}
+
 int of_packet_out_decode(struct of_decoding *d, struct of_message *out)
 {
     struct of_packet_out *po = &out->packet_out;
@@ -65,14 +75,18 @@ int of_packet_out_decode(struct of_decoding *d, struct of_message *out)
     po->in_port = reader_u32(&d->body);
     uint16_t actions_size = reader_u16(&d->body);
     reader_skip(&d->body, 6);
-    if (d->body.failed || actions_size > reader_left(&d->body)) {
+    if (d->body.failed) {
+        return of_refuse(d->error, OF_ERROR_BAD_REQUEST_BAD_LEN, "packet_out: too short");
+    }
+    int err = check_in_port(po->in_port, d->error);
+    if (err != 0) {
+        return err;
+    }
+    if (actions_size > reader_left(&d->body)) {
         return of_refuse(d->error, OF_ERROR_BAD_REQUEST_BAD_LEN, "packet_out: actions of %u bytes", actions_size);
     }
-    if (!of_port_is_ingress(po->in_port)) {
-        return of_refuse(d->error, OF_ERROR_BAD_REQUEST_BAD_PORT, "packet_out: in_port %u", po->in_port);
-    }
     struct reader actions = reader_sub(&d->body, actions_size);
-    int err = of_actions_decode(&actions, &po->actions, d->error);
+    err = of_actions_decode(&actions, &po->actions, d->error);
     if (err != 0) {
         return err;
     }

@@ -67,7 +67,7 @@ int of_port_mod_decode(struct of_decoding *d, struct of_message *out)
     mod->mask = reader_u32(&d->body);
     mod->advertise = reader_u32(&d->body);
     reader_skip(&d->body, 4);
-    return 0;
+    return reader_finish(&d->body) == 0 ? of_port_check(mod->port_no, "port_no", d->error) : 0;
 }
 
 void of_port_mod_encode(const struct of_message *message, struct writer *w)

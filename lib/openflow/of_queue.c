@@ -15,7 +15,12 @@ int of_queue_config_request_decode(struct of_decoding *d, struct of_message *out
 {
     out->queue_config_request.port_no = reader_u32(&d->body);
     reader_skip(&d->body, 4);
-    return 0;
+    uint32_t port = out->queue_config_request.port_no;
+    int err = reader_finish(&d->body) == 0 ? of_port_check(port, "port_no", d->error) : 0;
+    if (err == 0 && port > PORT_MAX && port != PORT_ANY) {
+        err = of_refuse(d->error, OF_ERROR_QUEUE_OP_FAILED_BAD_PORT, "port %u has no queues", port);
+    }
+    return err;
 }
 
 void of_queue_config_request_encode(const struct of_message *message, struct writer *w)

@@ -9,7 +9,7 @@
 #include "lib/openflow/of_match.h"
 #include "lib/openflow/of_multipart.h"
 
-enum { CONFIG_MAX = 3, TABLE_FEATURES_SIZE = 64, INSTRUCTION_FIRST = 1, INSTRUCTION_LAST = 6, ACTION_NUMBER_MAX = 31 };
+enum { TABLE_FEATURES_SIZE = 64, INSTRUCTION_FIRST = 1, INSTRUCTION_LAST = 6, ACTION_NUMBER_MAX = 31 };
 
 /* Types of properties; the odd ones, for the miss entry, are the same as the even ones and left out. */
 enum {
@@ -35,9 +35,6 @@ int of_table_mod_decode(struct of_decoding *d, struct of_message *out)
     }
     if (mod->table > TABLE_MAX && mod->table != TABLE_ALL) {
         return of_refuse(d->error, OF_ERROR_TABLE_MOD_FAILED_BAD_TABLE, "table %u", mod->table);
-    }
-    if (mod->config > CONFIG_MAX) {
-        return of_refuse(d->error, OF_ERROR_TABLE_MOD_FAILED_BAD_CONFIG, "config 0x%x", mod->config);
     }
     return 0;
 }

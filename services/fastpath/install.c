@@ -132,6 +132,9 @@ void install_flush_gone(struct shard *shard, struct session *session)
         }
         done += n;
     }
+    if (done == 0) {
+        return;
+    }
     memmove(session->gone, session->gone + done, (session->n_gone - done) * sizeof *session->gone);
     session->n_gone -= done;
 }

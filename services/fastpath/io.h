@@ -30,8 +30,8 @@ struct io_ops {
     unsigned (*tx)(struct io *io, const struct io_frame *frames, unsigned n);
     /* Makes the kernel send, takes back what was sent, lends free frames for receiving. Once a burst; cheap when there is nothing to do. */
     void (*flush)(struct io *io);
-    /* Readable when there is something to receive; -1: must be asked. */
-    int (*fd)(const struct io *io);
+    /* Its i-th descriptor, readable when there is something to receive; -1 past the last one. */
+    int (*fd)(const struct io *io, unsigned i);
     void (*stats)(struct io *io, struct io_stats *out_stats);
     /* Frees io; every frame it had is free afterwards. */
     void (*close)(struct io *io);

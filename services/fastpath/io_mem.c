@@ -113,7 +113,7 @@ static void mem_flush(struct io *io)
 {
 }
 
-static int mem_fd(const struct io *io)
+static int mem_fd(const struct io *io, unsigned i)
 {
     return -1;
 }

@@ -51,6 +51,8 @@ int umem_new(uint32_t n_small, uint32_t n_large, struct umem **out_umem)
     umem->free_small = memory_array(n_small + 1, sizeof *umem->free_small);
     umem->free_large = memory_array(n_large + 1, sizeof *umem->free_large);
     umem->state = memory_zeroed(n_small + n_large + 1);
+    umem->holder = memory_array(n_small + n_large + 1, sizeof *umem->holder);
+    umem->pieces = memory_zeroed(n_small + n_large + 1);
     for (uint32_t i = n_small; i > 0; i--) {
         umem->free_small[umem->n_free_small++] = i - 1;
     }
@@ -73,6 +75,8 @@ void umem_destroy(struct umem **umem)
     free((*umem)->free_small);
     free((*umem)->free_large);
     free((*umem)->state);
+    free((*umem)->holder);
+    free((*umem)->pieces);
     free(*umem);
     *umem = NULL;
 }
@@ -132,6 +136,27 @@ void umem_give(struct umem *umem, uint64_t frame, enum frame_state from)
     } else {
         umem->free_large[umem->n_free_large++] = number;
     }
+}
+
+void umem_lend(struct umem *umem, uint64_t frame, enum frame_state from, enum frame_state to, uint16_t holder)
+{
+    umem_move(umem, frame, from, to);
+    umem->holder[number_of(umem, frame)] = holder;
+}
+
+void umem_take_back(struct umem *umem, uint16_t holder)
+{
+    for (uint32_t i = 0; i < umem_total(umem); i++) {
+        if (umem->holder[i] == holder && (umem->state[i] == FRAME_FILL || umem->state[i] == FRAME_TX)) {
+            umem->pieces[i] = 0;
+            umem_give(umem, frame_at(umem, i), (enum frame_state)umem->state[i]);
+        }
+    }
+}
+
+uint8_t *umem_pieces(struct umem *umem, uint64_t frame)
+{
+    return &umem->pieces[number_of(umem, frame)];
 }
 
 uint64_t umem_frame_of(const struct umem *umem, uint64_t offset)

@@ -39,6 +39,8 @@ struct umem {
     uint32_t n_free_small, n_free_large;
     uint32_t *free_small, *free_large; /* stacks of frame numbers */
     uint8_t *state;                    /* by frame number: small ones, then large ones */
+    uint16_t *holder;                  /* which device a lent frame is with, as it numbers itself */
+    uint8_t *pieces;                   /* for the device that sends a frame in pieces: how many are under way */
     uint32_t counts[FRAME_STATE_COUNT];
 };
 
@@ -50,6 +52,12 @@ void umem_destroy(struct umem **umem);
 uint64_t umem_take(struct umem *umem, size_t size, enum frame_state state);
 void umem_move(struct umem *umem, uint64_t frame, enum frame_state from, enum frame_state to);
 void umem_give(struct umem *umem, uint64_t frame, enum frame_state from);
+/* Lends a frame of the worker (or a free one just taken) to a device. */
+void umem_lend(struct umem *umem, uint64_t frame, enum frame_state from, enum frame_state to, uint16_t holder);
+/* Frees every frame lent to the device, when it has closed and the kernel has let go of them. */
+void umem_take_back(struct umem *umem, uint16_t holder);
+/* How many pieces of a frame under transmission are still out: raised by tx, lowered by completions. */
+uint8_t *umem_pieces(struct umem *umem, uint64_t frame);
 /* The frame that holds the byte at `offset` of the region. */
 uint64_t umem_frame_of(const struct umem *umem, uint64_t offset);
 /* Bytes from the frame's start. */

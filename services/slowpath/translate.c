@@ -138,6 +138,10 @@ void walk_emit(struct walk *walk, const struct dp_action *action)
 void walk_count(struct walk *walk, uint64_t counter)
 {
     struct translation *out = walk->out;
+    if (out->n_counters == TRANSLATE_COUNTERS_MAX) {
+        walk_refuse(walk, DROP_PIPELINE_LIMIT);
+        return;
+    }
     if (out->n_counters == out->counters_room) {
         out->counters_room = out->counters_room == 0 ? 16 : out->counters_room * 2;
         out->counters = memory_resize(out->counters, out->counters_room * sizeof *out->counters);
@@ -328,6 +332,7 @@ void translate_key(const struct translate_input *input, const struct flow_key *k
     walk.bridge = world_bridge(input->world, port->bridge);
     walk.state.key.in_port = walk.state.in_phy_port = be32(port->ofport);
     out->bridge = walk.bridge->id;
+    out->in_ofport = port->ofport;
     if ((port->config & (PORT_CONFIG_NO_RECV | PORT_CONFIG_DOWN)) != 0) {
         walk.reason = DROP_PORT_CONFIG;
     } else if (walk.bridge->fail_open == FAIL_OPEN_ALL) {

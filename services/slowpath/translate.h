@@ -13,6 +13,7 @@
 enum {
     TRANSLATE_DEPTH_MAX = 64,       /* nested resubmits and groups: Open vSwitch's limit, so that its rule sets run */
     TRANSLATE_RESUBMITS_MAX = 4096, /* in one translation, likewise; some 2 ms of work at worst */
+    TRANSLATE_COUNTERS_MAX = 256,   /* ids of one flow: what a shard credits in one program */
 };
 
 /* A MAC lookup the decision depends on: `port` it answered, 0: not known. */
@@ -23,6 +24,7 @@ struct mac_need {
 
 struct translation {
     uint64_t bridge;
+    uint32_t in_ofport;        /* where the packet came in, as the bridge's tables see it */
     struct dp_action *actions; /* owned, like the arrays below */
     size_t n_actions, actions_room;
     uint64_t *counters;
@@ -32,6 +34,7 @@ struct translation {
     struct flow_key mask;     /* in_port is always whole */
     uint64_t visited[4];      /* tables looked into */
     uint32_t rewritten_words; /* of the key, that an action may have written before some lookup */
+    unsigned work;            /* what it cost, in tuples looked into and ports flooded to: some 50 ns each */
     bool uses_groups;
     bool is_single;  /* good for this packet only: no flow may be made of it */
     bool is_refused; /* cannot be translated: `reason` */
@@ -44,11 +47,17 @@ struct translate_trace {
     void *context;
 };
 
+enum translate_learning {
+    TRANSLATE_LEARN_NOTHING, /* leave no trace */
+    TRANSLATE_LEARN_UNKNOWN, /* a flow says that the source was there: learn it unless it is known */
+    TRANSLATE_LEARN          /* a packet was seen just now: learn its source */
+};
+
 struct translate_input {
     const struct world *world;
     struct mac_table *macs;
     uint64_t now_ns;
-    bool may_learn;                      /* a packet was seen just now: learn its source; else leave no trace */
+    enum translate_learning learning;
     const struct translate_trace *trace; /* NULL: none */
 };
 

@@ -30,7 +30,8 @@ static uint8_t any8(struct random *random)
 
 static uint32_t random_port(struct random *random)
 {
-    static const uint32_t reserved[] = {PORT_IN_PORT, PORT_TABLE, PORT_NORMAL, PORT_FLOOD, PORT_ALL, PORT_CONTROLLER, PORT_LOCAL};
+    static const uint32_t reserved[] = {PORT_IN_PORT, PORT_TABLE,      PORT_NORMAL, PORT_FLOOD,
+                                        PORT_ALL,     PORT_CONTROLLER, PORT_LOCAL};
 
     return random_below(random, 3) == 0 ? reserved[random_below(random, 7)] : (uint32_t)random_below(random, PORT_MAX + 1);
 }
@@ -42,6 +43,9 @@ static struct match random_match(struct random *random)
 
     if (match.mask.key.in_port.raw != 0) {
         match_set(&match, FIELD_IN_PORT, field_value_u64(random_port(random)));
+    }
+    if (match.mask.actset_output.raw != 0) {
+        match_set(&match, FIELD_ACTSET_OUTPUT, field_value_u64(random_port(random)));
     }
     if (match.mask.key.arp_op.raw != 0) {
         match_set(&match, FIELD_ARP_OP, field_value_u64(any8(random)));
@@ -82,13 +86,14 @@ static void random_set_field(struct random *random, struct action *action)
 static void random_move(struct random *random, struct action *action)
 {
     enum field_id source = random_field(random), target = random_field(random);
-    unsigned most = field_table[source].bits < field_table[target].bits ? field_table[source].bits : field_table[target].bits;
+    unsigned source_bits = subfield_width(source), target_bits = subfield_width(target);
+    unsigned most = source_bits < target_bits ? source_bits : target_bits;
 
     action->move.source = source;
     action->move.target = target;
     action->move.n_bits = (uint8_t)(1 + random_below(random, most));
-    action->move.source_offset = (uint8_t)random_below(random, field_table[source].bits - action->move.n_bits + 1u);
-    action->move.target_offset = (uint8_t)random_below(random, field_table[target].bits - action->move.n_bits + 1u);
+    action->move.source_offset = (uint8_t)random_below(random, source_bits - action->move.n_bits + 1u);
+    action->move.target_offset = (uint8_t)random_below(random, target_bits - action->move.n_bits + 1u);
 }
 
 static uint16_t random_ethertype(struct random *random)
@@ -177,6 +182,9 @@ struct instructions openflow_random_instructions(struct random *random, const st
     in.has_write = random_below(random, 3) == 0;
     if (in.has_write) {
         in.write = openflow_random_actions(random, match, true);
+        if (instructions_check(&in, match, table, 0, NULL) != ACTION_FAULT_NONE) { /* on what the applied actions leave */
+            action_list_fini(&in.write);
+        }
     }
     in.has_write_metadata = random_below(random, 4) == 0;
     if (in.has_write_metadata) {
@@ -206,13 +214,14 @@ void openflow_random_rule(struct random *random, struct rule *out)
 
 void openflow_random_group(struct random *random, struct group *out)
 {
-    *out = (struct group){.group_id = (uint32_t)random_below(random, GROUP_MAX), .type = (enum group_type)random_below(random, 4)};
+    *out =
+        (struct group){.group_id = (uint32_t)random_below(random, GROUP_MAX), .type = (enum group_type)random_below(random, 4)};
     out->n_buckets = out->type == GROUP_TYPE_INDIRECT ? 1 : random_below(random, 6);
     out->buckets = out->n_buckets > 0 ? memory_array(out->n_buckets, sizeof *out->buckets) : NULL;
     for (size_t i = 0; i < out->n_buckets; i++) {
         out->buckets[i].weight = out->type == GROUP_TYPE_SELECT ? any16(random) : 0;
         out->buckets[i].watch_port = out->type == GROUP_TYPE_FF ? (uint32_t)random_below(random, PORT_MAX) : PORT_ANY;
-        out->buckets[i].watch_group = random_below(random, 2) == 0 ? GROUP_ANY : any32(random);
+        out->buckets[i].watch_group = out->type != GROUP_TYPE_FF || random_below(random, 2) == 0 ? GROUP_ANY : any32(random);
         out->buckets[i].actions = openflow_random_actions(random, NULL, false);
     }
 }
@@ -271,7 +280,7 @@ static void random_flow_mod(struct random *random, struct flow_mod *mod)
 
 static void random_port_body(struct random *random, struct of_port *port)
 {
-    port->port_no = any32(random);
+    port->port_no = random_port(random);
     for (size_t i = 0; i < sizeof port->hw_addr; i++) {
         port->hw_addr[i] = any8(random);
     }
@@ -286,7 +295,8 @@ static void random_port_body(struct random *random, struct of_port *port)
     port->max_kbps = any32(random);
 }
 
-static void random_multipart_request(struct random *random, uint8_t data[OPENFLOW_RANDOM_DATA], struct of_multipart_request *request)
+static void random_multipart_request(struct random *random, uint8_t data[OPENFLOW_RANDOM_DATA],
+                                     struct of_multipart_request *request)
 {
     static const uint16_t types[] = {
 #define OF_MULTIPART(name, number, request_size) (number),
@@ -304,12 +314,16 @@ static void random_multipart_request(struct random *random, uint8_t data[OPENFLO
         request->filter.cookie = random_u64(random);
         request->filter.cookie_mask = random_u64(random);
     } else if (request->type == OF_MULTIPART_QUEUE) {
-        request->queue.port_no = any32(random);
+        request->queue.port_no = random_port(random);
         request->queue.queue_id = any32(random);
     } else if (request->type == OF_MULTIPART_TABLE_FEATURES || request->type == OF_MULTIPART_EXPERIMENTER) {
         request->flags = any16(random) & OF_MULTIPART_MORE;
         random_data(random, data, &request->raw.data, &request->raw.data_size);
-    } else if (request->type == OF_MULTIPART_PORT_STATS || request->type == OF_MULTIPART_GROUP || request->type == OF_MULTIPART_METER ||
+        request->raw.data_size = request->raw.data_size < 8 ? 8 : request->raw.data_size;
+        request->raw.data = data;
+    } else if (request->type == OF_MULTIPART_PORT_STATS) {
+        request->port_no = random_port(random);
+    } else if (request->type == OF_MULTIPART_GROUP || request->type == OF_MULTIPART_METER ||
                request->type == OF_MULTIPART_METER_CONFIG) {
         request->port_no = any32(random);
     }
@@ -397,9 +411,9 @@ static void random_small(struct random *random, struct of_message *out)
             out->async.flow_removed[i] = any32(random);
         }
     } else if (out->type == OF_QUEUE_GET_CONFIG_REQUEST) {
-        out->queue_config_request.port_no = any32(random);
+        out->queue_config_request.port_no = (uint32_t)random_below(random, PORT_MAX + 1);
     } else if (out->type == OF_PORT_MOD) {
-        out->port_mod.port_no = any32(random);
+        out->port_mod.port_no = random_port(random);
         out->port_mod.hw_addr[2] = any8(random);
         out->port_mod.config = any32(random);
         out->port_mod.mask = any32(random);
@@ -407,7 +421,8 @@ static void random_small(struct random *random, struct of_message *out)
     }
 }
 
-void openflow_random_message(struct random *random, enum of_type type, uint8_t data[OPENFLOW_RANDOM_DATA], struct of_message *out)
+void openflow_random_message(struct random *random, enum of_type type, uint8_t data[OPENFLOW_RANDOM_DATA],
+                             struct of_message *out)
 {
     memset(out, 0, sizeof *out);
     out->version = OF_VERSION_13;
@@ -430,14 +445,20 @@ void openflow_random_message(struct random *random, enum of_type type, uint8_t d
     } else if (type == OF_FLOW_REMOVED) {
         random_flow_removed(random, &out->flow_removed);
     } else if (type == OF_PORT_STATUS) {
-        out->port_status.reason = any8(random);
+        out->port_status.reason = (uint8_t)random_below(random, 3);
         random_port_body(random, &out->port_status.port);
     } else if (type == OF_GROUP_MOD) {
         out->group_mod.command = (enum of_group_command)random_below(random, 3);
         openflow_random_group(random, &out->group_mod.group);
+        if (out->group_mod.command == OF_GROUP_DELETE) {
+            group_fini(&out->group_mod.group);
+        }
     } else if (type == OF_METER_MOD) {
         out->meter_mod.command = (enum of_meter_command)random_below(random, 3);
         openflow_random_meter(random, &out->meter_mod.meter);
+        if (out->meter_mod.command == OF_METER_DELETE) {
+            meter_fini(&out->meter_mod.meter);
+        }
     } else if (type == OF_MULTIPART_REQUEST) {
         random_multipart_request(random, data, &out->multipart_request);
     } else if (type == OF_MULTIPART_REPLY) {
@@ -458,8 +479,9 @@ static bool data_equal(const uint8_t *a, size_t a_size, const uint8_t *b, size_t
 
 static bool flow_mods_equal(const struct flow_mod *a, const struct flow_mod *b)
 {
-    return a->command == b->command && match_equal(&a->match, &b->match) && instructions_equal(&a->instructions, &b->instructions) &&
-           a->cookie == b->cookie && a->cookie_mask == b->cookie_mask && a->buffer_id == b->buffer_id && a->out_port == b->out_port &&
+    return a->command == b->command && match_equal(&a->match, &b->match) &&
+           instructions_equal(&a->instructions, &b->instructions) && a->cookie == b->cookie &&
+           a->cookie_mask == b->cookie_mask && a->buffer_id == b->buffer_id && a->out_port == b->out_port &&
            a->out_group == b->out_group && a->priority == b->priority && a->idle_timeout_s == b->idle_timeout_s &&
            a->hard_timeout_s == b->hard_timeout_s && a->flags == b->flags && a->table == b->table;
 }
@@ -467,7 +489,8 @@ static bool flow_mods_equal(const struct flow_mod *a, const struct flow_mod *b)
 static bool packet_ins_equal(const struct of_packet_in *a, const struct of_packet_in *b)
 {
     return a->buffer_id == b->buffer_id && a->total_size == b->total_size && a->reason == b->reason && a->table == b->table &&
-           a->cookie == b->cookie && match_equal(&a->match, &b->match) && data_equal(a->data, a->data_size, b->data, b->data_size);
+           a->cookie == b->cookie && match_equal(&a->match, &b->match) &&
+           data_equal(a->data, a->data_size, b->data, b->data_size);
 }
 
 static bool removals_equal(const struct of_flow_removed *a, const struct of_flow_removed *b)
@@ -530,7 +553,8 @@ static bool queues_equal(const struct of_queue_config_reply *a, const struct of_
     }
     for (size_t i = 0; i < a->n_queues; i++) {
         const struct of_queue_config *x = &a->queues[i], *y = &b->queues[i];
-        if (x->queue_id != y->queue_id || x->port_no != y->port_no || x->min_rate != y->min_rate || x->max_rate != y->max_rate) {
+        if (x->queue_id != y->queue_id || x->port_no != y->port_no || x->min_rate != y->min_rate ||
+            x->max_rate != y->max_rate) {
             return false;
         }
     }
@@ -548,7 +572,8 @@ bool openflow_messages_equal(const struct of_message *a, const struct of_message
     } else if (a->type == OF_ECHO_REQUEST || a->type == OF_ECHO_REPLY) {
         return data_equal(a->echo.data, a->echo.data_size, b->echo.data, b->echo.data_size);
     } else if (a->type == OF_EXPERIMENTER) {
-        return a->experimenter.experimenter == b->experimenter.experimenter && a->experimenter.exp_type == b->experimenter.exp_type &&
+        return a->experimenter.experimenter == b->experimenter.experimenter &&
+               a->experimenter.exp_type == b->experimenter.exp_type &&
                data_equal(a->experimenter.data, a->experimenter.data_size, b->experimenter.data, b->experimenter.data_size);
     } else if (a->type == OF_PACKET_IN) {
         return packet_ins_equal(&a->packet_in, &b->packet_in);
@@ -568,7 +593,8 @@ bool openflow_messages_equal(const struct of_message *a, const struct of_message
         return requests_equal(&a->multipart_request, &b->multipart_request);
     } else if (a->type == OF_MULTIPART_REPLY) {
         return a->multipart_reply.type == b->multipart_reply.type && a->multipart_reply.flags == b->multipart_reply.flags &&
-               data_equal(a->multipart_reply.data, a->multipart_reply.data_size, b->multipart_reply.data, b->multipart_reply.data_size);
+               data_equal(a->multipart_reply.data, a->multipart_reply.data_size, b->multipart_reply.data,
+                          b->multipart_reply.data_size);
     } else if (a->type == OF_QUEUE_GET_CONFIG_REPLY) {
         return queues_equal(&a->queue_config_reply, &b->queue_config_reply);
     }

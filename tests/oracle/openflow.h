@@ -13,7 +13,8 @@ void openflow_random_group(struct random *random, struct group *out);
 void openflow_random_meter(struct random *random, struct meter *out);
 /* A message of this type with a random body; `data` lends it bytes where it needs some. of_message_fini(). */
 enum { OPENFLOW_RANDOM_DATA = 64 };
-void openflow_random_message(struct random *random, enum of_type type, uint8_t data[OPENFLOW_RANDOM_DATA], struct of_message *out);
+void openflow_random_message(struct random *random, enum of_type type, uint8_t data[OPENFLOW_RANDOM_DATA],
+                             struct of_message *out);
 bool openflow_messages_equal(const struct of_message *a, const struct of_message *b);
 bool openflow_groups_equal(const struct group *a, const struct group *b);
 bool openflow_meters_equal(const struct meter *a, const struct meter *b);

@@ -193,7 +193,8 @@ static void what_is_accepted_is_encoded_and_decoded_as_itself(void **state)
         assert_int_equal(of_encode(&message, &w), 0);
         of_message_fini(&message);
         if (w.size > OF_HEADER_SIZE) {
-            w.bytes[OF_HEADER_SIZE + random_below(&random, w.size - OF_HEADER_SIZE)] ^= (uint8_t)(1u << random_below(&random, 8));
+            w.bytes[OF_HEADER_SIZE + random_below(&random, w.size - OF_HEADER_SIZE)] ^=
+                (uint8_t)(1u << random_below(&random, 8));
         }
         if (of_decode(w.bytes, w.size, &context, &again, &error) == 0) {
             n_accepted++;
