@@ -285,8 +285,8 @@ void fastpath_destroy(struct fastpath **fastpath)
     }
     fp->is_ending = true;
     if (fp->shard.umem != NULL) {
-        shard_fini(&fp->shard);
         port_control_close_all(&fp->ports);
+        shard_fini(&fp->shard);
     }
     if (fp->cfg != NULL) {
         cfg_unregister(fp->cfg);
