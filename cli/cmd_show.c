@@ -217,7 +217,7 @@ void read_status_print(const json_t *json, const struct segment *segment)
             continue;
         }
         const json_t *version = json_object_get(own, "version");
-        version = json_is_object(version) ? json_object_get(version, "n") : version;
+        version = json_is_object(version) ? json_object_get(version, "n") : version != NULL ? version : json_object_get(own, "floor");
         printf("  %7lld  %8llds  %8lld\n", (long long)json_integer_value(json_object_get(own, "pid")),
                (long long)json_integer_value(json_object_get(own, "uptime_s")), (long long)json_integer_value(version));
     }

@@ -91,7 +91,9 @@ static void add_piece(struct feed *feed, const struct piece *piece)
 static void on_difference(void *context, enum cfg_table table, uint64_t id, const ProtobufCMessage *before,
                           const ProtobufCMessage *after)
 {
-    show_row(context, table, id, before, after);
+    if (cfg_table_info((uint32_t)table)->storage != CFG_STORAGE_MEMORY) { /* those were carried over */
+        show_row(context, table, id, before, after);
+    }
 }
 
 /* Status rows are no part of a snapshot: they move over as they are. */

@@ -5,8 +5,9 @@
  *                └── nothing answered for 500 ms, ──┘   deadline ──► done(-ERROR_NOT_CONNECTED, was never sent; -ERROR_TIMEOUT, was)
  *                    a loss, another configdb
  *
- * A transaction gets its sequence when it is first sent and keeps it, so a repeat is known as one (I8); those never sent leave no hole
- * in the numbers. Those given up after sending do: `oldest` tells configdb not to wait for them. Numbers start at the time of the first
+ * A transaction gets its sequence when it is first sent and keeps it, so a repeat is known as one (I8); those never sent leave no hole in the
+ * numbers. One given up after sending becomes a blank: it goes on under its number without operations until configdb has answered that
+ * number, so that what comes behind it need not wait, and it is not done after its deadline. Numbers start at the time of the first
  * sending, so that a second outbox in one life of a process does not use the first one's again.
  * Callbacks may add transactions. Cost: one pack a sending. Bound: the callers' (ofagent stops reading from controllers while it waits).
  * One thread; time is an argument.
@@ -29,9 +30,9 @@ struct letter {
     struct letter *prev, *next;
     Busbar__Transact *message;
     uint64_t deadline_ns;
-    bool is_sent;    /* since the last rewind */
-    bool has_number; /* was sent at least once */
-    void (*done)(void *context, const struct cfg_result *result);
+    bool is_sent;                                                 /* since the last rewind */
+    bool has_number;                                              /* was sent at least once */
+    void (*done)(void *context, const struct cfg_result *result); /* NULL: a blank, told already */
     void *context;
 };
 
@@ -44,9 +45,25 @@ struct outbox {
 static void finish(struct outbox *outbox, struct letter *letter, const struct cfg_result *result)
 {
     DL_DELETE(outbox->letters, letter);
-    letter->done(letter->context, result);
+    if (letter->done != NULL) {
+        letter->done(letter->context, result);
+    }
     busbar__transact__free_unpacked(letter->message, NULL);
     free(letter);
+}
+
+static void make_blank(struct outbox *outbox, struct letter *letter)
+{
+    Busbar__Transact *blank = memory_zeroed(sizeof *blank);
+    busbar__transact__init(blank);
+    blank->client = letter->message->client;
+    blank->sequence = letter->message->sequence;
+    letter->message->client = NULL;
+    busbar__transact__free_unpacked(letter->message, NULL);
+    letter->message = blank;
+    letter->deadline_ns = UINT64_MAX;
+    letter->done = NULL;
+    outbox_rewind(outbox);
 }
 
 /* One at a time, because a callback may change the list. */
@@ -55,13 +72,21 @@ static bool give_up_one(struct outbox *outbox, uint64_t now_ns)
     struct letter *letter;
     DL_FOREACH(outbox->letters, letter)
     {
-        if (now_ns >= letter->deadline_ns) {
-            struct cfg_result result = {.error = letter->has_number ? -ERROR_TIMEOUT : -ERROR_NOT_CONNECTED};
-            result.text = letter->has_number ? "configdb did not answer in time: it is not known whether the change was made"
-                                             : "configdb is not there; nothing was changed";
-            finish(outbox, letter, &result);
-            return true;
+        if (now_ns < letter->deadline_ns) {
+            continue;
         }
+        if (!letter->has_number) {
+            struct cfg_result result = {.error = -ERROR_NOT_CONNECTED, .text = "configdb is not there; nothing was changed"};
+            finish(outbox, letter, &result);
+        } else {
+            struct cfg_result result = {.error = -ERROR_TIMEOUT,
+                                        .text = "configdb did not answer in time: it is not known whether the change was made"};
+            void (*done)(void *, const struct cfg_result *) = letter->done;
+            void *context = letter->context;
+            make_blank(outbox, letter);
+            done(context, &result);
+        }
+        return true;
     }
     return false;
 }
@@ -145,8 +170,11 @@ void outbox_add(struct outbox *outbox, struct cfg_txn **txn, uint64_t deadline_n
 size_t outbox_size(const struct outbox *outbox)
 {
     struct letter *letter;
-    size_t n;
-    DL_COUNT(outbox->letters, letter, n);
+    size_t n = 0;
+    DL_FOREACH(outbox->letters, letter)
+    {
+        n += letter->done != NULL ? 1 : 0;
+    }
     return n;
 }
 

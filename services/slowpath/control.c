@@ -61,9 +61,10 @@ static json_t *mac_entry_json(const struct core *core, const struct mac_entry *e
     (void)snprintf(mac, sizeof mac, "%02x:%02x:%02x:%02x:%02x:%02x", m[0], m[1], m[2], m[3], m[4], m[5]);
     const struct world_port *port = world_port(&core->world, entry->port);
     uint64_t age_ns = core->now_ns > entry->used_ns ? core->now_ns - entry->used_ns : 0;
-    return json_pack("{s:I, s:s, s:i, s:s, s:I}", "port", (json_int_t)(port != NULL ? port->ofport : 0), "name",
-                     port != NULL ? port->name : "", "vlan", (int)entry->name.vlan, "mac", mac, "age",
-                     (json_int_t)(age_ns / NS_PER_S));
+    json_t *number =
+        port == NULL || port->ofport == PORT_LOCAL ? json_string(port == NULL ? "?" : "LOCAL") : json_integer(port->ofport);
+    return json_pack("{s:o, s:s, s:i, s:s, s:I}", "port", number, "name", port != NULL ? port->name : "", "vlan",
+                     (int)entry->name.vlan, "mac", mac, "age_s", (json_int_t)(age_ns / NS_PER_S));
 }
 
 static void fdb_show(void *context, struct control_call *call, const char *const *arguments, size_t n_arguments)
@@ -99,7 +100,7 @@ static void fdb_flush(void *context, struct control_call *call, const char *cons
     const struct world_bridge *bridge = bridge_of(core, call, arguments[0]);
     if (bridge != NULL) {
         size_t n = mac_table_count(core->macs, bridge->id);
-        mac_table_flush_bridge(core->macs, bridge->id);
+        mac_table_flush_everywhere(core->macs, bridge->id, core->now_ns);
         control_reply(call, json_pack("{s:I}", "flushed", (json_int_t)n));
     }
 }

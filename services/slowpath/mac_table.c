@@ -31,6 +31,8 @@ struct mac_table {
     struct mac_bridge *bridges;
     struct mac_name *changes;
     size_t n_changes, changes_room;
+    struct mac_news *news;
+    size_t n_news, news_room;
 };
 
 uint64_t mac_number(const struct mac_name *name)
@@ -54,6 +56,18 @@ static void change_add(struct mac_table *table, const struct mac_name *name)
         table->changes = memory_resize(table->changes, table->changes_room * sizeof *table->changes);
     }
     table->changes[table->n_changes++] = *name;
+}
+
+static void news_add(struct mac_table *table, const struct mac_name *name, uint32_t port, uint64_t learned_ns)
+{
+    if (table->n_news == MAC_NEWS_MAX) {
+        return;
+    }
+    if (table->n_news == table->news_room) {
+        table->news_room = table->news_room == 0 ? 64 : table->news_room * 2;
+        table->news = memory_resize(table->news, table->news_room * sizeof *table->news);
+    }
+    table->news[table->n_news++] = (struct mac_news){.name = *name, .port = port, .learned_ns = learned_ns};
 }
 
 static struct mac_bridge *bridge_find(const struct mac_table *table, uint64_t id)
@@ -207,6 +221,7 @@ void mac_table_destroy(struct mac_table **table)
     }
     free((*table)->buckets);
     free((*table)->changes);
+    free((*table)->news);
     free(*table);
     *table = NULL;
 }
@@ -227,6 +242,7 @@ enum mac_learned mac_table_learn(struct mac_table *table, const struct mac_name 
         entry = entry_make(table, name, hash, limit, now_ns);
     }
     entry_place(table, entry, port, now_ns);
+    news_add(table, name, port, now_ns);
     return MAC_LEARNED;
 }
 
@@ -305,6 +321,27 @@ void mac_table_flush_bridge(struct mac_table *table, uint64_t id)
         HASH_DELETE(hh, table->bridges, bridge);
         free(bridge);
     }
+}
+
+void mac_table_flush_everywhere(struct mac_table *table, uint64_t id, uint64_t now_ns)
+{
+    const struct mac_bridge *bridge = bridge_find(table, id);
+    const struct mac_entry *entry = bridge != NULL ? bridge->oldest : NULL;
+    for (; entry != NULL; entry = entry->newer) {
+        news_add(table, &entry->name, 0, now_ns);
+    }
+    mac_table_flush_bridge(table, id);
+}
+
+const struct mac_news *mac_table_news(const struct mac_table *table, size_t *out_n)
+{
+    *out_n = table->n_news;
+    return table->news;
+}
+
+void mac_table_clear_news(struct mac_table *table)
+{
+    table->n_news = 0;
 }
 
 size_t mac_table_count(const struct mac_table *table, uint64_t id)

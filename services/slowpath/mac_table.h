@@ -29,7 +29,10 @@ struct mac_entry {
     struct mac_entry *older, *newer; /* of its bridge, by use */
 };
 
-enum { MAC_MOVES_PER_S = 10 /* a host that roams moves once; a loop moves it as fast as it spins */ };
+enum {
+    MAC_MOVES_PER_S = 10, /* a host that roams moves once; a loop moves it as fast as it spins */
+    MAC_NEWS_MAX = 16384, /* learned in 10 ms and not yet told; what finds no room is learned again by the others */
+};
 
 enum mac_learned {
     MAC_LEARNED_NOTHING, /* was there already */
@@ -61,6 +64,17 @@ const struct mac_entry *mac_table_next(const struct mac_table *table, uint64_t b
 /* Names whose answer changed since the last clear, in order; the same name may be there more than once. */
 const struct mac_name *mac_table_changes(const struct mac_table *table, size_t *out_n);
 void mac_table_clear_changes(struct mac_table *table);
+
+/* What this replica itself learned (port) or was told to flush (port 0) since the last clear, for the others. */
+struct mac_news {
+    struct mac_name name;
+    uint32_t port;
+    uint64_t learned_ns;
+};
+const struct mac_news *mac_table_news(const struct mac_table *table, size_t *out_n);
+void mac_table_clear_news(struct mac_table *table);
+/* Ends all of a bridge's addresses because a person said so: the other replicas are to do the same. */
+void mac_table_flush_everywhere(struct mac_table *table, uint64_t bridge, uint64_t now_ns);
 
 /* The number of the counter id of kind MAC: 56 bits of hash. */
 uint64_t mac_number(const struct mac_name *name);

@@ -20,6 +20,7 @@
 #include "services/slowpath/control.h"
 #include "services/slowpath/correct.h"
 #include "services/slowpath/feed.h"
+#include "services/slowpath/mac_share.h"
 #include "services/slowpath/packet.h"
 #include "services/slowpath/session.h"
 #include "services/slowpath/usage.h"
@@ -41,6 +42,8 @@ struct slowpath {
     struct core core;
     struct cfg *cfg;
     struct control_server *control;
+    struct mac_share *share;
+    uint32_t instance;
     struct peer peers[PEERS_MAX];
     size_t n_peers;
     struct session *sessions[PEERS_MAX]; /* of the peers, for core */
@@ -95,11 +98,18 @@ static void on_service(struct slowpath *slowpath, uint64_t id, const Busbar__Ser
     if (same) {
         return;
     }
-    if (before != NULL) {
+    if (before != NULL && before->kind == PROCESS_FASTPATH) {
         peer_remove(slowpath, id);
+    } else if (before != NULL && before->kind == PROCESS_SLOWPATH) {
+        mac_share_remove_peer(slowpath->share, id);
     }
-    if (after != NULL && after->kind == PROCESS_FASTPATH && after->session[0] != '\0') {
+    if (after == NULL) {
+        return;
+    }
+    if (after->kind == PROCESS_FASTPATH && after->session[0] != '\0') {
         peer_add(slowpath, id, after);
+    } else if (after->kind == PROCESS_SLOWPATH && after->instance != slowpath->instance && after->mac[0] != '\0') {
+        mac_share_add_peer(slowpath->share, id, after->mac);
     }
 }
 
@@ -183,6 +193,9 @@ static int open_wires(struct slowpath *slowpath, const struct slowpath_settings 
     struct cfg_events events = {.on_row = on_row, .on_version = on_version, .context = slowpath};
     int err = packet_open(&slowpath->core, settings->packet_endpoint, &slowpath->core.packets);
     if (err == 0) {
+        err = mac_share_open(&slowpath->core, settings->mac_endpoint, &slowpath->share);
+    }
+    if (err == 0) {
         err = control_open(&slowpath->core, settings->control_endpoint, &slowpath->control);
     }
     if (err == 0) {
@@ -214,6 +227,7 @@ int slowpath_new(const struct slowpath_settings *settings, struct slowpath **out
     slowpath->core.bus = settings->bus;
     slowpath->core.macs = mac_table_new();
     slowpath->core.sessions_named = settings->seed;
+    slowpath->instance = settings->instance;
     peers_list(slowpath);
     int err = open_wires(slowpath, settings);
     if (err != 0) {
@@ -239,6 +253,7 @@ void slowpath_destroy(struct slowpath **slowpath)
     if ((*slowpath)->control != NULL) {
         control_server_destroy(&(*slowpath)->control);
     }
+    mac_share_close(&(*slowpath)->share);
     packet_close(&(*slowpath)->core.packets);
     mac_table_destroy(&(*slowpath)->core.macs);
     world_fini(&(*slowpath)->core.world);
@@ -251,17 +266,20 @@ bool slowpath_step(struct slowpath *slowpath, uint64_t now_ns)
     struct core *core = &slowpath->core;
     bool more = false;
     core->now_ns = now_ns;
+    core->work_left = CORE_WORK_PER_STEP / 2; /* for packet-outs; each session has its own */
     take_commits(slowpath);
     for (size_t i = 0; i < slowpath->n_peers; i++) {
         usage_step(slowpath->peers[i].usage);
         session_receive(slowpath->peers[i].session);
     }
+    mac_share_step(slowpath->share);
     correct_mark(core, core->version.n); /* links that changed */
     more = age_addresses(core) || more;
+    packet_step(core->packets);
     for (size_t i = 0; i < slowpath->n_peers; i++) {
+        core->work_left = CORE_WORK_PER_STEP / (int64_t)slowpath->n_peers;
         more = session_work(slowpath->peers[i].session) || more;
     }
-    packet_step(core->packets);
     control_server_step(slowpath->control, now_ns);
     correct_mark_macs(core);
     report_applied(slowpath);
@@ -279,7 +297,7 @@ size_t slowpath_fds(const struct slowpath *slowpath, int *out_fds, size_t room)
         out_fds[n++] = session_fd(slowpath->peers[i].session);
         out_fds[n++] = usage_fd(slowpath->peers[i].usage);
     }
-    return n;
+    return n + mac_share_fds(slowpath->share, out_fds + n, room - n);
 }
 
 bool slowpath_is_ready(const struct slowpath *slowpath)
