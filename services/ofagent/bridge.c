@@ -173,6 +173,29 @@ void bridge_destroy(struct bridge **bridge)
     *bridge = NULL;
 }
 
+static void retire(struct ofagent *agent, uint64_t id)
+{
+    counters_forget(agent->rule_counters, id);
+    usage_retire(agent->usage, id);
+}
+
+void bridge_retire_counters(struct bridge *bridge)
+{
+    for (unsigned table = 0; table < TABLE_COUNT; table++) {
+        for (struct flow_entry *e = flow_table_first(bridge->flows, (uint8_t)table); e != NULL; e = e->next) {
+            if (e->rule.id != 0) {
+                retire(bridge->agent, counter_id(COUNTER_RULE, e->rule.id));
+            }
+        }
+        retire(bridge->agent, counter_id(COUNTER_TABLE, bridge->id << 8 | table));
+    }
+    for (size_t i = 0; i < bridge->n_removals; i++) {
+        if (bridge->removals[i].entry->rule.id != 0) {
+            retire(bridge->agent, counter_id(COUNTER_RULE, bridge->removals[i].entry->rule.id));
+        }
+    }
+}
+
 /* ---- questions ---- */
 
 struct bridge *bridge_find(const struct ofagent *agent, uint64_t id)
@@ -338,9 +361,7 @@ static void finish_removals(struct bridge *bridge)
         struct flow_entry *entry = bridge->removals[done++].entry;
         tell_removed(bridge, entry);
         if (entry->rule.id != 0) {
-            uint64_t id = counter_id(COUNTER_RULE, entry->rule.id);
-            counters_forget(bridge->agent->rule_counters, id);
-            usage_retire(bridge->agent->usage, id);
+            retire(bridge->agent, counter_id(COUNTER_RULE, entry->rule.id));
         }
         flow_entry_destroy(&entry);
     }

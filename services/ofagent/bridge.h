@@ -7,6 +7,8 @@
 
 struct bridge *bridge_new(struct ofagent *agent, uint64_t id, const Busbar__BridgeRow *row);
 void bridge_destroy(struct bridge **bridge);
+/* The bridge is gone from the configuration: nobody will ask for what its rules and tables have counted. Before bridge_destroy(). */
+void bridge_retire_counters(struct bridge *bridge);
 struct bridge *bridge_find(const struct ofagent *agent, uint64_t id);
 struct bridge *bridge_by_name(const struct ofagent *agent, const char *name);
 void bridge_step(struct bridge *bridge);
