@@ -199,7 +199,7 @@ void read_dp_dump_flows_print(const json_t *json, const struct segment *segment)
     json_t *flow;
     char used[64];
     json_array_foreach(json, i, flow) {
-        const json_t *idle = json_object_get(flow, "used_s");
+        const json_t *idle = json_object_get(flow, "used");
         if (json_is_number(idle)) {
             snprintf(used, sizeof used, "%.3fs", json_number_value(idle));
         } else {
@@ -228,7 +228,7 @@ enum exit_status read_fdb_show(struct client *client, const struct segment *segm
 
 void read_fdb_show_print(const json_t *json, const struct segment *segment)
 {
-    static const struct render_column columns[] = {{"port", "port"}, {"vlan", "VLAN"}, {"mac", "MAC"}, {"age_s", "Age"}};
+    static const struct render_column columns[] = {{"name", "port"}, {"vlan", "VLAN"}, {"mac", "MAC"}, {"age", "Age"}};
     render_table(json, columns, sizeof columns / sizeof columns[0]);
 }
 

@@ -202,17 +202,24 @@ enum exit_status read_status(struct client *client, const struct segment *segmen
     return status;
 }
 
+/* One line a process; --json has everything they say. */
 void read_status_print(const json_t *json, const struct segment *segment)
 {
     size_t i;
     json_t *item;
+    printf("%-12s  %-8s  %7s  %9s  %8s\n", "process", "state", "pid", "uptime", "version");
     json_array_foreach(json, i, item) {
         const char *error = json_string_value(json_object_get(item, "error"));
-        printf("%-12s  %s%s%s\n", json_string_value(json_object_get(item, "process")), json_string_value(json_object_get(item, "state")),
-               error != NULL ? ": " : "", error != NULL ? error : "");
-        if (error == NULL) {
-            render_tree(json_object_get(item, "detail"), 14);
+        const json_t *own = json_object_get(item, "detail");
+        printf("%-12s  %-8s", json_string_value(json_object_get(item, "process")), json_string_value(json_object_get(item, "state")));
+        if (error != NULL) {
+            printf("  %s\n", error);
+            continue;
         }
+        const json_t *version = json_object_get(own, "version");
+        version = json_is_object(version) ? json_object_get(version, "n") : version != NULL ? version : json_object_get(own, "floor");
+        printf("  %7lld  %8llds  %8lld\n", (long long)json_integer_value(json_object_get(own, "pid")),
+               (long long)json_integer_value(json_object_get(own, "uptime_s")), (long long)json_integer_value(version));
     }
 }
 

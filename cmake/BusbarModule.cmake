@@ -4,6 +4,8 @@
 # same path below tests/unit (tests/unit/lib/flow/mask.c tests lib/flow/mask.c). Configuration fails when a source has neither
 # a test nor an entry under UNTESTED, so that a missing test is a decision somebody wrote down.
 # USES names the folders this one may include; it must agree with the layer table that tests/lint checks.
+set(BUSBAR_TEST_ENVIRONMENT "TSAN_OPTIONS=suppressions=${CMAKE_SOURCE_DIR}/tests/tsan.supp")
+
 function(busbar_module dir)
     cmake_parse_arguments(M "" "" "SOURCES;USES;UNTESTED" ${ARGN})
     string(REPLACE "/" "_" target ${dir})
@@ -36,7 +38,7 @@ function(busbar_test dir source test target)
     set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)
     target_link_libraries(${name} PRIVATE ${target} PkgConfig::CMOCKA)
     add_test(NAME ${name} COMMAND ${name} WORKING_DIRECTORY ${CMAKE_SOURCE_DIR})
-    set_tests_properties(${name} PROPERTIES LABELS unit TIMEOUT 120)
+    set_tests_properties(${name} PROPERTIES LABELS unit TIMEOUT 120 ENVIRONMENT "${BUSBAR_TEST_ENVIRONMENT}")
 endfunction()
 
 # busbar_program(NAME SOURCE USES ...): a binary in bin/.
@@ -60,5 +62,5 @@ function(busbar_check name source)
         target_link_libraries(${name} PRIVATE ${dep})
     endforeach()
     add_test(NAME ${name} COMMAND ${name} WORKING_DIRECTORY ${CMAKE_SOURCE_DIR})
-    set_tests_properties(${name} PROPERTIES LABELS ${C_LABEL} TIMEOUT 300)
+    set_tests_properties(${name} PROPERTIES LABELS ${C_LABEL} TIMEOUT 300 ENVIRONMENT "${BUSBAR_TEST_ENVIRONMENT}")
 endfunction()

@@ -138,6 +138,20 @@ static bool is_same_file(int fd, const char *path)
     return fstat(fd, &opened) == 0 && stat(path, &named) == 0 && opened.st_ino == named.st_ino && opened.st_dev == named.st_dev;
 }
 
+/* A killed process holds its lock until the kernel has taken it apart, for a fastpath some 35 ms after the kill, so a
+ * refusal comes only after half a second of trying. */
+static bool lock_soon(int fd)
+{
+    enum { TRIES = 50, PAUSE_US = 10000 };
+    for (int i = 0; i < TRIES; i++) {
+        if (flock(fd, LOCK_EX | LOCK_NB) == 0) {
+            return true;
+        }
+        usleep(PAUSE_US);
+    }
+    return false;
+}
+
 static int take_pid_file(struct service *service, struct error_detail *detail)
 {
     char path[PATH_MAX];
@@ -149,7 +163,7 @@ static int take_pid_file(struct service *service, struct error_detail *detail)
             int err = -errno;
             return error_set(detail, err, "%s: %s", path, error_text(err));
         }
-        if (flock(fd, LOCK_EX | LOCK_NB) != 0) {
+        if (!lock_soon(fd)) {
             char text[32] = "";
             ssize_t n = read(fd, text, sizeof text - 1);
             close(fd);

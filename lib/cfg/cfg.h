@@ -19,7 +19,7 @@
 #include "proto/rules.pb-c.h"
 
 enum cfg_table {
-#define TABLE(name, number, storage, message) CFG_##name = (number),
+#define TABLE(name, number, storage, message, text) CFG_##name = (number),
 #include "lib/cfg/tables.def"
 #undef TABLE
     CFG_TABLE_MAX = 32
@@ -37,7 +37,8 @@ const struct cfg_table_info *cfg_table_info(uint32_t table);
 const struct cfg_table_info *cfg_table_by_name(const char *name);
 
 struct cfg_events {
-    /* A row changed: before / after are NULL when it did not / no longer exists. Both are lent for the call. */
+    /* A row changed: before / after are NULL when it did not / no longer exists. Both are lent for the call. The mirror holds the whole commit
+     * already. Differences of a snapshot: rows that are gone first, then the rest by table and id. Status rows come without on_version(). */
     void (*on_row)(void *context, enum cfg_table table, uint64_t id, const ProtobufCMessage *before, const ProtobufCMessage *after);
     /* All rows of commits up to `version` have been shown. `is_snapshot`: the mirror was rebuilt (differences were shown). */
     void (*on_version)(void *context, struct version version, bool is_snapshot);
@@ -50,7 +51,7 @@ struct cfg;
 /* endpoint: configdb's; tables: n_tables numbers to mirror. */
 int cfg_new(struct bus *bus, const char *endpoint, const enum cfg_table *tables, size_t n_tables, const struct cfg_events *events,
             struct cfg **out_cfg) MUST_CHECK;
-void cfg_destroy(struct cfg **cfg);
+void cfg_destroy(struct cfg **cfg); /* calls nobody: what is in flight then gets no answer */
 int cfg_fd(const struct cfg *cfg);
 void cfg_step(struct cfg *cfg, uint64_t now_ns);
 
@@ -72,9 +73,11 @@ void cfg_txn_destroy(struct cfg_txn **txn);
 /* Inserts; returns a label usable in reference columns of later operations of this transaction. */
 uint64_t cfg_txn_insert(struct cfg_txn *txn, enum cfg_table table, const ProtobufCMessage *row);
 void cfg_txn_put(struct cfg_txn *txn, enum cfg_table table, uint64_t id, const ProtobufCMessage *row);
-void cfg_txn_update(struct cfg_txn *txn, enum cfg_table table, uint64_t id, const ProtobufCMessage *row, const char *const *columns, size_t n_columns);
+void cfg_txn_update(struct cfg_txn *txn, enum cfg_table table, uint64_t id, const ProtobufCMessage *row, const char *const *columns,
+                    size_t n_columns);
 void cfg_txn_delete(struct cfg_txn *txn, enum cfg_table table, uint64_t id);
-void cfg_txn_require(struct cfg_txn *txn, enum cfg_table table, uint64_t id, const ProtobufCMessage *row, const char *const *columns, size_t n_columns);
+void cfg_txn_require(struct cfg_txn *txn, enum cfg_table table, uint64_t id, const ProtobufCMessage *row, const char *const *columns,
+                     size_t n_columns);
 void cfg_txn_require_absent(struct cfg_txn *txn, enum cfg_table table, uint64_t id);
 size_t cfg_txn_size(const struct cfg_txn *txn);
 
@@ -89,7 +92,8 @@ struct cfg_result {
 };
 /* Sends and consumes *txn; `done` is called exactly once, from cfg_step(). Repeated to a returned configdb under the same sequence
  * until deadline_ns. Transactions of one cfg are carried out in the order given. */
-void cfg_transact(struct cfg *cfg, struct cfg_txn **txn, uint64_t deadline_ns, void (*done)(void *context, const struct cfg_result *result), void *context);
+void cfg_transact(struct cfg *cfg, struct cfg_txn **txn, uint64_t deadline_ns, void (*done)(void *context, const struct cfg_result *result),
+                  void *context);
 size_t cfg_transactions_in_flight(const struct cfg *cfg);
 
 /* ---- status and registration ---- */

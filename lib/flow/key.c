@@ -80,6 +80,7 @@ void state_mask_add(struct flow_state *into, const struct flow_state *from)
 uint64_t key_hash(const struct flow_key *key)
 {
     uint64_t hash = 0;
+#pragma GCC unroll 8
     for (size_t i = 0; i < KEY_WORDS; i += 2) {
         hash ^= fold(key_word(key, i) ^ SECRET(i), key_word(key, i + 1) ^ SECRET(i + 1));
     }

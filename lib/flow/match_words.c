@@ -15,7 +15,6 @@ const struct match_protocol_word match_protocol_table[MATCH_PROTOCOL_WORDS] = {
     {.name = "icmp6", .eth_type = 0x86dd, .ip_proto = 58},  {.name = "sctp", .eth_type = 0x0800, .ip_proto = 132},
     {.name = "sctp6", .eth_type = 0x86dd, .ip_proto = 132}, {.name = "rarp", .eth_type = 0x8035, .ip_proto = -1},
     {.name = "mpls", .eth_type = 0x8847, .ip_proto = -1},   {.name = "mplsm", .eth_type = 0x8848, .ip_proto = -1},
-    {.name = "igmp", .eth_type = 0x0800, .ip_proto = 2},
 };
 
 const struct match_fragment_word match_fragment_table[MATCH_FRAGMENT_WORDS] = {

@@ -20,7 +20,7 @@ struct match_fragment_word {
     uint8_t mask;
 };
 
-enum { MATCH_PROTOCOL_WORDS = 15, MATCH_FRAGMENT_WORDS = 5, MATCH_TCP_FLAGS = 12 };
+enum { MATCH_PROTOCOL_WORDS = 14, MATCH_FRAGMENT_WORDS = 5, MATCH_TCP_FLAGS = 12 };
 
 extern const struct match_protocol_word match_protocol_table[MATCH_PROTOCOL_WORDS];
 extern const struct match_fragment_word match_fragment_table[MATCH_FRAGMENT_WORDS];

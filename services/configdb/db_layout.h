@@ -31,11 +31,18 @@
 
 enum {
     DB_LAYOUT = 1,
-    DB_KEY_MAX = 300,       /* LMDB's own limit is 511; the longest is an index key with a controller's target */
-    DB_RECENT_SLOTS = 16,    /* replies kept per writer: as many as it may have unanswered (proto/README.md) */
+    DB_KEY_MAX = 300,     /* LMDB's own limit is 511; the longest is an index key with a controller's target */
+    DB_RECENT_SLOTS = 16, /* replies kept per writer: as many as it may have unanswered (proto/README.md) */
 };
 
-enum db_meta { DB_META_LAYOUT = 'L', DB_META_EPOCH = 'E', DB_META_N = 'N', DB_META_BUILT = 'B', DB_META_NEXT_ID = 'I', DB_META_COUNT = 'C' };
+enum db_meta {
+    DB_META_LAYOUT = 'L',
+    DB_META_EPOCH = 'E',
+    DB_META_N = 'N',
+    DB_META_BUILT = 'B',
+    DB_META_NEXT_ID = 'I',
+    DB_META_COUNT = 'C'
+};
 
 struct db_key {
     uint8_t bytes[DB_KEY_MAX];

@@ -10,6 +10,7 @@
  */
 #include "services/configdb/derive.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -42,7 +43,8 @@ static int derive_ofport(struct txn *txn, uint64_t id, Busbar__PortRow *port)
         }
         uint64_t other = derive_port_of(txn, port->bridge, port->ofport_request);
         if (other != 0 && other != id) {
-            return error_set(&txn->detail, -ERROR_EXISTS, "port row %" PRIu64 ", column ofport_request: number %u is that of port row %" PRIu64, id,
+            return error_set(&txn->detail, -ERROR_EXISTS,
+                             "port row %" PRIu64 ", column ofport_request: number %u is that of port row %" PRIu64, id,
                              port->ofport_request, other);
         }
         port->ofport = port->ofport_request;
@@ -54,7 +56,8 @@ static int derive_ofport(struct txn *txn, uint64_t id, Busbar__PortRow *port)
             return 0;
         }
     }
-    return error_set(&txn->detail, -ENOSPC, "port row %" PRIu64 ", column ofport: bridge row %" PRIu64 " has no free port number", id, port->bridge);
+    return error_set(&txn->detail, -ENOSPC,
+                     "port row %" PRIu64 ", column ofport: bridge row %" PRIu64 " has no free port number", id, port->bridge);
 }
 
 static int derive_insert_port(struct txn *txn, uint64_t id, Busbar__PortRow *port)
@@ -69,7 +72,8 @@ static int derive_insert_port(struct txn *txn, uint64_t id, Busbar__PortRow *por
         return derive_ofport(txn, id, port);
     }
     if (port->type != NULL && strcmp(port->type, "internal") != 0) {
-        return error_set(&txn->detail, -ERROR_REFUSED, "port row %" PRIu64 ", column type: the LOCAL port of a bridge is internal", id);
+        return error_set(&txn->detail, -ERROR_REFUSED,
+                         "port row %" PRIu64 ", column type: the LOCAL port of a bridge is internal", id);
     }
     port->ofport = DERIVE_LOCAL;
     return 0;
@@ -77,8 +81,8 @@ static int derive_insert_port(struct txn *txn, uint64_t id, Busbar__PortRow *por
 
 static int derive_insert_service(struct txn *txn, uint64_t id, const Busbar__ServiceRow *service)
 {
-    if (txn->from.kind != PROCESS_CONFIGDB &&
-        (service->kind != (uint32_t)txn->from.kind || service->instance != txn->from.instance || service->start != txn->from.start)) {
+    if (txn->from.kind != PROCESS_CONFIGDB && (service->kind != (uint32_t)txn->from.kind ||
+                                               service->instance != txn->from.instance || service->start != txn->from.start)) {
         return error_set(&txn->detail, -ERROR_WRONG_SENDER, "service row %" PRIu64 ": a process joins only as itself", id);
     }
     struct db_key key = validate_unique_key(CFG_SERVICE, 0, &service->base);
@@ -101,7 +105,8 @@ int derive_insert(struct txn *txn, uint64_t id, uint32_t table, ProtobufCMessage
         return error_set(&txn->detail, -ERROR_EXISTS, "switch row 1 is there from the start: update it");
     }
     if (table == CFG_OWNER || table == CFG_COUNTER) {
-        return error_set(&txn->detail, -ERROR_REFUSED, "table %s takes its ids from another table: use put", cfg_table_info(table)->name);
+        return error_set(&txn->detail, -ERROR_REFUSED, "table %s takes its ids from another table: use put",
+                         cfg_table_info(table)->name);
     }
     if (table == CFG_BRIDGE) {
         txn->new_bridges = memory_resize(txn->new_bridges, (txn->n_new_bridges + 1) * sizeof *txn->new_bridges);
@@ -124,7 +129,8 @@ int derive_update(struct txn *txn, uint64_t id, uint32_t table, const char *colu
     Busbar__PortRow *port = (Busbar__PortRow *)row;
     bool is_local = port->ofport == DERIVE_LOCAL;
     if (is_local && (strcmp(column, "ofport_request") == 0 || strcmp(column, "type") == 0)) {
-        return error_set(&txn->detail, -ERROR_REFUSED, "port row %" PRIu64 ", column %s: it is the LOCAL port of its bridge", id, column);
+        return error_set(&txn->detail, -ERROR_REFUSED, "port row %" PRIu64 ", column %s: it is the LOCAL port of its bridge",
+                         id, column);
     }
     /* A request taken back leaves the number as it is: it is in use. */
     return strcmp(column, "ofport_request") == 0 && port->has_ofport_request ? derive_ofport(txn, id, port) : 0;
@@ -183,10 +189,12 @@ int derive_delete(struct txn *txn, uint64_t id, uint32_t table, const ProtobufCM
         return derive_delete_bridge(txn, id);
     }
     if (table == CFG_PORT && ((const Busbar__PortRow *)row)->ofport == DERIVE_LOCAL) {
-        return error_set(&txn->detail, -ERROR_IN_USE, "port row %" PRIu64 " is the LOCAL port of bridge row %" PRIu64 ": it goes with the bridge", id,
+        return error_set(&txn->detail, -ERROR_IN_USE,
+                         "port row %" PRIu64 " is the LOCAL port of bridge row %" PRIu64 ": it goes with the bridge", id,
                          ((const Busbar__PortRow *)row)->bridge);
     }
-    if (table == CFG_SERVICE && txn->from.kind != PROCESS_CONFIGDB && ((const Busbar__ServiceRow *)row)->start != txn->from.start) {
+    if (table == CFG_SERVICE && txn->from.kind != PROCESS_CONFIGDB &&
+        ((const Busbar__ServiceRow *)row)->start != txn->from.start) {
         return error_set(&txn->detail, -ERROR_WRONG_SENDER, "service row %" PRIu64 ": a process leaves only as itself", id);
     }
     if (table == CFG_RULE) {

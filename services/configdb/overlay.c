@@ -18,7 +18,7 @@
 
 struct overlay_row {
     struct overlay_change change;
-    bool was_stored; /* the tables have it */
+    bool was_stored;   /* the tables have it */
     UT_hash_handle hh; /* key: change.table, change.id as one struct db_key's bytes */
     uint8_t key[9];
 };
@@ -48,13 +48,15 @@ void overlay_destroy(struct overlay **overlay)
         return;
     }
     struct overlay_row *row, *next_row;
-    HASH_ITER (hh, (*overlay)->by_row, row, next_row) {
+    HASH_ITER(hh, (*overlay)->by_row, row, next_row)
+    {
         HASH_DEL((*overlay)->by_row, row);
         free(row->change.value);
         free(row);
     }
     struct overlay_entry *entry, *next_entry;
-    HASH_ITER (hh, (*overlay)->by_key, entry, next_entry) {
+    HASH_ITER(hh, (*overlay)->by_key, entry, next_entry)
+    {
         HASH_DEL((*overlay)->by_key, entry);
         free(entry);
     }
@@ -146,8 +148,8 @@ static struct overlay_row *overlay_row(struct overlay *overlay, uint32_t table, 
     return row;
 }
 
-int overlay_set(struct overlay *overlay, uint32_t table, uint64_t id, const ProtobufCMessage *before, const ProtobufCMessage *row,
-                struct error_detail *detail)
+int overlay_set(struct overlay *overlay, uint32_t table, uint64_t id, const ProtobufCMessage *before,
+                const ProtobufCMessage *row, struct error_detail *detail)
 {
     for (size_t i = 0; i < validate_unique_count(table); i++) {
         struct db_key key = validate_unique_key(table, i, row);

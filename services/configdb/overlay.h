@@ -29,8 +29,8 @@ int overlay_index(struct overlay *overlay, uint32_t table, const struct db_key *
 
 /* Inserts or replaces; before: the row as it was, NULL for a new one. -ERROR_EXISTS, with the columns in detail, when another row
  * has the same unique columns. */
-int overlay_set(struct overlay *overlay, uint32_t table, uint64_t id, const ProtobufCMessage *before, const ProtobufCMessage *row,
-                struct error_detail *detail) MUST_CHECK;
+int overlay_set(struct overlay *overlay, uint32_t table, uint64_t id, const ProtobufCMessage *before,
+                const ProtobufCMessage *row, struct error_detail *detail) MUST_CHECK;
 void overlay_delete(struct overlay *overlay, uint32_t table, uint64_t id, const ProtobufCMessage *before);
 
 /* Changes in order; *cursor starts as NULL. NULL at the end. A row inserted and deleted again is left out. */

@@ -12,7 +12,10 @@
 
 enum rows_env { ROWS_DISK, ROWS_RUN };
 enum { ROWS_ENV_COUNT = 2 };
-enum { ROWS_VALUE_MAX = 512 * 1024 /* bytes of one row: a group of 10,000 buckets fits, and a piece of the feed stays below 1 MiB */ };
+enum {
+    ROWS_VALUE_MAX =
+        512 * 1024 /* bytes of one row: a group of 10,000 buckets fits, and a piece of the feed stays below 1 MiB */
+};
 
 struct rows;
 /* Takes both stores over. Reads counts, ids and n. */

@@ -35,7 +35,8 @@ struct store_cursor;
 
 /* Opens (and makes, mode 0750) `dir`. map_bytes: the most the environment can ever hold; address space, not memory. -ERROR_IN_USE
  * when another process has it open for writing. */
-int store_open(const char *dir, enum store_mode mode, size_t map_bytes, struct store **out_store, struct error_detail *detail) MUST_CHECK;
+int store_open(const char *dir, enum store_mode mode, size_t map_bytes, struct store **out_store,
+               struct error_detail *detail) MUST_CHECK;
 void store_close(struct store **store); /* no transaction may be open */
 
 int store_read(struct store *store, struct store_txn **out_txn) MUST_CHECK;

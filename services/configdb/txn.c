@@ -9,6 +9,7 @@
  */
 #include "services/configdb/txn.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -117,7 +118,8 @@ static int txn_insert(struct txn *txn, const Busbar__Op *op, uint64_t id)
 }
 
 /* One column of an update or mutate: from `value` into `row`. */
-static int txn_change_column(struct txn *txn, const Busbar__Op *op, uint64_t id, const char *name, ProtobufCMessage *row, ProtobufCMessage *value)
+static int txn_change_column(struct txn *txn, const Busbar__Op *op, uint64_t id, const char *name, ProtobufCMessage *row,
+                             ProtobufCMessage *value)
 {
     int err = validate_change(op->table, id, name, &txn->detail);
     if (err != 0) {
@@ -127,10 +129,12 @@ static int txn_change_column(struct txn *txn, const Busbar__Op *op, uint64_t id,
     if (op->kind == BUSBAR__OP_KIND__OP_UPDATE) {
         column_swap(column, row, value);
     } else {
-        err = op->kind == BUSBAR__OP_KIND__OP_MUTATE_INSERT ? column_insert(column, row, value) : column_remove(column, row, value);
+        err = op->kind == BUSBAR__OP_KIND__OP_MUTATE_INSERT ? column_insert(column, row, value)
+                                                            : column_remove(column, row, value);
     }
     if (err != 0) {
-        return error_set(&txn->detail, err, "%s row %" PRIu64 ", column %s: is not a list of numbers", cfg_table_info(op->table)->name, id, name);
+        return error_set(&txn->detail, err, "%s row %" PRIu64 ", column %s: is not a list of numbers",
+                         cfg_table_info(op->table)->name, id, name);
     }
     return derive_update(txn, id, op->table, name, row);
 }
@@ -147,7 +151,8 @@ static int txn_change(struct txn *txn, const Busbar__Op *op, uint64_t id)
     if (op->table == CFG_SERVICE) {
         err = error_set(&txn->detail, -ERROR_REFUSED, "service row %" PRIu64 ": does not change; join again", id);
     } else if (op->n_columns == 0) {
-        err = error_set(&txn->detail, -ERROR_SYNTAX, "%s row %" PRIu64 ": an update names its columns", cfg_table_info(op->table)->name, id);
+        err = error_set(&txn->detail, -ERROR_SYNTAX, "%s row %" PRIu64 ": an update names its columns",
+                        cfg_table_info(op->table)->name, id);
     }
     if (err == 0) {
         err = overlay_get(txn->overlay, op->table, id, &row);
@@ -232,13 +237,15 @@ static int txn_put(struct txn *txn, const Busbar__Op *op, uint64_t id)
     return err;
 }
 
-static int txn_require_columns(struct txn *txn, const Busbar__Op *op, uint64_t id, const ProtobufCMessage *row, const ProtobufCMessage *wanted)
+static int txn_require_columns(struct txn *txn, const Busbar__Op *op, uint64_t id, const ProtobufCMessage *row,
+                               const ProtobufCMessage *wanted)
 {
     const char *name = cfg_table_info(op->table)->name;
     for (size_t i = 0; i < op->n_columns; i++) {
         const ProtobufCFieldDescriptor *column = column_find(row->descriptor, op->columns[i]);
         if (column == NULL) {
-            return error_set(&txn->detail, -ERROR_UNKNOWN_NAME, "%s row %" PRIu64 ": there is no column %.64s", name, id, op->columns[i]);
+            return error_set(&txn->detail, -ERROR_UNKNOWN_NAME, "%s row %" PRIu64 ": there is no column %.64s", name, id,
+                             op->columns[i]);
         }
         if (!column_equal(column, row, wanted)) {
             int err = op->table == CFG_OWNER ? -ERROR_OWNER : -ERROR_CONFLICT;
@@ -319,7 +326,8 @@ static int txn_assign_ids(struct txn *txn, struct rows *rows, const Busbar__Tran
         }
         if (op->id < TXN_LABEL_MIN || txn_resolve(txn, op->id) != 0) {
             return error_set(&txn->detail, op->id < TXN_LABEL_MIN ? -ERROR_RANGE : -ERROR_DUPLICATE,
-                             "table %s: %" PRIu64 " is not a label of its own, at or above 2^63, for an insert", cfg_table_info(op->table)->name, op->id);
+                             "table %s: %" PRIu64 " is not a label of its own, at or above 2^63, for an insert",
+                             cfg_table_info(op->table)->name, op->id);
         }
         struct txn_label *label = memory_zeroed(sizeof *label);
         label->label = op->id;
@@ -373,7 +381,8 @@ void txn_evaluate(struct rows *rows, const struct bus_identity *from, const Busb
 void txn_fini(struct txn *txn)
 {
     struct txn_label *label, *next;
-    HASH_ITER (hh, txn->labels, label, next) {
+    HASH_ITER(hh, txn->labels, label, next)
+    {
         HASH_DEL(txn->labels, label);
         free(label);
     }

@@ -31,7 +31,8 @@ struct txn {
 };
 
 /* The environment that the operations write to, all the same one. */
-int txn_env(const Busbar__Transact *message, enum rows_env *out_env, struct error_detail *detail, uint32_t *out_failed_op) MUST_CHECK;
+int txn_env(const Busbar__Transact *message, enum rows_env *out_env, struct error_detail *detail,
+            uint32_t *out_failed_op) MUST_CHECK;
 /* from: the sender; configdb itself may write everything. Fills *out_txn in any case; txn_fini() it. */
 void txn_evaluate(struct rows *rows, const struct bus_identity *from, const Busbar__Transact *message, struct txn *out_txn);
 void txn_fini(struct txn *txn);

@@ -20,7 +20,17 @@
 #include "services/configdb/column.h"
 #include "services/configdb/rows.h"
 
-enum validate_rule { RULE_RANGE, RULE_ONE_OF, RULE_INTERFACE, RULE_TARGET, RULE_LENGTH, RULE_REFERENCE, RULE_FIXED, RULE_ASSIGNED, RULE_LIST };
+enum validate_rule {
+    RULE_RANGE,
+    RULE_ONE_OF,
+    RULE_INTERFACE,
+    RULE_TARGET,
+    RULE_LENGTH,
+    RULE_REFERENCE,
+    RULE_FIXED,
+    RULE_ASSIGNED,
+    RULE_LIST
+};
 
 struct validate_column {
     enum cfg_table table;
@@ -47,15 +57,18 @@ static const struct validate_unique validate_uniques[] = {
 #define ARRAY_COUNT(array) (sizeof(array) / sizeof((array)[0]))
 enum { VALIDATE_TEXT_SHOWN = 64 /* of a refused text: enough to recognise it, no more than a line */ };
 
-int validate_unpack(uint32_t table, uint64_t id, const uint8_t *bytes, size_t size, ProtobufCMessage **out_row, struct error_detail *detail)
+int validate_unpack(uint32_t table, uint64_t id, const uint8_t *bytes, size_t size, ProtobufCMessage **out_row,
+                    struct error_detail *detail)
 {
     const struct cfg_table_info *info = cfg_table_info(table);
     if (size > ROWS_VALUE_MAX) {
-        return error_set(detail, -ERROR_TOO_LARGE, "%s row %" PRIu64 ": %zu bytes are more than the limit of %d", info->name, id, size, ROWS_VALUE_MAX);
+        return error_set(detail, -ERROR_TOO_LARGE, "%s row %" PRIu64 ": %zu bytes are more than the limit of %d", info->name,
+                         id, size, ROWS_VALUE_MAX);
     }
     ProtobufCMessage *row = protobuf_c_message_unpack(info->descriptor, NULL, size, bytes);
     if (row == NULL) {
-        return error_set(detail, -ERROR_SYNTAX, "%s row %" PRIu64 ": the value cannot be read as a row of this table", info->name, id);
+        return error_set(detail, -ERROR_SYNTAX, "%s row %" PRIu64 ": the value cannot be read as a row of this table",
+                         info->name, id);
     }
     if (row->n_unknown_fields > 0) {
         unsigned int tag = row->unknown_fields[0].tag;
@@ -122,17 +135,17 @@ static bool validate_one_of(const char *words, const char *text)
     return false;
 }
 
-static int validate_number(const struct validate_column *rule, uint64_t id, uint64_t value, validate_exists *exists, void *context,
-                           struct error_detail *detail)
+static int validate_number(const struct validate_column *rule, uint64_t id, uint64_t value, validate_exists *exists,
+                           void *context, struct error_detail *detail)
 {
     const char *name = cfg_table_info(rule->table)->name;
     if (rule->rule == RULE_RANGE && (value < rule->low || value > rule->high)) {
-        return error_set(detail, -ERROR_RANGE, "%s row %" PRIu64 ", column %s: %" PRIu64 " is not in %" PRIu64 " to %" PRIu64, name, id,
-                         rule->column, value, rule->low, rule->high);
+        return error_set(detail, -ERROR_RANGE, "%s row %" PRIu64 ", column %s: %" PRIu64 " is not in %" PRIu64 " to %" PRIu64,
+                         name, id, rule->column, value, rule->low, rule->high);
     }
     if (rule->rule == RULE_REFERENCE && !exists(context, (uint32_t)rule->low, value)) {
-        return error_set(detail, -ERROR_REFERENCE, "%s row %" PRIu64 ", column %s: there is no %s row %" PRIu64, name, id, rule->column,
-                         cfg_table_info((uint32_t)rule->low)->name, value);
+        return error_set(detail, -ERROR_REFERENCE, "%s row %" PRIu64 ", column %s: there is no %s row %" PRIu64, name, id,
+                         rule->column, cfg_table_info((uint32_t)rule->low)->name, value);
     }
     return 0;
 }
@@ -157,12 +170,13 @@ static int validate_text(const struct validate_column *rule, uint64_t id, const 
         wanted = length;
     }
     return is_good ? 0
-                   : error_set(detail, -ERROR_RANGE, "%s row %" PRIu64 ", column %s: '%.*s' is not %s%s", cfg_table_info(rule->table)->name, id,
-                               rule->column, VALIDATE_TEXT_SHOWN, text, rule->rule == RULE_ONE_OF ? "one of " : "", wanted);
+                   : error_set(detail, -ERROR_RANGE, "%s row %" PRIu64 ", column %s: '%.*s' is not %s%s",
+                               cfg_table_info(rule->table)->name, id, rule->column, VALIDATE_TEXT_SHOWN, text,
+                               rule->rule == RULE_ONE_OF ? "one of " : "", wanted);
 }
 
-static int validate_column(const struct validate_column *rule, uint64_t id, const ProtobufCMessage *row, validate_exists *exists, void *context,
-                           struct error_detail *detail)
+static int validate_column(const struct validate_column *rule, uint64_t id, const ProtobufCMessage *row,
+                           validate_exists *exists, void *context, struct error_detail *detail)
 {
     const ProtobufCFieldDescriptor *column = column_find(row->descriptor, rule->column);
     size_t n = column_count(column, row);
@@ -186,7 +200,8 @@ static int validate_column(const struct validate_column *rule, uint64_t id, cons
     return 0;
 }
 
-int validate_row(uint32_t table, uint64_t id, const ProtobufCMessage *row, validate_exists *exists, void *context, struct error_detail *detail)
+int validate_row(uint32_t table, uint64_t id, const ProtobufCMessage *row, validate_exists *exists, void *context,
+                 struct error_detail *detail)
 {
     for (size_t i = 0; i < ARRAY_COUNT(validate_columns); i++) {
         if (validate_columns[i].table == table) {
@@ -203,7 +218,8 @@ int validate_change(uint32_t table, uint64_t id, const char *column, struct erro
 {
     const char *name = cfg_table_info(table)->name;
     if (column_find(cfg_table_info(table)->descriptor, column) == NULL) {
-        return error_set(detail, -ERROR_UNKNOWN_NAME, "%s row %" PRIu64 ": there is no column %.*s", name, id, VALIDATE_TEXT_SHOWN, column);
+        return error_set(detail, -ERROR_UNKNOWN_NAME, "%s row %" PRIu64 ": there is no column %.*s", name, id,
+                         VALIDATE_TEXT_SHOWN, column);
     }
     for (size_t i = 0; i < ARRAY_COUNT(validate_columns); i++) {
         const struct validate_column *rule = &validate_columns[i];
@@ -211,10 +227,12 @@ int validate_change(uint32_t table, uint64_t id, const char *column, struct erro
             continue;
         }
         if (rule->rule == RULE_FIXED) {
-            return error_set(detail, -ERROR_REFUSED, "%s row %" PRIu64 ", column %s: is set once and never changes", name, id, column);
+            return error_set(detail, -ERROR_REFUSED, "%s row %" PRIu64 ", column %s: is set once and never changes", name, id,
+                             column);
         }
         if (rule->rule == RULE_ASSIGNED) {
-            return error_set(detail, -ERROR_REFUSED, "%s row %" PRIu64 ", column %s: is assigned by configdb", name, id, column);
+            return error_set(detail, -ERROR_REFUSED, "%s row %" PRIu64 ", column %s: is assigned by configdb", name, id,
+                             column);
         }
     }
     return 0;
@@ -248,10 +266,12 @@ int validate_writer(uint32_t table, enum process_kind kind, struct error_detail 
     case CFG_TABLE_MAX:
         break;
     }
-    return may ? 0 : error_set(detail, -ERROR_WRONG_SENDER, "table %s is not written by %s", info->name, process_kind_name(kind));
+    return may ? 0
+               : error_set(detail, -ERROR_WRONG_SENDER, "table %s is not written by %s", info->name, process_kind_name(kind));
 }
 
-int validate_labels(uint32_t table, uint64_t id, ProtobufCMessage *row, validate_resolve *resolve, void *context, struct error_detail *detail)
+int validate_labels(uint32_t table, uint64_t id, ProtobufCMessage *row, validate_resolve *resolve, void *context,
+                    struct error_detail *detail)
 {
     for (size_t i = 0; i < ARRAY_COUNT(validate_columns); i++) {
         const struct validate_column *rule = &validate_columns[i];
@@ -266,7 +286,8 @@ int validate_labels(uint32_t table, uint64_t id, ProtobufCMessage *row, validate
             }
             uint64_t resolved = resolve(context, label);
             if (resolved == 0) {
-                return error_set(detail, -ERROR_REFERENCE, "%s row %" PRIu64 ", column %s: no insert of this transaction has the label %" PRIu64,
+                return error_set(detail, -ERROR_REFERENCE,
+                                 "%s row %" PRIu64 ", column %s: no insert of this transaction has the label %" PRIu64,
                                  cfg_table_info(table)->name, id, rule->column, label);
             }
             column_set_number(column, row, k, resolved);
@@ -311,7 +332,8 @@ struct db_key validate_unique_key(uint32_t table, size_t index, const ProtobufCM
     return key;
 }
 
-int validate_unique_error(uint32_t table, size_t index, const ProtobufCMessage *row, uint64_t other, struct error_detail *detail)
+int validate_unique_error(uint32_t table, size_t index, const ProtobufCMessage *row, uint64_t other,
+                          struct error_detail *detail)
 {
     const struct validate_unique *unique = validate_unique_at(table, index);
     char values[200] = "";
@@ -321,9 +343,12 @@ int validate_unique_error(uint32_t table, size_t index, const ProtobufCMessage *
         const char *text = column_text(column, row, 0);
         uint64_t number = 0;
         (void)column_number(column, row, 0, &number);
-        int n = text != NULL ? snprintf(values + used, sizeof values - used, "%s%s '%.*s'", i > 0 ? " and " : "", unique->columns[i], VALIDATE_TEXT_SHOWN, text)
-                             : snprintf(values + used, sizeof values - used, "%s%s %" PRIu64, i > 0 ? " and " : "", unique->columns[i], number);
+        int n = text != NULL ? snprintf(values + used, sizeof values - used, "%s%s '%.*s'", i > 0 ? " and " : "",
+                                        unique->columns[i], VALIDATE_TEXT_SHOWN, text)
+                             : snprintf(values + used, sizeof values - used, "%s%s %" PRIu64, i > 0 ? " and " : "",
+                                        unique->columns[i], number);
         used += n > 0 && (size_t)n < sizeof values - used ? (size_t)n : 0;
     }
-    return error_set(detail, -ERROR_EXISTS, "table %s: row %" PRIu64 " has %s already", cfg_table_info(table)->name, other, values);
+    return error_set(detail, -ERROR_EXISTS, "table %s: row %" PRIu64 " has %s already", cfg_table_info(table)->name, other,
+                     values);
 }

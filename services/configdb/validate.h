@@ -14,9 +14,11 @@
 typedef bool validate_exists(void *context, uint32_t table, uint64_t id);
 
 /* Packed bytes to a row. -ERROR_SYNTAX (cannot be unpacked), -ERROR_TOO_LARGE, -ERROR_UNKNOWN_NAME (columns that the schema lacks). */
-int validate_unpack(uint32_t table, uint64_t id, const uint8_t *bytes, size_t size, ProtobufCMessage **out_row, struct error_detail *detail) MUST_CHECK;
+int validate_unpack(uint32_t table, uint64_t id, const uint8_t *bytes, size_t size, ProtobufCMessage **out_row,
+                    struct error_detail *detail) MUST_CHECK;
 /* Values and references of one row. */
-int validate_row(uint32_t table, uint64_t id, const ProtobufCMessage *row, validate_exists *exists, void *context, struct error_detail *detail) MUST_CHECK;
+int validate_row(uint32_t table, uint64_t id, const ProtobufCMessage *row, validate_exists *exists, void *context,
+                 struct error_detail *detail) MUST_CHECK;
 /* Whether a client may change this column of an existing row. */
 int validate_change(uint32_t table, uint64_t id, const char *column, struct error_detail *detail) MUST_CHECK;
 /* Whether this kind of process may write the table (proto/README.md). */
@@ -24,11 +26,13 @@ int validate_writer(uint32_t table, enum process_kind kind, struct error_detail 
 
 /* Calls `resolve` for every reference column that holds a label (>= 2^63); it returns the id, 0 when there is none. */
 typedef uint64_t validate_resolve(void *context, uint64_t label);
-int validate_labels(uint32_t table, uint64_t id, ProtobufCMessage *row, validate_resolve *resolve, void *context, struct error_detail *detail) MUST_CHECK;
+int validate_labels(uint32_t table, uint64_t id, ProtobufCMessage *row, validate_resolve *resolve, void *context,
+                    struct error_detail *detail) MUST_CHECK;
 
 size_t validate_unique_count(uint32_t table);
 struct db_key validate_unique_key(uint32_t table, size_t index, const ProtobufCMessage *row);
 /* Fills detail with the columns and values and the other row's id; returns -ERROR_EXISTS. */
-int validate_unique_error(uint32_t table, size_t index, const ProtobufCMessage *row, uint64_t other, struct error_detail *detail);
+int validate_unique_error(uint32_t table, size_t index, const ProtobufCMessage *row, uint64_t other,
+                          struct error_detail *detail);
 
 #endif

@@ -29,12 +29,12 @@ enum { N_STAGES = 4, TABLE_ROOM_FIRST = 8 /* a power of two; most tuples are sma
 static const struct {
     uint8_t first, last, stage;
 } stage_ranges[] = {
-    {0, 1, 0},                               /* port */
-    {KEY_WORDS, STATE_WORDS, 0},             /* metadata, registers */
-    {1, 4, 1},                               /* Ethernet, VLAN */
-    {4, 9, 2},                               /* protocol and addresses */
-    {10, KEY_WORDS, 2},                      /* MPLS, ARP, neighbour discovery */
-    {9, 10, 3},                              /* L4 ports */
+    {0, 1, 0},                   /* port */
+    {KEY_WORDS, STATE_WORDS, 0}, /* metadata, registers */
+    {1, 4, 1},                   /* Ethernet, VLAN */
+    {4, 9, 2},                   /* protocol and addresses */
+    {10, KEY_WORDS, 2},          /* MPLS, ARP, neighbour discovery */
+    {9, 10, 3},                  /* L4 ports */
 };
 
 /* How many rules have this hash after a stage: open addressing, a hash of 0 is stored as 1. */
@@ -42,7 +42,7 @@ struct stage_set {
     struct stage_entry {
         uint64_t hash;
         uint32_t count;
-    } *entries; /* owned; `room` is a power of two, at most half used */
+    } * entries; /* owned; `room` is a power of two, at most half used */
     size_t room, used;
 };
 
@@ -158,7 +158,8 @@ static void tuple_destroy(struct classifier_tuple *tuple)
 }
 
 /* Hash of the words up to the end of stage `stage`, continuing from `hash` of the stages before. */
-static inline uint64_t tuple_hash_stage(const struct classifier_tuple *tuple, const struct flow_state *state, int stage, uint64_t hash)
+static inline uint64_t tuple_hash_stage(const struct classifier_tuple *tuple, const struct flow_state *state, int stage,
+                                        uint64_t hash)
 {
     size_t i = stage == 0 ? 0 : tuple->stage_end[stage - 1];
     for (; i < tuple->stage_end[stage]; i++) {

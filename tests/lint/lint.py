@@ -98,6 +98,16 @@ def check_includes(tree):
                 yield Finding("error", path, includes[0][0] if includes else 1, f'its first include must be "{own}"')
 
 
+def check_uses(tree):
+    """What a folder links in its CMakeLists.txt agrees with the layer table too."""
+    for path in tree.matching("CMakeLists.txt", under=SOURCE_DIRS):
+        for module in re.finditer(r"busbar_module\(\s*(\S+)(.*?)\)", tree.text(path), flags=re.S):
+            mine, uses = module.group(1), re.search(r"\bUSES\b(.*?)(?:\bUNTESTED\b|$)", module.group(2), flags=re.S)
+            for theirs in uses.group(1).split() if uses else []:
+                if theirs in tree.layers and theirs not in tree.layers.get(mine, set()):
+                    yield Finding("error", path, 1, f"{mine} may not use {theirs}")
+
+
 def check_file_size(tree):
     for path in tree.matching(".c", ".h", ".py"):
         n = len(tree.lines(path))
@@ -194,17 +204,32 @@ def check_columns(tree):
 
 def check_readmes(tree):
     """Every source is named in its folder's README.md (or that of the folder above, for small subfolders)."""
+    without = set()
     for path in tree.matching(".c", ".proto", ".def", under=SOURCE_DIRS + ("proto/",)):
         folder, _, name = path.rpartition("/")
+        if folder in without:
+            continue
         readmes = [f"{d}/README.md" for d in (folder, folder.rpartition("/")[0]) if f"{d}/README.md" in tree.paths]
         if not readmes:
+            without.add(folder)
             yield Finding("error", path, 1, f"{folder} has no README.md")
         elif not any(re.search(r"(?<![\w])" + re.escape(name) + r"(?!\w)", tree.text(r)) for r in readmes):
             yield Finding("error", path, 1, f"{readmes[0]} does not name {name}")
 
 
-CHECKS = (check_includes, check_file_size, check_function_size, check_nesting, check_first_comment, check_banned, check_words,
-          check_columns, check_readmes)
+def check_documents(tree):
+    """A path that a page names in backticks exists, so that a newcomer who follows it arrives."""
+    folders = {str(parent) for path in tree.paths for parent in Path(path).parents}
+    named = re.compile(r"`((?:lib|services|cli|proto|tests|deploy|docs|cmake)/[\w./-]*)`")
+    for path in tree.matching(".md"):
+        for n, line in enumerate(tree.lines(path), 1):
+            for target in named.findall(line):
+                if target.rstrip("/") not in folders and target not in tree.paths:
+                    yield Finding("error", path, n, f"{target} does not exist")
+
+
+CHECKS = (check_includes, check_uses, check_file_size, check_function_size, check_nesting, check_first_comment, check_banned, check_words,
+          check_columns, check_readmes, check_documents)
 
 
 def worst(tree, n=5):

@@ -43,6 +43,11 @@ class LintTest(unittest.TestCase):
         self.offends(lint.check_includes, {"lib/new/a.c": ""}, "no folder")
         self.passes(lint.check_includes, {"services/fastpath/bpf/a.c": '#include "lib/flow/key.h"\n#include "proto/x.pb-c.h"\n'})
 
+    def test_linking_upwards_offends(self):
+        text = "busbar_module(lib/base SOURCES a.c USES {} PkgConfig::X UNTESTED a.c)"
+        self.offends(lint.check_uses, {"lib/base/CMakeLists.txt": text.format("lib/flow")}, "may not use lib/flow")
+        self.passes(lint.check_uses, {"lib/flow/CMakeLists.txt": text.replace("lib/base", "lib/flow").format("lib/base")})
+
     def test_own_header_comes_first(self):
         files = {"lib/flow/a.h": "", "lib/flow/a.c": '#include "lib/base/b.h"\n#include "lib/flow/a.h"\n'}
         self.offends(lint.check_includes, files, "first include")
@@ -92,6 +97,10 @@ class LintTest(unittest.TestCase):
         self.offends(lint.check_readmes, {"lib/base/a.c": ""}, "no README.md")
         self.offends(lint.check_readmes, {"lib/base/a.c": "", "lib/base/README.md": "`aa.c` and `a.cc`"}, "does not name a.c")
         self.passes(lint.check_readmes, {"lib/base/a.c": "", "lib/base/README.md": "| `a.c` | what |"})
+
+    def test_documents_name_what_exists(self):
+        self.offends(lint.check_documents, {"A.md": "see `lib/base/b.c`"}, "does not exist")
+        self.passes(lint.check_documents, {"A.md": "see `lib/base/a.c`, `lib/base/`, `lib/base` and `a.c`", "lib/base/a.c": ""})
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@
 
 #include "tests/oracle/match.h"
 
-enum { ROUNDS = 60000 };
+enum { ROUNDS = 20000 };
 
 static const char *const port_names[] = {"eth0", "veth-a", "LOCAL", "7", "a,b", "x=y", "p 1", "tcp", "in_port"};
 enum { PORT_NAMES = sizeof port_names / sizeof port_names[0] };

@@ -100,69 +100,70 @@ struct refused {
     const char *says;
 };
 
+static const struct refused refused_table[] = {
+    {"tp_dst=80", -ERROR_PREREQUISITE, "tp_dst"},
+    {"ip,tp_dst=80", -ERROR_PREREQUISITE, "tp_dst"},
+    {"ip,nw_proto=47,tp_dst=80", -ERROR_PREREQUISITE, "tp_dst"},
+    {"nw_src=1.2.3.4", -ERROR_PREREQUISITE, "nw_src"},
+    {"ipv6,nw_src=1.2.3.4", -ERROR_PREREQUISITE, "nw_src"},
+    {"nw_src=1.2.3.4,ipv6", -ERROR_PREREQUISITE, "nw_src"},
+    {"ip,ipv6_src=::1", -ERROR_PREREQUISITE, "ipv6_src"},
+    {"udp,tcp_dst=80", -ERROR_PREREQUISITE, "tcp_dst"},
+    {"tcp_dst=80,udp", -ERROR_PREREQUISITE, "tcp_dst"},
+    {"ip,arp_spa=1.2.3.4", -ERROR_PREREQUISITE, "arp_spa"},
+    {"arp,nd_sll=01:02:03:04:05:06", -ERROR_PREREQUISITE, "nd_sll"},
+    {"icmp6,icmp_type=136,nd_sll=01:02:03:04:05:06", -ERROR_PREREQUISITE, "nd_sll"},
+    {"icmp6,icmp_type=128,nd_target=::1", -ERROR_PREREQUISITE, "nd_target"},
+    {"mpls,nw_proto=6", -ERROR_PREREQUISITE, "nw_proto"},
+    {"nw_proto=6", -ERROR_PREREQUISITE, "nw_proto"},
+    {"dl_type=0x88cc,nw_ttl=6", -ERROR_PREREQUISITE, "nw_ttl"},
+    {"udp,tcp_flags=+syn", -ERROR_PREREQUISITE, "tcp_flags"},
+    {"mpls_label=3", -ERROR_PREREQUISITE, "mpls_label"},
+    {"tcp,udp", -ERROR_DUPLICATE, "udp"},
+    {"tcp,nw_proto=17", -ERROR_DUPLICATE, "nw_proto"},
+    {"ip,arp", -ERROR_DUPLICATE, "arp"},
+    {"in_port=1,in_port=1", -ERROR_DUPLICATE, "in_port"},
+    {"reg0=1/1,reg0=2/3", -ERROR_DUPLICATE, "reg0"},
+    {"dl_vlan=5,dl_vlan=6", -ERROR_DUPLICATE, "dl_vlan"},
+    {"dl_vlan=5,vlan_tci=0x1005", -ERROR_DUPLICATE, "vlan_tci"},
+    {"dl_vlan=0xffff,dl_vlan_pcp=1", -ERROR_DUPLICATE, "dl_vlan_pcp"},
+    {"ip,nw_tos=4,ip_dscp=1", -ERROR_DUPLICATE, "ip_dscp"},
+    {"arp,arp_op=1,nw_proto=2", -ERROR_DUPLICATE, "arp_op"},
+    {"ip,nw_ttl=3/7", -ERROR_MASK, "nw_ttl"},
+    {"in_port=3/7", -ERROR_MASK, "in_port"},
+    {"dl_type=0x800/0xff00", -ERROR_MASK, "dl_type"},
+    {"dl_vlan=5/7", -ERROR_MASK, "dl_vlan"},
+    {"dl_vlan=4096", -ERROR_RANGE, "dl_vlan"},
+    {"dl_vlan_pcp=8", -ERROR_RANGE, "dl_vlan_pcp"},
+    {"ip,nw_tos=256", -ERROR_RANGE, "nw_tos"},
+    {"dl_type=65536", -ERROR_RANGE, "dl_type"},
+    {"icmp,icmp_type=256", -ERROR_RANGE, "icmp_type"},
+    {"icmp,tp_src=256", -ERROR_RANGE, "icmp_type"},
+    {"tp_dst=256,icmp", -ERROR_RANGE, "icmp_code"},
+    {"nosuch=1", -ERROR_UNKNOWN_NAME, "nosuch"},
+    {"nosuch", -ERROR_UNKNOWN_NAME, "nosuch"},
+    {"in_port=nosuch", -ERROR_NOT_FOUND, "nosuch"},
+    {"tcp=1", -ERROR_SYNTAX, "tcp"},
+    {"in_port", -ERROR_SYNTAX, "in_port"},
+    {"in_port=", -ERROR_SYNTAX, "missing"},
+    {"=1", -ERROR_SYNTAX, "missing"},
+    {"in_port=\"x", -ERROR_SYNTAX, "quote"},
+    {"a_name_that_is_much_longer_than_the_name_of_any_field=1", -ERROR_SYNTAX, "too long"},
+};
+
 static void what_cannot_be_meant_is_refused_by_name(void **state)
 {
-    static const struct refused cases[] = {
-        {"tp_dst=80", -ERROR_PREREQUISITE, "tp_dst"},
-        {"ip,tp_dst=80", -ERROR_PREREQUISITE, "tp_dst"},
-        {"ip,nw_proto=47,tp_dst=80", -ERROR_PREREQUISITE, "tp_dst"},
-        {"nw_src=1.2.3.4", -ERROR_PREREQUISITE, "nw_src"},
-        {"ipv6,nw_src=1.2.3.4", -ERROR_PREREQUISITE, "nw_src"},
-        {"nw_src=1.2.3.4,ipv6", -ERROR_PREREQUISITE, "nw_src"},
-        {"ip,ipv6_src=::1", -ERROR_PREREQUISITE, "ipv6_src"},
-        {"udp,tcp_dst=80", -ERROR_PREREQUISITE, "tcp_dst"},
-        {"tcp_dst=80,udp", -ERROR_PREREQUISITE, "tcp_dst"},
-        {"ip,arp_spa=1.2.3.4", -ERROR_PREREQUISITE, "arp_spa"},
-        {"arp,nd_sll=01:02:03:04:05:06", -ERROR_PREREQUISITE, "nd_sll"},
-        {"icmp6,icmp_type=136,nd_sll=01:02:03:04:05:06", -ERROR_PREREQUISITE, "nd_sll"},
-        {"icmp6,icmp_type=128,nd_target=::1", -ERROR_PREREQUISITE, "nd_target"},
-        {"mpls,nw_proto=6", -ERROR_PREREQUISITE, "nw_proto"},
-        {"nw_proto=6", -ERROR_PREREQUISITE, "nw_proto"},
-        {"dl_type=0x88cc,nw_ttl=6", -ERROR_PREREQUISITE, "nw_ttl"},
-        {"udp,tcp_flags=+syn", -ERROR_PREREQUISITE, "tcp_flags"},
-        {"mpls_label=3", -ERROR_PREREQUISITE, "mpls_label"},
-        {"tcp,udp", -ERROR_DUPLICATE, "udp"},
-        {"tcp,nw_proto=17", -ERROR_DUPLICATE, "nw_proto"},
-        {"ip,arp", -ERROR_DUPLICATE, "arp"},
-        {"in_port=1,in_port=1", -ERROR_DUPLICATE, "in_port"},
-        {"reg0=1/1,reg0=2/3", -ERROR_DUPLICATE, "reg0"},
-        {"dl_vlan=5,dl_vlan=6", -ERROR_DUPLICATE, "dl_vlan"},
-        {"dl_vlan=5,vlan_tci=0x1005", -ERROR_DUPLICATE, "vlan_tci"},
-        {"dl_vlan=0xffff,dl_vlan_pcp=1", -ERROR_DUPLICATE, "dl_vlan_pcp"},
-        {"ip,nw_tos=4,ip_dscp=1", -ERROR_DUPLICATE, "ip_dscp"},
-        {"arp,arp_op=1,nw_proto=2", -ERROR_DUPLICATE, "arp_op"},
-        {"ip,nw_ttl=3/7", -ERROR_MASK, "nw_ttl"},
-        {"in_port=3/7", -ERROR_MASK, "in_port"},
-        {"dl_type=0x800/0xff00", -ERROR_MASK, "dl_type"},
-        {"dl_vlan=5/7", -ERROR_MASK, "dl_vlan"},
-        {"dl_vlan=4096", -ERROR_RANGE, "dl_vlan"},
-        {"dl_vlan_pcp=8", -ERROR_RANGE, "dl_vlan_pcp"},
-        {"ip,nw_tos=256", -ERROR_RANGE, "nw_tos"},
-        {"dl_type=65536", -ERROR_RANGE, "dl_type"},
-        {"icmp,icmp_type=256", -ERROR_RANGE, "icmp_type"},
-        {"icmp,tp_src=256", -ERROR_RANGE, "icmp_type"},
-        {"tp_dst=256,icmp", -ERROR_RANGE, "icmp_code"},
-        {"nosuch=1", -ERROR_UNKNOWN_NAME, "nosuch"},
-        {"nosuch", -ERROR_UNKNOWN_NAME, "nosuch"},
-        {"in_port=nosuch", -ERROR_NOT_FOUND, "nosuch"},
-        {"tcp=1", -ERROR_SYNTAX, "tcp"},
-        {"in_port", -ERROR_SYNTAX, "in_port"},
-        {"in_port=", -ERROR_SYNTAX, "missing"},
-        {"=1", -ERROR_SYNTAX, "missing"},
-        {"in_port=\"x", -ERROR_SYNTAX, "quote"},
-        {"a_name_that_is_much_longer_than_the_name_of_any_field=1", -ERROR_SYNTAX, "too long"},
-    };
-    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+    for (size_t i = 0; i < sizeof refused_table / sizeof refused_table[0]; i++) {
         struct match match;
         struct error_detail detail = {{0}};
         memset(&match, 0x5a, sizeof match);
         struct match before = match;
-        int err = match_parse(cases[i].text, NULL, &match, &detail);
-        if (err != cases[i].err || strstr(detail.text, cases[i].says) == NULL) {
-            print_error("%s: %d %s\n", cases[i].text, err, detail.text);
+        int err = match_parse(refused_table[i].text, NULL, &match, &detail);
+        if (err != refused_table[i].err || strstr(detail.text, refused_table[i].says) == NULL) {
+            print_error("%s: %d %s\n", refused_table[i].text, err, detail.text);
         }
-        assert_int_equal(err, cases[i].err);
-        assert_non_null(strstr(detail.text, cases[i].says));
+        assert_int_equal(err, refused_table[i].err);
+        assert_non_null(strstr(detail.text, refused_table[i].says));
         assert_memory_equal(&match, &before, sizeof match);
     }
 }

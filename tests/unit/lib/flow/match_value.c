@@ -27,61 +27,62 @@ struct accepted {
     uint64_t mask;
 };
 
+static const struct accepted accepted_table[] = {
+    {FIELD_TCP_DST, "80", 80, 0xffff},
+    {FIELD_TCP_DST, "0x50", 80, 0xffff},
+    {FIELD_TCP_DST, "0XfF/0xff0", 0xf0, 0xff0},
+    {FIELD_TCP_DST, "65535", 65535, 0xffff},
+    {FIELD_TCP_DST, "*", 0, 0},
+    {FIELD_METADATA, "0xffffffffffffffff", UINT64_MAX, UINT64_MAX},
+    {FIELD_METADATA, "18446744073709551615", UINT64_MAX, UINT64_MAX},
+    {FIELD_METADATA, "5/3", 1, 3},
+    {FIELD_ETH_DST, "01:02:03:0a:0B:ff", 0x0102030a0bff, 0xffffffffffff},
+    {FIELD_ETH_DST, "1:2:3:4:5:6", 0x010203040506, 0xffffffffffff},
+    {FIELD_ETH_DST, "01:00:00:00:00:00/01:00:00:00:00:00", 0x010000000000, 0x010000000000},
+    {FIELD_IPV4_SRC, "10.1.2.3", 0x0a010203, 0xffffffff},
+    {FIELD_IPV4_SRC, "10.1.2.3/8", 0x0a000000, 0xff000000},
+    {FIELD_IPV4_SRC, "10.1.2.3/32", 0x0a010203, 0xffffffff},
+    {FIELD_IPV4_SRC, "10.1.2.3/0", 0, 0},
+    {FIELD_IPV4_SRC, "10.1.2.3/255.0.0.255", 0x0a000003, 0xff0000ff},
+    {FIELD_IPV6_DST, "2001:db8::1", 1, UINT64_MAX},
+    {FIELD_IPV6_DST, "2001:db8::ff01/128", 0xff01, UINT64_MAX},
+    {FIELD_IPV6_DST, "::5/::7", 5, 7},
+    {FIELD_IP_FRAG, "no", 0, 3},
+    {FIELD_IP_FRAG, "yes", 1, 1},
+    {FIELD_IP_FRAG, "first", 1, 3},
+    {FIELD_IP_FRAG, "later", 3, 3},
+    {FIELD_IP_FRAG, "not_later", 0, 2},
+    {FIELD_IP_FRAG, "0x2/0x2", 2, 2},
+    {FIELD_TCP_FLAGS, "+syn-ack", 0x002, 0x012},
+    {FIELD_TCP_FLAGS, "-SYN", 0, 0x002},
+    {FIELD_TCP_FLAGS, "syn|ack", 0x012, 0xfff},
+    {FIELD_TCP_FLAGS, "fin", 0x001, 0xfff},
+    {FIELD_TCP_FLAGS, "+[800]", 0x800, 0x800},
+    {FIELD_TCP_FLAGS, "0x12", 0x012, 0xfff},
+    {FIELD_TCP_FLAGS, "0x2/0x12", 0x002, 0x012},
+    {FIELD_IN_PORT, "3", 3, 0xffffffff},
+    {FIELD_IN_PORT, "LOCAL", 0xfffffffe, 0xffffffff},
+    {FIELD_IN_PORT, "local", 0xfffffffe, 0xffffffff},
+    {FIELD_IN_PORT, "65534", 0xfffffffe, 0xffffffff},
+    {FIELD_IN_PORT, "veth-a", 12, 0xffffffff},
+    {FIELD_IN_PORT, "\"veth-a\"", 12, 0xffffffff},
+    {FIELD_IN_PORT, "5", 5, 0xffffffff},
+    {FIELD_IN_PORT, "\"5\"", 12, 0xffffffff},
+    {FIELD_IN_PORT, "\"local\"", 12, 0xffffffff},
+};
+
 static void values_and_masks_are_read_in_their_formats(void **state)
 {
-    static const struct accepted cases[] = {
-        {FIELD_TCP_DST, "80", 80, 0xffff},
-        {FIELD_TCP_DST, "0x50", 80, 0xffff},
-        {FIELD_TCP_DST, "0XfF/0xff0", 0xf0, 0xff0},
-        {FIELD_TCP_DST, "65535", 65535, 0xffff},
-        {FIELD_TCP_DST, "*", 0, 0},
-        {FIELD_METADATA, "0xffffffffffffffff", UINT64_MAX, UINT64_MAX},
-        {FIELD_METADATA, "18446744073709551615", UINT64_MAX, UINT64_MAX},
-        {FIELD_METADATA, "5/3", 1, 3},
-        {FIELD_ETH_DST, "01:02:03:0a:0B:ff", 0x0102030a0bff, 0xffffffffffff},
-        {FIELD_ETH_DST, "1:2:3:4:5:6", 0x010203040506, 0xffffffffffff},
-        {FIELD_ETH_DST, "01:00:00:00:00:00/01:00:00:00:00:00", 0x010000000000, 0x010000000000},
-        {FIELD_IPV4_SRC, "10.1.2.3", 0x0a010203, 0xffffffff},
-        {FIELD_IPV4_SRC, "10.1.2.3/8", 0x0a000000, 0xff000000},
-        {FIELD_IPV4_SRC, "10.1.2.3/32", 0x0a010203, 0xffffffff},
-        {FIELD_IPV4_SRC, "10.1.2.3/0", 0, 0},
-        {FIELD_IPV4_SRC, "10.1.2.3/255.0.0.255", 0x0a000003, 0xff0000ff},
-        {FIELD_IPV6_DST, "2001:db8::1", 1, UINT64_MAX},
-        {FIELD_IPV6_DST, "2001:db8::ff01/128", 0xff01, UINT64_MAX},
-        {FIELD_IPV6_DST, "::5/::7", 5, 7},
-        {FIELD_IP_FRAG, "no", 0, 3},
-        {FIELD_IP_FRAG, "yes", 1, 1},
-        {FIELD_IP_FRAG, "first", 1, 3},
-        {FIELD_IP_FRAG, "later", 3, 3},
-        {FIELD_IP_FRAG, "not_later", 0, 2},
-        {FIELD_IP_FRAG, "0x2/0x2", 2, 2},
-        {FIELD_TCP_FLAGS, "+syn-ack", 0x002, 0x012},
-        {FIELD_TCP_FLAGS, "-SYN", 0, 0x002},
-        {FIELD_TCP_FLAGS, "syn|ack", 0x012, 0xfff},
-        {FIELD_TCP_FLAGS, "fin", 0x001, 0xfff},
-        {FIELD_TCP_FLAGS, "+[800]", 0x800, 0x800},
-        {FIELD_TCP_FLAGS, "0x12", 0x012, 0xfff},
-        {FIELD_TCP_FLAGS, "0x2/0x12", 0x002, 0x012},
-        {FIELD_IN_PORT, "3", 3, 0xffffffff},
-        {FIELD_IN_PORT, "LOCAL", 0xfffffffe, 0xffffffff},
-        {FIELD_IN_PORT, "local", 0xfffffffe, 0xffffffff},
-        {FIELD_IN_PORT, "65534", 0xfffffffe, 0xffffffff},
-        {FIELD_IN_PORT, "veth-a", 12, 0xffffffff},
-        {FIELD_IN_PORT, "\"veth-a\"", 12, 0xffffffff},
-        {FIELD_IN_PORT, "5", 5, 0xffffffff},
-        {FIELD_IN_PORT, "\"5\"", 12, 0xffffffff},
-        {FIELD_IN_PORT, "\"local\"", 12, 0xffffffff},
-    };
-    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+    for (size_t i = 0; i < sizeof accepted_table / sizeof accepted_table[0]; i++) {
         struct field_value value, mask;
         struct error_detail detail = {{0}};
-        int err = match_parse_value(cases[i].id, cases[i].text, &ports, &value, &mask, &detail);
+        int err = match_parse_value(accepted_table[i].id, accepted_table[i].text, &ports, &value, &mask, &detail);
         if (err != 0) {
-            print_error("%s: %s\n", cases[i].text, detail.text);
+            print_error("%s: %s\n", accepted_table[i].text, detail.text);
         }
         assert_int_equal(err, 0);
-        assert_int_equal(field_value_to_u64(value), cases[i].value);
-        assert_int_equal(field_value_to_u64(mask), cases[i].mask);
+        assert_int_equal(field_value_to_u64(value), accepted_table[i].value);
+        assert_int_equal(field_value_to_u64(mask), accepted_table[i].mask);
     }
 }
 

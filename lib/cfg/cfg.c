@@ -1,0 +1,441 @@
+/* One process's conversation with configdb (proto/README.md, "config"): hears, decides what was lost, and says what is due.
+ *
+ *   bus ──► on_message() ──► feed (mirror) ──► owner's on_row, on_version
+ *                        ├─► outbox (transactions), questions, membership
+ *   bus ◄── say_what_is_due(): SUBSCRIBE, APPLIED, then outbox, questions, publisher, membership
+ *
+ * Three things make us SUBSCRIBE again with the version shown: a jump of Envelope.sequence, a version that does not follow, a second without a
+ * word. Another start number of configdb is another life: what was under way to the earlier one is said again. The mirror is never emptied.
+ * Each SUBSCRIBE starts the time in which status rows must be said again; it runs from the first answer, so that a
+ * configdb that is away for long takes no status with it.
+ *
+ * One thread; time is an argument; nothing waits. A step handles at most STEP_MESSAGES and STEP_BYTES, so that the beats of the
+ * thread go on during a large snapshot (showing it is one piece of work, because half a transaction is never shown: I6).
+ * Callbacks of the owner may call everything here but cfg_step() and cfg_destroy().
+ */
+#include "lib/cfg/cfg.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lib/base/clock.h"
+#include "lib/base/log.h"
+#include "lib/base/memory.h"
+#include "lib/cfg/feed.h"
+#include "lib/cfg/membership.h"
+#include "lib/cfg/outbox.h"
+#include "lib/cfg/publisher.h"
+#include "lib/cfg/questions.h"
+#include "lib/msg/msg.h"
+
+enum { STEP_MESSAGES = 256, STEP_BYTES = 2 * 1024 * 1024, ROW_ERRORS_MAX = 64 /* reported with one APPLIED */ };
+static const uint64_t SILENCE_NS = 1 * NS_PER_S; /* then SUBSCRIBE again */
+static const uint64_t AWAY_NS = 2 * NS_PER_S;    /* then configdb is away */
+static const uint64_t BEHIND_NS = 1 * NS_PER_S;  /* all acknowledged, a newer version known, and nothing comes */
+static const uint64_t STATUS_NS = 3 * NS_PER_S;  /* in which a status row must be said again after SUBSCRIBE */
+
+struct cfg {
+    struct bus_socket *socket;
+    struct cfg_events events;
+    uint32_t tables[CFG_TABLE_MAX];
+    size_t n_tables;
+
+    struct feed *feed;
+    struct outbox *outbox;
+    struct publisher *publisher;
+    struct questions *questions;
+    struct membership *membership;
+
+    uint64_t now_ns;
+    uint64_t server_start; /* 0: never heard */
+    uint64_t last_sequence;
+    uint64_t heard_ns;
+    bool is_connected;
+
+    bool wants_subscribe; /* to be said as soon as there is room */
+    bool is_unanswered;   /* SUBSCRIBE was said, its answer has not begun */
+    uint64_t subscribed_ns;
+    uint64_t status_end_ns; /* 0: no status rows to be forgotten */
+    uint64_t behind_since_ns;
+
+    struct version applied;
+    bool wants_applied;
+    Busbar__RowError *errors; /* to go with the next APPLIED; texts owned */
+    size_t n_errors;
+};
+
+static void clear_errors(struct cfg *cfg)
+{
+    for (size_t i = 0; i < cfg->n_errors; i++) {
+        free(cfg->errors[i].text);
+    }
+    free(cfg->errors);
+    cfg->errors = NULL;
+    cfg->n_errors = 0;
+}
+
+static void want_subscribe(struct cfg *cfg, const char *why)
+{
+    if (cfg->n_tables == 0 || cfg->wants_subscribe || cfg->is_unanswered) {
+        return;
+    }
+    LOG_LIMITED(LOG_LEVEL_INFO, "resubscribe why=%s version=%llu", why, (unsigned long long)feed_version(cfg->feed).n);
+    cfg->wants_subscribe = true;
+}
+
+static void say_subscribe(struct cfg *cfg)
+{
+    Busbar__Version have;
+    version_encode(feed_version(cfg->feed), &have);
+    Busbar__Subscribe message = BUSBAR__SUBSCRIBE__INIT;
+    message.tables = cfg->tables;
+    message.n_tables = cfg->n_tables;
+    message.have = feed_has_snapshot(cfg->feed) ? &have : NULL;
+    if (msg_send(cfg->socket, NULL, MESSAGE_SUBSCRIBE, &message.base) < 0) {
+        return;
+    }
+    feed_forget_pieces(cfg->feed);
+    cfg->wants_subscribe = false;
+    cfg->is_unanswered = true;
+    cfg->subscribed_ns = cfg->now_ns;
+    cfg->behind_since_ns = 0;
+    cfg->wants_applied = cfg->wants_applied || cfg->applied.n != 0;
+}
+
+static void say_applied(struct cfg *cfg)
+{
+    Busbar__Version version;
+    version_encode(cfg->applied, &version);
+    Busbar__RowError **pointers = memory_array(cfg->n_errors, sizeof *pointers);
+    for (size_t i = 0; i < cfg->n_errors; i++) {
+        pointers[i] = &cfg->errors[i];
+    }
+    Busbar__Applied message = BUSBAR__APPLIED__INIT;
+    message.version = &version;
+    message.errors = pointers;
+    message.n_errors = cfg->n_errors;
+    if (msg_send(cfg->socket, NULL, MESSAGE_APPLIED, &message.base) == 0) {
+        cfg->wants_applied = false;
+        clear_errors(cfg);
+    }
+    free(pointers);
+}
+
+static void on_answered(struct cfg *cfg)
+{
+    if (cfg->is_unanswered) {
+        cfg->is_unanswered = false;
+        feed_status_begin(cfg->feed);
+        cfg->status_end_ns = cfg->now_ns + STATUS_NS;
+    }
+}
+
+static void on_verdict(struct cfg *cfg, enum feed_verdict verdict)
+{
+    switch (verdict) {
+    case FEED_FINE:
+        break;
+    case FEED_ANSWERED:
+        on_answered(cfg);
+        break;
+    case FEED_LOST:
+        want_subscribe(cfg, "gap");
+        break;
+    }
+    cfg->behind_since_ns = 0;
+}
+
+/* RENEWED says how far configdb is. */
+static void on_newest(struct cfg *cfg, struct version newest)
+{
+    struct version have = feed_version(cfg->feed);
+    if (!feed_has_snapshot(cfg->feed) || cfg->is_unanswered || feed_is_loading(cfg->feed)) {
+        return;
+    }
+    if (newest.epoch != have.epoch) {
+        want_subscribe(cfg, "epoch");
+    } else if (newest.n <= have.n || cfg->applied.n < have.n) {
+        cfg->behind_since_ns = 0;
+    } else if (cfg->behind_since_ns == 0) {
+        cfg->behind_since_ns = cfg->now_ns;
+    } else if (cfg->now_ns - cfg->behind_since_ns >= BEHIND_NS) {
+        want_subscribe(cfg, "behind");
+    }
+}
+
+/* Another configdb, or a jump: what was under way is gone, both ways. */
+static void on_loss(struct cfg *cfg, bool is_answer)
+{
+    feed_forget_pieces(cfg->feed);
+    outbox_rewind(cfg->outbox);
+    questions_repeat_all(cfg->questions);
+    publisher_repeat_all(cfg->publisher);
+    if (!is_answer) {
+        cfg->is_unanswered = false;
+        want_subscribe(cfg, "loss");
+    }
+}
+
+/* Keeps account of who speaks and what is missing. */
+static void on_envelope(struct cfg *cfg, const struct bus_message *message)
+{
+    bool is_new = message->from.start != cfg->server_start;
+    bool is_jump = !is_new && message->sequence != cfg->last_sequence + 1;
+    bool is_first_ever = cfg->server_start == 0;
+    cfg->server_start = message->from.start;
+    cfg->last_sequence = message->sequence;
+    cfg->heard_ns = cfg->now_ns;
+    if (is_new && !is_first_ever) {
+        /* To a configdb that never heard our SUBSCRIBE we are no reader, so feed messages of a new one are its answer. */
+        on_loss(cfg, message->type == MESSAGE_SNAPSHOT || message->type == MESSAGE_DELTA);
+    } else if (is_jump) {
+        on_loss(cfg, false);
+    }
+}
+
+static void dispatch(struct cfg *cfg, const struct bus_message *message, ProtobufCMessage *body)
+{
+    switch (message->type) {
+    case MESSAGE_SNAPSHOT:
+        on_verdict(cfg, feed_on_snapshot(cfg->feed, (Busbar__Snapshot *)body));
+        break;
+    case MESSAGE_DELTA:
+        on_verdict(cfg, feed_on_delta(cfg->feed, (Busbar__Delta *)body));
+        break;
+    case MESSAGE_STATUS:
+        feed_on_status(cfg->feed, (Busbar__Status *)body);
+        break;
+    case MESSAGE_TRANSACT_REPLY:
+        outbox_on_reply(cfg->outbox, (Busbar__TransactReply *)body, cfg->now_ns);
+        break;
+    case MESSAGE_RENEWED:
+        membership_on_renewed(cfg->membership, (Busbar__Renewed *)body);
+        on_newest(cfg, version_decode(((Busbar__Renewed *)body)->version));
+        break;
+    case MESSAGE_AWAIT_APPLIED_REPLY:
+        questions_on_reply(cfg->questions, (Busbar__AwaitAppliedReply *)body);
+        break;
+    default: /* a number, not an enum: wires.def lets no other through */
+        break;
+    }
+}
+
+static const ProtobufCMessageDescriptor *descriptor_of(uint32_t type)
+{
+    const struct {
+        uint32_t type;
+        const ProtobufCMessageDescriptor *descriptor;
+    } rows[] = {{MESSAGE_SNAPSHOT, &busbar__snapshot__descriptor},
+                {MESSAGE_DELTA, &busbar__delta__descriptor},
+                {MESSAGE_STATUS, &busbar__status__descriptor},
+                {MESSAGE_TRANSACT_REPLY, &busbar__transact_reply__descriptor},
+                {MESSAGE_RENEWED, &busbar__renewed__descriptor},
+                {MESSAGE_AWAIT_APPLIED_REPLY, &busbar__await_applied_reply__descriptor}};
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        if (rows[i].type == type) {
+            return rows[i].descriptor;
+        }
+    }
+    return NULL;
+}
+
+static void on_message(struct cfg *cfg, const struct bus_message *message)
+{
+    const ProtobufCMessageDescriptor *descriptor = descriptor_of(message->type);
+    ProtobufCMessage *body = descriptor != NULL ? msg_unpack(message, descriptor) : NULL;
+    on_envelope(cfg, message);
+    if (body == NULL) {
+        LOG_LIMITED(LOG_LEVEL_WARN, "config_unreadable message=%s size=%zu", bus_message_name(WIRE_CONFIG, message->type),
+                    message->size);
+        want_subscribe(cfg, "unreadable");
+        return;
+    }
+    dispatch(cfg, message, body);
+    protobuf_c_message_free_unpacked(body, NULL);
+}
+
+static void watch_silence(struct cfg *cfg)
+{
+    bool is_connected = cfg->server_start != 0 && cfg->now_ns - cfg->heard_ns < AWAY_NS;
+    if (is_connected != cfg->is_connected) {
+        cfg->is_connected = is_connected;
+        log_info("configdb %s", is_connected ? "answers" : "is_silent");
+        if (cfg->events.on_connection != NULL) {
+            cfg->events.on_connection(cfg->events.context, is_connected);
+        }
+    }
+    uint64_t spoken_ns = cfg->heard_ns > cfg->subscribed_ns ? cfg->heard_ns : cfg->subscribed_ns;
+    bool is_late = cfg->is_unanswered && cfg->now_ns - cfg->subscribed_ns >= SILENCE_NS;
+    if (cfg->n_tables > 0 && (is_late || cfg->now_ns - spoken_ns >= SILENCE_NS)) {
+        cfg->wants_subscribe = true;
+    }
+    if (cfg->status_end_ns != 0 && feed_is_loading(cfg->feed)) {
+        cfg->status_end_ns = cfg->now_ns + STATUS_NS; /* status rows come behind the snapshot */
+    }
+    if (cfg->status_end_ns != 0 && cfg->now_ns >= cfg->status_end_ns && !cfg->is_unanswered) {
+        cfg->status_end_ns = 0;
+        feed_status_end(cfg->feed);
+    }
+}
+
+static void say_what_is_due(struct cfg *cfg)
+{
+    if (cfg->wants_subscribe) {
+        say_subscribe(cfg);
+    }
+    if (cfg->wants_applied) {
+        say_applied(cfg);
+    }
+    membership_step(cfg->membership, cfg->outbox, cfg->socket, cfg->now_ns);
+    outbox_step(cfg->outbox, cfg->socket, cfg->now_ns);
+    questions_step(cfg->questions, cfg->socket, cfg->now_ns);
+    publisher_step(cfg->publisher, cfg->socket, cfg->now_ns);
+}
+
+int cfg_new(struct bus *bus, const char *endpoint, const enum cfg_table *tables, size_t n_tables,
+            const struct cfg_events *events, struct cfg **out_cfg)
+{
+    struct bus_socket *socket;
+    for (size_t i = 0; i < n_tables; i++) {
+        if (cfg_table_info((uint32_t)tables[i]) == NULL || n_tables > CFG_TABLE_MAX) {
+            return -ERROR_UNKNOWN_NAME;
+        }
+    }
+    int err = bus_connect(bus, WIRE_CONFIG, endpoint, &socket);
+    if (err < 0) {
+        return err;
+    }
+    struct cfg *cfg = memory_zeroed(sizeof *cfg);
+    cfg->socket = socket;
+    cfg->events = *events;
+    for (size_t i = 0; i < n_tables; i++) {
+        cfg->tables[i] = (uint32_t)tables[i];
+    }
+    cfg->n_tables = n_tables;
+    cfg->wants_subscribe = n_tables > 0;
+    cfg->feed = feed_new(tables, n_tables, events);
+    cfg->outbox = outbox_new();
+    cfg->publisher = publisher_new();
+    cfg->questions = questions_new();
+    cfg->membership = membership_new(bus_self(bus));
+    *out_cfg = cfg;
+    return 0;
+}
+
+void cfg_destroy(struct cfg **cfg)
+{
+    struct cfg *c = *cfg;
+    if (c == NULL) {
+        return;
+    }
+    *cfg = NULL;
+    feed_destroy(&c->feed);
+    outbox_destroy(&c->outbox);
+    publisher_destroy(&c->publisher);
+    questions_destroy(&c->questions);
+    membership_destroy(&c->membership);
+    clear_errors(c);
+    bus_close(&c->socket);
+    free(c);
+}
+
+int cfg_fd(const struct cfg *cfg)
+{
+    return bus_fd(cfg->socket);
+}
+
+void cfg_step(struct cfg *cfg, uint64_t now_ns)
+{
+    cfg->now_ns = now_ns;
+    struct bus_message message;
+    size_t bytes = 0;
+    for (int i = 0; i < STEP_MESSAGES && bytes < STEP_BYTES && bus_recv(cfg->socket, &message) == 0; i++) {
+        bytes += message.size;
+        on_message(cfg, &message);
+        bus_message_fini(&message);
+    }
+    watch_silence(cfg);
+    say_what_is_due(cfg);
+}
+
+bool cfg_is_connected(const struct cfg *cfg)
+{
+    return cfg->is_connected;
+}
+
+bool cfg_has_snapshot(const struct cfg *cfg)
+{
+    return feed_has_snapshot(cfg->feed);
+}
+
+struct version cfg_version(const struct cfg *cfg)
+{
+    return feed_version(cfg->feed);
+}
+
+const ProtobufCMessage *cfg_row(const struct cfg *cfg, enum cfg_table table, uint64_t id)
+{
+    return mirror_row(feed_mirror(cfg->feed), table, id);
+}
+
+bool cfg_next(const struct cfg *cfg, enum cfg_table table, uint64_t *cursor, uint64_t *out_id, const ProtobufCMessage **out_row)
+{
+    const struct mirror_slot *slot = mirror_at_or_after(feed_mirror(cfg->feed), table, *cursor);
+    if (slot == NULL) {
+        return false;
+    }
+    *cursor = slot->id + 1;
+    *out_id = slot->id;
+    *out_row = slot->row;
+    return true;
+}
+
+void cfg_applied(struct cfg *cfg, struct version version, const Busbar__RowError *errors, size_t n_errors)
+{
+    cfg->applied = version;
+    cfg->wants_applied = true;
+    for (size_t i = 0; i < n_errors && cfg->n_errors < ROW_ERRORS_MAX; i++) {
+        cfg->errors = memory_resize(cfg->errors, (cfg->n_errors + 1) * sizeof *cfg->errors);
+        cfg->errors[cfg->n_errors] = errors[i];
+        cfg->errors[cfg->n_errors++].text = memory_string(errors[i].text);
+    }
+}
+
+void cfg_transact(struct cfg *cfg, struct cfg_txn **txn, uint64_t deadline_ns,
+                  void (*done)(void *context, const struct cfg_result *result), void *context)
+{
+    outbox_add(cfg->outbox, txn, deadline_ns, done, context);
+}
+
+size_t cfg_transactions_in_flight(const struct cfg *cfg)
+{
+    return outbox_size(cfg->outbox);
+}
+
+void cfg_publish(struct cfg *cfg, enum cfg_table table, uint64_t id, const ProtobufCMessage *row)
+{
+    assert(cfg_table_info((uint32_t)table)->storage == CFG_STORAGE_MEMORY);
+    publisher_put(cfg->publisher, table, id, row);
+}
+
+void cfg_register(struct cfg *cfg, const Busbar__ServiceRow *service)
+{
+    membership_join(cfg->membership, service);
+}
+
+uint64_t cfg_registered(const struct cfg *cfg, struct version *out_version)
+{
+    return membership_id(cfg->membership, out_version);
+}
+
+void cfg_unregister(struct cfg *cfg)
+{
+    membership_leave(cfg->membership, cfg->outbox, cfg->now_ns);
+}
+
+void cfg_await_applied(struct cfg *cfg, struct version version, uint32_t timeout_ms,
+                       void (*done)(void *context, const Busbar__AwaitAppliedReply *reply), void *context)
+{
+    questions_ask(cfg->questions, version, timeout_ms, done, context);
+}

@@ -1,0 +1,33 @@
+/* What a reader makes of SNAPSHOT, DELTA and STATUS: the mirror and its version. For files of lib/cfg only. */
+#ifndef BUSBAR_CFG_FEED_H
+#define BUSBAR_CFG_FEED_H
+
+#include "lib/cfg/mirror.h"
+
+struct feed;
+struct feed *feed_new(const enum cfg_table *tables, size_t n_tables, const struct cfg_events *events);
+void feed_destroy(struct feed **feed);
+
+const struct mirror *feed_mirror(const struct feed *feed);
+struct version feed_version(const struct feed *feed);
+bool feed_has_snapshot(const struct feed *feed);
+/* A snapshot is coming in. */
+bool feed_is_loading(const struct feed *feed);
+
+/* What the reader has to do about a message. */
+enum feed_verdict {
+    FEED_FINE,
+    FEED_ANSWERED, /* this begins, or is, the answer to a SUBSCRIBE */
+    FEED_LOST      /* something is missing before it: SUBSCRIBE again */
+};
+enum feed_verdict feed_on_snapshot(struct feed *feed, const Busbar__Snapshot *snapshot);
+enum feed_verdict feed_on_delta(struct feed *feed, const Busbar__Delta *delta);
+void feed_on_status(struct feed *feed, const Busbar__Status *status);
+
+/* Pieces of a snapshot or commit that is incomplete are thrown away; what is shown stays. */
+void feed_forget_pieces(struct feed *feed);
+/* From now on status rows must be said again; those that were not are dropped, and shown as gone, by the second call. */
+void feed_status_begin(struct feed *feed);
+void feed_status_end(struct feed *feed);
+
+#endif

@@ -1,0 +1,226 @@
+/* Actions of controllers ↔ the messages of proto/rules.proto (declared in rule.h).
+ *
+ * Generated from actions.def: each row names a union member, each member has an encode_ and a decode_ function here, so a new action
+ * with a known member costs no line and one with a new member does not compile until it has its pair.
+ * Types travel as 1 + enum action_type: actions.def only grows at its end between versions that must read each other's rows.
+ * Encoders return messages that protobuf_c_message_free_unpacked() frees. Decoders check every range; what an action may do with a
+ * packet is checked where rules are accepted (lib/model/action_check.c), not again. Control code; no state; any thread.
+ */
+#include "lib/msg/rule.h"
+
+#include <stdlib.h>
+
+#include "lib/base/memory.h"
+#include "lib/msg/field_wire.h"
+
+static void encode_nothing(const struct action *action, Busbar__ActionMessage *message)
+{
+}
+
+static void encode_ethertype(const struct action *action, Busbar__ActionMessage *message)
+{
+    message->number = action->ethertype;
+}
+
+static void encode_ttl(const struct action *action, Busbar__ActionMessage *message)
+{
+    message->number = action->ttl;
+}
+
+static void encode_queue_id(const struct action *action, Busbar__ActionMessage *message)
+{
+    message->number = action->queue_id;
+}
+
+static void encode_group_id(const struct action *action, Busbar__ActionMessage *message)
+{
+    message->number = action->group_id;
+}
+
+static void encode_output(const struct action *action, Busbar__ActionMessage *message)
+{
+    message->number = action->output.port;
+    message->max_len = action->output.max_len;
+}
+
+static void encode_set_field(const struct action *action, Busbar__ActionMessage *message)
+{
+    enum field_id id = action->set_field.field;
+    message->field = memory_zeroed(sizeof *message->field);
+    busbar__field_match__init(message->field);
+    message->field->field = field_wire_number(id);
+    message->field->value = field_wire_copy(id, &action->set_field.value);
+    message->field->mask = field_wire_copy(id, &action->set_field.mask);
+}
+
+static void encode_controller(const struct action *action, Busbar__ActionMessage *message)
+{
+    message->max_len = action->controller.max_len;
+    message->controller_id = action->controller.controller_id;
+    message->reason = (uint32_t)action->controller.reason;
+}
+
+static void encode_move(const struct action *action, Busbar__ActionMessage *message)
+{
+    message->source_field = field_wire_number(action->move.source);
+    message->target_field = field_wire_number(action->move.target);
+    message->source_offset = action->move.source_offset;
+    message->target_offset = action->move.target_offset;
+    message->n_bits = action->move.n_bits;
+}
+
+static void encode_resubmit(const struct action *action, Busbar__ActionMessage *message)
+{
+    message->number = action->resubmit.in_port;
+    message->table = action->resubmit.table;
+}
+
+static int decode_nothing(const Busbar__ActionMessage *message, struct action *action)
+{
+    return 0;
+}
+
+static int decode_ethertype(const Busbar__ActionMessage *message, struct action *action)
+{
+    action->ethertype = (uint16_t)message->number;
+    return message->number <= UINT16_MAX ? 0 : -ERROR_RANGE;
+}
+
+static int decode_ttl(const Busbar__ActionMessage *message, struct action *action)
+{
+    action->ttl = (uint8_t)message->number;
+    return message->number <= UINT8_MAX ? 0 : -ERROR_RANGE;
+}
+
+static int decode_queue_id(const Busbar__ActionMessage *message, struct action *action)
+{
+    action->queue_id = message->number;
+    return 0;
+}
+
+static int decode_group_id(const Busbar__ActionMessage *message, struct action *action)
+{
+    action->group_id = message->number;
+    return 0;
+}
+
+static int decode_output(const Busbar__ActionMessage *message, struct action *action)
+{
+    action->output.port = message->number;
+    action->output.max_len = (uint16_t)message->max_len;
+    return message->max_len <= UINT16_MAX ? 0 : -ERROR_RANGE;
+}
+
+static int decode_set_field(const Busbar__ActionMessage *message, struct action *action)
+{
+    struct error_detail ignored;
+    if (message->field == NULL) {
+        return -ERROR_RANGE;
+    }
+    return field_wire_decode(message->field->field, &message->field->value, &message->field->mask, &action->set_field.field,
+                             &action->set_field.value, &action->set_field.mask, &ignored);
+}
+
+static int decode_controller(const Busbar__ActionMessage *message, struct action *action)
+{
+    action->controller.max_len = (uint16_t)message->max_len;
+    action->controller.controller_id = (uint16_t)message->controller_id;
+    action->controller.reason = (enum packet_in_reason)message->reason;
+    bool fits =
+        message->max_len <= UINT16_MAX && message->controller_id <= UINT16_MAX && message->reason <= PACKET_IN_INVALID_TTL;
+    return fits ? 0 : -ERROR_RANGE;
+}
+
+static bool part_fits(enum field_id id, uint32_t offset, uint32_t n_bits)
+{
+    return id != FIELD_COUNT && offset < field_table[id].bits && n_bits <= field_table[id].bits - offset;
+}
+
+static int decode_move(const Busbar__ActionMessage *message, struct action *action)
+{
+    action->move.source = field_wire_id(message->source_field);
+    action->move.target = field_wire_id(message->target_field);
+    action->move.source_offset = (uint8_t)message->source_offset;
+    action->move.target_offset = (uint8_t)message->target_offset;
+    action->move.n_bits = (uint8_t)message->n_bits;
+    bool fits = message->n_bits > 0 && part_fits(action->move.source, message->source_offset, message->n_bits) &&
+                part_fits(action->move.target, message->target_offset, message->n_bits);
+    return fits ? 0 : -ERROR_RANGE;
+}
+
+static int decode_resubmit(const Busbar__ActionMessage *message, struct action *action)
+{
+    action->resubmit.in_port = message->number;
+    action->resubmit.table = (uint8_t)message->table;
+    return message->table <= UINT8_MAX ? 0 : -ERROR_RANGE;
+}
+
+static Busbar__ActionMessage *encode_one(const struct action *action)
+{
+    Busbar__ActionMessage *message = memory_zeroed(sizeof *message);
+    busbar__action_message__init(message);
+    message->type = 1u + (uint32_t)action->type;
+    switch (action->type) {
+#define ACTION(name, member)                                                                                                   \
+    case ACTION_##name:                                                                                                        \
+        encode_##member(action, message);                                                                                      \
+        break;
+#include "lib/model/actions.def"
+#undef ACTION
+    case ACTION_TYPE_COUNT:
+        break;
+    }
+    return message;
+}
+
+static int decode_one(const Busbar__ActionMessage *message, struct action *out_action)
+{
+    if (message->type == 0 || message->type > ACTION_TYPE_COUNT) {
+        return -ERROR_RANGE;
+    }
+    *out_action = (struct action){.type = (enum action_type)(message->type - 1)};
+    switch (out_action->type) {
+#define ACTION(name, member)                                                                                                   \
+    case ACTION_##name:                                                                                                        \
+        return decode_##member(message, out_action);
+#include "lib/model/actions.def"
+#undef ACTION
+    case ACTION_TYPE_COUNT:
+        break;
+    }
+    return -ERROR_RANGE;
+}
+
+Busbar__ActionMessage **msg_actions_encode(const struct action_list *list)
+{
+    Busbar__ActionMessage **messages = memory_array(list->count, sizeof *messages);
+    for (size_t i = 0; i < list->count; i++) {
+        messages[i] = encode_one(&list->items[i]);
+    }
+    return messages;
+}
+
+void msg_actions_free(Busbar__ActionMessage **messages, size_t n)
+{
+    for (size_t i = 0; messages != NULL && i < n; i++) {
+        busbar__action_message__free_unpacked(messages[i], NULL);
+    }
+    free(messages);
+}
+
+int msg_actions_decode(Busbar__ActionMessage *const *messages, size_t n, struct action_list *out_list,
+                       struct error_detail *detail)
+{
+    struct action_list list = {0};
+    for (size_t i = 0; i < n; i++) {
+        struct action action;
+        int err = decode_one(messages[i], &action);
+        if (err < 0) {
+            action_list_fini(&list);
+            return error_set(detail, err, "action %zu of type %u: a value is out of range", i, messages[i]->type);
+        }
+        action_list_add(&list, &action);
+    }
+    *out_list = list;
+    return 0;
+}

@@ -1,0 +1,292 @@
+/* Rules, groups and meters ↔ their rows.
+ *
+ * A match travels as the list of fields it looks at. One member of struct flow_state can have several field names (tcp_dst and
+ * udp_dst are the same bits), so encoding goes over the fields twice: first those whose prerequisite the match itself makes certain,
+ * then whatever bits are still left; each bit of the mask is said exactly once, and decoding puts back every bit.
+ * Decoding checks ranges, prerequisites (match_check) and that nothing is left over; outputs are written on success only.
+ * Runs once per rule in each process that mirrors them: a few microseconds. Control code; no state; any thread.
+ */
+#include "lib/msg/rule.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "lib/base/memory.h"
+#include "lib/msg/field_wire.h"
+
+static void add_field(Busbar__RuleRow *row, enum field_id id, const struct match *match, const struct field_value *mask)
+{
+    struct field_value value = field_get(id, &match->value), ones = field_all_ones(id);
+    for (size_t i = 0; i < sizeof value.bytes; i++) {
+        value.bytes[i] &= mask->bytes[i];
+    }
+    Busbar__FieldMatch *message = memory_zeroed(sizeof *message);
+    busbar__field_match__init(message);
+    message->field = field_wire_number(id);
+    message->value = field_wire_copy(id, &value);
+    if (memcmp(&ones, mask, sizeof ones) != 0) {
+        message->mask = field_wire_copy(id, mask);
+    }
+    row->match[row->n_match++] = message;
+}
+
+static void encode_match(Busbar__RuleRow *row, const struct match *match)
+{
+    struct flow_state left = match->mask;
+    row->match = memory_array(FIELD_COUNT, sizeof *row->match);
+    for (int pass = 0; pass < 2; pass++) {
+        for (unsigned i = 0; i < FIELD_COUNT; i++) {
+            enum field_id id = (enum field_id)i;
+            struct field_value mask = field_get(id, &left);
+            if (field_value_is_zero(mask) || (pass == 0 && !field_prerequisite_met(id, &match->value, &match->mask))) {
+                continue;
+            }
+            add_field(row, id, match, &mask);
+            field_set(id, &left, (struct field_value){{0}});
+        }
+    }
+}
+
+static int decode_match(const Busbar__RuleRow *row, struct match *out_match, struct error_detail *detail)
+{
+    match_init(out_match);
+    for (size_t i = 0; i < row->n_match; i++) {
+        enum field_id id;
+        struct field_value value, mask;
+        const Busbar__FieldMatch *field = row->match[i];
+        int err = field_wire_decode(field->field, &field->value, &field->mask, &id, &value, &mask, detail);
+        if (err < 0) {
+            return err;
+        }
+        if (!field_value_is_zero(field_get(id, &out_match->mask))) {
+            return error_set(detail, -ERROR_DUPLICATE, "match: %s is given twice", field_table[id].name);
+        }
+        match_set_masked(out_match, id, value, mask);
+    }
+    return match_check(out_match, detail);
+}
+
+static Busbar__InstructionsMessage *encode_instructions(const struct instructions *in)
+{
+    Busbar__InstructionsMessage *message = memory_zeroed(sizeof *message);
+    busbar__instructions_message__init(message);
+    message->apply = msg_actions_encode(&in->apply);
+    message->n_apply = in->apply.count;
+    message->write = msg_actions_encode(&in->write);
+    message->n_write = in->write.count;
+    message->has_apply = in->has_apply;
+    message->has_write = in->has_write;
+    message->has_clear = in->has_clear;
+    message->has_write_metadata = in->has_write_metadata;
+    message->metadata = in->metadata;
+    message->metadata_mask = in->metadata_mask;
+    message->meter_id = in->meter_id;
+    message->has_goto = in->has_goto;
+    message->goto_table = in->goto_table;
+    return message;
+}
+
+static int decode_instructions(const Busbar__InstructionsMessage *message, struct instructions *out_in,
+                               struct error_detail *detail)
+{
+    struct instructions in;
+    instructions_init(&in);
+    if (message == NULL) {
+        *out_in = in;
+        return 0;
+    }
+    int err = message->goto_table <= TABLE_MAX ? 0 : error_set(detail, -ERROR_RANGE, "goto_table %u", message->goto_table);
+    if (err == 0) {
+        err = msg_actions_decode(message->apply, message->n_apply, &in.apply, detail);
+    }
+    if (err == 0) {
+        err = msg_actions_decode(message->write, message->n_write, &in.write, detail);
+    }
+    if (err < 0) {
+        instructions_fini(&in);
+        return err;
+    }
+    in.has_apply = message->has_apply;
+    in.has_write = message->has_write;
+    in.has_clear = message->has_clear;
+    in.has_write_metadata = message->has_write_metadata;
+    in.metadata = message->metadata;
+    in.metadata_mask = message->metadata_mask;
+    in.meter_id = message->meter_id;
+    in.has_goto = message->has_goto;
+    in.goto_table = (uint8_t)message->goto_table;
+    *out_in = in;
+    return 0;
+}
+
+static int check_rule_ranges(const Busbar__RuleRow *row, struct error_detail *detail)
+{
+    const struct {
+        const char *name;
+        uint32_t value, max;
+    } columns[] = {{"table", row->table, TABLE_MAX},
+                   {"priority", row->priority, UINT16_MAX},
+                   {"idle_timeout_s", row->idle_timeout_s, UINT16_MAX},
+                   {"hard_timeout_s", row->hard_timeout_s, UINT16_MAX},
+                   {"importance", row->importance, UINT16_MAX},
+                   {"flags", row->flags, UINT16_MAX}};
+    for (size_t i = 0; i < sizeof columns / sizeof columns[0]; i++) {
+        if (columns[i].value > columns[i].max) {
+            return error_set(detail, -ERROR_RANGE, "rule: %s %u is more than %u", columns[i].name, columns[i].value,
+                             columns[i].max);
+        }
+    }
+    return 0;
+}
+
+Busbar__RuleRow *msg_rule_encode(const struct rule *rule)
+{
+    Busbar__RuleRow *row = memory_zeroed(sizeof *row);
+    busbar__rule_row__init(row);
+    row->bridge = rule->bridge;
+    row->table = rule->table;
+    row->priority = rule->priority;
+    row->cookie = rule->cookie;
+    row->idle_timeout_s = rule->idle_timeout_s;
+    row->hard_timeout_s = rule->hard_timeout_s;
+    row->importance = rule->importance;
+    row->flags = rule->flags;
+    row->created_wall_ns = rule->created_wall_ns;
+    row->instructions = encode_instructions(&rule->instructions);
+    encode_match(row, &rule->match);
+    return row;
+}
+
+int msg_rule_decode(uint64_t id, const Busbar__RuleRow *row, struct rule *out_rule, struct error_detail *detail)
+{
+    struct rule rule = {.id = id,
+                        .bridge = row->bridge,
+                        .cookie = row->cookie,
+                        .created_wall_ns = row->created_wall_ns,
+                        .priority = (uint16_t)row->priority,
+                        .idle_timeout_s = (uint16_t)row->idle_timeout_s,
+                        .hard_timeout_s = (uint16_t)row->hard_timeout_s,
+                        .importance = (uint16_t)row->importance,
+                        .flags = (uint16_t)row->flags,
+                        .table = (uint8_t)row->table};
+    int err = check_rule_ranges(row, detail);
+    if (err == 0) {
+        err = decode_match(row, &rule.match, detail);
+    }
+    if (err == 0) {
+        err = decode_instructions(row->instructions, &rule.instructions, detail);
+    }
+    if (err == 0) {
+        *out_rule = rule;
+    }
+    return err;
+}
+
+Busbar__GroupRow *msg_group_encode(const struct group *group)
+{
+    Busbar__GroupRow *row = memory_zeroed(sizeof *row);
+    busbar__group_row__init(row);
+    row->bridge = group->bridge;
+    row->group_id = group->group_id;
+    row->type = (uint32_t)group->type;
+    row->buckets = memory_array(group->n_buckets, sizeof *row->buckets);
+    row->n_buckets = group->n_buckets;
+    for (size_t i = 0; i < group->n_buckets; i++) {
+        const struct bucket *bucket = &group->buckets[i];
+        Busbar__BucketMessage *message = memory_zeroed(sizeof *message);
+        busbar__bucket_message__init(message);
+        message->actions = msg_actions_encode(&bucket->actions);
+        message->n_actions = bucket->actions.count;
+        message->weight = bucket->weight;
+        message->watch_port = bucket->watch_port;
+        message->watch_group = bucket->watch_group;
+        row->buckets[i] = message;
+    }
+    return row;
+}
+
+static int decode_bucket(const Busbar__BucketMessage *message, struct bucket *out_bucket, struct error_detail *detail)
+{
+    struct bucket bucket = {
+        .watch_port = message->watch_port, .watch_group = message->watch_group, .weight = (uint16_t)message->weight};
+    if (message->weight > UINT16_MAX) {
+        return error_set(detail, -ERROR_RANGE, "bucket: weight %u", message->weight);
+    }
+    int err = msg_actions_decode(message->actions, message->n_actions, &bucket.actions, detail);
+    if (err == 0) {
+        *out_bucket = bucket;
+    }
+    return err;
+}
+
+int msg_group_decode(uint64_t id, const Busbar__GroupRow *row, struct group *out_group, struct error_detail *detail)
+{
+    if (row->type > GROUP_TYPE_FF || row->group_id > GROUP_MAX) {
+        return error_set(detail, -ERROR_RANGE, "group %u: type %u", row->group_id, row->type);
+    }
+    struct group group = {.id = id,
+                          .bridge = row->bridge,
+                          .group_id = row->group_id,
+                          .type = (enum group_type)row->type,
+                          .buckets = memory_array(row->n_buckets, sizeof *group.buckets)};
+    for (size_t i = 0; i < row->n_buckets; i++) {
+        int err = decode_bucket(row->buckets[i], &group.buckets[i], detail);
+        if (err < 0) {
+            group_fini(&group);
+            return err;
+        }
+        group.n_buckets++;
+    }
+    *out_group = group;
+    return 0;
+}
+
+Busbar__MeterRow *msg_meter_encode(const struct meter *meter)
+{
+    Busbar__MeterRow *row = memory_zeroed(sizeof *row);
+    busbar__meter_row__init(row);
+    row->bridge = meter->bridge;
+    row->meter_id = meter->meter_id;
+    row->flags = meter->flags;
+    row->bands = memory_array(meter->n_bands, sizeof *row->bands);
+    row->n_bands = meter->n_bands;
+    for (size_t i = 0; i < meter->n_bands; i++) {
+        Busbar__BandMessage *message = memory_zeroed(sizeof *message);
+        busbar__band_message__init(message);
+        message->type = (uint32_t)meter->bands[i].type;
+        message->rate = meter->bands[i].rate;
+        message->burst_size = meter->bands[i].burst_size;
+        message->prec_level = meter->bands[i].prec_level;
+        row->bands[i] = message;
+    }
+    return row;
+}
+
+int msg_meter_decode(uint64_t id, const Busbar__MeterRow *row, struct meter *out_meter, struct error_detail *detail)
+{
+    if (row->flags > (METER_KBPS | METER_PKTPS | METER_BURST | METER_STATS)) {
+        return error_set(detail, -ERROR_RANGE, "meter %u: flags 0x%x", row->meter_id, row->flags);
+    }
+    for (size_t i = 0; i < row->n_bands; i++) {
+        const Busbar__BandMessage *band = row->bands[i];
+        if ((band->type != METER_BAND_DROP && band->type != METER_BAND_DSCP_REMARK) || band->prec_level > UINT8_MAX) {
+            return error_set(detail, -ERROR_RANGE, "meter %u, band %zu: type %u, level %u", row->meter_id, i, band->type,
+                             band->prec_level);
+        }
+    }
+    struct meter meter = {.id = id,
+                          .bridge = row->bridge,
+                          .meter_id = row->meter_id,
+                          .flags = (uint16_t)row->flags,
+                          .bands = memory_array(row->n_bands, sizeof *meter.bands),
+                          .n_bands = row->n_bands};
+    for (size_t i = 0; i < row->n_bands; i++) {
+        const Busbar__BandMessage *band = row->bands[i];
+        meter.bands[i] = (struct meter_band){.type = (enum meter_band_type)band->type,
+                                             .rate = band->rate,
+                                             .burst_size = band->burst_size,
+                                             .prec_level = (uint8_t)band->prec_level};
+    }
+    *out_meter = meter;
+    return 0;
+}

@@ -1,0 +1,395 @@
+/* Group commit.
+ *
+ *   queue:  T1 T2 T3 | T4 T5        T1..T3 write configuration, T4 T5 rules
+ *           └─ one commit, one fsync      └─ one commit, no fsync
+ *
+ * Why: a synced commit costs 6 ms whatever is in it; a hundred clients that wait for theirs share it. Each transaction is evaluated on
+ * an overlay over the open commit, so each sees those before it, and each is refused alone. What belongs to the other environment
+ * ends the group. Replies and versions go out only after the commit; when it fails, all of the group are refused.
+ *
+ * A bridge that goes is committed on disk first and then its rules in the run environment, in the same version (a crash between the
+ * two leaves rules without a bridge, which the next start drops).
+ *
+ * Thread: configdb's main thread. Invariants: I6, I8 (an acknowledged change is in a finished commit; a refused one leaves no
+ * trace: its overlay is thrown away before anything is written). After a failed sync nobody knows what the disk has: changes are
+ * refused until the next start has looked.
+ */
+#include "services/configdb/commit.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <utlist.h>
+
+#include "lib/base/log.h"
+#include "lib/base/memory.h"
+#include "services/configdb/derive.h"
+#include "services/configdb/txn.h"
+
+struct commit_item {
+    struct bus_identity from;
+    Busbar__Transact *message;
+    size_t size;
+    struct txn txn;
+    bool is_evaluated;
+    uint64_t n;           /* of its version; the newest when it made none */
+    struct overlay *gone; /* what its bridges took along in the run environment */
+    struct commit_item *prev, *next;
+};
+struct commit {
+    struct rows *rows;
+    struct ring *ring;
+    struct recent *recent;
+    struct commit_events events;
+    struct commit_item *queue;
+    size_t queue_bytes;
+    struct commit_item *group; /* evaluated, waiting for the commit */
+    char *refusal;
+    bool is_stopped; /* the refusal stays */
+    struct commit_counters counters;
+};
+
+struct commit *commit_new(struct rows *rows, struct ring *ring, struct recent *recent, const struct commit_events *events)
+{
+    struct commit *commit = memory_zeroed(sizeof *commit);
+    commit->rows = rows;
+    commit->ring = ring;
+    commit->recent = recent;
+    commit->events = *events;
+    return commit;
+}
+
+static void commit_item_free(struct commit_item *item)
+{
+    busbar__transact__free_unpacked(item->message, NULL);
+    overlay_destroy(&item->gone);
+    txn_fini(&item->txn);
+    free(item);
+}
+
+static void commit_list_free(struct commit_item **list)
+{
+    struct commit_item *item, *next;
+    DL_FOREACH_SAFE(*list, item, next)
+    {
+        commit_item_free(item);
+    }
+    *list = NULL;
+}
+
+void commit_destroy(struct commit **commit)
+{
+    if (*commit == NULL) {
+        return;
+    }
+    commit_list_free(&(*commit)->queue);
+    commit_list_free(&(*commit)->group);
+    free((*commit)->refusal);
+    free(*commit);
+    *commit = NULL;
+}
+
+void commit_queue(struct commit *commit, const struct bus_identity *from, Busbar__Transact **message, size_t size)
+{
+    struct commit_item *item = memory_zeroed(sizeof *item);
+    item->from = *from;
+    item->message = *message;
+    item->size = size;
+    *message = NULL;
+    commit->queue_bytes += size;
+    DL_APPEND(commit->queue, item);
+}
+
+bool commit_is_full(const struct commit *commit)
+{
+    return commit->queue_bytes >= COMMIT_QUEUE_BYTES;
+}
+
+static uint8_t *commit_pack_reply(const struct commit *commit, const struct commit_item *item, size_t *out_size)
+{
+    Busbar__TransactReply reply = BUSBAR__TRANSACT_REPLY__INIT;
+    Busbar__Version version;
+    reply.sequence = item->message->sequence;
+    reply.error = item->txn.error;
+    if (item->txn.error != 0) {
+        reply.text = (char *)(uintptr_t)item->txn.detail.text;
+        reply.failed_op = item->txn.failed_op;
+    } else {
+        version_encode((struct version){.epoch = ring_epoch(commit->ring), .n = item->n}, &version);
+        reply.version = &version;
+        reply.ids = item->txn.ids;
+        reply.n_ids = item->txn.n_ids;
+    }
+    *out_size = busbar__transact_reply__get_packed_size(&reply);
+    uint8_t *bytes = memory_zeroed(*out_size + 1);
+    busbar__transact_reply__pack(&reply, bytes);
+    return bytes;
+}
+
+static bool commit_is_own(const struct commit_item *item)
+{
+    return item->from.kind == PROCESS_CONFIGDB;
+}
+
+/* Tells the writer, and remembers having told it. */
+static void commit_answer(struct commit *commit, const struct commit_item *item)
+{
+    size_t size;
+    if (item->txn.error != 0) {
+        commit->counters.refused++;
+        log_debug("transaction_refused client=\"%.64s\" error=%d why=\"%s\"", item->message->client, item->txn.error,
+                  item->txn.detail.text);
+    } else {
+        commit->counters.done++;
+    }
+    if (commit_is_own(item)) {
+        return;
+    }
+    uint8_t *reply = commit_pack_reply(commit, item, &size);
+    recent_note(commit->recent, item->from.start, item->message->sequence, reply, size);
+    commit->events.on_reply(commit->events.context, &item->from, reply, size);
+    free(reply);
+}
+
+/* Whether it is this one's turn; a repeat is answered here. */
+static bool commit_is_next(struct commit *commit, struct commit_item *item)
+{
+    struct store_bytes reply = {.bytes = NULL};
+    if (commit_is_own(item)) {
+        return true;
+    }
+    switch (recent_ask(commit->recent, item->from.start, item->message->sequence, item->message->oldest, &reply)) {
+    case RECENT_DO:
+        return true;
+    case RECENT_REPEAT:
+        commit->counters.repeated++;
+        commit->events.on_reply(commit->events.context, &item->from, reply.bytes, reply.size);
+        return false;
+    case RECENT_LATE: {
+        size_t size;
+        commit->counters.repeated++;
+        item->txn.error = error_set(&item->txn.detail, -ERROR_CONFLICT,
+                                    "transaction %" PRIu64 " was carried out or refused before; its reply is not kept",
+                                    item->message->sequence);
+        uint8_t *bytes = commit_pack_reply(commit, item, &size);
+        commit->events.on_reply(commit->events.context, &item->from, bytes, size);
+        free(bytes);
+        return false;
+    }
+    case RECENT_GAP:
+        commit->counters.dropped++;
+        return false;
+    }
+    return false;
+}
+
+static int commit_refuse(struct commit_item *item, int err, const char *why)
+{
+    item->txn.error = err;
+    return error_set(&item->txn.detail, err, "%s", why);
+}
+
+/* Lays one transaction into the open commit. Not 0: the commit is spoilt. */
+static int commit_write(struct commit *commit, struct commit_item *item, enum rows_env env)
+{
+    size_t size;
+    txn_evaluate(commit->rows, &item->from, item->message, &item->txn);
+    if (item->txn.error != 0) {
+        return 0;
+    }
+    item->n = item->txn.makes_version ? rows_next_n(commit->rows) : rows_n(commit->rows);
+    int err = overlay_write(item->txn.overlay);
+    if (err == 0 && !commit_is_own(item)) {
+        uint8_t *reply = commit_pack_reply(commit, item, &size);
+        err = recent_store(commit->recent, commit->rows, env, item->from.start, item->message->sequence, reply, size);
+        free(reply);
+    }
+    return err;
+}
+
+/* The second half of deleting bridges: what the run environment has of them. */
+static int commit_gone(struct commit *commit, struct commit_item *item)
+{
+    int err = rows_begin(commit->rows, ROWS_RUN);
+    if (err != 0) {
+        return err;
+    }
+    item->gone = overlay_new(commit->rows);
+    for (size_t i = 0; err == 0 && i < item->txn.n_gone_bridges; i++) {
+        err = derive_bridge_gone(commit->rows, item->gone, item->txn.gone_bridges[i]);
+    }
+    if (err == 0) {
+        err = overlay_write(item->gone);
+    }
+    if (err != 0) {
+        rows_end(commit->rows);
+        return err;
+    }
+    return rows_commit(commit->rows);
+}
+
+static void commit_publish(struct commit *commit, struct commit_item *item)
+{
+    struct overlay *overlays[2] = {item->txn.overlay, item->gone};
+    if (item->txn.error == 0 && item->txn.makes_version) {
+        assert(item->n == ring_newest(commit->ring) + 1);
+        ring_push(commit->ring, overlays, item->gone != NULL ? 2 : 1);
+        commit->events.on_version(commit->events.context, ring_entry(commit->ring, ring_newest(commit->ring)));
+    }
+    commit_answer(commit, item);
+}
+
+/* A full disk passes; any other failed write to the disk leaves it unknown what is there. */
+static bool commit_error_passes(int err)
+{
+    return err == -ENOSPC || err == -EFBIG || err == -EDQUOT || err == -ERROR_TOO_LARGE || err == -ENOMEM;
+}
+
+static void commit_fail_group(struct commit *commit, int err, enum rows_env env)
+{
+    char *why = memory_format("the %s database could not be written: %s", env == ROWS_DISK ? "disk" : "run", error_text(err));
+    log_error("commit_failed environment=%s error=\"%s\"", env == ROWS_DISK ? "disk" : "run", error_text(err));
+    if (!commit_error_passes(err)) {
+        commit_stop(commit, why);
+    }
+    struct commit_item *item;
+    DL_FOREACH(commit->group, item)
+    {
+        if (item->txn.error == 0) {
+            (void)commit_refuse(item, err, why);
+        }
+        commit_answer(commit, item);
+    }
+    free(why);
+}
+
+static void commit_end_group(struct commit *commit, enum rows_env env, int err, bool is_written)
+{
+    if (err != 0 || !is_written) {
+        rows_end(commit->rows);
+    } else {
+        err = rows_commit(commit->rows);
+        commit->counters.lmdb_commits++;
+    }
+    if (err != 0) {
+        commit_fail_group(commit, err, env);
+        commit_list_free(&commit->group);
+        return;
+    }
+    struct commit_item *item;
+    DL_FOREACH(commit->group, item)
+    {
+        if (item->txn.error == 0 && item->txn.n_gone_bridges > 0) {
+            err = commit_gone(commit, item);
+            if (err != 0) {
+                log_error("bridge_rules_left error=\"%s\" hint=\"the next start drops them\"", error_text(err));
+                overlay_destroy(&item->gone);
+            }
+        }
+        commit_publish(commit, item);
+    }
+    commit_list_free(&commit->group);
+}
+
+/* Takes the first of the queue out. */
+static struct commit_item *commit_take(struct commit *commit)
+{
+    struct commit_item *item = commit->queue;
+    DL_DELETE(commit->queue, item);
+    commit->queue_bytes -= item->size;
+    return item;
+}
+
+/* Answers what needs no commit. True when the item was dealt with. */
+static bool commit_early(struct commit *commit, struct commit_item *item, enum rows_env *out_env)
+{
+    if (!commit_is_next(commit, item)) {
+        commit_item_free(item);
+        return true;
+    }
+    int err = txn_env(item->message, out_env, &item->txn.detail, &item->txn.failed_op);
+    if (err == 0 && commit->refusal != NULL) {
+        err = commit_refuse(item, -ERROR_REFUSED, commit->refusal);
+    }
+    if (err != 0) {
+        item->txn.error = err;
+        commit_answer(commit, item);
+        commit_item_free(item);
+        return true;
+    }
+    return false;
+}
+
+/* One group: the first of the queue and those behind it that can share its commit. `first` has passed commit_early(). Returns the item
+ * that belongs to the next group, or NULL. */
+static struct commit_item *commit_group(struct commit *commit, struct commit_item *first, enum rows_env env,
+                                        enum rows_env *out_next_env)
+{
+    struct commit_item *item = first;
+    size_t bytes = 0;
+    bool is_written = false;
+    int err = rows_begin(commit->rows, env);
+    for (size_t n = 1; item != NULL; n++) {
+        DL_APPEND(commit->group, item);
+        bytes += item->size;
+        if (err == 0) {
+            err = commit_write(commit, item, env);
+            is_written = is_written || item->txn.error == 0;
+        }
+        bool is_end = err != 0 || item->txn.n_gone_bridges > 0 || n >= COMMIT_GROUP_MAX || bytes >= COMMIT_GROUP_BYTES;
+        item = NULL;
+        while (!is_end && item == NULL && commit->queue != NULL) {
+            item = commit_take(commit);
+            item = commit_early(commit, item, out_next_env) ? NULL : item;
+        }
+        if (item != NULL && *out_next_env != env) {
+            break;
+        }
+    }
+    commit_end_group(commit, env, err, is_written);
+    return item;
+}
+
+void commit_step(struct commit *commit)
+{
+    enum rows_env env, next_env;
+    struct commit_item *item = NULL;
+    while (item != NULL || commit->queue != NULL) {
+        if (item == NULL) {
+            item = commit_take(commit);
+            if (commit_early(commit, item, &env)) {
+                item = NULL;
+                continue;
+            }
+        }
+        item = commit_group(commit, item, env, &next_env);
+        env = next_env;
+    }
+}
+
+const char *commit_refusal(const struct commit *commit)
+{
+    return commit->refusal != NULL ? commit->refusal : "";
+}
+
+void commit_set_refusal(struct commit *commit, const char *why)
+{
+    if (!commit->is_stopped) {
+        free(commit->refusal);
+        commit->refusal = why != NULL ? memory_string(why) : NULL;
+    }
+}
+
+void commit_stop(struct commit *commit, const char *why)
+{
+    char *text = memory_format("changes are refused until configdb is started again: %s", why);
+    commit_set_refusal(commit, text);
+    commit->is_stopped = true;
+    free(text);
+}
+
+const struct commit_counters *commit_counters(const struct commit *commit)
+{
+    return &commit->counters;
+}

@@ -1,0 +1,46 @@
+/* From a queue of transactions to versions: evaluates them in order and lets as many as possible share one LMDB commit.
+ *
+ * One thread; commit_step() is the only place that writes rows (the fold's copies excepted).
+ */
+#ifndef BUSBAR_CONFIGDB_COMMIT_H
+#define BUSBAR_CONFIGDB_COMMIT_H
+
+#include "services/configdb/recent.h"
+#include "services/configdb/ring.h"
+
+enum {
+    COMMIT_GROUP_MAX = 1000,               /* transactions in one LMDB commit: 10 ms of work */
+    COMMIT_GROUP_BYTES = 32 * 1024 * 1024, /* of their messages: well within what LMDB can hold dirty */
+    COMMIT_QUEUE_BYTES = 64 * 1024 * 1024, /* waiting; beyond it the socket is not read */
+};
+
+struct commit_events {
+    /* The answer to a transaction; called after its commit is done (synced, on disk). Not for configdb's own. */
+    void (*on_reply)(void *context, const struct bus_identity *to, const void *reply, size_t size);
+    /* A version was pushed into the ring. */
+    void (*on_version)(void *context, const struct ring_entry *entry);
+    void *context;
+};
+
+struct commit;
+struct commit *commit_new(struct rows *rows, struct ring *ring, struct recent *recent, const struct commit_events *events);
+void commit_destroy(struct commit **commit);
+
+/* Takes *message over (unpacked by protobuf-c). */
+void commit_queue(struct commit *commit, const struct bus_identity *from, Busbar__Transact **message, size_t size);
+bool commit_is_full(const struct commit *commit);
+void commit_step(struct commit *commit);
+
+/* Why changes are refused, "" when they are not: a failed sync (until restart), or what the fold says. */
+const char *commit_refusal(const struct commit *commit);
+/* Sets (NULL: lifts) a refusal that may pass, such as a full disk. */
+void commit_set_refusal(struct commit *commit, const char *why);
+/* Refuses changes until restart. */
+void commit_stop(struct commit *commit, const char *why);
+
+struct commit_counters {
+    uint64_t done, refused, repeated, dropped, lmdb_commits;
+};
+const struct commit_counters *commit_counters(const struct commit *commit);
+
+#endif

@@ -1,0 +1,482 @@
+/* configdb, put together: bus messages in, commits, and what goes out.
+ *
+ *   bus ──► dispatch ─┬─ TRANSACT ─────► commit ──► rows (LMDB) ──► ring ──► feed ──► bus
+ *                     ├─ SUBSCRIBE, APPLIED ─────────────────────────────────► feed
+ *                     ├─ PUBLISH ──────► status ─────────────────────────────► feed
+ *                     ├─ RENEW ────────► lease ── lapsed ──► commit
+ *                     └─ AWAIT_APPLIED ► await
+ *
+ * A step reads at most CONFIGDB_MESSAGES_PER_STEP messages, so that transactions of many clients gather in one commit and nobody's
+ * flood keeps the others from their turn. Thread: one. Input: everything on the socket; the bus has checked envelope and sender, here
+ * bodies are unpacked and refused by name.
+ */
+#include "services/configdb/configdb.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+
+#include "lib/base/clock.h"
+#include "lib/base/log.h"
+#include "lib/base/memory.h"
+#include "lib/msg/msg.h"
+#include "services/configdb/await.h"
+#include "services/configdb/column.h"
+#include "services/configdb/commit.h"
+#include "services/configdb/fold.h"
+#include "services/configdb/lease.h"
+
+enum {
+    CONFIGDB_MESSAGES_PER_STEP = 2000, /* 20 ms of rule transactions, then everybody else has a turn */
+    CONFIGDB_IDLE_MS = 100,            /* leases and times to live are looked at this often */
+    CONFIGDB_LIST_ROWS = 1000,
+};
+
+struct configdb {
+    struct bus *bus;
+    struct bus_socket *socket;
+    struct rows *rows;
+    struct ring *ring;
+    struct recent *recent;
+    struct commit *commit;
+    struct status *status;
+    struct readers *readers;
+    struct await *await;
+    struct leases *leases;
+    struct fold *fold;
+    uint64_t now_ns; /* of the step, for callbacks */
+    uint64_t n_bad;  /* bodies that could not be read */
+    bool is_serving;
+};
+
+static void configdb_send(struct configdb *db, const struct bus_identity *to, enum message_type type,
+                          const ProtobufCMessage *message)
+{
+    int err = msg_send(db->socket, to, type, message);
+    if (err != 0 && err != -EAGAIN && err != -ERROR_NOT_CONNECTED) {
+        LOG_LIMITED(LOG_LEVEL_ERROR, "send_failed to=%s.%u error=\"%s\"", process_kind_name(to->kind), to->instance,
+                    error_text(err));
+    }
+}
+
+/* A reply that finds no room is lost: the writer repeats and is answered from memory. */
+static void configdb_on_reply(void *context, const struct bus_identity *to, const void *reply, size_t size)
+{
+    struct configdb *db = context;
+    int err = bus_send(db->socket, to, MESSAGE_TRANSACT_REPLY, reply, size);
+    if (err != 0 && err != -EAGAIN && err != -ERROR_NOT_CONNECTED) {
+        LOG_LIMITED(LOG_LEVEL_ERROR, "reply_failed to=%s.%u error=\"%s\"", process_kind_name(to->kind), to->instance,
+                    error_text(err));
+    }
+}
+
+static void configdb_service_changed(void *context, const Busbar__Row *row)
+{
+    struct configdb *db = context;
+    if (row->table != CFG_SERVICE) {
+        return;
+    }
+    Busbar__ServiceRow *service = row->deleted ? NULL : busbar__service_row__unpack(NULL, row->value.len, row->value.data);
+    if (service == NULL) {
+        leases_remove(db->leases, row->id);
+        log_info("service_left id=%" PRIu64, row->id);
+        return;
+    }
+    struct bus_identity who = {
+        .kind = (enum process_kind)service->kind, .instance = service->instance, .start = service->start};
+    leases_add(db->leases, row->id, service, db->now_ns + (db->is_serving ? LEASE_NS : LEASE_GRACE_NS));
+    status_expire(db->status, &who, db->now_ns);
+    log_info("service_joined service=%s.%u id=%" PRIu64 " pid=%u", process_kind_name(who.kind), who.instance, row->id,
+             service->pid);
+    busbar__service_row__free_unpacked(service, NULL);
+}
+
+static void configdb_on_version(void *context, const struct ring_entry *entry)
+{
+    struct configdb *db = context;
+    readers_pushed(db->readers, entry);
+    if ((entry->tables & 1u << CFG_SERVICE) != 0) {
+        ring_entry_rows(entry, configdb_service_changed, db);
+    }
+}
+
+/* A transaction of configdb's own that deletes these rows. */
+static void configdb_delete(struct configdb *db, uint32_t table, const uint64_t *ids, size_t n)
+{
+    Busbar__Transact *message = memory_zeroed(sizeof *message);
+    busbar__transact__init(message);
+    message->client = memory_string("configdb");
+    message->ops = memory_array(n, sizeof *message->ops);
+    for (size_t i = 0; i < n; i++) {
+        Busbar__Op *op = memory_zeroed(sizeof *op);
+        busbar__op__init(op);
+        op->kind = BUSBAR__OP_KIND__OP_DELETE;
+        op->table = table;
+        op->id = ids[i];
+        message->ops[message->n_ops++] = op;
+    }
+    commit_queue(db->commit, bus_self(db->bus), &message, 64 * n);
+}
+
+/* Rows of the run environment whose bridge is gone: left by a crash between the two commits of a deletion. */
+static int configdb_drop_orphans(struct configdb *db, uint32_t table)
+{
+    const struct cfg_table_info *info = cfg_table_info(table);
+    const ProtobufCFieldDescriptor *column = column_find(info->descriptor, "bridge");
+    struct store_bytes value, bridge_row;
+    uint64_t id, bridge;
+    uint64_t *ids = NULL;
+    size_t n = 0;
+    int err = rows_begin_read(db->rows);
+    if (err != 0) {
+        return err;
+    }
+    struct store_cursor *cursor = rows_walk(db->rows, table, 0);
+    while ((err = rows_walk_next(cursor, table, &id, &value)) == 0) {
+        ProtobufCMessage *row = protobuf_c_message_unpack(info->descriptor, NULL, value.size, value.bytes);
+        bridge = table == CFG_OWNER ? id : 0;
+        if (row != NULL && column != NULL) {
+            (void)column_number(column, row, 0, &bridge);
+        }
+        protobuf_c_message_free_unpacked(row, NULL);
+        if (rows_get(db->rows, CFG_BRIDGE, bridge, &bridge_row) == -ERROR_NOT_FOUND) {
+            ids = memory_resize(ids, (n + 1) * sizeof *ids);
+            ids[n++] = id;
+        }
+    }
+    store_cursor_close(&cursor);
+    rows_end(db->rows);
+    if (n > 0) {
+        log_warn("orphans_dropped table=%s rows=%zu", info->name, n);
+        configdb_delete(db, table, ids, n);
+    }
+    free(ids);
+    return err == -ERROR_NOT_FOUND ? 0 : err;
+}
+
+static int configdb_load_services(struct configdb *db)
+{
+    struct store_bytes value;
+    uint64_t id;
+    int err = rows_begin_read(db->rows);
+    if (err != 0) {
+        return err;
+    }
+    struct store_cursor *cursor = rows_walk(db->rows, CFG_SERVICE, 0);
+    while ((err = rows_walk_next(cursor, CFG_SERVICE, &id, &value)) == 0) {
+        Busbar__Row row = BUSBAR__ROW__INIT;
+        row.table = CFG_SERVICE;
+        row.id = id;
+        row.value.data = (uint8_t *)(uintptr_t)value.bytes;
+        row.value.len = value.size;
+        configdb_service_changed(db, &row);
+    }
+    store_cursor_close(&cursor);
+    rows_end(db->rows);
+    return err == -ERROR_NOT_FOUND ? 0 : err;
+}
+
+static int configdb_load(struct configdb *db)
+{
+    static const enum cfg_table of_bridges[] = {CFG_RULE, CFG_GROUP, CFG_METER, CFG_OWNER};
+    int err = rows_begin_read(db->rows);
+    if (err == 0) {
+        err = recent_new(db->rows, &db->recent);
+        rows_end(db->rows);
+    }
+    if (err == 0) {
+        struct commit_events events = {.on_reply = configdb_on_reply, .on_version = configdb_on_version, .context = db};
+        db->commit = commit_new(db->rows, db->ring, db->recent, &events);
+        err = configdb_load_services(db);
+    }
+    for (size_t i = 0; err == 0 && i < sizeof of_bridges / sizeof of_bridges[0]; i++) {
+        err = configdb_drop_orphans(db, of_bridges[i]);
+    }
+    return err;
+}
+
+int configdb_new(const struct configdb_settings *settings, uint64_t now_ns, struct configdb **out_db,
+                 struct error_detail *detail)
+{
+    struct start_result started;
+    int err = start_database(&settings->start, &started, detail);
+    if (err != 0) {
+        return err;
+    }
+    struct configdb *db = memory_zeroed(sizeof *db);
+    db->bus = settings->bus;
+    db->now_ns = now_ns;
+    db->rows = started.rows;
+    db->ring = ring_new(started.epoch, rows_n(db->rows));
+    db->status = status_new();
+    db->leases = leases_new();
+    err = bus_bind(db->bus, WIRE_CONFIG, settings->endpoint, &db->socket);
+    if (err != 0) {
+        (void)error_set(detail, err, "socket %.200s: %s", settings->endpoint, error_text(err));
+        goto fail;
+    }
+    db->readers = readers_new(db->socket, db->rows, db->ring, db->status, started.last_epoch_end);
+    db->await = await_new(db->readers, db->ring);
+    err = configdb_load(db);
+    if (err != 0) {
+        (void)error_set(detail, err, "the database could not be read: %s", error_text(err));
+        goto fail;
+    }
+    commit_step(db->commit);
+    db->fold = fold_new(db->rows, settings->is_inline);
+    db->is_serving = true;
+    log_info("database_open epoch=%" PRIu64 " n=%" PRIu64 " bridges=%" PRIu64 " ports=%" PRIu64 " rules=%" PRIu64,
+             started.epoch, rows_n(db->rows), rows_count(db->rows, CFG_BRIDGE), rows_count(db->rows, CFG_PORT),
+             rows_count(db->rows, CFG_RULE));
+    *out_db = db;
+    return 0;
+fail:
+    configdb_destroy(&db);
+    return err;
+}
+
+void configdb_destroy(struct configdb **db)
+{
+    struct configdb *gone = *db;
+    if (gone == NULL) {
+        return;
+    }
+    if (gone->fold != NULL && fold_flush(gone->fold) != 0) {
+        log_warn("fold_failed hint=\"the rules are still in the run directory\"");
+    }
+    fold_destroy(&gone->fold);
+    await_destroy(&gone->await);
+    readers_destroy(&gone->readers);
+    commit_destroy(&gone->commit);
+    recent_destroy(&gone->recent);
+    leases_destroy(&gone->leases);
+    status_destroy(&gone->status);
+    ring_destroy(&gone->ring);
+    bus_close(&gone->socket);
+    rows_destroy(&gone->rows);
+    free(gone);
+    *db = NULL;
+}
+
+int configdb_fd(const struct configdb *db)
+{
+    return bus_fd(db->socket);
+}
+
+static void configdb_publish(struct configdb *db, const struct bus_identity *from, const Busbar__Publish *message)
+{
+    for (size_t i = 0; i < message->n_rows; i++) {
+        struct error_detail detail;
+        if (status_publish(db->status, from, message->rows[i], db->now_ns, &detail) != 0) {
+            LOG_LIMITED(LOG_LEVEL_WARN, "status_refused from=%s.%u why=\"%s\"", process_kind_name(from->kind), from->instance,
+                        detail.text);
+        }
+    }
+}
+
+static void configdb_renew(struct configdb *db, const struct bus_identity *from, const Busbar__Renew *message)
+{
+    Busbar__Renewed reply = BUSBAR__RENEWED__INIT;
+    Busbar__Version version;
+    version_encode(configdb_version(db), &version);
+    reply.id = leases_renew(db->leases, message->id, from, db->now_ns) ? message->id : 0;
+    reply.version = &version;
+    configdb_send(db, from, MESSAGE_RENEWED, &reply.base);
+}
+
+static const ProtobufCMessageDescriptor *configdb_descriptor(uint32_t type)
+{
+    switch (type) {
+    case MESSAGE_TRANSACT:
+        return &busbar__transact__descriptor;
+    case MESSAGE_SUBSCRIBE:
+        return &busbar__subscribe__descriptor;
+    case MESSAGE_APPLIED:
+        return &busbar__applied__descriptor;
+    case MESSAGE_PUBLISH:
+        return &busbar__publish__descriptor;
+    case MESSAGE_RENEW:
+        return &busbar__renew__descriptor;
+    case MESSAGE_AWAIT_APPLIED:
+        return &busbar__await_applied__descriptor;
+    default: /* a number, not an enum: the bus has refused what wires.def does not know, the rest is not for us */
+        return NULL;
+    }
+}
+
+static void configdb_dispatch(struct configdb *db, const struct bus_message *message)
+{
+    const struct bus_identity *from = &message->from;
+    const ProtobufCMessageDescriptor *descriptor = configdb_descriptor(message->type);
+    ProtobufCMessage *body = descriptor != NULL ? msg_unpack(message, descriptor) : NULL;
+    if (body == NULL) {
+        db->n_bad++;
+        LOG_LIMITED(LOG_LEVEL_WARN, "message_bad from=%s.%u type=%s size=%zu", process_kind_name(from->kind), from->instance,
+                    bus_message_name(WIRE_CONFIG, message->type), message->size);
+        return;
+    }
+    readers_heard(db->readers, from, db->now_ns);
+    if (message->type == MESSAGE_TRANSACT) {
+        Busbar__Transact *transact = (Busbar__Transact *)body;
+        commit_queue(db->commit, from, &transact, message->size);
+        return;
+    }
+    if (message->type == MESSAGE_SUBSCRIBE) {
+        readers_subscribe(db->readers, from, (const Busbar__Subscribe *)body, db->now_ns);
+    } else if (message->type == MESSAGE_APPLIED) {
+        readers_applied(db->readers, from, (const Busbar__Applied *)body);
+    } else if (message->type == MESSAGE_PUBLISH) {
+        configdb_publish(db, from, (const Busbar__Publish *)body);
+    } else if (message->type == MESSAGE_RENEW) {
+        configdb_renew(db, from, (const Busbar__Renew *)body);
+    } else {
+        await_ask(db->await, from, (const Busbar__AwaitApplied *)body, db->now_ns);
+    }
+    protobuf_c_message_free_unpacked(body, NULL);
+}
+
+/* True when there may be more. */
+static bool configdb_receive(struct configdb *db)
+{
+    struct bus_message message;
+    for (int i = 0; i < CONFIGDB_MESSAGES_PER_STEP; i++) {
+        if (commit_is_full(db->commit) || bus_recv(db->socket, &message) != 0) {
+            return commit_is_full(db->commit);
+        }
+        configdb_dispatch(db, &message);
+        bus_message_fini(&message);
+    }
+    return true;
+}
+
+static void configdb_lapse(struct configdb *db)
+{
+    uint64_t id;
+    while ((id = leases_lapsed(db->leases, db->now_ns)) != 0) {
+        log_warn("lease_lapsed id=%" PRIu64, id);
+        leases_remove(db->leases, id);
+        configdb_delete(db, CFG_SERVICE, &id, 1);
+    }
+}
+
+static void configdb_fold(struct configdb *db)
+{
+    fold_step(db->fold, db->now_ns);
+    int err = fold_error(db->fold);
+    if (err == 0) {
+        commit_set_refusal(db->commit, NULL);
+        return;
+    }
+    char *why = memory_format("rules could not be copied to the disk database: %s", error_text(err));
+    if (commit_refusal(db->commit)[0] == '\0') {
+        log_error("fold_failed error=\"%s\"", error_text(err));
+    }
+    if (err == -ENOSPC || err == -EFBIG || err == -EDQUOT) {
+        commit_set_refusal(db->commit, why);
+    } else if (commit_refusal(db->commit)[0] == '\0') {
+        commit_stop(db->commit, why);
+    }
+    free(why);
+}
+
+static void configdb_on_await(void *context, const struct bus_identity *to, const Busbar__AwaitAppliedReply *reply)
+{
+    configdb_send(context, to, MESSAGE_AWAIT_APPLIED_REPLY, &reply->base);
+}
+
+uint64_t configdb_step(struct configdb *db, uint64_t now_ns)
+{
+    db->now_ns = now_ns;
+    bool has_more = configdb_receive(db);
+    configdb_lapse(db);
+    commit_step(db->commit);
+    status_expire(db->status, NULL, now_ns);
+    configdb_fold(db);
+    has_more = readers_step(db->readers, now_ns) || has_more;
+    await_step(db->await, now_ns, configdb_on_await, db);
+    return has_more ? now_ns : now_ns + CONFIGDB_IDLE_MS * NS_PER_MS;
+}
+
+struct version configdb_version(const struct configdb *db)
+{
+    return (struct version){.epoch = ring_epoch(db->ring), .n = ring_newest(db->ring)};
+}
+
+json_t *configdb_status_json(const struct configdb *db)
+{
+    json_t *tables = json_object();
+    for (uint32_t table = 0; table < CFG_TABLE_MAX; table++) {
+        enum rows_env env;
+        if (rows_env_of(table, &env)) {
+            json_object_set_new(tables, cfg_table_info(table)->name, json_integer((json_int_t)rows_count(db->rows, table)));
+        }
+    }
+    const struct commit_counters *counters = commit_counters(db->commit);
+    json_t *transactions = json_pack("{s:I, s:I, s:I, s:I, s:I}", "done", (json_int_t)counters->done, "refused",
+                                     (json_int_t)counters->refused, "repeated", (json_int_t)counters->repeated, "dropped",
+                                     (json_int_t)counters->dropped, "commits", (json_int_t)counters->lmdb_commits);
+    json_t *ring = json_pack("{s:I, s:I, s:I}", "oldest", (json_int_t)ring_oldest(db->ring), "newest",
+                             (json_int_t)ring_newest(db->ring), "bytes", (json_int_t)ring_bytes(db->ring));
+    json_t *used = json_pack("{s:I, s:I}", "disk", (json_int_t)store_used_bytes(rows_store(db->rows, ROWS_DISK)), "run",
+                             (json_int_t)store_used_bytes(rows_store(db->rows, ROWS_RUN)));
+    return json_pack("{s:{s:I, s:I}, s:s, s:o, s:o, s:o, s:I, s:o, s:I, s:o, s:I, s:o}", "version", "epoch",
+                     (json_int_t)ring_epoch(db->ring), "n", (json_int_t)ring_newest(db->ring), "refusing",
+                     commit_refusal(db->commit), "rows", tables, "transactions", transactions, "ring", ring, "folded_rows",
+                     (json_int_t)fold_rows(db->fold), "readers", readers_json(db->readers, db->now_ns), "waiting",
+                     (json_int_t)await_count(db->await), "services", leases_json(db->leases, db->now_ns), "messages_bad",
+                     (json_int_t)db->n_bad, "used_bytes", used);
+}
+
+static json_t *configdb_row_json(const struct cfg_table_info *info, uint64_t id, const uint8_t *bytes, size_t size)
+{
+    ProtobufCMessage *row = protobuf_c_message_unpack(info->descriptor, NULL, size, bytes);
+    json_t *object = row != NULL ? column_row_json(row) : json_object();
+    json_object_set_new(object, "id", json_integer((json_int_t)id));
+    protobuf_c_message_free_unpacked(row, NULL);
+    return object;
+}
+
+static void configdb_list_status(struct configdb *db, const struct cfg_table_info *info,
+                                 void (*each)(void *context, json_t *rows), void *context)
+{
+    const struct status_row *row = NULL;
+    json_t *array = json_array();
+    while (status_next(db->status, 0, &row) != NULL) {
+        if (row->table == (uint32_t)info->table && !row->is_deleted) {
+            json_array_append_new(array, configdb_row_json(info, row->id, row->value, row->size));
+        }
+    }
+    each(context, array);
+}
+
+int configdb_list(struct configdb *db, const char *table, void (*each)(void *context, json_t *rows), void *context,
+                  struct error_detail *detail)
+{
+    const struct cfg_table_info *info = cfg_table_by_name(table);
+    struct store_bytes value;
+    uint64_t id;
+    if (info == NULL) {
+        return error_set(detail, -ERROR_UNKNOWN_NAME, "there is no table '%.64s'", table);
+    }
+    if (info->storage == CFG_STORAGE_MEMORY) {
+        configdb_list_status(db, info, each, context);
+        return 0;
+    }
+    int err = rows_begin_read(db->rows);
+    if (err != 0) {
+        return error_set(detail, err, "table %s: %s", info->name, error_text(err));
+    }
+    struct store_cursor *cursor = rows_walk(db->rows, info->table, 0);
+    json_t *array = json_array();
+    while ((err = rows_walk_next(cursor, info->table, &id, &value)) == 0) {
+        if (json_array_size(array) >= CONFIGDB_LIST_ROWS) {
+            each(context, array);
+            array = json_array();
+        }
+        json_array_append_new(array, configdb_row_json(info, id, value.bytes, value.size));
+    }
+    each(context, array);
+    store_cursor_close(&cursor);
+    rows_end(db->rows);
+    return err == -ERROR_NOT_FOUND ? 0 : error_set(detail, err, "table %s: %s", info->name, error_text(err));
+}

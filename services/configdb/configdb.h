@@ -1,0 +1,43 @@
+/* configdb as a library: one object, one step. main.c adds the process around it.
+ *
+ *     struct configdb *db;
+ *     configdb_new(&settings, now_ns, &db, &detail);
+ *     while (...) { poll(configdb_fd(db), ...); next_ns = configdb_step(db, now_ns); }
+ *     configdb_destroy(&db);
+ *
+ * One thread (the fold starts another of its own unless `is_inline`). Nothing in configdb_step() waits but the fsync of configuration
+ * commits. Works over any bus: ZeroMQ or memory.
+ */
+#ifndef BUSBAR_CONFIGDB_CONFIGDB_H
+#define BUSBAR_CONFIGDB_CONFIGDB_H
+
+#include <jansson.h>
+
+#include "lib/bus/bus.h"
+#include "services/configdb/start.h"
+
+struct configdb_settings {
+    struct bus *bus;      /* lent */
+    const char *endpoint; /* of the config wire, to bind */
+    struct start_settings start;
+    bool is_inline; /* fold within the step */
+};
+
+struct configdb;
+/* Starts the database (forks: before any thread of the caller) and binds. */
+int configdb_new(const struct configdb_settings *settings, uint64_t now_ns, struct configdb **out_db,
+                 struct error_detail *detail) MUST_CHECK;
+/* Folds what is left and closes. */
+void configdb_destroy(struct configdb **db);
+int configdb_fd(const struct configdb *db); /* -1: memory bus */
+/* Does what there is to do. Returns when to call again at the latest. */
+uint64_t configdb_step(struct configdb *db, uint64_t now_ns);
+
+struct version configdb_version(const struct configdb *db);
+/* For the control wire. */
+json_t *configdb_status_json(const struct configdb *db);
+/* The rows of a table as objects with "id", in arrays of at most 1,000, which `each` takes over. -ERROR_UNKNOWN_NAME. */
+int configdb_list(struct configdb *db, const char *table, void (*each)(void *context, json_t *rows), void *context,
+                  struct error_detail *detail) MUST_CHECK;
+
+#endif

@@ -1,0 +1,443 @@
+/* The fold.
+ *
+ *   run:   rows ──┐            dirty: (41,0) rule 7, (41,1) rule 8, (42,0) rule 7 ...
+ *                 │ as they are now, once each
+ *   disk:  rows ◄─┘            one commit, fsync; then the dirty entries up to there are deleted from run
+ *
+ * Why a thread: the synced commit takes 6 ms and more, and rule transactions (run environment) must not wait for it. LMDB lets one thread
+ * write each environment; the fold writes disk while the main thread writes run. A configuration transaction that comes meanwhile waits
+ * for the disk's write lock, as it would for its own fsync.
+ *
+ * The dirty list is in LMDB, written with the rows, so kill -9 at any point repeats work and loses none. Deleting the entries
+ * happens in a write transaction of run, by whoever did the copy, in slices of a few thousand: the main thread's rule commits wait at
+ * most a millisecond for that.
+ *
+ * Cost: about 3 us a row, off the main thread. Threads: see fold.h; the two meet in `lock`, which guards `state` and `error`; the rest of the
+ * struct says whose it is. Invariant I8: a power loss costs at most the last second of rules.
+ */
+#include "services/configdb/fold.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <uthash.h>
+
+#include "lib/base/bytes.h"
+#include "lib/base/log.h"
+#include "lib/base/memory.h"
+#include "services/configdb/validate.h"
+
+enum fold_state { FOLD_IDLE, FOLD_ASKED, FOLD_WORKING, FOLD_DONE, FOLD_QUIT };
+enum { FOLD_DELETE_SLICE = 4000 };
+
+/* The jump of ids and n after a rebuild: more than one second can use up, so nothing lost is ever given again. */
+enum { FOLD_ID_JUMP = 1 << 24 };
+
+struct fold {
+    struct store *disk, *run;
+    bool is_inline;
+    pthread_t thread;
+    pthread_mutex_t lock;
+    pthread_cond_t changed;
+    enum fold_state state; /* under lock */
+    int error;             /* of the last fold, under lock */
+    bool has_more;         /* under lock */
+    uint64_t n_rows;       /* under lock */
+    uint64_t due_ns;       /* main thread */
+};
+
+/* Rows already copied in this pass: a rule changed a hundred times is copied once. */
+struct fold_seen {
+    uint8_t key[9];
+    UT_hash_handle hh;
+};
+struct fold_pass {
+    struct store_txn *from; /* a read of run */
+    struct store_txn *to;   /* the write of disk */
+    struct fold_seen *seen;
+    int64_t counts[CFG_TABLE_MAX]; /* growth of the disk's copies */
+    struct db_key last;            /* dirty entries up to this are done */
+    uint64_t last_n;
+    size_t n, bytes;
+};
+
+/* Copies the row as it is now; gone rows go. */
+static int fold_row(struct fold_pass *pass, const struct db_key *key, uint32_t table)
+{
+    struct store_bytes value, old;
+    int err = store_get(pass->to, STORE_ROWS, key, &old);
+    bool had = err == 0;
+    if (err != 0 && err != -ERROR_NOT_FOUND) {
+        return err;
+    }
+    err = store_get(pass->from, STORE_ROWS, key, &value);
+    if (err == 0) {
+        pass->counts[table] += had ? 0 : 1;
+        pass->bytes += value.size;
+        return store_put(pass->to, STORE_ROWS, key, value.bytes, value.size);
+    }
+    if (err != -ERROR_NOT_FOUND) {
+        return err;
+    }
+    pass->counts[table] -= had ? 1 : 0;
+    return had ? store_delete(pass->to, STORE_ROWS, key) : 0;
+}
+
+static int fold_entry(struct fold_pass *pass, const struct store_bytes *dirty_key, const struct store_bytes *row_key)
+{
+    struct reader r = reader_of(row_key->bytes, row_key->size);
+    struct reader d = reader_of(dirty_key->bytes, dirty_key->size);
+    uint32_t table = reader_u8(&r);
+    uint64_t id = reader_u64(&r);
+    if (reader_finish(&r) != 0 || table >= CFG_TABLE_MAX) {
+        return -ERROR_DAMAGED;
+    }
+    pass->last.size = 0;
+    db_key_add(&pass->last, dirty_key->bytes, dirty_key->size);
+    pass->last_n = reader_u64(&d);
+    struct db_key key = db_key_row(table, id);
+    struct fold_seen *seen = NULL;
+    HASH_FIND(hh, pass->seen, key.bytes, key.size, seen);
+    if (seen != NULL) {
+        return 0;
+    }
+    seen = memory_zeroed(sizeof *seen);
+    memcpy(seen->key, key.bytes, sizeof seen->key);
+    HASH_ADD(hh, pass->seen, key, sizeof seen->key, seen);
+    pass->n++;
+    return fold_row(pass, &key, table);
+}
+
+static int fold_add_u64(struct store_txn *txn, enum db_meta what, uint32_t table, int64_t growth, uint64_t at_least)
+{
+    struct db_key key = db_key_meta(what, table);
+    uint64_t old = 0;
+    int err = store_get_u64(txn, STORE_META, &key, &old);
+    if (err != 0 && err != -ERROR_NOT_FOUND) {
+        return err;
+    }
+    uint64_t value = (uint64_t)((int64_t)old + growth);
+    value = value < at_least ? at_least : value;
+    return value != old || err != 0 ? store_put_u64(txn, STORE_META, &key, value) : 0;
+}
+
+/* Counts, ids and n of what was copied. */
+static int fold_numbers(struct fold_pass *pass)
+{
+    int err = fold_add_u64(pass->to, DB_META_N, 0, 0, pass->last_n);
+    for (uint32_t table = 0; err == 0 && table < CFG_TABLE_MAX; table++) {
+        enum rows_env env;
+        struct db_key key = db_key_meta(DB_META_NEXT_ID, table);
+        uint64_t next_id = 0;
+        if (!rows_env_of(table, &env) || env != ROWS_RUN) {
+            continue;
+        }
+        err = store_get_u64(pass->from, STORE_META, &key, &next_id);
+        if (err == 0 || err == -ERROR_NOT_FOUND) {
+            err = fold_add_u64(pass->to, DB_META_NEXT_ID, table, 0, next_id);
+        }
+        if (err == 0 && pass->counts[table] != 0) {
+            err = fold_add_u64(pass->to, DB_META_COUNT, table, pass->counts[table], 0);
+        }
+    }
+    return err;
+}
+
+static int fold_copy(struct fold_pass *pass, bool *out_has_more)
+{
+    struct db_key from = {.size = 0};
+    struct store_cursor *cursor = store_cursor_open(pass->from, STORE_DIRTY, &from);
+    struct store_bytes key, value;
+    int err = 0;
+    while (pass->n < FOLD_ROWS_MAX && pass->bytes < FOLD_BYTES_MAX && (err = store_next(cursor, &key, &value)) == 0) {
+        err = fold_entry(pass, &key, &value);
+        if (err != 0) {
+            break;
+        }
+    }
+    *out_has_more = err == 0;
+    store_cursor_close(&cursor);
+    return err == -ERROR_NOT_FOUND ? 0 : err;
+}
+
+/* Deletes dirty entries up to `last`; 1 when more are left. */
+static int fold_clean_slice(struct store *run, const struct db_key *last)
+{
+    struct store_txn *txn = NULL;
+    int err = store_write(run, &txn);
+    if (err != 0) {
+        return err;
+    }
+    struct db_key from = {.size = 0};
+    struct store_cursor *cursor = store_cursor_open(txn, STORE_DIRTY, &from);
+    struct store_bytes key, value;
+    int n = 0;
+    while (n < FOLD_DELETE_SLICE && (err = store_next(cursor, &key, &value)) == 0) {
+        if (key.size != last->size || memcmp(key.bytes, last->bytes, last->size) > 0) {
+            err = -ERROR_NOT_FOUND;
+            break;
+        }
+        err = store_cursor_delete(cursor);
+        if (err != 0) {
+            break;
+        }
+        n++;
+    }
+    store_cursor_close(&cursor);
+    if (err != 0 && err != -ERROR_NOT_FOUND) {
+        store_abort(&txn);
+        return err;
+    }
+    bool is_done = err == -ERROR_NOT_FOUND;
+    err = store_commit(&txn);
+    return err != 0 ? err : is_done ? 0 : 1;
+}
+
+static void fold_pass_fini(struct fold_pass *pass)
+{
+    struct fold_seen *seen, *next;
+    HASH_ITER(hh, pass->seen, seen, next)
+    {
+        HASH_DEL(pass->seen, seen);
+        free(seen);
+    }
+    store_abort(&pass->from);
+    store_abort(&pass->to);
+}
+
+static int fold_once(struct store *disk, struct store *run, size_t *out_n, bool *out_has_more)
+{
+    struct fold_pass pass = {.from = NULL};
+    bool has_more = false;
+    int err = store_read(run, &pass.from);
+    if (err == 0) {
+        err = store_write(disk, &pass.to);
+    }
+    if (err == 0) {
+        err = fold_copy(&pass, &has_more);
+    }
+    if (err == 0 && pass.last.size > 0) {
+        err = fold_numbers(&pass);
+        if (err == 0) {
+            err = store_commit(&pass.to);
+        }
+    }
+    fold_pass_fini(&pass);
+    while (err == 0 && pass.last.size > 0 && (err = fold_clean_slice(run, &pass.last)) == 1) {
+        err = 0;
+    }
+    if (err == 0) {
+        *out_n = pass.n;
+        *out_has_more = has_more;
+    }
+    return err;
+}
+
+/* One fold; takes its result in. Called with the lock held, lets go of it while it works. */
+static void fold_work(struct fold *fold)
+{
+    size_t n = 0;
+    bool has_more = false;
+    fold->state = FOLD_WORKING;
+    pthread_mutex_unlock(&fold->lock);
+    int err = fold_once(fold->disk, fold->run, &n, &has_more);
+    pthread_mutex_lock(&fold->lock);
+    fold->error = err;
+    fold->n_rows += n;
+    fold->has_more = has_more;
+    if (fold->state == FOLD_WORKING) {
+        fold->state = FOLD_DONE;
+    }
+    pthread_cond_broadcast(&fold->changed);
+}
+
+static void *fold_thread(void *context)
+{
+    struct fold *fold = context;
+    pthread_mutex_lock(&fold->lock);
+    while (fold->state != FOLD_QUIT) {
+        if (fold->state == FOLD_ASKED) {
+            fold_work(fold);
+        } else {
+            pthread_cond_wait(&fold->changed, &fold->lock);
+        }
+    }
+    pthread_mutex_unlock(&fold->lock);
+    return NULL;
+}
+
+struct fold *fold_new(struct rows *rows, bool is_inline)
+{
+    struct fold *fold = memory_zeroed(sizeof *fold);
+    fold->disk = rows_store(rows, ROWS_DISK);
+    fold->run = rows_store(rows, ROWS_RUN);
+    fold->is_inline = is_inline;
+    pthread_mutex_init(&fold->lock, NULL);
+    pthread_cond_init(&fold->changed, NULL);
+    if (!is_inline && pthread_create(&fold->thread, NULL, fold_thread, fold) != 0) {
+        fold->is_inline = true;
+        log_warn("fold_without_thread why=\"no thread could be started; folding holds transactions up\"");
+    }
+    return fold;
+}
+
+void fold_destroy(struct fold **fold)
+{
+    if (*fold == NULL) {
+        return;
+    }
+    if (!(*fold)->is_inline) {
+        pthread_mutex_lock(&(*fold)->lock);
+        (*fold)->state = FOLD_QUIT;
+        pthread_cond_broadcast(&(*fold)->changed);
+        pthread_mutex_unlock(&(*fold)->lock);
+        pthread_join((*fold)->thread, NULL);
+    }
+    pthread_cond_destroy(&(*fold)->changed);
+    pthread_mutex_destroy(&(*fold)->lock);
+    free(*fold);
+    *fold = NULL;
+}
+
+static bool fold_may_go_on(const struct fold *fold)
+{
+    return fold->error == 0 || fold->error == -ENOSPC || fold->error == -EFBIG || fold->error == -EDQUOT;
+}
+
+void fold_step(struct fold *fold, uint64_t now_ns)
+{
+    pthread_mutex_lock(&fold->lock);
+    if (fold->state == FOLD_DONE) {
+        fold->due_ns = fold->has_more && fold->error == 0 ? now_ns : now_ns + FOLD_EVERY_NS;
+        fold->state = FOLD_IDLE;
+    }
+    if (fold->state == FOLD_IDLE && now_ns >= fold->due_ns && fold_may_go_on(fold)) {
+        fold->state = FOLD_ASKED;
+        if (fold->is_inline) {
+            fold_work(fold);
+        } else {
+            pthread_cond_broadcast(&fold->changed);
+        }
+    }
+    pthread_mutex_unlock(&fold->lock);
+}
+
+int fold_flush(struct fold *fold)
+{
+    pthread_mutex_lock(&fold->lock);
+    bool is_first = true;
+    while (is_first || (fold->has_more && fold->error == 0)) {
+        while (fold->state == FOLD_ASKED || fold->state == FOLD_WORKING) {
+            pthread_cond_wait(&fold->changed, &fold->lock);
+        }
+        fold_work(fold);
+        fold->state = FOLD_IDLE;
+        is_first = false;
+    }
+    int err = fold->error;
+    pthread_mutex_unlock(&fold->lock);
+    return err;
+}
+
+int fold_error(const struct fold *fold)
+{
+    struct fold *shared = (struct fold *)(uintptr_t)fold;
+    pthread_mutex_lock(&shared->lock);
+    int err = shared->error;
+    pthread_mutex_unlock(&shared->lock);
+    return err;
+}
+
+uint64_t fold_rows(const struct fold *fold)
+{
+    struct fold *shared = (struct fold *)(uintptr_t)fold;
+    pthread_mutex_lock(&shared->lock);
+    uint64_t n = shared->n_rows;
+    pthread_mutex_unlock(&shared->lock);
+    return n;
+}
+
+/* Numbers of one table of the rebuilt environment. */
+static int fold_rebuild_numbers(struct store_txn *disk, struct store_txn *run, uint32_t table, uint64_t count)
+{
+    struct db_key next_key = db_key_meta(DB_META_NEXT_ID, table);
+    struct db_key count_key = db_key_meta(DB_META_COUNT, table);
+    uint64_t next_id = 1;
+    int err = store_get_u64(disk, STORE_META, &next_key, &next_id);
+    if (err == 0 || err == -ERROR_NOT_FOUND) {
+        err = store_put_u64(run, STORE_META, &next_key, next_id + FOLD_ID_JUMP);
+    }
+    return err != 0 ? err : store_put_u64(run, STORE_META, &count_key, count);
+}
+
+/* Index entries of one row. */
+static int fold_rebuild_index(struct store_txn *run, uint32_t table, const struct db_key *row_key,
+                              const struct store_bytes *value)
+{
+    int err = 0;
+    struct reader r = reader_of(row_key->bytes + 1, row_key->size - 1);
+    uint64_t id = reader_u64(&r);
+    if (validate_unique_count(table) == 0) {
+        return 0;
+    }
+    ProtobufCMessage *row = protobuf_c_message_unpack(cfg_table_info(table)->descriptor, NULL, value->size, value->bytes);
+    if (row == NULL) {
+        return -ERROR_DAMAGED;
+    }
+    for (size_t i = 0; err == 0 && i < validate_unique_count(table); i++) {
+        struct db_key key = validate_unique_key(table, i, row);
+        err = store_put_u64(run, STORE_INDEX, &key, id);
+    }
+    protobuf_c_message_free_unpacked(row, NULL);
+    return err;
+}
+
+static int fold_rebuild_table(struct store_txn *disk, struct store_txn *run, uint32_t table)
+{
+    struct db_key from = db_key_row(table, 0);
+    struct store_cursor *cursor = store_cursor_open(disk, STORE_ROWS, &from);
+    struct store_bytes key, value;
+    uint64_t count = 0;
+    int err;
+    while ((err = store_next(cursor, &key, &value)) == 0 && key.bytes[0] == table) {
+        struct db_key copy = {.size = 0};
+        db_key_add(&copy, key.bytes, key.size);
+        err = store_put(run, STORE_ROWS, &copy, value.bytes, value.size);
+        if (err == 0) {
+            err = fold_rebuild_index(run, table, &copy, &value);
+        }
+        if (err != 0) {
+            break;
+        }
+        count++;
+    }
+    store_cursor_close(&cursor);
+    return err != 0 && err != -ERROR_NOT_FOUND ? err : fold_rebuild_numbers(disk, run, table, count);
+}
+
+int fold_rebuild(struct store *disk, struct store *run, uint64_t n)
+{
+    struct store_txn *from = NULL;
+    struct store_txn *to = NULL;
+    struct db_key layout = db_key_meta(DB_META_LAYOUT, 0);
+    struct db_key built = db_key_meta(DB_META_BUILT, 0);
+    struct db_key version = db_key_meta(DB_META_N, 0);
+    int err = store_read(disk, &from);
+    if (err == 0) {
+        err = store_write(run, &to);
+    }
+    for (uint32_t table = 0; err == 0 && table < CFG_TABLE_MAX; table++) {
+        enum rows_env env;
+        if (rows_env_of(table, &env) && env == ROWS_RUN) {
+            err = fold_rebuild_table(from, to, table);
+        }
+    }
+    if (err == 0 && (err = store_put_u64(to, STORE_META, &layout, DB_LAYOUT)) == 0 &&
+        (err = store_put_u64(to, STORE_META, &version, n)) == 0 && (err = store_put_u64(to, STORE_META, &built, 1)) == 0) {
+        err = store_commit(&to);
+    }
+    store_abort(&to);
+    store_abort(&from);
+    return err;
+}

@@ -1,0 +1,29 @@
+/* The fold: copies changed rules, groups, meters and owners from the run environment into the one on disk, once a second, synced.
+ *
+ * What is written by the thread that fold_new() starts (unless `is_inline`: then by fold_step() itself, for tests and the simulator).
+ * fold_step() and the others belong to the main thread; no transaction may be open on the rows.
+ */
+#ifndef BUSBAR_CONFIGDB_FOLD_H
+#define BUSBAR_CONFIGDB_FOLD_H
+
+#include "services/configdb/rows.h"
+
+#define FOLD_EVERY_NS (1000ull * 1000000ull) /* a power loss costs at most this much and one fold */
+enum { FOLD_ROWS_MAX = 100000, FOLD_BYTES_MAX = 64 * 1024 * 1024 /* in one synced commit; the next follows at once */ };
+
+struct fold;
+struct fold *fold_new(struct rows *rows, bool is_inline);
+void fold_destroy(struct fold **fold); /* waits for the thread */
+
+/* Starts a fold when one is due, and takes in the result of one that is done. */
+void fold_step(struct fold *fold, uint64_t now_ns);
+/* Folds everything now and waits for it. 0 or the error. */
+int fold_flush(struct fold *fold) MUST_CHECK;
+/* 0, or the error of the last fold; after other errors than a full disk nothing more is folded. */
+int fold_error(const struct fold *fold);
+uint64_t fold_rows(const struct fold *fold); /* copied since the start */
+
+/* The opposite: fills an empty run environment from the disk, in one commit that ends by marking it complete. n: where versions go on. */
+int fold_rebuild(struct store *disk, struct store *run, uint64_t n) MUST_CHECK;
+
+#endif

@@ -1,0 +1,129 @@
+/* busbar-configdb: the process around the library.
+ *
+ * Opens the database (which may fork a child, so before any thread), binds the config and control wires and then steps whenever a
+ * socket or the clock says so. Exit status: 0 after SIGTERM, 1 with one line on standard error when it cannot start.
+ * Thread: this one; the fold has one of its own. No state but here.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "lib/base/clock.h"
+#include "lib/base/log.h"
+#include "lib/base/memory.h"
+#include "lib/base/service.h"
+#include "services/configdb/query.h"
+
+enum { MAIN_ENDPOINT_MAX = 256, MAIN_WAIT_MAX_MS = 100 };
+
+struct main_loop {
+    struct service service;
+    struct bus *bus;
+    struct configdb *db;
+    struct control_server *control;
+};
+
+static int main_boot_id(char *out_text, size_t room, struct error_detail *detail)
+{
+    int fd = open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC);
+    ssize_t n = fd >= 0 ? read(fd, out_text, room - 1) : -1;
+    int err = -errno;
+    if (fd >= 0) {
+        close(fd);
+    }
+    if (n <= 0) {
+        return error_set(detail, err, "/proc/sys/kernel/random/boot_id cannot be read: %s", strerror(-err));
+    }
+    out_text[n] = '\0';
+    out_text[strcspn(out_text, "\n")] = '\0';
+    return 0;
+}
+
+static int main_open(struct main_loop *loop, const char *db_dir, struct error_detail *detail)
+{
+    struct bus_identity self = {
+        .kind = PROCESS_CONFIGDB, .instance = loop->service.instance, .start = loop->service.start_number};
+    char config[MAIN_ENDPOINT_MAX];
+    char control[MAIN_ENDPOINT_MAX];
+    char boot_id[64];
+    const char *run_dir = loop->service.run_dir;
+    int err = main_boot_id(boot_id, sizeof boot_id, detail);
+    if (err != 0) {
+        return err;
+    }
+    err = bus_endpoint(run_dir, WIRE_CONFIG, PROCESS_CONFIGDB, self.instance, config, sizeof config);
+    if (err == 0) {
+        err = bus_endpoint(run_dir, WIRE_CONTROL, PROCESS_CONFIGDB, self.instance, control, sizeof control);
+    }
+    if (err != 0) {
+        return error_set(detail, err, "run directory %.150s: %s", run_dir, error_text(err));
+    }
+    loop->bus = bus_zmq_new(&self);
+    struct configdb_settings settings = {
+        .bus = loop->bus,
+        .endpoint = config,
+        .start = {.run_dir = run_dir, .db_dir = db_dir, .boot_id = boot_id, .wall_s = clock_wall_ns() / NS_PER_S},
+    };
+    err = configdb_new(&settings, clock_now_ns(), &loop->db, detail);
+    if (err != 0) {
+        return err;
+    }
+    err = control_server_new(loop->bus, control, query_commands, query_count, query_status, loop->db, &loop->control);
+    return err != 0 ? error_set(detail, err, "socket %.200s: %s", control, error_text(err)) : 0;
+}
+
+static void main_run(struct main_loop *loop)
+{
+    while (!service_stopping(&loop->service)) {
+        uint64_t now_ns = clock_now_ns();
+        uint64_t next_ns = configdb_step(loop->db, now_ns);
+        control_server_step(loop->control, now_ns);
+        uint64_t wait_ms = next_ns > now_ns ? (next_ns - now_ns) / NS_PER_MS : 0;
+        struct pollfd fds[] = {
+            {.fd = configdb_fd(loop->db), .events = POLLIN},
+            {.fd = control_server_fd(loop->control), .events = POLLIN},
+            {.fd = loop->service.signal_fd, .events = POLLIN},
+        };
+        (void)poll(fds, sizeof fds / sizeof fds[0], (int)(wait_ms < MAIN_WAIT_MAX_MS ? wait_ms : MAIN_WAIT_MAX_MS));
+    }
+}
+
+static void main_close(struct main_loop *loop)
+{
+    control_server_destroy(&loop->control);
+    configdb_destroy(&loop->db);
+    bus_destroy(&loop->bus);
+    service_close(&loop->service);
+}
+
+int main(int argc, char **argv)
+{
+    struct main_loop loop;
+    struct error_detail detail = {.text = ""};
+    const char *db_option = NULL;
+    const struct service_option extra[] = {
+        {.name = "db", .argument = "DIR", .help = "directory of the database (default: RUN/db)", .value = &db_option},
+    };
+    memset(&loop, 0, sizeof loop);
+    int err = service_open(&loop.service, "configdb", argc, argv, extra, 1, &detail);
+    if (err != 0) {
+        return service_failed("configdb", &detail);
+    }
+    char *db_dir = db_option != NULL ? memory_string(db_option) : memory_format("%s/db", loop.service.run_dir);
+    err = main_open(&loop, db_dir, &detail);
+    if (err == 0) {
+        err = service_ready(&loop.service);
+        (void)(err != 0 ? error_set(&detail, err, "the ready file cannot be written: %s", error_text(err)) : 0);
+    }
+    if (err == 0) {
+        main_run(&loop);
+    } else {
+        (void)service_failed("configdb", &detail);
+    }
+    main_close(&loop);
+    free(db_dir);
+    return err == 0 ? 0 : 1;
+}

@@ -1,0 +1,561 @@
+/* The feed: a snapshot, then every commit, to each reader at its own pace.
+ *
+ *             SUBSCRIBE
+ *                 │  `have` is in the ring, or where this epoch began
+ *      ┌──────────┴──────────┐
+ *      ▼ no                  ▼ yes
+ *   SNAPSHOT  ─── last ───► FOLLOW ──┐ next commit, while less than a window is unacknowledged
+ *      ▲                     │  ▲    │
+ *      └──── fell out ───────┘  └────┘
+ *
+ * Why one message a reader and no PUB/SUB: a publisher drops for exactly the reader that lags. Here a reader has a place in the ring of
+ * encoded commits (its next n) and a bounded amount under way; who is too slow for the ring starts again with a snapshot and corrects.
+ *
+ * A snapshot is read in slices over many steps, each under a read transaction of its own, so no reader holds LMDB's pages. A commit
+ * in between may change a row before or behind the place reached. So behind the last slice come the rows of every commit since the first
+ * slice, taken from the ring, and only when those reach the newest commit the piece marked `last`, with that version: what the
+ * reader then shows is one state (I6). Rows may so be sent twice; the later one counts.
+ *
+ * A reader is known by identity and is kept for a minute of silence: its connection may be broken and made again without its
+ * notice. A send that finds nobody puts its place back to behind what it acknowledged; what it gets twice it ignores.
+ *
+ * Cost: a copy of each commit for each reader; commits that concern none of a reader's tables go as a message of 20 bytes.
+ * Thread: configdb's main thread. Invariants: I6; never more than the window under way; one snapshot slice at a time in memory.
+ */
+#include "services/configdb/readers.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <utlist.h>
+
+#include "lib/base/clock.h"
+#include "lib/base/log.h"
+#include "lib/base/memory.h"
+#include "lib/msg/msg.h"
+#include "services/configdb/slice.h"
+
+enum reader_state { READER_SNAPSHOT, READER_FOLLOW };
+
+struct reader_error {
+    Busbar__RowError error; /* text owned */
+    struct reader_error *next;
+};
+
+struct readers_one {
+    struct bus_identity who;
+    uint32_t tables;
+    enum reader_state state;
+    bool is_lost;     /* a send found nobody; wait until it is heard */
+    bool owes_resume; /* `have` was the newest: one empty delta says so */
+    struct slice slice;
+    uint64_t next;     /* FOLLOW: the n to be sent next */
+    size_t next_piece; /* of it */
+    uint64_t acked;
+    uint32_t sizes[READERS_WINDOW_VERSIONS]; /* of what is under way, by n */
+    size_t bytes;                            /* under way */
+    uint64_t status_serial;
+    uint64_t heard_ns;
+    uint64_t n_snapshots;
+    struct reader_error *errors;
+    size_t n_errors;
+    struct readers_one *next_reader;
+};
+
+struct readers {
+    struct bus_socket *socket;
+    struct rows *rows;
+    struct ring *ring;
+    struct status *status;
+    struct version last_epoch_end;
+    struct readers_one *list;
+    size_t n_readers;
+};
+
+struct readers *readers_new(struct bus_socket *socket, struct rows *rows, struct ring *ring, struct status *status,
+                            struct version last_epoch_end)
+{
+    struct readers *readers = memory_zeroed(sizeof *readers);
+    readers->socket = socket;
+    readers->rows = rows;
+    readers->ring = ring;
+    readers->status = status;
+    readers->last_epoch_end = last_epoch_end;
+    return readers;
+}
+
+static void reader_error_remove(struct readers_one *reader, struct reader_error *error)
+{
+    LL_DELETE(reader->errors, error);
+    reader->n_errors--;
+    free(error->error.text);
+    free(error);
+}
+
+static void readers_remove(struct readers *readers, struct readers_one *reader)
+{
+    LL_DELETE2(readers->list, reader, next_reader);
+    readers->n_readers--;
+    while (reader->errors != NULL) {
+        reader_error_remove(reader, reader->errors);
+    }
+    free(reader);
+}
+
+void readers_destroy(struct readers **readers)
+{
+    if (*readers == NULL) {
+        return;
+    }
+    while ((*readers)->list != NULL) {
+        readers_remove(*readers, (*readers)->list);
+    }
+    free(*readers);
+    *readers = NULL;
+}
+
+static struct readers_one *readers_find(const struct readers *readers, const struct bus_identity *who)
+{
+    for (struct readers_one *reader = readers->list; reader != NULL; reader = reader->next_reader) {
+        if (bus_identity_equal(&reader->who, who)) {
+            return reader;
+        }
+    }
+    return NULL;
+}
+
+static void reader_start_snapshot(const struct readers *readers, struct readers_one *reader)
+{
+    reader->state = READER_SNAPSHOT;
+    reader->bytes = 0;
+    reader->next_piece = 0;
+    reader->owes_resume = false;
+    reader->n_snapshots++;
+    slice_start(&reader->slice, reader->tables, ring_newest(readers->ring));
+}
+
+static void reader_follow(struct readers_one *reader, uint64_t have)
+{
+    reader->state = READER_FOLLOW;
+    reader->next = have + 1;
+    reader->next_piece = 0;
+    reader->acked = have;
+    reader->bytes = 0;
+}
+
+/* Makes room for one more: the one not heard for the longest time goes. */
+static void readers_make_room(struct readers *readers)
+{
+    struct readers_one *oldest = readers->list;
+    for (struct readers_one *reader = readers->list; reader != NULL; reader = reader->next_reader) {
+        oldest = reader->heard_ns < oldest->heard_ns ? reader : oldest;
+    }
+    LOG_LIMITED(LOG_LEVEL_WARN, "reader_evicted reader=%s.%u limit=%d", process_kind_name(oldest->who.kind),
+                oldest->who.instance, READERS_MAX);
+    readers_remove(readers, oldest);
+}
+
+void readers_subscribe(struct readers *readers, const struct bus_identity *from, const Busbar__Subscribe *message,
+                       uint64_t now_ns)
+{
+    struct readers_one *reader = readers_find(readers, from);
+    if (reader == NULL) {
+        if (readers->n_readers >= READERS_MAX) {
+            readers_make_room(readers);
+        }
+        reader = memory_zeroed(sizeof *reader);
+        reader->who = *from;
+        LL_PREPEND2(readers->list, reader, next_reader);
+        readers->n_readers++;
+        log_debug("reader_new reader=%s.%u", process_kind_name(from->kind), from->instance);
+    }
+    uint32_t tables = 0;
+    for (size_t i = 0; i < message->n_tables; i++) {
+        tables |=
+            message->tables[i] < CFG_TABLE_MAX && cfg_table_info(message->tables[i]) != NULL ? 1u << message->tables[i] : 0;
+    }
+    bool has_new_tables = (tables & ~reader->tables) != 0 && reader->tables != 0;
+    reader->tables = tables;
+    reader->is_lost = false;
+    reader->owes_resume = false;
+    reader->status_serial = 0;
+    reader->heard_ns = now_ns;
+    struct version have = version_decode(message->have);
+    uint64_t newest = ring_newest(readers->ring);
+    bool is_this_epoch =
+        have.epoch == ring_epoch(readers->ring) && have.n <= newest && have.n + 1 >= ring_oldest(readers->ring);
+    bool is_seam = have.epoch == readers->last_epoch_end.epoch && have.n == readers->last_epoch_end.n &&
+                   have.n + 1 >= ring_oldest(readers->ring);
+    if (have.n == 0 || has_new_tables || !(is_this_epoch || is_seam)) {
+        reader_start_snapshot(readers, reader);
+        return;
+    }
+    reader_follow(reader, have.n);
+    reader->owes_resume = have.n == newest;
+}
+
+static void reader_note_error(struct readers_one *reader, const Busbar__RowError *error)
+{
+    struct reader_error *known;
+    LL_FOREACH(reader->errors, known)
+    {
+        if (known->error.table == error->table && known->error.id == error->id) {
+            reader_error_remove(reader, known);
+            break;
+        }
+    }
+    if (reader->n_errors >= READERS_ERRORS_MAX) {
+        return;
+    }
+    struct reader_error *note = memory_zeroed(sizeof *note);
+    busbar__row_error__init(&note->error);
+    note->error.table = error->table;
+    note->error.id = error->id;
+    note->error.text = memory_format("%s.%u: %.200s", process_kind_name(reader->who.kind), reader->who.instance, error->text);
+    LL_PREPEND(reader->errors, note);
+    reader->n_errors++;
+}
+
+void readers_applied(struct readers *readers, const struct bus_identity *from, const Busbar__Applied *message)
+{
+    struct readers_one *reader = readers_find(readers, from);
+    struct version version = version_decode(message->version);
+    /* The seam: what was applied of the last epoch is what this one begins with. Later ones of the last epoch say nothing here. */
+    bool is_mine = version.epoch == ring_epoch(readers->ring);
+    if (reader == NULL || !is_mine || version.n > ring_newest(readers->ring)) {
+        return;
+    }
+    uint64_t sent = reader->state == READER_FOLLOW ? reader->next - 1 : reader->acked;
+    uint64_t upto = version.n < sent ? version.n : sent;
+    while (reader->acked < upto) {
+        reader->acked++;
+        uint32_t *size = &reader->sizes[reader->acked % READERS_WINDOW_VERSIONS];
+        reader->bytes -= *size < reader->bytes ? *size : reader->bytes;
+        *size = 0;
+    }
+    for (size_t i = 0; i < message->n_errors; i++) {
+        reader_note_error(reader, message->errors[i]);
+    }
+}
+
+void readers_heard(struct readers *readers, const struct bus_identity *from, uint64_t now_ns)
+{
+    struct readers_one *reader = readers_find(readers, from);
+    if (reader == NULL) {
+        return;
+    }
+    reader->heard_ns = now_ns;
+    if (reader->is_lost) {
+        reader->is_lost = false;
+        if (reader->state == READER_SNAPSHOT) {
+            reader_start_snapshot(readers, reader);
+        } else {
+            reader_follow(reader, reader->acked);
+        }
+    }
+}
+
+static void readers_forget_error(void *context, const Busbar__Row *row)
+{
+    struct readers_one *reader = context;
+    struct reader_error *error, *next;
+    LL_FOREACH_SAFE(reader->errors, error, next)
+    {
+        if (error->error.table == row->table && error->error.id == row->id) {
+            reader_error_remove(reader, error);
+        }
+    }
+}
+
+void readers_pushed(struct readers *readers, const struct ring_entry *entry)
+{
+    for (struct readers_one *reader = readers->list; reader != NULL; reader = reader->next_reader) {
+        if (reader->errors != NULL) {
+            ring_entry_rows(entry, readers_forget_error, reader);
+        }
+    }
+}
+
+/* True when it went out. */
+static bool reader_send(struct readers *readers, struct readers_one *reader, enum message_type type, const void *bytes,
+                        size_t size)
+{
+    int err = bus_send(readers->socket, &reader->who, type, bytes, size);
+    if (err == -ERROR_NOT_CONNECTED) {
+        reader->is_lost = true;
+    } else if (err != 0 && err != -EAGAIN) {
+        LOG_LIMITED(LOG_LEVEL_ERROR, "reader_send_failed reader=%s.%u error=\"%s\"", process_kind_name(reader->who.kind),
+                    reader->who.instance, error_text(err));
+    }
+    return err == 0;
+}
+
+static bool reader_send_bytes(struct readers *readers, struct readers_one *reader, enum message_type type,
+                              const ProtobufCMessage *message)
+{
+    size_t size = protobuf_c_message_get_packed_size(message);
+    uint8_t *bytes = memory_zeroed(size + 1);
+    protobuf_c_message_pack(message, bytes);
+    bool is_sent = reader_send(readers, reader, type, bytes, size);
+    free(bytes);
+    return is_sent;
+}
+
+/* True when there is more and the last piece went out. */
+static bool readers_send_snapshot(struct readers *readers, struct readers_one *reader)
+{
+    for (int i = 0; i < READERS_SLICES_PER_STEP; i++) {
+        struct slice ahead = reader->slice;
+        struct writer body;
+        writer_init(&body);
+        bool is_last = false;
+        int err = slice_next(&ahead, readers->rows, readers->ring, &body, &is_last);
+        bool is_sent = err == 0 && reader_send(readers, reader, MESSAGE_SNAPSHOT, body.bytes, body.size);
+        writer_fini(&body);
+        if (err == -ERROR_CONFLICT) {
+            log_info("reader_snapshot_again reader=%s.%u why=\"commits outran the ring\"", process_kind_name(reader->who.kind),
+                     reader->who.instance);
+            reader_start_snapshot(readers, reader);
+            return true;
+        }
+        if (err != 0) {
+            LOG_LIMITED(LOG_LEVEL_ERROR, "reader_snapshot_failed error=\"%s\"", error_text(err));
+        }
+        if (!is_sent) {
+            return false;
+        }
+        reader->slice = ahead;
+        if (is_last) {
+            reader_follow(reader, ahead.version);
+            return true;
+        }
+    }
+    return true;
+}
+
+struct readers_filter {
+    Busbar__Row *rows;
+    uint8_t **values;
+    size_t n;
+    uint32_t tables;
+};
+
+static void readers_filter_row(void *context, const Busbar__Row *row)
+{
+    struct readers_filter *filter = context;
+    if ((filter->tables & 1u << row->table) == 0) {
+        return;
+    }
+    filter->rows = memory_resize(filter->rows, (filter->n + 1) * sizeof *filter->rows);
+    Busbar__Row *kept = &filter->rows[filter->n++];
+    *kept = *row;
+    kept->value.data = row->value.len > 0 ? memory_copy(row->value.data, row->value.len) : NULL;
+}
+
+/* The rows of one commit that are the reader's, as one delta. Commits mix tables only in the configuration, so it is small. */
+static bool reader_send_filtered(struct readers *readers, struct readers_one *reader, const struct ring_entry *entry,
+                                 uint64_t n)
+{
+    struct readers_filter filter = {.tables = reader->tables};
+    if (entry != NULL && (entry->tables & reader->tables) != 0) {
+        ring_entry_rows(entry, readers_filter_row, &filter);
+    }
+    Busbar__Version version;
+    version_encode((struct version){.epoch = ring_epoch(readers->ring), .n = n}, &version);
+    Busbar__Delta delta = BUSBAR__DELTA__INIT;
+    delta.version = &version;
+    delta.last = true;
+    delta.n_changes = filter.n;
+    delta.changes = memory_array(filter.n + 1, sizeof *delta.changes);
+    for (size_t i = 0; i < filter.n; i++) {
+        delta.changes[i] = &filter.rows[i];
+    }
+    bool is_sent = reader_send_bytes(readers, reader, MESSAGE_DELTA, &delta.base);
+    for (size_t i = 0; i < filter.n; i++) {
+        free(filter.rows[i].value.data);
+    }
+    free(filter.rows);
+    free(delta.changes);
+    return is_sent;
+}
+
+static bool reader_send_entry(struct readers *readers, struct readers_one *reader, const struct ring_entry *entry)
+{
+    if ((entry->tables & ~reader->tables) != 0) {
+        return reader_send_filtered(readers, reader, entry, entry->n);
+    }
+    while (reader->next_piece < entry->n_pieces) {
+        const struct ring_piece *piece = &entry->pieces[reader->next_piece];
+        if (!reader_send(readers, reader, MESSAGE_DELTA, piece->bytes, piece->size)) {
+            return false;
+        }
+        reader->next_piece++;
+    }
+    return true;
+}
+
+static bool reader_has_room(const struct readers_one *reader, size_t size)
+{
+    uint64_t under_way = reader->next - 1 - reader->acked;
+    return under_way < READERS_WINDOW_VERSIONS && (under_way == 0 || reader->bytes + size <= READERS_WINDOW_BYTES);
+}
+
+static void readers_send_deltas(struct readers *readers, struct readers_one *reader)
+{
+    if (reader->owes_resume && reader->next == ring_newest(readers->ring) + 1) {
+        reader->owes_resume = !reader_send_filtered(readers, reader, NULL, ring_newest(readers->ring));
+        if (reader->owes_resume) {
+            return;
+        }
+    }
+    while (reader->next <= ring_newest(readers->ring) && reader->next >= ring_oldest(readers->ring)) {
+        const struct ring_entry *entry = ring_entry(readers->ring, reader->next);
+        if (!reader_has_room(reader, entry->size) || !reader_send_entry(readers, reader, entry)) {
+            return;
+        }
+        reader->sizes[reader->next % READERS_WINDOW_VERSIONS] = (uint32_t)entry->size;
+        reader->bytes += entry->size;
+        reader->next++;
+        reader->next_piece = 0;
+        reader->owes_resume = false;
+    }
+}
+
+enum { READERS_STATUS_ROWS = 256 /* in one message */ };
+
+/* Sends what changed since the reader's place. */
+static void readers_send_status(struct readers *readers, struct readers_one *reader)
+{
+    const struct status_row *row = NULL;
+    Busbar__StatusRow rows[READERS_STATUS_ROWS];
+    Busbar__StatusRow *pointers[READERS_STATUS_ROWS];
+    Busbar__Status message = BUSBAR__STATUS__INIT;
+    bool is_sent = true;
+    message.rows = pointers;
+    while (is_sent && reader->status_serial < status_serial(readers->status)) {
+        uint64_t upto = reader->status_serial;
+        message.n_rows = 0;
+        while (message.n_rows < READERS_STATUS_ROWS && status_next(readers->status, reader->status_serial, &row) != NULL) {
+            upto = row->serial;
+            if ((reader->tables & 1u << row->table) == 0) {
+                continue;
+            }
+            Busbar__StatusRow *out = &rows[message.n_rows];
+            pointers[message.n_rows++] = out;
+            busbar__status_row__init(out);
+            out->table = row->table;
+            out->id = row->id;
+            out->value.data = row->value;
+            out->value.len = row->size;
+            out->ttl_ms = row->ttl_ms;
+            out->deleted = row->is_deleted;
+        }
+        is_sent = message.n_rows == 0 || reader_send_bytes(readers, reader, MESSAGE_STATUS, &message.base);
+        if (is_sent) {
+            reader->status_serial = row == NULL ? status_serial(readers->status) : upto;
+        }
+    }
+}
+
+static bool readers_step_reader(struct readers *readers, struct readers_one *reader)
+{
+    bool has_more = false;
+    if (reader->is_lost) {
+        return false;
+    }
+    if (reader->state == READER_FOLLOW && reader->next < ring_oldest(readers->ring)) {
+        log_info("reader_fell_out reader=%s.%u next=%" PRIu64 " oldest=%" PRIu64, process_kind_name(reader->who.kind),
+                 reader->who.instance, reader->next, ring_oldest(readers->ring));
+        reader_start_snapshot(readers, reader);
+    }
+    if (reader->state == READER_SNAPSHOT) {
+        has_more = readers_send_snapshot(readers, reader);
+    }
+    if (reader->state == READER_FOLLOW) {
+        readers_send_deltas(readers, reader);
+        readers_send_status(readers, reader);
+    }
+    return has_more && !reader->is_lost;
+}
+
+/* A swctl that is gone does not come back under its identity; others may have lost their connection only. */
+static bool reader_is_over(const struct readers_one *reader, uint64_t silent_ns)
+{
+    bool is_swctl = reader->who.kind == PROCESS_SWCTL;
+    return (is_swctl && reader->is_lost) || silent_ns > (is_swctl ? READERS_SILENCE_NS : READERS_FORGET_NS);
+}
+
+bool readers_step(struct readers *readers, uint64_t now_ns)
+{
+    bool has_more = false;
+    struct readers_one *reader, *next;
+    int err = rows_begin_read(readers->rows);
+    if (err != 0) {
+        LOG_LIMITED(LOG_LEVEL_ERROR, "reader_read_failed error=\"%s\"", error_text(err));
+        return false;
+    }
+    LL_FOREACH_SAFE2(readers->list, reader, next, next_reader)
+    {
+        if (reader_is_over(reader, now_ns - reader->heard_ns)) {
+            readers_remove(readers, reader);
+            continue;
+        }
+        has_more = readers_step_reader(readers, reader) || has_more;
+    }
+    rows_end(readers->rows);
+    return has_more;
+}
+
+void readers_missing(const struct readers *readers, uint64_t n, uint32_t tables, uint64_t now_ns,
+                     void (*missing)(void *context, const char *text), void *context)
+{
+    for (const struct readers_one *reader = readers->list; reader != NULL; reader = reader->next_reader) {
+        uint64_t silent_ns = now_ns - reader->heard_ns;
+        bool counts = reader->who.kind != PROCESS_SWCTL && (reader->tables & tables) != 0 && silent_ns <= READERS_SILENCE_NS;
+        bool has = reader->state == READER_FOLLOW && reader->acked >= n;
+        if (!counts || has) {
+            continue;
+        }
+        char *text =
+            memory_format("%s.%u applied %" PRIu64 ", last heard %" PRIu64 " ms ago%s", process_kind_name(reader->who.kind),
+                          reader->who.instance, reader->acked, (uint64_t)(silent_ns / NS_PER_MS),
+                          reader->state == READER_SNAPSHOT ? ", takes a snapshot" : "");
+        missing(context, text);
+        free(text);
+    }
+}
+
+void readers_errors(const struct readers *readers,
+                    void (*each)(void *context, const struct bus_identity *reader, const Busbar__RowError *error),
+                    void *context)
+{
+    for (const struct readers_one *reader = readers->list; reader != NULL; reader = reader->next_reader) {
+        for (const struct reader_error *error = reader->errors; error != NULL; error = error->next) {
+            each(context, &reader->who, &error->error);
+        }
+    }
+}
+
+json_t *readers_json(const struct readers *readers, uint64_t now_ns)
+{
+    json_t *array = json_array();
+    for (const struct readers_one *reader = readers->list; reader != NULL; reader = reader->next_reader) {
+        char *name = memory_format("%s.%u", process_kind_name(reader->who.kind), reader->who.instance);
+        json_t *tables = json_array();
+        for (uint32_t table = 0; table < CFG_TABLE_MAX; table++) {
+            if ((reader->tables & 1u << table) != 0) {
+                json_array_append_new(tables, json_string(cfg_table_info(table)->name));
+            }
+        }
+        json_array_append_new(
+            array, json_pack("{s:s, s:I, s:I, s:I, s:I, s:I, s:b, s:s, s:o, s:i}", "reader", name, "applied",
+                             (json_int_t)reader->acked, "lag", (json_int_t)(ring_newest(readers->ring) - reader->acked),
+                             "under_way_bytes", (json_int_t)reader->bytes, "snapshots", (json_int_t)reader->n_snapshots,
+                             "silent_ms", (json_int_t)((now_ns - reader->heard_ns) / NS_PER_MS), "lost", (int)reader->is_lost,
+                             "state", reader->state == READER_SNAPSHOT ? "snapshot" : "follow", "tables", tables, "row_errors",
+                             (int)reader->n_errors));
+        free(name);
+    }
+    return array;
+}

@@ -1,0 +1,50 @@
+/* The feed: what each reader is sent, in which order, and what it has acknowledged. See the essay in readers.c and proto/README.md.
+ *
+ * One thread. The rows must have no transaction open when readers_step() is called: it opens a short read of its own.
+ */
+#ifndef BUSBAR_CONFIGDB_READERS_H
+#define BUSBAR_CONFIGDB_READERS_H
+
+#include <jansson.h>
+
+#include "lib/base/clock.h"
+#include "lib/msg/version.h"
+#include "services/configdb/ring.h"
+#include "services/configdb/status.h"
+
+enum {
+    READERS_MAX = 256,             /* every process of a large switch and a crowd of swctl watches */
+    READERS_WINDOW_VERSIONS = 256, /* unacknowledged under way per reader (proto/README.md) */
+    READERS_WINDOW_BYTES = 8 * 1024 * 1024,
+    READERS_SLICES_PER_STEP = 4, /* pieces of a snapshot per reader and step: 2 MiB, a millisecond */
+    READERS_ERRORS_MAX = 256,    /* row errors kept per reader */
+};
+#define READERS_SILENCE_NS (3 * NS_PER_S) /* a reader not heard for this long is not waited for */
+#define READERS_FORGET_NS (60 * NS_PER_S) /* and forgotten after this */
+
+struct readers;
+struct readers *readers_new(struct bus_socket *socket, struct rows *rows, struct ring *ring, struct status *status,
+                            struct version last_epoch_end);
+void readers_destroy(struct readers **readers);
+
+void readers_subscribe(struct readers *readers, const struct bus_identity *from, const Busbar__Subscribe *message,
+                       uint64_t now_ns);
+void readers_applied(struct readers *readers, const struct bus_identity *from, const Busbar__Applied *message);
+/* Every message shows that its sender lives. */
+void readers_heard(struct readers *readers, const struct bus_identity *from, uint64_t now_ns);
+/* A commit was pushed: row errors of the rows it changed are void. */
+void readers_pushed(struct readers *readers, const struct ring_entry *entry);
+/* Sends what there is room for. True when there is more to send that nothing but a further step holds back. */
+bool readers_step(struct readers *readers, uint64_t now_ns);
+
+/* Calls `missing` for every live service reader of `tables` that has not acknowledged n. */
+void readers_missing(const struct readers *readers, uint64_t n, uint32_t tables, uint64_t now_ns,
+                     void (*missing)(void *context, const char *text), void *context);
+/* Calls `each` for every row error that readers reported. */
+void readers_errors(const struct readers *readers,
+                    void (*each)(void *context, const struct bus_identity *reader, const Busbar__RowError *error),
+                    void *context);
+/* For status: an array of objects. */
+json_t *readers_json(const struct readers *readers, uint64_t now_ns);
+
+#endif

@@ -1,0 +1,123 @@
+/* Snapshot pieces.
+ *
+ * A piece is packed by hand around rows that lie in LMDB's map: the message would otherwise be built from a struct a row. Only two fields
+ * of Snapshot are repeated in it, so it is packed in parts: protobuf lets the parts of a message stand one behind the other, and repeated
+ * fields add up.
+ *
+ * Cost: one copy of each row. Thread: configdb's main thread. Invariant: after the piece marked last, what was sent equals
+ * the tables at slice->version (I6).
+ */
+#include "services/configdb/slice.h"
+
+#include "lib/msg/version.h"
+
+void slice_start(struct slice *slice, uint32_t tables, uint64_t newest)
+{
+    *slice = (struct slice){.tables = tables, .version = newest};
+}
+
+/* Appends a message to the piece: the parts of a protobuf message concatenate. */
+static void slice_pack(struct writer *out, const Busbar__Snapshot *part)
+{
+    size_t size = busbar__snapshot__get_packed_size(part);
+    busbar__snapshot__pack(part, writer_extend(out, size));
+}
+
+static void slice_pack_row(struct writer *out, Busbar__Row *row)
+{
+    Busbar__Snapshot part = BUSBAR__SNAPSHOT__INIT;
+    part.rows = &row;
+    part.n_rows = 1;
+    slice_pack(out, &part);
+}
+
+/* Fills the piece with rows of the present table; 0 when the table is done, 1 when the piece is full. */
+static int slice_table(struct slice *slice, struct rows *rows, struct writer *out)
+{
+    struct store_cursor *cursor = rows_walk(rows, slice->table, slice->id);
+    struct store_bytes value;
+    uint64_t id;
+    int err = 0;
+    while (out->size < SLICE_BYTES && (err = rows_walk_next(cursor, slice->table, &id, &value)) == 0) {
+        Busbar__Row row = BUSBAR__ROW__INIT;
+        row.table = slice->table;
+        row.id = id;
+        row.value.data = (uint8_t *)(uintptr_t)value.bytes;
+        row.value.len = value.size;
+        slice_pack_row(out, &row);
+        slice->id = id + 1;
+    }
+    store_cursor_close(&cursor);
+    return err == 0 ? 1 : err == -ERROR_NOT_FOUND ? 0 : err;
+}
+
+struct slice_catch_up {
+    struct writer *out;
+    uint32_t tables;
+};
+
+static void slice_changed_row(void *context, const Busbar__Row *row)
+{
+    const struct slice_catch_up *catch_up = context;
+    Busbar__Row copy = *row;
+    if ((catch_up->tables & 1u << row->table) != 0) {
+        slice_pack_row(catch_up->out, &copy);
+    }
+}
+
+static int slice_tables(struct slice *slice, struct rows *rows, struct writer *out)
+{
+    while (slice->table < CFG_TABLE_MAX) {
+        enum rows_env env;
+        if ((slice->tables & 1u << slice->table) != 0 && rows_env_of(slice->table, &env)) {
+            int rc = slice_table(slice, rows, out);
+            if (rc != 0) {
+                return rc < 0 ? rc : 0;
+            }
+        }
+        slice->table++;
+        slice->id = 0;
+    }
+    slice->has_rows = true;
+    return 0;
+}
+
+/* Commits since the first slice, as rows; a large commit over several pieces. */
+static int slice_commits(struct slice *slice, const struct ring *ring, struct writer *out)
+{
+    struct slice_catch_up catch_up = {.out = out, .tables = slice->tables};
+    while (slice->version < ring_newest(ring) && out->size < SLICE_BYTES) {
+        const struct ring_entry *entry = ring_entry(ring, slice->version + 1);
+        if (entry == NULL) {
+            return -ERROR_CONFLICT;
+        }
+        if ((entry->tables & slice->tables) != 0 && slice->piece < entry->n_pieces) {
+            ring_piece_rows(&entry->pieces[slice->piece++], slice_changed_row, &catch_up);
+            continue;
+        }
+        slice->piece = 0;
+        slice->version++;
+    }
+    return 0;
+}
+
+int slice_next(struct slice *slice, struct rows *rows, const struct ring *ring, struct writer *out, bool *out_is_last)
+{
+    Busbar__Snapshot frame = BUSBAR__SNAPSHOT__INIT;
+    Busbar__Version version;
+    frame.first = !slice->has_begun;
+    slice->has_begun = true;
+    int err = slice->has_rows ? 0 : slice_tables(slice, rows, out);
+    if (err == 0 && slice->has_rows) {
+        err = slice_commits(slice, ring, out);
+    }
+    if (err != 0) {
+        return err;
+    }
+    frame.last = slice->has_rows && slice->version == ring_newest(ring);
+    version_encode((struct version){.epoch = ring_epoch(ring), .n = slice->version}, &version);
+    frame.version = &version;
+    slice_pack(out, &frame);
+    *out_is_last = frame.last;
+    return 0;
+}

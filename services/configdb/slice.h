@@ -1,0 +1,29 @@
+/* One reader's way through a snapshot: the place reached, and the next piece. See the essay in readers.c.
+ *
+ * A value: copy it, make a piece, and take the copy when the piece went out. Needs a read open on the rows.
+ */
+#ifndef BUSBAR_CONFIGDB_SLICE_H
+#define BUSBAR_CONFIGDB_SLICE_H
+
+#include "lib/base/bytes.h"
+#include "services/configdb/ring.h"
+
+enum { SLICE_BYTES = 448 * 1024 /* a piece ends at the row that passes this: below 1 MiB with ROWS_VALUE_MAX */ };
+
+struct slice {
+    uint32_t tables; /* a bit for each wanted */
+    uint32_t table;  /* the place reached: the next row has this table and at least this id */
+    uint64_t id;
+    uint64_t version; /* rows of commits up to this are in what was sent, once the tables are done */
+    size_t piece;     /* of commit version + 1, the next to send */
+    bool has_begun;
+    bool has_rows; /* all tables are done; commits since come next */
+};
+
+void slice_start(struct slice *slice, uint32_t tables, uint64_t newest);
+/* The next piece as a packed Snapshot message appended to `out`; *out_is_last: it is the last one and of version slice->version.
+ * -ERROR_CONFLICT: the ring no longer holds the commits since the beginning: start again. */
+int slice_next(struct slice *slice, struct rows *rows, const struct ring *ring, struct writer *out,
+               bool *out_is_last) MUST_CHECK;
+
+#endif

@@ -1,0 +1,234 @@
+/* The start.
+ *
+ *   disk   damaged: end with a message that says what to do; nobody but the operator can decide which copy is good
+ *   run    missing, damaged, unfinished, or of another boot: rebuilt from the disk's copy, which is at most a second older
+ *
+ * The boot id stands in RUN_DIR/rundb/boot beside the environment: after a power loss the environment was never synced and must not even
+ * be opened. Versions and ids jump after a rebuild, so that nothing is given twice that somebody may have seen before the loss.
+ *
+ * The epoch is the greater of the last one plus one and the wall clock in seconds, so that a database put back from a copy does not repeat
+ * the epochs its readers know; it is synced to disk before anybody is served.
+ *
+ * Cost: the check, about 0.3 s a million rules. Thread: the main thread before any other. Invariant: I6 (n above every n ever shown).
+ */
+#include "services/configdb/start.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "lib/base/log.h"
+#include "lib/base/memory.h"
+#include "services/configdb/check.h"
+#include "services/configdb/fold.h"
+
+#define START_N_JUMP (1ull << 32) /* versions after a rebuild: more than a second can make */
+
+static bool start_is_this_boot(const char *run_db, const char *boot_id)
+{
+    char text[64] = "";
+    char *path = memory_format("%s/boot", run_db);
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    ssize_t n = fd >= 0 ? read(fd, text, sizeof text - 1) : -1;
+    if (fd >= 0) {
+        close(fd);
+    }
+    free(path);
+    return n > 0 && strcmp(text, boot_id) == 0;
+}
+
+static int start_write_boot(const char *run_db, const char *boot_id)
+{
+    char *path = memory_format("%s/boot", run_db);
+    int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0640);
+    size_t size = strlen(boot_id);
+    int err = fd >= 0 && write(fd, boot_id, size) == (ssize_t)size ? 0 : -errno;
+    if (fd >= 0) {
+        close(fd);
+    }
+    free(path);
+    return err;
+}
+
+static void start_remove(const char *run_db)
+{
+    static const char *const names[] = {"data.mdb", "lock.mdb", "boot"};
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        char *path = memory_format("%s/%s", run_db, names[i]);
+        (void)unlink(path);
+        free(path);
+    }
+}
+
+/* A number of the environment, `missing` when it has none. */
+static int start_number(struct store *store, enum db_meta what, uint64_t missing, uint64_t *out_number)
+{
+    struct store_txn *txn = NULL;
+    struct db_key key = db_key_meta(what, 0);
+    int err = store_read(store, &txn);
+    if (err != 0) {
+        return err;
+    }
+    err = store_get_u64(txn, STORE_META, &key, out_number);
+    store_abort(&txn);
+    if (err == -ERROR_NOT_FOUND) {
+        *out_number = missing;
+        return 0;
+    }
+    return err;
+}
+
+/* First start: layout and the one switch row. Every start: the new epoch, synced. */
+static int start_epoch(struct store *disk, uint64_t wall_s, uint64_t *out_epoch, uint64_t *out_last)
+{
+    struct store_txn *txn = NULL;
+    struct db_key layout = db_key_meta(DB_META_LAYOUT, 0);
+    struct db_key epoch_key = db_key_meta(DB_META_EPOCH, 0);
+    struct db_key count = db_key_meta(DB_META_COUNT, CFG_SWITCH);
+    struct db_key row = db_key_row(CFG_SWITCH, 1);
+    struct store_bytes value;
+    uint64_t last = 0;
+    int err = store_write(disk, &txn);
+    if (err != 0) {
+        return err;
+    }
+    err = store_get_u64(txn, STORE_META, &epoch_key, &last);
+    err = err == -ERROR_NOT_FOUND ? 0 : err;
+    uint64_t epoch = last + 1 > wall_s ? last + 1 : wall_s;
+    if (err == 0 && (err = store_get(txn, STORE_ROWS, &row, &value)) == -ERROR_NOT_FOUND) {
+        err = store_put(txn, STORE_ROWS, &row, "", 0); /* a row with no column set */
+        err = err == 0 ? store_put_u64(txn, STORE_META, &count, 1) : err;
+    }
+    if (err == 0 && (err = store_put_u64(txn, STORE_META, &layout, DB_LAYOUT)) == 0 &&
+        (err = store_put_u64(txn, STORE_META, &epoch_key, epoch)) == 0) {
+        err = store_commit(&txn);
+    }
+    store_abort(&txn);
+    if (err == 0) {
+        *out_epoch = epoch;
+        *out_last = last;
+    }
+    return err;
+}
+
+static int start_open_disk(const struct start_settings *settings, size_t map_bytes, struct store **out_disk,
+                           struct error_detail *detail)
+{
+    struct error_detail found;
+    int err = check_database(settings->db_dir, map_bytes, &found);
+    if (err == -ERROR_DAMAGED) {
+        return error_set(detail, err, "%.120s. Put a good copy in its place, or move %.60s away to begin empty", found.text,
+                         settings->db_dir);
+    }
+    if (err != 0) {
+        return error_set(detail, err, "%s", found.text);
+    }
+    return store_open(settings->db_dir, STORE_SYNC, map_bytes, out_disk, detail);
+}
+
+/* Opens the run environment when it can be trusted; NULL and 0 when it has to be rebuilt. */
+static int start_try_run(const char *run_db, const char *boot_id, size_t map_bytes, struct store **out_run,
+                         const char **out_why, struct error_detail *detail)
+{
+    struct stat stat_of;
+    uint64_t built = 0;
+    char *data = memory_format("%s/data.mdb", run_db);
+    bool is_there = stat(data, &stat_of) == 0;
+    free(data);
+    if (!is_there || !start_is_this_boot(run_db, boot_id)) {
+        *out_why = is_there ? "it is of another boot of this machine" : "there is none yet";
+        return 0;
+    }
+    int err = check_database(run_db, map_bytes, detail);
+    if (err != 0) {
+        log_warn("run_database_bad why=\"%s\"", detail->text);
+        *out_why = "it is damaged";
+        return 0;
+    }
+    struct store *run = NULL;
+    err = store_open(run_db, STORE_NO_SYNC, map_bytes, &run, detail);
+    if (err != 0) {
+        return err;
+    }
+    err = start_number(run, DB_META_BUILT, 0, &built);
+    if (err != 0 || built != 1) {
+        *out_why = "its making was cut short";
+        store_close(&run);
+        return 0;
+    }
+    *out_run = run;
+    return 0;
+}
+
+static int start_open_run(const char *run_db, const char *boot_id, size_t map_bytes, struct store *disk, struct store **out_run,
+                          bool *out_is_rebuilt, struct error_detail *detail)
+{
+    const char *why = "";
+    struct store *run = NULL;
+    uint64_t n = 0;
+    int err = start_try_run(run_db, boot_id, map_bytes, &run, &why, detail);
+    if (err != 0 || run != NULL) {
+        *out_is_rebuilt = false;
+        *out_run = run;
+        return err;
+    }
+    start_remove(run_db);
+    err = start_number(disk, DB_META_N, 0, &n);
+    if (err == 0) {
+        err = store_open(run_db, STORE_NO_SYNC, map_bytes, &run, detail);
+    }
+    if (err == 0) {
+        err = start_write_boot(run_db, boot_id);
+    }
+    if (err == 0) {
+        err = fold_rebuild(disk, run, n == 0 ? 0 : n + START_N_JUMP);
+    }
+    if (err != 0) {
+        store_close(&run);
+        return error_set(detail, err, "database %.100s could not be rebuilt: %s", run_db, error_text(err));
+    }
+    log_info("run_database_rebuilt why=\"%s\"", why);
+    *out_is_rebuilt = true;
+    *out_run = run;
+    return 0;
+}
+
+int start_database(const struct start_settings *settings, struct start_result *out_result, struct error_detail *detail)
+{
+    size_t map_bytes = settings->map_bytes != 0 ? settings->map_bytes : START_MAP_BYTES;
+    char *run_db = memory_format("%s/rundb", settings->run_dir);
+    struct store *disk = NULL;
+    struct store *run = NULL;
+    struct start_result result = {.rows = NULL};
+    bool is_rebuilt = false;
+    uint64_t last_epoch = 0;
+    int err = start_open_disk(settings, map_bytes, &disk, detail);
+    if (err == 0) {
+        err = start_open_run(run_db, settings->boot_id, map_bytes, disk, &run, &is_rebuilt, detail);
+    }
+    if (err == 0) {
+        err = start_epoch(disk, settings->wall_s, &result.epoch, &last_epoch);
+        if (err != 0) {
+            (void)error_set(detail, err, "database %.100s: the new epoch could not be written: %s", settings->db_dir,
+                            error_text(err));
+        }
+    }
+    if (err == 0) {
+        err = rows_new(&disk, &run, &result.rows, detail);
+    }
+    free(run_db);
+    store_close(&disk);
+    store_close(&run);
+    if (err != 0) {
+        return err;
+    }
+    if (!is_rebuilt && last_epoch != 0) {
+        result.last_epoch_end = (struct version){.epoch = last_epoch, .n = rows_n(result.rows)};
+    }
+    *out_result = result;
+    return 0;
+}

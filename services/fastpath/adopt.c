@@ -1,0 +1,145 @@
+/* Adoption.
+ *
+ *     closed session: owned_first -> not offered -> not offered -> offered -> offered -> owned_last
+ *                     offers are taken here ^                        and moved here ^
+ *
+ * The flows go on forwarding all the while; only who corrects them changes. They are spread over the open sessions by the hash that is
+ * their id, so several replicas share the work. At most OFFERS_MAX are unanswered a session, so that a slowpath which has just
+ * lost its sibling is not buried under 200,000 flows while it must answer misses.
+ * Cost: one message of up to 64 offers a session and step. Worker thread. Invariant: an offered flow is owned by a closed session and
+ * offered to an open one.
+ */
+#include "services/fastpath/adopt.h"
+
+#include "lib/msg/dp_action.h"
+#include "proto/session.pb-c.h"
+#include "services/fastpath/install.h"
+#include "services/fastpath/session.h"
+
+enum { OFFER_BATCH = 64 };
+
+static uint8_t pick(const struct shard *shard, const struct flow *flow)
+{
+    return shard->buckets[flow->id.high % SESSION_BUCKETS];
+}
+
+/* To the other end of the owner's list, where the offered ones are. */
+static void move_to_end(struct shard *shard, struct flow *flow, uint8_t to)
+{
+    uint8_t owner = flow->owner;
+    struct session *session = &shard->sessions[owner];
+    session->n_owned++; /* so that the session does not end between the two */
+    install_disown(shard, flow);
+    install_own(shard, flow, owner);
+    session->n_owned--;
+    flow->offered = to;
+    shard->sessions[to].n_offered++;
+}
+
+/* Up to a batch of flows of `closed` for the session `to`; returns how many were sent. */
+static size_t offer_some(struct shard *shard, struct session *closed, uint8_t to)
+{
+    Busbar__FlowOffer offers[OFFER_BATCH], *pointers[OFFER_BATCH];
+    Busbar__FlowId ids[OFFER_BATCH];
+    struct flow *flows[OFFER_BATCH];
+    Busbar__FlowOfferBatch batch = BUSBAR__FLOW_OFFER_BATCH__INIT;
+    size_t n = 0;
+    struct session *session = &shard->sessions[to];
+    for (struct flow *flow = closed->owned_first; flow != NULL && flow->offered == OWNER_NONE && n < OFFER_BATCH; flow = flow->next_owned) {
+        if (pick(shard, flow) != to || session->n_offered + n >= OFFERS_MAX) {
+            continue;
+        }
+        busbar__flow_id__init(&ids[n]);
+        ids[n].high = flow->id.high;
+        ids[n].low = flow->id.low;
+        busbar__flow_offer__init(&offers[n]);
+        offers[n].id = &ids[n];
+        offers[n].key = key_encode(&flow->entry.key);
+        offers[n].mask = key_encode(&flow->mask);
+        flows[n] = flow;
+        pointers[n] = &offers[n];
+        n++;
+    }
+    batch.n_offers = n;
+    batch.offers = pointers;
+    if (n == 0 || session_send(shard, session, MESSAGE_FLOW_OFFER_BATCH, &batch.base) != 0) {
+        return 0;
+    }
+    for (size_t i = 0; i < n; i++) {
+        move_to_end(shard, flows[i], to);
+    }
+    return n;
+}
+
+void adopt_step(struct shard *shard)
+{
+    for (size_t i = 0; i < SESSIONS_MAX; i++) {
+        struct session *closed = &shard->sessions[i];
+        if (closed->state != SESSION_CLOSED || closed->owned_first == NULL || closed->owned_first->offered != OWNER_NONE) {
+            continue;
+        }
+        for (uint8_t to = 0; to < SESSIONS_MAX; to++) {
+            if (shard->sessions[to].state == SESSION_OPEN) {
+                (void)offer_some(shard, closed, to);
+            }
+        }
+    }
+}
+
+static void move_to_front(struct session *session, struct flow *flow)
+{
+    if (flow->prev_owned == NULL) {
+        return;
+    }
+    flow->prev_owned->next_owned = flow->next_owned;
+    if (flow->next_owned != NULL) {
+        flow->next_owned->prev_owned = flow->prev_owned;
+    } else {
+        session->owned_last = flow->prev_owned;
+    }
+    flow->prev_owned = NULL;
+    flow->next_owned = session->owned_first;
+    session->owned_first->prev_owned = flow;
+    session->owned_first = flow;
+}
+
+void adopt_take_back(struct shard *shard, struct session *session)
+{
+    uint8_t number = shard_session_number(shard, session);
+    for (size_t i = 0; i < SESSIONS_MAX; i++) {
+        struct session *closed = &shard->sessions[i];
+        struct flow *flow = closed->state == SESSION_CLOSED ? closed->owned_last : NULL;
+        while (flow != NULL && flow->offered != OWNER_NONE) {
+            struct flow *previous = flow->prev_owned;
+            if (flow->offered == number) {
+                flow->offered = OWNER_NONE;
+                move_to_front(closed, flow);
+            }
+            flow = previous;
+        }
+    }
+    session->n_offered = 0;
+}
+
+void adopt_merge_closed(struct shard *shard)
+{
+    struct session *into = NULL, *from = NULL;
+    for (size_t i = 0; i < SESSIONS_MAX && from == NULL; i++) {
+        if (shard->sessions[i].state == SESSION_CLOSED) {
+            from = into != NULL ? &shard->sessions[i] : NULL;
+            into = into != NULL ? into : &shard->sessions[i];
+        }
+    }
+    if (from == NULL) {
+        return;
+    }
+    if (from->reached.n < into->reached.n) {
+        into->reached = from->reached;
+    }
+    while (from->owned_first != NULL) {
+        struct flow *flow = from->owned_first;
+        install_disown(shard, flow); /* an offer under way is void: its answer finds a flow that was not offered */
+        install_own(shard, flow, shard_session_number(shard, into));
+        move_to_front(into, flow);
+    }
+}

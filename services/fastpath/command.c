@@ -1,0 +1,173 @@
+/* The control commands of a fastpath.
+ *
+ * dp-dump-flows goes through the flows in pieces of 500, so a reply is never one enormous message; dp-show gives every counter by its
+ * name, with the sums of I4 and I5, so that people and tests read the same.
+ * Cost: proportional to what is shown; a dump of very many flows is the longest step of the control side. Worker thread, between bursts.
+ */
+#include "services/fastpath/command.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "lib/base/clock.h"
+#include "services/fastpath/fastpath_private.h"
+#include "services/fastpath/session.h"
+
+enum { FLOWS_PER_PIECE = 500 };
+
+static json_t *owner_json(const struct shard *shard, const struct flow *flow)
+{
+    if (flow->owner == OWNER_NONE) {
+        return json_null();
+    }
+    const struct session *session = &shard->sessions[flow->owner];
+    return json_sprintf("%s.%u%s", process_kind_name(session->who.kind), session->who.instance,
+                        session->state == SESSION_OPEN ? "" : " (closed)");
+}
+
+static const char *port_name(const void *context, uint32_t id)
+{
+    const struct port *port = port_set_find(context, id);
+    return port != NULL ? port->name : NULL;
+}
+
+static json_t *flow_json(const struct shard *shard, const struct flow *flow, uint64_t now_ns)
+{
+    struct match match = {0};
+    struct match_ports ports = {.by_number = port_name, .context = &shard->ports};
+    match.value.key = flow->entry.key;
+    match.mask.key = flow->mask;
+    char *text = match_format(&match, &ports);
+    char *actions = dp_actions_format(flow->program->actions, flow->program->n_actions, &ports);
+    double used_s = flow->packets > 0 ? (double)(now_ns - flow->used_ns) / 1e9 : -1;
+    json_t *json = json_pack("{s:o, s:s, s:I, s:I, s:o, s:s, s:o, s:I, s:b}", "id",
+                             json_sprintf("%016" PRIx64 "%016" PRIx64, flow->id.high, flow->id.low), "match", text, "packets",
+                             (json_int_t)flow->packets, "bytes", (json_int_t)flow->bytes, "used_s",
+                             used_s < 0 ? json_null() : json_real(used_s), "actions", actions, "owner", owner_json(shard, flow), "version",
+                             (json_int_t)flow->version.n, "exact", flow->spread != NULL);
+    free(text);
+    free(actions);
+    return json;
+}
+
+static void dump_flows(void *context, struct control_call *call, const char *const *arguments, size_t n_arguments)
+{
+    struct fastpath *fp = context;
+    size_t cursor = 0;
+    json_t *piece = json_array();
+    for (struct flow *flow; (flow = flow_table_next(fp->shard.flows, &cursor)) != NULL;) {
+        json_array_append_new(piece, flow_json(&fp->shard, flow, fp->now_ns));
+        if (json_array_size(piece) == FLOWS_PER_PIECE) {
+            control_piece(call, piece);
+            piece = json_array();
+        }
+    }
+    control_reply(call, piece);
+}
+
+static json_t *drops_json(const uint64_t *drops)
+{
+    json_t *json = json_object();
+    for (int reason = 0; reason < DROP_REASON_COUNT; reason++) {
+        if (drops[reason] != 0) {
+            json_object_set_new(json, drop_name((enum drop_reason)reason), json_integer((json_int_t)drops[reason]));
+        }
+    }
+    return json;
+}
+
+static json_t *port_json(const struct port *port)
+{
+    struct io_stats stats = {0};
+    if (port->io != NULL) {
+        port->io->ops->stats(port->io, &stats);
+    }
+    return json_pack("{s:s, s:i, s:s, s:s, s:s, s:b, s:i, s:i, s:I, s:I, s:I, s:I, s:o, s:o, s:I, s:I, s:I}", "name", port->name, "id",
+                     (int)port->id, "mode", port->io != NULL ? port->io->mode : "", "why", port->io != NULL ? port->io->why : "", "error",
+                     port->error, "up", port->can_send, "mtu", (int)port->mtu, "masks", (int)port->megaflows.n_masks, "rx_packets",
+                     (json_int_t)port->rx_packets, "rx_bytes", (json_int_t)port->rx_bytes, "tx_packets", (json_int_t)port->tx_packets,
+                     "tx_bytes", (json_int_t)port->tx_bytes, "rx_drops", drops_json(port->rx_drops), "tx_drops",
+                     drops_json(port->tx_drops), "receive_ring_full", (json_int_t)stats.receive_ring_full, "too_long",
+                     (json_int_t)stats.too_long, "no_frame", (json_int_t)stats.no_frame);
+}
+
+static json_t *frames_json(const struct umem *umem)
+{
+    json_t *json = json_object();
+    for (int state = 0; state < FRAME_STATE_COUNT; state++) {
+        json_object_set_new(json, frame_state_name((enum frame_state)state), json_integer(umem_count(umem, (enum frame_state)state)));
+    }
+    json_object_set_new(json, "total", json_integer(umem_total(umem)));
+    json_object_set_new(json, "sound", json_boolean(umem_is_sound(umem)));
+    return json;
+}
+
+static json_t *totals_json(const struct worker *worker)
+{
+    const struct worker_totals *t = &worker->totals;
+    return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:o, s:b}", "received", (json_int_t)t->received, "packets_out",
+                     (json_int_t)t->packets_out, "copies", (json_int_t)t->copies, "sent", (json_int_t)t->sent, "sent_up",
+                     (json_int_t)t->sent_up, "consumed", (json_int_t)t->consumed, "pending", (json_int_t)worker->pending.n_packets,
+                     "exact_hits", (json_int_t)t->exact_hits, "megaflow_hits", (json_int_t)t->megaflow_hits, "misses",
+                     (json_int_t)t->misses, "bursts", (json_int_t)t->bursts, "drops", drops_json(t->drops), "balanced",
+                     worker_is_balanced(worker));
+}
+
+static json_t *sessions_json(const struct shard *shard, uint64_t now_ns)
+{
+    json_t *json = json_array();
+    for (size_t i = 0; i < SESSIONS_MAX; i++) {
+        const struct session *session = &shard->sessions[i];
+        if (session->state == SESSION_FREE) {
+            continue;
+        }
+        json_array_append_new(json, json_pack("{s:o, s:b, s:I, s:I, s:I, s:f}", "peer",
+                                              json_sprintf("%s.%u", process_kind_name(session->who.kind), session->who.instance), "open",
+                                              session->state == SESSION_OPEN, "reached", (json_int_t)session->reached.n, "flows",
+                                              (json_int_t)session->n_owned, "answers", (json_int_t)session->answers, "seconds",
+                                              (double)(now_ns - session->opened_ns) / 1e9));
+    }
+    return json;
+}
+
+static json_t *counts_json(const struct shard_counts *counts)
+{
+    json_t *json = json_object();
+#define SHARD_COUNT(name) json_object_set_new(json, #name, json_integer((json_int_t)counts->name));
+    SHARD_COUNTS
+#undef SHARD_COUNT
+    return json;
+}
+
+static void show(void *context, struct control_call *call, const char *const *arguments, size_t n_arguments)
+{
+    struct fastpath *fp = context;
+    struct shard *shard = &fp->shard;
+    json_t *ports = json_array();
+    for (size_t i = 0; i < shard->ports.n_ports; i++) {
+        json_array_append_new(ports, port_json(shard->ports.ports[i]));
+    }
+    control_reply(call, json_pack("{s:o, s:o, s:o, s:o, s:o, s:I, s:I}", "ports", ports, "totals", totals_json(&shard->worker), "frames",
+                                  frames_json(shard->umem), "sessions", sessions_json(shard, fp->now_ns), "counts",
+                                  counts_json(&shard->counts), "flows", (json_int_t)flow_table_count(shard->flows), "exact_entries",
+                                  (json_int_t)exact_size(&shard->worker.exact)));
+}
+
+json_t *command_status(void *context)
+{
+    struct fastpath *fp = context;
+    struct shard *shard = &fp->shard;
+    bool works = shard->is_registered && session_count_open(shard) > 0;
+    const char *state = works ? "ok" : !shard->is_registered ? "not registered: configdb is away" : "no slowpath: new flows are dropped";
+    return json_pack("{s:s, s:b, s:I, s:I, s:I, s:I, s:I, s:b}", "state", state, "registered", shard->is_registered, "sessions",
+                     (json_int_t)session_count_open(shard), "ports", (json_int_t)shard->ports.n_ports, "flows",
+                     (json_int_t)flow_table_count(shard->flows), "floor", (json_int_t)shard->floor.n, "received",
+                     (json_int_t)shard->worker.totals.received, "configdb", cfg_is_connected(fp->cfg));
+}
+
+const struct control_command command_table[] = {
+    {.name = "dp-dump-flows", .usage = "", .help = "Every flow of this fastpath with its use, actions and owner.", .run = dump_flows},
+    {.name = "dp-show", .usage = "", .help = "Ports, caches, sessions, frames and every counter.", .run = show},
+};
+const size_t command_count = sizeof command_table / sizeof command_table[0];

@@ -1,0 +1,11 @@
+/* What swctl may ask a fastpath: dp-dump-flows, dp-show, and its part of status. */
+#ifndef BUSBAR_FASTPATH_COMMAND_H
+#define BUSBAR_FASTPATH_COMMAND_H
+
+#include "lib/msg/control.h"
+
+extern const struct control_command command_table[];
+extern const size_t command_count;
+json_t *command_status(void *fastpath);
+
+#endif

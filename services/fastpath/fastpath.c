@@ -1,0 +1,306 @@
+/* The shard put together.
+ *
+ *     each step:          stalled? -> packets of all ports -> session messages -> send
+ *     each millisecond:   configuration, control, usage, deadlines, expiry, retries
+ *
+ * Single-threaded: packets and control take turns, a burst each. A step between two bursts is bounded by the limits of what it calls
+ * (64 messages, 512 flows), so packets never wait long for control and control never starves under packets.
+ * A step that comes more than a second after the one before means that barriers may have been answered without us: flows, waiting and
+ * received frames are dropped and we join again (DESIGN, "The floor").
+ * Invariants: no session before we are registered; a configuration version is acknowledged after it has been applied.
+ */
+#include "services/fastpath/fastpath.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <unistd.h>
+
+#include "lib/base/clock.h"
+#include "lib/base/log.h"
+#include "lib/base/memory.h"
+#include "services/fastpath/command.h"
+#include "services/fastpath/expire.h"
+#include "services/fastpath/fastpath_private.h"
+#include "services/fastpath/install.h"
+#include "services/fastpath/miss.h"
+#include "services/fastpath/session.h"
+
+enum { STALL_MS = 1000, TICK_US = 1000, IDLE_WAIT_MS = 50, BUSY_WAIT_MS = 1 };
+
+/* ---- ports ---- */
+
+static void publish_port(void *context, const struct port *port)
+{
+    struct fastpath *fp = context;
+    Busbar__PortStatusRow row = BUSBAR__PORT_STATUS_ROW__INIT;
+    if (fp->is_ending) {
+        return;
+    }
+    row.up = port->can_send;
+    row.mac = (ProtobufCBinaryData){.len = sizeof port->mac, .data = (uint8_t *)port->mac};
+    row.mtu = port->mtu;
+    row.speed_mbps = port->speed_mbps;
+    row.error = (char *)port->error;
+    row.mode = port->io != NULL ? port->io->mode : (char *)"";
+    row.ifindex = port->ifindex;
+    row.why = port->io != NULL ? port->io->why : (char *)"";
+    cfg_publish(fp->cfg, CFG_PORT_STATUS, port->row_id, &row.base);
+}
+
+static void watch_fd(void *context, int fd, bool is_open)
+{
+    struct fastpath *fp = context;
+    struct epoll_event event = {.events = EPOLLIN, .data.fd = fd};
+    if (epoll_ctl(fp->epoll_fd, is_open ? EPOLL_CTL_ADD : EPOLL_CTL_DEL, fd, &event) != 0) {
+        log_warn("epoll_failed fd=%d error=\"%s\"", fd, error_text(-errno));
+    }
+}
+
+static void on_link(void *context, const struct link_info *link)
+{
+    struct fastpath *fp = context;
+    port_control_link(&fp->ports, link, fp->now_ns);
+}
+
+/* ---- configuration ---- */
+
+static void on_row(void *context, enum cfg_table table, uint64_t id, const ProtobufCMessage *before, const ProtobufCMessage *after)
+{
+    struct fastpath *fp = context;
+    if (table == CFG_PORT) {
+        port_control_apply(&fp->ports, id, (const Busbar__PortRow *)after, fp->now_ns);
+        if (after == NULL) {
+            cfg_publish(fp->cfg, CFG_PORT_STATUS, id, NULL);
+        }
+    } else if (table == CFG_SWITCH) {
+        const Busbar__SwitchRow *row = (const Busbar__SwitchRow *)after;
+        fp->shard.flow_limit = row != NULL && row->has_flow_limit && row->flow_limit > 0 ? row->flow_limit : FLOW_LIMIT_DEFAULT;
+        fp->shard.max_idle_ms = row != NULL && row->has_max_idle_ms && row->max_idle_ms > 0 ? row->max_idle_ms : MAX_IDLE_DEFAULT_MS;
+    }
+}
+
+static void on_version(void *context, struct version version, bool is_snapshot)
+{
+    struct fastpath *fp = context;
+    cfg_applied(fp->cfg, version, NULL, 0);
+}
+
+static void join(struct fastpath *fp)
+{
+    Busbar__ServiceRow row = BUSBAR__SERVICE_ROW__INIT;
+    row.session = fp->session_endpoint;
+    row.usage = fp->usage_endpoint;
+    row.packet = (char *)"";
+    row.mac = (char *)"";
+    row.control = fp->control_endpoint;
+    row.pid = fp->pid;
+    cfg_register(fp->cfg, &row);
+}
+
+/* Sees that the join has been committed, and with which version: r of the design. */
+static void check_registration(struct fastpath *fp)
+{
+    struct version version = {0};
+    struct shard *shard = &fp->shard;
+    uint64_t row = cfg_registered(fp->cfg, &version);
+    if (row == fp->row || row == 0) {
+        return;
+    }
+    log_info("registered row=%llu version=%llu", (unsigned long long)row, (unsigned long long)version.n);
+    fp->row = fp->usage.registered_row = row;
+    shard->registered = version;
+    shard->is_registered = true;
+    for (size_t i = 0; i < SESSIONS_MAX; i++) {
+        struct session *session = &shard->sessions[i];
+        if (session->state == SESSION_OPEN && session->reached.n < version.n) {
+            session_close(shard, session, "it has not reached the version at which this fastpath joined", fp->now_ns);
+        }
+    }
+    if (flow_table_count(shard->flows) == 0 && shard->floor.n < version.n) {
+        shard->floor = version;
+        usage_tell_floor(&fp->usage, shard);
+    }
+}
+
+/* ---- standing still ---- */
+
+static void on_stall(struct fastpath *fp, uint64_t stood_ms)
+{
+    struct shard *shard = &fp->shard;
+    log_warn("stalled ms=%llu flows=%zu", (unsigned long long)stood_ms, flow_table_count(shard->flows));
+    shard->counts.stalls++;
+    for (size_t i = 0; i < shard->ports.n_ports; i++) {
+        if (shard->ports.ports[i]->io != NULL) {
+            worker_drain(&shard->worker, shard->ports.ports[i], DROP_STALLED);
+        }
+    }
+    miss_drop_all(shard, DROP_STALLED);
+    session_close_all(shard, "this fastpath stood still", fp->now_ns);
+    install_remove_all_flows(shard);
+    shard->is_registered = false;
+    fp->row = 0;
+    cfg_unregister(fp->cfg);
+    join(fp);
+}
+
+/* ---- the step ---- */
+
+static void tick(struct fastpath *fp)
+{
+    struct shard *shard = &fp->shard;
+    fp->tick_ns = fp->now_ns;
+    cfg_step(fp->cfg, fp->now_ns);
+    check_registration(fp);
+    if (fp->links != NULL) {
+        link_monitor_step(fp->links, on_link, fp);
+    }
+    port_control_retry(&fp->ports, fp->now_ns);
+    control_server_step(fp->control, fp->now_ns);
+    miss_check_deadlines(shard, fp->now_ns);
+    expire_step(shard, fp->now_ns);
+    (void)usage_step(&fp->usage, shard, fp->now_ns);
+    if (session_update_floor(shard)) {
+        usage_tell_floor(&fp->usage, shard);
+    }
+    for (size_t i = 0; i < shard->ports.n_ports; i++) {
+        if (shard->ports.ports[i]->io != NULL) {
+            shard->ports.ports[i]->io->ops->flush(shard->ports.ports[i]->io);
+        }
+    }
+}
+
+bool fastpath_step(struct fastpath *fp, uint64_t now_ns)
+{
+    struct shard *shard = &fp->shard;
+    uint64_t stood_ns = now_ns - fp->now_ns;
+    fp->now_ns = now_ns;
+    if (stood_ns > STALL_MS * NS_PER_MS) {
+        on_stall(fp, stood_ns / NS_PER_MS);
+    }
+    unsigned n_packets = worker_poll(&shard->worker, now_ns);
+    unsigned n_messages = session_step(shard, now_ns);
+    if (session_update_floor(shard)) {
+        usage_tell_floor(&fp->usage, shard);
+    }
+    if (n_packets == 0 || now_ns - fp->tick_ns >= TICK_US * NS_PER_US) {
+        tick(fp);
+        session_flush(shard);
+    }
+    return n_packets > 0 || n_messages > 0;
+}
+
+size_t fastpath_fds(const struct fastpath *fp, int out_fds[FASTPATH_FDS_MAX])
+{
+    int candidates[] = {fp->epoll_fd,      bus_fd(fp->shard.socket),       bus_fd(fp->usage.socket),
+                        cfg_fd(fp->cfg),   control_server_fd(fp->control), fp->links != NULL ? link_monitor_fd(fp->links) : -1};
+    size_t n = 0;
+    for (size_t i = 0; i < sizeof candidates / sizeof candidates[0]; i++) {
+        if (candidates[i] >= 0) {
+            out_fds[n++] = candidates[i];
+        }
+    }
+    return n;
+}
+
+int fastpath_wait_ms(const struct fastpath *fp)
+{
+    return fp->shard.worker.pending.n_lists > 0 ? BUSY_WAIT_MS * 5 : IDLE_WAIT_MS;
+}
+
+/* ---- birth and end ---- */
+
+static int open_wires(struct fastpath *fp, const struct fastpath_settings *settings, struct error_detail *detail)
+{
+    static const enum cfg_table tables[] = {CFG_SWITCH, CFG_BRIDGE, CFG_PORT};
+    struct cfg_events events = {.on_row = on_row, .on_version = on_version, .context = fp};
+    struct {
+        enum wire wire;
+        char *endpoint;
+        struct bus_socket **socket;
+    } wires[] = {{WIRE_SESSION, fp->session_endpoint, &fp->shard.socket}, {WIRE_USAGE, fp->usage_endpoint, &fp->usage.socket}};
+    int err;
+    for (size_t i = 0; i < 2; i++) {
+        err = bus_endpoint(settings->run_dir, wires[i].wire, PROCESS_FASTPATH, settings->instance, wires[i].endpoint, 128);
+        if (err != 0 || (err = bus_bind(fp->bus, wires[i].wire, wires[i].endpoint, wires[i].socket)) != 0) {
+            return error_set(detail, err, "%s: %s", wires[i].endpoint, error_text(err));
+        }
+    }
+    err = bus_endpoint(settings->run_dir, WIRE_CONTROL, PROCESS_FASTPATH, settings->instance, fp->control_endpoint, 128);
+    if (err == 0) {
+        err = control_server_new(fp->bus, fp->control_endpoint, command_table, command_count, command_status, fp, &fp->control);
+    }
+    if (err != 0) {
+        return error_set(detail, err, "%s: %s", fp->control_endpoint, error_text(err));
+    }
+    err = cfg_new(fp->bus, settings->config_endpoint, tables, sizeof tables / sizeof tables[0], &events, &fp->cfg);
+    return err == 0 ? 0 : error_set(detail, err, "%s: %s", settings->config_endpoint, error_text(err));
+}
+
+int fastpath_new(const struct fastpath_settings *settings, struct fastpath **out_fastpath, struct error_detail *detail)
+{
+    struct fastpath *fp = memory_zeroed(sizeof *fp);
+    fp->bus = settings->bus;
+    fp->pid = settings->pid;
+    fp->instance = settings->instance;
+    fp->now_ns = settings->now_ns;
+    fp->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+    int err = umem_new(settings->n_frames != 0 ? settings->n_frames : FASTPATH_FRAMES,
+                       settings->n_large_frames != 0 ? settings->n_large_frames : FASTPATH_LARGE_FRAMES, &fp->umem);
+    if (err != 0) {
+        (void)error_set(detail, err, "no memory for frames: %s", error_text(err));
+        goto fail;
+    }
+    shard_init(&fp->shard, fp->umem, NULL);
+    fp->ports = (struct port_control){.shard = &fp->shard,
+                                      .factory = settings->factory,
+                                      .has_links = settings->watch_links,
+                                      .on_change = publish_port,
+                                      .on_fd = watch_fd,
+                                      .context = fp};
+    err = open_wires(fp, settings, detail);
+    if (err == 0 && settings->watch_links) {
+        err = link_monitor_new(&fp->links);
+        if (err != 0) {
+            (void)error_set(detail, err, "netlink: %s", error_text(err));
+        }
+    }
+    if (err != 0) {
+        goto fail;
+    }
+    join(fp);
+    *out_fastpath = fp;
+    return 0;
+fail:
+    fastpath_destroy(&fp);
+    return err;
+}
+
+void fastpath_destroy(struct fastpath **fastpath)
+{
+    struct fastpath *fp = *fastpath;
+    if (fp == NULL) {
+        return;
+    }
+    fp->is_ending = true;
+    if (fp->shard.umem != NULL) {
+        session_close_all(&fp->shard, "the fastpath stops", fp->now_ns); /* before its links seem to go down */
+        port_control_close_all(&fp->ports);
+        shard_fini(&fp->shard);
+    }
+    if (fp->cfg != NULL) {
+        cfg_unregister(fp->cfg);
+    }
+    cfg_destroy(&fp->cfg);
+    control_server_destroy(&fp->control);
+    link_monitor_destroy(&fp->links);
+    bus_close(&fp->shard.socket);
+    bus_close(&fp->usage.socket);
+    umem_destroy(&fp->umem);
+    if (fp->epoll_fd >= 0) {
+        close(fp->epoll_fd);
+    }
+    free(fp);
+    *fastpath = NULL;
+}

@@ -1,0 +1,38 @@
+/* The fastpath as a library: one shard with its configuration, ports and wires, moved on by fastpath_step(now).
+ *
+ * main.c adds the poll loop and the real devices; the simulator adds memory ports and a fake clock. Nothing here waits or reads a clock.
+ */
+#ifndef BUSBAR_FASTPATH_FASTPATH_H
+#define BUSBAR_FASTPATH_FASTPATH_H
+
+#include "lib/bus/bus.h"
+#include "services/fastpath/io.h"
+
+struct fastpath_settings {
+    struct bus *bus;
+    const char *run_dir;         /* where its sockets are */
+    uint32_t instance;           /* from 1 */
+    const char *config_endpoint; /* of configdb */
+    struct io_factory factory;
+    bool watch_links;            /* netlink; false in the simulator */
+    uint32_t n_frames;           /* small ones, 0 = FASTPATH_FRAMES */
+    uint32_t n_large_frames;     /* 0 = FASTPATH_LARGE_FRAMES */
+    uint32_t pid;
+    uint64_t now_ns;
+};
+enum {
+    FASTPATH_FRAMES = 16384,     /* 64 MiB: 16 busy queues of 512 and a quarter for packets that wait */
+    FASTPATH_LARGE_FRAMES = 512, /* 8 MiB: jumbo frames between receive and transmit */
+    FASTPATH_FDS_MAX = 8,
+};
+
+struct fastpath;
+int fastpath_new(const struct fastpath_settings *settings, struct fastpath **out_fastpath, struct error_detail *detail) MUST_CHECK;
+void fastpath_destroy(struct fastpath **fastpath);
+/* Does what there is to do. True when there was something: call again at once. */
+bool fastpath_step(struct fastpath *fastpath, uint64_t now_ns);
+/* Descriptors to wait for when there is nothing to do (an epoll descriptor stands for the devices), and how long at most. */
+size_t fastpath_fds(const struct fastpath *fastpath, int out_fds[FASTPATH_FDS_MAX]);
+int fastpath_wait_ms(const struct fastpath *fastpath);
+
+#endif

@@ -1,0 +1,29 @@
+/* What fastpath.c and command.c share: the struct behind fastpath.h. */
+#ifndef BUSBAR_FASTPATH_FASTPATH_PRIVATE_H
+#define BUSBAR_FASTPATH_FASTPATH_PRIVATE_H
+
+#include "lib/cfg/cfg.h"
+#include "lib/msg/control.h"
+#include "services/fastpath/fastpath.h"
+#include "services/fastpath/port_control.h"
+#include "services/fastpath/usage.h"
+
+struct fastpath {
+    struct shard shard;
+    struct usage usage;
+    struct port_control ports;
+    struct umem *umem;
+    struct cfg *cfg;
+    struct control_server *control;
+    struct link_monitor *links;
+    struct bus *bus;
+    int epoll_fd;
+    bool is_ending;
+    char session_endpoint[128], usage_endpoint[128], control_endpoint[128];
+    uint32_t pid, instance;
+    uint64_t now_ns;
+    uint64_t tick_ns; /* of the last round of housekeeping */
+    uint64_t row;     /* our service row */
+};
+
+#endif

@@ -1,0 +1,66 @@
+/* The role of a device: bursts of frames in and out. Implementations: io_xdp (AF_XDP), io_tap (TAP), io_mem (tests, simulator).
+ *
+ * Frames are the shard's (umem.h); a device borrows free ones to receive into and the worker's to send. Nothing here waits. One
+ * thread. An implementation embeds struct io as its first member.
+ */
+#ifndef BUSBAR_FASTPATH_IO_H
+#define BUSBAR_FASTPATH_IO_H
+
+#include "services/fastpath/umem.h"
+
+enum { IO_BURST = 32 /* what copy mode sends with one call (16 in old kernels), and what prefetching needs */ };
+
+struct io_frame {
+    uint64_t frame;  /* of the umem */
+    uint32_t offset; /* of the first byte, from the frame's start */
+    uint32_t size;
+};
+
+struct io_stats {
+    uint64_t receive_ring_full; /* frames the kernel had no room for */
+    uint64_t too_long;          /* received, but larger than a frame holds */
+    uint64_t no_frame;          /* received, but there was no frame to put it together in */
+};
+
+struct io;
+struct io_ops {
+    /* Up to max (at most IO_BURST) received frames, now the worker's. */
+    unsigned (*rx)(struct io *io, struct io_frame *out_frames, unsigned max);
+    /* Takes the first k of n frames for sending and returns k; the rest stay the worker's. */
+    unsigned (*tx)(struct io *io, const struct io_frame *frames, unsigned n);
+    /* Makes the kernel send, takes back what was sent, lends free frames for receiving. Once a burst; cheap when there is nothing to do. */
+    void (*flush)(struct io *io);
+    /* Its i-th descriptor, readable when there is something to receive; -1 past the last one. */
+    int (*fd)(const struct io *io, unsigned i);
+    void (*stats)(struct io *io, struct io_stats *out_stats);
+    /* Frees io; every frame it had is free afterwards. */
+    void (*close)(struct io *io);
+};
+
+struct io {
+    const struct io_ops *ops;
+    char mode[16];        /* "xdp-native" */
+    char why[192];        /* why not a better mode; "" when there is none */
+    bool open_checksums;  /* its peer may leave checksums to the hardware (veth, TAP): complete them */
+    uint32_t frame_bytes; /* the largest frame it sends */
+};
+
+enum io_kind { IO_SYSTEM, IO_INTERNAL };
+
+struct io_request {
+    enum io_kind kind;
+    const char *name; /* the Linux interface */
+    uint32_t port;    /* switch-wide port id */
+    unsigned n_ports; /* of the shard, this one counted: to share the frames */
+    bool force;       /* although the default route or the operator's connection uses it */
+};
+
+/* Opens devices: the real one and the tests'. Errors: -ENODEV when there is no such interface (it may come), others say why in detail. */
+struct io_factory {
+    int (*open)(void *context, const struct io_request *request, struct umem *umem, struct io **out_io, struct error_detail *detail);
+    /* The port is gone from the configuration: takes away what open() left behind on purpose (a persistent TAP). May be NULL. */
+    void (*forget)(void *context, enum io_kind kind, const char *name);
+    void *context;
+};
+
+#endif

@@ -1,0 +1,119 @@
+/* Asks.
+ *
+ * A miss is one message of a burst's misses, because a message costs ten times what a miss in it does. A batch holds ask numbers, not
+ * pointers: a list that was dropped meanwhile is simply not found when the batch is sent.
+ * An ask that is not answered within 500 ms goes once to another replica (or again to the only one); then its packet is dropped.
+ * Cost: an array write a miss, a pack and a send a batch. Worker thread. Invariant: one open ask a flow hash (I7).
+ */
+#include "services/fastpath/miss.h"
+
+#include "lib/base/clock.h"
+#include "lib/msg/dp_action.h"
+#include "proto/session.pb-c.h"
+#include "services/fastpath/session.h"
+
+static void queue_ask(struct shard *shard, uint8_t number, struct pending_list *list)
+{
+    struct session *session = &shard->sessions[number];
+    list->session = number;
+    list->n_asked++;
+    session->asks[session->n_asks++] = list->ask;
+    shard->counts.asks++;
+    if (session->n_asks == MISS_BATCH) {
+        miss_flush(shard, session);
+    }
+}
+
+int miss_ask(void *context, struct pending_list *list, const struct dp_packet *head)
+{
+    struct shard *shard = context;
+    uint8_t number = shard->buckets[list->flow_hash % SESSION_BUCKETS];
+    if (number == OWNER_NONE) {
+        return DROP_NO_SLOWPATH;
+    }
+    queue_ask(shard, number, list);
+    return WORKER_ASKED;
+}
+
+void miss_flush(struct shard *shard, struct session *session)
+{
+    Busbar__Miss misses[MISS_BATCH], *pointers[MISS_BATCH];
+    uint64_t asks[MISS_BATCH];
+    Busbar__MissBatch batch = BUSBAR__MISS_BATCH__INIT;
+    for (uint32_t i = 0; i < session->n_asks; i++) {
+        struct pending_list *list = pending_by_ask(&shard->worker.pending, session->asks[i]);
+        if (list == NULL) {
+            continue;
+        }
+        size_t n = batch.n_misses++;
+        busbar__miss__init(&misses[n]);
+        misses[n].ask = asks[n] = list->ask;
+        misses[n].key = key_encode(&pending_head(&shard->worker.pending, list)->key);
+        pointers[n] = &misses[n];
+    }
+    session->n_asks = 0;
+    batch.misses = pointers;
+    if (batch.n_misses == 0 || session_send(shard, session, MESSAGE_MISS_BATCH, &batch.base) == 0) {
+        return;
+    }
+    for (size_t i = 0; i < batch.n_misses; i++) {
+        struct pending_list *list = pending_by_ask(&shard->worker.pending, asks[i]);
+        if (list != NULL) {
+            worker_drop_list(&shard->worker, list, DROP_MISS_QUEUE_FULL);
+        }
+    }
+}
+
+/* An open session that is not `except`; else `except` itself while it is open; else OWNER_NONE. */
+static uint8_t another(const struct shard *shard, uint8_t except, uint32_t flow_hash)
+{
+    for (unsigned i = 0; i < SESSIONS_MAX; i++) {
+        unsigned number = (flow_hash + i) % SESSIONS_MAX;
+        if (number != except && shard->sessions[number].state == SESSION_OPEN) {
+            return (uint8_t)number;
+        }
+    }
+    return shard->sessions[except].state == SESSION_OPEN ? except : OWNER_NONE;
+}
+
+static void ask_another(struct shard *shard, struct pending_list *list, uint64_t now_ns)
+{
+    uint8_t number = another(shard, list->session, list->flow_hash);
+    pending_ask_again(&shard->worker.pending, list, now_ns);
+    if (number == OWNER_NONE) {
+        worker_drop_list(&shard->worker, list, DROP_NO_SLOWPATH);
+        return;
+    }
+    shard->counts.asks_repeated++;
+    queue_ask(shard, number, list);
+}
+
+void miss_check_deadlines(struct shard *shard, uint64_t now_ns)
+{
+    struct pending_list *list;
+    while ((list = shard->worker.pending.oldest) != NULL && now_ns - list->asked_ns > MISS_DEADLINE_MS * NS_PER_MS) {
+        if (list->n_asked >= 2) {
+            worker_refused(&shard->worker, list, DROP_MISS_TIMEOUT);
+        } else {
+            ask_another(shard, list, now_ns);
+        }
+    }
+}
+
+void miss_session_closed(struct shard *shard, struct session *session, uint64_t now_ns)
+{
+    uint8_t number = shard_session_number(shard, session);
+    for (uint32_t i = 0; i < shard->worker.pending.max_packets; i++) {
+        struct pending_list *list = pending_list_at(&shard->worker.pending, i);
+        if (list != NULL && list->session == number) {
+            ask_another(shard, list, now_ns);
+        }
+    }
+}
+
+void miss_drop_all(struct shard *shard, enum drop_reason reason)
+{
+    while (shard->worker.pending.oldest != NULL) {
+        worker_drop_list(&shard->worker, shard->worker.pending.oldest, reason);
+    }
+}

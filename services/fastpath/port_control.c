@@ -1,0 +1,201 @@
+/* The life of a port.
+ *
+ *     row added --> open --ok--> open, link up or down --device vanishes--> closed, error, tried again every second and when the
+ *                     \--error--> closed, error, tried again                device shows up
+ *     row gone  --> flows of the port end, packets waiting for it are dropped (`stopped`), device closed, TAP deleted
+ *
+ * Why the others are not affected: a device has its own rings, and its frames come back when it closes (umem_take_back).
+ * Cost: some milliseconds a device opened or closed (program load, kernel's grace periods). Worker thread, between bursts.
+ * Invariant: can_send implies io; no flow names a port that is not in the set as its ingress.
+ */
+#include "services/fastpath/port_control.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "lib/base/clock.h"
+#include "lib/base/log.h"
+#include "services/fastpath/install.h"
+#include "services/fastpath/session.h"
+
+enum { MTU_WITHOUT_LINKS = 9000 };
+
+static void set_link(struct port_control *control, struct port *port, bool is_up)
+{
+    bool can_send = is_up && port->io != NULL;
+    if (can_send != port->can_send) {
+        port->can_send = can_send;
+        log_info("port_link port=%s up=%d", port->name, can_send);
+        session_tell_link(control->shard, port);
+    }
+}
+
+static void watch(struct port_control *control, struct port *port, bool is_open)
+{
+    int fd;
+    for (unsigned i = 0; port->io != NULL && (fd = port->io->ops->fd(port->io, i)) >= 0; i++) {
+        control->on_fd(control->context, fd, is_open);
+    }
+}
+
+static void close_device(struct port_control *control, struct port *port)
+{
+    worker_forget_port(&control->shard->worker, port);
+    if (port->io == NULL) {
+        return;
+    }
+    watch(control, port, false);
+    port->io->ops->close(port->io);
+    port->io = NULL;
+    set_link(control, port, false);
+}
+
+static void take_link(struct port *port, const struct link_info *link)
+{
+    port->ifindex = link->ifindex;
+    port->mtu = link->mtu;
+    port->is_up = link->is_up;
+    memcpy(port->mac, link->mac, sizeof port->mac);
+}
+
+static void open_device(struct port_control *control, struct port *port, uint64_t now_ns)
+{
+    struct shard *shard = control->shard;
+    struct error_detail detail = {""};
+    struct link_info link = {.mtu = MTU_WITHOUT_LINKS, .is_up = true};
+    struct io_request request = {
+        .kind = port->kind, .name = port->name, .port = port->id, .n_ports = (unsigned)shard->ports.n_ports, .force = port->force};
+    int err = control->factory.open(control->factory.context, &request, shard->umem, &port->io, &detail);
+    if (err == 0 && control->has_links) {
+        err = link_query(port->name, &link);
+        port->speed_mbps = link_speed_mbps(port->name);
+    }
+    if (err != 0) {
+        bool is_news = strcmp(port->error, detail.text[0] != '\0' ? detail.text : error_text(err)) != 0;
+        close_device(control, port);
+        snprintf(port->error, sizeof port->error, "%s", detail.text[0] != '\0' ? detail.text : error_text(err));
+        port->retry_ns = now_ns + PORT_RETRY_MS * NS_PER_MS;
+        if (is_news) {
+            log_warn("port_error port=%s error=\"%s\"", port->name, port->error);
+            control->on_change(control->context, port);
+        }
+        return;
+    }
+    port->error[0] = '\0';
+    port->retry_ns = 0;
+    take_link(port, &link);
+    log_info("port_open port=%s id=%u mode=%s mtu=%u why=\"%s\"", port->name, port->id, port->io->mode, port->mtu, port->io->why);
+    watch(control, port, true);
+    set_link(control, port, port->is_up);
+    control->on_change(control->context, port);
+}
+
+static enum io_kind kind_of(const Busbar__PortRow *row)
+{
+    return row->type != NULL && strcmp(row->type, "internal") == 0 ? IO_INTERNAL : IO_SYSTEM;
+}
+
+static void remove_port(struct port_control *control, struct port *port)
+{
+    struct shard *shard = control->shard;
+    log_info("port_removed port=%s id=%u", port->name, port->id);
+    install_remove_port_flows(shard, port->id, true);
+    close_device(control, port);
+    if (port->kind == IO_INTERNAL && control->factory.forget != NULL) {
+        control->factory.forget(control->factory.context, port->kind, port->name);
+    }
+    port_set_remove(&shard->ports, port);
+}
+
+void port_control_apply(struct port_control *control, uint64_t id, const Busbar__PortRow *row, uint64_t now_ns)
+{
+    struct shard *shard = control->shard;
+    struct port *port = port_set_find(&shard->ports, (uint32_t)id);
+    bool is_other = port != NULL && row != NULL && (strcmp(port->name, row->name) != 0 || port->kind != kind_of(row));
+    if (port != NULL && (row == NULL || is_other)) {
+        remove_port(control, port);
+        port = NULL;
+    }
+    if (row == NULL) {
+        return;
+    }
+    if (port != NULL) {
+        if (port->force != (row->has_force && row->force)) {
+            port->force = !port->force;
+            port->retry_ns = port->io == NULL ? now_ns : 0;
+        }
+        return;
+    }
+    port = id <= UINT32_MAX && strlen(row->name) < PORT_NAME_BYTES ? port_set_add(&shard->ports, (uint32_t)id) : NULL;
+    if (port == NULL) {
+        log_error("port_refused port=%s error=\"name too long or too many ports\"", row->name);
+        return;
+    }
+    snprintf(port->name, sizeof port->name, "%s", row->name);
+    port->row_id = id;
+    port->kind = kind_of(row);
+    port->force = row->has_force && row->force;
+    open_device(control, port, now_ns);
+}
+
+static void on_link_of(struct port_control *control, struct port *port, const struct link_info *link, uint64_t now_ns)
+{
+    bool is_other_device = port->io != NULL && port->ifindex != link->ifindex;
+    if (port->io != NULL && ((link->is_gone && !is_other_device) || (!link->is_gone && is_other_device))) {
+        close_device(control, port);
+        snprintf(port->error, sizeof port->error, "%s: the interface has vanished", port->name);
+        log_warn("port_error port=%s error=\"%s\"", port->name, port->error);
+        port->is_up = false;
+        port->retry_ns = now_ns + PORT_RETRY_MS * NS_PER_MS;
+        control->on_change(control->context, port);
+    }
+    if (link->is_gone) {
+        return;
+    }
+    if (port->io == NULL) {
+        port->retry_ns = now_ns;
+        return;
+    }
+    if (port->mtu != link->mtu || port->is_up != link->is_up || memcmp(port->mac, link->mac, 6) != 0) {
+        take_link(port, link);
+        set_link(control, port, link->is_up);
+        control->on_change(control->context, port);
+    }
+}
+
+void port_control_link(struct port_control *control, const struct link_info *link, uint64_t now_ns)
+{
+    for (size_t i = 0; i < control->shard->ports.n_ports; i++) {
+        struct port *port = control->shard->ports.ports[i];
+        bool was_renamed = port->io != NULL && port->ifindex == link->ifindex && strcmp(port->name, link->name) != 0;
+        if (was_renamed) {
+            struct link_info gone = *link;
+            gone.is_gone = true;
+            on_link_of(control, port, &gone, now_ns);
+        } else if (strcmp(port->name, link->name) == 0) {
+            on_link_of(control, port, link, now_ns);
+        }
+    }
+}
+
+void port_control_retry(struct port_control *control, uint64_t now_ns)
+{
+    for (size_t i = 0; i < control->shard->ports.n_ports; i++) {
+        struct port *port = control->shard->ports.ports[i];
+        if (port->io == NULL && port->retry_ns != 0 && now_ns >= port->retry_ns) {
+            open_device(control, port, now_ns);
+        }
+    }
+}
+
+void port_control_close_all(struct port_control *control)
+{
+    struct shard *shard = control->shard;
+    while (shard->ports.n_ports > 0) {
+        struct port *port = shard->ports.ports[0];
+        install_remove_port_flows(shard, port->id, false);
+        close_device(control, port);
+        port_set_remove(&shard->ports, port);
+    }
+}

@@ -1,0 +1,370 @@
+/* The session wire from the shard's side.
+ *
+ *     FREE --HELLO accepted--> OPEN --silence, jump, bad message, HELLO again--> CLOSED --last flow adopted or gone--> FREE
+ *
+ * Only the shard decides who answers what: 256 buckets of the flow hash, each to the open session with the highest hash of (bucket,
+ * replica), so that a replica that comes or goes moves only its own buckets. A closed session stays in the table as the owner of its
+ * flows, which go on forwarding while adopt.c offers them; its `reached` holds the floor down until they are adopted.
+ * The floor is the least `reached` of open sessions and unadopted flows, and never sinks: nobody below it is let in.
+ * Cost: per message; one thread. Invariants: a message acts only within the session that sent it; floor and reached only grow.
+ */
+#include "services/fastpath/session.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <xxhash.h>
+
+#include "lib/base/clock.h"
+#include "lib/base/log.h"
+#include "lib/base/memory.h"
+#include "lib/msg/dp_action.h"
+#include "lib/msg/msg.h"
+#include "proto/session.pb-c.h"
+#include "services/fastpath/adopt.h"
+#include "services/fastpath/install.h"
+#include "services/fastpath/miss.h"
+#include "services/fastpath/up.h"
+
+enum { MESSAGES_PER_STEP = 64 /* then packets get their turn again */ };
+
+int session_send(struct shard *shard, struct session *session, enum message_type type, const ProtobufCMessage *message)
+{
+    return msg_send(shard->socket, &session->who, type, message);
+}
+
+size_t session_count_open(const struct shard *shard)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < SESSIONS_MAX; i++) {
+        n += shard->sessions[i].state == SESSION_OPEN;
+    }
+    return n;
+}
+
+static uint64_t bucket_weight(unsigned bucket, const struct session *session)
+{
+    uint64_t words[3] = {bucket, session->who.instance, session->who.start};
+    return XXH3_64bits(words, sizeof words);
+}
+
+static void share_buckets(struct shard *shard)
+{
+    for (unsigned bucket = 0; bucket < SESSION_BUCKETS; bucket++) {
+        uint64_t best = 0;
+        shard->buckets[bucket] = OWNER_NONE;
+        for (uint8_t i = 0; i < SESSIONS_MAX; i++) {
+            const struct session *session = &shard->sessions[i];
+            uint64_t weight = session->state == SESSION_OPEN ? bucket_weight(bucket, session) : 0;
+            if (weight > best) {
+                best = weight;
+                shard->buckets[bucket] = i;
+            }
+        }
+    }
+}
+
+bool session_update_floor(struct shard *shard)
+{
+    struct version least = {0};
+    bool any = false;
+    for (size_t i = 0; i < SESSIONS_MAX; i++) {
+        const struct session *session = &shard->sessions[i];
+        bool counts = session->state == SESSION_OPEN || (session->state == SESSION_CLOSED && session->n_owned > 0);
+        if (counts && (!any || session->reached.n < least.n)) {
+            least = session->reached;
+            any = true;
+        }
+    }
+    if (!any || least.n <= shard->floor.n) {
+        return false;
+    }
+    shard->floor = least;
+    return true;
+}
+
+/* ---- closing ---- */
+
+static void free_memory(struct session *session)
+{
+    free(session->names);
+    free(session->gone);
+    free(session->up_bytes);
+    session->names = NULL;
+    session->gone = NULL;
+    session->up_bytes = NULL;
+    session->n_names = 0;
+    session->n_gone = session->gone_room = 0;
+    session->n_asks = session->n_ups = session->up_size = 0;
+}
+
+void session_close(struct shard *shard, struct session *session, const char *reason, uint64_t now_ns)
+{
+    log_info("session_closed peer=%s.%u reason=\"%s\" flows=%zu", process_kind_name(session->who.kind), session->who.instance, reason,
+             session->n_owned);
+    session->state = session->n_owned > 0 ? SESSION_CLOSED : SESSION_FREE;
+    shard->counts.sessions_closed++;
+    up_give_up(shard, session);
+    free_memory(session);
+    share_buckets(shard);
+    adopt_take_back(shard, session);
+    miss_session_closed(shard, session, now_ns);
+}
+
+void session_close_all(struct shard *shard, const char *reason, uint64_t now_ns)
+{
+    for (size_t i = 0; i < SESSIONS_MAX; i++) {
+        if (shard->sessions[i].state == SESSION_OPEN) {
+            session_close(shard, &shard->sessions[i], reason, now_ns);
+        }
+    }
+}
+
+/* ---- opening ---- */
+
+static void send_links(struct shard *shard, struct session *session)
+{
+    Busbar__LinkStates message = BUSBAR__LINK_STATES__INIT;
+    Busbar__LinkState *links = memory_array(shard->ports.n_ports + 1, sizeof *links);
+    Busbar__LinkState **pointers = memory_array(shard->ports.n_ports + 1, sizeof(Busbar__LinkState *));
+    for (size_t i = 0; i < shard->ports.n_ports; i++) {
+        busbar__link_state__init(&links[i]);
+        links[i].port = shard->ports.ports[i]->id;
+        links[i].up = shard->ports.ports[i]->can_send;
+        pointers[i] = &links[i];
+    }
+    message.n_links = shard->ports.n_ports;
+    message.links = pointers;
+    session->links_late = session_send(shard, session, MESSAGE_LINK_STATES, &message.base) == -EAGAIN;
+    free(links);
+    free(pointers);
+}
+
+void session_tell_link(struct shard *shard, const struct port *port)
+{
+    Busbar__LinkStates message = BUSBAR__LINK_STATES__INIT;
+    Busbar__LinkState link = BUSBAR__LINK_STATE__INIT, *pointer = &link;
+    link.port = port->id;
+    link.up = port->can_send;
+    message.n_links = 1;
+    message.links = &pointer;
+    for (size_t i = 0; i < SESSIONS_MAX; i++) {
+        struct session *session = &shard->sessions[i];
+        if (session->state == SESSION_OPEN && session_send(shard, session, MESSAGE_LINK_STATES, &message.base) == -EAGAIN) {
+            session->links_late = true;
+        }
+    }
+}
+
+static void refuse(struct shard *shard, const struct bus_identity *who, uint64_t number, const char *reason)
+{
+    Busbar__SessionRefuse message = BUSBAR__SESSION_REFUSE__INIT;
+    Busbar__Version floor;
+    version_encode(shard->floor.n > shard->registered.n ? shard->floor : shard->registered, &floor);
+    message.reason = (char *)reason;
+    message.floor = &floor;
+    message.session = number;
+    int err = msg_send(shard->socket, who, MESSAGE_SESSION_REFUSE, &message.base);
+    if (err != 0) {
+        LOG_LIMITED(LOG_LEVEL_DEBUG, "refusal_unsent peer=%s.%u error=\"%s\"", process_kind_name(who->kind), who->instance, error_text(err));
+    }
+}
+
+static struct session *find_open(struct shard *shard, const struct bus_identity *who, bool any_life)
+{
+    for (size_t i = 0; i < SESSIONS_MAX; i++) {
+        struct session *session = &shard->sessions[i];
+        bool same = session->who.kind == who->kind && session->who.instance == who->instance;
+        if (session->state == SESSION_OPEN && same && (any_life || session->who.start == who->start)) {
+            return session;
+        }
+    }
+    return NULL;
+}
+
+static struct session *free_session(struct shard *shard)
+{
+    for (int attempt = 0; attempt < 2; attempt++) {
+        for (size_t i = 0; i < SESSIONS_MAX; i++) {
+            if (shard->sessions[i].state == SESSION_FREE) {
+                return &shard->sessions[i];
+            }
+        }
+        adopt_merge_closed(shard);
+    }
+    return NULL;
+}
+
+static const char *why_not(const struct shard *shard, const Busbar__SessionHello *hello)
+{
+    struct version reached = version_decode(hello->reached);
+    if (hello->key_layout != MSG_KEY_LAYOUT) {
+        return "another layout of the flow key";
+    }
+    if (!shard->is_registered) {
+        return "this fastpath has not joined yet";
+    }
+    if (!version_reached(reached, shard->registered) || !version_reached(reached, shard->floor)) {
+        return "the configuration it has reached is below the floor";
+    }
+    return NULL;
+}
+
+static void on_hello(struct shard *shard, const struct bus_message *message, uint64_t now_ns)
+{
+    Busbar__SessionHello *hello = (Busbar__SessionHello *)msg_unpack(message, &busbar__session_hello__descriptor);
+    struct session *session = find_open(shard, &message->from, true);
+    if (hello == NULL) {
+        shard->counts.malformed++;
+        return;
+    }
+    if (session != NULL) {
+        session_close(shard, session, "it says hello again", now_ns);
+    }
+    const char *reason = why_not(shard, hello);
+    session = reason == NULL ? free_session(shard) : NULL;
+    if (session == NULL) {
+        shard->counts.hellos_refused++;
+        refuse(shard, &message->from, hello->session, reason != NULL ? reason : "too many sessions");
+        protobuf_c_message_free_unpacked(&hello->base, NULL);
+        return;
+    }
+    *session = (struct session){.state = SESSION_OPEN,
+                                .who = message->from,
+                                .reached = version_decode(hello->reached),
+                                .sequence = message->sequence,
+                                .heard_ns = now_ns,
+                                .opened_ns = now_ns};
+    session->up_bytes = memory_zeroed(UP_BYTES);
+    shard->counts.sessions_opened++;
+    share_buckets(shard);
+    Busbar__SessionWelcome welcome = BUSBAR__SESSION_WELCOME__INIT;
+    Busbar__Version floor;
+    version_encode(shard->floor, &floor);
+    welcome.floor = &floor;
+    welcome.session = hello->session;
+    protobuf_c_message_free_unpacked(&hello->base, NULL);
+    if (session_send(shard, session, MESSAGE_SESSION_WELCOME, &welcome.base) != 0) {
+        session_close(shard, session, "the welcome could not be sent", now_ns);
+        return;
+    }
+    log_info("session_opened peer=%s.%u reached=%llu", process_kind_name(session->who.kind), session->who.instance,
+             (unsigned long long)session->reached.n);
+    send_links(shard, session);
+}
+
+/* ---- messages of an open session ---- */
+
+static bool on_reached(struct session *session, const struct bus_message *message)
+{
+    Busbar__Reached *reached = (Busbar__Reached *)msg_unpack(message, &busbar__reached__descriptor);
+    if (reached == NULL) {
+        return false;
+    }
+    struct version version = version_decode(reached->version);
+    if (version.n > session->reached.n) {
+        session->reached = version;
+    }
+    protobuf_c_message_free_unpacked(&reached->base, NULL);
+    return true;
+}
+
+/* False: the message makes no sense, which ends the session. */
+static bool dispatch(struct shard *shard, struct session *session, const struct bus_message *message)
+{
+    switch (message->type) {
+    case MESSAGE_SESSION_BEAT:
+        return true;
+    case MESSAGE_COUNTER_NAMES:
+        return install_counter_names(shard, session, message);
+    case MESSAGE_ANSWER_BATCH:
+        return install_answers(shard, session, message);
+    case MESSAGE_FLOW_CHANGE_BATCH:
+        return install_changes(shard, session, message);
+    case MESSAGE_REACHED:
+        return on_reached(session, message);
+    case MESSAGE_FRAME_DOWN:
+        return up_frame_down(shard, session, message);
+    default:
+        return false; /* the bus lets no other type of a slowpath through */
+    }
+}
+
+static void on_message(struct shard *shard, const struct bus_message *message, uint64_t now_ns)
+{
+    if (message->type == MESSAGE_SESSION_HELLO) {
+        on_hello(shard, message, now_ns);
+        return;
+    }
+    struct session *session = find_open(shard, &message->from, false);
+    if (session == NULL) {
+        shard->counts.strangers++;
+        if (message->type == MESSAGE_SESSION_BEAT) {
+            refuse(shard, &message->from, 0, "no session is open");
+        }
+        return;
+    }
+    if (message->sequence != session->sequence + 1) {
+        shard->counts.sequence_jumps++;
+        session_close(shard, session, "messages were lost", now_ns);
+        return;
+    }
+    session->sequence = message->sequence;
+    session->heard_ns = now_ns;
+    if (!dispatch(shard, session, message)) {
+        shard->counts.malformed++;
+        session_close(shard, session, "it sent something malformed", now_ns);
+    }
+}
+
+static void beat(struct shard *shard, struct session *session, uint64_t now_ns)
+{
+    Busbar__SessionBeat message = BUSBAR__SESSION_BEAT__INIT;
+    if (now_ns - session->heard_ns > SESSION_SILENCE_MS * NS_PER_MS) {
+        session_close(shard, session, "silent for 500 ms", now_ns);
+        return;
+    }
+    if (now_ns - session->beat_ns >= SESSION_BEAT_MS * NS_PER_MS) {
+        session->beat_ns = now_ns;
+        int err = session_send(shard, session, MESSAGE_SESSION_BEAT, &message.base);
+        if (err == -ERROR_NOT_CONNECTED) {
+            session_close(shard, session, "the connection fell", now_ns);
+            return;
+        }
+    }
+    if (session->links_late) {
+        send_links(shard, session);
+    }
+}
+
+unsigned session_step(struct shard *shard, uint64_t now_ns)
+{
+    struct bus_message message;
+    unsigned n = 0;
+    shard->worker.now_ns = now_ns;
+    while (n < MESSAGES_PER_STEP && bus_recv(shard->socket, &message) == 0) {
+        on_message(shard, &message, now_ns);
+        bus_message_fini(&message);
+        n++;
+    }
+    for (size_t i = 0; i < SESSIONS_MAX; i++) {
+        if (shard->sessions[i].state == SESSION_OPEN && n < MESSAGES_PER_STEP) {
+            beat(shard, &shard->sessions[i], now_ns);
+        }
+    }
+    adopt_step(shard);
+    session_flush(shard);
+    return n;
+}
+
+void session_flush(struct shard *shard)
+{
+    for (size_t i = 0; i < SESSIONS_MAX; i++) {
+        struct session *session = &shard->sessions[i];
+        if (session->state == SESSION_OPEN) {
+            install_flush_gone(shard, session);
+            up_flush(shard, session);
+            miss_flush(shard, session);
+        }
+    }
+    worker_flush(&shard->worker);
+}

@@ -1,0 +1,94 @@
+/* The controllers' packets.
+ *
+ * A packet up is copied, cut to what the rule asked for, into a buffer of its session's and sent with the burst, so the frame is free
+ * at once. The session is that of the packet's flow hash, so that a controller sees one flow in order. When the buffer is full it is
+ * sent; when the bus has no room the newest are dropped and counted (I9).
+ * Cost: a copy of max_len bytes; one message a burst. Worker thread. Invariant: each packet counted as sent up was given to the bus (I5).
+ */
+#include "services/fastpath/up.h"
+
+#include "lib/base/log.h"
+#include "lib/msg/dp_action.h"
+#include "lib/msg/msg.h"
+#include "proto/session.pb-c.h"
+#include "services/fastpath/install.h"
+#include "services/fastpath/session.h"
+
+int up_packet(void *context, const struct dp_controller *to, const struct dp_packet *packet)
+{
+    struct shard *shard = context;
+    uint32_t hash = packet->flow_hash != 0 ? packet->flow_hash : key_flow_hash(&packet->key);
+    uint8_t number = shard->buckets[hash % SESSION_BUCKETS];
+    uint32_t size = packet->size < to->max_len ? packet->size : to->max_len;
+    if (number == OWNER_NONE) {
+        return DROP_NO_SLOWPATH;
+    }
+    struct session *session = &shard->sessions[number];
+    if (session->n_ups == UP_BATCH || session->up_size + size > UP_BYTES) {
+        up_flush(shard, session);
+    }
+    memcpy(session->up_bytes + session->up_size, packet->data, size);
+    session->ups[session->n_ups++] = (struct packet_up){
+        .to = *to, .in_port = packet->in_port, .total_size = packet->size, .offset = session->up_size, .size = size};
+    session->up_size += size;
+    return WORKER_ASKED;
+}
+
+void up_give_up(struct shard *shard, struct session *session)
+{
+    for (uint32_t i = 0; i < session->n_ups; i++) {
+        struct port *port = port_set_find(&shard->ports, session->ups[i].in_port);
+        shard->worker.totals.sent_up--;
+        shard->worker.totals.drops[DROP_CONTROLLER_QUEUE_FULL]++;
+        if (port != NULL) {
+            port->rx_drops[DROP_CONTROLLER_QUEUE_FULL]++;
+        }
+    }
+    session->n_ups = session->up_size = 0;
+}
+
+void up_flush(struct shard *shard, struct session *session)
+{
+    Busbar__PacketUp packets[UP_BATCH], *pointers[UP_BATCH];
+    Busbar__PacketUpBatch batch = BUSBAR__PACKET_UP_BATCH__INIT;
+    for (uint32_t i = 0; i < session->n_ups; i++) {
+        const struct packet_up *up = &session->ups[i];
+        busbar__packet_up__init(&packets[i]);
+        packets[i].bridge = up->to.bridge;
+        packets[i].cookie = up->to.cookie;
+        packets[i].table = up->to.rule_table;
+        packets[i].reason = up->to.reason;
+        packets[i].max_len = up->to.max_len;
+        packets[i].in_port = up->in_port;
+        packets[i].total_size = up->total_size;
+        packets[i].frame = (ProtobufCBinaryData){.len = up->size, .data = session->up_bytes + up->offset};
+        pointers[i] = &packets[i];
+    }
+    batch.n_packets = session->n_ups;
+    batch.packets = pointers;
+    if (session->n_ups > 0 && session_send(shard, session, MESSAGE_PACKET_UP_BATCH, &batch.base) != 0) {
+        up_give_up(shard, session);
+    }
+    session->n_ups = session->up_size = 0;
+}
+
+bool up_frame_down(struct shard *shard, struct session *session, const struct bus_message *message)
+{
+    Busbar__FrameDown *down = (Busbar__FrameDown *)msg_unpack(message, &busbar__frame_down__descriptor);
+    if (down == NULL) {
+        return false;
+    }
+    struct program *program = install_program(shard, session, down->actions, down->n_actions, down->counters, down->n_counters);
+    bool makes_sense = program != NULL;
+    if (makes_sense) {
+        int err = worker_inject(&shard->worker, down->frame.data, down->frame.len, down->in_port, program);
+        if (err == 0) {
+            counter_set_credit(&shard->counters, program, 1, down->frame.len, shard->worker.now_ns);
+        } else {
+            LOG_LIMITED(LOG_LEVEL_WARN, "frame_down_refused size=%zu error=\"%s\"", down->frame.len, error_text(err));
+        }
+    }
+    install_program_destroy(shard, &program);
+    protobuf_c_message_free_unpacked(&down->base, NULL);
+    return makes_sense;
+}

@@ -1,0 +1,69 @@
+/* The packet path: receive, look up, act, send, count. DESIGN: "A packet's road".
+ *
+ * worker_poll() takes one burst from every port; worker_answered() and its like let waiting packets go on; worker_flush() sends what all
+ * of them produced. No allocation, lock, log line or per-packet system call. One thread; all time by argument.
+ */
+#ifndef BUSBAR_FASTPATH_WORKER_H
+#define BUSBAR_FASTPATH_WORKER_H
+
+#include "services/fastpath/exact.h"
+#include "services/fastpath/pending.h"
+#include "services/fastpath/port.h"
+
+/* What the packet path asks of the control side. Both are called in the middle of a burst and only queue. */
+struct worker_events {
+    /* Asks the slowpath about the head of the list. WORKER_ASKED, or the reason why nobody can be asked. */
+    int (*ask)(void *context, struct pending_list *list, const struct dp_packet *head);
+    /* A packet for a controller. WORKER_ASKED when it is queued, or the reason why not. */
+    int (*up)(void *context, const struct dp_controller *to, const struct dp_packet *packet);
+    void *context;
+};
+enum { WORKER_ASKED = -1 };
+
+/* Every packet and copy that began, and how it ended (I5). */
+struct worker_totals {
+    uint64_t received, packets_out, copies;
+    uint64_t sent, sent_up, consumed;
+    uint64_t drops[DROP_REASON_COUNT];
+    uint64_t exact_hits, megaflow_hits, misses, bursts;
+};
+
+struct worker {
+    struct umem *umem;
+    struct port_set *ports;
+    struct exact_cache exact;
+    struct pending pending;
+    struct worker_events events;
+    struct worker_totals totals;
+    uint64_t now_ns;
+    struct port *sending[PORTS_MAX];
+    size_t n_sending;
+    struct dp_packet burst[IO_BURST];
+    uint64_t hashes[IO_BURST];
+};
+
+void worker_init(struct worker *worker, struct umem *umem, struct port_set *ports, const struct worker_events *events);
+/* Drops what still waits (reason `stopped`) and frees; ports are closed by their owner. */
+void worker_fini(struct worker *worker);
+
+/* A burst from each port, sent on. Returns the number of packets received. */
+unsigned worker_poll(struct worker *worker, uint64_t now_ns);
+/* The head of the list goes through `program`; `flow` (may be NULL) counts it. Then the ones behind it go on as far as flows cover them, and the
+ * first that none covers becomes the next ask. */
+void worker_answered(struct worker *worker, struct pending_list *list, const struct program *program, struct flow *flow);
+/* The head is dropped for this reason; the rest as above. */
+void worker_refused(struct worker *worker, struct pending_list *list, enum drop_reason reason);
+/* All packets of the list are dropped for this reason. */
+void worker_drop_list(struct worker *worker, struct pending_list *list, enum drop_reason reason);
+/* A controller's frame through a program. 0, -ERROR_TRUNCATED, -ERROR_TOO_LARGE (no frame is as large or none is free). */
+int worker_inject(struct worker *worker, const uint8_t *bytes, size_t size, uint32_t in_port, const struct program *program) MUST_CHECK;
+/* Drops what the device has received until now, without looking at it. */
+void worker_drain(struct worker *worker, struct port *port, enum drop_reason reason);
+/* Sends everything queued. */
+void worker_flush(struct worker *worker);
+/* Gives up frames queued for a port that is about to close. */
+void worker_forget_port(struct worker *worker, struct port *port);
+/* received + packets out + copies = sent + sent up + consumed + dropped + pending (I5). */
+bool worker_is_balanced(const struct worker *worker);
+
+#endif

@@ -1,0 +1,98 @@
+/* What the files of this service share: the agent, its bridges, and who they are connected to. Not for anybody outside.
+ *
+ *     ofagent ─┬─ bridge ─┬─ flow_table, group_table, inflight, expiry      what controllers mean
+ *              │          ├─ session ── conn                               who talks to us
+ *              │          └─ controller ── (session)                       whom we connect to
+ *              ├─ usage (fastpaths): counters, floor
+ *              ├─ packet (slowpaths)
+ *              └─ cfg (configdb), control server (swctl)
+ */
+#ifndef BUSBAR_OFAGENT_AGENT_H
+#define BUSBAR_OFAGENT_AGENT_H
+
+#include "lib/cfg/cfg.h"
+#include "lib/msg/control.h"
+#include "services/ofagent/counters.h"
+#include "services/ofagent/expiry.h"
+#include "services/ofagent/floor.h"
+#include "services/ofagent/group_table.h"
+#include "services/ofagent/inflight.h"
+#include "services/ofagent/ofagent.h"
+
+struct session;
+struct controller;
+struct usage;
+struct packet;
+struct control_waits;
+struct checkpoint;
+
+enum bridge_state {
+    BRIDGE_UNOWNED,  /* not ours yet, or not any more */
+    BRIDGE_CLAIMING, /* the transaction on the owner row is under way */
+    BRIDGE_LOADING,  /* ours since `claimed`; the mirror has not come so far */
+    BRIDGE_READY     /* the tables are those of configdb plus what is in flight */
+};
+
+/* A rule whose deletion is committed and whose last counts are awaited. */
+struct bridge_removal {
+    struct flow_entry *entry;
+    struct version version;
+    uint64_t deadline_ns;
+};
+
+struct bridge {
+    struct ofagent *agent;
+    struct bridge *next;
+    uint64_t id;
+    char *name;
+    bool is_gone; /* its row has been deleted: to be destroyed at the end of the step */
+
+    enum bridge_state state;
+    bool must_reload;
+    struct inflight_owner owner;
+    struct version claimed;
+    uint64_t claim_again_ns;
+
+    struct flow_table *flows;
+    struct group_table *groups;
+    struct inflight *inflight;
+    struct expiry expiry;
+    struct bridge_removal *removals; /* in the order of their commits */
+    size_t n_removals, room_removals;
+    uint64_t matched_before[TABLE_COUNT]; /* packets of rules that are no more, so that "matched" never goes back */
+
+    int listener; /* -1: none */
+    char *listener_path;
+    uint64_t listen_again_ns;
+    struct session *sessions;
+    size_t n_sessions;
+    struct controller *controllers;
+    bool has_generation; /* [OF1.3.5 §6.3.4] */
+    uint64_t generation_id;
+    uint64_t without_controller_ns; /* since when none is connected */
+    bool is_fail_open;
+};
+
+struct ofagent {
+    struct ofagent_settings settings;
+    struct cfg *cfg;
+    struct control_server *control;
+    struct bridge *bridges;
+    struct counters *rule_counters; /* by counter id: packets, bytes */
+    struct counters *port_counters; /* by port id: the eight of PortUsage */
+    struct floor floor;
+    struct usage *usage;
+    struct packet *packet;
+    struct control_waits *waits;
+    struct checkpoint *checkpoint;
+    uint64_t now_ns;  /* of the step that runs */
+    uint64_t wall_ns;
+    uint64_t started_ns; /* of the first step */
+    uint64_t n_sessions_ever;
+    bool must_follow; /* bridges or controllers have changed in the mirror */
+    bool is_loaded; /* the mirror has been complete and the counters of configdb have been read */
+    struct pollfd *fds;
+    size_t n_fds, room_fds;
+};
+
+#endif

@@ -1,0 +1,429 @@
+/* One bridge in the agent. See bridge.h and the drawing in agent.h.
+ *
+ * Ties together what the other files do: the tables, what is in flight, who is connected. What others hold of a bridge is its row
+ * number, never a pointer, since it may go at any step.
+ * A rule that has been removed stays in `removals` from its commit until every shard forwards without it and has reported what it counted for
+ * it: only then are its counts final, FLOW_REMOVED sent and its counter retired. A shard that is slow holds that up
+ * for REMOVAL_WAIT_NS at most.
+ * The ofagent's one thread. Invariant: FLOW_REMOVED is sent at most once for a rule, after its deletion was committed.
+ */
+#include "services/ofagent/bridge.h"
+
+#include <errno.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "lib/base/log.h"
+#include "lib/base/memory.h"
+#include "lib/msg/counter_id.h"
+#include "services/ofagent/commands.h"
+#include "services/ofagent/conn_tcp.h"
+#include "services/ofagent/controller.h"
+#include "services/ofagent/owner.h"
+#include "services/ofagent/packet.h"
+#include "services/ofagent/session.h"
+#include "services/ofagent/usage.h"
+
+#define REMOVAL_WAIT_NS (3 * NS_PER_S)
+#define LISTEN_RETRY_NS (1 * NS_PER_S)
+#define FAIL_OPEN_PROBES 3 /* as Open vSwitch: silent for three inactivity probes */
+
+static struct session *session_by_number(const struct bridge *bridge, uint64_t number)
+{
+    struct session *session = bridge->sessions;
+
+    while (session != NULL && session->number != number) {
+        session = session->next;
+    }
+    return session;
+}
+
+/* ---- what inflight.c tells ---- */
+
+static void on_committed(void *context, uint64_t batch, struct version version)
+{
+    struct bridge *bridge = context;
+    commands_committed(bridge->agent, bridge->id, batch, version);
+}
+
+static void on_removed(void *context, struct flow_entry *entry, struct version version)
+{
+    struct bridge *bridge = context;
+
+    if (bridge->n_removals == bridge->room_removals) {
+        bridge->room_removals = bridge->room_removals == 0 ? 16 : bridge->room_removals * 2;
+        bridge->removals = memory_resize(bridge->removals, bridge->room_removals * sizeof *bridge->removals);
+    }
+    bridge->removals[bridge->n_removals++] =
+        (struct bridge_removal){.entry = entry, .version = version, .deadline_ns = bridge->agent->now_ns + REMOVAL_WAIT_NS};
+}
+
+static void on_refused(void *context, const struct inflight_request *request, int error, const char *text)
+{
+    struct bridge *bridge = context;
+    struct session *session = session_by_number(bridge, request->session);
+
+    if (session != NULL && session->state == SESSION_ACTIVE) {
+        bool is_group = request->size > 1 && request->head[1] == OF_GROUP_MOD;
+        session_send_error(session, is_group ? OF_ERROR_GROUP_MOD_FAILED_EPERM : OF_ERROR_FLOW_MOD_FAILED_UNKNOWN,
+                           request->head, request->size);
+    }
+}
+
+static void on_lost(void *context, int error, const char *text)
+{
+    struct bridge *bridge = context;
+
+    log_warn("changes-lost bridge=%s error=\"%s\"", bridge->name, text);
+    commands_lost(bridge->agent, bridge->id, error, text);
+    owner_load(bridge);
+    bridge->state = BRIDGE_UNOWNED;
+}
+
+/* ---- life ---- */
+
+struct bridge *bridge_new(struct ofagent *agent, uint64_t id, const Busbar__BridgeRow *row)
+{
+    struct bridge *bridge = memory_zeroed(sizeof *bridge);
+    struct inflight_events events = {.on_committed = on_committed,
+                                     .on_removed = on_removed,
+                                     .on_refused = on_refused,
+                                     .on_lost = on_lost,
+                                     .context = bridge};
+
+    bridge->agent = agent;
+    bridge->id = id;
+    bridge->name = memory_string(row->name);
+    bridge->flows = flow_table_new();
+    bridge->groups = group_table_new();
+    bridge->inflight = inflight_new(agent->cfg, id, bridge->flows, &events);
+    expiry_init(&bridge->expiry);
+    bridge->listener = -1;
+    bridge->listener_path = memory_format("%s/%s.mgmt", agent->settings.run_dir, row->name);
+    bridge->without_controller_ns = agent->now_ns;
+    return bridge;
+}
+
+static void stop_listening(struct bridge *bridge)
+{
+    if (bridge->listener >= 0) {
+        (void)unlink(bridge->listener_path);
+        (void)close(bridge->listener);
+        bridge->listener = -1;
+    }
+}
+
+static void close_sessions(struct bridge *bridge, const char *why)
+{
+    for (struct session *session = bridge->sessions; session != NULL; session = session->next) {
+        session_close(session, "%s", why);
+    }
+}
+
+/* Takes closed sessions out. */
+static void sweep_sessions(struct bridge *bridge)
+{
+    struct session **at = &bridge->sessions;
+
+    while (*at != NULL) {
+        struct session *session = *at;
+        if (session->state != SESSION_CLOSED) {
+            at = &session->next;
+            continue;
+        }
+        *at = session->next;
+        bridge->n_sessions--;
+        for (struct controller *c = bridge->controllers; c != NULL; c = c->next) {
+            controller_lost(c, session);
+        }
+        log_debug("openflow-closed bridge=%s session=%llu reason=\"%s\"", bridge->name, (unsigned long long)session->number,
+                  session->reason);
+        session_destroy(&session);
+    }
+}
+
+void bridge_destroy(struct bridge **bridge)
+{
+    struct bridge *b = *bridge;
+
+    if (b == NULL) {
+        return;
+    }
+    commands_lost(b->agent, b->id, -ERROR_NOT_FOUND, "the bridge is gone");
+    stop_listening(b);
+    while (b->controllers != NULL) {
+        struct controller *controller = b->controllers;
+        b->controllers = controller->next;
+        controller_destroy(&controller);
+    }
+    close_sessions(b, "the bridge is gone");
+    sweep_sessions(b);
+    for (size_t i = 0; i < b->n_removals; i++) {
+        flow_entry_destroy(&b->removals[i].entry);
+    }
+    free(b->removals);
+    inflight_destroy(&b->inflight);
+    flow_table_destroy(&b->flows);
+    group_table_destroy(&b->groups);
+    free(b->listener_path);
+    free(b->name);
+    free(b);
+    *bridge = NULL;
+}
+
+/* ---- questions ---- */
+
+struct bridge *bridge_find(const struct ofagent *agent, uint64_t id)
+{
+    struct bridge *bridge = agent->bridges;
+
+    while (bridge != NULL && bridge->id != id) {
+        bridge = bridge->next;
+    }
+    return bridge;
+}
+
+struct bridge *bridge_by_name(const struct ofagent *agent, const char *name)
+{
+    struct bridge *bridge = agent->bridges;
+
+    while (bridge != NULL && strcmp(bridge->name, name) != 0) {
+        bridge = bridge->next;
+    }
+    return bridge;
+}
+
+const Busbar__BridgeRow *bridge_row(const struct bridge *bridge)
+{
+    return (const Busbar__BridgeRow *)cfg_row(bridge->agent->cfg, CFG_BRIDGE, bridge->id);
+}
+
+uint64_t bridge_datapath_id(const struct bridge *bridge)
+{
+    const Busbar__BridgeRow *row = bridge_row(bridge);
+    return row != NULL && row->has_datapath_id ? row->datapath_id : bridge->id;
+}
+
+const char *bridge_state_name(enum bridge_state state)
+{
+    switch (state) {
+    case BRIDGE_UNOWNED:
+        return "unowned";
+    case BRIDGE_CLAIMING:
+        return "claiming";
+    case BRIDGE_LOADING:
+        return "loading";
+    case BRIDGE_READY:
+        return "ready";
+    }
+    return "?";
+}
+
+bool bridge_is_writable(const struct bridge *bridge)
+{
+    return bridge->state == BRIDGE_READY && cfg_is_connected(bridge->agent->cfg);
+}
+
+static bool group_exists(const void *context, uint32_t group_id)
+{
+    const struct bridge *bridge = context;
+    return group_table_find(bridge->groups, group_id) != NULL;
+}
+
+static bool meter_exists(const void *context, uint32_t meter_id)
+{
+    return false; /* see on_group.c */
+}
+
+struct flow_mod_context bridge_flow_mod_context(const struct bridge *bridge)
+{
+    return (struct flow_mod_context){.bridge = bridge->id,
+                                     .now_ns = bridge->agent->now_ns,
+                                     .wall_ns = bridge->agent->wall_ns,
+                                     .group_exists = group_exists,
+                                     .meter_exists = meter_exists,
+                                     .context = bridge};
+}
+
+uint64_t bridge_note(struct bridge *bridge, struct flow_changes *changes, struct inflight_request *request)
+{
+    uint64_t batch = inflight_note_flows(bridge->inflight, changes);
+
+    if (request != NULL) {
+        inflight_note_request(bridge->inflight, request);
+    }
+    return batch;
+}
+
+struct rule_stats bridge_rule_stats(const struct bridge *bridge, const struct flow_entry *entry)
+{
+    uint64_t values[COUNTERS_VALUES_MAX] = {0};
+    int64_t now_ns = (int64_t)bridge->agent->now_ns;
+    int64_t used_ns = entry->used_ns > entry->created_ns ? entry->used_ns : entry->created_ns;
+
+    if (entry->rule.id != 0) {
+        counters_total(bridge->agent->rule_counters, counter_id(COUNTER_RULE, entry->rule.id), values);
+    }
+    return (struct rule_stats){.n_packets = values[0],
+                               .n_bytes = values[1],
+                               .duration_ns = (uint64_t)(now_ns > entry->created_ns ? now_ns - entry->created_ns : 0),
+                               .idle_ns = (uint64_t)(now_ns > used_ns ? now_ns - used_ns : 0)};
+}
+
+void bridge_tell(struct bridge *bridge, struct of_message *message, size_t masks_offset, unsigned reason)
+{
+    for (struct session *session = bridge->sessions; session != NULL; session = session->next) {
+        const uint32_t *masks = (const uint32_t *)(const void *)((const uint8_t *)&session->async + masks_offset);
+        if (session_wants(session, masks, reason)) {
+            session_send(session, message);
+        }
+    }
+}
+
+/* ---- removed rules ---- */
+
+static void tell_removed(struct bridge *bridge, const struct flow_entry *entry)
+{
+    const struct rule *rule = &entry->rule;
+    struct rule_stats stats = bridge_rule_stats(bridge, entry);
+    struct of_message message = {.type = OF_FLOW_REMOVED,
+                                 .flow_removed = {.match = rule->match,
+                                                  .cookie = rule->cookie,
+                                                  .duration_ns = stats.duration_ns,
+                                                  .n_packets = stats.n_packets,
+                                                  .n_bytes = stats.n_bytes,
+                                                  .priority = rule->priority,
+                                                  .idle_timeout_s = rule->idle_timeout_s,
+                                                  .hard_timeout_s = rule->hard_timeout_s,
+                                                  .reason = entry->removed_reason,
+                                                  .table = rule->table}};
+
+    bridge->matched_before[rule->table] += stats.n_packets;
+    if ((rule->flags & RULE_SEND_FLOW_REM) != 0 && entry->removed_reason != FLOW_ENTRY_QUIET) {
+        bridge_tell(bridge, &message, offsetof(struct of_async, flow_removed), entry->removed_reason);
+    }
+}
+
+static bool is_counted(const struct bridge *bridge, const struct bridge_removal *removal)
+{
+    const struct ofagent *agent = bridge->agent;
+
+    if (removal->entry->rule.id == 0 || agent->now_ns >= removal->deadline_ns) {
+        return true;
+    }
+    return version_reached(cfg_version(agent->cfg), removal->version) && floor_counted(&agent->floor, removal->version);
+}
+
+static void finish_removals(struct bridge *bridge)
+{
+    size_t done = 0;
+
+    while (done < bridge->n_removals && is_counted(bridge, &bridge->removals[done])) {
+        struct flow_entry *entry = bridge->removals[done++].entry;
+        tell_removed(bridge, entry);
+        if (entry->rule.id != 0) {
+            uint64_t id = counter_id(COUNTER_RULE, entry->rule.id);
+            counters_forget(bridge->agent->rule_counters, id);
+            usage_retire(bridge->agent->usage, id);
+        }
+        flow_entry_destroy(&entry);
+    }
+    if (done > 0) {
+        bridge->n_removals -= done;
+        memmove(bridge->removals, bridge->removals + done, bridge->n_removals * sizeof *bridge->removals);
+    }
+}
+
+/* ---- the step ---- */
+
+static void expire(void *context, struct flow_entry *entry, uint8_t reason)
+{
+    struct bridge *bridge = context;
+    struct flow_changes changes;
+
+    flow_changes_init(&changes);
+    flow_changes_remove(&changes, bridge->flows, entry, reason);
+    (void)bridge_note(bridge, &changes, NULL);
+}
+
+static void listen_for_tools(struct bridge *bridge)
+{
+    if (bridge->listener >= 0 || bridge->state != BRIDGE_READY || bridge->agent->now_ns < bridge->listen_again_ns) {
+        return;
+    }
+    int err = conn_tcp_listen(bridge->listener_path, &bridge->listener);
+    if (err != 0) {
+        bridge->listener = -1;
+        bridge->listen_again_ns = bridge->agent->now_ns + LISTEN_RETRY_NS;
+        LOG_LIMITED(LOG_LEVEL_ERROR, "listener-failed bridge=%s path=%s error=\"%s\"", bridge->name, bridge->listener_path,
+                    error_text(err));
+    }
+}
+
+static void accept_tools(struct bridge *bridge)
+{
+    int fd;
+
+    while (bridge->listener >= 0 && bridge->n_sessions < SESSION_MAX && conn_tcp_accept(bridge->listener, &fd) == 0) {
+        struct session *session = session_new(bridge, fd, 0, 0);
+        session->next = bridge->sessions;
+        bridge->sessions = session;
+        bridge->n_sessions++;
+    }
+}
+
+/* All controllers silent for three probes: the slowpath takes over as a learning switch, told by the status rows. */
+static void watch_controllers(struct bridge *bridge)
+{
+    const Busbar__BridgeRow *row = bridge_row(bridge);
+    bool is_secure = row != NULL && row->fail_mode != NULL && strcmp(row->fail_mode, "secure") == 0;
+    uint64_t now_ns = bridge->agent->now_ns;
+    uint64_t probe_ns = CONTROLLER_PROBE_MS * NS_PER_MS;
+    bool is_connected = false;
+
+    for (const struct controller *c = bridge->controllers; c != NULL; c = c->next) {
+        is_connected = is_connected || c->is_active;
+        if (c == bridge->controllers || (c->probe_ns != 0 && c->probe_ns > probe_ns)) {
+            probe_ns = c->probe_ns != 0 ? c->probe_ns : CONTROLLER_PROBE_MS * NS_PER_MS;
+        }
+    }
+    if (is_connected || bridge->controllers == NULL) {
+        bridge->without_controller_ns = now_ns;
+    }
+    bool was_fail_open = bridge->is_fail_open;
+    bridge->is_fail_open = !is_secure && bridge->controllers != NULL && !is_connected &&
+                           now_ns - bridge->without_controller_ns >= FAIL_OPEN_PROBES * probe_ns;
+    if (bridge->is_fail_open != was_fail_open) {
+        log_warn("fail-open bridge=%s state=%s", bridge->name, bridge->is_fail_open ? "on" : "off");
+    }
+}
+
+void bridge_step(struct bridge *bridge)
+{
+    struct ofagent *agent = bridge->agent;
+
+    owner_step(bridge);
+    if (bridge->state == BRIDGE_UNOWNED && bridge->listener >= 0 && !owner_is_us(bridge)) {
+        stop_listening(bridge); /* another one has it: our sessions would speak for tables that are not ours */
+        close_sessions(bridge, "the bridge is owned by another process now");
+    }
+    listen_for_tools(bridge);
+    accept_tools(bridge);
+    for (struct session *session = bridge->sessions; session != NULL; session = session->next) {
+        session_step(session);
+    }
+    if (bridge_is_writable(bridge)) {
+        if (agent->is_loaded && floor_all_reported(&agent->floor)) {
+            expiry_step(&bridge->expiry, bridge->flows, agent->now_ns, expire, bridge);
+        }
+        inflight_flush(bridge->inflight, &bridge->owner, agent->now_ns);
+    }
+    finish_removals(bridge);
+    sweep_sessions(bridge);
+    watch_controllers(bridge);
+    for (struct controller *c = bridge->controllers; c != NULL; c = c->next) {
+        controller_step(c);
+    }
+}

@@ -1,0 +1,26 @@
+/* One bridge in the agent: its right to write rules, its tables in memory, its sessions and controllers. One thread. */
+#ifndef BUSBAR_OFAGENT_BRIDGE_H
+#define BUSBAR_OFAGENT_BRIDGE_H
+
+#include "lib/openflow/of_message.h"
+#include "services/ofagent/agent.h"
+
+struct bridge *bridge_new(struct ofagent *agent, uint64_t id, const Busbar__BridgeRow *row);
+void bridge_destroy(struct bridge **bridge);
+struct bridge *bridge_find(const struct ofagent *agent, uint64_t id);
+struct bridge *bridge_by_name(const struct ofagent *agent, const char *name);
+void bridge_step(struct bridge *bridge);
+const Busbar__BridgeRow *bridge_row(const struct bridge *bridge);
+uint64_t bridge_datapath_id(const struct bridge *bridge);
+const char *bridge_state_name(enum bridge_state state);
+
+/* May changes be made now? When not, they are refused. */
+bool bridge_is_writable(const struct bridge *bridge);
+struct flow_mod_context bridge_flow_mod_context(const struct bridge *bridge);
+/* Takes note of changes made to the tables; `request` (may be NULL) is answered with an error should they not be committed. */
+uint64_t bridge_note(struct bridge *bridge, struct flow_changes *changes, struct inflight_request *request);
+struct rule_stats bridge_rule_stats(const struct bridge *bridge, const struct flow_entry *entry);
+/* Sends a message to every session that wants it. masks_offset: offsetof(struct of_async, port_status) or flow_removed. */
+void bridge_tell(struct bridge *bridge, struct of_message *message, size_t masks_offset, unsigned reason);
+
+#endif

@@ -1,0 +1,17 @@
+/* The rules' counters as configdb keeps them: written about once a second, read once at the start. One thread. */
+#ifndef BUSBAR_OFAGENT_CHECKPOINT_H
+#define BUSBAR_OFAGENT_CHECKPOINT_H
+
+#include "services/ofagent/agent.h"
+
+enum { CHECKPOINT_ROWS = 10000 /* rows of one transaction: about 500 KB; what is left follows in the next */ };
+#define CHECKPOINT_INTERVAL_NS (1 * NS_PER_S)
+
+struct checkpoint;
+struct checkpoint *checkpoint_new(struct ofagent *agent);
+void checkpoint_destroy(struct checkpoint **checkpoint);
+/* Takes the rows of the mirror as the base, once, when it is complete. */
+void checkpoint_load(struct checkpoint *checkpoint);
+void checkpoint_step(struct checkpoint *checkpoint);
+
+#endif

@@ -1,0 +1,357 @@
+/* What swctl can ask an ofagent. See commands.h.
+ *
+ * A flow-mod of several texts is all or nothing: all are parsed first, then all applied in memory, and one refusal takes back those before
+ * it; what is left goes with one transaction. The call is answered when the transaction is committed and every shard's floor is there, so
+ * that the next packet already meets the change (I3), exactly like a barrier.
+ * The ofagent's one thread. At most CONTROL_CALLS_MAX calls wait.
+ */
+#include "services/ofagent/commands.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "lib/base/memory.h"
+#include "services/ofagent/bridge.h"
+#include "services/ofagent/controller.h"
+#include "services/ofagent/on_multipart.h"
+#include "services/ofagent/packet.h"
+#include "services/ofagent/ports.h"
+#include "services/ofagent/session.h"
+#include "services/ofagent/usage.h"
+
+struct wait {
+    struct control_call *call;
+    uint64_t bridge;
+    uint64_t batch;
+    bool is_committed;
+    struct version version;
+    size_t n_changes;
+};
+
+struct control_waits {
+    struct wait waits[CONTROL_CALLS_MAX];
+    size_t count;
+};
+
+struct control_waits *commands_waits_new(void)
+{
+    return memory_zeroed(sizeof(struct control_waits));
+}
+
+static void drop_wait(struct control_waits *waits, size_t i)
+{
+    waits->waits[i] = waits->waits[--waits->count];
+}
+
+void commands_waits_destroy(struct control_waits **waits)
+{
+    if (*waits == NULL) {
+        return;
+    }
+    while ((*waits)->count > 0) {
+        control_fail((*waits)->waits[(*waits)->count - 1].call, -ERROR_NOT_CONNECTED, "the ofagent is stopping");
+        drop_wait(*waits, (*waits)->count - 1);
+    }
+    free(*waits);
+    *waits = NULL;
+}
+
+void commands_committed(struct ofagent *agent, uint64_t bridge, uint64_t batch, struct version version)
+{
+    for (size_t i = 0; i < agent->waits->count; i++) {
+        struct wait *wait = &agent->waits->waits[i];
+        if (wait->bridge == bridge && !wait->is_committed && wait->batch <= batch) {
+            wait->is_committed = true;
+            wait->version = version;
+        }
+    }
+}
+
+void commands_lost(struct ofagent *agent, uint64_t bridge, int error, const char *text)
+{
+    for (size_t i = agent->waits->count; i-- > 0;) {
+        struct wait *wait = &agent->waits->waits[i];
+        if (wait->bridge == bridge && !wait->is_committed) {
+            control_fail(wait->call, error, "the change was not committed: %s", text);
+            drop_wait(agent->waits, i);
+        }
+    }
+}
+
+void commands_step(struct ofagent *agent)
+{
+    for (size_t i = agent->waits->count; i-- > 0;) {
+        struct wait *wait = &agent->waits->waits[i];
+        if (wait->is_committed && version_reached(cfg_version(agent->cfg), wait->version) &&
+            floor_reached(&agent->floor, wait->version)) {
+            control_reply(wait->call, json_pack("{s:I, s:I}", "changed", (json_int_t)wait->n_changes, "version",
+                                                (json_int_t)wait->version.n));
+            drop_wait(agent->waits, i);
+        }
+    }
+}
+
+/* The bridge an argument names, or NULL and the call has failed. */
+static struct bridge *bridge_of(struct ofagent *agent, struct control_call *call, const char *const *arguments, size_t n_arguments)
+{
+    struct bridge *bridge;
+
+    if (n_arguments == 0) {
+        control_fail(call, -ERROR_SYNTAX, "the name of a bridge is missing");
+        return NULL;
+    }
+    bridge = bridge_by_name(agent, arguments[0]);
+    if (bridge == NULL) {
+        control_fail(call, -ERROR_NOT_FOUND, "bridge %s: %s", arguments[0], error_text(-ERROR_NOT_FOUND));
+    }
+    return bridge;
+}
+
+/* ---- flow-mod ---- */
+
+static bool command_of(const char *word, enum flow_mod_command *out_command)
+{
+    static const char *const words[] = {[FLOW_MOD_ADD] = "add",
+                                        [FLOW_MOD_MODIFY] = "modify",
+                                        [FLOW_MOD_MODIFY_STRICT] = "modify-strict",
+                                        [FLOW_MOD_DELETE] = "delete",
+                                        [FLOW_MOD_DELETE_STRICT] = "delete-strict"};
+
+    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
+        if (strcmp(words[i], word) == 0) {
+            *out_command = (enum flow_mod_command)i;
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Reads all texts, or fails the call and returns NULL. */
+static struct flow_mod *parse_all(const struct bridge *bridge, struct control_call *call, enum flow_mod_command command,
+                                  const char *const *texts, size_t n)
+{
+    struct match_ports ports = ports_names(bridge);
+    struct flow_mod *mods = memory_array(n + 1, sizeof *mods);
+    struct error_detail detail = {{0}};
+
+    for (size_t i = 0; i < n; i++) {
+        int err = flow_mod_parse(texts[i], command, &ports, &mods[i], &detail);
+        if (err == 0) {
+            continue;
+        }
+        control_fail(call, err, "%s: %s", texts[i], detail.text[0] != '\0' ? detail.text : error_text(err));
+        while (i-- > 0) {
+            flow_mod_fini(&mods[i]);
+        }
+        free(mods);
+        return NULL;
+    }
+    return mods;
+}
+
+static bool apply_all(struct bridge *bridge, struct control_call *call, const struct flow_mod *mods, const char *const *texts,
+                      size_t n, struct flow_changes *changes)
+{
+    struct flow_mod_context context = bridge_flow_mod_context(bridge);
+
+    for (size_t i = 0; i < n; i++) {
+        enum of_error_number error = flow_mod_apply(bridge->flows, &mods[i], &context, changes);
+        if (error != OF_ERROR_NONE) {
+            control_fail(call, -ERROR_REFUSED, "%s: %s", texts[i], of_error_name(error));
+            flow_changes_undo(changes, bridge->flows);
+            return false;
+        }
+    }
+    return true;
+}
+
+static void run_flow_mod(void *context, struct control_call *call, const char *const *arguments, size_t n_arguments)
+{
+    struct ofagent *agent = context;
+    struct bridge *bridge = bridge_of(agent, call, arguments, n_arguments);
+    enum flow_mod_command command;
+    struct flow_changes changes;
+
+    if (bridge == NULL) {
+        return;
+    }
+    if (n_arguments < 3 || !command_of(arguments[1], &command)) {
+        control_fail(call, -ERROR_SYNTAX, "BRIDGE add|modify|modify-strict|delete|delete-strict FLOW... is expected");
+        return;
+    }
+    if (!bridge_is_writable(bridge) || agent->waits->count == CONTROL_CALLS_MAX) {
+        control_fail(call, -ERROR_NOT_CONNECTED, "bridge %s takes no changes now: it is %s, configdb is %s", bridge->name,
+                     bridge_state_name(bridge->state), cfg_is_connected(agent->cfg) ? "there" : "away");
+        return;
+    }
+    size_t n = n_arguments - 2;
+    struct flow_mod *mods = parse_all(bridge, call, command, arguments + 2, n);
+    if (mods == NULL) {
+        return;
+    }
+    flow_changes_init(&changes);
+    if (apply_all(bridge, call, mods, arguments + 2, n, &changes)) {
+        struct wait *wait = &agent->waits->waits[agent->waits->count++];
+        *wait = (struct wait){.call = call, .bridge = bridge->id, .n_changes = changes.count};
+        struct version committed;
+        wait->batch = changes.count > 0 ? bridge_note(bridge, &changes, NULL) : 0;
+        if (wait->batch == 0 && inflight_committed(bridge->inflight, &committed) + 1 == inflight_batch(bridge->inflight)) {
+            wait->is_committed = true; /* nothing to change, nothing under way */
+        } else if (wait->batch == 0) {
+            wait->batch = inflight_batch(bridge->inflight) - 1;
+        }
+    }
+    flow_changes_fini(&changes);
+    for (size_t i = 0; i < n; i++) {
+        flow_mod_fini(&mods[i]);
+    }
+    free(mods);
+}
+
+/* ---- dump-flows ---- */
+
+static json_t *flow_json(const struct bridge *bridge, const struct flow_entry *entry)
+{
+    struct match_ports ports = {0};
+    struct rule_stats stats = bridge_rule_stats(bridge, entry);
+    char *match = match_format(&entry->rule.match, &ports);
+    char *actions = instructions_format(&entry->rule.instructions, &ports);
+    char *text = rule_format(&entry->rule, &stats, &ports);
+    json_t *flow = json_pack("{s:o, s:f, s:i, s:I, s:I, s:i, s:i, s:i, s:i, s:s, s:s, s:s}", "cookie",
+                             json_integer((json_int_t)entry->rule.cookie), "duration_s", (double)stats.duration_ns / 1e9,
+                             "table", entry->rule.table, "n_packets", (json_int_t)stats.n_packets, "n_bytes",
+                             (json_int_t)stats.n_bytes, "idle_timeout", entry->rule.idle_timeout_s, "hard_timeout",
+                             entry->rule.hard_timeout_s, "flags", entry->rule.flags, "priority", entry->rule.priority, "match",
+                             match, "actions", actions, "text", text);
+
+    free(match);
+    free(actions);
+    free(text);
+    return flow;
+}
+
+static void run_dump_flows(void *context, struct control_call *call, const char *const *arguments, size_t n_arguments)
+{
+    struct bridge *bridge = bridge_of(context, call, arguments, n_arguments);
+    struct error_detail detail = {{0}};
+    struct rule_filter filter;
+    json_t *piece = json_array();
+
+    if (bridge != NULL && n_arguments > 2) {
+        control_fail(call, -ERROR_SYNTAX, "%s: nothing is expected after the filter", arguments[2]);
+        bridge = NULL;
+    }
+    if (bridge != NULL) {
+        struct match_ports ports = ports_names(bridge);
+        int err = rule_filter_parse(n_arguments > 1 ? arguments[1] : "", &ports, &filter, &detail);
+        if (err != 0) {
+            control_fail(call, err, "%s: %s", arguments[1], detail.text[0] != '\0' ? detail.text : error_text(err));
+            bridge = NULL;
+        }
+    }
+    if (bridge == NULL) {
+        json_decref(piece);
+        return;
+    }
+    for (unsigned i = 0; i < TABLE_COUNT; i++) {
+        for (struct flow_entry *e = flow_table_first(bridge->flows, (uint8_t)i); e != NULL; e = e->next) {
+            if (rule_filter_covers(&filter, &e->rule)) {
+                json_array_append_new(piece, flow_json(bridge, e));
+            }
+            if (json_array_size(piece) == COMMANDS_PIECE) {
+                control_piece(call, piece);
+                piece = json_array();
+            }
+        }
+    }
+    control_reply(call, piece);
+}
+
+/* ---- dump-ports, dump-tables, status ---- */
+
+static void run_dump_ports(void *context, struct control_call *call, const char *const *arguments, size_t n_arguments)
+{
+    struct bridge *bridge = bridge_of(context, call, arguments, n_arguments);
+    const Busbar__PortRow *row;
+    uint64_t cursor = 0, id;
+
+    if (bridge == NULL) {
+        return;
+    }
+    json_t *list = json_array();
+    while (ports_next(bridge, &cursor, &id, &row)) {
+        struct of_port_stats s = ports_stats(bridge->agent, id, row);
+        json_array_append_new(
+            list, json_pack("{s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "name", row->name, "port",
+                            (json_int_t)row->ofport, "rx_packets", (json_int_t)s.rx_packets, "rx_bytes", (json_int_t)s.rx_bytes,
+                            "rx_dropped", (json_int_t)s.rx_dropped, "rx_errors", (json_int_t)s.rx_errors, "tx_packets",
+                            (json_int_t)s.tx_packets, "tx_bytes", (json_int_t)s.tx_bytes, "tx_dropped",
+                            (json_int_t)s.tx_dropped, "tx_errors", (json_int_t)s.tx_errors));
+    }
+    control_reply(call, list);
+}
+
+static void run_dump_tables(void *context, struct control_call *call, const char *const *arguments, size_t n_arguments)
+{
+    struct bridge *bridge = bridge_of(context, call, arguments, n_arguments);
+
+    if (bridge == NULL) {
+        return;
+    }
+    json_t *list = json_array();
+    for (unsigned i = 0; i < TABLE_COUNT; i++) {
+        struct of_table_stats stats = on_multipart_table(bridge, (uint8_t)i);
+        if (stats.n_active > 0 || stats.n_lookup > 0) {
+            json_array_append_new(list, json_pack("{s:i, s:I, s:I, s:I}", "table", (int)i, "active", (json_int_t)stats.n_active,
+                                                  "lookup", (json_int_t)stats.n_lookup, "matched",
+                                                  (json_int_t)stats.n_matched));
+        }
+    }
+    control_reply(call, list);
+}
+
+static json_t *bridge_json(const struct bridge *bridge)
+{
+    json_t *sessions = json_array();
+    json_t *controllers = json_array();
+
+    for (const struct session *s = bridge->sessions; s != NULL; s = s->next) {
+        json_array_append_new(sessions, json_pack("{s:I, s:I, s:b, s:I, s:I, s:I}", "session", (json_int_t)s->number, "controller",
+                                                  (json_int_t)s->controller, "active", s->state == SESSION_ACTIVE, "packet_ins",
+                                                  (json_int_t)s->n_packet_ins, "packet_ins_dropped",
+                                                  (json_int_t)s->n_packet_ins_dropped, "errors", (json_int_t)s->n_errors));
+    }
+    for (const struct controller *c = bridge->controllers; c != NULL; c = c->next) {
+        json_array_append_new(controllers, json_pack("{s:s, s:b, s:s}", "target", c->target, "is_connected", c->is_active,
+                                                     "last_error", c->last_error));
+    }
+    return json_pack("{s:s, s:s, s:I, s:I, s:I, s:b, s:o, s:o}", "name", bridge->name, "state", bridge_state_name(bridge->state),
+                     "rules", (json_int_t)flow_table_size(bridge->flows), "groups", (json_int_t)group_table_size(bridge->groups),
+                     "in_flight", (json_int_t)inflight_size(bridge->inflight), "fail_open", bridge->is_fail_open, "sessions",
+                     sessions, "controllers", controllers);
+}
+
+json_t *commands_status(void *context)
+{
+    struct ofagent *agent = context;
+    json_t *bridges = json_array();
+    struct version version = cfg_version(agent->cfg);
+
+    for (const struct bridge *b = agent->bridges; b != NULL; b = b->next) {
+        json_array_append_new(bridges, bridge_json(b));
+    }
+    return json_pack("{s:b, s:I, s:I, s:o, s:o, s:o}", "configdb", cfg_is_connected(agent->cfg), "epoch",
+                     (json_int_t)version.epoch, "version", (json_int_t)version.n, "bridges", bridges, "usage",
+                     usage_status(agent->usage), "packet", packet_status(agent->packet));
+}
+
+const struct control_command commands_table[] = {
+    {.name = "flow-mod",
+     .usage = "BRIDGE add|modify|modify-strict|delete|delete-strict FLOW...",
+     .help = "Changes rules, all or none, and answers when every shard forwards that way.",
+     .run = run_flow_mod},
+    {.name = "dump-flows", .usage = "BRIDGE [FILTER]", .help = "The rules and what they have counted.", .run = run_dump_flows},
+    {.name = "dump-ports", .usage = "BRIDGE", .help = "What the ports have counted.", .run = run_dump_ports},
+    {.name = "dump-tables", .usage = "BRIDGE", .help = "The tables in use: rules, look-ups, matches.", .run = run_dump_tables},
+};
+const size_t commands_count = sizeof commands_table / sizeof commands_table[0];

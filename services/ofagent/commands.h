@@ -1,0 +1,25 @@
+/* What swctl can ask an ofagent: the table of control commands, and the calls that wait for their changes. One thread. */
+#ifndef BUSBAR_OFAGENT_COMMANDS_H
+#define BUSBAR_OFAGENT_COMMANDS_H
+
+#include "services/ofagent/agent.h"
+
+enum { COMMANDS_PIECE = 1000 /* rules in one piece of dump-flows: about 500 KB */ };
+
+struct control_waits;
+struct control_waits *commands_waits_new(void);
+/* Calls that still wait are answered with an error. */
+void commands_waits_destroy(struct control_waits **waits);
+
+/* The table for control_server_new(); its context is the agent. */
+extern const struct control_command commands_table[];
+extern const size_t commands_count;
+json_t *commands_status(void *agent);
+
+/* A batch of a bridge is committed / its uncommitted changes are lost. */
+void commands_committed(struct ofagent *agent, uint64_t bridge, uint64_t batch, struct version version);
+void commands_lost(struct ofagent *agent, uint64_t bridge, int error, const char *text);
+/* Answers the calls whose changes every shard follows. */
+void commands_step(struct ofagent *agent);
+
+#endif

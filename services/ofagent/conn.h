@@ -1,0 +1,43 @@
+/* One byte channel to an OpenFlow peer: a non-blocking stream socket, whole messages in, bytes out, both bounded.
+ *
+ * What is to be sent is appended to conn_output() and leaves as the socket takes it. The peer that does not read is held in two steps:
+ * above CONN_OUTPUT_STOP no further request is handed out (conn_next() says "none"), and what nobody asked for (packet-ins) is not
+ * to be appended any more (conn_has_room()). So a peer's backlog is at most CONN_OUTPUT_STOP plus the answer to one request.
+ * Tests use a socketpair. One thread.
+ */
+#ifndef BUSBAR_OFAGENT_CONN_H
+#define BUSBAR_OFAGENT_CONN_H
+
+#include <poll.h>
+
+#include "lib/openflow/of_message.h"
+#include "lib/openflow/of_stream.h"
+
+enum {
+    CONN_OUTPUT_STOP = 1024 * 1024,  /* more than a window of TCP: a peer that reads never sees it */
+    CONN_OUTPUT_ROOM = 512 * 1024,   /* packet-ins end here, so that answers still have room */
+    CONN_RECEIVE_PER_STEP = 8,       /* reads of OF_STREAM_READ bytes at one go: nobody starves the other sessions (I9) */
+};
+
+struct conn;
+/* Takes the socket, which is connected and non-blocking. */
+struct conn *conn_new(int fd);
+void conn_destroy(struct conn **conn);
+int conn_fd(const struct conn *conn);
+/* POLLIN while messages would be handed out, POLLOUT while there is something to send. */
+short conn_events(const struct conn *conn, bool wants_input);
+
+/* The next whole message, lent until the next call: 1; 0: none now; -EPROTO: cannot be framed; -EPIPE: the peer has closed; or -errno. */
+int conn_next(struct conn *conn, const uint8_t **out_bytes, size_t *out_size) MUST_CHECK;
+/* The xid of a message that could not be framed. */
+uint32_t conn_xid(const struct conn *conn);
+struct writer *conn_output(struct conn *conn);
+bool conn_has_room(const struct conn *conn); /* for what nobody asked for */
+/* Sends what the socket takes. 0 or -errno when it has failed. */
+int conn_flush(struct conn *conn) MUST_CHECK;
+/* A new step begins: reading is allowed CONN_RECEIVE_PER_STEP times again. */
+void conn_begin_step(struct conn *conn);
+/* Whether conn_next() ended a step with input left over, so that waiting for the socket would be wrong. */
+bool conn_has_more(const struct conn *conn);
+
+#endif

@@ -1,0 +1,221 @@
+/* A controller that a bridge connects to. See controller.h.
+ *
+ *     BACKOFF ── time ──► CONNECTING ── connected ──► session (HELLO) ──► ACTIVE
+ *        ▲                    └── refused, 5 s ──┐       └── closed ──┐     │
+ *        └──── 1 s, 2 s, 4 s ... max_backoff ◄───┴────────────────────┴─────┘
+ *
+ * The back-off begins at one second again once a session has been active. The status row says what people and the slowpath need to
+ * know; it is published when it changes, the mirror repeats it. "fail-open" is the bridge's doing: see bridge.c.
+ * The ofagent's one thread. Invariant: at most one of fd and session is there.
+ */
+#include "services/ofagent/controller.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "lib/base/log.h"
+#include "lib/base/memory.h"
+#include "services/ofagent/conn_tcp.h"
+#include "services/ofagent/session.h"
+
+static void read_settings(struct controller *controller, const Busbar__ControllerRow *row)
+{
+    uint64_t backoff_ms = row->has_max_backoff_ms ? row->max_backoff_ms : CONTROLLER_MAX_BACKOFF_MS;
+    uint64_t probe_ms = row->has_inactivity_probe_ms ? row->inactivity_probe_ms : CONTROLLER_PROBE_MS;
+
+    controller->max_backoff_ns = (backoff_ms > 0 ? backoff_ms : 1) * NS_PER_MS;
+    controller->probe_ns = probe_ms * NS_PER_MS;
+    if (controller->session != NULL) {
+        controller->session->probe_ns = controller->probe_ns;
+    }
+}
+
+struct controller *controller_new(struct bridge *bridge, uint64_t id, const Busbar__ControllerRow *row)
+{
+    struct controller *controller = memory_zeroed(sizeof *controller);
+
+    controller->bridge = bridge;
+    controller->id = id;
+    controller->target = memory_string(row->target);
+    controller->fd = -1;
+    controller->backoff_ns = CONTROLLER_FIRST_BACKOFF_NS;
+    controller->try_at_ns = bridge->agent->now_ns;
+    controller->since_wall_ns = bridge->agent->wall_ns;
+    read_settings(controller, row);
+    return controller;
+}
+
+static void give_up(struct controller *controller)
+{
+    if (controller->fd >= 0) {
+        (void)close(controller->fd);
+        controller->fd = -1;
+    }
+    if (controller->session != NULL) {
+        session_close(controller->session, "the controller is not configured any more");
+        controller->session = NULL;
+    }
+    controller->is_active = false;
+}
+
+void controller_destroy(struct controller **controller)
+{
+    if (*controller == NULL) {
+        return;
+    }
+    give_up(*controller);
+    cfg_publish((*controller)->bridge->agent->cfg, CFG_CONTROLLER_STATUS, (*controller)->id, NULL);
+    free((*controller)->target);
+    free(*controller);
+    *controller = NULL;
+}
+
+void controller_update(struct controller *controller, const Busbar__ControllerRow *row)
+{
+    read_settings(controller, row);
+    if (strcmp(controller->target, row->target) != 0) {
+        give_up(controller);
+        free(controller->target);
+        controller->target = memory_string(row->target);
+        controller->backoff_ns = CONTROLLER_FIRST_BACKOFF_NS;
+        controller->try_at_ns = controller->bridge->agent->now_ns;
+    }
+}
+
+/* Counts the wait before the next attempt from the moment the last one began, as Open vSwitch does. */
+static void back_off(struct controller *controller, const char *why)
+{
+    uint64_t limit_ns = controller->max_backoff_ns;
+    uint64_t wait_ns = controller->backoff_ns < limit_ns ? controller->backoff_ns : limit_ns;
+
+    if (strcmp(controller->last_error, why) != 0 || controller->is_active) {
+        log_info("controller-disconnected bridge=%s target=%s error=\"%s\"", controller->bridge->name, controller->target, why);
+    }
+    (void)snprintf(controller->last_error, sizeof controller->last_error, "%s", why);
+    if (controller->is_active) {
+        controller->since_wall_ns = controller->bridge->agent->wall_ns;
+    }
+    controller->is_active = false;
+    controller->try_at_ns = controller->bridge->agent->now_ns + wait_ns;
+    controller->backoff_ns = wait_ns * 2 < limit_ns ? wait_ns * 2 : limit_ns;
+}
+
+static void connect_now(struct controller *controller)
+{
+    struct error_detail detail = {{0}};
+    int err = conn_tcp_open(controller->target, &controller->fd, &detail);
+
+    controller->tried_ns = controller->bridge->agent->now_ns;
+    if (err != 0) {
+        controller->fd = -1;
+        back_off(controller, detail.text[0] != '\0' ? detail.text : error_text(err));
+    }
+}
+
+static void finish_connecting(struct controller *controller)
+{
+    struct bridge *bridge = controller->bridge;
+    int err = conn_tcp_finish(controller->fd);
+
+    if (err == -EAGAIN) {
+        if (bridge->agent->now_ns - controller->tried_ns < CONTROLLER_CONNECT_NS) {
+            return;
+        }
+        err = -ETIMEDOUT;
+    }
+    if (err != 0) {
+        (void)close(controller->fd);
+        controller->fd = -1;
+        back_off(controller, error_text(err));
+        return;
+    }
+    controller->session = session_new(bridge, controller->fd, controller->id, controller->probe_ns);
+    controller->fd = -1;
+    controller->session->next = bridge->sessions;
+    bridge->sessions = controller->session;
+    bridge->n_sessions++;
+}
+
+void controller_lost(struct controller *controller, const struct session *session)
+{
+    if (controller->session == session) {
+        controller->session = NULL;
+        back_off(controller, session->reason);
+    }
+}
+
+static const char *role_name(const struct controller *controller)
+{
+    if (!controller->is_active) {
+        return "";
+    }
+    switch (controller->session->role) {
+    case OF_ROLE_MASTER:
+        return "master";
+    case OF_ROLE_SLAVE:
+        return "slave";
+    case OF_ROLE_EQUAL:
+    case OF_ROLE_NOCHANGE:
+        break;
+    }
+    return "equal";
+}
+
+static const char *state_name(const struct controller *controller)
+{
+    if (controller->is_active) {
+        return "active";
+    }
+    if (controller->bridge->is_fail_open) {
+        return "fail-open";
+    }
+    return controller->fd >= 0 || controller->session != NULL ? "connecting" : "backoff";
+}
+
+static void publish(struct controller *controller)
+{
+    Busbar__ControllerStatusRow row = BUSBAR__CONTROLLER_STATUS_ROW__INIT;
+    char summary[sizeof controller->published];
+
+    row.is_connected = controller->is_active;
+    row.role = (char *)(uintptr_t)role_name(controller);
+    row.state = (char *)(uintptr_t)state_name(controller);
+    row.last_error = controller->is_active ? "" : controller->last_error;
+    row.since_wall_ns = controller->since_wall_ns;
+    (void)snprintf(summary, sizeof summary, "%s %s %s", row.role, row.state, row.last_error);
+    if (controller->was_published && strcmp(summary, controller->published) == 0) {
+        return;
+    }
+    controller->was_published = true;
+    (void)snprintf(controller->published, sizeof controller->published, "%s", summary);
+    cfg_publish(controller->bridge->agent->cfg, CFG_CONTROLLER_STATUS, controller->id, &row.base);
+}
+
+void controller_step(struct controller *controller)
+{
+    const struct bridge *bridge = controller->bridge;
+
+    if (controller->fd >= 0) {
+        finish_connecting(controller);
+    } else if (controller->session == NULL && bridge->listener >= 0 && bridge->agent->now_ns >= controller->try_at_ns) {
+        connect_now(controller);
+    }
+    if (controller->session != NULL && !controller->is_active && controller->session->state == SESSION_ACTIVE) {
+        controller->is_active = true;
+        controller->since_wall_ns = bridge->agent->wall_ns;
+        controller->backoff_ns = CONTROLLER_FIRST_BACKOFF_NS;
+        log_info("controller-connected bridge=%s target=%s", bridge->name, controller->target);
+    }
+    publish(controller);
+}
+
+uint64_t controller_next_ns(const struct controller *controller)
+{
+    if (controller->fd >= 0) {
+        return controller->tried_ns + CONTROLLER_CONNECT_NS;
+    }
+    return controller->session == NULL ? controller->try_at_ns : UINT64_MAX;
+}

@@ -1,0 +1,41 @@
+/* A controller that a bridge connects to: back-off, its session while there is one, and its status row. One thread. */
+#ifndef BUSBAR_OFAGENT_CONTROLLER_H
+#define BUSBAR_OFAGENT_CONTROLLER_H
+
+#include "services/ofagent/agent.h"
+
+enum { CONTROLLER_MAX_BACKOFF_MS = 8000, CONTROLLER_PROBE_MS = 5000 };
+#define CONTROLLER_FIRST_BACKOFF_NS (1 * NS_PER_S)
+#define CONTROLLER_CONNECT_NS (5 * NS_PER_S) /* a connection attempt that takes longer has failed */
+
+struct controller {
+    struct controller *next;
+    struct bridge *bridge;
+    uint64_t id; /* row */
+    char *target;
+    uint64_t max_backoff_ns, probe_ns;
+    int fd; /* connecting; -1: not */
+    struct session *session; /* owned by the bridge's list */
+    uint64_t try_at_ns;
+    uint64_t tried_ns;
+    uint64_t backoff_ns;
+    bool is_active; /* the session has agreed on a version */
+    uint64_t since_wall_ns;
+    char last_error[128];
+    /* What was published last. */
+    bool was_published;
+    char published[192];
+};
+
+struct controller *controller_new(struct bridge *bridge, uint64_t id, const Busbar__ControllerRow *row);
+/* Withdraws its status; its session is closed. */
+void controller_destroy(struct controller **controller);
+/* Other settings: a new target begins anew. */
+void controller_update(struct controller *controller, const Busbar__ControllerRow *row);
+void controller_step(struct controller *controller);
+/* The bridge takes this session away. */
+void controller_lost(struct controller *controller, const struct session *session);
+/* When it wants to be stepped at the latest. */
+uint64_t controller_next_ns(const struct controller *controller);
+
+#endif

@@ -1,0 +1,46 @@
+/* Sums of what the shards count: a base, and the latest cumulative values of every shard that lives.
+ *
+ *     total(id) = base(id) + sum over shards of the last value that shard reported
+ *
+ * A shard is named by its start number. When it has gone, its last values are folded into the base, once; values it is still
+ * reported with afterwards are not taken any more. Totals never go back. One thread.
+ */
+#ifndef BUSBAR_OFAGENT_COUNTERS_H
+#define BUSBAR_OFAGENT_COUNTERS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum { COUNTERS_VALUES_MAX = 8, COUNTERS_IDS_MAX = 8000000 /* twice the rules of a full bridge; a shard cannot make it grow without end */ };
+
+struct counters;
+/* n_values: how many numbers each id has (2: packets and bytes). */
+struct counters *counters_new(size_t n_values);
+void counters_destroy(struct counters **counters);
+
+/* A shard's cumulative values since its start. Refused silently: from a shard that is gone, or for a new id beyond the limit. */
+void counters_report(struct counters *counters, uint64_t shard, uint64_t id, const uint64_t *values);
+/* Folds the shard into the base. */
+void counters_shard_gone(struct counters *counters, uint64_t shard);
+/* Adds to the base of an id (from a checkpoint). */
+void counters_add_base(struct counters *counters, uint64_t id, const uint64_t *values);
+/* All zeroes for an id that nobody has counted. */
+void counters_total(const struct counters *counters, uint64_t id, uint64_t *out_values);
+void counters_forget(struct counters *counters, uint64_t id);
+size_t counters_size(const struct counters *counters);
+
+/* Checkpoints: ids whose values have changed since they were last handed out. */
+struct counters_part {
+    uint64_t shard; /* 0: the base */
+    uint64_t values[COUNTERS_VALUES_MAX];
+};
+enum { COUNTERS_PARTS_MAX = 64 };
+/* One changed id with its base first and then its shards; false when there is none left. */
+bool counters_next_changed(struct counters *counters, uint64_t *out_id, struct counters_part *out_parts, size_t *out_n_parts);
+/* A checkpoint has failed: every id is handed out again. */
+void counters_mark_all(struct counters *counters);
+/* Do any wait to be handed out? */
+bool counters_has_changed(const struct counters *counters);
+
+#endif

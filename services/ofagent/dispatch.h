@@ -1,0 +1,34 @@
+/* From a decoded message to its handler. One thread. */
+#ifndef BUSBAR_OFAGENT_DISPATCH_H
+#define BUSBAR_OFAGENT_DISPATCH_H
+
+#include "services/ofagent/session.h"
+
+/* The request as it came, for errors and for what is answered later. */
+struct request {
+    const uint8_t *bytes;
+    size_t size;
+};
+
+/* A handler answers through session_send(), or returns the error to answer. */
+typedef enum of_error_number handler(struct session *session, struct of_message *message, const struct request *request);
+
+/* Hands the message to its handler and sends the error it returns. The message stays the caller's. */
+void dispatch(struct session *session, struct of_message *message, const uint8_t *bytes, size_t size);
+
+/* on_switch.c */
+handler on_echo_request, on_echo_reply, on_error, on_features_request, on_get_config_request, on_set_config, on_experimenter;
+/* on_flow.c */
+handler on_flow_mod, on_barrier_request;
+/* on_group.c */
+handler on_group_mod, on_meter_mod, on_table_mod;
+/* on_packet.c */
+handler on_packet_out;
+/* on_port.c */
+handler on_port_mod, on_queue_get_config_request;
+/* on_role.c */
+handler on_role_request, on_get_async_request, on_set_async;
+/* on_multipart.c */
+handler on_multipart_request;
+
+#endif

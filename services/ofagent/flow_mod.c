@@ -1,0 +1,275 @@
+/* The meaning of the five flow_mod commands. See flow_mod.h.
+ *
+ * An add over an identical match and priority keeps the entry and its row number, so that the counters, which go by row number, go
+ * on as the standard wants; with reset_counts it takes the old entry out and puts a new one in, whose counters begin at zero.
+ * That way "reset" needs no state of its own and survives any restart.
+ * Everything is checked before anything is changed, so a refused mod has done nothing. The ofagent's one thread; strict
+ * commands cost a hash lookup, the others a walk of their tables.
+ */
+#include "services/ofagent/flow_mod.h"
+
+#include <stdlib.h>
+
+#include "lib/base/memory.h"
+#include "lib/openflow/of_message.h"
+
+void flow_changes_init(struct flow_changes *changes)
+{
+    *changes = (struct flow_changes){0};
+}
+
+void flow_changes_fini(struct flow_changes *changes)
+{
+    for (size_t i = 0; i < changes->count; i++) {
+        rule_destroy(&changes->items[i].before);
+    }
+    free(changes->items);
+    *changes = (struct flow_changes){0};
+}
+
+static struct flow_change *changes_append(struct flow_changes *changes, enum flow_change_kind kind, struct flow_entry *entry)
+{
+    if (changes->count == changes->room) {
+        changes->room = changes->room == 0 ? 4 : changes->room * 2;
+        changes->items = memory_resize(changes->items, changes->room * sizeof *changes->items);
+    }
+    struct flow_change *change = &changes->items[changes->count++];
+    *change = (struct flow_change){.kind = kind,
+                                   .entry = entry,
+                                   .before_created_ns = entry->created_ns,
+                                   .before_used_ns = entry->used_ns};
+    return change;
+}
+
+static void put_back(struct flow_table *table, struct flow_change *change)
+{
+    uint64_t id = change->entry->rule.id;
+
+    rule_fini(&change->entry->rule);
+    change->entry->rule = *change->before;
+    change->entry->rule.id = id;
+    change->entry->created_ns = change->before_created_ns;
+    change->entry->used_ns = change->before_used_ns;
+    free(change->before);
+    change->before = NULL;
+    flow_table_retime(table, change->entry);
+}
+
+void flow_changes_undo(struct flow_changes *changes, struct flow_table *table)
+{
+    while (changes->count > 0) {
+        struct flow_change *change = &changes->items[--changes->count];
+        switch (change->kind) {
+        case FLOW_CHANGE_ADDED:
+            flow_table_remove(table, change->entry, FLOW_ENTRY_QUIET);
+            flow_entry_destroy(&change->entry);
+            break;
+        case FLOW_CHANGE_MODIFIED:
+            put_back(table, change);
+            break;
+        case FLOW_CHANGE_REMOVED:
+            flow_table_insert(table, change->entry);
+            break;
+        }
+    }
+    flow_changes_fini(changes);
+}
+
+void flow_changes_remove(struct flow_changes *changes, struct flow_table *table, struct flow_entry *entry, uint8_t reason)
+{
+    flow_table_remove(table, entry, reason);
+    changes_append(changes, FLOW_CHANGE_REMOVED, entry);
+}
+
+static struct rule rule_of(const struct flow_mod *mod, const struct flow_mod_context *context)
+{
+    return (struct rule){.bridge = context->bridge,
+                         .match = mod->match,
+                         .instructions = mod->instructions, /* lent: flow_entry_new() copies */
+                         .cookie = mod->cookie,
+                         .created_wall_ns = context->wall_ns,
+                         .priority = mod->priority,
+                         .idle_timeout_s = mod->idle_timeout_s,
+                         .hard_timeout_s = mod->hard_timeout_s,
+                         .importance = mod->importance,
+                         .flags = mod->flags & (RULE_SEND_FLOW_REM | RULE_NO_PACKET_COUNTS | RULE_NO_BYTE_COUNTS),
+                         .table = mod->table};
+}
+
+static void add_entry(struct flow_table *table, const struct rule *rule, int64_t created_ns, int64_t used_ns,
+                      struct flow_changes *changes)
+{
+    struct flow_entry *entry = flow_entry_new(rule);
+    entry->rule.id = 0;
+    entry->created_ns = created_ns;
+    entry->used_ns = used_ns;
+    flow_table_insert(table, entry);
+    changes_append(changes, FLOW_CHANGE_ADDED, entry);
+}
+
+static bool overlaps_another(const struct flow_table *table, const struct flow_mod *mod)
+{
+    for (struct flow_entry *e = flow_table_first(table, mod->table); e != NULL; e = e->next) {
+        if (e->rule.priority == mod->priority && match_overlaps(&e->rule.match, &mod->match)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static enum of_error_number add(struct flow_table *table, const struct flow_mod *mod, const struct flow_mod_context *context,
+                                struct flow_changes *changes)
+{
+    struct rule rule = rule_of(mod, context);
+    struct flow_entry *old = flow_table_find(table, mod->table, &mod->match, mod->priority);
+
+    if (old == NULL && (mod->flags & RULE_CHECK_OVERLAP) != 0 && overlaps_another(table, mod)) {
+        return OF_ERROR_FLOW_MOD_FAILED_OVERLAP;
+    }
+    if (old == NULL && flow_table_size(table) >= FLOW_TABLE_RULES_MAX) {
+        return OF_ERROR_FLOW_MOD_FAILED_TABLE_FULL;
+    }
+    if (old != NULL && (mod->flags & RULE_RESET_COUNTS) == 0) {
+        struct flow_change *change = changes_append(changes, FLOW_CHANGE_MODIFIED, old);
+        change->before = rule_new_copy(&old->rule);
+        rule.id = old->rule.id;
+        rule.instructions = instructions_copy(&mod->instructions);
+        rule_fini(&old->rule);
+        old->rule = rule;
+        old->created_ns = old->used_ns = (int64_t)context->now_ns;
+        flow_table_retime(table, old);
+        return OF_ERROR_NONE;
+    }
+    if (old != NULL) {
+        flow_changes_remove(changes, table, old, FLOW_ENTRY_QUIET);
+    }
+    add_entry(table, &rule, (int64_t)context->now_ns, (int64_t)context->now_ns, changes);
+    return OF_ERROR_NONE;
+}
+
+static void modify_entry(struct flow_table *table, struct flow_entry *entry, const struct flow_mod *mod,
+                         struct flow_changes *changes)
+{
+    if ((mod->flags & RULE_RESET_COUNTS) != 0) {
+        struct rule rule = entry->rule; /* lends its parts for the call below */
+        rule.instructions = mod->instructions;
+        flow_changes_remove(changes, table, entry, FLOW_ENTRY_QUIET);
+        add_entry(table, &rule, entry->created_ns, entry->used_ns, changes);
+        return;
+    }
+    struct flow_change *change = changes_append(changes, FLOW_CHANGE_MODIFIED, entry);
+    change->before = rule_new_copy(&entry->rule);
+    instructions_fini(&entry->rule.instructions);
+    entry->rule.instructions = instructions_copy(&mod->instructions);
+}
+
+static bool is_filtered(const struct flow_entry *entry, const struct flow_mod *mod)
+{
+    bool is_delete = mod->command == FLOW_MOD_DELETE || mod->command == FLOW_MOD_DELETE_STRICT;
+
+    if (((entry->rule.cookie ^ mod->cookie) & mod->cookie_mask) != 0) {
+        return true;
+    }
+    if (is_delete && mod->out_port != PORT_ANY && !instructions_output_to(&entry->rule.instructions, mod->out_port)) {
+        return true;
+    }
+    return is_delete && mod->out_group != GROUP_ANY && !instructions_use_group(&entry->rule.instructions, mod->out_group);
+}
+
+static void change_entry(struct flow_table *table, struct flow_entry *entry, const struct flow_mod *mod,
+                         struct flow_changes *changes)
+{
+    if (is_filtered(entry, mod)) {
+        return;
+    }
+    if (mod->command == FLOW_MOD_DELETE || mod->command == FLOW_MOD_DELETE_STRICT) {
+        flow_changes_remove(changes, table, entry, OF_REMOVED_DELETE);
+    } else {
+        modify_entry(table, entry, mod, changes);
+    }
+}
+
+static void change_covered(struct flow_table *table, uint8_t number, const struct flow_mod *mod, struct flow_changes *changes)
+{
+    size_t n = flow_table_size_of(table, number); /* entries that a reset puts at the end are not looked at again */
+    struct flow_entry *entry = flow_table_first(table, number);
+
+    for (size_t i = 0; i < n; i++) {
+        struct flow_entry *following = entry->next;
+        if (match_covers(&mod->match, &entry->rule.match)) {
+            change_entry(table, entry, mod, changes);
+        }
+        entry = following;
+    }
+}
+
+enum of_error_number flow_mod_check_actions(const struct action_list *actions, const struct flow_mod_context *context)
+{
+    for (size_t i = 0; i < actions->count; i++) {
+        const struct action *action = &actions->items[i];
+        if (action->type == ACTION_GROUP && !context->group_exists(context->context, action->group_id)) {
+            return OF_ERROR_BAD_ACTION_BAD_OUT_GROUP;
+        }
+    }
+    return OF_ERROR_NONE;
+}
+
+static enum of_error_number check(const struct flow_mod *mod, const struct flow_mod_context *context)
+{
+    bool is_delete = mod->command == FLOW_MOD_DELETE || mod->command == FLOW_MOD_DELETE_STRICT;
+    enum of_error_number error;
+
+    if (mod->table > TABLE_MAX && !(is_delete && mod->table == TABLE_ALL)) {
+        return OF_ERROR_FLOW_MOD_FAILED_BAD_TABLE_ID;
+    }
+    if (is_delete) {
+        return OF_ERROR_NONE;
+    }
+    if (mod->buffer_id != 0xffffffffu) {
+        return OF_ERROR_BAD_REQUEST_BUFFER_UNKNOWN;
+    }
+    error = flow_mod_check_actions(&mod->instructions.apply, context);
+    if (error == OF_ERROR_NONE) {
+        error = flow_mod_check_actions(&mod->instructions.write, context);
+    }
+    if (error == OF_ERROR_NONE && mod->instructions.meter_id != 0 &&
+        !context->meter_exists(context->context, mod->instructions.meter_id)) {
+        error = OF_ERROR_METER_MOD_FAILED_INVALID_METER;
+    }
+    return error;
+}
+
+enum of_error_number flow_mod_apply(struct flow_table *table, const struct flow_mod *mod, const struct flow_mod_context *context,
+                                    struct flow_changes *changes)
+{
+    enum of_error_number error = check(mod, context);
+    struct flow_entry *entry;
+
+    if (error != OF_ERROR_NONE) {
+        return error;
+    }
+    switch (mod->command) {
+    case FLOW_MOD_ADD:
+        return add(table, mod, context, changes);
+    case FLOW_MOD_MODIFY_STRICT:
+    case FLOW_MOD_DELETE_STRICT:
+        for (unsigned i = 0; i < TABLE_COUNT; i++) {
+            if (mod->table == i || mod->table == TABLE_ALL) {
+                entry = flow_table_find(table, (uint8_t)i, &mod->match, mod->priority);
+                if (entry != NULL) {
+                    change_entry(table, entry, mod, changes);
+                }
+            }
+        }
+        return OF_ERROR_NONE;
+    case FLOW_MOD_MODIFY:
+    case FLOW_MOD_DELETE:
+        for (unsigned i = 0; i < TABLE_COUNT; i++) {
+            if (mod->table == i || mod->table == TABLE_ALL) {
+                change_covered(table, (uint8_t)i, mod, changes);
+            }
+        }
+        return OF_ERROR_NONE;
+    }
+    return OF_ERROR_FLOW_MOD_FAILED_BAD_COMMAND;
+}

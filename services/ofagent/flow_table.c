@@ -1,0 +1,290 @@
+/* The rules of one bridge. See flow_table.h.
+ *
+ * Two chained hash tables share the entries: one over (table, priority, match), for adds and strict commands, which are
+ * nearly all that controllers send, and one over the row number, for the counters that shards report. Non-strict commands
+ * walk the list of their table, as they must look at every rule anyhow. Buckets double when there are more entries than buckets;
+ * a million rules then cost 16 MB of buckets. tests/oracle/flow_table.c is the naive twin.
+ * The ofagent's one thread. Invariant: an entry is in the key hash and in its table's list exactly while is_in_table, and in
+ * the id hash exactly while also rule.id != 0.
+ */
+#include "services/ofagent/flow_table.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <xxhash.h>
+
+#include "lib/base/memory.h"
+
+enum { BUCKETS_AT_START = 64 };
+
+struct buckets {
+    struct flow_entry **heads;
+    size_t mask; /* number of buckets - 1 */
+    size_t used;
+};
+
+struct list {
+    struct flow_entry *first, *last;
+    size_t size;
+};
+
+struct flow_table {
+    struct buckets by_key;
+    struct buckets by_id;
+    struct list lists[TABLE_COUNT];
+    struct flow_entry *first_timed;
+    uint64_t timed_changes;
+};
+
+static uint64_t key_hash_of(uint8_t number, uint16_t priority, const struct match *match)
+{
+    return XXH3_64bits_withSeed(match, sizeof *match, (uint64_t)number << 16 | priority);
+}
+
+static uint64_t id_hash_of(uint64_t id)
+{
+    return id * 0x9e3779b97f4a7c15ull >> 20;
+}
+
+static void buckets_init(struct buckets *b)
+{
+    b->heads = memory_array(BUCKETS_AT_START, sizeof *b->heads);
+    b->mask = BUCKETS_AT_START - 1;
+    b->used = 0;
+}
+
+/* The place of the link and of the hash differs between the two tables; everything else is the same. */
+static struct flow_entry **link_of(struct flow_entry *entry, bool by_id)
+{
+    return by_id ? &entry->next_by_id : &entry->next_by_key;
+}
+
+static uint64_t hash_in(const struct flow_entry *entry, bool by_id)
+{
+    return by_id ? id_hash_of(entry->rule.id) : entry->hash;
+}
+
+static void buckets_grow(struct buckets *b, bool by_id)
+{
+    size_t n = (b->mask + 1) * 2;
+    struct flow_entry **heads = memory_array(n, sizeof *heads);
+
+    for (size_t i = 0; i <= b->mask; i++) {
+        struct flow_entry *entry = b->heads[i];
+        while (entry != NULL) {
+            struct flow_entry *following = *link_of(entry, by_id);
+            struct flow_entry **head = &heads[hash_in(entry, by_id) & (n - 1)];
+            *link_of(entry, by_id) = *head;
+            *head = entry;
+            entry = following;
+        }
+    }
+    free(b->heads);
+    b->heads = heads;
+    b->mask = n - 1;
+}
+
+static void buckets_add(struct buckets *b, struct flow_entry *entry, bool by_id)
+{
+    if (b->used > b->mask) {
+        buckets_grow(b, by_id);
+    }
+    struct flow_entry **head = &b->heads[hash_in(entry, by_id) & b->mask];
+    *link_of(entry, by_id) = *head;
+    *head = entry;
+    b->used++;
+}
+
+static void buckets_remove(struct buckets *b, struct flow_entry *entry, bool by_id)
+{
+    struct flow_entry **at = &b->heads[hash_in(entry, by_id) & b->mask];
+    while (*at != entry) {
+        assert(*at != NULL);
+        at = link_of(*at, by_id);
+    }
+    *at = *link_of(entry, by_id);
+    *link_of(entry, by_id) = NULL;
+    b->used--;
+}
+
+struct flow_entry *flow_entry_new(const struct rule *rule)
+{
+    struct flow_entry *entry = memory_zeroed(sizeof *entry);
+    entry->rule = *rule;
+    entry->rule.instructions = instructions_copy(&rule->instructions);
+    return entry;
+}
+
+void flow_entry_destroy(struct flow_entry **entry)
+{
+    if (*entry == NULL) {
+        return;
+    }
+    rule_fini(&(*entry)->rule);
+    free(*entry);
+    *entry = NULL;
+}
+
+struct flow_table *flow_table_new(void)
+{
+    struct flow_table *table = memory_zeroed(sizeof *table);
+    buckets_init(&table->by_key);
+    buckets_init(&table->by_id);
+    return table;
+}
+
+void flow_table_destroy(struct flow_table **table)
+{
+    if (*table == NULL) {
+        return;
+    }
+    for (size_t i = 0; i < TABLE_COUNT; i++) {
+        struct flow_entry *entry = (*table)->lists[i].first;
+        while (entry != NULL) {
+            struct flow_entry *following = entry->next;
+            flow_entry_destroy(&entry);
+            entry = following;
+        }
+    }
+    free((*table)->by_key.heads);
+    free((*table)->by_id.heads);
+    free(*table);
+    *table = NULL;
+}
+
+static void unlink_timed(struct flow_table *table, struct flow_entry *entry)
+{
+    if (!entry->is_timed) {
+        return;
+    }
+    if (entry->previous_timed != NULL) {
+        entry->previous_timed->next_timed = entry->next_timed;
+    } else {
+        table->first_timed = entry->next_timed;
+    }
+    if (entry->next_timed != NULL) {
+        entry->next_timed->previous_timed = entry->previous_timed;
+    }
+    entry->next_timed = entry->previous_timed = NULL;
+    entry->is_timed = false;
+}
+
+void flow_table_insert(struct flow_table *table, struct flow_entry *entry)
+{
+    struct list *list = &table->lists[entry->rule.table];
+
+    assert(!entry->is_in_table && entry->rule.table <= TABLE_MAX);
+    entry->hash = key_hash_of(entry->rule.table, entry->rule.priority, &entry->rule.match);
+    entry->is_in_table = true;
+    buckets_add(&table->by_key, entry, false);
+    if (entry->rule.id != 0) {
+        buckets_add(&table->by_id, entry, true);
+    }
+    entry->next = NULL;
+    entry->previous = list->last;
+    if (list->last != NULL) {
+        list->last->next = entry;
+    } else {
+        list->first = entry;
+    }
+    list->last = entry;
+    list->size++;
+    flow_table_retime(table, entry);
+}
+
+void flow_table_remove(struct flow_table *table, struct flow_entry *entry, uint8_t reason)
+{
+    struct list *list = &table->lists[entry->rule.table];
+
+    assert(entry->is_in_table);
+    buckets_remove(&table->by_key, entry, false);
+    if (entry->rule.id != 0) {
+        buckets_remove(&table->by_id, entry, true);
+    }
+    if (entry->previous != NULL) {
+        entry->previous->next = entry->next;
+    } else {
+        list->first = entry->next;
+    }
+    if (entry->next != NULL) {
+        entry->next->previous = entry->previous;
+    } else {
+        list->last = entry->previous;
+    }
+    list->size--;
+    unlink_timed(table, entry);
+    entry->next = entry->previous = NULL;
+    entry->is_in_table = false;
+    entry->removed_reason = reason;
+}
+
+void flow_table_set_id(struct flow_table *table, struct flow_entry *entry, uint64_t id)
+{
+    assert(entry->rule.id == 0 && id != 0);
+    entry->rule.id = id;
+    if (entry->is_in_table) {
+        buckets_add(&table->by_id, entry, true);
+    }
+}
+
+struct flow_entry *flow_table_find(const struct flow_table *table, uint8_t number, const struct match *match, uint16_t priority)
+{
+    uint64_t hash = key_hash_of(number, priority, match);
+
+    for (struct flow_entry *e = table->by_key.heads[hash & table->by_key.mask]; e != NULL; e = e->next_by_key) {
+        if (e->hash == hash && e->rule.table == number && e->rule.priority == priority && match_equal(&e->rule.match, match)) {
+            return e;
+        }
+    }
+    return NULL;
+}
+
+struct flow_entry *flow_table_by_id(const struct flow_table *table, uint64_t id)
+{
+    for (struct flow_entry *e = table->by_id.heads[id_hash_of(id) & table->by_id.mask]; e != NULL; e = e->next_by_id) {
+        if (e->rule.id == id) {
+            return e;
+        }
+    }
+    return NULL;
+}
+
+struct flow_entry *flow_table_first(const struct flow_table *table, uint8_t number)
+{
+    return number <= TABLE_MAX ? table->lists[number].first : NULL;
+}
+
+struct flow_entry *flow_table_first_timed(const struct flow_table *table)
+{
+    return table->first_timed;
+}
+
+uint64_t flow_table_timed_changes(const struct flow_table *table)
+{
+    return table->timed_changes;
+}
+
+void flow_table_retime(struct flow_table *table, struct flow_entry *entry)
+{
+    unlink_timed(table, entry);
+    if (entry->rule.idle_timeout_s == 0 && entry->rule.hard_timeout_s == 0) {
+        return;
+    }
+    entry->is_timed = true;
+    entry->next_timed = table->first_timed;
+    if (table->first_timed != NULL) {
+        table->first_timed->previous_timed = entry;
+    }
+    table->first_timed = entry;
+    table->timed_changes++;
+}
+
+size_t flow_table_size(const struct flow_table *table)
+{
+    return table->by_key.used;
+}
+
+size_t flow_table_size_of(const struct flow_table *table, uint8_t number)
+{
+    return number <= TABLE_MAX ? table->lists[number].size : 0;
+}

@@ -1,0 +1,61 @@
+/* The rules of one bridge as its controllers mean them: 254 tables, found by (table, match, priority) and by row number.
+ *
+ * Entries are owned by the table while they are in it; flow_table_remove() hands the entry to the caller, because its deletion has
+ * yet to be committed. Entries of a table are listed in the order they were added. One thread.
+ */
+#ifndef BUSBAR_OFAGENT_FLOW_TABLE_H
+#define BUSBAR_OFAGENT_FLOW_TABLE_H
+
+#include "lib/model/rule.h"
+
+enum { FLOW_TABLE_RULES_MAX = 4000000 /* a bridge; about 3 GB here, and no controller known keeps a tenth of it */ };
+
+/* Why an entry left the table: enum of_removed_reason, or: nobody is told (replaced). */
+enum { FLOW_ENTRY_QUIET = 0xff };
+
+struct flow_entry {
+    struct rule rule;
+    int64_t created_ns; /* on the clock of now_ns; may lie before the machine's start */
+    int64_t used_ns;    /* last use that is known, at least created_ns */
+    struct flow_entry *next, *previous; /* in the same table; read only */
+    /* The bookkeeping of changes on their way to configdb; inflight.c alone writes these. */
+    bool is_dirty;     /* is to be written with the next transaction */
+    bool is_in_flight; /* is part of the one under way */
+    /* What flow_table.c alone writes. */
+    bool is_in_table;
+    uint8_t removed_reason; /* when no longer in the table */
+    bool is_timed;
+    uint64_t hash;
+    struct flow_entry *next_by_key, *next_by_id;
+    struct flow_entry *next_timed, *previous_timed;
+};
+
+/* Copies the rule. */
+struct flow_entry *flow_entry_new(const struct rule *rule);
+void flow_entry_destroy(struct flow_entry **entry);
+
+struct flow_table;
+struct flow_table *flow_table_new(void);
+void flow_table_destroy(struct flow_table **table); /* with the entries in it */
+
+/* The entry must not be there yet (flow_table_find). Takes the entry. */
+void flow_table_insert(struct flow_table *table, struct flow_entry *entry);
+/* Takes it out: it is the caller's from here on. */
+void flow_table_remove(struct flow_table *table, struct flow_entry *entry, uint8_t reason);
+/* The row number of an entry in the table has become known. */
+void flow_table_set_id(struct flow_table *table, struct flow_entry *entry, uint64_t id);
+
+/* The entry with exactly this match and priority, or NULL. */
+struct flow_entry *flow_table_find(const struct flow_table *table, uint8_t number, const struct match *match, uint16_t priority);
+struct flow_entry *flow_table_by_id(const struct flow_table *table, uint64_t id);
+/* The first entry of a table (go on with ->next), or NULL. */
+struct flow_entry *flow_table_first(const struct flow_table *table, uint8_t number);
+/* The first entry that has a timeout (go on with ->next_timed), or NULL; and a number that changes when one comes or changes. */
+struct flow_entry *flow_table_first_timed(const struct flow_table *table);
+uint64_t flow_table_timed_changes(const struct flow_table *table);
+/* To be called when the timeouts of an entry in the table have changed. */
+void flow_table_retime(struct flow_table *table, struct flow_entry *entry);
+size_t flow_table_size(const struct flow_table *table);
+size_t flow_table_size_of(const struct flow_table *table, uint8_t number);
+
+#endif

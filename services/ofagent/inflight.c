@@ -1,0 +1,376 @@
+/* Changes on their way to configdb. See inflight.h.
+ *
+ * At most one transaction of a bridge is under way, for a plain reason: a new rule has no row number until its insert is answered, and
+ * a later change of it must name that row. Collecting meanwhile costs nothing, since configdb commits one after the other anyhow.
+ * The state of a row at the time of the flush is what is written; the states in between were never visible to anybody.
+ *
+ * Each entry is at most once in `dirty` (is_dirty) and at most once in the batch under way (is_in_flight); an entry that is out of its
+ * table belongs to us until its deletion is committed, then to on_removed. The ofagent's one thread.
+ * Invariant: on_removed is called at most once for an entry, and only after its deletion was committed.
+ */
+#include "services/ofagent/inflight.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+#include "lib/base/clock.h"
+#include "lib/base/log.h"
+#include "lib/base/memory.h"
+#include "lib/msg/rule.h"
+
+struct item {
+    struct flow_entry *flow;   /* one of the two */
+    struct group_entry *group;
+    uint32_t op;        /* its operation in the transaction */
+    bool was_inserted;
+    bool was_removed;
+};
+
+struct items {
+    struct item *items;
+    size_t count, room;
+};
+
+struct requests {
+    struct inflight_request *items;
+    size_t count, room;
+};
+
+struct inflight {
+    struct cfg *cfg;
+    uint64_t bridge;
+    struct flow_table *table;
+    struct inflight_events events;
+    struct items dirty;
+    struct items under_way;
+    struct requests requests; /* oldest first */
+    uint64_t batch;           /* being collected */
+    uint64_t committed;
+    struct version version; /* of the last commit */
+    struct call *call;      /* the transaction under way, or NULL */
+};
+
+/* What cfg_transact() is given, so that an answer can come after the inflight has gone. */
+struct call {
+    struct inflight *inflight; /* NULL: forgotten */
+};
+
+static struct item *items_append(struct items *list)
+{
+    if (list->count == list->room) {
+        list->room = list->room == 0 ? 16 : list->room * 2;
+        list->items = memory_resize(list->items, list->room * sizeof *list->items);
+    }
+    struct item *item = &list->items[list->count++];
+    *item = (struct item){0};
+    return item;
+}
+
+static void items_fini(struct items *list)
+{
+    free(list->items);
+    *list = (struct items){0};
+}
+
+struct inflight *inflight_new(struct cfg *cfg, uint64_t bridge, struct flow_table *table, const struct inflight_events *events)
+{
+    struct inflight *inflight = memory_zeroed(sizeof *inflight);
+    inflight->cfg = cfg;
+    inflight->bridge = bridge;
+    inflight->table = table;
+    inflight->events = *events;
+    inflight->batch = 1;
+    return inflight;
+}
+
+static bool is_ours(bool is_in_table, bool is_dirty, bool is_in_flight)
+{
+    return !is_in_table && !is_dirty && !is_in_flight;
+}
+
+/* Lets go of every entry; those in no table are destroyed. */
+static void release(struct items *list, bool is_dirty_list)
+{
+    for (size_t i = 0; i < list->count; i++) {
+        struct item *item = &list->items[i];
+        if (item->flow != NULL) {
+            *(is_dirty_list ? &item->flow->is_dirty : &item->flow->is_in_flight) = false;
+            if (is_ours(item->flow->is_in_table, item->flow->is_dirty, item->flow->is_in_flight)) {
+                flow_entry_destroy(&item->flow);
+            }
+        } else {
+            *(is_dirty_list ? &item->group->is_dirty : &item->group->is_in_flight) = false;
+            if (is_ours(item->group->is_in_table, item->group->is_dirty, item->group->is_in_flight)) {
+                group_entry_destroy(&item->group);
+            }
+        }
+    }
+    items_fini(list);
+}
+
+void inflight_destroy(struct inflight **inflight)
+{
+    struct inflight *in = *inflight;
+
+    if (in == NULL) {
+        return;
+    }
+    if (in->call != NULL) {
+        in->call->inflight = NULL;
+    }
+    release(&in->under_way, false);
+    release(&in->dirty, true);
+    free(in->requests.items);
+    free(in);
+    *inflight = NULL;
+}
+
+void inflight_set_table(struct inflight *inflight, struct flow_table *table)
+{
+    assert(inflight->dirty.count == 0 && inflight->under_way.count == 0);
+    inflight->table = table;
+}
+
+uint64_t inflight_note_flows(struct inflight *inflight, struct flow_changes *changes)
+{
+    for (size_t i = 0; i < changes->count; i++) {
+        struct flow_entry *entry = changes->items[i].entry;
+        if (!entry->is_dirty) {
+            entry->is_dirty = true;
+            items_append(&inflight->dirty)->flow = entry;
+        }
+    }
+    flow_changes_fini(changes);
+    return inflight->batch;
+}
+
+uint64_t inflight_note_group(struct inflight *inflight, struct group_entry *entry)
+{
+    if (!entry->is_dirty) {
+        entry->is_dirty = true;
+        items_append(&inflight->dirty)->group = entry;
+    }
+    return inflight->batch;
+}
+
+void inflight_note_request(struct inflight *inflight, struct inflight_request *request)
+{
+    struct requests *list = &inflight->requests;
+
+    request->batch = inflight->batch;
+    if (list->count == list->room) {
+        list->room = list->room == 0 ? 16 : list->room * 2;
+        list->items = memory_resize(list->items, list->room * sizeof *list->items);
+    }
+    list->items[list->count++] = *request;
+}
+
+static void forget_requests_until(struct inflight *inflight, uint64_t batch)
+{
+    struct requests *list = &inflight->requests;
+    size_t done = 0;
+
+    while (done < list->count && list->items[done].batch <= batch) {
+        done++;
+    }
+    for (size_t i = done; i < list->count; i++) {
+        list->items[i - done] = list->items[i];
+    }
+    list->count -= done;
+}
+
+static void commit_flow(struct inflight *inflight, struct item *item, const struct cfg_result *result)
+{
+    struct flow_entry *entry = item->flow;
+
+    entry->is_in_flight = false;
+    if (item->was_inserted) {
+        flow_table_set_id(inflight->table, entry, result->ids[item->op]);
+    }
+    if (item->was_removed) {
+        inflight->events.on_removed(inflight->events.context, entry, inflight->version);
+    }
+}
+
+static void commit_group(struct item *item, const struct cfg_result *result)
+{
+    struct group_entry *entry = item->group;
+
+    entry->is_in_flight = false;
+    if (item->was_inserted) {
+        entry->group.id = result->ids[item->op];
+    }
+    if (item->was_removed) {
+        group_entry_destroy(&item->group);
+    }
+}
+
+static void committed(struct inflight *inflight, const struct cfg_result *result)
+{
+    struct items done = inflight->under_way;
+
+    inflight->under_way = (struct items){0};
+    inflight->committed = inflight->batch - 1;
+    if (result->version.n > inflight->version.n) {
+        inflight->version = result->version;
+    }
+    for (size_t i = 0; i < done.count; i++) {
+        if (done.items[i].flow != NULL) {
+            commit_flow(inflight, &done.items[i], result);
+        } else {
+            commit_group(&done.items[i], result);
+        }
+    }
+    items_fini(&done);
+    forget_requests_until(inflight, inflight->committed);
+    inflight->events.on_committed(inflight->events.context, inflight->committed, inflight->version);
+}
+
+static void lost(struct inflight *inflight, int error, const char *text)
+{
+    struct requests refused = inflight->requests;
+
+    inflight->requests = (struct requests){0};
+    release(&inflight->under_way, false);
+    release(&inflight->dirty, true);
+    inflight->committed = inflight->batch;
+    inflight->batch++;
+    for (size_t i = 0; i < refused.count; i++) {
+        inflight->events.on_refused(inflight->events.context, &refused.items[i], error, text);
+    }
+    free(refused.items);
+    inflight->events.on_lost(inflight->events.context, error, text);
+}
+
+static void on_done(void *context, const struct cfg_result *result)
+{
+    struct call *call = context;
+    struct inflight *inflight = call->inflight;
+
+    free(call);
+    if (inflight == NULL) {
+        return;
+    }
+    inflight->call = NULL;
+    if (result->error != 0) {
+        lost(inflight, result->error, result->text != NULL ? result->text : error_text(result->error));
+        return;
+    }
+    committed(inflight, result);
+}
+
+static void write_rule(struct cfg_txn *txn, struct item *item)
+{
+    static const char *const columns[] = {"instructions", "cookie", "idle_timeout_s", "hard_timeout_s",
+                                          "importance",   "flags",  "created_wall_ns"};
+    const struct rule *rule = &item->flow->rule;
+
+    if (item->was_removed) {
+        cfg_txn_delete(txn, CFG_RULE, rule->id);
+        return;
+    }
+    Busbar__RuleRow *row = msg_rule_encode(rule);
+    if (item->was_inserted) {
+        (void)cfg_txn_insert(txn, CFG_RULE, &row->base);
+    } else {
+        cfg_txn_update(txn, CFG_RULE, rule->id, &row->base, columns, sizeof columns / sizeof columns[0]);
+    }
+    protobuf_c_message_free_unpacked(&row->base, NULL);
+}
+
+static void write_group(struct cfg_txn *txn, struct item *item)
+{
+    static const char *const columns[] = {"type", "buckets"};
+    const struct group *group = &item->group->group;
+
+    if (item->was_removed) {
+        cfg_txn_delete(txn, CFG_GROUP, group->id);
+        return;
+    }
+    Busbar__GroupRow *row = msg_group_encode(group);
+    if (item->was_inserted) {
+        (void)cfg_txn_insert(txn, CFG_GROUP, &row->base);
+    } else {
+        cfg_txn_update(txn, CFG_GROUP, group->id, &row->base, columns, sizeof columns / sizeof columns[0]);
+    }
+    protobuf_c_message_free_unpacked(&row->base, NULL);
+}
+
+/* Moves an item into the batch. A row that was made and removed while collecting is not written at all. */
+static void write_item(struct cfg_txn *txn, struct items *under_way, const struct item *dirty)
+{
+    struct item *item = items_append(under_way);
+    bool has_row;
+
+    *item = *dirty;
+    if (item->flow != NULL) {
+        item->flow->is_dirty = false;
+        item->flow->is_in_flight = true;
+        item->was_removed = !item->flow->is_in_table;
+        has_row = item->flow->rule.id != 0;
+    } else {
+        item->group->is_dirty = false;
+        item->group->is_in_flight = true;
+        item->was_removed = !item->group->is_in_table;
+        has_row = item->group->group.id != 0;
+    }
+    item->was_inserted = !has_row && !item->was_removed;
+    item->op = (uint32_t)cfg_txn_size(txn);
+    if (!has_row && item->was_removed) {
+        return;
+    }
+    if (item->flow != NULL) {
+        write_rule(txn, item);
+    } else {
+        write_group(txn, item);
+    }
+}
+
+static void require_owner(struct cfg_txn *txn, uint64_t bridge, const struct inflight_owner *owner)
+{
+    static const char *const columns[] = {"start", "epoch"};
+    Busbar__OwnerRow row = BUSBAR__OWNER_ROW__INIT;
+
+    row.start = owner->start;
+    row.epoch = owner->epoch;
+    cfg_txn_require(txn, CFG_OWNER, bridge, &row.base, columns, 2);
+}
+
+void inflight_flush(struct inflight *inflight, const struct inflight_owner *owner, uint64_t now_ns)
+{
+    if (inflight->call != NULL || (inflight->dirty.count == 0 && inflight->requests.count == 0)) {
+        return;
+    }
+    struct cfg_txn *txn = cfg_txn_new("ofagent");
+    require_owner(txn, inflight->bridge, owner);
+    size_t n_without_changes = cfg_txn_size(txn);
+    for (size_t i = 0; i < inflight->dirty.count; i++) {
+        write_item(txn, &inflight->under_way, &inflight->dirty.items[i]);
+    }
+    items_fini(&inflight->dirty);
+    inflight->batch++;
+    if (cfg_txn_size(txn) == n_without_changes) {
+        cfg_txn_destroy(&txn);
+        committed(inflight, &(struct cfg_result){.version = inflight->version});
+        return;
+    }
+    inflight->call = memory_zeroed(sizeof *inflight->call);
+    inflight->call->inflight = inflight;
+    cfg_transact(inflight->cfg, &txn, now_ns + INFLIGHT_TIMEOUT_NS, on_done, inflight->call);
+}
+
+size_t inflight_size(const struct inflight *inflight)
+{
+    return inflight->dirty.count + inflight->under_way.count;
+}
+
+uint64_t inflight_batch(const struct inflight *inflight)
+{
+    return inflight->batch;
+}
+
+uint64_t inflight_committed(const struct inflight *inflight, struct version *out_version)
+{
+    *out_version = inflight->version;
+    return inflight->committed;
+}

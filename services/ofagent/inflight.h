@@ -1,0 +1,66 @@
+/* The changes of one bridge between "checked in memory" and "committed by configdb".
+ *
+ * Batches are numbered from 1. Changes that are noted while no transaction is under way leave with the next inflight_flush(); while
+ * one is, they collect and leave together when it is done: the longer configdb takes, the larger the batches, and a row
+ * changed twice in one batch is written once. A batch is one transaction: it happens or it does not.
+ * When it is refused, or unanswered for INFLIGHT_TIMEOUT_NS, every request not yet committed is handed to on_refused in the order they came, then
+ * on_lost is called once, and the owner rebuilds its tables from the mirror (inflight holds no entry any more then).
+ *
+ * One thread. Entries: see struct flow_entry and struct group_entry for who owns them when.
+ */
+#ifndef BUSBAR_OFAGENT_INFLIGHT_H
+#define BUSBAR_OFAGENT_INFLIGHT_H
+
+#include "lib/cfg/cfg.h"
+#include "services/ofagent/flow_mod.h"
+#include "services/ofagent/group_table.h"
+
+enum {
+    INFLIGHT_CHANGES_MAX = 16384, /* uncommitted changes above which sessions are not read: about 0.2 s of configdb's work */
+    INFLIGHT_REQUEST_HEAD = 64,   /* bytes of a request kept for its error; what the standard asks for */
+};
+#define INFLIGHT_TIMEOUT_NS (2 * NS_PER_S)
+
+/* A request of a controller whose changes are not committed yet. */
+struct inflight_request {
+    uint64_t session; /* number of the session it came from */
+    uint64_t batch;   /* set by inflight_note() */
+    uint16_t size;
+    uint8_t head[INFLIGHT_REQUEST_HEAD];
+};
+
+struct inflight_events {
+    void (*on_committed)(void *context, uint64_t batch, struct version version);
+    /* The deletion of this rule is committed. Takes the entry. */
+    void (*on_removed)(void *context, struct flow_entry *entry, struct version version);
+    void (*on_refused)(void *context, const struct inflight_request *request, int error, const char *text);
+    void (*on_lost)(void *context, int error, const char *text);
+    void *context;
+};
+
+/* Which owner row every transaction requires. */
+struct inflight_owner {
+    uint64_t start;
+    uint64_t epoch;
+};
+
+struct inflight;
+struct inflight *inflight_new(struct cfg *cfg, uint64_t bridge, struct flow_table *table, const struct inflight_events *events);
+/* Entries that are in no table any more go too. A transaction under way is forgotten. */
+void inflight_destroy(struct inflight **inflight);
+/* After a rebuild the entries are in another table. */
+void inflight_set_table(struct inflight *inflight, struct flow_table *table);
+
+/* Takes note of the changes and empties the list. Returns the number of the batch that will carry them. */
+uint64_t inflight_note_flows(struct inflight *inflight, struct flow_changes *changes);
+uint64_t inflight_note_group(struct inflight *inflight, struct group_entry *entry);
+/* The request is part of the batch being collected. */
+void inflight_note_request(struct inflight *inflight, struct inflight_request *request);
+/* Sends what has been collected, if nothing is under way. */
+void inflight_flush(struct inflight *inflight, const struct inflight_owner *owner, uint64_t now_ns);
+
+size_t inflight_size(const struct inflight *inflight);   /* uncommitted changes */
+uint64_t inflight_batch(const struct inflight *inflight); /* the number that the next changes will get */
+uint64_t inflight_committed(const struct inflight *inflight, struct version *out_version); /* last batch, (0, 0) at first */
+
+#endif

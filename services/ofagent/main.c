@@ -1,0 +1,84 @@
+/* busbar-ofagent: speaks OpenFlow with controllers and keeps what they mean in configdb.
+ *
+ * All of it is in the library, stepped by this loop: poll what the agent names, step, again. Options are those of every service, and
+ * --config for a configdb that does not run in the same run directory.
+ * One thread. No capability is needed.
+ */
+#include <poll.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include "lib/base/clock.h"
+#include "lib/base/log.h"
+#include "lib/base/service.h"
+#include "services/ofagent/ofagent.h"
+
+enum { ENDPOINT_SIZE = 256, FDS_MAX = 4096 };
+
+/* Milliseconds until `next_ns`, rounded up. */
+static int timeout_ms(uint64_t next_ns)
+{
+    uint64_t now_ns = clock_now_ns();
+    return next_ns <= now_ns ? 0 : (int)((next_ns - now_ns + NS_PER_MS - 1) / NS_PER_MS);
+}
+
+static void run(struct service *service, struct ofagent *agent)
+{
+    static struct pollfd fds[FDS_MAX];
+    size_t n;
+    uint64_t next_ns;
+
+    while (!service_stopping(service)) {
+        ofagent_step(agent, clock_now_ns(), clock_wall_ns());
+        const struct pollfd *wanted = ofagent_fds(agent, &n, &next_ns);
+        fds[0] = (struct pollfd){.fd = service->signal_fd, .events = POLLIN};
+        for (size_t i = 0; i < n && i + 1 < FDS_MAX; i++) {
+            fds[i + 1] = wanted[i];
+        }
+        (void)poll(fds, n + 1 < FDS_MAX ? n + 1 : FDS_MAX, timeout_ms(next_ns));
+    }
+}
+
+int main(int argc, char **argv)
+{
+    struct service service;
+    struct error_detail detail = {{0}};
+    const char *config_option = NULL;
+    const struct service_option extra[] = {
+        {.name = "config", .argument = "ENDPOINT", .help = "configdb's endpoint, when it is not in the run directory", .value = &config_option}};
+    char config[ENDPOINT_SIZE], control[ENDPOINT_SIZE];
+    struct ofagent *agent = NULL;
+
+    if (service_open(&service, "ofagent", argc, argv, extra, 1, &detail) != 0) {
+        return service_failed("ofagent", &detail);
+    }
+    struct bus_identity self = {.kind = PROCESS_OFAGENT, .instance = service.instance, .start = service.start_number};
+    struct bus *bus = bus_zmq_new(&self);
+    int err = bus_endpoint(service.run_dir, WIRE_CONFIG, PROCESS_CONFIGDB, 1, config, sizeof config);
+    if (err == 0) {
+        err = bus_endpoint(service.run_dir, WIRE_CONTROL, PROCESS_OFAGENT, service.instance, control, sizeof control);
+    }
+    if (err != 0) {
+        error_set(&detail, err, "%s: %s", service.run_dir, error_text(err));
+    } else {
+        err = ofagent_new(&(struct ofagent_settings){.bus = bus,
+                                                     .run_dir = service.run_dir,
+                                                     .config = config_option != NULL ? config_option : config,
+                                                     .control = control,
+                                                     .instance = service.instance,
+                                                     .start = service.start_number,
+                                                     .pid = (uint32_t)getpid()},
+                          &agent, &detail);
+    }
+    if (err == 0) {
+        err = service_ready(&service);
+    }
+    if (err == 0) {
+        log_info("ready config=%s control=%s", config, control);
+        run(&service, agent);
+    }
+    ofagent_destroy(&agent);
+    bus_destroy(&bus);
+    service_close(&service);
+    return err == 0 ? 0 : service_failed("ofagent", &detail);
+}

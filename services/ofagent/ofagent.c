@@ -1,0 +1,330 @@
+/* The agent: wires the mirror's events to bridges, shards and replicas, and steps everything in a fixed order. See ofagent.h, agent.h.
+ *
+ * The order of a step is that of the news: what configdb says, then the shards and slowpaths, then the sessions, whose changes leave in the
+ * same step. Bridges and controllers follow the mirror by comparison (what should be there, what is there) and not event by event, so the
+ * order of rows in a commit does not matter.
+ * One thread. Nothing waits; an idle step costs a few system calls.
+ */
+#include "services/ofagent/ofagent.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "lib/base/log.h"
+#include "lib/base/memory.h"
+#include "services/ofagent/bridge.h"
+#include "services/ofagent/checkpoint.h"
+#include "services/ofagent/commands.h"
+#include "services/ofagent/controller.h"
+#include "services/ofagent/owner.h"
+#include "services/ofagent/packet.h"
+#include "services/ofagent/ports.h"
+#include "services/ofagent/session.h"
+#include "services/ofagent/usage.h"
+
+enum { PORT_VALUES = 8 };
+#define STEP_AT_LEAST_NS (50 * NS_PER_MS)
+/* While an answer is awaited: an edge of the bus's fd may have been spent while sending (lib/bus/README.md). */
+#define STEP_WHILE_WAITING_NS (1 * NS_PER_MS)
+
+/* ---- following the mirror ---- */
+
+static void follow_bridges(struct ofagent *agent)
+{
+    const ProtobufCMessage *row;
+    uint64_t cursor = 0, id;
+    struct bridge **at = &agent->bridges;
+
+    while (*at != NULL) {
+        struct bridge *bridge = *at;
+        const Busbar__BridgeRow *now = bridge_row(bridge);
+        if (now != NULL && strcmp(now->name, bridge->name) == 0) {
+            at = &bridge->next;
+            continue;
+        }
+        *at = bridge->next;
+        log_info("bridge-gone bridge=%s", bridge->name);
+        bridge_destroy(&bridge);
+        packet_bridges_changed(agent->packet);
+    }
+    while (cfg_next(agent->cfg, CFG_BRIDGE, &cursor, &id, &row)) {
+        if (bridge_find(agent, id) == NULL) {
+            struct bridge *bridge = bridge_new(agent, id, (const Busbar__BridgeRow *)row);
+            bridge->next = agent->bridges;
+            agent->bridges = bridge;
+        }
+    }
+}
+
+static void follow_controllers_of(struct bridge *bridge)
+{
+    const struct cfg *cfg = bridge->agent->cfg;
+    struct controller **at = &bridge->controllers;
+
+    while (*at != NULL) {
+        struct controller *controller = *at;
+        const Busbar__ControllerRow *row = (const Busbar__ControllerRow *)cfg_row(cfg, CFG_CONTROLLER, controller->id);
+        if (row != NULL && row->bridge == bridge->id) {
+            controller_update(controller, row);
+            at = &controller->next;
+            continue;
+        }
+        *at = controller->next;
+        controller_destroy(&controller);
+    }
+}
+
+static bool has_controller(const struct bridge *bridge, uint64_t id)
+{
+    const struct controller *controller = bridge->controllers;
+
+    while (controller != NULL && controller->id != id) {
+        controller = controller->next;
+    }
+    return controller != NULL;
+}
+
+static void follow_controllers(struct ofagent *agent)
+{
+    const ProtobufCMessage *message;
+    uint64_t cursor = 0, id;
+
+    for (struct bridge *bridge = agent->bridges; bridge != NULL; bridge = bridge->next) {
+        follow_controllers_of(bridge);
+    }
+    while (cfg_next(agent->cfg, CFG_CONTROLLER, &cursor, &id, &message)) {
+        const Busbar__ControllerRow *row = (const Busbar__ControllerRow *)message;
+        struct bridge *bridge = bridge_find(agent, row->bridge);
+        if (bridge != NULL && !has_controller(bridge, id)) {
+            struct controller *controller = controller_new(bridge, id, row);
+            controller->next = bridge->controllers;
+            bridge->controllers = controller;
+        }
+    }
+}
+
+static void on_service(struct ofagent *agent, uint64_t id, const Busbar__ServiceRow *before, const Busbar__ServiceRow *after)
+{
+    if (before != NULL && after != NULL && before->start == after->start) {
+        return;
+    }
+    if (before != NULL && before->kind == PROCESS_FASTPATH) {
+        usage_leave(agent->usage, id, before->start);
+    }
+    if (before != NULL && before->kind == PROCESS_SLOWPATH) {
+        packet_leave(agent->packet, id);
+    }
+    if (after != NULL && after->kind == PROCESS_FASTPATH) {
+        usage_join(agent->usage, id, after);
+    }
+    if (after != NULL && after->kind == PROCESS_SLOWPATH) {
+        packet_join(agent->packet, id, after);
+    }
+}
+
+static bool is_same_status(const Busbar__PortStatusRow *a, const Busbar__PortStatusRow *b)
+{
+    return a != NULL && b != NULL && a->up == b->up && a->speed_mbps == b->speed_mbps && a->mac.len == b->mac.len &&
+           (a->mac.len == 0 || memcmp(a->mac.data, b->mac.data, a->mac.len) == 0);
+}
+
+static void on_row(void *context, enum cfg_table table, uint64_t id, const ProtobufCMessage *before, const ProtobufCMessage *after)
+{
+    struct ofagent *agent = context;
+
+    if (table == CFG_SERVICE) {
+        on_service(agent, id, (const Busbar__ServiceRow *)before, (const Busbar__ServiceRow *)after);
+    } else if (table == CFG_PORT) {
+        ports_changed(agent, id, (const Busbar__PortRow *)before, (const Busbar__PortRow *)after);
+    } else if (table == CFG_PORT_STATUS &&
+               !is_same_status((const Busbar__PortStatusRow *)before, (const Busbar__PortStatusRow *)after)) {
+        ports_status_changed(agent, id);
+    } else if (table == CFG_BRIDGE || table == CFG_CONTROLLER) {
+        agent->must_follow = true;
+    }
+}
+
+static void on_version(void *context, struct version version, bool is_snapshot)
+{
+    struct ofagent *agent = context;
+
+    if (!agent->is_loaded) {
+        agent->is_loaded = true;
+        checkpoint_load(agent->checkpoint);
+    } else if (is_snapshot) {
+        for (struct bridge *bridge = agent->bridges; bridge != NULL; bridge = bridge->next) {
+            owner_reload(bridge);
+        }
+    }
+    if (agent->must_follow) {
+        agent->must_follow = false;
+        follow_bridges(agent);
+        follow_controllers(agent);
+    }
+    cfg_applied(agent->cfg, version, NULL, 0);
+}
+
+static void on_connection(void *context, bool is_connected)
+{
+    log_write(is_connected ? LOG_LEVEL_INFO : LOG_LEVEL_WARN, "configdb-connection state=%s", is_connected ? "up" : "down");
+}
+
+/* ---- life ---- */
+
+static void register_service(struct ofagent *agent)
+{
+    Busbar__ServiceRow row = BUSBAR__SERVICE_ROW__INIT;
+
+    row.kind = PROCESS_OFAGENT;
+    row.instance = agent->settings.instance;
+    row.start = agent->settings.start;
+    row.session = row.usage = row.packet = row.mac = "";
+    row.control = (char *)(uintptr_t)agent->settings.control;
+    row.pid = agent->settings.pid;
+    cfg_register(agent->cfg, &row);
+}
+
+int ofagent_new(const struct ofagent_settings *settings, struct ofagent **out_agent, struct error_detail *detail)
+{
+    static const enum cfg_table tables[] = {CFG_BRIDGE, CFG_PORT,    CFG_CONTROLLER, CFG_RULE,       CFG_GROUP,
+                                            CFG_OWNER,  CFG_SERVICE, CFG_COUNTER,    CFG_PORT_STATUS};
+    struct ofagent *agent = memory_zeroed(sizeof *agent);
+    struct cfg_events events = {.on_row = on_row, .on_version = on_version, .on_connection = on_connection, .context = agent};
+
+    agent->settings = *settings;
+    agent->rule_counters = counters_new(2);
+    agent->port_counters = counters_new(PORT_VALUES);
+    floor_init(&agent->floor);
+    agent->usage = usage_new(agent);
+    agent->packet = packet_new(agent);
+    agent->waits = commands_waits_new();
+    agent->checkpoint = checkpoint_new(agent);
+    int err = cfg_new(settings->bus, settings->config, tables, sizeof tables / sizeof tables[0], &events, &agent->cfg);
+    if (err != 0) {
+        error_set(detail, err, "%s: %s", settings->config, error_text(err));
+        goto fail;
+    }
+    err = control_server_new(settings->bus, settings->control, commands_table, commands_count, commands_status, agent,
+                             &agent->control);
+    if (err != 0) {
+        error_set(detail, err, "%s: %s", settings->control, error_text(err));
+        goto fail;
+    }
+    register_service(agent);
+    *out_agent = agent;
+    return 0;
+fail:
+    ofagent_destroy(&agent);
+    return err;
+}
+
+void ofagent_destroy(struct ofagent **out_agent)
+{
+    struct ofagent *agent = *out_agent;
+
+    if (agent == NULL) {
+        return;
+    }
+    while (agent->bridges != NULL) {
+        struct bridge *bridge = agent->bridges;
+        agent->bridges = bridge->next;
+        bridge_destroy(&bridge);
+    }
+    commands_waits_destroy(&agent->waits);
+    control_server_destroy(&agent->control);
+    checkpoint_destroy(&agent->checkpoint);
+    usage_destroy(&agent->usage);
+    packet_destroy(&agent->packet);
+    if (agent->cfg != NULL) {
+        cfg_unregister(agent->cfg);
+    }
+    cfg_destroy(&agent->cfg);
+    counters_destroy(&agent->rule_counters);
+    counters_destroy(&agent->port_counters);
+    free(agent->fds);
+    free(agent);
+    *out_agent = NULL;
+}
+
+/* ---- stepping ---- */
+
+void ofagent_step(struct ofagent *agent, uint64_t now_ns, uint64_t wall_ns)
+{
+    agent->now_ns = now_ns;
+    agent->wall_ns = wall_ns;
+    if (agent->started_ns == 0) {
+        agent->started_ns = now_ns;
+    }
+    cfg_step(agent->cfg, now_ns);
+    usage_step(agent->usage);
+    packet_step(agent->packet);
+    control_server_step(agent->control, now_ns);
+    for (struct bridge *bridge = agent->bridges; bridge != NULL; bridge = bridge->next) {
+        bridge_step(bridge);
+    }
+    commands_step(agent);
+    checkpoint_step(agent->checkpoint);
+    cfg_step(agent->cfg, now_ns);
+}
+
+static void add_fd(struct ofagent *agent, int fd, short events)
+{
+    if (fd < 0 || events == 0) {
+        return;
+    }
+    if (agent->n_fds == agent->room_fds) {
+        agent->room_fds = agent->room_fds == 0 ? 32 : agent->room_fds * 2;
+        agent->fds = memory_resize(agent->fds, agent->room_fds * sizeof *agent->fds);
+    }
+    agent->fds[agent->n_fds++] = (struct pollfd){.fd = fd, .events = events};
+}
+
+static void earlier(uint64_t *next_ns, uint64_t other_ns)
+{
+    *next_ns = other_ns < *next_ns ? other_ns : *next_ns;
+}
+
+static void add_bridge_fds(struct ofagent *agent, const struct bridge *bridge, uint64_t *next_ns)
+{
+    bool is_full = bridge->n_sessions >= SESSION_MAX;
+
+    add_fd(agent, bridge->listener, is_full ? 0 : POLLIN);
+    for (const struct session *session = bridge->sessions; session != NULL; session = session->next) {
+        bool again;
+        add_fd(agent, conn_fd(session->conn), session_events(session, &again));
+        if (again) {
+            *next_ns = agent->now_ns;
+        }
+        if (session->waits_for_barrier || session->held != NULL) {
+            earlier(next_ns, agent->now_ns + STEP_WHILE_WAITING_NS);
+        }
+    }
+    for (const struct controller *controller = bridge->controllers; controller != NULL; controller = controller->next) {
+        add_fd(agent, controller->fd, POLLOUT);
+        earlier(next_ns, controller_next_ns(controller));
+    }
+}
+
+struct pollfd *ofagent_fds(struct ofagent *agent, size_t *out_n, uint64_t *out_next_ns)
+{
+    uint64_t next_ns = agent->now_ns + STEP_AT_LEAST_NS;
+    int bus_fds[FLOOR_SHARDS_MAX + PACKET_REPLICAS_MAX];
+
+    agent->n_fds = 0;
+    add_fd(agent, cfg_fd(agent->cfg), POLLIN);
+    add_fd(agent, control_server_fd(agent->control), POLLIN);
+    size_t n = usage_fds(agent->usage, bus_fds, FLOOR_SHARDS_MAX);
+    n += packet_fds(agent->packet, bus_fds + n, PACKET_REPLICAS_MAX);
+    for (size_t i = 0; i < n; i++) {
+        add_fd(agent, bus_fds[i], POLLIN);
+    }
+    for (const struct bridge *bridge = agent->bridges; bridge != NULL; bridge = bridge->next) {
+        add_bridge_fds(agent, bridge, &next_ns);
+    }
+    if (cfg_transactions_in_flight(agent->cfg) > 0) {
+        earlier(&next_ns, agent->now_ns + STEP_WHILE_WAITING_NS);
+    }
+    *out_n = agent->n_fds;
+    *out_next_ns = next_ns;
+    return agent->fds;
+}

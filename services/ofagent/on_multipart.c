@@ -1,0 +1,283 @@
+/* Handlers of multipart requests: descriptions and statistics [OF1.3.5 §7.3.5].
+ *
+ * Each answer is made while walking the tables, message by message as the codec fills them. Counters are those the shards have reported, at
+ * most half a second old; a rule still in flight is shown, since it is part of what the controller has said.
+ * An unknown port, group or queue is an empty answer, an unknown meter an error, as in Open vSwitch. The strings of DESC choose the driver in
+ * some controllers (ONOS): they name us, and such controllers then use their default OpenFlow 1.3 driver.
+ * The ofagent's one thread.
+ */
+#include "services/ofagent/on_multipart.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "lib/base/log.h"
+#include "lib/base/memory.h"
+#include "lib/msg/counter_id.h"
+#include "services/ofagent/bridge.h"
+#include "services/ofagent/dispatch.h"
+#include "services/ofagent/ports.h"
+
+enum { GROUPS_PER_TYPE_MAX = GROUP_TABLE_MAX };
+
+typedef enum of_error_number writer_of(struct session *session, const struct of_multipart_request *request,
+                                       struct of_multipart *mp);
+
+/* An item that cannot be encoded is left out of the answer by the codec; that is worth a line. */
+static void note(const struct session *session, int err, const char *what)
+{
+    if (err != 0) {
+        LOG_LIMITED(LOG_LEVEL_WARN, "statistics-left-out bridge=%s item=%s error=\"%s\"", session->bridge->name, what,
+                    error_text(err));
+    }
+}
+
+static enum of_error_number write_desc(struct session *session, const struct of_multipart_request *request,
+                                       struct of_multipart *mp)
+{
+    struct of_desc desc = {.manufacturer = "Busbar", .hardware = "Busbar AF_XDP", .software = "Busbar " BUSBAR_VERSION,
+                           .serial = "None"};
+
+    (void)snprintf(desc.datapath, sizeof desc.datapath, "%s", session->bridge->name);
+    note(session, of_desc_encode(mp, &desc), "desc");
+    return OF_ERROR_NONE;
+}
+
+static bool is_table(const struct rule_filter *filter, unsigned number)
+{
+    return filter->table == TABLE_ALL || filter->table == number;
+}
+
+static enum of_error_number write_flows(struct session *session, const struct of_multipart_request *request,
+                                        struct of_multipart *mp)
+{
+    for (unsigned i = 0; i < TABLE_COUNT; i++) {
+        struct flow_entry *entry = is_table(&request->filter, i) ? flow_table_first(session->bridge->flows, (uint8_t)i) : NULL;
+        for (; entry != NULL; entry = entry->next) {
+            if (rule_filter_covers(&request->filter, &entry->rule)) {
+                struct rule_stats stats = bridge_rule_stats(session->bridge, entry);
+                note(session, of_flow_stats_encode(mp, &entry->rule, &stats), "flow");
+            }
+        }
+    }
+    return OF_ERROR_NONE;
+}
+
+static enum of_error_number write_aggregate(struct session *session, const struct of_multipart_request *request,
+                                            struct of_multipart *mp)
+{
+    struct of_aggregate sum = {0};
+
+    for (unsigned i = 0; i < TABLE_COUNT; i++) {
+        struct flow_entry *entry = is_table(&request->filter, i) ? flow_table_first(session->bridge->flows, (uint8_t)i) : NULL;
+        for (; entry != NULL; entry = entry->next) {
+            if (rule_filter_covers(&request->filter, &entry->rule)) {
+                struct rule_stats stats = bridge_rule_stats(session->bridge, entry);
+                sum.n_packets += stats.n_packets;
+                sum.n_bytes += stats.n_bytes;
+                sum.n_flows++;
+            }
+        }
+    }
+    note(session, of_aggregate_encode(mp, &sum), "aggregate");
+    return OF_ERROR_NONE;
+}
+
+struct of_table_stats on_multipart_table(const struct bridge *bridge, uint8_t number)
+{
+    uint64_t looked_up[COUNTERS_VALUES_MAX] = {0};
+    struct of_table_stats stats = {.table = number,
+                                   .n_active = (uint32_t)flow_table_size_of(bridge->flows, number),
+                                   .n_matched = bridge->matched_before[number]};
+
+    counters_total(bridge->agent->rule_counters, counter_id(COUNTER_TABLE, bridge->id << 8 | number), looked_up);
+    for (struct flow_entry *e = flow_table_first(bridge->flows, number); e != NULL; e = e->next) {
+        stats.n_matched += bridge_rule_stats(bridge, e).n_packets;
+    }
+    /* The base of the rules may be older than that of the table: it outlives a restart, the look-ups of dead shards do not. */
+    stats.n_lookup = looked_up[0] > stats.n_matched ? looked_up[0] : stats.n_matched;
+    return stats;
+}
+
+static enum of_error_number write_tables(struct session *session, const struct of_multipart_request *request,
+                                         struct of_multipart *mp)
+{
+    for (unsigned i = 0; i < TABLE_COUNT; i++) {
+        struct of_table_stats stats = on_multipart_table(session->bridge, (uint8_t)i);
+        note(session, of_table_stats_encode(mp, &stats), "table");
+    }
+    return OF_ERROR_NONE;
+}
+
+static enum of_error_number write_table_features(struct session *session, const struct of_multipart_request *request,
+                                                 struct of_multipart *mp)
+{
+    if (request->raw.data_size > 0) {
+        return OF_ERROR_TABLE_FEATURES_FAILED_EPERM; /* every table can do everything: nothing to set */
+    }
+    for (unsigned i = 0; i < TABLE_COUNT; i++) {
+        struct of_table_features features = {.table = (uint8_t)i,
+                                             .n_tables = TABLE_COUNT,
+                                             .metadata_match = UINT64_MAX,
+                                             .metadata_write = UINT64_MAX,
+                                             .max_entries = FLOW_TABLE_RULES_MAX};
+        (void)snprintf(features.name, sizeof features.name, "table%u", i);
+        note(session, of_table_features_encode(mp, &features), "table-features");
+    }
+    return OF_ERROR_NONE;
+}
+
+static enum of_error_number write_port_stats(struct session *session, const struct of_multipart_request *request,
+                                             struct of_multipart *mp)
+{
+    const Busbar__PortRow *row;
+    uint64_t cursor = 0, id;
+
+    while (ports_next(session->bridge, &cursor, &id, &row)) {
+        if (request->port_no == PORT_ANY || request->port_no == row->ofport) {
+            struct of_port_stats stats = ports_stats(session->bridge->agent, id, row);
+            note(session, of_port_stats_encode(mp, &stats), "port");
+        }
+    }
+    return OF_ERROR_NONE;
+}
+
+static enum of_error_number write_port_desc(struct session *session, const struct of_multipart_request *request,
+                                            struct of_multipart *mp)
+{
+    const Busbar__PortRow *row;
+    uint64_t cursor = 0, id;
+
+    while (ports_next(session->bridge, &cursor, &id, &row)) {
+        struct of_port port = ports_describe(session->bridge->agent, id, row);
+        note(session, of_port_desc_encode(mp, &port), "port-desc");
+    }
+    return OF_ERROR_NONE;
+}
+
+static enum of_error_number write_queues(struct session *session, const struct of_multipart_request *request,
+                                         struct of_multipart *mp)
+{
+    return OF_ERROR_NONE; /* no port has queues */
+}
+
+static uint32_t references(const struct bridge *bridge, uint32_t group_id)
+{
+    uint32_t n = 0;
+
+    for (unsigned i = 0; i < TABLE_COUNT; i++) {
+        for (struct flow_entry *e = flow_table_first(bridge->flows, (uint8_t)i); e != NULL; e = e->next) {
+            n += instructions_use_group(&e->rule.instructions, group_id);
+        }
+    }
+    return n;
+}
+
+static enum of_error_number write_group_stats(struct session *session, const struct of_multipart_request *request,
+                                              struct of_multipart *mp)
+{
+    const struct bridge *bridge = session->bridge;
+
+    for (struct group_entry *e = group_table_first(bridge->groups); e != NULL; e = e->next) {
+        uint64_t values[COUNTERS_VALUES_MAX] = {0};
+        if (request->group_id != GROUP_ALL && request->group_id != e->group.group_id) {
+            continue;
+        }
+        if (e->group.id != 0) {
+            counters_total(bridge->agent->rule_counters, counter_id(COUNTER_GROUP, e->group.id), values);
+        }
+        struct of_group_stats stats = {.group_id = e->group.group_id,
+                                       .ref_count = references(bridge, e->group.group_id),
+                                       .n_packets = values[0],
+                                       .n_bytes = values[1],
+                                       .duration_ns = bridge->agent->now_ns - (uint64_t)e->created_ns,
+                                       .buckets = memory_array(e->group.n_buckets + 1, sizeof *stats.buckets),
+                                       .n_buckets = e->group.n_buckets};
+        note(session, of_group_stats_encode(mp, &stats), "group");
+        free(stats.buckets);
+    }
+    return OF_ERROR_NONE;
+}
+
+static enum of_error_number write_group_desc(struct session *session, const struct of_multipart_request *request,
+                                             struct of_multipart *mp)
+{
+    for (struct group_entry *e = group_table_first(session->bridge->groups); e != NULL; e = e->next) {
+        note(session, of_group_desc_encode(mp, &e->group), "group-desc");
+    }
+    return OF_ERROR_NONE;
+}
+
+static enum of_error_number write_group_features(struct session *session, const struct of_multipart_request *request,
+                                                 struct of_multipart *mp)
+{
+    struct of_group_features features = {.types = 1u << GROUP_TYPE_ALL | 1u << GROUP_TYPE_SELECT |
+                                                  1u << GROUP_TYPE_INDIRECT | 1u << GROUP_TYPE_FF,
+                                         .capabilities = 1 | 2 | 4 /* select weight and liveness, chaining */};
+
+    for (size_t i = 0; i < 4; i++) {
+        features.max_groups[i] = GROUPS_PER_TYPE_MAX;
+        features.actions[i] = of_group_features_actions();
+    }
+    note(session, of_group_features_encode(mp, &features), "group-features");
+    return OF_ERROR_NONE;
+}
+
+static enum of_error_number write_meters(struct session *session, const struct of_multipart_request *request,
+                                         struct of_multipart *mp)
+{
+    return request->meter_id == OF_METER_ALL ? OF_ERROR_NONE : OF_ERROR_METER_MOD_FAILED_UNKNOWN_METER;
+}
+
+static enum of_error_number write_meter_features(struct session *session, const struct of_multipart_request *request,
+                                                 struct of_multipart *mp)
+{
+    struct of_meter_features none = {0};
+
+    note(session, of_meter_features_encode(mp, &none), "meter-features");
+    return OF_ERROR_NONE;
+}
+
+static const struct {
+    uint16_t type;
+    writer_of *write;
+} rows[] = {
+    {OF_MULTIPART_DESC, write_desc},
+    {OF_MULTIPART_FLOW, write_flows},
+    {OF_MULTIPART_AGGREGATE, write_aggregate},
+    {OF_MULTIPART_TABLE, write_tables},
+    {OF_MULTIPART_PORT_STATS, write_port_stats},
+    {OF_MULTIPART_QUEUE, write_queues},
+    {OF_MULTIPART_GROUP, write_group_stats},
+    {OF_MULTIPART_GROUP_DESC, write_group_desc},
+    {OF_MULTIPART_GROUP_FEATURES, write_group_features},
+    {OF_MULTIPART_METER, write_meters},
+    {OF_MULTIPART_METER_CONFIG, write_meters},
+    {OF_MULTIPART_METER_FEATURES, write_meter_features},
+    {OF_MULTIPART_TABLE_FEATURES, write_table_features},
+    {OF_MULTIPART_PORT_DESC, write_port_desc},
+};
+
+enum of_error_number on_multipart_request(struct session *session, struct of_message *message, const struct request *request)
+{
+    const struct of_multipart_request *wanted = &message->multipart_request;
+    struct writer body;
+    struct of_multipart mp;
+
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        if (rows[i].type != wanted->type) {
+            continue;
+        }
+        writer_init(&body);
+        of_multipart_begin(&mp, &body, session->version, message->xid, (enum of_multipart_type)wanted->type);
+        enum of_error_number error = rows[i].write(session, wanted, &mp);
+        of_multipart_end(&mp);
+        if (error == OF_ERROR_NONE) {
+            writer_bytes(conn_output(session->conn), body.bytes, body.size);
+        }
+        writer_fini(&body);
+        return error;
+    }
+    return wanted->type == OF_MULTIPART_EXPERIMENTER ? OF_ERROR_BAD_REQUEST_BAD_EXPERIMENTER
+                                                     : OF_ERROR_BAD_REQUEST_BAD_MULTIPART;
+}

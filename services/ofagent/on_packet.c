@@ -1,0 +1,38 @@
+/* Handler of packet-outs [OF1.3.5 §7.3.7].
+ *
+ * A packet-out must meet the tables as the changes before it on its session left them. While one of those is not committed its version is
+ * not known, so the message is held, with the session's reading, until session.c hands it in again.
+ * The ofagent's one thread. Nothing is buffered here, so a buffer id is always unknown.
+ */
+#include "services/ofagent/bridge.h"
+#include "services/ofagent/dispatch.h"
+#include "services/ofagent/packet.h"
+
+#include "lib/base/log.h"
+#include "lib/base/memory.h"
+
+enum of_error_number on_packet_out(struct session *session, struct of_message *message, const struct request *request)
+{
+    struct bridge *bridge = session->bridge;
+    struct flow_mod_context context = bridge_flow_mod_context(bridge);
+    struct version committed;
+
+    if (message->packet_out.buffer_id != OF_NO_BUFFER) {
+        return OF_ERROR_BAD_REQUEST_BUFFER_UNKNOWN;
+    }
+    enum of_error_number error = flow_mod_check_actions(&message->packet_out.actions, &context);
+    if (error != OF_ERROR_NONE) {
+        return error;
+    }
+    if (inflight_committed(bridge->inflight, &committed) < session->last_batch) {
+        session->held = memory_copy(request->bytes, request->size);
+        session->held_size = request->size;
+        return OF_ERROR_NONE;
+    }
+    struct version follow = session->last_batch != 0 ? committed : (struct version){0, 0};
+    int err = packet_out(bridge->agent->packet, session, &message->packet_out, follow);
+    if (err != 0) {
+        LOG_LIMITED(LOG_LEVEL_WARN, "packet-out-dropped bridge=%s error=\"%s\"", bridge->name, error_text(err));
+    }
+    return OF_ERROR_NONE;
+}

@@ -1,0 +1,66 @@
+/* Handlers of what concerns the switch as a whole: echo, errors of the peer, features, configuration [OF1.3.5 §7.3.1-2].
+ *
+ * The answers are made from the bridge's row and the session, nothing is kept. Fragments are treated as OFPC_FRAG_NORMAL says, the only
+ * mode there is; another one that the standard defines is refused rather than forgotten.
+ * The ofagent's one thread.
+ */
+#include "services/ofagent/bridge.h"
+#include "services/ofagent/dispatch.h"
+
+#include "lib/base/log.h"
+
+enum of_error_number on_echo_request(struct session *session, struct of_message *message, const struct request *request)
+{
+    struct of_message reply = {.type = OF_ECHO_REPLY, .xid = message->xid, .echo = message->echo};
+
+    session_send(session, &reply);
+    return OF_ERROR_NONE;
+}
+
+enum of_error_number on_echo_reply(struct session *session, struct of_message *message, const struct request *request)
+{
+    return OF_ERROR_NONE; /* that it came is what counts: session.c has noted when */
+}
+
+enum of_error_number on_error(struct session *session, struct of_message *message, const struct request *request)
+{
+    LOG_LIMITED(LOG_LEVEL_INFO, "openflow-error-received bridge=%s type=%u code=%u", session->bridge->name,
+                message->error.wire.type, message->error.wire.code);
+    return OF_ERROR_NONE;
+}
+
+enum of_error_number on_experimenter(struct session *session, struct of_message *message, const struct request *request)
+{
+    return OF_ERROR_BAD_REQUEST_BAD_EXPERIMENTER;
+}
+
+enum of_error_number on_features_request(struct session *session, struct of_message *message, const struct request *request)
+{
+    struct of_message reply = {.type = OF_FEATURES_REPLY,
+                               .xid = message->xid,
+                               .features = {.datapath_id = bridge_datapath_id(session->bridge),
+                                            .n_buffers = 0,
+                                            .n_tables = TABLE_COUNT,
+                                            .capabilities = OF_CAPABILITY_FLOW_STATS | OF_CAPABILITY_TABLE_STATS |
+                                                            OF_CAPABILITY_PORT_STATS | OF_CAPABILITY_GROUP_STATS}};
+
+    session_send(session, &reply);
+    return OF_ERROR_NONE;
+}
+
+enum of_error_number on_get_config_request(struct session *session, struct of_message *message, const struct request *request)
+{
+    struct of_message reply = {.type = OF_GET_CONFIG_REPLY, .xid = message->xid, .config = session->config};
+
+    session_send(session, &reply);
+    return OF_ERROR_NONE;
+}
+
+enum of_error_number on_set_config(struct session *session, struct of_message *message, const struct request *request)
+{
+    if (message->config.flags != OF_FRAG_NORMAL) {
+        return OF_ERROR_SWITCH_CONFIG_FAILED_BAD_FLAGS;
+    }
+    session->config = message->config;
+    return OF_ERROR_NONE;
+}

@@ -1,0 +1,188 @@
+/* The right to write the rules of a bridge. See owner.h.
+ *
+ *     UNOWNED ── nobody alive has it ──► CLAIMING ── committed at v ──► LOADING ── mirror at v ──► READY
+ *        ▲                                  └── refused, no answer: a little later again             │
+ *        └──────────── a transaction failed, or configdb has another past: epoch + 1 ────────────────┘
+ *
+ * One way in for a start and for every doubt. Each claim raises the epoch, and each rule transaction requires it, so when ours is
+ * committed nothing sent before can be committed any more; the mirror at that version is therefore the truth. Costs one commit and a walk of
+ * the bridge's rows.
+ * The ofagent's one thread. Invariant: changes are accepted in READY only.
+ */
+#include "services/ofagent/owner.h"
+
+#include <stdlib.h>
+
+#include "lib/base/log.h"
+#include "lib/base/memory.h"
+#include "lib/msg/rule.h"
+#include "services/ofagent/bridge.h"
+#include "services/ofagent/packet.h"
+
+struct claim {
+    struct ofagent *agent;
+    uint64_t bridge;
+    struct inflight_owner owner;
+};
+
+static const Busbar__OwnerRow *owner_row(const struct bridge *bridge)
+{
+    return (const Busbar__OwnerRow *)cfg_row(bridge->agent->cfg, CFG_OWNER, bridge->id);
+}
+
+bool owner_is_us(const struct bridge *bridge)
+{
+    const Busbar__OwnerRow *row = owner_row(bridge);
+    return row != NULL && row->start == bridge->agent->settings.start;
+}
+
+/* Has another process that lives the bridge? One with our instance number cannot live: its pid file is a lock, and we hold it. */
+static bool is_taken(const struct bridge *bridge, const Busbar__OwnerRow *row)
+{
+    const ProtobufCMessage *message;
+    uint64_t cursor = 0, id;
+
+    if (row == NULL || row->start == bridge->agent->settings.start) {
+        return false;
+    }
+    while (cfg_next(bridge->agent->cfg, CFG_SERVICE, &cursor, &id, &message)) {
+        const Busbar__ServiceRow *service = (const Busbar__ServiceRow *)message;
+        if (service->kind == PROCESS_OFAGENT && service->start == row->start) {
+            return service->instance != bridge->agent->settings.instance;
+        }
+    }
+    return false;
+}
+
+static void on_claimed(void *context, const struct cfg_result *result)
+{
+    struct claim *claim = context;
+    struct bridge *bridge = bridge_find(claim->agent, claim->bridge);
+
+    if (bridge != NULL && bridge->state == BRIDGE_CLAIMING) {
+        if (result->error == 0) {
+            bridge->state = BRIDGE_LOADING;
+            bridge->owner = claim->owner;
+            bridge->claimed = result->version;
+        } else {
+            LOG_LIMITED(LOG_LEVEL_WARN, "bridge-not-claimed bridge=%s error=\"%s\"", bridge->name,
+                        result->text != NULL ? result->text : error_text(result->error));
+            bridge->state = BRIDGE_UNOWNED;
+            bridge->claim_again_ns = claim->agent->now_ns + OWNER_RETRY_NS;
+        }
+    }
+    free(claim);
+}
+
+static void claim_bridge(struct bridge *bridge)
+{
+    static const char *const columns[] = {"start", "epoch"};
+    const Busbar__OwnerRow *row = owner_row(bridge);
+    struct claim *claim = memory_zeroed(sizeof *claim);
+    struct cfg_txn *txn = cfg_txn_new("ofagent claim");
+    Busbar__OwnerRow mine = BUSBAR__OWNER_ROW__INIT;
+
+    if (row != NULL) {
+        cfg_txn_require(txn, CFG_OWNER, bridge->id, &row->base, columns, 2);
+    } else {
+        cfg_txn_require_absent(txn, CFG_OWNER, bridge->id);
+    }
+    mine.start = bridge->agent->settings.start;
+    mine.epoch = (row != NULL ? row->epoch : 0) + 1;
+    cfg_txn_put(txn, CFG_OWNER, bridge->id, &mine.base);
+    *claim = (struct claim){.agent = bridge->agent, .bridge = bridge->id, .owner = {.start = mine.start, .epoch = mine.epoch}};
+    bridge->state = BRIDGE_CLAIMING;
+    bridge->must_reload = false;
+    cfg_transact(bridge->agent->cfg, &txn, bridge->agent->now_ns + OWNER_TIMEOUT_NS, on_claimed, claim);
+}
+
+static void load_rule(struct bridge *bridge, struct flow_table *table, uint64_t id, const Busbar__RuleRow *row)
+{
+    struct ofagent *agent = bridge->agent;
+    struct error_detail detail = {{0}};
+    struct rule rule;
+
+    int err = msg_rule_decode(id, row, &rule, &detail);
+    if (err != 0) {
+        log_error("rule-unreadable bridge=%s id=%llu error=\"%s\"", bridge->name, (unsigned long long)id, detail.text);
+        return;
+    }
+    if (rule.table > TABLE_MAX || flow_table_find(table, rule.table, &rule.match, rule.priority) != NULL) {
+        log_error("rule-twice bridge=%s id=%llu table=%u", bridge->name, (unsigned long long)id, rule.table);
+        rule_fini(&rule);
+        return;
+    }
+    struct flow_entry *known = flow_table_by_id(bridge->flows, id);
+    struct flow_entry *entry = flow_entry_new(&rule);
+    rule_fini(&rule);
+    entry->created_ns = (int64_t)agent->now_ns - (int64_t)(agent->wall_ns - entry->rule.created_wall_ns);
+    /* A use before our start that no living shard knows of is unknown: idle time then begins now, so nothing expires too early. */
+    entry->used_ns = known != NULL ? known->used_ns : (int64_t)agent->now_ns;
+    flow_table_insert(table, entry);
+}
+
+static void load_groups(struct bridge *bridge)
+{
+    const ProtobufCMessage *row;
+    uint64_t cursor = 0, id;
+
+    group_table_destroy(&bridge->groups);
+    bridge->groups = group_table_new();
+    while (cfg_next(bridge->agent->cfg, CFG_GROUP, &cursor, &id, &row)) {
+        struct group group;
+        if (((const Busbar__GroupRow *)row)->bridge != bridge->id) {
+            continue;
+        }
+        if (msg_group_decode(id, (const Busbar__GroupRow *)row, &group, NULL) != 0) {
+            log_error("group-unreadable bridge=%s id=%llu", bridge->name, (unsigned long long)id);
+            continue;
+        }
+        (void)group_table_insert(bridge->groups, &group, (int64_t)bridge->agent->now_ns);
+    }
+}
+
+void owner_load(struct bridge *bridge)
+{
+    struct flow_table *table = flow_table_new();
+    const ProtobufCMessage *row;
+    uint64_t cursor = 0, id;
+
+    while (cfg_next(bridge->agent->cfg, CFG_RULE, &cursor, &id, &row)) {
+        if (((const Busbar__RuleRow *)row)->bridge == bridge->id) {
+            load_rule(bridge, table, id, (const Busbar__RuleRow *)row);
+        }
+    }
+    flow_table_destroy(&bridge->flows);
+    bridge->flows = table;
+    inflight_set_table(bridge->inflight, table);
+    expiry_init(&bridge->expiry);
+    load_groups(bridge);
+}
+
+void owner_reload(struct bridge *bridge)
+{
+    bridge->must_reload = true;
+}
+
+void owner_step(struct bridge *bridge)
+{
+    struct ofagent *agent = bridge->agent;
+
+    if (bridge->state == BRIDGE_READY && !owner_is_us(bridge)) {
+        bridge->state = BRIDGE_UNOWNED;
+    }
+    if (bridge->state == BRIDGE_READY && bridge->must_reload && inflight_size(bridge->inflight) == 0) {
+        bridge->state = BRIDGE_UNOWNED;
+    }
+    if (bridge->state == BRIDGE_UNOWNED && agent->now_ns >= bridge->claim_again_ns && cfg_is_connected(agent->cfg) &&
+        cfg_registered(agent->cfg, NULL) != 0 && !is_taken(bridge, owner_row(bridge))) {
+        claim_bridge(bridge);
+    }
+    if (bridge->state == BRIDGE_LOADING && version_reached(cfg_version(agent->cfg), bridge->claimed)) {
+        owner_load(bridge);
+        bridge->state = BRIDGE_READY;
+        log_info("bridge-ready bridge=%s rules=%zu groups=%zu epoch=%llu", bridge->name, flow_table_size(bridge->flows),
+                 group_table_size(bridge->groups), (unsigned long long)bridge->owner.epoch);
+        packet_bridges_changed(agent->packet);
+    }
+}

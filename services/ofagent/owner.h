@@ -1,0 +1,19 @@
+/* The right to write the rules of a bridge: its owner row, and the tables as they stand when we get that right. One thread. */
+#ifndef BUSBAR_OFAGENT_OWNER_H
+#define BUSBAR_OFAGENT_OWNER_H
+
+#include "services/ofagent/agent.h"
+
+#define OWNER_RETRY_NS (200 * NS_PER_MS) /* a refused claim is tried again when the mirror may know more */
+#define OWNER_TIMEOUT_NS (5 * NS_PER_S)
+
+/* Claims the bridge when nobody else who lives has it, and loads the tables once the mirror has come to that commit. */
+void owner_step(struct bridge *bridge);
+/* What is in memory may differ from configdb: claim again. The next epoch refuses every transaction still under way. */
+void owner_reload(struct bridge *bridge);
+/* Makes the tables those of the mirror now, keeping what is known of rules by row number. */
+void owner_load(struct bridge *bridge);
+/* Does the owner row in the mirror still name us? */
+bool owner_is_us(const struct bridge *bridge);
+
+#endif

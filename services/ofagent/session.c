@@ -1,0 +1,262 @@
+/* One OpenFlow conversation. See session.h.
+ *
+ *     HELLO ── both HELLOs seen, a version in common ──► ACTIVE ── close, error, silence ──► CLOSED
+ *       └── no version in common: HELLO_FAILED with a text; silence for 10 s ──────────────────┘
+ *
+ * A peer that came through a bridge's local socket gets no asynchronous messages until it sets a miss_send_len other than 0, as
+ * Open vSwitch treats its "service" connections: tools would not expect them.
+ * The ofagent's one thread. Invariant: a barrier reply leaves after the answers, errors too, to everything that came before it.
+ */
+#include "services/ofagent/session.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lib/base/log.h"
+#include "lib/base/memory.h"
+#include "services/ofagent/dispatch.h"
+
+enum { MISS_SEND_LEN_DEFAULT = 128 };
+
+struct session *session_new(struct bridge *bridge, int fd, uint64_t controller, uint64_t probe_ns)
+{
+    struct session *session = memory_zeroed(sizeof *session);
+
+    session->bridge = bridge;
+    session->conn = conn_new(fd);
+    session->number = ++bridge->agent->n_sessions_ever;
+    session->controller = controller;
+    session->opened_ns = session->heard_ns = bridge->agent->now_ns;
+    session->probe_ns = probe_ns;
+    session->role = OF_ROLE_EQUAL;
+    session->version = OF_VERSION_13;
+    session->config.miss_send_len = controller != 0 ? MISS_SEND_LEN_DEFAULT : 0;
+    session->async = (struct of_async){
+        .packet_in = {1u << PACKET_IN_NO_MATCH | 1u << PACKET_IN_ACTION, 0},
+        .port_status = {7, 7},
+        .flow_removed = {15, 0},
+    };
+    struct of_message hello = {.type = OF_HELLO, .hello = {.versions = SESSION_VERSIONS}};
+    session_send(session, &hello);
+    return session;
+}
+
+void session_destroy(struct session **session)
+{
+    if (*session == NULL) {
+        return;
+    }
+    conn_destroy(&(*session)->conn);
+    free((*session)->held);
+    free(*session);
+    *session = NULL;
+}
+
+void session_close(struct session *session, const char *format, ...)
+{
+    va_list args;
+
+    if (session->state == SESSION_CLOSED) {
+        return;
+    }
+    session->state = SESSION_CLOSED;
+    va_start(args, format);
+    (void)vsnprintf(session->reason, sizeof session->reason, format, args);
+    va_end(args);
+    (void)!conn_flush(session->conn);
+}
+
+void session_send(struct session *session, struct of_message *message)
+{
+    message->version = session->version;
+    int err = of_encode(message, conn_output(session->conn));
+    if (err != 0) {
+        LOG_LIMITED(LOG_LEVEL_WARN, "openflow-unsent bridge=%s type=%s error=\"%s\"", session->bridge->name,
+                    of_type_name((uint8_t)message->type), error_text(err));
+    }
+}
+
+void session_send_error(struct session *session, enum of_error_number number, const uint8_t *request, size_t size)
+{
+    session->n_errors++;
+    of_encode_error(conn_output(session->conn), session->version, number, request, size);
+}
+
+bool session_wants(const struct session *session, const uint32_t masks[2], unsigned reason)
+{
+    if (session->state != SESSION_ACTIVE || (session->controller == 0 && session->config.miss_send_len == 0)) {
+        return false;
+    }
+    return (masks[session->role == OF_ROLE_SLAVE] >> reason & 1) != 0;
+}
+
+static void fail_hello(struct session *session, uint32_t xid, uint32_t theirs)
+{
+    char text[96];
+
+    int n = snprintf(text, sizeof text, "no version in common: we speak 0x04 (OpenFlow 1.3), you offer the set 0x%x", theirs);
+    struct of_message error = {.type = OF_ERROR,
+                               .xid = xid,
+                               .error = {.number = OF_ERROR_HELLO_FAILED_INCOMPATIBLE,
+                                         .data = (const uint8_t *)text,
+                                         .data_size = (size_t)n}};
+    session_send(session, &error);
+    session_close(session, "no OpenFlow version in common, the peer offers the set 0x%x", theirs);
+}
+
+static void on_hello(struct session *session, const struct of_message *hello)
+{
+    if ((hello->hello.versions & SESSION_VERSIONS) == 0) {
+        fail_hello(session, hello->xid, hello->hello.versions);
+        return;
+    }
+    session->state = SESSION_ACTIVE;
+    log_debug("openflow-session bridge=%s session=%llu version=%u", session->bridge->name,
+              (unsigned long long)session->number, session->version);
+}
+
+static void receive(struct session *session, const uint8_t *bytes, size_t size)
+{
+    struct of_decode_context context = {.version = session->state == SESSION_HELLO ? 0 : session->version,
+                                        .n_tables = TABLE_COUNT};
+    struct of_message message;
+    struct of_error error;
+
+    session->heard_ns = session->bridge->agent->now_ns;
+    session->is_probed = false;
+    if (of_decode(bytes, size, &context, &message, &error) != 0) {
+        LOG_LIMITED(LOG_LEVEL_INFO, "openflow-refused bridge=%s error=%s detail=\"%s\"", session->bridge->name,
+                    of_error_name(error.number), error.detail.text);
+        session_send_error(session, error.number, bytes, size);
+        if (session->state == SESSION_HELLO) {
+            session_close(session, "the first message cannot be understood: %s", error.detail.text);
+        }
+        return;
+    }
+    if (message.type == OF_HELLO) {
+        if (session->state == SESSION_HELLO) {
+            on_hello(session, &message);
+        }
+    } else {
+        dispatch(session, &message, bytes, size);
+    }
+    of_message_fini(&message);
+}
+
+static bool is_paused(const struct session *session)
+{
+    return session->state == SESSION_CLOSED || session->waits_for_barrier || session->held != NULL ||
+           inflight_size(session->bridge->inflight) >= INFLIGHT_CHANGES_MAX;
+}
+
+/* Answers a barrier when what came before it is committed, and every shard forwards that way (I3). */
+static void try_barrier(struct session *session)
+{
+    const struct ofagent *agent = session->bridge->agent;
+    struct version committed;
+
+    if (!session->waits_for_barrier) {
+        return;
+    }
+    if (!session->is_committed) {
+        if (inflight_committed(session->bridge->inflight, &committed) < session->last_batch) {
+            return;
+        }
+        session->is_committed = true;
+        session->barrier_version = session->last_batch != 0 ? committed : (struct version){0, 0};
+    }
+    if (!version_reached(cfg_version(agent->cfg), session->barrier_version) ||
+        !floor_reached(&agent->floor, session->barrier_version)) {
+        return;
+    }
+    session->waits_for_barrier = false;
+    struct of_message reply = {.type = OF_BARRIER_REPLY, .xid = session->barrier_xid};
+    session_send(session, &reply);
+}
+
+static void try_held(struct session *session)
+{
+    struct version committed;
+
+    if (session->held == NULL || inflight_committed(session->bridge->inflight, &committed) < session->last_batch) {
+        return;
+    }
+    uint8_t *bytes = session->held;
+    session->held = NULL;
+    receive(session, bytes, session->held_size);
+    free(bytes);
+}
+
+static void watch_silence(struct session *session)
+{
+    uint64_t now_ns = session->bridge->agent->now_ns;
+    uint64_t silent_ns = now_ns - session->heard_ns;
+
+    if (session->state == SESSION_HELLO && now_ns - session->opened_ns > SESSION_HELLO_NS) {
+        session_close(session, "no HELLO for %llu s", SESSION_HELLO_NS / NS_PER_S);
+        return;
+    }
+    if (session->state != SESSION_ACTIVE || session->probe_ns == 0 || is_paused(session)) {
+        return;
+    }
+    if (!session->is_probed && silent_ns >= session->probe_ns) {
+        struct of_message echo = {.type = OF_ECHO_REQUEST};
+        session->is_probed = true;
+        session_send(session, &echo);
+    } else if (silent_ns >= 2 * session->probe_ns) {
+        session_close(session, "no answer to an echo request for %llu ms",
+                      (unsigned long long)(session->probe_ns / NS_PER_MS));
+    }
+}
+
+static void read_input(struct session *session)
+{
+    const uint8_t *bytes;
+    size_t size;
+    int result = 0;
+
+    conn_begin_step(session->conn);
+    while (!is_paused(session) && (result = conn_next(session->conn, &bytes, &size)) > 0) {
+        receive(session, bytes, size);
+    }
+    if (result == -EPROTO) {
+        struct of_message error = {.type = OF_ERROR,
+                                   .xid = conn_xid(session->conn),
+                                   .error = {.number = OF_ERROR_BAD_REQUEST_BAD_LEN}};
+        session_send(session, &error);
+        session_close(session, "a message claims to be shorter than its header");
+    } else if (result == -EPIPE) {
+        session_close(session, "closed by the peer");
+    } else if (result < 0) {
+        session_close(session, "%s", error_text(result));
+    }
+}
+
+void session_step(struct session *session)
+{
+    if (session->state == SESSION_CLOSED) {
+        return;
+    }
+    try_barrier(session);
+    try_held(session);
+    read_input(session);
+    try_barrier(session);
+    watch_silence(session);
+    if (session->state != SESSION_CLOSED) {
+        int err = conn_flush(session->conn);
+        if (err != 0) {
+            session_close(session, "%s", error_text(err));
+        }
+    }
+}
+
+short session_events(const struct session *session, bool *out_again)
+{
+    bool wants_input = !is_paused(session);
+
+    *out_again = wants_input && conn_has_more(session->conn);
+    return conn_events(session->conn, wants_input);
+}

@@ -1,0 +1,65 @@
+/* One OpenFlow conversation over one conn: HELLO, liveness, and what this peer has asked for (role, configuration, async filter).
+ *
+ * Messages go to dispatch.c one after the other. Reading pauses while a barrier of this session waits, while a packet-out waits for the
+ * commit of the changes before it, and while the bridge has too much in flight: TCP then slows the controller down.
+ * A session is made by controller.c (active) or bridge.c (listener) and lives in its bridge's list. One thread.
+ */
+#ifndef BUSBAR_OFAGENT_SESSION_H
+#define BUSBAR_OFAGENT_SESSION_H
+
+#include "services/ofagent/agent.h"
+#include "services/ofagent/conn.h"
+
+enum {
+    SESSION_VERSIONS = 1 << OF_VERSION_13,
+    SESSION_MAX = 256, /* of a bridge: a hundred controllers and the tools of a careless person */
+};
+#define SESSION_HELLO_NS (10 * NS_PER_S) /* a peer that has not said HELLO by then is no OpenFlow peer */
+
+enum session_state { SESSION_HELLO, SESSION_ACTIVE, SESSION_CLOSED };
+
+struct session {
+    struct session *next;
+    struct bridge *bridge;
+    struct conn *conn;
+    uint64_t number;     /* unique in this process */
+    uint64_t controller; /* row of the controller we connected to; 0: the peer came to us */
+    enum session_state state;
+    char reason[128]; /* why it was closed */
+    uint8_t version;
+    uint64_t opened_ns;
+    uint64_t heard_ns; /* when the peer was last heard */
+    uint64_t probe_ns; /* inactivity probe; 0: off */
+    bool is_probed;
+
+    enum of_role_kind role;
+    struct of_config config;
+    struct of_async async;
+
+    uint64_t last_batch; /* of the bridge's inflight: that of this session's latest change */
+    bool waits_for_barrier;
+    bool is_committed; /* what came before the barrier */
+    struct version barrier_version;
+    uint32_t barrier_xid;
+    uint8_t *held; /* a packet-out that waits for last_batch to be committed; owned */
+    size_t held_size;
+
+    uint64_t n_packet_ins, n_packet_ins_dropped, n_errors;
+};
+
+struct session *session_new(struct bridge *bridge, int fd, uint64_t controller, uint64_t probe_ns);
+void session_destroy(struct session **session);
+/* Marks it closed; whoever owns it takes it out. */
+void session_close(struct session *session, const char *format, ...) PRINTF_LIKE(2, 3);
+void session_step(struct session *session);
+/* POLLIN / POLLOUT to wait for; `out_again`: input waits already. */
+short session_events(const struct session *session, bool *out_again);
+
+/* Appends a message with this session's version. */
+void session_send(struct session *session, struct of_message *message);
+/* The answer to a request that cannot be honoured. */
+void session_send_error(struct session *session, enum of_error_number number, const uint8_t *request, size_t size);
+/* Does the peer want this asynchronous message? `masks`: packet_in, port_status or flow_removed of its filter. */
+bool session_wants(const struct session *session, const uint32_t masks[2], unsigned reason);
+
+#endif

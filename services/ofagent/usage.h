@@ -1,0 +1,23 @@
+/* The usage wire: one connection to every shard, its counters and its floor. One thread. */
+#ifndef BUSBAR_OFAGENT_USAGE_H
+#define BUSBAR_OFAGENT_USAGE_H
+
+#include "services/ofagent/agent.h"
+
+enum { USAGE_RECEIVE_PER_STEP = 64 /* messages from one shard before the others have their turn (I9) */ };
+#define USAGE_SILENCE_NS (2 * NS_PER_S) /* reports come every 500 ms: after this the HELLO is said again */
+
+struct usage;
+struct usage *usage_new(struct ofagent *agent);
+void usage_destroy(struct usage **usage);
+/* A fastpath is registered / its row has gone: its counts are folded into the base. */
+void usage_join(struct usage *usage, uint64_t service, const Busbar__ServiceRow *row);
+void usage_leave(struct usage *usage, uint64_t service, uint64_t start);
+/* Sends what it has to and takes what has come. */
+void usage_step(struct usage *usage);
+/* The counter will not be used any more. */
+void usage_retire(struct usage *usage, uint64_t counter);
+size_t usage_fds(const struct usage *usage, int *out_fds, size_t room);
+json_t *usage_status(const struct usage *usage);
+
+#endif

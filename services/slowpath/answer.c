@@ -1,0 +1,129 @@
+/* Misses become answers, a batch at a time.
+ *
+ * A batch is translated, indexed and sent in one go, so an answer never carries a version older than the last applied one. Each flow is in
+ * the index before the next miss is translated: what that one learns may concern it, and the correction then follows the answer in
+ * order. When the shard's socket has no room, the batch has not happened: new flows leave the index, replaced ones count as unsure, the misses
+ * stay where they are and are translated again.
+ * Cost: a translation and a few allocations a miss. Thread: the one that translates. Invariant: each ask is answered once.
+ */
+#include <errno.h>
+#include <stdlib.h>
+
+#include "lib/base/memory.h"
+#include "lib/msg/dp_action.h"
+#include "lib/msg/msg.h"
+#include "proto/session.pb-c.h"
+#include "services/slowpath/correct.h"
+#include "services/slowpath/session_state.h"
+
+struct batch {
+    struct answer {
+        Busbar__Answer message;
+        struct translation translation;
+        uint32_t counters[TRANSLATE_COUNTERS_MAX];
+        struct flow *flow; /* in the index, NULL: none was made */
+        bool is_new;
+    } answers[SESSION_BATCH];
+    size_t n;
+};
+
+static void translate_one(struct session *session, const struct session_miss *miss, struct answer *answer,
+                          Busbar__Version *version)
+{
+    struct core *core = session->core;
+    struct translation *translation = &answer->translation;
+    struct translate_input input = {.world = &core->world, .macs = core->macs, .now_ns = core->now_ns, .may_learn = true};
+    translate_key(&input, &miss->key, translation);
+    correct_mark_macs(core);
+    busbar__answer__init(&answer->message);
+    answer->message.ask = miss->ask;
+    answer->message.version = version;
+    if (translation->is_refused) {
+        answer->message.refused = true;
+        answer->message.drop_reason = translation->reason;
+        core->counts.misses_refused++;
+        return;
+    }
+    session_number_counters(session, translation->counters, translation->n_counters, answer->counters);
+    answer->message.counters = answer->counters;
+    answer->message.n_counters = translation->n_counters;
+    answer->message.actions = dp_actions_encode(translation->actions, translation->n_actions);
+    answer->message.n_actions = translation->n_actions;
+    if (!translation->is_single) {
+        answer->flow = flow_index_put(session->flows, &miss->key, &translation->mask, translation, &answer->is_new);
+        answer->message.mask = key_encode(&translation->mask);
+    }
+}
+
+static int send_batch(struct session *session, struct batch *batch)
+{
+    Busbar__Answer *pointers[SESSION_BATCH];
+    Busbar__AnswerBatch message = BUSBAR__ANSWER_BATCH__INIT;
+    for (size_t i = 0; i < batch->n; i++) {
+        pointers[i] = &batch->answers[i].message;
+    }
+    message.answers = pointers;
+    message.n_answers = batch->n;
+    int err = session_tell_names(session);
+    return err != 0 ? err : msg_send(session->socket, NULL, MESSAGE_ANSWER_BATCH, &message.base);
+}
+
+static void batch_sent(struct session *session, struct batch *batch)
+{
+    for (size_t i = 0; i < batch->n; i++) {
+        session->answers++;
+        if (batch->answers[i].flow != NULL) {
+            batch->answers[i].flow->answer = session->answers;
+        }
+    }
+    session->miss_first = (session->miss_first + batch->n) % SESSION_MISSES_MAX;
+    session->n_misses -= batch->n;
+    session->core->counts.misses += batch->n;
+}
+
+/* Two misses of a batch may have made the same flow: it is new by the first. */
+static void batch_undone(struct session *session, struct batch *batch)
+{
+    for (size_t i = 0; i < batch->n; i++) {
+        struct flow *flow = batch->answers[i].flow;
+        if (flow == NULL) {
+            continue;
+        }
+        if (batch->answers[i].is_new) {
+            for (size_t j = i + 1; j < batch->n; j++) {
+                batch->answers[j].flow = batch->answers[j].flow == flow ? NULL : batch->answers[j].flow;
+            }
+            flow_index_remove(session->flows, flow);
+        } else {
+            flow->is_unsure = true;
+            flow_index_mark(session->flows, flow, 0);
+        }
+    }
+}
+
+int answer_batch(struct session *session)
+{
+    if (session->n_misses == 0) {
+        return 1;
+    }
+    struct batch *batch = memory_zeroed(sizeof *batch);
+    Busbar__Version version;
+    version_encode(session->core->version, &version);
+    batch->n = session->n_misses < SESSION_BATCH ? session->n_misses : SESSION_BATCH;
+    for (size_t i = 0; i < batch->n; i++) {
+        const struct session_miss *miss = &session->misses[(session->miss_first + i) % SESSION_MISSES_MAX];
+        translate_one(session, miss, &batch->answers[i], &version);
+    }
+    int err = send_batch(session, batch);
+    if (err == 0) {
+        batch_sent(session, batch);
+    } else {
+        batch_undone(session, batch);
+    }
+    for (size_t i = 0; i < batch->n; i++) {
+        dp_actions_message_free(batch->answers[i].message.actions, batch->answers[i].message.n_actions);
+        translation_fini(&batch->answers[i].translation);
+    }
+    free(batch);
+    return err;
+}

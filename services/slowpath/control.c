@@ -1,0 +1,194 @@
+/* The commands of the control wire.
+ *
+ *     status                 versions, sessions, counts
+ *     fdb-show BRIDGE        learned addresses, the last used first
+ *     trace BRIDGE PACKET    what becomes of a packet given as the text of a match, by the same code as real ones, leaving no trace
+ *
+ * Commands answer at once; a table of a million addresses goes in pieces. Thread: the one that translates. Cost: people and scripts.
+ */
+#include "services/slowpath/control.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "lib/base/clock.h"
+#include "lib/base/memory.h"
+#include "services/slowpath/session.h"
+
+enum { PIECE = 1000 /* addresses in one message: some 100 KB */ };
+
+static json_t *status(void *context)
+{
+    const struct core *core = context;
+    json_t *out = json_object(), *counts = json_object(), *sessions = json_array();
+    json_object_set_new(out, "version", json_integer((json_int_t)core->version.n));
+    json_object_set_new(out, "has_configuration", json_boolean(core->has_version));
+    json_object_set_new(out, "bridges", json_integer(HASH_COUNT(core->world.bridges)));
+    json_object_set_new(out, "ports", json_integer(HASH_COUNT(core->world.ports)));
+    json_object_set_new(out, "rules", json_integer(HASH_COUNT(core->world.rules)));
+    json_object_set_new(out, "groups", json_integer(HASH_COUNT(core->world.groups)));
+    for (size_t i = 0; i < core->n_sessions; i++) {
+        const struct session *session = core->sessions[i];
+        char name[32];
+        (void)snprintf(name, sizeof name, "fastpath.%u", session_shard(session)->instance);
+        json_array_append_new(sessions, json_pack("{s:s, s:b, s:I, s:I}", "peer", name, "open", session_is_open(session),
+                                                  "flows", (json_int_t)flow_index_count(session_flows(session)), "marked",
+                                                  (json_int_t)flow_index_count_marked(session_flows(session))));
+    }
+    json_object_set_new(out, "sessions", sessions);
+#define COUNT(name) json_object_set_new(counts, #name, json_integer((json_int_t)core->counts.name));
+    SLOWPATH_COUNTS(COUNT)
+#undef COUNT
+    json_object_set_new(out, "counts", counts);
+    return out;
+}
+
+static const struct world_bridge *bridge_of(struct core *core, struct control_call *call, const char *name)
+{
+    const struct world_bridge *bridge = world_bridge_by_name(&core->world, name);
+    if (bridge == NULL || *name == '\0') {
+        control_fail(call, -ERROR_NOT_FOUND, "bridge %s does not exist", name);
+        return NULL;
+    }
+    return bridge;
+}
+
+static json_t *mac_entry_json(const struct core *core, const struct mac_entry *entry)
+{
+    const uint8_t *m = entry->name.mac;
+    char mac[18];
+    (void)snprintf(mac, sizeof mac, "%02x:%02x:%02x:%02x:%02x:%02x", m[0], m[1], m[2], m[3], m[4], m[5]);
+    const struct world_port *port = world_port(&core->world, entry->port);
+    uint64_t age_ns = core->now_ns > entry->used_ns ? core->now_ns - entry->used_ns : 0;
+    json_t *number =
+        port == NULL || port->ofport == PORT_LOCAL ? json_string(port == NULL ? "?" : "LOCAL") : json_integer(port->ofport);
+    return json_pack("{s:o, s:s, s:i, s:s, s:I}", "port", number, "name", port != NULL ? port->name : "", "vlan",
+                     (int)entry->name.vlan, "mac", mac, "age_s", (json_int_t)(age_ns / NS_PER_S));
+}
+
+static void fdb_show(void *context, struct control_call *call, const char *const *arguments, size_t n_arguments)
+{
+    struct core *core = context;
+    if (n_arguments != 1) {
+        control_fail(call, -EINVAL, "fdb-show BRIDGE");
+        return;
+    }
+    const struct world_bridge *bridge = bridge_of(core, call, arguments[0]);
+    if (bridge == NULL) {
+        return;
+    }
+    json_t *list = json_array();
+    for (const struct mac_entry *entry = mac_table_next(core->macs, bridge->id, NULL); entry != NULL;
+         entry = mac_table_next(core->macs, bridge->id, entry)) {
+        if (json_array_size(list) == PIECE) {
+            control_piece(call, list);
+            list = json_array();
+        }
+        json_array_append_new(list, mac_entry_json(core, entry));
+    }
+    control_reply(call, list);
+}
+
+static void fdb_flush(void *context, struct control_call *call, const char *const *arguments, size_t n_arguments)
+{
+    struct core *core = context;
+    if (n_arguments != 1) {
+        control_fail(call, -EINVAL, "fdb-flush BRIDGE");
+        return;
+    }
+    const struct world_bridge *bridge = bridge_of(core, call, arguments[0]);
+    if (bridge != NULL) {
+        size_t n = mac_table_count(core->macs, bridge->id);
+        mac_table_flush_everywhere(core->macs, bridge->id, core->now_ns);
+        control_reply(call, json_pack("{s:I}", "flushed", (json_int_t)n));
+    }
+}
+
+/* ---- trace ---- */
+
+static void trace_line(void *context, unsigned depth, const char *text)
+{
+    char *line = memory_format("%*s%s", (int)depth * 2, "", text);
+    json_array_append_new(context, json_string(line));
+    free(line);
+}
+
+static bool port_by_name(const void *context, const char *name, uint32_t *out_ofport)
+{
+    const struct world_bridge *bridge = context;
+    for (size_t i = 0; i < bridge->n_ports; i++) {
+        if (strcmp(bridge->ports[i]->name, name) == 0) {
+            *out_ofport = bridge->ports[i]->ofport;
+            return true;
+        }
+    }
+    return false;
+}
+
+static const char *port_by_id(const void *context, uint32_t id)
+{
+    const struct core *core = context;
+    const struct world_port *port = world_port(&core->world, id);
+    return port != NULL ? port->name : NULL;
+}
+
+static json_t *trace_result(struct core *core, const struct flow_key *key, const struct translation *translation, json_t *lines)
+{
+    struct match_ports names = {.by_number = port_by_id, .context = core};
+    struct match megaflow = {.mask.key = translation->mask};
+    key_mask(key, &translation->mask, &megaflow.value.key);
+    char *flow = match_format(&megaflow, &names);
+    char *actions = dp_actions_format(translation->actions, translation->n_actions, &names);
+    json_t *out = json_pack("{s:o, s:s, s:s, s:b}", "steps", lines, "megaflow", flow, "actions", actions, "cacheable",
+                            !translation->is_single);
+    free(actions);
+    free(flow);
+    return out;
+}
+
+static void trace(void *context, struct control_call *call, const char *const *arguments, size_t n_arguments)
+{
+    struct core *core = context;
+    if (n_arguments != 2) {
+        control_fail(call, -EINVAL, "trace BRIDGE PACKET");
+        return;
+    }
+    const struct world_bridge *bridge = bridge_of(core, call, arguments[0]);
+    if (bridge == NULL) {
+        return;
+    }
+    struct match_ports names = {.by_name = port_by_name, .context = bridge};
+    struct match match;
+    struct error_detail detail = {""};
+    int err = match_parse(arguments[1], &names, &match, &detail);
+    if (err != 0) {
+        control_fail(call, err, "%s", detail.text);
+        return;
+    }
+    const struct world_port *port = world_port_by_ofport(bridge, host32(match.value.key.in_port));
+    if (port == NULL) {
+        control_fail(call, -ERROR_NOT_FOUND, "in_port: the bridge has no port %u", host32(match.value.key.in_port));
+        return;
+    }
+    struct flow_key key = match.value.key;
+    key.in_port = be32(port->id);
+    struct translation translation = {0};
+    json_t *lines = json_array();
+    struct translate_trace sink = {.line = trace_line, .context = lines};
+    struct translate_input input = {.world = &core->world, .macs = core->macs, .now_ns = core->now_ns, .trace = &sink};
+    translate_key(&input, &key, &translation);
+    control_reply(call, trace_result(core, &key, &translation, lines));
+    translation_fini(&translation);
+}
+
+static const struct control_command commands[] = {
+    {"fdb-show", "BRIDGE", "lists the addresses a bridge has learned", fdb_show},
+    {"fdb-flush", "BRIDGE", "forgets the addresses a bridge has learned", fdb_flush},
+    {"trace", "BRIDGE PACKET", "explains what becomes of a packet, given as a match with in_port", trace},
+};
+
+int control_open(struct core *core, const char *endpoint, struct control_server **out_server)
+{
+    return control_server_new(core->bus, endpoint, commands, sizeof commands / sizeof commands[0], status, core, out_server);
+}

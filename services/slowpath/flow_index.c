@@ -1,0 +1,338 @@
+/* Flows by id, by MAC lookup, and the two queues of flows that may be wrong.
+ *
+ *     by id        a map; FLOW_GONE and offers name flows so
+ *     by MAC       (bridge, VLAN, address) -> the flows that asked for it, whether it was known or not
+ *     marked       one queue in order of versions, one for MAC events, which have none; a flow is in one of them, the versions' first
+ *
+ * Which flows does a changed rule concern? Those that looked into its table and whose packets may have matched it when they got there. All
+ * packets of a flow agree on the bits of its mask, so one bit that the flow's mask and the match's mask both have and in which they differ
+ * rules the flow out; fields that an action may have written on the way are not compared. Everything else is translated again, which is the
+ * exact answer. The comparison walks all flows of the session for each commit: a few ns a flow that fails on bridge or table, some 10 ns a
+ * pair that is compared; a commit with so many pairs that it would take longer than a step may is judged by tables alone.
+ *
+ * Cost: some 600 bytes a flow and its actions. Thread: the one that translates. Invariant: a marked flow is in exactly one queue.
+ */
+#include "services/slowpath/flow_index.h"
+
+#include <stdlib.h>
+#include <utlist.h>
+
+#include "lib/base/memory.h"
+
+struct mac_users {
+    struct mac_name name; /* the map's key: no padding */
+    struct flow_mac_link *links;
+    UT_hash_handle hh;
+};
+
+struct flow_mac_link {
+    struct flow *flow;
+    struct mac_users *users;
+    struct flow_mac_link *prev, *next;
+};
+
+struct flow_index {
+    struct flow *flows;
+    struct mac_users *macs;
+    struct flow *by_version; /* marked by a version, oldest first */
+    struct flow *by_event;   /* marked by an event without a version */
+    size_t n_marked;
+};
+
+_Static_assert(sizeof(struct mac_name) == 16, "hashed as bytes");
+
+struct flow_index *flow_index_new(void)
+{
+    return memory_zeroed(sizeof(struct flow_index));
+}
+
+static void queue_leave(struct flow_index *index, struct flow *flow)
+{
+    if (!flow->is_marked) {
+        return;
+    }
+    if (flow->marked_n != 0) {
+        DL_DELETE(index->by_version, flow);
+    } else {
+        DL_DELETE(index->by_event, flow);
+    }
+    flow->is_marked = false;
+    index->n_marked--;
+}
+
+/* ---- MAC lookups ---- */
+
+static void macs_forget(struct flow_index *index, struct flow *flow)
+{
+    for (size_t i = 0; i < flow->n_macs; i++) {
+        struct mac_users *users = flow->macs[i].users;
+        DL_DELETE(users->links, &flow->macs[i]);
+        if (users->links == NULL) {
+            HASH_DELETE(hh, index->macs, users);
+            free(users);
+        }
+    }
+    free(flow->macs);
+    flow->macs = NULL;
+    flow->n_macs = 0;
+}
+
+static struct mac_users *mac_users_find(const struct flow_index *index, const struct mac_name *name)
+{
+    struct mac_users *users;
+    HASH_FIND(hh, index->macs, name, sizeof *name, users);
+    return users;
+}
+
+static void macs_note(struct flow_index *index, struct flow *flow, const struct translation *translation)
+{
+    flow->n_macs = translation->n_macs;
+    flow->macs = flow->n_macs > 0 ? memory_array(flow->n_macs, sizeof *flow->macs) : NULL;
+    for (size_t i = 0; i < flow->n_macs; i++) {
+        const struct mac_name *name = &translation->macs[i].name;
+        struct mac_users *users = mac_users_find(index, name);
+        if (users == NULL) {
+            users = memory_zeroed(sizeof *users);
+            users->name = *name;
+            HASH_ADD(hh, index->macs, name, sizeof users->name, users);
+        }
+        flow->macs[i].flow = flow;
+        flow->macs[i].users = users;
+        DL_APPEND(users->links, &flow->macs[i]);
+    }
+}
+
+/* ---- flows ---- */
+
+static void flow_take(struct flow_index *index, struct flow *flow, const struct translation *translation)
+{
+    macs_forget(index, flow);
+    free(flow->actions);
+    free(flow->counters);
+    flow->bridge = translation->bridge;
+    flow->in_ofport = translation->in_ofport;
+    memcpy(flow->visited, translation->visited, sizeof flow->visited);
+    flow->rewritten_words = translation->rewritten_words;
+    flow->uses_groups = translation->uses_groups;
+    flow->n_actions = translation->n_actions;
+    flow->actions = flow->n_actions > 0 ? memory_copy(translation->actions, flow->n_actions * sizeof *flow->actions) : NULL;
+    flow->n_counters = translation->n_counters;
+    flow->counters =
+        flow->n_counters > 0 ? memory_copy(translation->counters, flow->n_counters * sizeof *flow->counters) : NULL;
+    macs_note(index, flow, translation);
+}
+
+struct flow *flow_index_put(struct flow_index *index, const struct flow_key *key, const struct flow_key *mask,
+                            const struct translation *translation, bool *out_is_new)
+{
+    struct flow_id id = key_flow_id(key, mask);
+    struct flow *flow = flow_index_find(index, id);
+    *out_is_new = flow == NULL;
+    if (flow == NULL) {
+        flow = memory_zeroed(sizeof *flow);
+        flow->id = id;
+        flow->key = *key;
+        flow->mask = *mask;
+        HASH_ADD(hh, index->flows, id, sizeof flow->id, flow);
+    }
+    flow_index_update(index, flow, translation);
+    return flow;
+}
+
+void flow_index_update(struct flow_index *index, struct flow *flow, const struct translation *translation)
+{
+    flow_take(index, flow, translation);
+    queue_leave(index, flow);
+    flow->is_unsure = false;
+    flow->is_removal = false;
+}
+
+void flow_index_remove(struct flow_index *index, struct flow *flow)
+{
+    queue_leave(index, flow);
+    macs_forget(index, flow);
+    HASH_DELETE(hh, index->flows, flow);
+    free(flow->actions);
+    free(flow->counters);
+    free(flow);
+}
+
+void flow_index_destroy(struct flow_index **index)
+{
+    if (*index == NULL) {
+        return;
+    }
+    while ((*index)->flows != NULL) {
+        flow_index_remove(*index, (*index)->flows);
+    }
+    free(*index);
+    *index = NULL;
+}
+
+size_t flow_index_count(const struct flow_index *index)
+{
+    return HASH_COUNT(index->flows);
+}
+
+struct flow *flow_index_find(const struct flow_index *index, struct flow_id id)
+{
+    struct flow *flow;
+    HASH_FIND(hh, index->flows, &id, sizeof id, flow);
+    return flow;
+}
+
+/* ---- marking ---- */
+
+void flow_index_mark(struct flow_index *index, struct flow *flow, uint64_t n)
+{
+    if (flow->is_marked && (flow->marked_n != 0 || n == 0)) {
+        return; /* it waits by an earlier version, or by an event already */
+    }
+    queue_leave(index, flow);
+    flow->marked_n = n;
+    flow->is_marked = true;
+    index->n_marked++;
+    if (n != 0) {
+        DL_APPEND(index->by_version, flow);
+    } else {
+        DL_APPEND(index->by_event, flow);
+    }
+}
+
+void flow_index_mark_mac(struct flow_index *index, const struct mac_name *name)
+{
+    const struct mac_users *users = mac_users_find(index, name);
+    if (users != NULL) {
+        for (struct flow_mac_link *link = users->links; link != NULL; link = link->next) {
+            flow_index_mark(index, link->flow, 0);
+        }
+    }
+}
+
+/* What the changes touch of one bridge, for the quick answer. */
+struct bridge_changes {
+    uint64_t bridge;
+    uint64_t tables[4];
+    bool all, groups;
+};
+
+static size_t summarize(const struct change *changes, size_t n_changes, struct bridge_changes *out)
+{
+    size_t n = 0;
+    for (size_t c = 0; c < n_changes; c++) {
+        size_t i = 0;
+        while (i < n && out[i].bridge != changes[c].bridge) {
+            i++;
+        }
+        if (i == n) {
+            out[n++] = (struct bridge_changes){.bridge = changes[c].bridge};
+        }
+        switch (changes[c].kind) {
+        case CHANGE_RULE:
+            out[i].tables[changes[c].table / 64] |= 1ull << (changes[c].table % 64);
+            break;
+        case CHANGE_GROUPS:
+            out[i].groups = true;
+            break;
+        case CHANGE_BRIDGE:
+        case CHANGE_PORT_GONE:
+            out[i].all = true;
+            break;
+        }
+    }
+    return n;
+}
+
+/* Could packets of the flow match when they enter the table? */
+static bool overlaps(const struct flow *flow, const struct match *match)
+{
+    struct flow_key key = flow->key;
+    key.in_port = be32(flow->in_ofport); /* as tables see it */
+    for (size_t i = 0; i < KEY_WORDS; i++) {
+        uint64_t mask = key_word(&flow->mask, i) & key_word(&match->mask.key, i);
+        bool is_written = (flow->rewritten_words >> i & 1) != 0;
+        if (!is_written && ((key_word(&key, i) ^ key_word(&match->value.key, i)) & mask) != 0) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool concerned_by_rules(const struct flow *flow, const struct change *changes, size_t n_changes)
+{
+    for (size_t c = 0; c < n_changes; c++) {
+        const struct change *change = &changes[c];
+        bool looked_there = change->kind == CHANGE_RULE && change->bridge == flow->bridge &&
+                            (flow->visited[change->table / 64] >> (change->table % 64) & 1) != 0;
+        if (looked_there && overlaps(flow, &change->match)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+enum concern { CONCERN_NONE, CONCERN_RULES, CONCERN_CERTAIN };
+
+static enum concern concern_of(const struct flow *flow, const struct bridge_changes *bridges, size_t n_bridges)
+{
+    size_t i = 0;
+    while (i < n_bridges && bridges[i].bridge != flow->bridge) {
+        i++;
+    }
+    if (i == n_bridges) {
+        return CONCERN_NONE;
+    }
+    if (bridges[i].all || (bridges[i].groups && flow->uses_groups)) {
+        return CONCERN_CERTAIN;
+    }
+    uint64_t common = 0;
+    for (size_t t = 0; t < 4; t++) {
+        common |= flow->visited[t] & bridges[i].tables[t];
+    }
+    return common != 0 ? CONCERN_RULES : CONCERN_NONE;
+}
+
+static void mark_all_for_removal(struct flow_index *index)
+{
+    for (struct flow *flow = index->by_version; flow != NULL; flow = flow->next) {
+        flow->is_removal = true;
+    }
+}
+
+void flow_index_mark_changes(struct flow_index *index, const struct change *changes, size_t n_changes, uint64_t n)
+{
+    if (index->flows == NULL || n_changes == 0) {
+        return;
+    }
+    struct bridge_changes *bridges = memory_array(n_changes, sizeof *bridges);
+    size_t n_bridges = summarize(changes, n_changes, bridges);
+    bool is_long = n_changes > FLOW_INDEX_COMPARES_MAX / flow_index_count(index);
+    size_t n_concerned = 0;
+    for (struct flow *flow = index->flows; flow != NULL; flow = flow->hh.next) {
+        enum concern concern = concern_of(flow, bridges, n_bridges);
+        if (concern == CONCERN_CERTAIN ||
+            (concern == CONCERN_RULES && (is_long || concerned_by_rules(flow, changes, n_changes)))) {
+            flow_index_mark(index, flow, n);
+            n_concerned++;
+        }
+    }
+    if (n_concerned > FLOW_INDEX_CORRECTIONS_MAX) {
+        mark_all_for_removal(index);
+    }
+    free(bridges);
+}
+
+struct flow *flow_index_marked(const struct flow_index *index)
+{
+    return index->by_version != NULL ? index->by_version : index->by_event;
+}
+
+struct flow *flow_index_marked_after(const struct flow_index *index, const struct flow *flow)
+{
+    return flow->next != NULL || flow->marked_n == 0 ? flow->next : index->by_event;
+}
+
+size_t flow_index_count_marked(const struct flow_index *index)
+{
+    return index->n_marked;
+}

@@ -1,0 +1,143 @@
+/* Groups: which buckets a packet goes through, each with a copy of it [OF1.3.5 §5.6].
+ *
+ * all: every bucket; indirect: the first; fast failover: the first whose watched port or group lives; select: one of the living by weight,
+ * chosen by the flow hash, so that a connection stays where it is and, when a bucket dies, only its own connections move (each bucket
+ * draws from the hash and its place; the best draw over the weight wins). The bits the hash is made of are looked at, so a select
+ * group costs a flow per connection direction.
+ * A bucket's actions are an action set. Buckets with groups nest, up to the depth of translate.h. Thread: the one that translates.
+ */
+#include <math.h>
+
+#include "lib/msg/counter_id.h"
+#include "services/slowpath/walk.h"
+
+static bool group_is_live(const struct walk *walk, uint32_t group_id, unsigned depth);
+
+static bool bucket_is_live(const struct walk *walk, const struct bucket *bucket, unsigned depth)
+{
+    bool watches = false, is_live = false;
+    if (bucket->watch_port != PORT_ANY) {
+        const struct world_port *port = world_port_by_ofport(walk->bridge, bucket->watch_port);
+        watches = true;
+        is_live = port != NULL && world_port_is_live(port);
+    }
+    if (bucket->watch_group != GROUP_ANY) {
+        watches = true;
+        is_live = is_live || group_is_live(walk, bucket->watch_group, depth);
+    }
+    return !watches || is_live;
+}
+
+static bool group_is_live(const struct walk *walk, uint32_t group_id, unsigned depth)
+{
+    const struct world_group *group = world_group(walk->input->world, walk->bridge->id, group_id);
+    if (group == NULL || depth >= TRANSLATE_DEPTH_MAX) {
+        return false;
+    }
+    for (size_t i = 0; i < group->group.n_buckets; i++) {
+        if (bucket_is_live(walk, &group->group.buckets[i], depth + 1)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void bucket_perform(struct walk *walk, const struct world_group *group, size_t i)
+{
+    walk_count(walk, counter_id(COUNTER_BUCKET, group->id << 16 | i));
+    walk_trace(walk, "group %u: bucket %zu", group->group.group_id, i);
+    struct walk_copy copy;
+    walk_begin_copy(walk, &copy);
+    struct action_set set = {0};
+    action_set_write(walk, &set, &group->group.buckets[i].actions);
+    walk->depth++;
+    action_set_perform(walk, &set);
+    walk_end_copy(walk, &copy);
+}
+
+/* What key_flow_hash() reads. */
+static uint32_t look_at_flow_hash(struct walk *walk)
+{
+    struct flow_state mask = {0};
+    struct flow_key *key = &mask.key;
+    key->vlan_tci = be16(0x0fff);
+    key->eth_type = be16(0xffff);
+    uint16_t eth_type = host16(walk->state.key.eth_type);
+    if (eth_type == 0x0800 || eth_type == 0x86dd) {
+        key->ip_frag = key->ip_proto = 0xff;
+        key->l4_src = key->l4_dst = be16(0xffff);
+        memset(key->ip_src, 0xff, sizeof key->ip_src);
+        memset(key->ip_dst, 0xff, sizeof key->ip_dst);
+    } else {
+        memset(key->eth_src, 0xff, sizeof key->eth_src);
+        memset(key->eth_dst, 0xff, sizeof key->eth_dst);
+        key->mpls[0] = be32(UINT32_MAX);
+    }
+    walk_look(walk, &mask);
+    return key_flow_hash(&walk->state.key);
+}
+
+static size_t select_bucket(struct walk *walk, const struct group *group)
+{
+    uint32_t hash = look_at_flow_hash(walk);
+    size_t best = group->n_buckets;
+    double best_score = 0;
+    for (size_t i = 0; i < group->n_buckets; i++) {
+        if (group->buckets[i].weight == 0 || !bucket_is_live(walk, &group->buckets[i], 0)) {
+            continue;
+        }
+        uint64_t draw = (hash ^ (i + 1) * 0x9e3779b97f4a7c15ull) * 0xd6e8feb86659fd93ull;
+        draw = (draw ^ draw >> 32) * 0xd6e8feb86659fd93ull;
+        double unit = ((double)(draw >> 11) + 0.5) / 9007199254740992.0; /* in (0, 1) */
+        double score = group->buckets[i].weight / -log(unit);
+        if (best == group->n_buckets || score > best_score) {
+            best = i;
+            best_score = score;
+        }
+    }
+    return best;
+}
+
+static size_t first_live_bucket(const struct walk *walk, const struct group *group)
+{
+    size_t i = 0;
+    while (i < group->n_buckets && !bucket_is_live(walk, &group->buckets[i], 0)) {
+        i++;
+    }
+    return i;
+}
+
+void group_perform(struct walk *walk, uint32_t group_id)
+{
+    const struct world_group *found = world_group(walk->input->world, walk->bridge->id, group_id);
+    walk->out->uses_groups = true;
+    if (walk->depth >= TRANSLATE_DEPTH_MAX || ++walk->n_resubmits >= TRANSLATE_RESUBMITS_MAX) {
+        walk_refuse(walk, DROP_PIPELINE_LIMIT);
+        return;
+    }
+    if (found == NULL) {
+        walk_trace(walk, "group %u: there is none", group_id);
+        return;
+    }
+    walk_count(walk, counter_id(COUNTER_GROUP, found->id));
+    const struct group *group = &found->group;
+    size_t chosen = 0;
+    switch (group->type) {
+    case GROUP_TYPE_ALL:
+        for (size_t i = 0; i < group->n_buckets && !walk->out->is_refused; i++) {
+            bucket_perform(walk, found, i);
+        }
+        return;
+    case GROUP_TYPE_SELECT:
+        chosen = select_bucket(walk, group);
+        break;
+    case GROUP_TYPE_INDIRECT:
+        break;
+    case GROUP_TYPE_FF:
+        chosen = first_live_bucket(walk, group);
+        break;
+    }
+    if (chosen < group->n_buckets) {
+        bucket_perform(walk, found, chosen);
+    }
+}

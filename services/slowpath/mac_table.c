@@ -1,0 +1,371 @@
+/* One hash table for all bridges, and for each bridge a list by last use for ageing and for making room.
+ *
+ * One table, because the name of an address to the outside is 56 bits of its hash (the counter id by which a shard reports use): the same
+ * hash finds the entry. Ageing takes from the old end of a bridge's list and stops at the first that is young enough: O(1) for each that ends.
+ * Room is made by ending the bridge's longest unused address. Ports that learn fast are held back before that by the shard's
+ * token bucket of misses.
+ * Moves: each address has ten a second; more are refused, the packet is forwarded and no flow is made of it, so a loop cannot make every
+ * replica correct flows all day (I9).
+ * Cost: some 100 bytes an address. Thread: the one that translates. Invariant: an entry is in the hash table and in one bridge's list.
+ */
+#include "services/slowpath/mac_table.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <uthash.h>
+#include <xxhash.h>
+
+#include "lib/base/clock.h"
+#include "lib/base/memory.h"
+
+struct mac_bridge {
+    uint64_t id;
+    size_t count;
+    struct mac_entry *oldest, *newest;
+    UT_hash_handle hh;
+};
+
+struct mac_table {
+    struct mac_entry **buckets; /* a power of two */
+    size_t n_buckets, count;
+    struct mac_bridge *bridges;
+    struct mac_name *changes;
+    size_t n_changes, changes_room;
+    struct mac_news *news;
+    size_t n_news, news_room;
+};
+
+uint64_t mac_number(const struct mac_name *name)
+{
+    uint8_t bytes[16];
+    memcpy(bytes, &name->bridge, 8);
+    memcpy(bytes + 8, &name->vlan, 2);
+    memcpy(bytes + 10, name->mac, 6);
+    return XXH3_64bits(bytes, sizeof bytes) & 0x00ffffffffffffffull;
+}
+
+static bool name_equal(const struct mac_name *a, const struct mac_name *b)
+{
+    return a->bridge == b->bridge && a->vlan == b->vlan && memcmp(a->mac, b->mac, 6) == 0;
+}
+
+static void change_add(struct mac_table *table, const struct mac_name *name)
+{
+    if (table->n_changes == table->changes_room) {
+        table->changes_room = table->changes_room == 0 ? 64 : table->changes_room * 2;
+        table->changes = memory_resize(table->changes, table->changes_room * sizeof *table->changes);
+    }
+    table->changes[table->n_changes++] = *name;
+}
+
+static void news_add(struct mac_table *table, const struct mac_name *name, uint32_t port, uint64_t learned_ns)
+{
+    if (table->n_news == MAC_NEWS_MAX) {
+        return;
+    }
+    if (table->n_news == table->news_room) {
+        table->news_room = table->news_room == 0 ? 64 : table->news_room * 2;
+        table->news = memory_resize(table->news, table->news_room * sizeof *table->news);
+    }
+    table->news[table->n_news++] = (struct mac_news){.name = *name, .port = port, .learned_ns = learned_ns};
+}
+
+static struct mac_bridge *bridge_find(const struct mac_table *table, uint64_t id)
+{
+    struct mac_bridge *bridge;
+    HASH_FIND(hh, table->bridges, &id, sizeof id, bridge);
+    return bridge;
+}
+
+static struct mac_bridge *bridge_named_by(struct mac_table *table, uint64_t id)
+{
+    struct mac_bridge *bridge = bridge_find(table, id);
+    if (bridge == NULL) {
+        bridge = memory_zeroed(sizeof *bridge);
+        bridge->id = id;
+        HASH_ADD(hh, table->bridges, id, sizeof bridge->id, bridge);
+    }
+    return bridge;
+}
+
+static void list_take_out(struct mac_bridge *bridge, struct mac_entry *entry)
+{
+    *(entry->older != NULL ? &entry->older->newer : &bridge->oldest) = entry->newer;
+    *(entry->newer != NULL ? &entry->newer->older : &bridge->newest) = entry->older;
+    entry->older = entry->newer = NULL;
+}
+
+/* Places the entry by its time of use; nearly always at the young end. */
+static void list_put(struct mac_bridge *bridge, struct mac_entry *entry)
+{
+    struct mac_entry *older = bridge->newest;
+    while (older != NULL && older->used_ns > entry->used_ns) {
+        older = older->older;
+    }
+    entry->older = older;
+    entry->newer = older != NULL ? older->newer : bridge->oldest;
+    *(entry->older != NULL ? &entry->older->newer : &bridge->oldest) = entry;
+    *(entry->newer != NULL ? &entry->newer->older : &bridge->newest) = entry;
+}
+
+static struct mac_entry *entry_find(const struct mac_table *table, const struct mac_name *name, uint64_t hash)
+{
+    struct mac_entry *entry = table->buckets[hash & (table->n_buckets - 1)];
+    while (entry != NULL && (entry->hash != hash || !name_equal(&entry->name, name))) {
+        entry = entry->chain;
+    }
+    return entry;
+}
+
+static void table_grow(struct mac_table *table)
+{
+    size_t n_buckets = table->n_buckets * 2;
+    struct mac_entry **buckets = memory_array(n_buckets, sizeof(struct mac_entry *));
+    for (size_t i = 0; i < table->n_buckets; i++) {
+        for (struct mac_entry *entry = table->buckets[i], *next; entry != NULL; entry = next) {
+            next = entry->chain;
+            entry->chain = buckets[entry->hash & (n_buckets - 1)];
+            buckets[entry->hash & (n_buckets - 1)] = entry;
+        }
+    }
+    free(table->buckets);
+    table->buckets = buckets;
+    table->n_buckets = n_buckets;
+}
+
+static void entry_end(struct mac_table *table, struct mac_bridge *bridge, struct mac_entry *entry)
+{
+    struct mac_entry **place = &table->buckets[entry->hash & (table->n_buckets - 1)];
+    while (*place != entry) {
+        place = &(*place)->chain;
+    }
+    *place = entry->chain;
+    list_take_out(bridge, entry);
+    change_add(table, &entry->name);
+    table->count--;
+    bridge->count--;
+    free(entry);
+}
+
+static struct mac_entry *entry_make(struct mac_table *table, const struct mac_name *name, uint64_t hash, uint32_t limit,
+                                    uint64_t used_ns)
+{
+    struct mac_bridge *bridge = bridge_named_by(table, name->bridge);
+    while (bridge->count >= limit) {
+        entry_end(table, bridge, bridge->oldest);
+    }
+    if (table->count >= table->n_buckets) {
+        table_grow(table);
+    }
+    struct mac_entry *entry = memory_zeroed(sizeof *entry);
+    entry->name = *name;
+    entry->hash = hash;
+    entry->used_ns = used_ns;
+    entry->chain = table->buckets[hash & (table->n_buckets - 1)];
+    table->buckets[hash & (table->n_buckets - 1)] = entry;
+    table->count++;
+    bridge->count++;
+    list_put(bridge, entry);
+    return entry;
+}
+
+static void entry_touch(struct mac_table *table, struct mac_entry *entry, uint64_t used_ns)
+{
+    if (used_ns > entry->used_ns) {
+        struct mac_bridge *bridge = bridge_find(table, entry->name.bridge);
+        list_take_out(bridge, entry);
+        entry->used_ns = used_ns;
+        list_put(bridge, entry);
+    }
+}
+
+static void entry_place(struct mac_table *table, struct mac_entry *entry, uint32_t port, uint64_t learned_ns)
+{
+    entry->port = port;
+    entry->learned_ns = learned_ns;
+    entry_touch(table, entry, learned_ns);
+    change_add(table, &entry->name);
+}
+
+static bool may_move(struct mac_entry *entry, uint64_t now_ns)
+{
+    if (now_ns - entry->moves_since_ns >= NS_PER_S) {
+        entry->moves_since_ns = now_ns;
+        entry->n_moves = 0;
+    }
+    entry->n_moves++;
+    return entry->n_moves <= MAC_MOVES_PER_S;
+}
+
+struct mac_table *mac_table_new(void)
+{
+    struct mac_table *table = memory_zeroed(sizeof *table);
+    table->n_buckets = 64;
+    table->buckets = memory_array(table->n_buckets, sizeof(struct mac_entry *));
+    return table;
+}
+
+void mac_table_destroy(struct mac_table **table)
+{
+    if (*table == NULL) {
+        return;
+    }
+    struct mac_bridge *bridge, *next;
+    HASH_ITER(hh, (*table)->bridges, bridge, next)
+    {
+        while (bridge->oldest != NULL) {
+            entry_end(*table, bridge, bridge->oldest);
+        }
+        HASH_DELETE(hh, (*table)->bridges, bridge);
+        free(bridge);
+    }
+    free((*table)->buckets);
+    free((*table)->changes);
+    free((*table)->news);
+    free(*table);
+    *table = NULL;
+}
+
+enum mac_learned mac_table_learn(struct mac_table *table, const struct mac_name *name, uint32_t port, uint32_t limit,
+                                 uint64_t now_ns)
+{
+    uint64_t hash = mac_number(name);
+    struct mac_entry *entry = entry_find(table, name, hash);
+    if (entry != NULL && entry->port == port) {
+        entry_touch(table, entry, now_ns);
+        return MAC_LEARNED_NOTHING;
+    }
+    if (limit == 0 || (entry != NULL && !may_move(entry, now_ns))) {
+        return MAC_LEARNED_REFUSED;
+    }
+    if (entry == NULL) {
+        entry = entry_make(table, name, hash, limit, now_ns);
+    }
+    entry_place(table, entry, port, now_ns);
+    news_add(table, name, port, now_ns);
+    return MAC_LEARNED;
+}
+
+void mac_table_hear(struct mac_table *table, const struct mac_name *name, uint32_t port, uint64_t learned_ns, uint32_t limit)
+{
+    uint64_t hash = mac_number(name);
+    struct mac_entry *entry = entry_find(table, name, hash);
+    if (entry != NULL && (learned_ns < entry->learned_ns || (learned_ns == entry->learned_ns && port <= entry->port))) {
+        return;
+    }
+    if (port == 0) {
+        if (entry != NULL) {
+            entry_end(table, bridge_find(table, name->bridge), entry);
+        }
+        return;
+    }
+    if (entry == NULL && limit > 0) {
+        entry = entry_make(table, name, hash, limit, learned_ns);
+    }
+    if (entry != NULL && entry->port != port) {
+        entry_place(table, entry, port, learned_ns);
+    } else if (entry != NULL) {
+        entry->learned_ns = learned_ns;
+        entry_touch(table, entry, learned_ns);
+    }
+}
+
+const struct mac_entry *mac_table_find(const struct mac_table *table, const struct mac_name *name)
+{
+    return entry_find(table, name, mac_number(name));
+}
+
+void mac_table_used(struct mac_table *table, uint64_t number, uint64_t used_ns)
+{
+    struct mac_entry *entry = table->buckets[number & (table->n_buckets - 1)];
+    for (struct mac_entry *next; entry != NULL; entry = next) {
+        next = entry->chain;
+        if (entry->hash == number) {
+            entry_touch(table, entry, used_ns);
+        }
+    }
+}
+
+bool mac_table_age(struct mac_table *table, uint64_t id, uint64_t aging_ns, uint64_t now_ns, size_t limit)
+{
+    struct mac_bridge *bridge = bridge_find(table, id);
+    while (bridge != NULL && bridge->oldest != NULL && bridge->oldest->used_ns + aging_ns <= now_ns) {
+        if (limit == 0) {
+            return true;
+        }
+        entry_end(table, bridge, bridge->oldest);
+        limit--;
+    }
+    return false;
+}
+
+void mac_table_flush_port(struct mac_table *table, uint32_t port)
+{
+    for (struct mac_bridge *bridge = table->bridges; bridge != NULL; bridge = bridge->hh.next) {
+        for (struct mac_entry *entry = bridge->oldest, *newer; entry != NULL; entry = newer) {
+            newer = entry->newer;
+            if (entry->port == port) {
+                entry_end(table, bridge, entry);
+            }
+        }
+    }
+}
+
+void mac_table_flush_bridge(struct mac_table *table, uint64_t id)
+{
+    struct mac_bridge *bridge = bridge_find(table, id);
+    if (bridge != NULL) {
+        while (bridge->oldest != NULL) {
+            entry_end(table, bridge, bridge->oldest);
+        }
+        HASH_DELETE(hh, table->bridges, bridge);
+        free(bridge);
+    }
+}
+
+void mac_table_flush_everywhere(struct mac_table *table, uint64_t id, uint64_t now_ns)
+{
+    const struct mac_bridge *bridge = bridge_find(table, id);
+    const struct mac_entry *entry = bridge != NULL ? bridge->oldest : NULL;
+    for (; entry != NULL; entry = entry->newer) {
+        news_add(table, &entry->name, 0, now_ns);
+    }
+    mac_table_flush_bridge(table, id);
+}
+
+const struct mac_news *mac_table_news(const struct mac_table *table, size_t *out_n)
+{
+    *out_n = table->n_news;
+    return table->news;
+}
+
+void mac_table_clear_news(struct mac_table *table)
+{
+    table->n_news = 0;
+}
+
+size_t mac_table_count(const struct mac_table *table, uint64_t id)
+{
+    const struct mac_bridge *bridge = bridge_find(table, id);
+    return bridge == NULL ? 0 : bridge->count;
+}
+
+const struct mac_entry *mac_table_next(const struct mac_table *table, uint64_t id, const struct mac_entry *entry)
+{
+    if (entry != NULL) {
+        return entry->older;
+    }
+    const struct mac_bridge *bridge = bridge_find(table, id);
+    return bridge == NULL ? NULL : bridge->newest;
+}
+
+const struct mac_name *mac_table_changes(const struct mac_table *table, size_t *out_n)
+{
+    *out_n = table->n_changes;
+    return table->changes;
+}
+
+void mac_table_clear_changes(struct mac_table *table)
+{
+    table->n_changes = 0;
+}

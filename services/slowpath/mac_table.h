@@ -1,0 +1,82 @@
+/* Learned addresses of all bridges: (bridge, VLAN, MAC) is behind a port, until it moves, ages, is flushed or crowded out.
+ *
+ * Every change of an answer that mac_table_find() could have given, absences too, is noted in the list of changes: flows that NORMAL made
+ * depend on it. Whoever drains the list clears it.
+ */
+#ifndef BUSBAR_SLOWPATH_MAC_TABLE_H
+#define BUSBAR_SLOWPATH_MAC_TABLE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct mac_name {
+    uint64_t bridge;
+    uint16_t vlan;
+    uint8_t mac[6];
+};
+
+struct mac_entry {
+    struct mac_name name;
+    uint32_t port;       /* switch-wide port id */
+    uint64_t learned_ns; /* when it was learned there */
+    uint64_t used_ns;    /* when it last sent */
+    /* private */
+    uint64_t hash;
+    uint64_t moves_since_ns;
+    uint32_t n_moves;
+    struct mac_entry *chain;
+    struct mac_entry *older, *newer; /* of its bridge, by use */
+};
+
+enum {
+    MAC_MOVES_PER_S = 10, /* a host that roams moves once; a loop moves it as fast as it spins */
+    MAC_NEWS_MAX = 16384, /* learned in 10 ms and not yet told; what finds no room is learned again by the others */
+};
+
+enum mac_learned {
+    MAC_LEARNED_NOTHING, /* was there already */
+    MAC_LEARNED,         /* new, or moved */
+    MAC_LEARNED_REFUSED  /* moves too often, or the bridge learns nothing */
+};
+
+struct mac_table;
+struct mac_table *mac_table_new(void);
+void mac_table_destroy(struct mac_table **table);
+
+/* A packet from this address came in at `port`. `limit`: entries the bridge may have; the one longest unused makes room. */
+enum mac_learned mac_table_learn(struct mac_table *table, const struct mac_name *name, uint32_t port, uint32_t limit,
+                                 uint64_t now_ns);
+/* Another replica's word: the later time wins, at equal times the greater port; port 0 flushes. */
+void mac_table_hear(struct mac_table *table, const struct mac_name *name, uint32_t port, uint64_t learned_ns, uint32_t limit);
+/* NULL: not known. */
+const struct mac_entry *mac_table_find(const struct mac_table *table, const struct mac_name *name);
+/* Flows of the addresses with this number were used idle_ns ago. */
+void mac_table_used(struct mac_table *table, uint64_t number, uint64_t used_ns);
+/* Ends entries of the bridge unused for aging_ns, at most `limit` of them. True when more are due. */
+bool mac_table_age(struct mac_table *table, uint64_t bridge, uint64_t aging_ns, uint64_t now_ns, size_t limit);
+void mac_table_flush_port(struct mac_table *table, uint32_t port);
+void mac_table_flush_bridge(struct mac_table *table, uint64_t bridge);
+size_t mac_table_count(const struct mac_table *table, uint64_t bridge);
+/* The bridge's entries from the last used on: start with NULL. */
+const struct mac_entry *mac_table_next(const struct mac_table *table, uint64_t bridge, const struct mac_entry *entry);
+
+/* Names whose answer changed since the last clear, in order; the same name may be there more than once. */
+const struct mac_name *mac_table_changes(const struct mac_table *table, size_t *out_n);
+void mac_table_clear_changes(struct mac_table *table);
+
+/* What this replica itself learned (port) or was told to flush (port 0) since the last clear, for the others. */
+struct mac_news {
+    struct mac_name name;
+    uint32_t port;
+    uint64_t learned_ns;
+};
+const struct mac_news *mac_table_news(const struct mac_table *table, size_t *out_n);
+void mac_table_clear_news(struct mac_table *table);
+/* Ends all of a bridge's addresses because a person said so: the other replicas are to do the same. */
+void mac_table_flush_everywhere(struct mac_table *table, uint64_t bridge, uint64_t now_ns);
+
+/* The number of the counter id of kind MAC: 56 bits of hash. */
+uint64_t mac_number(const struct mac_name *name);
+
+#endif

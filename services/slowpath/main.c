@@ -1,0 +1,85 @@
+/* busbar-slowpath: what becomes of a packet.
+ *
+ * The process around slowpath_step(): options, sockets below the run directory, one thread that sleeps in poll() while there is nothing to
+ * do. A socket's fd means "look again"; a step looks at all of them, so the loop never asks which one it was. It wakes every 10 ms for beats
+ * and ageing. Its state is a copy of others': nothing is saved on exit.
+ */
+#include <errno.h>
+#include <poll.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include "lib/base/clock.h"
+#include "lib/base/log.h"
+#include "lib/base/random.h"
+#include "lib/base/service.h"
+#include "services/slowpath/slowpath.h"
+
+enum { FDS_MAX = 160, WAKE_MS = 10, ENDPOINT_MAX = 128 };
+
+static void run(struct service *service, struct slowpath *slowpath)
+{
+    bool is_ready = false;
+    while (!service_stopping(service)) {
+        bool more = slowpath_step(slowpath, clock_now_ns());
+        if (!is_ready && slowpath_is_ready(slowpath)) {
+            is_ready = service_ready(service) == 0;
+        }
+        int fds[FDS_MAX];
+        struct pollfd polls[FDS_MAX + 1];
+        size_t n = slowpath_fds(slowpath, fds, FDS_MAX);
+        for (size_t i = 0; i < n; i++) {
+            polls[i] = (struct pollfd){.fd = fds[i], .events = POLLIN};
+        }
+        polls[n] = (struct pollfd){.fd = service->signal_fd, .events = POLLIN};
+        if (poll(polls, n + 1, more ? 0 : WAKE_MS) < 0 && errno != EINTR) {
+            log_error("poll_failed errno=%d", errno);
+            return;
+        }
+    }
+}
+
+int main(int argc, char **argv)
+{
+    struct service service = {0};
+    struct error_detail detail = {""};
+    const char *config = NULL;
+    const struct service_option options[] = {{.name = "config",
+                                              .argument = "ENDPOINT",
+                                              .help = "where configdb is, when not below the run directory",
+                                              .value = &config}};
+    if (service_open(&service, "slowpath", argc, argv, options, 1, &detail) != 0) {
+        return service_failed("slowpath", &detail);
+    }
+    char endpoints[4][ENDPOINT_MAX];
+    int err = bus_endpoint(service.run_dir, WIRE_CONFIG, PROCESS_CONFIGDB, 1, endpoints[0], ENDPOINT_MAX);
+    err = err == 0 ? bus_endpoint(service.run_dir, WIRE_PACKET, PROCESS_SLOWPATH, service.instance, endpoints[1], ENDPOINT_MAX)
+                   : err;
+    err = err == 0 ? bus_endpoint(service.run_dir, WIRE_MAC, PROCESS_SLOWPATH, service.instance, endpoints[2], ENDPOINT_MAX)
+                   : err;
+    err = err == 0 ? bus_endpoint(service.run_dir, WIRE_CONTROL, PROCESS_SLOWPATH, service.instance, endpoints[3], ENDPOINT_MAX)
+                   : err;
+    struct bus_identity self = {.kind = PROCESS_SLOWPATH, .instance = service.instance, .start = service.start_number};
+    struct bus *bus = bus_zmq_new(&self);
+    struct slowpath_settings settings = {
+        .bus = bus,
+        .instance = service.instance,
+        .pid = (uint32_t)getpid(),
+        .seed = random_start_number(),
+        .config_endpoint = config != NULL ? config : endpoints[0],
+        .packet_endpoint = endpoints[1],
+        .mac_endpoint = endpoints[2],
+        .control_endpoint = endpoints[3],
+    };
+    struct slowpath *slowpath = NULL;
+    err = err == 0 ? slowpath_new(&settings, &slowpath) : err;
+    if (err == 0) {
+        run(&service, slowpath);
+    } else {
+        log_error("start_failed error=\"%s\"", error_text(err));
+    }
+    slowpath_destroy(&slowpath);
+    bus_destroy(&bus);
+    service_close(&service);
+    return err == 0 ? 0 : 1;
+}

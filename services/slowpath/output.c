@@ -1,0 +1,107 @@
+/* Ports as rules name them: a number, or one of the reserved ones [OF1.3.5 §4.5].
+ *
+ * A packet never leaves by the port it came in unless IN_PORT is named. Port configuration is obeyed here: NO_FWD and DOWN for every
+ * output, NO_FLOOD for floods, NO_PACKET_IN for packet-ins of table-miss rules. The link's state is not: the datapath counts what it cannot
+ * send, and a link that comes back needs no correction.
+ * Cost: a search by halves an output; floods walk the bridge's ports. Thread: the one that translates.
+ */
+#include "services/slowpath/walk.h"
+
+void output_to(struct walk *walk, const struct world_port *port)
+{
+    if ((port->config & (PORT_CONFIG_NO_FWD | PORT_CONFIG_DOWN)) != 0) {
+        walk->reason = DROP_PORT_CONFIG;
+        return;
+    }
+    walk_trace(walk, "output to port %u (%s)", port->ofport, port->name);
+    struct dp_action action = {.type = DP_ACTION_OUTPUT, .port = port->id};
+    walk_emit(walk, &action);
+}
+
+void output_to_controller(struct walk *walk, uint16_t max_len, enum packet_in_reason reason)
+{
+    bool is_miss = walk->rule != NULL && walk->rule->is_table_miss && reason == PACKET_IN_ACTION;
+    if (is_miss && walk->in_port != NULL && (walk->in_port->config & PORT_CONFIG_NO_PACKET_IN) != 0) {
+        walk->reason = DROP_PORT_CONFIG;
+        return;
+    }
+    struct dp_action action = {.type = DP_ACTION_CONTROLLER};
+    action.controller.bridge = walk->bridge->id;
+    action.controller.cookie = walk->rule != NULL ? walk->rule->rule.cookie : UINT64_MAX;
+    action.controller.rule_table = walk->table;
+    action.controller.max_len = max_len;
+    action.controller.reason = (uint8_t)(is_miss ? PACKET_IN_NO_MATCH : reason);
+    walk_trace(walk, "output to the controller");
+    walk_emit(walk, &action);
+}
+
+static void output_to_all(struct walk *walk, bool is_flood)
+{
+    for (size_t i = 0; i < walk->bridge->n_ports; i++) {
+        const struct world_port *port = walk->bridge->ports[i];
+        bool is_wanted =
+            port->ofport != host32(walk->state.key.in_port) && (!is_flood || (port->config & PORT_CONFIG_NO_FLOOD) == 0);
+        if (is_wanted) {
+            output_to(walk, port);
+        }
+    }
+}
+
+static void output_to_number(struct walk *walk, uint32_t ofport)
+{
+    const struct world_port *port = world_port_by_ofport(walk->bridge, ofport);
+    if (port == NULL) {
+        walk->reason = DROP_OUTPUT_NO_PORT;
+        walk_trace(walk, "output to port %u: there is none", ofport);
+    } else if (ofport == host32(walk->state.key.in_port)) {
+        walk_trace(walk, "output to port %u: the packet came from there", ofport);
+    } else {
+        output_to(walk, port);
+    }
+}
+
+/* A controller's packet into the tables; their action set is its own. */
+static void output_to_tables(struct walk *walk)
+{
+    if (!walk->is_packet_out || walk->depth >= TRANSLATE_DEPTH_MAX) {
+        walk_refuse(walk, DROP_MISS_REFUSED);
+        return;
+    }
+    walk->depth++;
+    pipeline_run(walk, 0, PORT_IN_PORT);
+    if (!walk->is_over) {
+        struct action_set set = walk->set;
+        memset(&walk->set, 0, sizeof walk->set);
+        action_set_perform(walk, &set);
+    }
+    walk->depth--;
+}
+
+void output_perform(struct walk *walk, uint32_t ofport, uint16_t max_len)
+{
+    switch (ofport) {
+    case PORT_IN_PORT:
+        if (walk->in_port != NULL) {
+            output_to(walk, walk->in_port);
+        }
+        break;
+    case PORT_TABLE:
+        output_to_tables(walk);
+        break;
+    case PORT_NORMAL:
+        normal_perform(walk);
+        break;
+    case PORT_FLOOD:
+        output_to_all(walk, true);
+        break;
+    case PORT_ALL:
+        output_to_all(walk, false);
+        break;
+    case PORT_CONTROLLER:
+        output_to_controller(walk, max_len, PACKET_IN_ACTION);
+        break;
+    default:
+        output_to_number(walk, ofport);
+        break;
+    }
+}

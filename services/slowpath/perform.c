@@ -1,0 +1,336 @@
+/* Actions, one by one, and the action set.
+ *
+ * A rewrite changes the state that later lookups see and emits the datapath action that does the same to the packet, at once and in
+ * order: no comparison with the packet as it came, which would have to be looked at. Registers and metadata exist in the state only.
+ * A field whose protocol the packet does not have is left alone, as Open vSwitch does; telling so is a look at the protocol.
+ *
+ * TTL: a decrement needs proof that the packet's TTL is high enough, and the highest bit that is set is proof for nearly all packets:
+ * bit 6 says 64 to 127 or more. Only packets with less than the proof needs have the whole TTL looked at.
+ * Cost: constant an action but for groups and resubmits. Thread: the one that translates.
+ */
+#include "services/slowpath/walk.h"
+
+static void count_ttl_expired(struct walk *walk)
+{
+    output_to_controller(walk, 0xffff, PACKET_IN_INVALID_TTL);
+    walk->reason = DROP_TTL_EXPIRED;
+    walk->is_over = true;
+    walk_trace(walk, "TTL expires");
+}
+
+static void look_ttl(struct walk *walk, uint8_t bits)
+{
+    walk->looked.key.ip_ttl |= bits;
+}
+
+/* Looks at what tells whether the TTL survives one more decrement. */
+static void prove_ttl(struct walk *walk)
+{
+    if (walk->is_ttl_set) {
+        return;
+    }
+    unsigned least = walk->n_ttl_decrements + 2; /* of the packet as it came */
+    unsigned came = walk->state.key.ip_ttl + walk->n_ttl_decrements;
+    if (came < least) {
+        look_ttl(walk, least == 2 ? 0xfe : 0xff);
+        return;
+    }
+    unsigned highest = 0x80;
+    while ((came & highest) == 0) {
+        highest >>= 1;
+    }
+    look_ttl(walk, highest >= least ? (uint8_t)highest : 0xff);
+}
+
+static void dec_ttl(struct walk *walk)
+{
+    if (!walk_has_field(walk, FIELD_IP_TTL)) {
+        return;
+    }
+    prove_ttl(walk);
+    if (walk->state.key.ip_ttl <= 1) {
+        count_ttl_expired(walk);
+        return;
+    }
+    walk->state.key.ip_ttl--;
+    walk->n_ttl_decrements += !walk->is_ttl_set;
+    walk_written(walk, FIELD_IP_TTL, field_all_ones(FIELD_IP_TTL));
+    struct dp_action action = {.type = DP_ACTION_DEC_TTL};
+    walk_emit(walk, &action);
+}
+
+/* ---- VLAN tags ---- */
+
+static bool has_tag(const struct walk *walk)
+{
+    return (host16(walk->state.key.vlan_tci) & KEY_VLAN_PRESENT) != 0;
+}
+
+/* Tags move between the members of the key, so all their bits are looked at first and then known. */
+static void know_tags(struct walk *walk)
+{
+    walk_look_vlans(walk);
+    struct flow_key *written = &walk->written.key;
+    written->vlan_tci = written->vlan_tpid = written->vlan2_tci = written->vlan2_tpid = be16(0xffff);
+    for (size_t i = offsetof(struct flow_key, vlan_tci) / 8; i <= offsetof(struct flow_key, vlan2_tpid) / 8; i++) {
+        walk->out->rewritten_words |= 1u << i;
+    }
+}
+
+void perform_push_vlan(struct walk *walk, uint16_t tpid, uint16_t tci)
+{
+    struct flow_key *key = &walk->state.key;
+    know_tags(walk);
+    if (walk->n_hidden_tags == WALK_HIDDEN_TAGS_MAX) {
+        walk_refuse(walk, DROP_PIPELINE_LIMIT);
+        return;
+    }
+    walk->hidden_tags[walk->n_hidden_tags].tci = key->vlan2_tci;
+    walk->hidden_tags[walk->n_hidden_tags].tpid = key->vlan2_tpid;
+    walk->n_hidden_tags++;
+    key->vlan2_tci = key->vlan_tci;
+    key->vlan2_tpid = key->vlan_tpid;
+    key->vlan_tci = be16(tci | KEY_VLAN_PRESENT);
+    key->vlan_tpid = be16(tpid);
+    struct dp_action action = {.type = DP_ACTION_PUSH_VLAN};
+    action.push_vlan.tpid = tpid;
+    action.push_vlan.tci = tci & (uint16_t)~KEY_VLAN_PRESENT;
+    walk_emit(walk, &action);
+}
+
+void perform_pop_vlan(struct walk *walk)
+{
+    struct flow_key *key = &walk->state.key;
+    know_tags(walk);
+    if (!has_tag(walk)) {
+        return;
+    }
+    key->vlan_tci = key->vlan2_tci;
+    key->vlan_tpid = key->vlan2_tpid;
+    key->vlan2_tci = key->vlan2_tpid = be16(0);
+    if (walk->n_hidden_tags > 0) {
+        walk->n_hidden_tags--;
+        key->vlan2_tci = walk->hidden_tags[walk->n_hidden_tags].tci;
+        key->vlan2_tpid = walk->hidden_tags[walk->n_hidden_tags].tpid;
+    }
+    struct dp_action action = {.type = DP_ACTION_POP_VLAN};
+    walk_emit(walk, &action);
+}
+
+/* [OF1.3.5 §5.12]: a new tag has the VLAN id and priority of the outer one there was. */
+static void push_vlan_like_outer(struct walk *walk, uint16_t tpid)
+{
+    know_tags(walk);
+    perform_push_vlan(walk, tpid, has_tag(walk) ? host16(walk->state.key.vlan_tci) : 0);
+}
+
+static void emit_set_field(struct walk *walk, enum field_id field, struct field_value value, struct field_value mask)
+{
+    struct dp_action action = {.type = DP_ACTION_SET_FIELD};
+    action.set_field.field = (uint16_t)field;
+    action.set_field.value = value;
+    action.set_field.mask = mask;
+    walk_emit(walk, &action);
+}
+
+/* A VLAN id given to a packet without a tag is a tag for it; the TCI without the present bit is none. */
+static void set_vlan(struct walk *walk, enum field_id field, struct field_value value, struct field_value mask)
+{
+    know_tags(walk);
+    struct flow_state after = walk->state;
+    field_set_masked(field, &after, value, mask);
+    uint16_t tci = host16(after.key.vlan_tci);
+    if (field == FIELD_VLAN_TCI && (tci & KEY_VLAN_PRESENT) == 0) {
+        perform_pop_vlan(walk);
+    } else if (!has_tag(walk)) {
+        if (field != FIELD_VLAN_PCP) {
+            perform_push_vlan(walk, 0x8100, tci);
+        }
+    } else {
+        walk->state.key.vlan_tci = be16(tci | KEY_VLAN_PRESENT);
+        field = field == FIELD_VLAN_TCI ? FIELD_VLAN_VID : field;
+        emit_set_field(walk, field, field_get(field, &walk->state), field_all_ones(field));
+        if (mask.bytes[14] >> 5 != 0) {
+            emit_set_field(walk, FIELD_VLAN_PCP, field_get(FIELD_VLAN_PCP, &walk->state), field_all_ones(FIELD_VLAN_PCP));
+        }
+    }
+}
+
+/* ---- fields ---- */
+
+void perform_set_field(struct walk *walk, enum field_id field, struct field_value value, struct field_value mask)
+{
+    if (field == FIELD_VLAN_VID || field == FIELD_VLAN_PCP || field == FIELD_VLAN_TCI) {
+        set_vlan(walk, field, value, mask);
+        return;
+    }
+    if (!walk_has_field(walk, field)) {
+        walk_trace(walk, "set_field %s: the packet does not have it", field_table[field].name);
+        return;
+    }
+    if (field == FIELD_IP_TTL) {
+        struct field_value all = field_all_ones(field);
+        if (memcmp(&mask, &all, sizeof all) != 0) {
+            walk_look_field(walk, field);
+        }
+        walk->is_ttl_set = true;
+    }
+    field_set_masked(field, &walk->state, value, mask);
+    walk_written(walk, field, mask);
+    if (field_table[field].offset < sizeof(struct flow_key)) {
+        emit_set_field(walk, field, value, mask);
+    }
+}
+
+static bool value_bit(const struct field_value *value, unsigned bit)
+{
+    return (value->bytes[15 - bit / 8] >> (bit % 8) & 1) != 0;
+}
+
+static void perform_move(struct walk *walk, const struct action *action)
+{
+    enum field_id source = action->move.source;
+    if (!walk_has_field(walk, source)) {
+        return;
+    }
+    struct field_value from = field_get(source, &walk->state), value = {{0}}, mask = {{0}}, read = {{0}};
+    for (unsigned i = 0; i < action->move.n_bits; i++) {
+        unsigned s = action->move.source_offset + i, t = action->move.target_offset + i;
+        if (s >= 128 || t >= 128) {
+            break;
+        }
+        read.bytes[15 - s / 8] |= (uint8_t)(1u << (s % 8));
+        mask.bytes[15 - t / 8] |= (uint8_t)(1u << (t % 8));
+        value.bytes[15 - t / 8] |= (uint8_t)((unsigned)value_bit(&from, s) << (t % 8));
+    }
+    struct flow_state looked = {0};
+    field_set(source, &looked, read);
+    walk_look(walk, &looked);
+    perform_set_field(walk, action->move.target, value, mask);
+}
+
+static void perform_resubmit(struct walk *walk, const struct action *action)
+{
+    if (walk->depth >= TRANSLATE_DEPTH_MAX || walk->n_resubmits >= TRANSLATE_RESUBMITS_MAX) {
+        walk_refuse(walk, DROP_PIPELINE_LIMIT);
+        return;
+    }
+    uint8_t table = action->resubmit.table == TABLE_ALL ? walk->table : action->resubmit.table;
+    if (table > TABLE_MAX) {
+        return;
+    }
+    walk->n_resubmits++;
+    walk->depth++;
+    pipeline_run(walk, table, action->resubmit.in_port);
+    walk->depth--;
+}
+
+static void perform_action(struct walk *walk, const struct action *action)
+{
+    switch (action->type) {
+    case ACTION_COPY_TTL_IN:
+    case ACTION_COPY_TTL_OUT:
+    case ACTION_POP_MPLS:
+    case ACTION_PUSH_MPLS:
+    case ACTION_DEC_MPLS_TTL:
+    case ACTION_SET_MPLS_TTL:
+        walk_refuse(walk, DROP_MISS_REFUSED); /* no datapath action does this; ofagent refuses rules that ask for it */
+        break;
+    case ACTION_POP_VLAN:
+        perform_pop_vlan(walk);
+        break;
+    case ACTION_PUSH_VLAN:
+        push_vlan_like_outer(walk, action->ethertype);
+        break;
+    case ACTION_DEC_NW_TTL:
+        dec_ttl(walk);
+        break;
+    case ACTION_SET_NW_TTL:
+        perform_set_field(walk, FIELD_IP_TTL, field_value_u64(action->ttl), field_all_ones(FIELD_IP_TTL));
+        break;
+    case ACTION_SET_FIELD:
+        perform_set_field(walk, action->set_field.field, action->set_field.value, action->set_field.mask);
+        break;
+    case ACTION_SET_QUEUE:
+        break; /* every port has the one queue */
+    case ACTION_GROUP:
+        group_perform(walk, action->group_id);
+        break;
+    case ACTION_OUTPUT:
+        output_perform(walk, action->output.port, action->output.max_len);
+        break;
+    case ACTION_CONTROLLER:
+        output_to_controller(walk, action->controller.max_len, action->controller.reason);
+        break;
+    case ACTION_MOVE:
+        perform_move(walk, action);
+        break;
+    case ACTION_RESUBMIT:
+        perform_resubmit(walk, action);
+        break;
+    case ACTION_TYPE_COUNT:
+        break;
+    }
+}
+
+void perform_list(struct walk *walk, const struct action_list *list)
+{
+    for (size_t i = 0; i < list->count && !walk->is_over; i++) {
+        perform_action(walk, &list->items[i]);
+    }
+}
+
+/* ---- the action set ---- */
+
+static void action_set_field(struct walk *walk, struct action_set *set, const struct action *action)
+{
+    size_t i = 0;
+    while (i < set->n_fields && set->fields[i].set_field.field != action->set_field.field) {
+        i++;
+    }
+    if (i == WALK_SET_FIELDS_MAX) {
+        walk_refuse(walk, DROP_PIPELINE_LIMIT);
+        return;
+    }
+    if (i == set->n_fields) {
+        set->fields[set->n_fields++] = *action;
+        return;
+    }
+    struct action *into = &set->fields[i];
+    for (size_t b = 0; b < sizeof into->set_field.mask.bytes; b++) {
+        uint8_t mask = action->set_field.mask.bytes[b];
+        into->set_field.value.bytes[b] =
+            (uint8_t)((into->set_field.value.bytes[b] & ~mask) | (action->set_field.value.bytes[b] & mask));
+        into->set_field.mask.bytes[b] |= mask;
+    }
+}
+
+void action_set_write(struct walk *walk, struct action_set *set, const struct action_list *list)
+{
+    for (size_t i = 0; i < list->count; i++) {
+        const struct action *action = &list->items[i];
+        if (action->type == ACTION_SET_FIELD) {
+            set->has[ACTION_SET_FIELD] = true;
+            action_set_field(walk, set, action);
+        } else if (action->type <= ACTION_OUTPUT) {
+            set->has[action->type] = true;
+            set->one[action->type] = *action;
+        }
+    }
+}
+
+void action_set_perform(struct walk *walk, const struct action_set *set)
+{
+    for (size_t type = 0; type <= ACTION_OUTPUT && !walk->is_over; type++) {
+        if (!set->has[type] || (type == ACTION_OUTPUT && set->has[ACTION_GROUP])) {
+            continue;
+        }
+        if (type != ACTION_SET_FIELD) {
+            perform_action(walk, &set->one[type]);
+            continue;
+        }
+        for (size_t i = 0; i < set->n_fields; i++) {
+            perform_action(walk, &set->fields[i]);
+        }
+    }
+}

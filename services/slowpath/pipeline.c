@@ -1,0 +1,100 @@
+/* The walk through the tables: lookup, the rule's instructions in their order, goto [OF1.3.5 §5.1, §5.9].
+ *
+ * goto only leads to a higher table, so one run visits each table once at most; resubmits nest runs, within the limits of translate.h. A
+ * table without a fitting rule ends the packet: what earlier tables applied stays done, their action set is not executed [OF1.3.5 §5.4].
+ * Cost: one classifier lookup and two counter ids a table. Thread: the one that translates.
+ */
+#include <stdlib.h>
+
+#include "lib/msg/counter_id.h"
+#include "services/slowpath/walk.h"
+
+static const struct world_rule *table_lookup(struct walk *walk, uint8_t table, uint32_t in_port)
+{
+    struct flow_state looked = {0};
+    struct be32 true_in_port = walk->state.key.in_port;
+    if (in_port != PORT_IN_PORT) {
+        walk->state.key.in_port = be32(in_port);
+        walk->out->rewritten_words |= 1;
+    }
+    const struct classifier_rule *node = NULL;
+    walk->out->visited[table / 64] |= 1ull << (table % 64);
+    walk_count(walk, counter_id(COUNTER_TABLE, walk->bridge->id << 8 | table));
+    if (walk->bridge->tables[table] != NULL) {
+        node = classifier_lookup(walk->bridge->tables[table], &walk->state, &looked);
+        walk_look(walk, &looked);
+    }
+    walk->state.key.in_port = true_in_port;
+    return node == NULL ? NULL : (const struct world_rule *)((const char *)node - offsetof(struct world_rule, node));
+}
+
+static void trace_rule(const struct walk *walk, const struct world_rule *rule)
+{
+    if (walk->input->trace == NULL) {
+        return;
+    }
+    char *match = match_format(&rule->rule.match, NULL);
+    char *actions = instructions_format(&rule->rule.instructions, NULL);
+    walk_trace(walk, "table %u: priority=%u%s%s, cookie=0x%llx, actions=%s", rule->rule.table, rule->rule.priority,
+               *match ? "," : "", match, (unsigned long long)rule->rule.cookie, actions);
+    free(actions);
+    free(match);
+}
+
+static void no_rule(struct walk *walk, uint8_t table)
+{
+    if (table == 0 && walk->bridge->fail_open == FAIL_OPEN_MISSES && !walk->is_packet_out) {
+        walk_trace(walk, "table 0: no rule, no controller: learning switch");
+        normal_perform(walk);
+    } else {
+        walk_trace(walk, "table %u: no rule", table);
+        walk->reason = DROP_NO_RULE;
+    }
+    walk->is_over = walk->depth == 0;
+}
+
+static void write_metadata(struct walk *walk, const struct instructions *in)
+{
+    if (in->has_write_metadata) {
+        struct field_value mask = field_value_u64(in->metadata_mask);
+        field_set_masked(FIELD_METADATA, &walk->state, field_value_u64(in->metadata), mask);
+    }
+}
+
+void pipeline_run(struct walk *walk, uint8_t table, uint32_t in_port)
+{
+    uint8_t outer_table = walk->table;
+    const struct world_rule *outer_rule = walk->rule;
+    bool goes_on = true;
+    while (goes_on && !walk->is_over) {
+        const struct world_rule *rule = table_lookup(walk, table, in_port);
+        in_port = PORT_IN_PORT;
+        walk->table = table;
+        walk->rule = rule;
+        if (rule == NULL) {
+            no_rule(walk, table);
+            break;
+        }
+        trace_rule(walk, rule);
+        walk_count(walk, counter_id(COUNTER_RULE, rule->rule.id));
+        const struct instructions *in = &rule->rule.instructions;
+        if (in->meter_id != 0) {
+            walk_refuse(walk, DROP_MISS_REFUSED);
+            break;
+        }
+        if (in->has_apply) {
+            perform_list(walk, &in->apply);
+        }
+        if (in->has_clear) {
+            memset(&walk->set, 0, sizeof walk->set);
+        }
+        if (in->has_write) {
+            action_set_write(walk, &walk->set, &in->write);
+        }
+        write_metadata(walk, in);
+        goes_on = in->has_goto && in->goto_table > table && in->goto_table <= TABLE_MAX;
+        table = in->goto_table;
+    }
+    walk->table = outer_table;
+    walk->rule = outer_rule;
+}

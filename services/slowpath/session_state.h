@@ -1,0 +1,56 @@
+/* A session from inside: shared by session.c (life and messages), answer.c (misses) and amend.c (corrections). */
+#ifndef BUSBAR_SLOWPATH_SESSION_STATE_H
+#define BUSBAR_SLOWPATH_SESSION_STATE_H
+
+#include "services/slowpath/names.h"
+#include "services/slowpath/session.h"
+
+enum session_state {
+    SESSION_CLOSED, /* HELLO is due at hello_ns */
+    SESSION_ASKED,  /* HELLO sent, no reply yet */
+    SESSION_OPEN
+};
+
+struct session_miss {
+    uint64_t ask;
+    struct flow_key key;
+};
+
+struct session_offer {
+    struct flow_id id;
+    struct flow_key key;
+    struct flow_key mask;
+};
+
+struct session {
+    struct core *core;
+    struct bus_identity shard;
+    struct bus_socket *socket;
+    enum session_state state;
+    uint64_t number;   /* of the last HELLO */
+    uint64_t sequence; /* of the last message in this session */
+    uint64_t hello_ns; /* when the next HELLO is due */
+    uint64_t heard_ns;
+    uint64_t beat_ns;
+    uint64_t refusals;      /* in a row, for the log */
+    struct version reached; /* told to the shard */
+    uint64_t answers;       /* sent in this session */
+    struct flow_index *flows;
+    struct names *names;
+    struct session_miss *misses; /* ring of SESSION_MISSES_MAX */
+    size_t miss_first, n_misses;
+    struct session_offer *offers; /* ring of SESSION_OFFERS_MAX */
+    size_t offer_first, n_offers;
+};
+
+/* Answers up to a batch of misses. 0 when it sent, 1 when there was none, -EAGAIN. */
+int answer_batch(struct session *session);
+/* Sends up to a batch of corrections, or of replies to offers. As answer_batch(). */
+int amend_batch(struct session *session);
+int amend_offers_batch(struct session *session);
+/* Names the counter ids not named yet. */
+int session_tell_names(struct session *session) MUST_CHECK;
+/* Numbers of the ids, into `out` with room for TRANSLATE_COUNTERS_MAX. */
+void session_number_counters(struct session *session, const uint64_t *ids, size_t n, uint32_t *out);
+
+#endif

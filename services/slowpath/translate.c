@@ -1,0 +1,369 @@
+/* The beginning and the end of a translation, and the account of what was looked at.
+ *
+ * The account (I2). Three states of the same shape: `state` is the packet as it is now, `looked` the bits of the packet *as it came* that
+ * decided something, `written` the bits of the packet as it is now that are the same for every packet with the same looked-at bits, because
+ * a constant or a looked-at value was put there. A decision on bits M adds M & ~written to `looked`. So a rule that matches a field an
+ * earlier table has written costs no mask bit, and moving a field into a register costs that field's bits once.
+ * The TTL is the exception: after a decrement it follows from the packet's, which was not looked at; walk_look() sees to it.
+ *
+ * The end. Rewrites that no output follows are taken off, a copy that is the last thing needs no copy, and a list that sends nothing
+ * becomes one drop with its reason. Cost: some microseconds a packet that missed. Thread: the one that translates.
+ */
+#include "services/slowpath/translate.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "lib/base/memory.h"
+#include "lib/msg/counter_id.h"
+#include "services/slowpath/walk.h"
+
+#define OFPORT_UNSET 0xfffffff7u /* actset_output while the action set has no output */
+
+void translation_fini(struct translation *translation)
+{
+    free(translation->actions);
+    free(translation->counters);
+    free(translation->macs);
+    memset(translation, 0, sizeof *translation);
+}
+
+static void translation_clear(struct translation *translation)
+{
+    struct translation empty = {
+        .actions = translation->actions,
+        .actions_room = translation->actions_room,
+        .counters = translation->counters,
+        .counters_room = translation->counters_room,
+        .macs = translation->macs,
+        .macs_room = translation->macs_room,
+    };
+    *translation = empty;
+}
+
+/* ---- what was looked at ---- */
+
+void walk_look(struct walk *walk, const struct flow_state *mask)
+{
+    for (size_t i = 0; i < STATE_WORDS; i++) {
+        uint64_t bits = state_word(mask, i) & ~state_word(&walk->written, i);
+        state_set_word(&walk->looked, i, state_word(&walk->looked, i) | bits);
+    }
+    if (mask->key.ip_ttl != 0 && walk->n_ttl_decrements > 0 && !walk->is_ttl_set) {
+        walk->looked.key.ip_ttl = 0xff;
+    }
+}
+
+void walk_look_field(struct walk *walk, enum field_id field)
+{
+    struct flow_state mask = {0};
+    field_set(field, &mask, field_all_ones(field));
+    walk_look(walk, &mask);
+}
+
+void walk_written(struct walk *walk, enum field_id field, struct field_value value_mask)
+{
+    struct flow_state mask = {0};
+    field_set(field, &mask, value_mask);
+    state_mask_add(&walk->written, &mask);
+    for (size_t i = 0; i < KEY_WORDS; i++) {
+        if (state_word(&mask, i) != 0) {
+            walk->out->rewritten_words |= 1u << i;
+        }
+    }
+}
+
+void walk_look_vlans(struct walk *walk)
+{
+    struct flow_state mask = {0};
+    mask.key.vlan_tci = mask.key.vlan_tpid = mask.key.vlan2_tci = mask.key.vlan2_tpid = be16(0xffff);
+    walk_look(walk, &mask);
+}
+
+bool walk_has_field(struct walk *walk, enum field_id field)
+{
+    struct flow_state mask = {0};
+    switch (field_table[field].needs) {
+    case FIELD_NEEDS_NOTHING:
+        return true;
+    case FIELD_NEEDS_VLAN:
+        mask.key.vlan_tci = be16(KEY_VLAN_PRESENT);
+        break;
+    case FIELD_NEEDS_IP:
+    case FIELD_NEEDS_IPV4:
+    case FIELD_NEEDS_IPV6:
+    case FIELD_NEEDS_ARP:
+    case FIELD_NEEDS_MPLS:
+        mask.key.eth_type = be16(0xffff);
+        break;
+    case FIELD_NEEDS_TCP:
+    case FIELD_NEEDS_UDP:
+    case FIELD_NEEDS_SCTP:
+    case FIELD_NEEDS_ICMPV4:
+    case FIELD_NEEDS_ICMPV6:
+        mask.key.eth_type = be16(0xffff);
+        mask.key.ip_proto = 0xff;
+        mask.key.ip_frag = 0xff;
+        break;
+    case FIELD_NEEDS_ND:
+    case FIELD_NEEDS_ND_SOLICIT:
+    case FIELD_NEEDS_ND_ADVERT:
+        mask.key.eth_type = be16(0xffff);
+        mask.key.ip_proto = 0xff;
+        mask.key.ip_frag = 0xff;
+        mask.key.l4_src = mask.key.l4_dst = be16(0xffff);
+        break;
+    }
+    walk_look(walk, &mask);
+    return field_present(field, &walk->state);
+}
+
+/* ---- what comes out ---- */
+
+void walk_emit(struct walk *walk, const struct dp_action *action)
+{
+    struct translation *out = walk->out;
+    if (out->n_actions >= DP_ACTIONS_MAX) {
+        walk_refuse(walk, DROP_PIPELINE_LIMIT);
+        return;
+    }
+    if (out->n_actions == out->actions_room) {
+        out->actions_room = out->actions_room == 0 ? 16 : out->actions_room * 2;
+        out->actions = memory_resize(out->actions, out->actions_room * sizeof *out->actions);
+    }
+    out->actions[out->n_actions++] = *action;
+}
+
+void walk_count(struct walk *walk, uint64_t counter)
+{
+    struct translation *out = walk->out;
+    if (out->n_counters == TRANSLATE_COUNTERS_MAX) {
+        walk_refuse(walk, DROP_PIPELINE_LIMIT);
+        return;
+    }
+    if (out->n_counters == out->counters_room) {
+        out->counters_room = out->counters_room == 0 ? 16 : out->counters_room * 2;
+        out->counters = memory_resize(out->counters, out->counters_room * sizeof *out->counters);
+    }
+    out->counters[out->n_counters++] = counter;
+}
+
+void walk_need_mac(struct walk *walk, const struct mac_name *name, uint32_t port)
+{
+    struct translation *out = walk->out;
+    if (out->n_macs == out->macs_room) {
+        out->macs_room = out->macs_room == 0 ? 4 : out->macs_room * 2;
+        out->macs = memory_resize(out->macs, out->macs_room * sizeof *out->macs);
+    }
+    out->macs[out->n_macs++] = (struct mac_need){.name = *name, .port = port};
+}
+
+static bool has_effect(const struct dp_action *action)
+{
+    switch ((enum dp_action_type)action->type) {
+    case DP_ACTION_OUTPUT:
+    case DP_ACTION_CONTROLLER:
+    case DP_ACTION_DROP:
+        return true;
+    case DP_ACTION_SET_FIELD:
+    case DP_ACTION_PUSH_VLAN:
+    case DP_ACTION_POP_VLAN:
+    case DP_ACTION_DEC_TTL:
+    case DP_ACTION_CLONE: /* walk_end_copy() leaves none that has no effect inside */
+    case DP_ACTION_COUNT:
+        break;
+    }
+    return false;
+}
+
+/* Where the last element with an effect of actions[first ..) begins, stepping over copies whole; SIZE_MAX: nowhere. */
+static size_t last_effect(const struct dp_action *actions, size_t first, size_t n)
+{
+    size_t last = SIZE_MAX;
+    for (size_t i = first; i < n; i++) {
+        if (actions[i].type == DP_ACTION_CLONE) {
+            last = i;
+            i += actions[i].clone.n_actions;
+        } else if (has_effect(&actions[i])) {
+            last = i;
+        }
+    }
+    return last;
+}
+
+/* Cuts what no output follows. */
+static void trim(struct translation *out, size_t first)
+{
+    size_t last = last_effect(out->actions, first, out->n_actions);
+    if (last == SIZE_MAX) {
+        out->n_actions = first;
+    } else {
+        bool is_copy = out->actions[last].type == DP_ACTION_CLONE;
+        out->n_actions = last + 1 + (is_copy ? out->actions[last].clone.n_actions : 0);
+    }
+}
+
+void walk_begin_copy(struct walk *walk, struct walk_copy *copy)
+{
+    struct dp_action clone = {.type = DP_ACTION_CLONE};
+    walk_emit(walk, &clone);
+    copy->begun = walk->out->n_actions;
+    copy->before = *walk;
+}
+
+void walk_end_copy(struct walk *walk, const struct walk_copy *copy)
+{
+    struct translation *out = walk->out;
+    if (out->is_refused) {
+        return;
+    }
+    struct flow_state looked = walk->looked;
+    unsigned n_resubmits = walk->n_resubmits;
+    enum drop_reason reason = walk->reason;
+    *walk = copy->before;
+    walk->looked = looked;
+    walk->n_resubmits = n_resubmits;
+    walk->reason = reason;
+    trim(out, copy->begun);
+    if (out->n_actions == copy->begun) {
+        out->n_actions = copy->begun - 1;
+    } else {
+        out->actions[copy->begun - 1].clone.n_actions = (uint16_t)(out->n_actions - copy->begun);
+    }
+}
+
+void walk_refuse(struct walk *walk, enum drop_reason reason)
+{
+    if (!walk->out->is_refused) {
+        walk_trace(walk, "refused: %s", drop_text(reason));
+    }
+    walk->out->is_refused = true;
+    walk->reason = reason;
+    walk->is_over = true;
+}
+
+void walk_trace(const struct walk *walk, const char *format, ...)
+{
+    const struct translate_trace *trace = walk->input->trace;
+    if (trace == NULL) {
+        return;
+    }
+    char text[1024];
+    va_list arguments;
+    va_start(arguments, format);
+    (void)vsnprintf(text, sizeof text, format, arguments);
+    va_end(arguments);
+    trace->line(trace->context, walk->depth, text);
+}
+
+/* The last copy needs no copy; what then is last may be one too. */
+static void open_last_copy(struct translation *out)
+{
+    for (;;) {
+        size_t last = last_effect(out->actions, 0, out->n_actions);
+        if (last == SIZE_MAX || out->actions[last].type != DP_ACTION_CLONE) {
+            return;
+        }
+        memmove(&out->actions[last], &out->actions[last + 1], (out->n_actions - last - 1) * sizeof *out->actions);
+        out->n_actions--;
+        trim(out, 0);
+    }
+}
+
+/* ---- beginning and end ---- */
+
+static void walk_begin(struct walk *walk, const struct translate_input *input, struct translation *out,
+                       const struct flow_key *key)
+{
+    memset(walk, 0, sizeof *walk);
+    walk->input = input;
+    walk->out = out;
+    walk->reason = DROP_RULE;
+    walk->state.key = *key;
+    walk->state.actset_output = be32(OFPORT_UNSET);
+    memset((uint8_t *)&walk->written + sizeof(struct flow_key), 0xff, sizeof walk->written - sizeof(struct flow_key));
+    walk->written.key.in_port = be32(UINT32_MAX);
+}
+
+static void walk_finish(struct walk *walk)
+{
+    struct translation *out = walk->out;
+    out->mask = walk->looked.key;
+    out->mask.in_port = be32(UINT32_MAX);
+    if (!out->is_refused) {
+        trim(out, 0);
+        open_last_copy(out);
+    } else {
+        out->n_actions = 0;
+    }
+    out->reason = walk->reason;
+    if (out->n_actions == 0) {
+        walk_trace(walk, "drop: %s", drop_text(walk->reason));
+        struct dp_action drop = {.type = DP_ACTION_DROP, .reason = (uint16_t)walk->reason};
+        out->is_refused = false;
+        if (walk->reason != DROP_RULE) { /* the empty list drops for that reason */
+            walk_emit(walk, &drop);
+        }
+    }
+}
+
+/* The tables, then what the action set has gathered. */
+static void walk_from_table_0(struct walk *walk)
+{
+    pipeline_run(walk, 0, PORT_IN_PORT);
+    if (!walk->is_over) {
+        action_set_perform(walk, &walk->set);
+    }
+}
+
+void translate_key(const struct translate_input *input, const struct flow_key *key, struct translation *out)
+{
+    struct walk walk;
+    translation_clear(out);
+    walk_begin(&walk, input, out, key);
+    const struct world_port *port = world_port(input->world, host32(key->in_port));
+    if (port == NULL) {
+        out->is_refused = out->is_single = true;
+        out->reason = DROP_MISS_REFUSED;
+        return;
+    }
+    walk.in_port = port;
+    walk.bridge = world_bridge(input->world, port->bridge);
+    walk.state.key.in_port = walk.state.in_phy_port = be32(port->ofport);
+    out->bridge = walk.bridge->id;
+    out->in_ofport = port->ofport;
+    if ((port->config & (PORT_CONFIG_NO_RECV | PORT_CONFIG_DOWN)) != 0) {
+        walk.reason = DROP_PORT_CONFIG;
+    } else if (walk.bridge->fail_open == FAIL_OPEN_ALL) {
+        walk_trace(&walk, "no controller answers: learning switch");
+        normal_perform(&walk);
+    } else {
+        walk_from_table_0(&walk);
+    }
+    walk_finish(&walk);
+}
+
+void translate_packet_out(const struct translate_input *input, uint64_t bridge, uint32_t in_ofport,
+                          const struct action_list *actions, const struct flow_key *key, struct translation *out)
+{
+    struct walk walk;
+    translation_clear(out);
+    walk_begin(&walk, input, out, key);
+    out->is_single = true;
+    walk.is_packet_out = true;
+    walk.bridge = world_bridge(input->world, bridge);
+    if (walk.bridge == NULL) {
+        out->is_refused = true;
+        out->reason = DROP_MISS_REFUSED;
+        return;
+    }
+    out->bridge = bridge;
+    walk.in_port = world_port_by_ofport(walk.bridge, in_ofport);
+    walk.state.key.in_port = walk.state.in_phy_port = be32(in_ofport);
+    perform_list(&walk, actions);
+    if (!walk.is_over) {
+        action_set_perform(&walk, &walk.set);
+    }
+    walk_finish(&walk);
+}

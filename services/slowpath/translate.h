@@ -1,0 +1,65 @@
+/* Translation: what becomes of a packet by the rules of its bridge, and why exactly that.
+ *
+ * A packet's key goes through the tables; out comes a list of datapath actions, the counter ids to credit, the mask of the key's bits that
+ * were looked at (I2), and what the decision depends on, so that correct.c can find it again: tables, rewritten fields, MAC lookups, groups.
+ */
+#ifndef BUSBAR_SLOWPATH_TRANSLATE_H
+#define BUSBAR_SLOWPATH_TRANSLATE_H
+
+#include "lib/dp/action.h"
+#include "services/slowpath/mac_table.h"
+#include "services/slowpath/world.h"
+
+enum {
+    TRANSLATE_DEPTH_MAX = 64,       /* nested resubmits and groups: Open vSwitch's limit, so that its rule sets run */
+    TRANSLATE_RESUBMITS_MAX = 4096, /* in one translation, likewise; some 2 ms of work at worst */
+    TRANSLATE_COUNTERS_MAX = 256,   /* ids of one flow: what a shard credits in one program */
+};
+
+/* A MAC lookup the decision depends on: `port` it answered, 0: not known. */
+struct mac_need {
+    struct mac_name name;
+    uint32_t port;
+};
+
+struct translation {
+    uint64_t bridge;
+    uint32_t in_ofport;        /* where the packet came in, as the bridge's tables see it */
+    struct dp_action *actions; /* owned, like the arrays below */
+    size_t n_actions, actions_room;
+    uint64_t *counters;
+    size_t n_counters, counters_room;
+    struct mac_need *macs;
+    size_t n_macs, macs_room;
+    struct flow_key mask;     /* in_port is always whole */
+    uint64_t visited[4];      /* tables looked into */
+    uint32_t rewritten_words; /* of the key, that an action may have written before some lookup */
+    bool uses_groups;
+    bool is_single;  /* good for this packet only: no flow may be made of it */
+    bool is_refused; /* cannot be translated: `reason` */
+    enum drop_reason reason;
+};
+
+struct translate_trace {
+    /* One step, for people; depth counts nested resubmits. */
+    void (*line)(void *context, unsigned depth, const char *text);
+    void *context;
+};
+
+struct translate_input {
+    const struct world *world;
+    struct mac_table *macs;
+    uint64_t now_ns;
+    bool may_learn;                      /* a packet was seen just now: learn its source; else leave no trace */
+    const struct translate_trace *trace; /* NULL: none */
+};
+
+/* Zeroed memory is an empty translation too. */
+void translation_fini(struct translation *translation);
+/* Both put the result into `translation`, whose arrays they reuse. The key is a packet's as the shard parsed it. */
+void translate_key(const struct translate_input *input, const struct flow_key *key, struct translation *translation);
+/* A controller's packet: `in_ofport` is an OpenFlow port number or reserved; key.in_port is not read. No flow is made of it. */
+void translate_packet_out(const struct translate_input *input, uint64_t bridge, uint32_t in_ofport,
+                          const struct action_list *actions, const struct flow_key *key, struct translation *translation);
+
+#endif

@@ -1,0 +1,91 @@
+/* One translation under way: the state that its parts share. Private to translate.c, pipeline.c, perform.c, output.c, group.c, normal.c.
+ *
+ *     translate.c   begins and ends       pipeline.c   tables and instructions       perform.c   actions and the action set
+ *     output.c      ports and emission    group.c      buckets                       normal.c    the learning switch
+ */
+#ifndef BUSBAR_SLOWPATH_WALK_H
+#define BUSBAR_SLOWPATH_WALK_H
+
+#include "services/slowpath/translate.h"
+
+enum {
+    WALK_HIDDEN_TAGS_MAX = 4, /* tags that pushes hide from the key; a fifth push is refused */
+    WALK_SET_FIELDS_MAX = 32, /* different fields an action set writes */
+};
+
+/* The action set [OF1.3.5 §5.10]: one of each type, of set-fields one for each field, executed in the order of the types. */
+struct action_set {
+    bool has[ACTION_OUTPUT + 1];
+    struct action one[ACTION_OUTPUT + 1];
+    struct action fields[WALK_SET_FIELDS_MAX];
+    size_t n_fields;
+};
+
+struct walk {
+    const struct translate_input *input;
+    struct translation *out;
+    const struct world_bridge *bridge;
+    const struct world_port *in_port; /* where the packet came in; NULL: nowhere (packet-out) */
+    struct flow_state state;          /* the packet as the next lookup sees it; in_port is an OpenFlow port number */
+    struct flow_state looked;         /* bits of the packet as it came that decided something */
+    struct flow_state written;        /* bits of `state` that follow from constants and bits in `looked` */
+    struct action_set set;
+    const struct world_rule *rule; /* whose actions are performed, NULL: none's */
+    uint8_t table;
+    unsigned depth;
+    unsigned n_resubmits;
+    unsigned n_ttl_decrements; /* of the TTL as it came */
+    bool is_ttl_set;           /* the TTL is a constant now */
+    bool is_packet_out;
+    bool is_over;            /* nothing more happens to the packet */
+    enum drop_reason reason; /* why nothing came out, should nothing come out */
+    struct {
+        struct be16 tci, tpid;
+    } hidden_tags[WALK_HIDDEN_TAGS_MAX];
+    size_t n_hidden_tags;
+};
+
+/* ---- what was looked at ---- */
+
+/* These bits of the state decide something. */
+void walk_look(struct walk *walk, const struct flow_state *mask);
+void walk_look_field(struct walk *walk, enum field_id field);
+/* These bits of the state become known without looking. */
+void walk_written(struct walk *walk, enum field_id field, struct field_value mask);
+void walk_look_vlans(struct walk *walk);
+/* Does the packet have the field's protocol? Looks at what tells. */
+bool walk_has_field(struct walk *walk, enum field_id field);
+
+/* ---- what comes out ---- */
+
+void walk_emit(struct walk *walk, const struct dp_action *action);
+void walk_count(struct walk *walk, uint64_t counter);
+void walk_need_mac(struct walk *walk, const struct mac_name *name, uint32_t port);
+/* What happens between these two happens to a copy: the packet is afterwards as it was. */
+struct walk_copy {
+    size_t begun;
+    struct walk before;
+};
+void walk_begin_copy(struct walk *walk, struct walk_copy *copy);
+void walk_end_copy(struct walk *walk, const struct walk_copy *copy);
+/* The whole translation is void: the packet is dropped for this reason. */
+void walk_refuse(struct walk *walk, enum drop_reason reason);
+void walk_trace(const struct walk *walk, const char *format, ...) PRINTF_LIKE(2, 3);
+
+/* ---- the parts ---- */
+
+/* From a table to the end, without the action set. in_port: what the first lookup takes it to be, PORT_IN_PORT: as it is. */
+void pipeline_run(struct walk *walk, uint8_t table, uint32_t in_port);
+void perform_list(struct walk *walk, const struct action_list *list);
+void perform_push_vlan(struct walk *walk, uint16_t tpid, uint16_t tci);
+void perform_pop_vlan(struct walk *walk);
+void perform_set_field(struct walk *walk, enum field_id field, struct field_value value, struct field_value mask);
+void action_set_write(struct walk *walk, struct action_set *set, const struct action_list *list);
+void action_set_perform(struct walk *walk, const struct action_set *set);
+void output_perform(struct walk *walk, uint32_t ofport, uint16_t max_len);
+void output_to(struct walk *walk, const struct world_port *port); /* unless its configuration forbids it */
+void output_to_controller(struct walk *walk, uint16_t max_len, enum packet_in_reason reason);
+void group_perform(struct walk *walk, uint32_t group_id);
+void normal_perform(struct walk *walk);
+
+#endif

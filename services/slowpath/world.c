@@ -1,0 +1,439 @@
+/* The mirror of configdb's rows as bridges, ports, classifiers and groups, and the list of what changed.
+ *
+ * Each kind of row has a map by id; translation goes from port id to port, bridge and table without a search but the ports of a
+ * bridge by number (a sorted array: floods walk it in order, outputs search it by halves). A group is searched by number among all
+ * groups of the switch only on a change; translation finds it in the same way as rules refer to it, by (bridge, number), with a walk
+ * of the map, since few packets that miss go to a group and groups are hundreds.
+ * A bridge lives from the first row that names it to the last, so the order of rows within a commit does not matter.
+ * Thread: the one that translates. Out of memory ends the process.
+ */
+#include "services/slowpath/world.h"
+
+#include <stdlib.h>
+
+#include "lib/base/clock.h"
+#include "lib/base/memory.h"
+
+enum { MAC_AGING_S = 300, MAC_LIMIT = 8192 /* Open vSwitch's, until the bridge's row says otherwise */ };
+
+static struct change *change_add(struct world *world, enum change_kind kind, uint64_t bridge)
+{
+    if (world->n_changes == world->changes_room) {
+        world->changes_room = world->changes_room == 0 ? 16 : world->changes_room * 2;
+        world->changes = memory_resize(world->changes, world->changes_room * sizeof *world->changes);
+    }
+    struct change *change = &world->changes[world->n_changes++];
+    memset(change, 0, sizeof *change);
+    change->kind = kind;
+    change->bridge = bridge;
+    return change;
+}
+
+/* ---- bridges ---- */
+
+static struct world_bridge *bridge_find(const struct world *world, uint64_t id)
+{
+    struct world_bridge *bridge;
+    HASH_FIND(hh, world->bridges, &id, sizeof id, bridge);
+    return bridge;
+}
+
+static struct world_bridge *bridge_named_by(struct world *world, uint64_t id)
+{
+    struct world_bridge *bridge = bridge_find(world, id);
+    if (bridge == NULL) {
+        bridge = memory_zeroed(sizeof *bridge);
+        bridge->id = id;
+        bridge->name = memory_string("");
+        bridge->mac_aging_ns = MAC_AGING_S * NS_PER_S;
+        bridge->mac_limit = MAC_LIMIT;
+        HASH_ADD(hh, world->bridges, id, sizeof bridge->id, bridge);
+    }
+    return bridge;
+}
+
+static void bridge_destroy(struct world *world, struct world_bridge *bridge)
+{
+    HASH_DELETE(hh, world->bridges, bridge);
+    for (size_t i = 0; i < TABLE_COUNT; i++) {
+        classifier_destroy(&bridge->tables[i]);
+    }
+    free(bridge->ports);
+    free(bridge->name);
+    free(bridge);
+}
+
+/* After something that named the bridge has gone. */
+static void bridge_unnamed(struct world *world, struct world_bridge *bridge)
+{
+    if (!bridge->has_row && bridge->n_ports == 0 && bridge->n_rules == 0 && bridge->n_groups == 0 &&
+        bridge->n_controllers == 0) {
+        bridge_destroy(world, bridge);
+    }
+}
+
+static void bridge_decide_fail_open(struct world *world, struct world_bridge *bridge)
+{
+    size_t n_silent = 0;
+    for (const struct world_controller *c = world->controllers; c != NULL; c = c->hh.next) {
+        n_silent += c->bridge == bridge->id && c->is_fail_open;
+    }
+    enum fail_open decided = FAIL_OPEN_NO;
+    if (bridge->has_row && !bridge->is_secure && n_silent == bridge->n_controllers) {
+        decided = bridge->n_controllers == 0 ? FAIL_OPEN_MISSES : FAIL_OPEN_ALL;
+    }
+    if (decided != bridge->fail_open) {
+        bridge->fail_open = decided;
+        change_add(world, CHANGE_BRIDGE, bridge->id);
+    }
+}
+
+void world_set_bridge(struct world *world, uint64_t id, const struct world_bridge_settings *settings)
+{
+    struct world_bridge *bridge = bridge_named_by(world, id);
+    free(bridge->name);
+    bridge->name = memory_string(settings->name);
+    bridge->has_row = true;
+    bridge->is_secure = settings->is_secure;
+    bridge->mac_aging_ns = settings->mac_aging_s * NS_PER_S;
+    bridge->mac_limit = settings->mac_limit;
+    bridge_decide_fail_open(world, bridge);
+}
+
+void world_remove_bridge(struct world *world, uint64_t id)
+{
+    struct world_bridge *bridge = bridge_find(world, id);
+    if (bridge != NULL) {
+        bridge->has_row = false;
+        bridge_decide_fail_open(world, bridge);
+        change_add(world, CHANGE_BRIDGE, id);
+        bridge_unnamed(world, bridge);
+    }
+}
+
+/* ---- ports ---- */
+
+static size_t port_place(const struct world_bridge *bridge, uint32_t ofport)
+{
+    size_t low = 0, high = bridge->n_ports;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (bridge->ports[middle]->ofport < ofport) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    return low;
+}
+
+static void port_join(struct world_bridge *bridge, struct world_port *port)
+{
+    if (bridge->n_ports == bridge->ports_room) {
+        bridge->ports_room = bridge->ports_room == 0 ? 8 : bridge->ports_room * 2;
+        bridge->ports = memory_resize(bridge->ports, bridge->ports_room * sizeof *bridge->ports);
+    }
+    size_t i = port_place(bridge, port->ofport);
+    memmove(&bridge->ports[i + 1], &bridge->ports[i], (bridge->n_ports - i) * sizeof *bridge->ports);
+    bridge->ports[i] = port;
+    bridge->n_ports++;
+}
+
+static void port_leave(struct world *world, struct world_port *port)
+{
+    struct world_bridge *bridge = bridge_find(world, port->bridge);
+    size_t i = 0;
+    while (bridge->ports[i] != port) {
+        i++;
+    }
+    bridge->n_ports--;
+    memmove(&bridge->ports[i], &bridge->ports[i + 1], (bridge->n_ports - i) * sizeof *bridge->ports);
+    change_add(world, CHANGE_BRIDGE, bridge->id);
+    bridge_unnamed(world, bridge);
+}
+
+static struct world_port *port_find(const struct world *world, uint32_t id)
+{
+    struct world_port *port;
+    HASH_FIND(hh, world->ports, &id, sizeof id, port);
+    return port;
+}
+
+static void port_take_settings(struct world_port *port, const struct world_port_settings *settings)
+{
+    free(port->name);
+    port->name = memory_string(settings->name);
+    port->bridge = settings->bridge;
+    port->ofport = settings->ofport;
+    port->config = settings->config;
+    port->tag = settings->tag;
+    port->has_trunks = settings->n_trunks > 0;
+    memset(port->trunks, 0, sizeof port->trunks);
+    for (size_t i = 0; i < settings->n_trunks; i++) {
+        port->trunks[settings->trunks[i] % 4096 / 64] |= 1ull << (settings->trunks[i] % 64);
+    }
+}
+
+void world_set_port(struct world *world, uint32_t id, const struct world_port_settings *settings)
+{
+    struct world_bridge *bridge = bridge_named_by(world, settings->bridge);
+    struct world_port *port = port_find(world, id);
+    if (port == NULL) {
+        port = memory_zeroed(sizeof *port);
+        port->id = id;
+        port->is_up = true;
+        HASH_ADD(hh, world->ports, id, sizeof port->id, port);
+    } else {
+        struct world_port before = *port;
+        before.name = NULL;
+        port_take_settings(&before, settings);
+        bool same_vlans = port->tag == before.tag && port->has_trunks == before.has_trunks &&
+                          memcmp(port->trunks, before.trunks, sizeof before.trunks) == 0;
+        free(before.name);
+        if (!same_vlans || port->bridge != settings->bridge) {
+            change_add(world, CHANGE_PORT_GONE, port->bridge)->port = id;
+        }
+        port_leave(world, port);
+        bridge = bridge_named_by(world, settings->bridge);
+    }
+    port_take_settings(port, settings);
+    port_join(bridge, port);
+    change_add(world, CHANGE_BRIDGE, bridge->id);
+}
+
+void world_remove_port(struct world *world, uint32_t id)
+{
+    struct world_port *port = port_find(world, id);
+    if (port != NULL) {
+        change_add(world, CHANGE_PORT_GONE, port->bridge)->port = id;
+        port_leave(world, port);
+        HASH_DELETE(hh, world->ports, port);
+        free(port->name);
+        free(port);
+    }
+}
+
+void world_set_link(struct world *world, uint32_t id, bool is_up)
+{
+    struct world_port *port = port_find(world, id);
+    if (port != NULL && port->is_up != is_up) {
+        port->is_up = is_up;
+        change_add(world, CHANGE_GROUPS, port->bridge);
+    }
+}
+
+/* ---- controllers ---- */
+
+static struct world_controller *controller_find(const struct world *world, uint64_t id)
+{
+    struct world_controller *controller;
+    HASH_FIND(hh, world->controllers, &id, sizeof id, controller);
+    return controller;
+}
+
+void world_set_controller(struct world *world, uint64_t id, uint64_t bridge_id)
+{
+    struct world_controller *controller = controller_find(world, id);
+    if (controller != NULL && controller->bridge != bridge_id) {
+        world_remove_controller(world, id);
+        controller = NULL;
+    }
+    if (controller == NULL) {
+        controller = memory_zeroed(sizeof *controller);
+        controller->id = id;
+        controller->bridge = bridge_id;
+        HASH_ADD(hh, world->controllers, id, sizeof controller->id, controller);
+        struct world_bridge *bridge = bridge_named_by(world, bridge_id);
+        bridge->n_controllers++;
+        bridge_decide_fail_open(world, bridge);
+    }
+}
+
+void world_remove_controller(struct world *world, uint64_t id)
+{
+    struct world_controller *controller = controller_find(world, id);
+    if (controller != NULL) {
+        struct world_bridge *bridge = bridge_find(world, controller->bridge);
+        HASH_DELETE(hh, world->controllers, controller);
+        free(controller);
+        bridge->n_controllers--;
+        bridge_decide_fail_open(world, bridge);
+        bridge_unnamed(world, bridge);
+    }
+}
+
+void world_set_controller_status(struct world *world, uint64_t id, bool is_fail_open)
+{
+    struct world_controller *controller = controller_find(world, id);
+    if (controller != NULL && controller->is_fail_open != is_fail_open) {
+        controller->is_fail_open = is_fail_open;
+        bridge_decide_fail_open(world, bridge_find(world, controller->bridge));
+    }
+}
+
+/* ---- rules and groups ---- */
+
+static struct world_rule *rule_find(const struct world *world, uint64_t id)
+{
+    struct world_rule *rule;
+    HASH_FIND(hh, world->rules, &id, sizeof id, rule);
+    return rule;
+}
+
+void world_set_rule(struct world *world, struct rule *taken)
+{
+    world_remove_rule(world, taken->id);
+    struct world_rule *rule = memory_zeroed(sizeof *rule);
+    rule->rule = *taken;
+    memset(&taken->instructions, 0, sizeof taken->instructions);
+    rule->node = (struct classifier_rule){.match = &rule->rule.match, .id = rule->rule.id, .priority = rule->rule.priority};
+    struct match everything;
+    match_init(&everything);
+    rule->is_table_miss = rule->rule.priority == 0 && match_equal(&rule->rule.match, &everything);
+    struct world_bridge *bridge = bridge_named_by(world, rule->rule.bridge);
+    if (bridge->tables[rule->rule.table] == NULL) {
+        bridge->tables[rule->rule.table] = classifier_new();
+    }
+    classifier_insert(bridge->tables[rule->rule.table], &rule->node);
+    bridge->n_rules++;
+    HASH_ADD(hh, world->rules, rule.id, sizeof rule->rule.id, rule);
+    struct change *change = change_add(world, CHANGE_RULE, bridge->id);
+    change->table = rule->rule.table;
+    change->match = rule->rule.match;
+}
+
+void world_remove_rule(struct world *world, uint64_t id)
+{
+    struct world_rule *rule = rule_find(world, id);
+    if (rule == NULL) {
+        return;
+    }
+    struct world_bridge *bridge = bridge_find(world, rule->rule.bridge);
+    struct classifier **table = &bridge->tables[rule->rule.table];
+    classifier_remove(*table, &rule->node);
+    if (classifier_count(*table) == 0) {
+        classifier_destroy(table);
+    }
+    HASH_DELETE(hh, world->rules, rule);
+    struct change *change = change_add(world, CHANGE_RULE, bridge->id);
+    change->table = rule->rule.table;
+    change->match = rule->rule.match;
+    rule_fini(&rule->rule);
+    free(rule);
+    bridge->n_rules--;
+    bridge_unnamed(world, bridge);
+}
+
+static struct world_group *group_find(const struct world *world, uint64_t id)
+{
+    struct world_group *group;
+    HASH_FIND(hh, world->groups, &id, sizeof id, group);
+    return group;
+}
+
+void world_set_group(struct world *world, struct group *taken)
+{
+    world_remove_group(world, taken->id);
+    struct world_group *group = memory_zeroed(sizeof *group);
+    group->id = taken->id;
+    group->group = *taken;
+    taken->buckets = NULL;
+    taken->n_buckets = 0;
+    HASH_ADD(hh, world->groups, id, sizeof group->id, group);
+    bridge_named_by(world, group->group.bridge)->n_groups++;
+    change_add(world, CHANGE_GROUPS, group->group.bridge);
+}
+
+void world_remove_group(struct world *world, uint64_t id)
+{
+    struct world_group *group = group_find(world, id);
+    if (group != NULL) {
+        struct world_bridge *bridge = bridge_find(world, group->group.bridge);
+        HASH_DELETE(hh, world->groups, group);
+        group_fini(&group->group);
+        free(group);
+        bridge->n_groups--;
+        change_add(world, CHANGE_GROUPS, bridge->id);
+        bridge_unnamed(world, bridge);
+    }
+}
+
+/* ---- the whole ---- */
+
+void world_init(struct world *world)
+{
+    memset(world, 0, sizeof *world);
+}
+
+void world_fini(struct world *world)
+{
+    while (world->rules != NULL) {
+        world_remove_rule(world, world->rules->rule.id);
+    }
+    while (world->groups != NULL) {
+        world_remove_group(world, world->groups->id);
+    }
+    while (world->ports != NULL) {
+        world_remove_port(world, world->ports->id);
+    }
+    while (world->controllers != NULL) {
+        world_remove_controller(world, world->controllers->id);
+    }
+    while (world->bridges != NULL) {
+        bridge_destroy(world, world->bridges);
+    }
+    free(world->changes);
+    memset(world, 0, sizeof *world);
+}
+
+void world_clear_changes(struct world *world)
+{
+    world->n_changes = 0;
+}
+
+const struct world_bridge *world_bridge(const struct world *world, uint64_t id)
+{
+    return bridge_find(world, id);
+}
+
+const struct world_bridge *world_bridge_by_name(const struct world *world, const char *name)
+{
+    const struct world_bridge *bridge = world->bridges;
+    while (bridge != NULL && strcmp(bridge->name, name) != 0) {
+        bridge = bridge->hh.next;
+    }
+    return bridge;
+}
+
+const struct world_port *world_port(const struct world *world, uint32_t id)
+{
+    return port_find(world, id);
+}
+
+const struct world_port *world_port_by_ofport(const struct world_bridge *bridge, uint32_t ofport)
+{
+    size_t i = port_place(bridge, ofport);
+    return i < bridge->n_ports && bridge->ports[i]->ofport == ofport ? bridge->ports[i] : NULL;
+}
+
+const struct world_group *world_group(const struct world *world, uint64_t bridge, uint32_t group_id)
+{
+    const struct world_group *group = world->groups;
+    while (group != NULL && (group->group.bridge != bridge || group->group.group_id != group_id)) {
+        group = group->hh.next;
+    }
+    return group;
+}
+
+bool world_port_is_live(const struct world_port *port)
+{
+    return port->is_up && (port->config & PORT_CONFIG_DOWN) == 0;
+}
+
+bool world_port_in_vlan(const struct world_port *port, uint16_t vlan)
+{
+    if (port->tag != VLAN_NONE) {
+        return port->tag == vlan;
+    }
+    return !port->has_trunks || (port->trunks[vlan / 64] >> (vlan % 64) & 1) != 0;
+}

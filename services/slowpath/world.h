@@ -1,0 +1,151 @@
+/* The switch as the rows of configdb describe it, in the shape translation wants it: bridges with their ports, tables and groups.
+ *
+ * Filled by feed.c, read by translation. Every setter notes what changed, so that correct.c can find the flows it concerns; whoever
+ * drains the changes clears them. Rows may come in any order: a bridge exists as soon as something names it.
+ */
+#ifndef BUSBAR_SLOWPATH_WORLD_H
+#define BUSBAR_SLOWPATH_WORLD_H
+
+#include <uthash.h>
+
+#include "lib/model/rule.h"
+#include "services/slowpath/classifier.h"
+
+/* OFPPC_*, the same bits in 1.1-1.5 [OF1.3.5 A.2.1]. */
+enum port_config {
+    PORT_CONFIG_DOWN = 1 << 0,
+    PORT_CONFIG_NO_RECV = 1 << 2,
+    PORT_CONFIG_NO_FWD = 1 << 5,
+    PORT_CONFIG_NO_PACKET_IN = 1 << 6,
+    PORT_CONFIG_NO_FLOOD = 1 << 4, /* OpenFlow 1.0's, kept by Open vSwitch */
+};
+
+enum { VLAN_NONE = 0xffff };
+
+struct world_port {
+    uint32_t id; /* switch-wide: the row */
+    uint64_t bridge;
+    uint32_t ofport;
+    uint32_t config; /* enum port_config */
+    uint16_t tag;    /* access VLAN, or VLAN_NONE: a trunk */
+    bool has_trunks; /* else every VLAN */
+    uint64_t trunks[64];
+    bool is_up;
+    char *name; /* owned */
+    UT_hash_handle hh;
+};
+
+struct world_rule {
+    struct classifier_rule node;
+    struct rule rule;
+    bool is_table_miss; /* priority 0, matches everything [OF1.3.5 §5.4] */
+    UT_hash_handle hh;
+};
+
+struct world_group {
+    uint64_t id;
+    struct group group;
+    UT_hash_handle hh;
+};
+
+/* What a bridge does without a controller's word. */
+enum fail_open {
+    FAIL_OPEN_NO,     /* its rules only */
+    FAIL_OPEN_MISSES, /* standalone, without controllers: a learning switch where no rule of table 0 matches */
+    FAIL_OPEN_ALL     /* standalone, its controllers silent: a learning switch */
+};
+
+struct world_bridge {
+    uint64_t id;
+    char *name; /* owned, "" while there is no row */
+    bool has_row;
+    bool is_secure;
+    enum fail_open fail_open;
+    uint64_t mac_aging_ns;
+    uint32_t mac_limit;
+    struct world_port **ports; /* by ofport upwards */
+    size_t n_ports, ports_room;
+    struct classifier *tables[TABLE_COUNT]; /* NULL: empty */
+    size_t n_rules, n_groups, n_controllers;
+    UT_hash_handle hh;
+};
+
+struct world_controller {
+    uint64_t id, bridge;
+    bool is_fail_open; /* its status says so */
+    UT_hash_handle hh;
+};
+
+enum change_kind {
+    CHANGE_RULE,     /* a rule of `match` came, went or does something else */
+    CHANGE_GROUPS,   /* a group, or a link that a group may watch */
+    CHANGE_BRIDGE,   /* ports or fail mode: every flow of the bridge */
+    CHANGE_PORT_GONE /* `port` has left, or is in other VLANs: what was learned there is void */
+};
+
+struct change {
+    enum change_kind kind;
+    uint64_t bridge;
+    uint32_t port;
+    uint8_t table;
+    struct match match;
+};
+
+struct world {
+    struct world_bridge *bridges;
+    struct world_port *ports;
+    struct world_rule *rules;
+    struct world_group *groups;
+    struct world_controller *controllers;
+    struct change *changes;
+    size_t n_changes, changes_room;
+};
+
+void world_init(struct world *world);
+void world_fini(struct world *world);
+
+struct world_bridge_settings {
+    const char *name;
+    bool is_secure;
+    uint32_t mac_aging_s;
+    uint32_t mac_limit;
+};
+void world_set_bridge(struct world *world, uint64_t id, const struct world_bridge_settings *settings);
+void world_remove_bridge(struct world *world, uint64_t id);
+
+struct world_port_settings {
+    const char *name;
+    uint64_t bridge;
+    uint32_t ofport, config;
+    uint16_t tag; /* VLAN_NONE: trunk */
+    const uint32_t *trunks;
+    size_t n_trunks;
+};
+void world_set_port(struct world *world, uint32_t id, const struct world_port_settings *settings);
+void world_remove_port(struct world *world, uint32_t id);
+/* Unknown ports are ignored: their row will come with links to follow. */
+void world_set_link(struct world *world, uint32_t id, bool is_up);
+
+void world_set_controller(struct world *world, uint64_t id, uint64_t bridge);
+void world_remove_controller(struct world *world, uint64_t id);
+void world_set_controller_status(struct world *world, uint64_t id, bool is_fail_open);
+
+/* Take what the rule or group owns; the caller's becomes empty. */
+void world_set_rule(struct world *world, struct rule *rule);
+void world_remove_rule(struct world *world, uint64_t id);
+void world_set_group(struct world *world, struct group *group);
+void world_remove_group(struct world *world, uint64_t id);
+
+void world_clear_changes(struct world *world);
+
+const struct world_bridge *world_bridge(const struct world *world, uint64_t id);
+const struct world_bridge *world_bridge_by_name(const struct world *world, const char *name);
+const struct world_port *world_port(const struct world *world, uint32_t id);
+const struct world_port *world_port_by_ofport(const struct world_bridge *bridge, uint32_t ofport);
+const struct world_group *world_group(const struct world *world, uint64_t bridge, uint32_t group_id);
+/* The port is there and packets go out of it: link up, not configured down. */
+bool world_port_is_live(const struct world_port *port);
+/* Does the port carry the VLAN? */
+bool world_port_in_vlan(const struct world_port *port, uint16_t vlan);
+
+#endif

@@ -1,0 +1,32 @@
+/* Hosts of the simulated network: one behind each port, named by number; they send and receive small UDP packets that can be told apart.
+ *
+ * Host n has MAC 02:00:00:00:00:n and IPv4 10.0.0.n, and sits at port "p<n>". The flow number becomes the UDP source port, so that it
+ * changes the flow hash; the sequence number is in the payload, so that it does not.
+ */
+#ifndef BUSBAR_TESTS_SIM_SIM_HOST_H
+#define BUSBAR_TESTS_SIM_SIM_HOST_H
+
+#include "tests/sim/sim.h"
+
+enum { SIM_EVERYBODY = 255, SIM_FRAME_BYTES = 64 };
+
+struct sim_packet {
+    uint8_t from, to; /* hosts; `to` SIM_EVERYBODY: broadcast */
+    uint16_t flow;
+    uint32_t sequence;
+};
+
+/* "p1" of host 1; lent until the next call. */
+const char *sim_port_name(unsigned host, char out_name[16]);
+/* A bridge with ports p1 ... p<n_hosts>; returns its id. fail_mode as in the bridge row. */
+uint64_t sim_network(struct sim *sim, const char *bridge, const char *fail_mode, unsigned n_hosts);
+/* The frame is at the port in the next step. */
+void sim_send(struct sim *sim, struct sim_packet packet);
+/* The next packet that came out at the host's port; false when there is none. Frames that are none of ours fail. */
+bool sim_receive(struct sim *sim, unsigned host, struct sim_packet *out_packet);
+/* Receives and forgets; returns how many. */
+unsigned sim_receive_all(struct sim *sim, unsigned host);
+/* Sends one packet and runs until it has come out at host `to` (and was received). Returns the milliseconds. */
+unsigned sim_ping(struct sim *sim, uint8_t from, uint8_t to, uint16_t flow);
+
+#endif

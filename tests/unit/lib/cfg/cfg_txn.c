@@ -1,0 +1,64 @@
+/* Tests of lib/cfg/cfg_txn.c: the message is what was put together, labels differ, and half-built ones are freed. */
+#include "lib/cfg/txn.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <string.h>
+#include <cmocka.h>
+
+static void operations_keep_their_order_and_content(void **state)
+{
+    struct cfg_txn *txn = cfg_txn_new("test adds");
+    Busbar__BridgeRow bridge = BUSBAR__BRIDGE_ROW__INIT;
+    Busbar__PortRow port = BUSBAR__PORT_ROW__INIT;
+    const char *columns[] = {"tag", "name"};
+    bridge.name = (char *)"br0";
+    uint64_t label = cfg_txn_insert(txn, CFG_BRIDGE, &bridge.base);
+    port.name = (char *)"eth1";
+    port.bridge = label;
+    uint64_t second = cfg_txn_insert(txn, CFG_PORT, &port.base);
+    assert_true(label >= 1ull << 63 && second >= 1ull << 63 && label != second);
+    cfg_txn_update(txn, CFG_PORT, 7, &port.base, columns, 2);
+    cfg_txn_delete(txn, CFG_PORT, 8);
+    cfg_txn_require(txn, CFG_PORT, 9, &port.base, columns, 1);
+    cfg_txn_require(txn, CFG_PORT, 10, NULL, NULL, 0);
+    cfg_txn_require_absent(txn, CFG_PORT, 11);
+    cfg_txn_put(txn, CFG_OWNER, 12, &port.base);
+    assert_int_equal(cfg_txn_size(txn), 8);
+    Busbar__Transact *m = txn_take(&txn);
+    assert_null(txn);
+    assert_string_equal(m->client, "test adds");
+    const Busbar__OpKind kinds[] = {BUSBAR__OP_KIND__OP_INSERT,         BUSBAR__OP_KIND__OP_INSERT,
+                                    BUSBAR__OP_KIND__OP_UPDATE,         BUSBAR__OP_KIND__OP_DELETE,
+                                    BUSBAR__OP_KIND__OP_REQUIRE,        BUSBAR__OP_KIND__OP_REQUIRE,
+                                    BUSBAR__OP_KIND__OP_REQUIRE_ABSENT, BUSBAR__OP_KIND__OP_PUT};
+    assert_int_equal(m->n_ops, 8);
+    for (size_t i = 0; i < 8; i++) {
+        assert_int_equal(m->ops[i]->kind, kinds[i]);
+    }
+    assert_true(m->ops[1]->id == second && m->ops[2]->id == 7 && m->ops[7]->id == 12);
+    assert_int_equal(m->ops[2]->n_columns, 2);
+    assert_string_equal(m->ops[2]->columns[1], "name");
+    Busbar__PortRow *read = busbar__port_row__unpack(NULL, m->ops[1]->value.len, m->ops[1]->value.data);
+    assert_true(read != NULL && read->bridge == label);
+    busbar__port_row__free_unpacked(read, NULL);
+    busbar__transact__free_unpacked(m, NULL);
+}
+
+static void unsent_transaction_is_freed(void **state)
+{
+    struct cfg_txn *txn = cfg_txn_new("");
+    cfg_txn_delete(txn, CFG_PORT, 1);
+    cfg_txn_destroy(&txn);
+    assert_null(txn);
+    cfg_txn_destroy(&txn);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(operations_keep_their_order_and_content),
+        cmocka_unit_test(unsent_transaction_is_freed),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

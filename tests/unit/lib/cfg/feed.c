@@ -1,0 +1,347 @@
+/* Tests of lib/cfg/feed.c: nothing incomplete is ever shown (I6), gaps are seen, bad rows stop nobody. */
+#include "lib/cfg/feed.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <cmocka.h>
+
+#include "lib/base/log.h"
+#include "tests/unit/lib/cfg/rows.h"
+
+enum { ROWS_MAX = 8 };
+
+struct test {
+    struct feed *feed;
+    char log[1000]; /* what the owner was told */
+    size_t used;
+};
+
+static void on_row(void *context, enum cfg_table table, uint64_t id, const ProtobufCMessage *before,
+                   const ProtobufCMessage *after)
+{
+    struct test *t = context;
+    const char *sign = before == NULL ? "+" : after == NULL ? "-" : "~";
+    t->used +=
+        (size_t)snprintf(t->log + t->used, sizeof t->log - t->used, "%s%d/%llu ", sign, (int)table, (unsigned long long)id);
+}
+
+static void on_version(void *context, struct version version, bool is_snapshot)
+{
+    struct test *t = context;
+    assert_true(feed_version(t->feed).n == version.n);
+    t->used += (size_t)snprintf(t->log + t->used, sizeof t->log - t->used, "%s%llu ", is_snapshot ? "S" : "V",
+                                (unsigned long long)version.n);
+}
+
+static int setup(void **state)
+{
+    static struct test t;
+    t = (struct test){0};
+    const enum cfg_table tables[] = {CFG_OWNER, CFG_PORT_STATUS};
+    const struct cfg_events events = {.on_row = on_row, .on_version = on_version, .context = &t};
+    t.feed = feed_new(tables, 2, &events);
+    *state = &t;
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    struct test *t = *state;
+    feed_destroy(&t->feed);
+    assert_null(t->feed);
+    feed_destroy(&t->feed);
+    return 0;
+}
+
+static void told(struct test *t, const char *expected)
+{
+    assert_string_equal(t->log, expected);
+    t->log[0] = '\0';
+    t->used = 0;
+}
+
+static uint64_t value_of(const struct test *t, uint64_t id)
+{
+    return row_value(mirror_row(feed_mirror(t->feed), CFG_OWNER, id));
+}
+
+struct rows {
+    Busbar__Row rows[ROWS_MAX], *pointers[ROWS_MAX];
+    size_t n;
+};
+
+static void add(struct rows *r, uint64_t id, uint64_t value)
+{
+    Busbar__Row *row = &r->rows[r->n];
+    busbar__row__init(row);
+    row->table = CFG_OWNER;
+    row->id = id;
+    row->deleted = value == 0;
+    if (value != 0) {
+        row->value = row_bytes(value);
+    }
+    r->pointers[r->n++] = row;
+}
+
+static void clear(struct rows *r)
+{
+    for (size_t i = 0; i < r->n; i++) {
+        free(r->rows[i].value.data);
+    }
+    r->n = 0;
+}
+
+/* Sends the rows as one piece and forgets them. */
+static enum feed_verdict snapshot(struct test *t, struct rows *r, uint64_t epoch, uint64_t n, bool first, bool last)
+{
+    Busbar__Version version = BUSBAR__VERSION__INIT;
+    version.epoch = epoch;
+    version.n = n;
+    Busbar__Snapshot message = BUSBAR__SNAPSHOT__INIT;
+    message.version = &version;
+    message.rows = r->pointers;
+    message.n_rows = r->n;
+    message.first = first;
+    message.last = last;
+    enum feed_verdict verdict = feed_on_snapshot(t->feed, &message);
+    clear(r);
+    return verdict;
+}
+
+static enum feed_verdict delta(struct test *t, struct rows *r, uint64_t epoch, uint64_t n, bool last)
+{
+    Busbar__Version version = BUSBAR__VERSION__INIT;
+    version.epoch = epoch;
+    version.n = n;
+    Busbar__Delta message = BUSBAR__DELTA__INIT;
+    message.version = &version;
+    message.changes = r->pointers;
+    message.n_changes = r->n;
+    message.last = last;
+    enum feed_verdict verdict = feed_on_delta(t->feed, &message);
+    clear(r);
+    return verdict;
+}
+
+/* Rows 1 = 10 and 2 = 20 at version 5 of epoch 1. */
+static void begin(struct test *t)
+{
+    struct rows r = {0};
+    add(&r, 1, 10);
+    add(&r, 2, 20);
+    assert_int_equal(snapshot(t, &r, 1, 5, true, true), FEED_ANSWERED);
+    told(t, "+13/1 +13/2 S5 ");
+}
+
+static void snapshot_is_shown_only_when_complete(void **state)
+{
+    struct test *t = *state;
+    struct rows r = {0};
+    add(&r, 1, 10);
+    assert_int_equal(snapshot(t, &r, 1, 3, true, false), FEED_ANSWERED);
+    add(&r, 2, 20);
+    add(&r, 3, 30);
+    assert_int_equal(snapshot(t, &r, 1, 3, false, false), FEED_FINE);
+    told(t, "");
+    assert_false(feed_has_snapshot(t->feed));
+    assert_true(feed_is_loading(t->feed));
+    assert_true(value_of(t, 1) == 0);
+    add(&r, 3, 0); /* changed while the slices were read */
+    add(&r, 1, 11);
+    assert_int_equal(snapshot(t, &r, 1, 9, false, true), FEED_FINE);
+    told(t, "+13/1 +13/2 S9 ");
+    assert_true(value_of(t, 1) == 11 && value_of(t, 3) == 0);
+    assert_true(feed_version(t->feed).epoch == 1 && feed_version(t->feed).n == 9);
+}
+
+static void second_snapshot_shows_only_what_differs(void **state)
+{
+    struct test *t = *state;
+    struct rows r = {0};
+    begin(t);
+    add(&r, 2, 20);
+    add(&r, 7, 70);
+    assert_int_equal(snapshot(t, &r, 2, 8, true, true), FEED_ANSWERED);
+    told(t, "-13/1 +13/7 S8 ");
+}
+
+static void snapshot_begun_anew_forgets_the_earlier_pieces(void **state)
+{
+    struct test *t = *state;
+    struct rows r = {0};
+    add(&r, 1, 10);
+    assert_int_equal(snapshot(t, &r, 1, 3, true, false), FEED_ANSWERED);
+    add(&r, 2, 20);
+    assert_int_equal(snapshot(t, &r, 1, 4, true, true), FEED_ANSWERED);
+    told(t, "+13/2 S4 ");
+    assert_int_equal(snapshot(t, &r, 1, 4, false, true), FEED_LOST); /* the middle of what was never begun */
+    told(t, "");
+}
+
+static void outdated_snapshot_is_not_shown(void **state)
+{
+    struct test *t = *state;
+    struct rows r = {0};
+    begin(t);
+    assert_int_equal(snapshot(t, &r, 1, 4, true, true), FEED_ANSWERED);
+    told(t, "");
+    assert_true(feed_version(t->feed).n == 5 && value_of(t, 1) == 10);
+    assert_int_equal(snapshot(t, &r, 2, 4, true, true), FEED_ANSWERED); /* another epoch: configdb was put back */
+    told(t, "-13/1 -13/2 S4 ");
+}
+
+static void commit_is_shown_whole(void **state)
+{
+    struct test *t = *state;
+    struct rows r = {0};
+    begin(t);
+    add(&r, 1, 11);
+    assert_int_equal(delta(t, &r, 1, 6, false), FEED_ANSWERED);
+    told(t, "");
+    assert_true(value_of(t, 1) == 10);
+    add(&r, 2, 0);
+    add(&r, 3, 30);
+    add(&r, 4, 0); /* was never there */
+    assert_int_equal(delta(t, &r, 1, 6, true), FEED_ANSWERED);
+    told(t, "~13/1 -13/2 +13/3 V6 ");
+    add(&r, 3, 30); /* no change: nothing to show but the version */
+    assert_int_equal(delta(t, &r, 1, 7, true), FEED_ANSWERED);
+    told(t, "V7 ");
+    assert_int_equal(delta(t, &r, 1, 8, true), FEED_ANSWERED); /* none of our tables */
+    told(t, "V8 ");
+}
+
+static void row_that_comes_and_goes_in_one_commit_is_shown_in_order(void **state)
+{
+    struct test *t = *state;
+    struct rows r = {0};
+    begin(t);
+    add(&r, 9, 1);
+    add(&r, 9, 2);
+    add(&r, 9, 0);
+    assert_int_equal(delta(t, &r, 1, 6, true), FEED_ANSWERED);
+    told(t, "+13/9 ~13/9 -13/9 V6 ");
+}
+
+static void version_that_does_not_follow_is_lost(void **state)
+{
+    struct test *t = *state;
+    struct rows r = {0};
+    assert_int_equal(delta(t, &r, 1, 1, true), FEED_LOST); /* before any snapshot */
+    begin(t);
+    add(&r, 1, 77);
+    assert_int_equal(delta(t, &r, 1, 7, true), FEED_LOST);
+    told(t, "");
+    assert_true(value_of(t, 1) == 10);
+    add(&r, 1, 11);
+    assert_int_equal(delta(t, &r, 1, 6, false), FEED_ANSWERED);
+    add(&r, 1, 12);
+    assert_int_equal(delta(t, &r, 2, 6, true), FEED_LOST); /* the rest is of another epoch */
+    feed_forget_pieces(t->feed);
+    add(&r, 1, 13);
+    assert_int_equal(delta(t, &r, 2, 6, true), FEED_ANSWERED);
+    told(t, "~13/1 V6 ");
+    assert_true(value_of(t, 1) == 13);
+}
+
+static void old_versions_are_ignored_and_resume_adopts_the_epoch(void **state)
+{
+    struct test *t = *state;
+    struct rows r = {0};
+    begin(t);
+    add(&r, 1, 99);
+    assert_int_equal(delta(t, &r, 1, 4, true), FEED_FINE);
+    add(&r, 1, 99);
+    assert_int_equal(delta(t, &r, 1, 5, false), FEED_FINE);
+    assert_int_equal(delta(t, &r, 2, 5, true), FEED_ANSWERED);
+    told(t, "");
+    assert_true(value_of(t, 1) == 10);
+    assert_true(feed_version(t->feed).epoch == 2 && feed_version(t->feed).n == 5);
+}
+
+static void rows_of_other_tables_and_unreadable_ones_are_left_out(void **state)
+{
+    struct test *t = *state;
+    struct rows r = {0};
+    begin(t);
+    add(&r, 1, 11);
+    add(&r, 2, 22);
+    r.rows[1].value.data[0] = 0xff; /* a broken tag */
+    add(&r, 3, 33);
+    r.rows[2].table = CFG_RULE;
+    add(&r, 4, 44);
+    r.rows[3].table = 0xffffffffu;
+    assert_int_equal(delta(t, &r, 1, 6, true), FEED_ANSWERED);
+    told(t, "~13/1 -13/2 V6 ");
+}
+
+static void status(struct test *t, uint32_t table, uint64_t id, uint32_t mtu)
+{
+    Busbar__StatusRow row = BUSBAR__STATUS_ROW__INIT, *pointer = &row;
+    Busbar__Status message = BUSBAR__STATUS__INIT;
+    row.table = table;
+    row.id = id;
+    row.deleted = mtu == 0;
+    row.value = mtu == 0 ? (ProtobufCBinaryData){0} : status_bytes(mtu);
+    message.rows = &pointer;
+    message.n_rows = 1;
+    feed_on_status(t->feed, &message);
+    free(row.value.data);
+}
+
+static void status_is_shown_at_once_and_survives_a_snapshot(void **state)
+{
+    struct test *t = *state;
+    struct rows r = {0};
+    status(t, CFG_PORT_STATUS, 1, 1500);
+    told(t, "+20/1 ");
+    status(t, CFG_PORT_STATUS, 1, 1500);
+    told(t, "");
+    begin(t);
+    status(t, CFG_PORT_STATUS, 1, 9000);
+    status(t, CFG_OWNER, 1, 9000); /* no status table */
+    told(t, "~20/1 ");
+    assert_int_equal(snapshot(t, &r, 1, 9, true, true), FEED_ANSWERED);
+    told(t, "-13/1 -13/2 S9 ");
+    status(t, CFG_PORT_STATUS, 1, 0);
+    status(t, CFG_PORT_STATUS, 2, 0);
+    told(t, "-20/1 ");
+}
+
+static void status_not_said_again_is_forgotten(void **state)
+{
+    struct test *t = *state;
+    for (uint64_t id = 1; id <= 4; id++) {
+        status(t, CFG_PORT_STATUS, id, 1500);
+    }
+    told(t, "+20/1 +20/2 +20/3 +20/4 ");
+    feed_status_begin(t->feed);
+    status(t, CFG_PORT_STATUS, 2, 1500);
+    status(t, CFG_PORT_STATUS, 4, 9000);
+    told(t, "~20/4 ");
+    feed_status_end(t->feed);
+    told(t, "-20/1 -20/3 ");
+}
+
+#define FEED_TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+
+int main(void)
+{
+    log_set_level(LOG_LEVEL_ERROR);
+    const struct CMUnitTest tests[] = {
+        FEED_TEST(snapshot_is_shown_only_when_complete),
+        FEED_TEST(second_snapshot_shows_only_what_differs),
+        FEED_TEST(snapshot_begun_anew_forgets_the_earlier_pieces),
+        FEED_TEST(outdated_snapshot_is_not_shown),
+        FEED_TEST(commit_is_shown_whole),
+        FEED_TEST(row_that_comes_and_goes_in_one_commit_is_shown_in_order),
+        FEED_TEST(version_that_does_not_follow_is_lost),
+        FEED_TEST(old_versions_are_ignored_and_resume_adopts_the_epoch),
+        FEED_TEST(rows_of_other_tables_and_unreadable_ones_are_left_out),
+        FEED_TEST(status_is_shown_at_once_and_survives_a_snapshot),
+        FEED_TEST(status_not_said_again_is_forgotten),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

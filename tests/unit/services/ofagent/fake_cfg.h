@@ -1,0 +1,351 @@
+/* A configdb in the test's own memory behind the calls of lib/cfg/cfg.h: rows, transactions, versions, all at the test's command.
+ *
+ * Including this file defines every function of cfg.h, so the real mirror is not linked. Transactions wait in a queue until
+ * fake_cfg_commit() or fake_cfg_refuse(); the rows and on_row() / on_version() follow at once, or when fake_cfg_show() says if
+ * `delay_feed` is set. With `automatic` every transaction commits at the next cfg_step().
+ */
+#ifndef BUSBAR_TESTS_OFAGENT_FAKE_CFG_H
+#define BUSBAR_TESTS_OFAGENT_FAKE_CFG_H
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lib/base/memory.h"
+#include "lib/cfg/cfg.h"
+
+enum { FAKE_ROWS = 4096, FAKE_TXNS = 256 };
+
+enum fake_op_kind { FAKE_INSERT, FAKE_PUT, FAKE_DELETE, FAKE_REQUIRE, FAKE_REQUIRE_ABSENT };
+struct fake_op {
+    enum fake_op_kind kind;
+    enum cfg_table table;
+    uint64_t id;
+    ProtobufCMessage *row;
+};
+struct cfg_txn {
+    struct fake_op *ops;
+    size_t n_ops;
+    void (*done)(void *context, const struct cfg_result *result);
+    void *context;
+};
+struct fake_row {
+    enum cfg_table table;
+    uint64_t id;
+    ProtobufCMessage *row;
+};
+struct cfg {
+    struct cfg_events events;
+    struct fake_row rows[FAKE_ROWS]; /* in the order of (table, id) */
+    size_t n_rows;
+    struct cfg_txn *txns[FAKE_TXNS];
+    size_t n_txns;
+    uint64_t n_committed;
+    uint64_t next_id;
+    struct version version; /* committed */
+    struct version shown;   /* to the owner */
+    bool is_connected, automatic, delay_feed;
+    uint64_t registered;
+    Busbar__ServiceRow service;
+    ProtobufCMessage *published; /* the last status row, of CONTROLLER_STATUS */
+    size_t n_published;
+};
+
+static struct cfg *fake_cfg; /* the one of the test */
+
+static ProtobufCMessage *fake_copy(const ProtobufCMessage *row)
+{
+    size_t size = protobuf_c_message_get_packed_size(row);
+    uint8_t *bytes = memory_zeroed(size + 1);
+    protobuf_c_message_pack(row, bytes);
+    ProtobufCMessage *copy = protobuf_c_message_unpack(row->descriptor, NULL, size, bytes);
+    assert(copy != NULL);
+    free(bytes);
+    return copy;
+}
+
+static size_t fake_place(const struct cfg *cfg, enum cfg_table table, uint64_t id)
+{
+    size_t i = 0;
+    while (i < cfg->n_rows && (cfg->rows[i].table < table || (cfg->rows[i].table == table && cfg->rows[i].id < id))) {
+        i++;
+    }
+    return i;
+}
+
+static void fake_free(ProtobufCMessage *row)
+{
+    if (row != NULL) {
+        protobuf_c_message_free_unpacked(row, NULL);
+    }
+}
+
+/* Sets (row != NULL, copied) or deletes a row and tells the owner. */
+static void fake_cfg_set(struct cfg *cfg, enum cfg_table table, uint64_t id, const ProtobufCMessage *row)
+{
+    size_t i = fake_place(cfg, table, id);
+    bool is_there = i < cfg->n_rows && cfg->rows[i].table == table && cfg->rows[i].id == id;
+    ProtobufCMessage *before = is_there ? cfg->rows[i].row : NULL;
+
+    if (row == NULL) {
+        if (!is_there) {
+            return;
+        }
+        memmove(&cfg->rows[i], &cfg->rows[i + 1], (cfg->n_rows - i - 1) * sizeof cfg->rows[0]);
+        cfg->n_rows--;
+    } else {
+        if (!is_there) {
+            assert(cfg->n_rows < FAKE_ROWS);
+            memmove(&cfg->rows[i + 1], &cfg->rows[i], (cfg->n_rows - i) * sizeof cfg->rows[0]);
+            cfg->n_rows++;
+        }
+        cfg->rows[i] = (struct fake_row){.table = table, .id = id, .row = fake_copy(row)};
+    }
+    cfg->events.on_row(cfg->events.context, table, id, before, row == NULL ? NULL : cfg->rows[i].row);
+    fake_free(before);
+}
+
+static inline void fake_cfg_show(struct cfg *cfg, bool is_snapshot)
+{
+    cfg->shown = cfg->version;
+    cfg->events.on_version(cfg->events.context, cfg->version, is_snapshot);
+}
+
+/* ---- cfg.h ---- */
+
+int cfg_new(struct bus *bus, const char *endpoint, const enum cfg_table *tables, size_t n_tables, const struct cfg_events *events,
+            struct cfg **out_cfg)
+{
+    struct cfg *cfg = memory_zeroed(sizeof *cfg);
+    if (events != NULL) {
+        cfg->events = *events;
+    }
+    cfg->is_connected = true;
+    cfg->next_id = 100;
+    cfg->version = cfg->shown = (struct version){.epoch = 1, .n = 10};
+    cfg->registered = 7;
+    fake_cfg = cfg;
+    *out_cfg = cfg;
+    return 0;
+}
+
+static void fake_txn_free(struct cfg_txn *txn)
+{
+    for (size_t i = 0; i < txn->n_ops; i++) {
+        fake_free(txn->ops[i].row);
+    }
+    free(txn->ops);
+    free(txn);
+}
+
+/* Takes the oldest transaction out and answers it. */
+static void fake_answer(struct cfg *cfg, const struct cfg_result *result)
+{
+    struct cfg_txn *txn = cfg->txns[0];
+    memmove(&cfg->txns[0], &cfg->txns[1], (cfg->n_txns - 1) * sizeof cfg->txns[0]);
+    cfg->n_txns--;
+    txn->done(txn->context, result);
+    fake_txn_free(txn);
+}
+
+static inline void fake_cfg_refuse(struct cfg *cfg, int error, const char *text)
+{
+    fake_answer(cfg, &(struct cfg_result){.error = error, .text = text});
+}
+
+void cfg_destroy(struct cfg **cfg)
+{
+    if (*cfg == NULL) {
+        return;
+    }
+    while ((*cfg)->n_txns > 0) {
+        fake_cfg_refuse(*cfg, -ERROR_NOT_CONNECTED, "the end");
+    }
+    for (size_t i = 0; i < (*cfg)->n_rows; i++) {
+        fake_free((*cfg)->rows[i].row);
+    }
+    fake_free((*cfg)->published);
+    free(*cfg);
+    *cfg = NULL;
+}
+
+/* Would configdb refuse it? */
+static int fake_check(const struct cfg *cfg, const struct cfg_txn *txn)
+{
+    for (size_t i = 0; i < txn->n_ops; i++) {
+        const struct fake_op *op = &txn->ops[i];
+        const ProtobufCMessage *row = cfg_row(cfg, op->table, op->id);
+        if (op->kind == FAKE_REQUIRE_ABSENT && row != NULL) {
+            return -ERROR_EXISTS;
+        }
+        if (op->kind == FAKE_DELETE && row == NULL) {
+            return -ERROR_NOT_FOUND;
+        }
+        if (op->kind == FAKE_REQUIRE && op->table == CFG_OWNER) {
+            const Busbar__OwnerRow *have = (const Busbar__OwnerRow *)row;
+            const Busbar__OwnerRow *want = (const Busbar__OwnerRow *)op->row;
+            if (have == NULL || have->start != want->start || have->epoch != want->epoch) {
+                return -ERROR_OWNER;
+            }
+        }
+    }
+    return 0;
+}
+
+static inline void fake_cfg_commit(struct cfg *cfg)
+{
+    struct cfg_txn *txn = cfg->txns[0];
+    uint64_t *ids = memory_array(txn->n_ops + 1, sizeof *ids);
+    bool makes_version = false;
+    int err = fake_check(cfg, txn);
+
+    for (size_t i = 0; err == 0 && i < txn->n_ops; i++) {
+        const struct fake_op *op = &txn->ops[i];
+        ids[i] = op->kind == FAKE_INSERT ? cfg->next_id++ : op->id;
+        if (op->kind == FAKE_INSERT || op->kind == FAKE_PUT || op->kind == FAKE_DELETE) {
+            fake_cfg_set(cfg, op->table, ids[i], op->kind == FAKE_DELETE ? NULL : op->row);
+            makes_version = makes_version || op->table != CFG_COUNTER;
+        }
+    }
+    cfg->version.n += makes_version && err == 0;
+    cfg->n_committed += err == 0;
+    fake_answer(cfg, &(struct cfg_result){.error = err, .version = cfg->version, .ids = ids, .n_ids = txn->n_ops});
+    free(ids);
+    if (!cfg->delay_feed && makes_version) {
+        fake_cfg_show(cfg, false);
+    }
+}
+
+int cfg_fd(const struct cfg *cfg)
+{
+    return -1;
+}
+void cfg_step(struct cfg *cfg, uint64_t now_ns)
+{
+    while (cfg->automatic && cfg->n_txns > 0) {
+        fake_cfg_commit(cfg);
+    }
+}
+bool cfg_is_connected(const struct cfg *cfg)
+{
+    return cfg->is_connected;
+}
+bool cfg_has_snapshot(const struct cfg *cfg)
+{
+    return true;
+}
+struct version cfg_version(const struct cfg *cfg)
+{
+    return cfg->shown;
+}
+const ProtobufCMessage *cfg_row(const struct cfg *cfg, enum cfg_table table, uint64_t id)
+{
+    size_t i = fake_place(cfg, table, id);
+    return i < cfg->n_rows && cfg->rows[i].table == table && cfg->rows[i].id == id ? cfg->rows[i].row : NULL;
+}
+bool cfg_next(const struct cfg *cfg, enum cfg_table table, uint64_t *cursor, uint64_t *out_id, const ProtobufCMessage **out_row)
+{
+    size_t i = fake_place(cfg, table, *cursor);
+    if (i >= cfg->n_rows || cfg->rows[i].table != table) {
+        return false;
+    }
+    *out_id = cfg->rows[i].id;
+    *out_row = cfg->rows[i].row;
+    *cursor = *out_id + 1;
+    return true;
+}
+void cfg_applied(struct cfg *cfg, struct version version, const Busbar__RowError *errors, size_t n_errors)
+{
+}
+
+struct cfg_txn *cfg_txn_new(const char *client)
+{
+    return memory_zeroed(sizeof(struct cfg_txn));
+}
+void cfg_txn_destroy(struct cfg_txn **txn)
+{
+    if (*txn != NULL) {
+        fake_txn_free(*txn);
+        *txn = NULL;
+    }
+}
+static void fake_op(struct cfg_txn *txn, enum fake_op_kind kind, enum cfg_table table, uint64_t id, const ProtobufCMessage *row)
+{
+    txn->ops = memory_resize(txn->ops, (txn->n_ops + 1) * sizeof *txn->ops);
+    txn->ops[txn->n_ops++] =
+        (struct fake_op){.kind = kind, .table = table, .id = id, .row = row != NULL ? fake_copy(row) : NULL};
+}
+uint64_t cfg_txn_insert(struct cfg_txn *txn, enum cfg_table table, const ProtobufCMessage *row)
+{
+    fake_op(txn, FAKE_INSERT, table, 0, row);
+    return 1ull << 63 | txn->n_ops;
+}
+void cfg_txn_put(struct cfg_txn *txn, enum cfg_table table, uint64_t id, const ProtobufCMessage *row)
+{
+    fake_op(txn, FAKE_PUT, table, id, row);
+}
+/* The whole row is taken: callers here give complete rows. */
+void cfg_txn_update(struct cfg_txn *txn, enum cfg_table table, uint64_t id, const ProtobufCMessage *row, const char *const *columns,
+                    size_t n_columns)
+{
+    for (size_t i = 0; i < n_columns; i++) {
+        assert(protobuf_c_message_descriptor_get_field_by_name(row->descriptor, columns[i]) != NULL);
+    }
+    fake_op(txn, FAKE_PUT, table, id, row);
+}
+void cfg_txn_delete(struct cfg_txn *txn, enum cfg_table table, uint64_t id)
+{
+    fake_op(txn, FAKE_DELETE, table, id, NULL);
+}
+void cfg_txn_require(struct cfg_txn *txn, enum cfg_table table, uint64_t id, const ProtobufCMessage *row, const char *const *columns,
+                     size_t n_columns)
+{
+    fake_op(txn, FAKE_REQUIRE, table, id, row);
+}
+void cfg_txn_require_absent(struct cfg_txn *txn, enum cfg_table table, uint64_t id)
+{
+    fake_op(txn, FAKE_REQUIRE_ABSENT, table, id, NULL);
+}
+size_t cfg_txn_size(const struct cfg_txn *txn)
+{
+    return txn->n_ops;
+}
+void cfg_transact(struct cfg *cfg, struct cfg_txn **txn, uint64_t deadline_ns,
+                  void (*done)(void *context, const struct cfg_result *result), void *context)
+{
+    assert(cfg->n_txns < FAKE_TXNS);
+    (*txn)->done = done;
+    (*txn)->context = context;
+    cfg->txns[cfg->n_txns++] = *txn;
+    *txn = NULL;
+}
+size_t cfg_transactions_in_flight(const struct cfg *cfg)
+{
+    return cfg->n_txns;
+}
+
+void cfg_publish(struct cfg *cfg, enum cfg_table table, uint64_t id, const ProtobufCMessage *row)
+{
+    fake_free(cfg->published);
+    cfg->published = row != NULL ? fake_copy(row) : NULL;
+    cfg->n_published++;
+}
+void cfg_register(struct cfg *cfg, const Busbar__ServiceRow *service)
+{
+    cfg->service = *service;
+}
+uint64_t cfg_registered(const struct cfg *cfg, struct version *out_version)
+{
+    return cfg->registered;
+}
+void cfg_unregister(struct cfg *cfg)
+{
+    cfg->registered = 0;
+}
+void cfg_await_applied(struct cfg *cfg, struct version version, uint32_t timeout_ms,
+                       void (*done)(void *context, const Busbar__AwaitAppliedReply *reply), void *context)
+{
+    done(context, NULL);
+}
+
+#endif

@@ -1,0 +1,336 @@
+/* Tests of services/ofagent/inflight.c against a configdb in memory. */
+#include "tests/unit/services/ofagent/fake_cfg.h"
+
+#include "services/ofagent/inflight.h"
+
+#include "lib/base/random.h"
+#include "lib/msg/rule.h"
+#include "tests/unit/services/ofagent/rules.h"
+
+struct bench {
+    struct cfg *cfg;
+    struct flow_table *table;
+    struct inflight *inflight;
+    struct inflight_owner owner;
+    uint64_t committed;
+    size_t n_removed, n_refused, n_lost;
+    uint64_t refused_sessions[16];
+    uint64_t now_ns;
+};
+
+static void on_committed(void *context, uint64_t batch, struct version version)
+{
+    struct bench *b = context;
+    assert_true(batch > b->committed);
+    b->committed = batch;
+}
+
+static void on_removed(void *context, struct flow_entry *entry, struct version version)
+{
+    struct bench *b = context;
+    b->n_removed++;
+    assert_true(entry->rule.id == 0 || cfg_row(b->cfg, CFG_RULE, entry->rule.id) == NULL);
+    flow_entry_destroy(&entry);
+}
+
+static void on_refused(void *context, const struct inflight_request *request, int error, const char *text)
+{
+    struct bench *b = context;
+    assert_int_equal(b->n_lost, 0);
+    b->refused_sessions[b->n_refused++] = request->session;
+}
+
+static void on_lost(void *context, int error, const char *text)
+{
+    struct bench *b = context;
+    b->n_lost++;
+}
+
+static void row_ignored(void *context, enum cfg_table table, uint64_t id, const ProtobufCMessage *before, const ProtobufCMessage *after)
+{
+}
+
+static void version_ignored(void *context, struct version version, bool is_snapshot)
+{
+}
+
+static int set_up(void **state)
+{
+    struct bench *b = memory_zeroed(sizeof *b);
+    struct cfg_events cfg_events = {.on_row = row_ignored, .on_version = version_ignored};
+    struct inflight_events events = {
+        .on_committed = on_committed, .on_removed = on_removed, .on_refused = on_refused, .on_lost = on_lost, .context = b};
+    Busbar__OwnerRow row = BUSBAR__OWNER_ROW__INIT;
+
+    assert_int_equal(cfg_new(NULL, "", NULL, 0, &cfg_events, &b->cfg), 0);
+    row.start = 3;
+    row.epoch = 1;
+    fake_cfg_set(b->cfg, CFG_OWNER, 1, &row.base);
+    b->owner = (struct inflight_owner){.start = 3, .epoch = 1};
+    b->table = flow_table_new();
+    b->inflight = inflight_new(b->cfg, 1, b->table, &events);
+    *state = b;
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    struct bench *b = *state;
+    inflight_destroy(&b->inflight);
+    inflight_destroy(&b->inflight);
+    flow_table_destroy(&b->table);
+    cfg_destroy(&b->cfg);
+    free(b);
+    return 0;
+}
+
+static uint64_t note(struct bench *b, enum flow_mod_command command, const char *text)
+{
+    struct flow_changes changes;
+    assert_int_equal(apply_text(b->table, command, text, b->now_ns, &changes), OF_ERROR_NONE);
+    return inflight_note_flows(b->inflight, &changes);
+}
+
+static void flush(struct bench *b)
+{
+    inflight_flush(b->inflight, &b->owner, b->now_ns);
+}
+
+static size_t n_rules(const struct bench *b)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < b->cfg->n_rows; i++) {
+        n += b->cfg->rows[i].table == CFG_RULE;
+    }
+    return n;
+}
+
+static void a_change_is_one_transaction_that_requires_the_owner(void **state)
+{
+    struct bench *b = *state;
+
+    uint64_t batch = note(b, FLOW_MOD_ADD, "ip,actions=output:1");
+    flush(b);
+    assert_int_equal(b->cfg->n_txns, 1);
+    assert_int_equal(b->cfg->txns[0]->ops[0].kind, FAKE_REQUIRE);
+    assert_int_equal(b->cfg->txns[0]->ops[0].table, CFG_OWNER);
+    assert_int_equal(b->committed, 0);
+    fake_cfg_commit(b->cfg);
+    assert_int_equal(b->committed, batch);
+    assert_int_equal(n_rules(b), 1);
+    assert_true(flow_table_first(b->table, 0)->rule.id != 0);
+    assert_int_equal(inflight_size(b->inflight), 0);
+}
+
+static void changes_meanwhile_leave_together_as_the_next_batch(void **state)
+{
+    struct bench *b = *state;
+
+    note(b, FLOW_MOD_ADD, "priority=1,actions=output:1");
+    flush(b);
+    for (int i = 2; i < 50; i++) {
+        char *text = memory_format("priority=%d,actions=output:1", i);
+        note(b, FLOW_MOD_ADD, text);
+        flush(b);
+        free(text);
+    }
+    assert_int_equal(b->cfg->n_txns, 1);
+    fake_cfg_commit(b->cfg);
+    flush(b);
+    assert_int_equal(b->cfg->n_txns, 1);
+    assert_int_equal(b->cfg->txns[0]->n_ops, 1 + 48);
+    fake_cfg_commit(b->cfg);
+    assert_int_equal(n_rules(b), 49);
+}
+
+static void a_rule_changed_while_its_insert_is_under_way_is_updated_by_its_row(void **state)
+{
+    struct bench *b = *state;
+
+    note(b, FLOW_MOD_ADD, "ip,actions=output:1");
+    flush(b);
+    note(b, FLOW_MOD_MODIFY, "ip,actions=output:2");
+    note(b, FLOW_MOD_MODIFY, "ip,actions=output:3");
+    fake_cfg_commit(b->cfg);
+    flush(b);
+    assert_int_equal(b->cfg->txns[0]->n_ops, 2);
+    assert_int_equal(b->cfg->txns[0]->ops[1].kind, FAKE_PUT);
+    fake_cfg_commit(b->cfg);
+    assert_int_equal(n_rules(b), 1);
+}
+
+static void a_rule_deleted_while_its_insert_is_under_way_is_deleted_by_its_row(void **state)
+{
+    struct bench *b = *state;
+
+    note(b, FLOW_MOD_ADD, "ip,actions=output:1");
+    flush(b);
+    note(b, FLOW_MOD_DELETE, "ip");
+    fake_cfg_commit(b->cfg);
+    assert_int_equal(b->n_removed, 0);
+    assert_int_equal(n_rules(b), 1);
+    flush(b);
+    fake_cfg_commit(b->cfg);
+    assert_int_equal(b->n_removed, 1);
+    assert_int_equal(n_rules(b), 0);
+}
+
+static void a_rule_made_and_deleted_in_one_batch_is_never_written(void **state)
+{
+    struct bench *b = *state;
+
+    note(b, FLOW_MOD_ADD, "ip,actions=output:1");
+    uint64_t batch = note(b, FLOW_MOD_DELETE, "ip");
+    flush(b);
+    assert_int_equal(b->cfg->n_txns, 0);
+    assert_int_equal(b->committed, batch);
+    assert_int_equal(b->n_removed, 1);
+}
+
+static void a_refusal_answers_every_uncommitted_request_and_then_says_lost(void **state)
+{
+    struct bench *b = *state;
+    struct version version;
+
+    note(b, FLOW_MOD_ADD, "priority=1,actions=output:1");
+    inflight_note_request(b->inflight, &(struct inflight_request){.session = 11});
+    flush(b);
+    uint64_t batch = note(b, FLOW_MOD_ADD, "priority=2,actions=output:1");
+    inflight_note_request(b->inflight, &(struct inflight_request){.session = 12});
+    note(b, FLOW_MOD_DELETE, "");
+    fake_cfg_refuse(b->cfg, -ERROR_OWNER, "not yours");
+    assert_int_equal(b->n_refused, 2);
+    assert_int_equal(b->refused_sessions[0], 11);
+    assert_int_equal(b->refused_sessions[1], 12);
+    assert_int_equal(b->n_lost, 1);
+    assert_int_equal(inflight_size(b->inflight), 0);
+    assert_true(inflight_committed(b->inflight, &version) >= batch); /* nobody waits for it for ever */
+    assert_int_equal(b->n_removed, 0);
+}
+
+static void a_committed_request_is_not_refused_later(void **state)
+{
+    struct bench *b = *state;
+
+    note(b, FLOW_MOD_ADD, "priority=1,actions=output:1");
+    inflight_note_request(b->inflight, &(struct inflight_request){.session = 11});
+    flush(b);
+    fake_cfg_commit(b->cfg);
+    note(b, FLOW_MOD_ADD, "priority=2,actions=output:1");
+    inflight_note_request(b->inflight, &(struct inflight_request){.session = 12});
+    flush(b);
+    fake_cfg_refuse(b->cfg, -ERROR_TIMEOUT, "silence");
+    assert_int_equal(b->n_refused, 1);
+    assert_int_equal(b->refused_sessions[0], 12);
+}
+
+static void another_owner_epoch_is_refused(void **state)
+{
+    struct bench *b = *state;
+
+    b->owner.epoch = 2;
+    note(b, FLOW_MOD_ADD, "priority=1,actions=output:1");
+    flush(b);
+    fake_cfg_commit(b->cfg);
+    assert_int_equal(b->n_lost, 1);
+    assert_int_equal(n_rules(b), 0);
+}
+
+static void an_answer_after_the_end_is_ignored(void **state)
+{
+    struct bench *b = *state;
+
+    note(b, FLOW_MOD_ADD, "priority=1,actions=output:1");
+    flush(b);
+    inflight_destroy(&b->inflight);
+    fake_cfg_commit(b->cfg);
+    assert_int_equal(b->committed, 0);
+}
+
+static void groups_travel_with_the_rules(void **state)
+{
+    struct bench *b = *state;
+    struct group_table *groups = group_table_new();
+    struct group group = {.bridge = 1, .group_id = 5};
+
+    struct group_entry *entry = group_table_insert(groups, &group, 0);
+    inflight_note_group(b->inflight, entry);
+    note(b, FLOW_MOD_ADD, "ip,actions=output:1");
+    flush(b);
+    assert_int_equal(b->cfg->txns[0]->n_ops, 3);
+    fake_cfg_commit(b->cfg);
+    assert_true(entry->group.id != 0);
+    group_table_remove(groups, entry);
+    inflight_note_group(b->inflight, entry);
+    flush(b);
+    fake_cfg_commit(b->cfg);
+    group_table_destroy(&groups);
+}
+
+/* What configdb holds at the end is what the table holds, whatever came when (I8). */
+static void random_changes_end_with_configdb_equal_to_the_table(void **state)
+{
+    struct bench *b = *state;
+    struct random r;
+
+    print_message("seed 5\n");
+    random_seed(&r, 5);
+    for (int step = 0; step < 3000; step++) {
+        char *text = memory_format("priority=%u,actions=output:%u", (unsigned)random_below(&r, 40), (unsigned)random_below(&r, 9) + 1);
+        char *strict = memory_format("priority=%u", (unsigned)random_below(&r, 40));
+        switch (random_below(&r, 5)) {
+        case 0:
+            note(b, FLOW_MOD_DELETE_STRICT, strict);
+            break;
+        case 1:
+            flush(b);
+            break;
+        case 2:
+            if (b->cfg->n_txns > 0) {
+                fake_cfg_commit(b->cfg);
+            }
+            break;
+        default:
+            note(b, FLOW_MOD_ADD, text);
+            break;
+        }
+        free(text);
+        free(strict);
+    }
+    while (inflight_size(b->inflight) > 0) {
+        flush(b);
+        if (b->cfg->n_txns > 0) {
+            fake_cfg_commit(b->cfg);
+        }
+    }
+    assert_int_equal(n_rules(b), flow_table_size(b->table));
+    for (struct flow_entry *e = flow_table_first(b->table, 0); e != NULL; e = e->next) {
+        struct rule rule;
+        const Busbar__RuleRow *row = (const Busbar__RuleRow *)cfg_row(b->cfg, CFG_RULE, e->rule.id);
+        assert_non_null(row);
+        assert_int_equal(msg_rule_decode(e->rule.id, row, &rule, NULL), 0);
+        assert_int_equal(rule.priority, e->rule.priority);
+        assert_true(instructions_equal(&rule.instructions, &e->rule.instructions));
+        rule_fini(&rule);
+    }
+}
+
+#define CLAIM(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        CLAIM(a_change_is_one_transaction_that_requires_the_owner),
+        CLAIM(changes_meanwhile_leave_together_as_the_next_batch),
+        CLAIM(a_rule_changed_while_its_insert_is_under_way_is_updated_by_its_row),
+        CLAIM(a_rule_deleted_while_its_insert_is_under_way_is_deleted_by_its_row),
+        CLAIM(a_rule_made_and_deleted_in_one_batch_is_never_written),
+        CLAIM(a_refusal_answers_every_uncommitted_request_and_then_says_lost),
+        CLAIM(a_committed_request_is_not_refused_later),
+        CLAIM(another_owner_epoch_is_refused),
+        CLAIM(an_answer_after_the_end_is_ignored),
+        CLAIM(groups_travel_with_the_rules),
+        CLAIM(random_changes_end_with_configdb_equal_to_the_table),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,89 @@
+/* Tests of services/ofagent/ofagent.c: following the mirror, what to poll for. */
+#include "services/ofagent/ofagent.h"
+
+#include "tests/unit/services/ofagent/bench.h"
+
+static void it_registers_with_its_kind_and_control_endpoint(void **state)
+{
+    struct bench *b = *state;
+    assert_int_equal(b->agent->cfg->service.kind, PROCESS_OFAGENT);
+    assert_string_equal(b->agent->cfg->service.control, "control");
+}
+
+static void bridges_come_and_go_with_their_rows(void **state)
+{
+    struct bench *b = *state;
+    Busbar__BridgeRow row = BUSBAR__BRIDGE_ROW__INIT;
+
+    row.name = (char *)(uintptr_t)"br1";
+    bench_commit_row(b, CFG_BRIDGE, 2, &row.base);
+    bench_run(b, 50 * NS_PER_MS);
+    assert_non_null(bridge_by_name(b->agent, "br1"));
+    assert_int_equal(bridge_by_name(b->agent, "br1")->state, BRIDGE_READY);
+    assert_non_null(bridge_by_name(b->agent, "br0"));
+    bench_commit_row(b, CFG_BRIDGE, 2, NULL);
+    assert_null(bridge_by_name(b->agent, "br1"));
+    assert_non_null(bridge_by_name(b->agent, "br0"));
+}
+
+static bool is_polled(struct bench *b, int fd, short events)
+{
+    uint64_t next_ns;
+    size_t n;
+    const struct pollfd *fds = ofagent_fds(b->agent, &n, &next_ns);
+
+    for (size_t i = 0; i < n; i++) {
+        if (fds[i].fd == fd) {
+            return (fds[i].events & events) != 0;
+        }
+    }
+    return false;
+}
+
+static void listeners_and_sessions_are_polled_for(void **state)
+{
+    struct bench *b = *state;
+    struct client c;
+
+    assert_true(is_polled(b, bridge_find(b->agent, 1)->listener, POLLIN));
+    client_open(b, &c);
+    assert_true(is_polled(b, conn_fd(bridge_find(b->agent, 1)->sessions->conn), POLLIN));
+    client_close(&c);
+}
+
+static void a_session_that_is_paused_is_not_polled_for(void **state)
+{
+    struct bench *b = *state;
+    struct client c;
+
+    bench_join(b);
+    client_open(b, &c);
+    client_flow_mod(b, &c, FLOW_MOD_ADD, "ip,actions=drop");
+    client_barrier(b, &c);
+    assert_false(is_polled(b, conn_fd(bridge_find(b->agent, 1)->sessions->conn), POLLIN));
+    client_close(&c);
+}
+
+static void an_idle_agent_does_not_spin(void **state)
+{
+    struct bench *b = *state;
+    uint64_t next_ns;
+    size_t n;
+
+    bench_join(b);
+    bench_run(b, NS_PER_S);
+    (void)ofagent_fds(b->agent, &n, &next_ns);
+    assert_true(next_ns >= b->now_ns + 20 * NS_PER_MS);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        CLAIM(it_registers_with_its_kind_and_control_endpoint),
+        CLAIM(bridges_come_and_go_with_their_rows),
+        CLAIM(listeners_and_sessions_are_polled_for),
+        CLAIM(a_session_that_is_paused_is_not_polled_for),
+        CLAIM(an_idle_agent_does_not_spin),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,163 @@
+/* Tests of services/ofagent/on_multipart.c. */
+#include "tests/unit/services/ofagent/bench.h"
+
+/* Asks and returns a reader of the (first) reply's items. */
+static struct reader ask(struct bench *b, struct client *c, struct of_multipart_request request)
+{
+    struct of_message message = {.type = OF_MULTIPART_REQUEST, .xid = 4, .multipart_request = request};
+    client_send(b, c, &message);
+    client_expect(b, c, OF_MULTIPART_REPLY);
+    assert_int_equal(c->message.multipart_reply.type, request.type);
+    return reader_of(c->message.multipart_reply.data, c->message.multipart_reply.data_size);
+}
+
+static struct of_multipart_request flows_of(const char *filter, uint16_t type)
+{
+    struct of_multipart_request request = {.type = type};
+    struct error_detail detail;
+    assert_int_equal(rule_filter_parse(filter, NULL, &request.filter, &detail), 0);
+    return request;
+}
+
+static void rules_are_listed_with_what_shards_counted(void **state)
+{
+    struct bench *b = *state;
+    struct rule rule;
+    struct rule_stats stats;
+    struct client c;
+
+    bench_join(b);
+    client_open(b, &c);
+    client_flow_mod(b, &c, FLOW_MOD_ADD, "priority=9,ip,cookie=5,actions=output:1");
+    client_flow_mod(b, &c, FLOW_MOD_ADD, "table=3,priority=8,arp,actions=drop");
+    bench_report(b, false, counter_id(COUNTER_RULE, flow_table_first(bridge_find(b->agent, 1)->flows, 0)->rule.id), 33, 0);
+    struct reader r = ask(b, &c, flows_of("", OF_MULTIPART_FLOW));
+    assert_int_equal(of_flow_stats_decode(&r, &rule, &stats), 0);
+    assert_int_equal(rule.cookie, 5);
+    assert_int_equal(stats.n_packets, 33);
+    assert_int_equal(stats.n_bytes, 3300);
+    rule_fini(&rule);
+    assert_int_equal(of_flow_stats_decode(&r, &rule, &stats), 0);
+    assert_int_equal(rule.table, 3);
+    rule_fini(&rule);
+    assert_int_equal(reader_left(&r), 0);
+    r = ask(b, &c, flows_of("arp", OF_MULTIPART_FLOW));
+    assert_int_equal(of_flow_stats_decode(&r, &rule, &stats), 0);
+    assert_int_equal(rule.priority, 8);
+    rule_fini(&rule);
+    assert_int_equal(reader_left(&r), 0);
+    struct of_aggregate sum;
+    r = ask(b, &c, flows_of("", OF_MULTIPART_AGGREGATE));
+    assert_int_equal(of_aggregate_decode(&r, &sum), 0);
+    assert_int_equal(sum.n_flows, 2);
+    assert_int_equal(sum.n_packets, 33);
+    client_close(&c);
+}
+
+static void matches_of_a_table_do_not_go_back_when_a_rule_goes(void **state)
+{
+    struct bench *b = *state;
+    struct of_table_stats stats;
+    struct client c;
+
+    bench_join(b);
+    client_open(b, &c);
+    client_flow_mod(b, &c, FLOW_MOD_ADD, "priority=9,ip,actions=output:1");
+    bench_report(b, false, counter_id(COUNTER_RULE, flow_table_first(bridge_find(b->agent, 1)->flows, 0)->rule.id), 33, 0);
+    bench_report(b, false, counter_id(COUNTER_TABLE, 1 << 8), 50, 0);
+    client_flow_mod(b, &c, FLOW_MOD_DELETE, "");
+    bench_run(b, 5 * NS_PER_S);
+    struct reader r = ask(b, &c, (struct of_multipart_request){.type = OF_MULTIPART_TABLE});
+    assert_int_equal(of_table_stats_decode(&r, &stats), 0);
+    assert_int_equal(stats.n_active, 0);
+    assert_int_equal(stats.n_matched, 33);
+    assert_int_equal(stats.n_lookup, 50);
+    client_close(&c);
+}
+
+static void ports_are_described_and_counted(void **state)
+{
+    struct bench *b = *state;
+    struct of_port port;
+    struct of_port_stats stats;
+    struct client c;
+
+    client_open(b, &c);
+    struct reader r = ask(b, &c, (struct of_multipart_request){.type = OF_MULTIPART_PORT_DESC});
+    assert_int_equal(of_port_desc_decode(&r, &port), 0);
+    assert_int_equal(port.port_no, PORT_LOCAL);
+    assert_int_equal(of_port_desc_decode(&r, &port), 0);
+    assert_string_equal(port.name, "p1");
+    assert_int_equal(port.hw_addr[5], 2);
+    r = ask(b, &c, (struct of_multipart_request){.type = OF_MULTIPART_PORT_STATS, .port_no = 2});
+    assert_int_equal(of_port_stats_decode(&r, &stats), 0);
+    assert_int_equal(stats.port_no, 2);
+    assert_int_equal(reader_left(&r), 0);
+    r = ask(b, &c, (struct of_multipart_request){.type = OF_MULTIPART_PORT_STATS, .port_no = 9});
+    assert_int_equal(reader_left(&r), 0);
+    client_close(&c);
+}
+
+static void every_kind_is_answered_or_refused_by_name(void **state)
+{
+    static const uint16_t answered[] = {OF_MULTIPART_DESC, OF_MULTIPART_QUEUE, OF_MULTIPART_GROUP_DESC, OF_MULTIPART_GROUP_FEATURES,
+                                        OF_MULTIPART_METER_FEATURES, OF_MULTIPART_TABLE_FEATURES};
+    struct bench *b = *state;
+    struct client c;
+
+    client_open(b, &c);
+    for (size_t i = 0; i < sizeof answered / sizeof answered[0]; i++) {
+        (void)ask(b, &c, (struct of_multipart_request){.type = answered[i]});
+    }
+    (void)ask(b, &c, (struct of_multipart_request){.type = OF_MULTIPART_GROUP, .group_id = 5});
+    (void)ask(b, &c, (struct of_multipart_request){.type = OF_MULTIPART_METER, .meter_id = OF_METER_ALL});
+    struct of_message message = {.type = OF_MULTIPART_REQUEST, .multipart_request = {.type = OF_MULTIPART_METER, .meter_id = 1}};
+    client_send(b, &c, &message);
+    client_expect_error(b, &c, OF_ERROR_METER_MOD_FAILED_UNKNOWN_METER);
+    client_close(&c);
+}
+
+static void a_long_answer_comes_in_several_messages(void **state)
+{
+    struct bench *b = *state;
+    struct of_message message = {.type = OF_MULTIPART_REQUEST, .multipart_request = flows_of("", OF_MULTIPART_FLOW)};
+    struct client c;
+    size_t n_rules = 0, n_messages = 0;
+    bool is_last = false;
+
+    client_open(b, &c);
+    for (int i = 0; i < 1500; i++) {
+        char *text = memory_format("priority=%d,ip,actions=output:1", i);
+        client_flow_mod(b, &c, FLOW_MOD_ADD, text);
+        free(text);
+    }
+    client_send(b, &c, &message);
+    while (!is_last) {
+        client_expect(b, &c, OF_MULTIPART_REPLY);
+        is_last = (c.message.multipart_reply.flags & OF_MULTIPART_MORE) == 0;
+        n_messages++;
+        struct reader r = reader_of(c.message.multipart_reply.data, c.message.multipart_reply.data_size);
+        while (reader_left(&r) > 0) {
+            struct rule rule;
+            struct rule_stats stats;
+            assert_int_equal(of_flow_stats_decode(&r, &rule, &stats), 0);
+            rule_fini(&rule);
+            n_rules++;
+        }
+    }
+    assert_int_equal(n_rules, 1500);
+    assert_true(n_messages >= 2);
+    client_close(&c);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        CLAIM(rules_are_listed_with_what_shards_counted),
+        CLAIM(matches_of_a_table_do_not_go_back_when_a_rule_goes),
+        CLAIM(ports_are_described_and_counted),
+        CLAIM(every_kind_is_answered_or_refused_by_name),
+        CLAIM(a_long_answer_comes_in_several_messages),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

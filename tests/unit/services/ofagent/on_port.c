@@ -1,0 +1,77 @@
+/* Tests of services/ofagent/on_port.c. */
+#include "tests/unit/services/ofagent/bench.h"
+
+static void port_mod(struct bench *b, struct client *c, uint32_t port, uint8_t last_byte, uint32_t config, uint32_t mask)
+{
+    struct of_message message = {
+        .type = OF_PORT_MOD,
+        .xid = 55,
+        .port_mod = {.port_no = port, .hw_addr = {2, 0, 0, 0, 0, last_byte}, .config = config, .mask = mask}};
+    client_send(b, c, &message);
+}
+
+static void a_port_mod_is_written_to_the_ports_row(void **state)
+{
+    struct bench *b = *state;
+    struct client c;
+
+    client_open(b, &c);
+    port_mod(b, &c, 1, 2, OF_PORT_NO_FWD, OF_PORT_NO_FWD | OF_PORT_DOWN);
+    bench_step(b, NS_PER_MS);
+    assert_int_equal(((const Busbar__PortRow *)cfg_row(b->agent->cfg, CFG_PORT, 2))->config, OF_PORT_NO_FWD);
+    client_close(&c);
+}
+
+static void a_wrong_port_or_address_is_refused(void **state)
+{
+    struct bench *b = *state;
+    struct client c;
+
+    client_open(b, &c);
+    port_mod(b, &c, 9, 2, 0, 0);
+    client_expect_error(b, &c, OF_ERROR_PORT_MOD_FAILED_BAD_PORT);
+    port_mod(b, &c, 1, 3, 0, 0);
+    client_expect_error(b, &c, OF_ERROR_PORT_MOD_FAILED_BAD_HW_ADDR);
+    client_close(&c);
+}
+
+static void a_port_mod_that_configdb_refuses_is_answered_with_its_xid(void **state)
+{
+    struct bench *b = *state;
+    struct client c;
+
+    client_open(b, &c);
+    b->agent->cfg->automatic = false;
+    port_mod(b, &c, 1, 2, OF_PORT_DOWN, OF_PORT_DOWN);
+    fake_cfg_refuse(b->agent->cfg, -ERROR_REFUSED, "no");
+    client_expect_error(b, &c, OF_ERROR_PORT_MOD_FAILED_EPERM);
+    assert_int_equal(c.message.xid, 55);
+    client_close(&c);
+}
+
+static void ports_have_no_queues(void **state)
+{
+    struct bench *b = *state;
+    struct of_message request = {.type = OF_QUEUE_GET_CONFIG_REQUEST, .queue_config_request = {.port_no = 1}};
+    struct client c;
+
+    client_open(b, &c);
+    client_send(b, &c, &request);
+    client_expect(b, &c, OF_QUEUE_GET_CONFIG_REPLY);
+    assert_int_equal(c.message.queue_config_reply.n_queues, 0);
+    request.queue_config_request.port_no = 9;
+    client_send(b, &c, &request);
+    client_expect_error(b, &c, OF_ERROR_QUEUE_OP_FAILED_BAD_PORT);
+    client_close(&c);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        CLAIM(a_port_mod_is_written_to_the_ports_row),
+        CLAIM(a_wrong_port_or_address_is_refused),
+        CLAIM(a_port_mod_that_configdb_refuses_is_answered_with_its_xid),
+        CLAIM(ports_have_no_queues),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,68 @@
+/* Tests of services/ofagent/on_role.c. */
+#include "tests/unit/services/ofagent/bench.h"
+
+static void ask(struct bench *b, struct client *c, enum of_role_kind role, uint64_t generation)
+{
+    struct of_message message = {.type = OF_ROLE_REQUEST, .role = {.role = role, .generation_id = generation}};
+    client_send(b, c, &message);
+}
+
+static void there_is_at_most_one_master(void **state)
+{
+    struct bench *b = *state;
+    struct client c1, c2;
+
+    client_open(b, &c1);
+    client_open(b, &c2);
+    ask(b, &c1, OF_ROLE_MASTER, 5);
+    client_expect(b, &c1, OF_ROLE_REPLY);
+    assert_int_equal(c1.message.role.role, OF_ROLE_MASTER);
+    ask(b, &c2, OF_ROLE_MASTER, 6);
+    client_expect(b, &c2, OF_ROLE_REPLY);
+    ask(b, &c1, OF_ROLE_NOCHANGE, 0);
+    client_expect(b, &c1, OF_ROLE_REPLY);
+    assert_int_equal(c1.message.role.role, OF_ROLE_SLAVE);
+    assert_int_equal(c1.message.role.generation_id, 6);
+    client_close(&c1);
+    client_close(&c2);
+}
+
+static void an_older_generation_is_stale(void **state)
+{
+    struct bench *b = *state;
+    struct client c;
+
+    client_open(b, &c);
+    ask(b, &c, OF_ROLE_MASTER, UINT64_MAX);
+    client_expect(b, &c, OF_ROLE_REPLY);
+    ask(b, &c, OF_ROLE_SLAVE, UINT64_MAX - 1);
+    client_expect_error(b, &c, OF_ERROR_ROLE_REQUEST_FAILED_STALE);
+    ask(b, &c, OF_ROLE_SLAVE, 3); /* the counter has wrapped: newer */
+    client_expect(b, &c, OF_ROLE_REPLY);
+    client_close(&c);
+}
+
+static void the_filter_of_asynchronous_messages_is_what_was_set(void **state)
+{
+    struct bench *b = *state;
+    struct of_message set = {.type = OF_SET_ASYNC, .async = {.packet_in = {1, 2}, .port_status = {3, 4}, .flow_removed = {5, 6}}};
+    struct of_message get = {.type = OF_GET_ASYNC_REQUEST};
+    struct client c;
+
+    client_open(b, &c);
+    client_send(b, &c, &set);
+    client_send(b, &c, &get);
+    client_expect(b, &c, OF_GET_ASYNC_REPLY);
+    assert_memory_equal(&c.message.async, &set.async, sizeof set.async);
+    client_close(&c);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        CLAIM(there_is_at_most_one_master),
+        CLAIM(an_older_generation_is_stale),
+        CLAIM(the_filter_of_asynchronous_messages_is_what_was_set),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,150 @@
+/* Tests of services/ofagent/owner.c. */
+#include "tests/unit/services/ofagent/bench.h"
+
+#include "lib/msg/rule.h"
+
+static const Busbar__OwnerRow *owner_row(const struct bench *b)
+{
+    return (const Busbar__OwnerRow *)cfg_row(b->agent->cfg, CFG_OWNER, 1);
+}
+
+static void add_rule(struct bench *b, const char *text)
+{
+    struct client c;
+    client_open(b, &c);
+    client_flow_mod(b, &c, FLOW_MOD_ADD, text);
+    client_barrier(b, &c);
+    client_expect(b, &c, OF_BARRIER_REPLY);
+    client_close(&c);
+}
+
+static void a_bridge_without_owner_is_claimed_and_served(void **state)
+{
+    struct bench *b = *state;
+
+    assert_int_equal(owner_row(b)->start, 7);
+    assert_int_equal(owner_row(b)->epoch, 1);
+    assert_int_equal(bridge_find(b->agent, 1)->state, BRIDGE_READY);
+}
+
+static void a_failed_transaction_leads_to_the_next_epoch_and_the_rules_of_configdb(void **state)
+{
+    struct bench *b = *state;
+    struct client c;
+
+    add_rule(b, "ip,actions=output:1");
+    client_open(b, &c);
+    b->agent->cfg->automatic = false;
+    client_flow_mod(b, &c, FLOW_MOD_ADD, "arp,actions=output:1");
+    client_flow_mod(b, &c, FLOW_MOD_MODIFY, "ip,actions=output:9");
+    fake_cfg_refuse(b->agent->cfg, -ERROR_TIMEOUT, "silence");
+    assert_int_equal(flow_table_size(bridge_find(b->agent, 1)->flows), 1);
+    assert_actions(bridge_find(b->agent, 1)->flows, "ip", "output:1");
+    client_flow_mod(b, &c, FLOW_MOD_ADD, "arp,actions=output:1"); /* not ours to change until claimed again */
+    client_expect_error(b, &c, OF_ERROR_FLOW_MOD_FAILED_UNKNOWN);
+    b->agent->cfg->automatic = true;
+    bench_run(b, 50 * NS_PER_MS);
+    assert_int_equal(owner_row(b)->epoch, 2);
+    assert_int_equal(bridge_find(b->agent, 1)->state, BRIDGE_READY);
+    client_flow_mod(b, &c, FLOW_MOD_ADD, "arp,actions=output:1");
+    assert_int_equal(flow_table_size(bridge_find(b->agent, 1)->flows), 2);
+    client_close(&c);
+}
+
+static void a_transaction_of_unknown_outcome_that_was_done_after_all_is_found(void **state)
+{
+    struct bench *b = *state;
+    struct client c;
+    struct rule rule;
+    struct error_detail detail;
+
+    client_open(b, &c);
+    b->agent->cfg->automatic = false;
+    client_flow_mod(b, &c, FLOW_MOD_ADD, "ip,actions=output:1");
+    const ProtobufCMessage *written = b->agent->cfg->txns[0]->ops[1].row;
+    assert_int_equal(msg_rule_decode(0, (const Busbar__RuleRow *)written, &rule, &detail), 0);
+    rule_fini(&rule);
+    bench_commit_row(b, CFG_RULE, 500, written); /* committed, but the answer is lost */
+    fake_cfg_refuse(b->agent->cfg, -ERROR_TIMEOUT, "silence");
+    b->agent->cfg->automatic = true;
+    bench_run(b, 50 * NS_PER_MS);
+    assert_non_null(flow_table_by_id(bridge_find(b->agent, 1)->flows, 500));
+    client_close(&c);
+}
+
+static void another_living_owner_is_left_alone_and_our_sessions_end(void **state)
+{
+    struct bench *b = *state;
+    Busbar__OwnerRow row = BUSBAR__OWNER_ROW__INIT;
+    Busbar__ServiceRow service = BUSBAR__SERVICE_ROW__INIT;
+    struct client c;
+
+    client_open(b, &c);
+    service.kind = PROCESS_OFAGENT;
+    service.instance = 2;
+    service.start = 8;
+    service.session = service.usage = service.packet = service.mac = service.control = (char *)(uintptr_t)"";
+    bench_commit_row(b, CFG_SERVICE, 70, &service.base);
+    row.start = 8;
+    row.epoch = 2;
+    bench_commit_row(b, CFG_OWNER, 1, &row.base);
+    bench_run(b, NS_PER_S);
+    assert_int_equal(bridge_find(b->agent, 1)->state, BRIDGE_UNOWNED);
+    assert_int_equal(bridge_find(b->agent, 1)->listener, -1);
+    assert_int_equal(recv(c.fd, &(uint8_t){0}, 1, MSG_DONTWAIT | MSG_TRUNC), 1); /* the HELLO of before */
+    bench_commit_row(b, CFG_SERVICE, 70, NULL); /* it dies */
+    bench_run(b, NS_PER_S);
+    assert_int_equal(owner_row(b)->start, 7);
+    assert_int_equal(owner_row(b)->epoch, 3);
+    assert_int_equal(bridge_find(b->agent, 1)->state, BRIDGE_READY);
+    client_close(&c);
+}
+
+static void rules_are_there_again_after_a_restart_with_their_age(void **state)
+{
+    struct bench *b = *state;
+    struct cfg *old;
+    Busbar__RuleRow *row;
+
+    add_rule(b, "ip,hard_timeout=100,actions=output:1");
+    bench_run(b, 10 * NS_PER_S);
+    struct flow_entry *entry = flow_table_first(bridge_find(b->agent, 1)->flows, 0);
+    old = b->agent->cfg;
+    row = (Busbar__RuleRow *)fake_copy(cfg_row(old, CFG_RULE, entry->rule.id));
+    ofagent_destroy(&b->agent);
+    bus_destroy(&b->bus);
+    bench_start_agent(b, 9);
+    fake_cfg_set(b->agent->cfg, CFG_RULE, 77, &row->base);
+    protobuf_c_message_free_unpacked(&row->base, NULL);
+    fake_cfg_show(b->agent->cfg, true);
+    bench_run(b, 50 * NS_PER_MS);
+    struct bridge *bridge = bridge_find(b->agent, 1);
+    assert_int_equal(bridge->state, BRIDGE_READY);
+    assert_int_equal(bridge_rule_stats(bridge, flow_table_by_id(bridge->flows, 77)).duration_ns / NS_PER_S, 10);
+}
+
+static void a_snapshot_later_on_makes_us_look_again(void **state)
+{
+    struct bench *b = *state;
+
+    add_rule(b, "ip,actions=output:1");
+    uint64_t id = flow_table_first(bridge_find(b->agent, 1)->flows, 0)->rule.id;
+    fake_cfg_set(b->agent->cfg, CFG_RULE, id, NULL); /* configdb has come back without it */
+    fake_cfg_show(b->agent->cfg, true);
+    bench_run(b, 50 * NS_PER_MS);
+    assert_int_equal(flow_table_size(bridge_find(b->agent, 1)->flows), 0);
+    assert_int_equal(owner_row(b)->epoch, 2);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        CLAIM(a_bridge_without_owner_is_claimed_and_served),
+        CLAIM(a_failed_transaction_leads_to_the_next_epoch_and_the_rules_of_configdb),
+        CLAIM(a_transaction_of_unknown_outcome_that_was_done_after_all_is_found),
+        CLAIM(another_living_owner_is_left_alone_and_our_sessions_end),
+        CLAIM(rules_are_there_again_after_a_restart_with_their_age),
+        CLAIM(a_snapshot_later_on_makes_us_look_again),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,119 @@
+/* Tests of services/ofagent/packet.c: packet-ins; packet-outs are tested in on_packet.c. */
+#include "services/ofagent/packet.h"
+
+#include "tests/unit/services/ofagent/bench.h"
+
+static void packet_in(struct bench *b, uint64_t bridge, uint32_t table, uint32_t reason, size_t n)
+{
+    Busbar__PacketInBatch batch = BUSBAR__PACKET_IN_BATCH__INIT;
+    Busbar__PacketIn in = BUSBAR__PACKET_IN__INIT;
+    uint8_t frame[1500] = {0xaa};
+
+    in.bridge = bridge;
+    in.cookie = 9;
+    in.table = table;
+    in.reason = reason;
+    in.in_port = 2;
+    in.total_size = sizeof frame;
+    in.frame = (ProtobufCBinaryData){.data = frame, .len = sizeof frame};
+    Busbar__PacketIn **packets = memory_array(n, sizeof *packets);
+    for (size_t i = 0; i < n; i++) {
+        packets[i] = &in;
+    }
+    batch.packets = packets;
+    batch.n_packets = n;
+    assert_int_equal(msg_send(b->packet, &b->ofagent_on_packet, MESSAGE_PACKET_IN_BATCH, &batch.base), 0);
+    free(packets);
+    bench_step(b, NS_PER_MS);
+}
+
+static void open_listening(struct bench *b, struct client *c)
+{
+    struct of_message set = {.type = OF_SET_CONFIG, .config = {.miss_send_len = 128}};
+    client_open(b, c);
+    client_send(b, c, &set);
+}
+
+static void a_packet_in_reaches_who_wants_it_with_its_port_and_cookie(void **state)
+{
+    struct bench *b = *state;
+    struct client wants, does_not;
+
+    bench_join(b);
+    open_listening(b, &wants);
+    client_open(b, &does_not);
+    packet_in(b, 1, 3, PACKET_IN_ACTION, 1);
+    client_expect(b, &wants, OF_PACKET_IN);
+    assert_int_equal(wants.message.packet_in.cookie, 9);
+    assert_int_equal(wants.message.packet_in.table, 3);
+    assert_int_equal(wants.message.packet_in.buffer_id, OF_NO_BUFFER);
+    assert_int_equal(wants.message.packet_in.data_size, 1500);
+    assert_int_equal(field_value_to_u64(field_get(FIELD_IN_PORT, &wants.message.packet_in.match.value)), 2);
+    assert_false(client_next(b, &does_not));
+    client_close(&wants);
+    client_close(&does_not);
+}
+
+static void a_filtered_reason_and_another_bridge_are_not_sent(void **state)
+{
+    struct bench *b = *state;
+    struct client c;
+
+    bench_join(b);
+    open_listening(b, &c);
+    packet_in(b, 1, 0, PACKET_IN_INVALID_TTL, 1);
+    packet_in(b, 77, 0, PACKET_IN_ACTION, 1);
+    packet_in(b, 1, 0, 30, 1);
+    packet_in(b, 1, 999, PACKET_IN_ACTION, 1);
+    assert_false(client_next(b, &c));
+    client_close(&c);
+}
+
+static void a_peer_that_does_not_read_loses_packet_ins_only(void **state)
+{
+    struct bench *b = *state;
+    struct client c;
+
+    bench_join(b);
+    open_listening(b, &c);
+    for (int i = 0; i < 30; i++) {
+        packet_in(b, 1, 0, PACKET_IN_ACTION, 100);
+    }
+    const struct session *session = bridge_find(b->agent, 1)->sessions;
+    assert_true(session->n_packet_ins_dropped > 1000);
+    assert_int_equal(session->n_packet_ins_dropped + session->n_packet_ins, 3000);
+    client_barrier(b, &c);
+    size_t n = 0;
+    while (client_next(b, &c) && c.message.type != OF_BARRIER_REPLY) {
+        n += c.message.type == OF_PACKET_IN;
+    }
+    assert_int_equal(c.message.type, OF_BARRIER_REPLY);
+    assert_int_equal(n, session->n_packet_ins);
+    client_close(&c);
+}
+
+static void a_replica_that_left_gets_no_packet_outs(void **state)
+{
+    struct bench *b = *state;
+    struct of_packet_out out = {.in_port = PORT_CONTROLLER};
+    struct client c;
+
+    bench_join(b);
+    client_open(b, &c);
+    const struct session *session = bridge_find(b->agent, 1)->sessions;
+    assert_int_equal(packet_out(b->agent->packet, session, &out, (struct version){0, 0}), 0);
+    bench_commit_row(b, CFG_SERVICE, BENCH_SLOWPATH, NULL);
+    assert_int_equal(packet_out(b->agent->packet, session, &out, (struct version){0, 0}), -ERROR_NOT_CONNECTED);
+    client_close(&c);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        CLAIM(a_packet_in_reaches_who_wants_it_with_its_port_and_cookie),
+        CLAIM(a_filtered_reason_and_another_bridge_are_not_sent),
+        CLAIM(a_peer_that_does_not_read_loses_packet_ins_only),
+        CLAIM(a_replica_that_left_gets_no_packet_outs),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,110 @@
+/* Tests of services/ofagent/usage.c. */
+#include "services/ofagent/usage.h"
+
+#include "tests/unit/services/ofagent/bench.h"
+
+static void add_rule(struct bench *b, const char *text)
+{
+    struct client c;
+    client_open(b, &c);
+    client_flow_mod(b, &c, FLOW_MOD_ADD, text);
+    client_close(&c);
+    bench_step(b, NS_PER_MS);
+}
+
+static struct flow_entry *first_rule(const struct bench *b)
+{
+    return flow_table_first(bridge_find(b->agent, 1)->flows, 0);
+}
+
+static void counts_are_credited_to_the_rule_of_the_id(void **state)
+{
+    struct bench *b = *state;
+
+    bench_join(b);
+    add_rule(b, "ip,actions=output:1");
+    bench_report(b, false, counter_id(COUNTER_RULE, first_rule(b)->rule.id), 12, 0);
+    assert_int_equal(bridge_rule_stats(bridge_find(b->agent, 1), first_rule(b)).n_packets, 12);
+}
+
+static void a_use_that_a_shard_reports_keeps_the_rule_alive(void **state)
+{
+    struct bench *b = *state;
+
+    bench_join(b);
+    add_rule(b, "ip,idle_timeout=3,actions=output:1");
+    bench_run(b, 2 * NS_PER_S);
+    bench_report(b, false, counter_id(COUNTER_RULE, first_rule(b)->rule.id), 1, 500 * NS_PER_MS);
+    bench_run(b, 2 * NS_PER_S);
+    assert_non_null(first_rule(b));
+    bench_run(b, NS_PER_S);
+    assert_null(first_rule(b));
+}
+
+static void nothing_expires_before_every_shard_has_reported(void **state)
+{
+    struct bench *b = *state;
+
+    add_rule(b, "ip,idle_timeout=1,actions=output:1");
+    bench_service(b, BENCH_SHARD, PROCESS_FASTPATH, 501);
+    bench_run(b, 3 * NS_PER_S);
+    assert_non_null(first_rule(b));
+    bench_report(b, false, 0, 0, 0); /* not the whole list */
+    bench_run(b, NS_PER_S);
+    assert_non_null(first_rule(b));
+    bench_report(b, true, 0, 0, 0);
+    bench_run(b, NS_PER_S);
+    assert_null(first_rule(b));
+}
+
+static void a_gap_makes_us_ask_for_everything(void **state)
+{
+    struct bench *b = *state;
+
+    bench_join(b);
+    b->sequence += 5;
+    bench_report(b, false, counter_id(COUNTER_RULE, 1), 5, 0);
+    json_t *status = usage_status(b->agent->usage);
+    assert_int_equal(json_integer_value(json_object_get(status, "gaps")), 1);
+    json_decref(status);
+}
+
+static void the_counts_of_a_shard_that_left_stay(void **state)
+{
+    struct bench *b = *state;
+
+    bench_join(b);
+    add_rule(b, "ip,actions=output:1");
+    uint64_t id = counter_id(COUNTER_RULE, first_rule(b)->rule.id);
+    bench_report(b, false, id, 12, 0);
+    bench_commit_row(b, CFG_SERVICE, BENCH_SHARD, NULL);
+    bench_run(b, 50 * NS_PER_MS);
+    assert_int_equal(bridge_rule_stats(bridge_find(b->agent, 1), first_rule(b)).n_packets, 12);
+}
+
+static void garbage_is_counted_and_survived(void **state)
+{
+    struct bench *b = *state;
+    uint8_t noise[100];
+
+    bench_join(b);
+    memset(noise, 0xfe, sizeof noise);
+    assert_int_equal(bus_send(b->usage, &b->ofagent_on_usage, MESSAGE_USAGE_REPORT, noise, sizeof noise), 0);
+    bench_run(b, 50 * NS_PER_MS);
+    json_t *status = usage_status(b->agent->usage);
+    assert_int_equal(json_integer_value(json_object_get(status, "malformed")), 1);
+    json_decref(status);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        CLAIM(counts_are_credited_to_the_rule_of_the_id),
+        CLAIM(a_use_that_a_shard_reports_keeps_the_rule_alive),
+        CLAIM(nothing_expires_before_every_shard_has_reported),
+        CLAIM(a_gap_makes_us_ask_for_everything),
+        CLAIM(the_counts_of_a_shard_that_left_stay),
+        CLAIM(garbage_is_counted_and_survived),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,102 @@
+/* Rows become bridges, ports, rules and groups; rows that make no sense are counted and left out. */
+#include "lib/msg/rule.h"
+#include "services/slowpath/feed.h"
+#include "tests/unit/services/slowpath/fixture.h"
+
+static void core_open(struct core *core)
+{
+    memset(core, 0, sizeof *core);
+    world_init(&core->world);
+    core->macs = mac_table_new();
+}
+
+static void core_close(struct core *core)
+{
+    mac_table_destroy(&core->macs);
+    world_fini(&core->world);
+}
+
+static void feed_bridge_and_port(struct core *core)
+{
+    Busbar__BridgeRow bridge = BUSBAR__BRIDGE_ROW__INIT;
+    bridge.name = (char *)"br0";
+    feed_row(core, CFG_BRIDGE, 1, &bridge.base);
+    Busbar__PortRow port = BUSBAR__PORT_ROW__INIT;
+    uint32_t trunks[] = {5, 4094};
+    port.name = (char *)"p1";
+    port.bridge = 1;
+    port.ofport = 1;
+    port.trunks = trunks;
+    port.n_trunks = 2;
+    feed_row(core, CFG_PORT, 11, &port.base);
+}
+
+static void configuration_rows_make_the_world(void **state)
+{
+    (void)state;
+    struct core core;
+    core_open(&core);
+    feed_bridge_and_port(&core);
+    const struct world_bridge *bridge = world_bridge(&core.world, 1);
+    assert_int_equal(bridge->fail_open, FAIL_OPEN_MISSES);
+    const struct world_port *port = world_port_by_ofport(bridge, 1);
+    assert_int_equal(port->id, 11);
+    assert_true(world_port_in_vlan(port, 5) && world_port_in_vlan(port, 4094) && !world_port_in_vlan(port, 0));
+    Busbar__ControllerRow controller = BUSBAR__CONTROLLER_ROW__INIT;
+    controller.bridge = 1;
+    controller.target = (char *)"tcp:127.0.0.1:6653";
+    feed_row(&core, CFG_CONTROLLER, 20, &controller.base);
+    assert_int_equal(bridge->fail_open, FAIL_OPEN_NO);
+    Busbar__ControllerStatusRow status = BUSBAR__CONTROLLER_STATUS_ROW__INIT;
+    status.state = (char *)"fail-open";
+    status.role = status.last_error = (char *)"";
+    feed_row(&core, CFG_CONTROLLER_STATUS, 20, &status.base);
+    assert_int_equal(bridge->fail_open, FAIL_OPEN_ALL);
+    feed_row(&core, CFG_CONTROLLER_STATUS, 20, NULL);
+    assert_int_equal(bridge->fail_open, FAIL_OPEN_NO);
+    feed_row(&core, CFG_CONTROLLER, 20, NULL);
+    feed_row(&core, CFG_PORT, 11, NULL);
+    feed_row(&core, CFG_BRIDGE, 1, NULL);
+    assert_null(world_bridge(&core.world, 1));
+    core_close(&core);
+}
+
+static void rules_come_change_and_go_and_senseless_ones_are_counted(void **state)
+{
+    (void)state;
+    struct core core;
+    core_open(&core);
+    feed_bridge_and_port(&core);
+    struct flow_mod mod;
+    assert_int_equal(flow_mod_parse("table=3,priority=9,ip,nw_dst=10.0.0.0/8,actions=output:1", FLOW_MOD_ADD, NULL, &mod, NULL),
+                     0);
+    struct rule rule;
+    rule_init(&rule);
+    rule.bridge = 1;
+    rule.table = 3;
+    rule.priority = 9;
+    rule.match = mod.match;
+    rule.instructions = mod.instructions;
+    Busbar__RuleRow *row = msg_rule_encode(&rule);
+    feed_row(&core, CFG_RULE, 50, &row->base);
+    feed_row(&core, CFG_RULE, 50, &row->base);
+    assert_int_equal(world_bridge(&core.world, 1)->n_rules, 1);
+    assert_int_equal(classifier_count(world_bridge(&core.world, 1)->tables[3]), 1);
+    row->table = 255;
+    feed_row(&core, CFG_RULE, 50, &row->base);
+    assert_int_equal(core.counts.rows_refused, 1);
+    assert_int_equal(world_bridge(&core.world, 1)->n_rules, 0);
+    feed_row(&core, CFG_RULE, 50, NULL);
+    protobuf_c_message_free_unpacked(&row->base, NULL);
+    rule_fini(&rule);
+    core_close(&core);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(configuration_rows_make_the_world),
+        cmocka_unit_test(rules_come_change_and_go_and_senseless_ones_are_counted),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

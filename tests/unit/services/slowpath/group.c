@@ -1,0 +1,102 @@
+/* Groups: every bucket with its own copy, failover by liveness, select by weight, loops bounded. */
+#include "tests/unit/services/slowpath/fixture.h"
+
+static void add_group(struct fixture *f, uint32_t number, enum group_type type, const char *const *buckets,
+                      const uint32_t *watch, size_t n)
+{
+    struct group group = {.id = f->next_id++, .bridge = FIXTURE_BRIDGE, .group_id = number, .type = type, .n_buckets = n};
+    group.buckets = memory_array(n, sizeof *group.buckets);
+    for (size_t i = 0; i < n; i++) {
+        group.buckets[i] =
+            (struct bucket){.watch_port = watch != NULL ? watch[i] : PORT_ANY, .watch_group = GROUP_ANY, .weight = 1};
+        assert_int_equal(action_list_parse(buckets[i], NULL, &group.buckets[i].actions, NULL), 0);
+    }
+    world_set_group(&f->world, &group);
+}
+
+static void all_gives_each_bucket_its_own_copy(void **state)
+{
+    (void)state;
+    struct fixture f;
+    fixture_open(&f);
+    const char *buckets[] = {"set_field:10.0.0.9->nw_dst,output:2", "output:3", "drop"};
+    add_group(&f, 1, GROUP_TYPE_ALL, buckets, NULL, 2);
+    fixture_rule(&f, "ip,actions=group:1");
+    fixture_rule(&f, "priority=40000,tcp,actions=group:1,output:4");
+    fixture_expect(&f, "ip,nw_dst=1.1.1.1", 11, "clone(set_field:10.0.0.9->nw_dst,output:12),output:13");
+    fixture_expect(&f, "tcp", 11, "clone(set_field:10.0.0.9->nw_dst,output:12),clone(output:13),output:14");
+    assert_true(f.translation.uses_groups);
+    fixture_close(&f);
+}
+
+static void failover_takes_the_first_bucket_whose_link_is_up(void **state)
+{
+    (void)state;
+    struct fixture f;
+    fixture_open(&f);
+    const char *buckets[] = {"output:2", "output:3"};
+    const uint32_t watch[] = {2, 3};
+    add_group(&f, 1, GROUP_TYPE_FF, buckets, watch, 2);
+    fixture_rule(&f, "ip,actions=group:1");
+    fixture_expect(&f, "ip", 11, "output:12");
+    world_set_link(&f.world, 12, false);
+    fixture_expect(&f, "ip", 11, "output:13");
+    world_set_link(&f.world, 13, false);
+    fixture_expect(&f, "ip", 11, "drop");
+    fixture_close(&f);
+}
+
+static void select_spreads_connections_and_keeps_each_where_it_is(void **state)
+{
+    (void)state;
+    struct fixture f;
+    fixture_open(&f);
+    const char *buckets[] = {"output:2", "output:3", "output:4"};
+    const uint32_t watch[] = {2, 3, 4};
+    add_group(&f, 1, GROUP_TYPE_SELECT, buckets, watch, 3);
+    fixture_rule(&f, "ip,actions=group:1");
+    unsigned n_to[20] = {0};
+    uint32_t first[300];
+    for (uint16_t i = 0; i < 300; i++) {
+        char packet[64];
+        (void)snprintf(packet, sizeof packet, "tcp,tp_src=%u", 1000u + i);
+        fixture_translate(&f, packet, 11);
+        first[i] = f.translation.actions[0].port;
+        n_to[first[i]]++;
+        assert_true(fixture_looked(&f, FIELD_TCP_SRC));
+    }
+    assert_true(n_to[12] > 60 && n_to[13] > 60 && n_to[14] > 60);
+    world_set_link(&f.world, 14, false);
+    for (uint16_t i = 0; i < 300; i++) {
+        char packet[64];
+        (void)snprintf(packet, sizeof packet, "tcp,tp_src=%u", 1000u + i);
+        fixture_translate(&f, packet, 11);
+        assert_true(first[i] == 14 || f.translation.actions[0].port == first[i]);
+        assert_int_not_equal(f.translation.actions[0].port, 14);
+    }
+    fixture_close(&f);
+}
+
+static void groups_that_call_each_other_end(void **state)
+{
+    (void)state;
+    struct fixture f;
+    fixture_open(&f);
+    const char *to_2[] = {"group:2"}, *to_1[] = {"group:1"};
+    add_group(&f, 1, GROUP_TYPE_INDIRECT, to_2, NULL, 1);
+    add_group(&f, 2, GROUP_TYPE_INDIRECT, to_1, NULL, 1);
+    fixture_rule(&f, "ip,actions=group:1");
+    fixture_expect(&f, "ip", 11, "drop(pipeline_limit)");
+    fixture_close(&f);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(all_gives_each_bucket_its_own_copy),
+        cmocka_unit_test(failover_takes_the_first_bucket_whose_link_is_up),
+        cmocka_unit_test(select_spreads_connections_and_keeps_each_where_it_is),
+        cmocka_unit_test(groups_that_call_each_other_end),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

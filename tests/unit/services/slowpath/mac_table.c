@@ -1,0 +1,126 @@
+/* Learned addresses: learning, moving, ageing, crowding out, and the list of what changed. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "lib/base/clock.h"
+#include "services/slowpath/mac_table.h"
+
+static struct mac_name name_of(uint64_t bridge, uint16_t vlan, uint8_t last)
+{
+    return (struct mac_name){.bridge = bridge, .vlan = vlan, .mac = {0, 0, 0, 0, 0, last}};
+}
+
+static size_t n_changes(struct mac_table *table)
+{
+    size_t n;
+    (void)mac_table_changes(table, &n);
+    mac_table_clear_changes(table);
+    return n;
+}
+
+static void an_address_is_learned_once_and_moves(void **state)
+{
+    (void)state;
+    struct mac_table *table = mac_table_new();
+    struct mac_name a = name_of(1, 0, 1), other_vlan = name_of(1, 5, 1);
+    assert_int_equal(mac_table_learn(table, &a, 7, 10, 100), MAC_LEARNED);
+    assert_int_equal(n_changes(table), 1);
+    assert_int_equal(mac_table_learn(table, &a, 7, 10, 200), MAC_LEARNED_NOTHING);
+    assert_int_equal(n_changes(table), 0);
+    assert_null(mac_table_find(table, &other_vlan));
+    assert_int_equal(mac_table_learn(table, &a, 8, 10, 300), MAC_LEARNED);
+    assert_int_equal(n_changes(table), 1);
+    assert_int_equal(mac_table_find(table, &a)->port, 8);
+    mac_table_destroy(&table);
+    mac_table_destroy(&table);
+}
+
+static void the_longest_unused_makes_room(void **state)
+{
+    (void)state;
+    struct mac_table *table = mac_table_new();
+    for (uint8_t i = 1; i <= 3; i++) {
+        struct mac_name name = name_of(1, 0, i);
+        (void)mac_table_learn(table, &name, 7, 3, i);
+    }
+    struct mac_name first = name_of(1, 0, 1), second = name_of(1, 0, 2), fourth = name_of(1, 0, 4),
+                    elsewhere = name_of(2, 0, 9);
+    mac_table_used(table, mac_number(&first), 50);
+    (void)mac_table_learn(table, &elsewhere, 7, 3, 60);
+    (void)mac_table_learn(table, &fourth, 7, 3, 70);
+    assert_non_null(mac_table_find(table, &first));
+    assert_null(mac_table_find(table, &second));
+    assert_int_equal(mac_table_count(table, 1), 3);
+    assert_int_equal(mac_table_learn(table, &second, 7, 0, 80), MAC_LEARNED_REFUSED);
+    mac_table_destroy(&table);
+}
+
+static void unused_addresses_age_and_used_ones_stay(void **state)
+{
+    (void)state;
+    struct mac_table *table = mac_table_new();
+    struct mac_name a = name_of(1, 0, 1), b = name_of(1, 0, 2);
+    (void)mac_table_learn(table, &a, 7, 10, 0);
+    (void)mac_table_learn(table, &b, 7, 10, 0);
+    mac_table_used(table, mac_number(&b), 60);
+    (void)n_changes(table);
+    assert_true(mac_table_age(table, 1, 100, 100, 0));
+    assert_false(mac_table_age(table, 1, 100, 100, 10));
+    assert_null(mac_table_find(table, &a));
+    assert_non_null(mac_table_find(table, &b));
+    assert_int_equal(n_changes(table), 1);
+    mac_table_destroy(&table);
+}
+
+static void what_another_replica_says_counts_by_time(void **state)
+{
+    (void)state;
+    struct mac_table *table = mac_table_new();
+    struct mac_name a = name_of(1, 0, 1);
+    mac_table_hear(table, &a, 7, 100, 10);
+    mac_table_hear(table, &a, 8, 99, 10);
+    assert_int_equal(mac_table_find(table, &a)->port, 7);
+    mac_table_hear(table, &a, 8, 100, 10);
+    assert_int_equal(mac_table_find(table, &a)->port, 8);
+    mac_table_hear(table, &a, 0, 101, 10);
+    assert_null(mac_table_find(table, &a));
+    mac_table_destroy(&table);
+}
+
+static void a_port_is_flushed_alone(void **state)
+{
+    (void)state;
+    struct mac_table *table = mac_table_new();
+    for (uint8_t i = 0; i < 200; i++) {
+        struct mac_name name = name_of(1 + i % 2, 0, i);
+        (void)mac_table_learn(table, &name, 1 + i % 3, 1000, i);
+    }
+    mac_table_flush_port(table, 1);
+    size_t n = 0;
+    for (const struct mac_entry *entry = mac_table_next(table, 1, NULL); entry != NULL;
+         entry = mac_table_next(table, 1, entry)) {
+        assert_int_not_equal(entry->port, 1);
+        n++;
+    }
+    assert_int_equal(n, mac_table_count(table, 1));
+    mac_table_flush_bridge(table, 1);
+    assert_int_equal(mac_table_count(table, 1), 0);
+    assert_int_not_equal(mac_table_count(table, 2), 0);
+    mac_table_destroy(&table);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(an_address_is_learned_once_and_moves),
+        cmocka_unit_test(the_longest_unused_makes_room),
+        cmocka_unit_test(unused_addresses_age_and_used_ones_stay),
+        cmocka_unit_test(what_another_replica_says_counts_by_time),
+        cmocka_unit_test(a_port_is_flushed_alone),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

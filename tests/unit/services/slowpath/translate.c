@@ -1,0 +1,238 @@
+/* What becomes of packets by rules in text: tables, actions, the action set, ports, masks and reasons. */
+#include "tests/unit/services/slowpath/fixture.h"
+
+static void a_rule_outputs_and_only_what_it_matches_is_looked_at(void **state)
+{
+    (void)state;
+    struct fixture f;
+    fixture_open(&f);
+    fixture_rule(&f, "priority=5,ip,nw_dst=10.0.0.0/8,actions=output:2");
+    fixture_expect(&f, "tcp,nw_dst=10.1.2.3,tp_dst=80", 11, "output:12");
+    assert_true(fixture_looked(&f, FIELD_IPV4_DST));
+    assert_false(fixture_looked(&f, FIELD_TCP_DST));
+    assert_false(fixture_looked(&f, FIELD_ETH_SRC));
+    assert_true(host32(f.translation.mask.in_port) == UINT32_MAX);
+    fixture_expect(&f, "tcp,nw_dst=11.1.2.3", 11, "drop(no_rule)");
+    fixture_close(&f);
+}
+
+static void a_packet_does_not_go_back_unless_told_to(void **state)
+{
+    (void)state;
+    struct fixture f;
+    fixture_open(&f);
+    fixture_rule(&f, "priority=5,ip,actions=output:1,output:2");
+    fixture_rule(&f, "priority=5,arp,actions=in_port");
+    fixture_expect(&f, "ip", 11, "output:12");
+    fixture_expect(&f, "arp", 11, "output:11");
+    fixture_close(&f);
+}
+
+static void floods_leave_out_the_input_port_and_ports_that_do_not_flood(void **state)
+{
+    (void)state;
+    struct fixture f;
+    fixture_open(&f);
+    fixture_port(&f, 12, 2, VLAN_NONE, PORT_CONFIG_NO_FLOOD);
+    fixture_port(&f, 13, 3, VLAN_NONE, PORT_CONFIG_NO_FWD);
+    fixture_rule(&f, "arp,actions=flood");
+    fixture_rule(&f, "ip,actions=all");
+    fixture_expect(&f, "arp", 11, "output:14,output:10");
+    fixture_expect(&f, "ip", 11, "output:12,output:14,output:10");
+    fixture_close(&f);
+}
+
+static void goto_metadata_and_registers_need_no_mask_bits(void **state)
+{
+    (void)state;
+    struct fixture f;
+    fixture_open(&f);
+    fixture_rule(&f, "table=0,in_port=1,actions=load:0x7->NXM_NX_REG3[],write_metadata:0x5,goto_table:1");
+    fixture_rule(&f, "table=1,ip,metadata=0x5,reg3=0x7,actions=set_field:10.0.0.9->nw_dst,goto_table:2");
+    fixture_rule(&f, "table=1,priority=1,actions=goto_table:2");
+    fixture_rule(&f, "table=2,ip,nw_dst=10.0.0.9,actions=output:3");
+    fixture_expect(&f, "ip,nw_dst=1.2.3.4", 11, "set_field:10.0.0.9->nw_dst,output:13");
+    assert_false(fixture_looked(&f, FIELD_IPV4_DST));
+    assert_true(f.translation.visited[0] == 7);
+    assert_true((f.translation.rewritten_words & (1u << (offsetof(struct flow_key, ip_dst) / 8))) != 0);
+    fixture_close(&f);
+}
+
+static void moving_a_field_looks_at_it(void **state)
+{
+    (void)state;
+    struct fixture f;
+    fixture_open(&f);
+    fixture_rule(&f, "table=0,actions=move:NXM_OF_ETH_SRC[]->NXM_OF_ETH_DST[],output:2");
+    fixture_expect(&f, "dl_src=00:00:00:00:00:01,dl_dst=00:00:00:00:00:02", 11,
+                   "set_field:00:00:00:00:00:01->dl_dst,output:12");
+    assert_true(fixture_looked(&f, FIELD_ETH_SRC));
+    assert_false(fixture_looked(&f, FIELD_ETH_DST));
+    fixture_close(&f);
+}
+
+static void ttl_is_proved_by_one_bit_and_looked_at_whole_when_asked_later(void **state)
+{
+    (void)state;
+    struct fixture f;
+    fixture_open(&f);
+    fixture_rule(&f, "table=0,ip,actions=dec_ttl,output:2");
+    fixture_expect(&f, "ip,nw_ttl=64", 11, "dec_ttl,output:12");
+    assert_int_equal(f.translation.mask.ip_ttl, 64);
+    fixture_expect(&f, "ip,nw_ttl=3", 11, "dec_ttl,output:12");
+    assert_int_equal(f.translation.mask.ip_ttl, 2);
+    fixture_translate(&f, "ip,nw_ttl=1", 11);
+    assert_int_equal(f.translation.n_actions, 1);
+    assert_int_equal(f.translation.actions[0].type, DP_ACTION_CONTROLLER);
+    assert_int_equal(f.translation.actions[0].controller.reason, PACKET_IN_INVALID_TTL);
+    assert_int_equal(f.translation.mask.ip_ttl, 0xfe);
+    fixture_rule(&f, "table=0,priority=40000,ip,nw_proto=6,actions=dec_ttl,resubmit(,1)");
+    fixture_rule(&f, "table=1,ip,nw_ttl=63,actions=output:3");
+    fixture_expect(&f, "tcp,nw_ttl=64", 11, "dec_ttl,output:13");
+    assert_int_equal(f.translation.mask.ip_ttl, 0xff);
+    fixture_rule(&f, "table=0,priority=40000,ip,nw_proto=17,actions=dec_ttl,dec_ttl,output:4");
+    fixture_expect(&f, "udp,nw_ttl=64", 11, "dec_ttl,dec_ttl,output:14");
+    assert_int_equal(f.translation.mask.ip_ttl, 64);
+    fixture_expect(&f, "udp,nw_ttl=3", 11, "dec_ttl,dec_ttl,output:14");
+    assert_int_equal(f.translation.mask.ip_ttl, 0xff);
+    fixture_close(&f);
+}
+
+static void the_action_set_runs_once_at_the_end_in_its_order(void **state)
+{
+    (void)state;
+    struct fixture f;
+    fixture_open(&f);
+    fixture_rule(
+        &f, "table=0,ip,actions=output:4,write_actions(output:2,set_field:10.0.0.1->nw_src,push_vlan:0x8100),goto_table:1");
+    fixture_rule(&f, "table=1,ip,nw_proto=6,actions=write_actions(output:3)");
+    fixture_rule(&f, "table=1,ip,nw_proto=17,actions=clear_actions");
+    fixture_expect(&f, "tcp", 11, "output:14,push_vlan:0x8100(vid=0,pcp=0),set_field:10.0.0.1->nw_src,output:13");
+    fixture_expect(&f, "udp", 11, "output:14");
+    fixture_expect(&f, "icmp", 11, "output:14");
+    fixture_close(&f);
+}
+
+static void vlan_tags_are_pushed_set_and_popped(void **state)
+{
+    (void)state;
+    struct fixture f;
+    fixture_open(&f);
+    fixture_rule(&f, "in_port=1,actions=mod_vlan_vid:5,output:2");
+    fixture_rule(&f, "priority=40000,in_port=1,dl_vlan=9,actions=mod_vlan_vid:5,output:2");
+    fixture_rule(&f, "in_port=2,vlan_tci=0x1000/0x1000,actions=strip_vlan,output:1");
+    fixture_translate(&f, "vlan_tci=0", 11);
+    assert_int_equal(f.translation.n_actions, 3);
+    assert_int_equal(f.translation.actions[0].type, DP_ACTION_PUSH_VLAN);
+    fixture_translate(&f, "dl_vlan=9", 11);
+    assert_int_equal(f.translation.n_actions, 2);
+    assert_int_equal(f.translation.actions[0].type, DP_ACTION_SET_FIELD);
+    fixture_expect(&f, "dl_vlan=9", 12, "pop_vlan,output:11");
+    fixture_expect(&f, "vlan_tci=0", 12, "drop(no_rule)");
+    fixture_close(&f);
+}
+
+static void resubmits_return_and_are_bounded(void **state)
+{
+    (void)state;
+    struct fixture f;
+    fixture_open(&f);
+    fixture_rule(&f, "table=0,arp,actions=resubmit(,1),output:2");
+    fixture_rule(&f, "table=1,arp,actions=output:3");
+    fixture_rule(&f, "table=0,ip,actions=output:3,resubmit(,0)");
+    fixture_expect(&f, "arp", 11, "output:13,output:12");
+    fixture_expect(&f, "ip", 11, "drop(pipeline_limit)");
+    fixture_close(&f);
+}
+
+static void table_miss_rules_say_so_to_the_controller(void **state)
+{
+    (void)state;
+    struct fixture f;
+    fixture_open(&f);
+    fixture_rule(&f, "priority=0,cookie=0x77,actions=controller:100");
+    fixture_translate(&f, "ip", 11);
+    assert_int_equal(f.translation.n_actions, 1);
+    const struct dp_controller *to = &f.translation.actions[0].controller;
+    assert_int_equal(to->reason, PACKET_IN_NO_MATCH);
+    assert_int_equal(to->max_len, 100);
+    assert_true(to->bridge == FIXTURE_BRIDGE && to->cookie == 0x77 && to->rule_table == 0);
+    fixture_port(&f, 11, 1, VLAN_NONE, PORT_CONFIG_NO_PACKET_IN);
+    fixture_expect(&f, "ip", 11, "drop(port_config)");
+    fixture_close(&f);
+}
+
+static void unknown_ports_are_refused_and_closed_ones_drop(void **state)
+{
+    (void)state;
+    struct fixture f;
+    fixture_open(&f);
+    fixture_translate(&f, "ip", 99);
+    assert_true(f.translation.is_refused);
+    fixture_port(&f, 11, 1, VLAN_NONE, PORT_CONFIG_NO_RECV);
+    fixture_expect(&f, "ip", 11, "drop(port_config)");
+    fixture_close(&f);
+}
+
+static void packet_outs_go_where_they_are_told_or_through_the_tables(void **state)
+{
+    (void)state;
+    struct fixture f;
+    fixture_open(&f);
+    fixture_rule(&f, "ip,actions=output:3");
+    struct flow_key key = fixture_key("ip", 0);
+    struct translate_input input = fixture_input(&f, true);
+    const struct {
+        const char *actions, *expected;
+        uint32_t in_port;
+    } cases[] = {{"output:2,output:1", "output:12,output:11", PORT_CONTROLLER},
+                 {"output:2,output:1", "output:12", 1},
+                 {"flood", "output:11,output:12,output:13,output:14,output:10", PORT_CONTROLLER},
+                 {"table", "output:13", 1}};
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct action_list list = {0};
+        assert_int_equal(action_list_parse(cases[i].actions, NULL, &list, NULL), 0);
+        translate_packet_out(&input, FIXTURE_BRIDGE, cases[i].in_port, &list, &key, &f.translation);
+        fixture_expect_actions(&f, cases[i].expected);
+        assert_true(f.translation.is_single);
+        action_list_fini(&list);
+    }
+    fixture_close(&f);
+}
+
+static void the_silent_controllers_bridge_learns_and_the_lonely_ones_misses_do(void **state)
+{
+    (void)state;
+    struct fixture f;
+    fixture_open(&f);
+    fixture_rule(&f, "priority=1,arp,actions=drop");
+    const char *packet = "dl_src=00:00:00:00:00:01,dl_dst=ff:ff:ff:ff:ff:ff,arp";
+    fixture_bridge(&f, false);
+    fixture_expect(&f, packet, 11, "drop");
+    fixture_expect(&f, "dl_src=00:00:00:00:00:01,dl_dst=ff:ff:ff:ff:ff:ff,ip", 11, "output:12,output:13,output:14,output:10");
+    world_set_controller(&f.world, 50, FIXTURE_BRIDGE);
+    fixture_expect(&f, "ip", 11, "drop(no_rule)");
+    world_set_controller_status(&f.world, 50, true);
+    fixture_expect(&f, packet, 11, "output:12,output:13,output:14,output:10");
+    fixture_close(&f);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_rule_outputs_and_only_what_it_matches_is_looked_at),
+        cmocka_unit_test(a_packet_does_not_go_back_unless_told_to),
+        cmocka_unit_test(floods_leave_out_the_input_port_and_ports_that_do_not_flood),
+        cmocka_unit_test(goto_metadata_and_registers_need_no_mask_bits),
+        cmocka_unit_test(moving_a_field_looks_at_it),
+        cmocka_unit_test(ttl_is_proved_by_one_bit_and_looked_at_whole_when_asked_later),
+        cmocka_unit_test(the_action_set_runs_once_at_the_end_in_its_order),
+        cmocka_unit_test(vlan_tags_are_pushed_set_and_popped),
+        cmocka_unit_test(resubmits_return_and_are_bounded),
+        cmocka_unit_test(table_miss_rules_say_so_to_the_controller),
+        cmocka_unit_test(unknown_ports_are_refused_and_closed_ones_drop),
+        cmocka_unit_test(packet_outs_go_where_they_are_told_or_through_the_tables),
+        cmocka_unit_test(the_silent_controllers_bridge_learns_and_the_lonely_ones_misses_do),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
