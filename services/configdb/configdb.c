@@ -371,7 +371,7 @@ static void configdb_fold(struct configdb *db)
     if (commit_refusal(db->commit)[0] == '\0') {
         log_error("fold_failed error=\"%s\"", error_text(err));
     }
-    if (err == -ENOSPC || err == -EFBIG || err == -EDQUOT) {
+    if (err == -ENOSPC) {
         commit_set_refusal(db->commit, why);
     } else if (commit_refusal(db->commit)[0] == '\0') {
         commit_stop(db->commit, why);

@@ -128,6 +128,21 @@ unsigned sim_receive_all(struct sim *sim, unsigned host)
     return n;
 }
 
+void sim_receive_in_order(struct sim *sim, unsigned host, uint8_t from, uint16_t flow, uint32_t *sequence, uint32_t end)
+{
+    struct sim_packet packet;
+    while (sim_receive(sim, host, &packet)) {
+        if (packet.from != from || packet.flow != flow || packet.sequence != *sequence) {
+            fail_msg("seed %" PRIu64 ": host %u received packet %u of host %u, flow %u, and awaited packet %u of host %u, flow %u", sim->seed, host,
+                     packet.sequence, packet.from, packet.flow, *sequence, from, flow);
+        }
+        (*sequence)++;
+    }
+    if (*sequence != end) {
+        fail_msg("seed %" PRIu64 ": host %u received packets up to %u of host %u, flow %u, and not up to %u", sim->seed, host, *sequence, from, flow, end);
+    }
+}
+
 struct awaited {
     struct sim_packet packet;
     unsigned host;

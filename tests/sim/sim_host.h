@@ -24,6 +24,9 @@ uint64_t sim_network(struct sim *sim, const char *bridge, const char *fail_mode,
 void sim_send(struct sim *sim, struct sim_packet packet);
 /* The next packet that came out at the host's port; false when there is none. Frames that are none of ours fail. */
 bool sim_receive(struct sim *sim, unsigned host, struct sim_packet *out_packet);
+/* Receives what came out at the host's port and fails unless it is packets of (from, flow) with the sequence numbers from *sequence on, in
+ * order and without a gap up to `end`; *sequence becomes the next one awaited. */
+void sim_receive_in_order(struct sim *sim, unsigned host, uint8_t from, uint16_t flow, uint32_t *sequence, uint32_t end);
 /* Receives and forgets; returns how many. */
 unsigned sim_receive_all(struct sim *sim, unsigned host);
 /* Sends one packet and runs until it has come out at host `to` (and was received). Returns the milliseconds. */

@@ -203,6 +203,27 @@ class Suite:
                                     f"unix:{self.run_dir}/{bridge}.mgmt", *arguments, check=check)
         return result.stdout if check else result
 
+    def unaccounted(self):
+        """I4 and I5 by the counters that operators see, at a quiet moment: what is wrong, or None. Nothing to say without a fastpath."""
+        if self.pid("fastpath.1") is None or self.pid("configdb.1") is None:
+            return None
+        wrong = None
+        deadline = time.monotonic() + 5
+        while time.monotonic() < deadline:
+            result = self.swctl("--json", "dp", "show", check=False)
+            if result.returncode != 0:
+                return f"dp show: {result.stdout}"
+            shard, = json.loads(result.stdout)
+            totals, frames = shard["totals"], shard["frames"]
+            came = totals["received"] + totals["packets_out"] + totals["copies"]
+            went = totals["sent"] + totals["sent_up"] + totals["consumed"] + totals["pending"] + sum(totals["drops"].values())
+            held = sum(count for owner, count in frames.items() if owner not in ("total", "sound"))
+            if came == went and held == frames["total"]:
+                return None
+            wrong = f"{came} packets came, {went} went; {held} frames held of {frames['total']}: {totals} {frames}"
+            time.sleep(0.2)
+        return wrong
+
     # -- hosts and bridges
 
     def add_host(self, **kwargs):

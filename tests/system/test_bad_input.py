@@ -6,7 +6,7 @@ import struct
 
 import pytest
 
-from suite import SERVICES
+from suite import SERVICES, wait_until
 
 SEED = int(os.environ.get("BUSBAR_SEED", "1"))
 
@@ -49,11 +49,14 @@ def test_the_device_of_the_default_route_is_refused_without_force(suite):
     assert host.port in suite.swctl("list-ports", "br0")
 
 
-@pytest.mark.parametrize("flow, named", [
+MALFORMED = [
     ("priority=1,nw_dst=10.0.0.0/33,ip,actions=drop", "nw_dst"), ("priority=70000,actions=drop", "priority"),
     ("colour=blue,actions=drop", "colour"), ("priority=1,tp_dst=80,actions=drop", "tp_dst"), ("priority=1,actions=fly", "fly"),
     ("priority=1", "actions"), ("priority=1,dl_dst=1:2:3,actions=drop", "dl_dst"), ("table=300,actions=drop", "table"),
-    ("priority=1,actions=output:nosuch0", "nosuch0")])
+    ("priority=1,actions=output:nosuch0", "nosuch0")]
+
+
+@pytest.mark.parametrize("flow, named", MALFORMED, ids=[named for _, named in MALFORMED])
 def test_malformed_flow_text_names_the_field(suite, flow, named):
     suite.swctl("add-br", "br0")
     before = suite.swctl("dump-flows", "br0")
@@ -74,6 +77,7 @@ def openflow(message_type, body=b"", length=None, version=4, xid=7):
 
 
 def connect(suite, name):
+    wait_until(f"{name} is there", (suite.run_dir / name).exists)
     sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     sock.connect(str(suite.run_dir / name))  # blocks while the backlog is full
     sock.settimeout(3)
@@ -110,12 +114,15 @@ def errors_after(suite, message):
                 found.append(struct.unpack("!HH", answer[1][8:12]))
 
 
-@pytest.mark.parametrize("name, message, expected", [
+LIES = [
     ("unknown type", openflow(77), (1, 1)),                                          # BAD_REQUEST, BAD_TYPE
     ("flow_mod cut short", openflow(14, b"\0" * 20), (1, 6)),                        # BAD_REQUEST, BAD_LEN
     ("match longer than the message", openflow(14, b"\0" * 17 + b"\0" + b"\0" * 22 + struct.pack("!HH", 1, 200) + b"\0" * 4), None),
     ("unknown command", openflow(14, b"\0" * 17 + b"\x09" + b"\0" * 22 + struct.pack("!HH", 1, 4) + b"\0" * 4), (5, 6)),
-    ("unknown statistics", openflow(18, struct.pack("!HH4x", 999, 0)), None)])
+    ("unknown statistics", openflow(18, struct.pack("!HH4x", 999, 0)), None)]
+
+
+@pytest.mark.parametrize("name, message, expected", LIES, ids=[lie[0].replace(" ", "-") for lie in LIES])
 def test_lying_openflow_messages_get_an_error(suite, name, message, expected):
     suite.swctl("add-br", "br0")
     errors = errors_after(suite, message)
