@@ -65,6 +65,9 @@ static enum action_fault check_set_field(struct walk *walk, const struct action 
     if (id == FIELD_VLAN_VID && is_whole && (field_value_to_u64(value) & KEY_VLAN_PRESENT) == 0) {
         return fault(walk, ACTION_FAULT_SET_ARGUMENT, "%s: needs 0x1000 (a tag is present) in its value", field_table[id].name);
     }
+    if (id == FIELD_VLAN_VID && !is_whole && (field_value_to_u64(action->set_field.mask) & KEY_VLAN_PRESENT) != 0) {
+        return fault(walk, ACTION_FAULT_SET_ARGUMENT, "%s: 0x1000 is set with the whole field only", field_table[id].name);
+    }
     enum action_fault target = check_target(walk, id);
     if (target != ACTION_FAULT_NONE) {
         return target;
@@ -79,8 +82,8 @@ static enum action_fault check_move(struct walk *walk, const struct action *acti
     enum field_id source = action->move.source, target = action->move.target;
     unsigned bits = action->move.n_bits;
 
-    if (bits == 0 || action->move.source_offset + bits > field_table[source].bits ||
-        action->move.target_offset + bits > field_table[target].bits) {
+    if (bits == 0 || action->move.source_offset + bits > subfield_width(source) ||
+        action->move.target_offset + bits > subfield_width(target)) {
         return fault(walk, ACTION_FAULT_ARGUMENT, "%s: bits outside the field", field_table[source].name);
     }
     if (!known_present(walk, source)) {
@@ -139,6 +142,8 @@ static enum action_fault check_push_mpls(struct walk *walk, uint16_t ethertype)
         return fault(walk, ACTION_FAULT_ARGUMENT, "%s: type must be 0x8847 or 0x8848", "push_mpls");
     }
     know_eth_type(walk, ethertype);
+    walk->known.mask.key.ip_proto = 0; /* what is behind the labels cannot be seen, even when they are popped again */
+    walk->known.value.key.ip_proto = 0;
     return ACTION_FAULT_NONE;
 }
 

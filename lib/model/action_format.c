@@ -68,6 +68,20 @@ static void put_output(struct text *t, const struct action *action)
     }
 }
 
+/* Numbers are not padded here as they are in matches, and VLAN ids are decimal. */
+static char *set_field_text(const struct text *t, const struct action *action)
+{
+    enum field_id id = action->set_field.field;
+
+    if (id == FIELD_VLAN_VID) {
+        return memory_format("%" PRIu64, field_value_to_u64(action->set_field.value));
+    }
+    if (field_table[id].format == FIELD_FORMAT_HEX) {
+        return memory_format("%#" PRIx64, field_value_to_u64(action->set_field.value));
+    }
+    return match_format_value(id, action->set_field.value, NULL, t->ports);
+}
+
 static void put_set_field(struct text *t, const struct action *action)
 {
     enum field_id id = action->set_field.field;
@@ -75,8 +89,7 @@ static void put_set_field(struct text *t, const struct action *action)
     struct subfield run;
 
     if (memcmp(&ones, &action->set_field.mask, sizeof ones) == 0) {
-        char *value = id == FIELD_VLAN_VID ? memory_format("%" PRIu64, field_value_to_u64(action->set_field.value))
-                                           : match_format_value(id, action->set_field.value, NULL, t->ports);
+        char *value = set_field_text(t, action);
         put_owned(t, "set_field:", value);
         fprintf(t->stream, "->%s", field_names_set(id));
         return;
@@ -127,14 +140,16 @@ static void put_move(struct text *t, const struct action *action)
 
 static void put_resubmit(struct text *t, const struct action *action)
 {
-    if (action->resubmit.table == 255) {
+    bool has_port = action->resubmit.in_port != PORT_IN_PORT;
+    bool has_table = action->resubmit.table != 255;
+
+    if (has_port && !has_table) {
         put_owned(t, "resubmit:", port_text(t, action->resubmit.in_port));
-    } else if (action->resubmit.in_port == PORT_IN_PORT) {
-        fprintf(t->stream, "resubmit(,%u)", action->resubmit.table);
-    } else {
-        put_owned(t, "resubmit(", port_text(t, action->resubmit.in_port));
-        fprintf(t->stream, ",%u)", action->resubmit.table);
+        return;
     }
+    put_owned(t, "resubmit(", has_port ? port_text(t, action->resubmit.in_port) : memory_string(""));
+    put_owned(t, ",", has_table ? memory_format("%u", action->resubmit.table) : memory_string(""));
+    fputc(')', t->stream);
 }
 
 static void put_action(struct text *t, const struct action *action)

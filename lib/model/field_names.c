@@ -96,6 +96,19 @@ static bool read_bits(const char *pos, const char *end, unsigned width, unsigned
     return pos == end;
 }
 
+unsigned subfield_width(enum field_id id)
+{
+    return id == FIELD_VLAN_VID ? 12 : field_table[id].bits;
+}
+
+/* Open vSwitch's own in_port has 16 bits, in_port_oxm 32; so have these names here. */
+static unsigned width_of(enum field_id id, const char *name, size_t length)
+{
+    bool is_narrow = names_equal("in_port", name, length) || names_equal("NXM_OF_IN_PORT", name, length);
+
+    return is_narrow ? 16 : subfield_width(id);
+}
+
 int subfield_parse(const char *text, size_t length, struct subfield *out, struct error_detail *detail)
 {
     const char *end = text + length;
@@ -112,12 +125,12 @@ int subfield_parse(const char *text, size_t length, struct subfield *out, struct
     }
     const char *bits = open != NULL ? open + 1 : end;
     const char *bits_end = open != NULL ? end - 1 : end;
-    if (!read_bits(bits, bits_end, field_table[id].bits, &first, &last)) {
+    unsigned width = width_of(id, text, (size_t)(name_end - text));
+    if (!read_bits(bits, bits_end, width, &first, &last)) {
         return error_set(detail, -ERROR_SYNTAX, "\"%.*s\": expected [], [BIT] or [FIRST..LAST]", (int)length, text);
     }
-    if (first > last || last >= field_table[id].bits) {
-        return error_set(detail, -ERROR_RANGE, "\"%.*s\": the field has bits 0..%u", (int)length, text,
-                         field_table[id].bits - 1u);
+    if (first > last || last >= width) {
+        return error_set(detail, -ERROR_RANGE, "\"%.*s\": the field has bits 0..%u", (int)length, text, width - 1);
     }
     *out = (struct subfield){.field = id, .offset = (uint8_t)first, .n_bits = (uint8_t)(last - first + 1)};
     return 0;
@@ -127,7 +140,7 @@ char *subfield_format(struct subfield part)
 {
     const char *name = field_names_tlv(part.field);
 
-    if (part.offset == 0 && part.n_bits == field_table[part.field].bits) {
+    if (part.offset == 0 && part.n_bits == subfield_width(part.field)) {
         return memory_format("%s[]", name);
     }
     if (part.n_bits == 1) {

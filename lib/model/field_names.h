@@ -18,6 +18,8 @@ const char *field_names_tlv(enum field_id id);
 /* Any name of the field, in matches, set_field or TLV form; FIELD_COUNT when there is none. */
 enum field_id field_names_find(const char *name, size_t length);
 
+/* How many bits of the field loads and moves can name: all, but of vlan_vid not the one that says that there is a tag. */
+unsigned subfield_width(enum field_id id);
 /* "reg0[0..7]", "NXM_NX_REG0[]", "reg0[3]", "reg0"; `length` bytes of text.
  * -ERROR_UNKNOWN_NAME, -ERROR_SYNTAX, -ERROR_RANGE. */
 int subfield_parse(const char *text, size_t length, struct subfield *out, struct error_detail *detail) MUST_CHECK;

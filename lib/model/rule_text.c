@@ -261,15 +261,14 @@ int rule_filter_parse(const char *text, const struct match_ports *ports, struct 
     return 0;
 }
 
-/* Seconds with milliseconds, trailing zeroes cut: "5s", "0.029s", "2.5s". */
+/* Seconds, with milliseconds unless they are none at all: "5s", "0.029s", "2.500s". */
 static void put_duration(FILE *stream, uint64_t duration_ns)
 {
     unsigned millis = (unsigned)(duration_ns / 1000000 % 1000);
 
     fprintf(stream, "%" PRIu64, duration_ns / 1000000000);
     if (millis != 0) {
-        int digits = millis % 10 != 0 ? 3 : millis % 100 != 0 ? 2 : 1;
-        fprintf(stream, ".%0*u", digits, digits == 3 ? millis : digits == 2 ? millis / 10 : millis / 100);
+        fprintf(stream, ".%03u", millis);
     }
     fputc('s', stream);
 }

@@ -115,21 +115,32 @@ static void flush(struct control_call *call)
     }
 }
 
-/* Puts one reply behind those that wait. */
+static void append(struct control_call *call, const Busbar__ControlReply *reply, size_t size)
+{
+    struct pending *piece = memory_zeroed(sizeof *piece + size);
+    piece->size = busbar__control_reply__pack(reply, piece->bytes);
+    DL_APPEND(call->pending, piece);
+    call->server->pending_bytes += piece->size;
+}
+
+/* Puts one reply behind those that wait; one that is too large becomes an error that ends the answer. */
 static void put(struct control_call *call, const Busbar__ControlReply *reply)
 {
     size_t size = busbar__control_reply__get_packed_size(reply);
     if (call->is_lost) {
         return;
     }
-    if (size > BUS_MESSAGE_MAX_BYTES || call->server->pending_bytes + size > PENDING_MAX_BYTES) {
-        lose(call, "answer_too_large");
+    if (size <= BUS_MESSAGE_MAX_BYTES && call->server->pending_bytes + size <= PENDING_MAX_BYTES) {
+        append(call, reply, size);
         return;
     }
-    struct pending *piece = memory_zeroed(sizeof *piece + size);
-    piece->size = busbar__control_reply__pack(reply, piece->bytes);
-    DL_APPEND(call->pending, piece);
-    call->server->pending_bytes += piece->size;
+    lose(call, "answer_too_large");
+    Busbar__ControlReply error = BUSBAR__CONTROL_REPLY__INIT;
+    error.error = -ERROR_TOO_LARGE;
+    error.text = (char *)"the answer is too large";
+    error.last = true;
+    error.call = call->number;
+    append(call, &error, busbar__control_reply__get_packed_size(&error));
 }
 
 static void put_json(struct control_call *call, const json_t *json, bool is_last)

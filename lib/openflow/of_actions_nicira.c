@@ -17,18 +17,22 @@ enum {
     NICIRA_REG_LOAD = 7,
     NICIRA_RESUBMIT_TABLE = 14,
     NICIRA_CONTROLLER = 20,
-    TABLE_SAME = 255
+    TABLE_SAME = 255,
+    NXM_OF_IN_PORT = 0x00000002 /* 16 bits wide: the low ones of ours */
 };
 #define NICIRA_EXPERIMENTER 0x00002320u
 
-static int read_subfield(uint32_t header, unsigned offset, unsigned n_bits, struct subfield *out, struct of_error *error)
+/* `unknown` is the error for a field that is none: it differs between loads and moves. */
+static int read_subfield(uint32_t header, unsigned offset, unsigned n_bits, enum of_error_number unknown, struct subfield *out,
+                         struct of_error *error)
 {
-    enum field_id field = of_oxm_field(header);
+    bool is_old_in_port = header == NXM_OF_IN_PORT;
+    enum field_id field = is_old_in_port ? FIELD_IN_PORT : of_oxm_field(header);
 
-    if (field == FIELD_COUNT || (header & 0x1ff) != field_table[field].oxm_size) {
-        return of_refuse(error, OF_ERROR_BAD_MATCH_BAD_FIELD, "unknown field 0x%08x", header);
+    if (field == FIELD_COUNT || (!is_old_in_port && (header & 0x1ff) != field_table[field].oxm_size)) {
+        return of_refuse(error, unknown, "unknown field 0x%08x", header);
     }
-    if (n_bits == 0 || offset + n_bits > field_table[field].bits) {
+    if (n_bits == 0 || offset + n_bits > (is_old_in_port ? 16u : subfield_width(field))) {
         return of_refuse(error, OF_ERROR_BAD_ACTION_BAD_SET_LEN, "%s: bits outside the field", field_table[field].name);
     }
     *out = (struct subfield){.field = field, .offset = (uint8_t)offset, .n_bits = (uint8_t)n_bits};
@@ -44,9 +48,9 @@ static int decode_move(struct reader *r, struct action *out, struct of_error *er
     uint32_t source_header = reader_u32(r);
     uint32_t target_header = reader_u32(r);
 
-    int err = read_subfield(source_header, source_offset, n_bits, &source, error);
+    int err = read_subfield(source_header, source_offset, n_bits, OF_ERROR_BAD_MATCH_BAD_FIELD, &source, error);
     if (err == 0) {
-        err = read_subfield(target_header, target_offset, n_bits, &target, error);
+        err = read_subfield(target_header, target_offset, n_bits, OF_ERROR_BAD_MATCH_BAD_FIELD, &target, error);
     }
     if (err == 0) {
         *out = (struct action){.type = ACTION_MOVE,
@@ -66,7 +70,7 @@ static int decode_load(struct reader *r, struct action *out, struct of_error *er
     uint32_t header = reader_u32(r);
     uint64_t bits = reader_u64(r);
 
-    int err = read_subfield(header, place >> 6, (place & 63u) + 1, &part, error);
+    int err = read_subfield(header, place >> 6, (place & 63u) + 1, OF_ERROR_BAD_ACTION_BAD_SET_TYPE, &part, error);
     if (err != 0) {
         return err;
     }

@@ -44,6 +44,7 @@ static void follow_bridges(struct ofagent *agent)
         }
         *at = bridge->next;
         log_info("bridge-gone bridge=%s", bridge->name);
+        bridge_retire_counters(bridge);
         bridge_destroy(&bridge);
         packet_bridges_changed(agent->packet);
     }

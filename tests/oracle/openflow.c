@@ -86,13 +86,14 @@ static void random_set_field(struct random *random, struct action *action)
 static void random_move(struct random *random, struct action *action)
 {
     enum field_id source = random_field(random), target = random_field(random);
-    unsigned most = field_table[source].bits < field_table[target].bits ? field_table[source].bits : field_table[target].bits;
+    unsigned source_bits = subfield_width(source), target_bits = subfield_width(target);
+    unsigned most = source_bits < target_bits ? source_bits : target_bits;
 
     action->move.source = source;
     action->move.target = target;
     action->move.n_bits = (uint8_t)(1 + random_below(random, most));
-    action->move.source_offset = (uint8_t)random_below(random, field_table[source].bits - action->move.n_bits + 1u);
-    action->move.target_offset = (uint8_t)random_below(random, field_table[target].bits - action->move.n_bits + 1u);
+    action->move.source_offset = (uint8_t)random_below(random, source_bits - action->move.n_bits + 1u);
+    action->move.target_offset = (uint8_t)random_below(random, target_bits - action->move.n_bits + 1u);
 }
 
 static uint16_t random_ethertype(struct random *random)

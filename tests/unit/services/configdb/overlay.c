@@ -1,0 +1,140 @@
+/* Changes laid over the tables: seen by those who ask the overlay, by nobody else, until written. */
+#include "tests/unit/services/configdb/fixture.h"
+
+#include "services/configdb/overlay.h"
+#include "services/configdb/validate.h"
+
+static struct db_key name_key(const char *name)
+{
+    Busbar__PortRow row = fixture_port(name, 1);
+    return validate_unique_key(CFG_PORT, 0, &row.base);
+}
+
+static int set_port(struct overlay *overlay, uint64_t id, const char *name, uint32_t ofport, struct error_detail *detail)
+{
+    Busbar__PortRow row = fixture_port(name, 1);
+    row.ofport = ofport;
+    ProtobufCMessage *before = NULL;
+    (void)!overlay_get(overlay, CFG_PORT, id, &before);
+    int err = overlay_set(overlay, CFG_PORT, id, before, &row.base, detail);
+    protobuf_c_message_free_unpacked(before, NULL);
+    return err;
+}
+
+static void delete_port(struct overlay *overlay, uint64_t id)
+{
+    ProtobufCMessage *before = NULL;
+    assert_int_equal(overlay_get(overlay, CFG_PORT, id, &before), 0);
+    overlay_delete(overlay, CFG_PORT, id, before);
+    protobuf_c_message_free_unpacked(before, NULL);
+}
+
+static void changes_are_seen_through_the_overlay_only(void **state)
+{
+    struct fixture_base base;
+    struct error_detail detail;
+    struct store_bytes value;
+    fixture_base_init(&base);
+    assert_int_equal(rows_begin(base.rows, ROWS_DISK), 0);
+    struct overlay *overlay = overlay_new(base.rows);
+    assert_false(overlay_has(overlay, CFG_PORT, 7));
+    assert_int_equal(set_port(overlay, 7, "p1", 1, &detail), 0);
+    assert_true(overlay_has(overlay, CFG_PORT, 7));
+    assert_int_equal(rows_get(base.rows, CFG_PORT, 7, &value), -ERROR_NOT_FOUND);
+    overlay_destroy(&overlay);
+    overlay_destroy(&overlay);
+    assert_int_equal(rows_get(base.rows, CFG_PORT, 7, &value), -ERROR_NOT_FOUND);
+    rows_end(base.rows);
+    fixture_base_fini(&base);
+}
+
+static void unique_columns_hold_over_both_layers(void **state)
+{
+    struct fixture_base base;
+    struct error_detail detail;
+    uint64_t id;
+    fixture_base_init(&base);
+    assert_int_equal(rows_begin(base.rows, ROWS_DISK), 0);
+    struct overlay *overlay = overlay_new(base.rows);
+    assert_int_equal(set_port(overlay, 7, "p1", 1, &detail), 0);
+    assert_int_equal(overlay_write(overlay), 0);
+    overlay_destroy(&overlay);
+    overlay = overlay_new(base.rows);
+    assert_int_equal(set_port(overlay, 8, "p1", 2, &detail), -ERROR_EXISTS);
+    assert_non_null(strstr(detail.text, "p1"));
+    assert_int_equal(set_port(overlay, 8, "p2", 1, &detail), -ERROR_EXISTS);
+    assert_non_null(strstr(detail.text, "ofport"));
+    /* The name is free again once its row lets go of it. */
+    assert_int_equal(set_port(overlay, 7, "p9", 1, &detail), 0);
+    assert_int_equal(set_port(overlay, 8, "p1", 2, &detail), 0);
+    struct db_key key = name_key("p1");
+    assert_int_equal(overlay_index(overlay, CFG_PORT, &key, &id), 0);
+    assert_int_equal(id, 8);
+    assert_int_equal(rows_index_get(base.rows, CFG_PORT, &key, &id), 0);
+    assert_int_equal(id, 7);
+    assert_int_equal(overlay_write(overlay), 0);
+    assert_int_equal(rows_index_get(base.rows, CFG_PORT, &key, &id), 0);
+    assert_int_equal(id, 8);
+    overlay_destroy(&overlay);
+    rows_end(base.rows);
+    fixture_base_fini(&base);
+}
+
+static void a_row_that_came_and_went_is_no_change(void **state)
+{
+    struct fixture_base base;
+    struct error_detail detail;
+    const struct overlay_change *cursor = NULL;
+    fixture_base_init(&base);
+    assert_int_equal(rows_begin(base.rows, ROWS_DISK), 0);
+    struct overlay *overlay = overlay_new(base.rows);
+    assert_int_equal(set_port(overlay, 7, "p1", 1, &detail), 0);
+    delete_port(overlay, 7);
+    assert_int_equal(set_port(overlay, 8, "p1", 1, &detail), 0);
+    assert_non_null(overlay_next(overlay, &cursor));
+    assert_int_equal(cursor->id, 8);
+    assert_null(overlay_next(overlay, &cursor));
+    assert_int_equal(overlay_write(overlay), 0);
+    assert_int_equal(rows_count(base.rows, CFG_PORT), 1);
+    overlay_destroy(&overlay);
+    rows_end(base.rows);
+    fixture_base_fini(&base);
+}
+
+static void a_prefix_gives_rows_of_both_layers_once(void **state)
+{
+    struct fixture_base base;
+    struct error_detail detail;
+    size_t n;
+    fixture_base_init(&base);
+    assert_int_equal(rows_begin(base.rows, ROWS_DISK), 0);
+    struct overlay *overlay = overlay_new(base.rows);
+    assert_int_equal(set_port(overlay, 1, "p1", 1, &detail), 0);
+    assert_int_equal(set_port(overlay, 2, "p2", 2, &detail), 0);
+    assert_int_equal(overlay_write(overlay), 0);
+    overlay_destroy(&overlay);
+    overlay = overlay_new(base.rows);
+    assert_int_equal(set_port(overlay, 3, "p3", 3, &detail), 0);
+    delete_port(overlay, 1);
+    assert_int_equal(set_port(overlay, 2, "p2", 9, &detail), 0);
+    struct db_key prefix = db_key_index(CFG_PORT, 2);
+    db_key_add_u64(&prefix, 1);
+    uint64_t *ids = overlay_prefix(overlay, CFG_PORT, &prefix, &n);
+    assert_int_equal(n, 2);
+    assert_int_equal(ids[0] + ids[1], 5);
+    free(ids);
+    overlay_destroy(&overlay);
+    rows_end(base.rows);
+    fixture_base_fini(&base);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(changes_are_seen_through_the_overlay_only),
+        cmocka_unit_test(unique_columns_hold_over_both_layers),
+        cmocka_unit_test(a_row_that_came_and_went_is_no_change),
+        cmocka_unit_test(a_prefix_gives_rows_of_both_layers_once),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

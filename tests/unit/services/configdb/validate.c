@@ -1,0 +1,162 @@
+/* columns.def, column by column. */
+#include "tests/unit/services/configdb/fixture.h"
+
+#include "services/configdb/column.h"
+#include "services/configdb/validate.h"
+
+static bool bridge_one(void *context, uint32_t table, uint64_t id)
+{
+    return table == CFG_BRIDGE && id == 1;
+}
+
+static int check(uint32_t table, const ProtobufCMessage *row, struct error_detail *detail)
+{
+    detail->text[0] = '\0';
+    return validate_row(table, 5, row, bridge_one, NULL, detail);
+}
+
+static void every_line_of_columns_def_names_a_column(void **state)
+{
+#define COLUMN(t, c, r, l, h, w) assert_non_null(column_find(cfg_table_info(CFG_##t)->descriptor, #c));
+#define UNIQUE(t, n, a, b)                                                                                                     \
+    assert_non_null(column_find(cfg_table_info(CFG_##t)->descriptor, (a)));                                                    \
+    assert_true((b) == NULL || column_find(cfg_table_info(CFG_##t)->descriptor, (b) != NULL ? (b) : (a)) != NULL);
+#include "services/configdb/columns.def"
+}
+
+static void interface_names(void **state)
+{
+    static const char *const good[] = {"br0", "eth0.100", "a", "fifteen-chars-x", "veth_A"};
+    static const char *const bad[] = {"", ".", "..", "a/b", "sixteen-chars-xx", "a b", "a:1", "a%d", "tab\t", "\xc3\xa4"};
+    struct error_detail detail;
+    for (size_t i = 0; i < sizeof good / sizeof good[0]; i++) {
+        Busbar__BridgeRow row = fixture_bridge(good[i]);
+        assert_int_equal(check(CFG_BRIDGE, &row.base, &detail), 0);
+    }
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        Busbar__BridgeRow row = fixture_bridge(bad[i]);
+        assert_int_equal(check(CFG_BRIDGE, &row.base, &detail), -ERROR_RANGE);
+        assert_non_null(strstr(detail.text, "bridge row 5, column name"));
+    }
+}
+
+static void controller_targets(void **state)
+{
+    static const char *const good[] = {"tcp:127.0.0.1:6653", "tcp:10.0.0.1", "tcp:[::1]:6653", "tcp:[fe80::1]",
+                                       "tcp:1.2.3.4:65535"};
+    static const char *const bad[] = {
+        "",           "tcp:",           "ssl:1.2.3.4:1",  "tcp:1.2.3:1",      "tcp:1.2.3.4:0",     "tcp:1.2.3.4:65536",
+        "tcp:host:1", "tcp:1.2.3.4:",   "tcp:[::1:6653",  "tcp:::1:6653",     "tcp:1.2.3.4:66x",   "tcp:[::1]x",
+        "tcp:[]:1",   "tcp:1.2.3.4:-1", "tcp: 1.2.3.4:1", "TCP:1.2.3.4:6653", "tcp:1.2.3.4:123456"};
+    struct error_detail detail;
+    Busbar__ControllerRow row = BUSBAR__CONTROLLER_ROW__INIT;
+    row.bridge = 1;
+    for (size_t i = 0; i < sizeof good / sizeof good[0]; i++) {
+        row.target = (char *)(uintptr_t)good[i];
+        assert_int_equal(check(CFG_CONTROLLER, &row.base, &detail), 0);
+    }
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        row.target = (char *)(uintptr_t)bad[i];
+        if (check(CFG_CONTROLLER, &row.base, &detail) != -ERROR_RANGE) {
+            fail_msg("'%s' was taken", bad[i]);
+        }
+        assert_non_null(strstr(detail.text, "column target"));
+    }
+}
+
+static void numbers_words_and_references(void **state)
+{
+    struct error_detail detail;
+    Busbar__PortRow port = fixture_port("p1", 1);
+    assert_int_equal(check(CFG_PORT, &port.base, &detail), 0);
+    port.has_tag = 1;
+    port.tag = 4094;
+    assert_int_equal(check(CFG_PORT, &port.base, &detail), 0);
+    port.tag = 5000;
+    assert_int_equal(check(CFG_PORT, &port.base, &detail), -ERROR_RANGE);
+    assert_string_equal(detail.text, "port row 5, column tag: 5000 is not in 1 to 4094");
+    port.tag = 0;
+    assert_int_equal(check(CFG_PORT, &port.base, &detail), -ERROR_RANGE);
+    port.has_tag = 0;
+    port.bridge = 2;
+    assert_int_equal(check(CFG_PORT, &port.base, &detail), -ERROR_REFERENCE);
+    assert_string_equal(detail.text, "port row 5, column bridge: there is no bridge row 2");
+    port.bridge = 1;
+    uint32_t trunks[] = {1, 4096};
+    port.trunks = trunks;
+    port.n_trunks = 2;
+    assert_int_equal(check(CFG_PORT, &port.base, &detail), -ERROR_RANGE);
+    Busbar__BridgeRow bridge = fixture_bridge("br0");
+    char secure[] = "secure", almost[] = "secur", both[] = "standalone|secure";
+    bridge.fail_mode = secure;
+    assert_int_equal(check(CFG_BRIDGE, &bridge.base, &detail), 0);
+    bridge.fail_mode = almost;
+    assert_int_equal(check(CFG_BRIDGE, &bridge.base, &detail), -ERROR_RANGE);
+    bridge.fail_mode = both;
+    assert_int_equal(check(CFG_BRIDGE, &bridge.base, &detail), -ERROR_RANGE);
+}
+
+static void bytes_that_are_no_row_are_refused(void **state)
+{
+    static const uint8_t rubbish[] = {0xff, 0xff, 0xff};
+    static const uint8_t unknown[] = {0x0a, 0x02, 'b', 'r', 0xf8, 0x06, 0x01}; /* name, and a column number 111 */
+    static uint8_t huge[ROWS_VALUE_MAX + 1];
+    struct error_detail detail;
+    ProtobufCMessage *row = NULL;
+    assert_int_equal(validate_unpack(CFG_BRIDGE, 5, rubbish, sizeof rubbish, &row, &detail), -ERROR_SYNTAX);
+    assert_int_equal(validate_unpack(CFG_BRIDGE, 5, NULL, 0, &row, &detail), -ERROR_SYNTAX);
+    assert_int_equal(validate_unpack(CFG_BRIDGE, 5, unknown, sizeof unknown, &row, &detail), -ERROR_UNKNOWN_NAME);
+    assert_non_null(strstr(detail.text, "111"));
+    assert_int_equal(validate_unpack(CFG_BRIDGE, 5, huge, sizeof huge, &row, &detail), -ERROR_TOO_LARGE);
+    assert_null(row);
+}
+
+static void fixed_and_assigned_columns_do_not_change(void **state)
+{
+    struct error_detail detail;
+    assert_int_equal(validate_change(CFG_PORT, 5, "tag", &detail), 0);
+    assert_int_equal(validate_change(CFG_PORT, 5, "name", &detail), -ERROR_REFUSED);
+    assert_int_equal(validate_change(CFG_PORT, 5, "ofport", &detail), -ERROR_REFUSED);
+    assert_non_null(strstr(detail.text, "ofport"));
+    assert_int_equal(validate_change(CFG_PORT, 5, "colour", &detail), -ERROR_UNKNOWN_NAME);
+    assert_non_null(strstr(detail.text, "colour"));
+}
+
+static void unique_columns_make_keys_and_are_named(void **state)
+{
+    struct error_detail detail;
+    Busbar__PortRow port = fixture_port("p1", 1);
+    port.ofport = 3;
+    assert_int_equal(validate_unique_count(CFG_PORT), 2);
+    assert_int_equal(validate_unique_count(CFG_RULE), 0);
+    struct db_key key = validate_unique_key(CFG_PORT, 0, &port.base);
+    assert_int_equal(key.size, 4);
+    assert_int_equal(validate_unique_error(CFG_PORT, 1, &port.base, 9, &detail), -ERROR_EXISTS);
+    assert_string_equal(detail.text, "table port: row 9 has bridge 1 and ofport 3 already");
+}
+
+static void each_table_has_its_writers(void **state)
+{
+    struct error_detail detail;
+    assert_int_equal(validate_writer(CFG_BRIDGE, PROCESS_SWCTL, &detail), 0);
+    assert_int_equal(validate_writer(CFG_BRIDGE, PROCESS_FASTPATH, &detail), -ERROR_WRONG_SENDER);
+    assert_non_null(strstr(detail.text, "fastpath"));
+    assert_int_equal(validate_writer(CFG_RULE, PROCESS_OFAGENT, &detail), 0);
+    assert_int_equal(validate_writer(CFG_RULE, PROCESS_SWCTL, &detail), -ERROR_WRONG_SENDER);
+    assert_int_equal(validate_writer(CFG_SERVICE, PROCESS_SLOWPATH, &detail), 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(every_line_of_columns_def_names_a_column),
+        cmocka_unit_test(interface_names),
+        cmocka_unit_test(controller_targets),
+        cmocka_unit_test(numbers_words_and_references),
+        cmocka_unit_test(bytes_that_are_no_row_are_refused),
+        cmocka_unit_test(fixed_and_assigned_columns_do_not_change),
+        cmocka_unit_test(unique_columns_make_keys_and_are_named),
+        cmocka_unit_test(each_table_has_its_writers),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
