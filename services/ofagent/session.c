@@ -245,6 +245,9 @@ void session_step(struct session *session)
     try_held(session);
     read_input(session);
     try_barrier(session);
+    if (is_paused(session) && conn_is_dead(session->conn)) {
+        session_close(session, "closed by the peer");
+    }
     watch_silence(session);
     if (session->state != SESSION_CLOSED) {
         int err = conn_flush(session->conn);
