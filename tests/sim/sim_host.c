@@ -88,16 +88,22 @@ static void frame_write(struct writer *w, const struct sim_packet *packet)
     set_checksum(w, 40, checksum_sum(w->bytes + 34, UDP_BYTES, pseudo));
 }
 
-void sim_send(struct sim *sim, struct sim_packet packet)
+bool sim_offer(struct sim *sim, struct sim_packet packet)
 {
     struct writer w;
     char name[16];
     writer_init(&w);
     frame_write(&w, &packet);
-    if (!io_mem_put(sim->devices, sim_port_name(packet.from, name), w.bytes, w.size)) {
-        fail_msg("seed %" PRIu64 ": nobody takes packets at port %s", sim->seed, name);
-    }
+    bool is_taken = io_mem_put(sim->devices, sim_port_name(packet.from, name), w.bytes, w.size);
     writer_fini(&w);
+    return is_taken;
+}
+
+void sim_send(struct sim *sim, struct sim_packet packet)
+{
+    if (!sim_offer(sim, packet)) {
+        fail_msg("seed %" PRIu64 ": nobody takes packets at port p%u", sim->seed, packet.from);
+    }
 }
 
 bool sim_receive(struct sim *sim, unsigned host, struct sim_packet *out_packet)

@@ -20,7 +20,9 @@ struct sim_packet {
 const char *sim_port_name(unsigned host, char out_name[16]);
 /* A bridge with ports p1 ... p<n_hosts>; returns its id. fail_mode as in the bridge row. */
 uint64_t sim_network(struct sim *sim, const char *bridge, const char *fail_mode, unsigned n_hosts);
-/* The frame is at the port in the next step. */
+/* False when nobody has the port open, or its queue is full. */
+bool sim_offer(struct sim *sim, struct sim_packet packet);
+/* The frame is at the port in the next step; fails when nobody takes it. */
 void sim_send(struct sim *sim, struct sim_packet packet);
 /* The next packet that came out at the host's port; false when there is none. Frames that are none of ours fail. */
 bool sim_receive(struct sim *sim, unsigned host, struct sim_packet *out_packet);

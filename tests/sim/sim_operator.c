@@ -203,6 +203,11 @@ int sim_call_end(struct sim *sim, struct sim_call *call, json_t **out_json)
     return err;
 }
 
+void sim_call_give_up(struct sim_call *call)
+{
+    call_fini(call);
+}
+
 void sim_flow_mod(struct sim *sim, const char *bridge, const char *change, const char *flow)
 {
     for (unsigned tries = 0; tries < SIM_FLOW_MOD_TRIES; tries++) {
