@@ -207,6 +207,9 @@ static int add_set_field(struct parse *p, enum field_id id, const char *name, co
         return error_set(p->detail, -ERROR_SYNTAX, "%s: a value is missing", name);
     }
     int err = match_parse_value(id, text, p->ports, &action.set_field.value, &action.set_field.mask, p->detail);
+    if (err == 0 && field_value_is_zero(action.set_field.mask)) {
+        err = error_set(p->detail, -ERROR_MASK, "%s: a mask of zero sets nothing", name);
+    }
     return err != 0 ? err : add(p, action);
 }
 

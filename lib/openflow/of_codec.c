@@ -65,7 +65,7 @@ uint64_t of_get_duration(struct reader *r)
     uint64_t seconds = reader_u32(r);
     uint64_t nanoseconds = reader_u32(r);
 
-    return seconds * 1000000000 + nanoseconds;
+    return seconds * 1000000000 + (nanoseconds < 1000000000 ? nanoseconds : 999999999);
 }
 
 void of_put_text(struct writer *w, const char *text, size_t size)

@@ -302,20 +302,27 @@ void fold_destroy(struct fold **fold)
 
 static bool fold_may_go_on(const struct fold *fold)
 {
-    return fold->error == 0 || fold->error == -ENOSPC || fold->error == -EFBIG || fold->error == -EDQUOT;
+    return fold->error == 0 || fold->error == -ENOSPC;
+}
+
+static void fold_take_in(struct fold *fold, uint64_t now_ns)
+{
+    if (fold->state == FOLD_DONE) {
+        fold->due_ns = fold->has_more && fold->error == 0 ? now_ns : fold->due_ns;
+        fold->state = FOLD_IDLE;
+    }
 }
 
 void fold_step(struct fold *fold, uint64_t now_ns)
 {
     pthread_mutex_lock(&fold->lock);
-    if (fold->state == FOLD_DONE) {
-        fold->due_ns = fold->has_more && fold->error == 0 ? now_ns : now_ns + FOLD_EVERY_NS;
-        fold->state = FOLD_IDLE;
-    }
+    fold_take_in(fold, now_ns);
     if (fold->state == FOLD_IDLE && now_ns >= fold->due_ns && fold_may_go_on(fold)) {
         fold->state = FOLD_ASKED;
+        fold->due_ns = now_ns + FOLD_EVERY_NS;
         if (fold->is_inline) {
             fold_work(fold);
+            fold_take_in(fold, now_ns);
         } else {
             pthread_cond_broadcast(&fold->changed);
         }

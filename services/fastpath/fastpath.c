@@ -285,7 +285,6 @@ void fastpath_destroy(struct fastpath **fastpath)
     }
     fp->is_ending = true;
     if (fp->shard.umem != NULL) {
-        session_close_all(&fp->shard, "the fastpath stops", fp->now_ns); /* before its links seem to go down */
         port_control_close_all(&fp->ports);
         shard_fini(&fp->shard);
     }

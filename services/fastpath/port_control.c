@@ -192,6 +192,7 @@ void port_control_retry(struct port_control *control, uint64_t now_ns)
 void port_control_close_all(struct port_control *control)
 {
     struct shard *shard = control->shard;
+    session_close_all(shard, "the fastpath stops", shard->worker.now_ns);
     while (shard->ports.n_ports > 0) {
         struct port *port = shard->ports.ports[0];
         install_remove_port_flows(shard, port->id, false);

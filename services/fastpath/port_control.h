@@ -24,7 +24,7 @@ void port_control_apply(struct port_control *control, uint64_t id, const Busbar_
 void port_control_link(struct port_control *control, const struct link_info *link, uint64_t now_ns);
 /* Opens what could not be opened before. */
 void port_control_retry(struct port_control *control, uint64_t now_ns);
-/* Closes every device; internal ports keep their persistent TAP, so that the host keeps its address. */
+/* Before shard_fini(): closes the sessions and every device; internal ports keep their persistent TAP, so that the host keeps its address. */
 void port_control_close_all(struct port_control *control);
 
 #endif

@@ -57,6 +57,9 @@ struct bridge {
     struct group_table *groups;
     struct inflight *inflight;
     struct expiry expiry;
+    struct version behind_version; /* a commit that not every shard follows yet, */
+    uint64_t behind_total;         /* and how many changes were committed by then */
+    uint64_t followed_total;       /* changes that every shard follows */
     struct bridge_removal *removals; /* in the order of their commits */
     size_t n_removals, room_removals;
     uint64_t matched_before[TABLE_COUNT]; /* packets of rules that are no more, so that "matched" never goes back */

@@ -305,6 +305,20 @@ void bridge_tell(struct bridge *bridge, struct of_message *message, size_t masks
     }
 }
 
+bool bridge_is_behind(const struct bridge *bridge)
+{
+    return inflight_total(bridge->inflight) - bridge->followed_total > BRIDGE_BEHIND_MAX;
+}
+
+static void watch_floor(struct bridge *bridge)
+{
+    if (floor_reached(&bridge->agent->floor, bridge->behind_version)) {
+        bridge->followed_total = bridge->behind_total;
+        (void)inflight_committed(bridge->inflight, &bridge->behind_version);
+        bridge->behind_total = inflight_total(bridge->inflight);
+    }
+}
+
 /* ---- removed rules ---- */
 
 static void tell_removed(struct bridge *bridge, const struct flow_entry *entry)
@@ -430,6 +444,7 @@ void bridge_step(struct bridge *bridge)
         stop_listening(bridge); /* another one has it: our sessions would speak for tables that are not ours */
         close_sessions(bridge, "the bridge is owned by another process now");
     }
+    watch_floor(bridge);
     listen_for_tools(bridge);
     accept_tools(bridge);
     for (struct session *session = bridge->sessions; session != NULL; session = session->next) {

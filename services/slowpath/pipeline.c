@@ -93,6 +93,8 @@ void pipeline_run(struct walk *walk, uint8_t table, uint32_t in_port)
         if (in->has_write) {
             action_set_write(walk, &walk->set, &in->write);
         }
+        bool has_output = walk->set.has[ACTION_OUTPUT] && !walk->set.has[ACTION_GROUP];
+        walk->state.actset_output = be32(has_output ? walk->set.one[ACTION_OUTPUT].output.port : OFPORT_UNSET);
         write_metadata(walk, in);
         goes_on = in->has_goto && in->goto_table > table && in->goto_table <= TABLE_MAX;
         table = in->goto_table;

@@ -184,6 +184,16 @@ static bool age_addresses(struct core *core)
     return more;
 }
 
+static void retire_addresses(struct slowpath *slowpath)
+{
+    size_t n;
+    const uint64_t *numbers = mac_table_ended(slowpath->core.macs, &n);
+    for (size_t i = 0; i < slowpath->n_peers; i++) {
+        usage_retire(slowpath->peers[i].usage, numbers, n);
+    }
+    mac_table_clear_ended(slowpath->core.macs);
+}
+
 /* ---- the whole ---- */
 
 static int open_wires(struct slowpath *slowpath, const struct slowpath_settings *settings)
@@ -282,6 +292,7 @@ bool slowpath_step(struct slowpath *slowpath, uint64_t now_ns)
     }
     control_server_step(slowpath->control, now_ns);
     correct_mark_macs(core);
+    retire_addresses(slowpath);
     report_applied(slowpath);
     return more;
 }
