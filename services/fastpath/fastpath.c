@@ -27,7 +27,7 @@
 #include "services/fastpath/miss.h"
 #include "services/fastpath/session.h"
 
-enum { STALL_MS = 1000, TICK_US = 1000, IDLE_WAIT_MS = 50, BUSY_WAIT_MS = 1 };
+enum { STALL_MS = 1000, TICK_US = 1000, IDLE_WAIT_MS = 50, PENDING_WAIT_MS = 5 };
 
 /* ---- ports ---- */
 
@@ -206,7 +206,11 @@ size_t fastpath_fds(const struct fastpath *fp, int out_fds[FASTPATH_FDS_MAX])
 
 int fastpath_wait_ms(const struct fastpath *fp)
 {
-    return fp->shard.worker.pending.n_lists > 0 ? BUSY_WAIT_MS * 5 : IDLE_WAIT_MS;
+    if (fp->shard.worker.pending.n_lists > 0) {
+        return PENDING_WAIT_MS;
+    }
+    uint64_t next_ns = port_control_next_retry(&fp->ports);
+    return next_ns < fp->now_ns + IDLE_WAIT_MS * NS_PER_MS ? PORT_SOON_MS : IDLE_WAIT_MS;
 }
 
 /* ---- birth and end ---- */

@@ -335,13 +335,24 @@ static int open_queues(struct io_xdp *device, unsigned ifindex, const char *name
             queue->xsk.takes_pieces = takes_pieces;
             shared_fd = queue->xsk.fd;
             fill(device, queue);
-            err = rx_program_set_socket(&device->program, i, queue->xsk.fd);
+        }
+        if (err == -EBUSY) { /* the kernel lets go of a queue some 35 ms after its socket was closed */
+            return error_set(detail, -EAGAIN, "%s: queue %u is in use by another AF_XDP socket", name, i);
         }
         if (err != 0) {
             return error_set(detail, err, "%s: queue %u: %s", name, i, error_text(err));
         }
     }
     return 0;
+}
+
+static int attach(struct io_xdp *device, unsigned ifindex, const char *name, struct error_detail *detail)
+{
+    int err = rx_program_open(ifindex, name, &device->program, detail);
+    for (uint32_t i = 0; err == 0 && i < device->n_queues; i++) {
+        err = rx_program_set_socket(&device->program, i, device->queues[i].xsk.fd);
+    }
+    return err;
 }
 
 static void describe(struct io_xdp *device, const char *name)
@@ -372,9 +383,9 @@ int io_xdp_open(struct io_linux *linux_io, const struct io_request *request, str
     }
     struct io_xdp *device = memory_zeroed(sizeof *device);
     *device = (struct io_xdp){.io.ops = &xdp_ops, .umem = umem, .owner = linux_io, .holder = ++linux_io->next_holder, .program.link_fd = -1};
-    err = rx_program_open(ifindex, request->name, &device->program, detail);
+    err = open_queues(device, ifindex, request->name, detail);
     if (err == 0) {
-        err = open_queues(device, ifindex, request->name, detail);
+        err = attach(device, ifindex, request->name, detail);
     }
     if (err != 0) {
         xdp_close(&device->io);
