@@ -184,11 +184,22 @@ bool fastpath_step(struct fastpath *fp, uint64_t now_ns)
     if (session_update_floor(shard)) {
         usage_tell_floor(&fp->usage, shard);
     }
-    if (n_packets == 0 || now_ns - fp->tick_ns >= TICK_US * NS_PER_US) {
+    if (now_ns - fp->tick_ns >= TICK_US * NS_PER_US) {
         tick(fp);
         session_flush(shard);
     }
     return n_packets > 0 || n_messages > 0;
+}
+
+bool fastpath_may_wait(struct fastpath *fp, uint64_t now_ns)
+{
+    struct shard *shard = &fp->shard;
+    tick(fp);
+    session_flush(shard);
+    /* Sending may take in, unseen, what a descriptor would have told: every socket is looked at once more behind the last send. */
+    cfg_step(fp->cfg, now_ns);
+    control_server_step(fp->control, now_ns);
+    return usage_step(&fp->usage, shard, now_ns) == 0 && session_receive(shard, now_ns) == 0;
 }
 
 size_t fastpath_fds(const struct fastpath *fp, int out_fds[FASTPATH_FDS_MAX])
