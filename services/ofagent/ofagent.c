@@ -110,7 +110,7 @@ static void on_service(struct ofagent *agent, uint64_t id, const Busbar__Service
         return;
     }
     if (before != NULL && before->kind == PROCESS_FASTPATH) {
-        usage_leave(agent->usage, id, before->start);
+        usage_leave(agent->usage, id);
     }
     if (before != NULL && before->kind == PROCESS_SLOWPATH) {
         packet_leave(agent->packet, id);
