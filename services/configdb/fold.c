@@ -206,11 +206,27 @@ static void fold_pass_fini(struct fold_pass *pass)
     store_abort(&pass->to);
 }
 
+static bool fold_is_clean(struct store_txn *run)
+{
+    struct db_key from = {.size = 0};
+    struct store_cursor *cursor = store_cursor_open(run, STORE_DIRTY, &from);
+    struct store_bytes key, value;
+    bool is_clean = store_next(cursor, &key, &value) == -ERROR_NOT_FOUND;
+    store_cursor_close(&cursor);
+    return is_clean;
+}
+
 static int fold_once(struct store *disk, struct store *run, size_t *out_n, bool *out_has_more)
 {
     struct fold_pass pass = {.from = NULL};
     bool has_more = false;
     int err = store_read(run, &pass.from);
+    if (err == 0 && fold_is_clean(pass.from)) {
+        fold_pass_fini(&pass);
+        *out_n = 0;
+        *out_has_more = false;
+        return 0;
+    }
     if (err == 0) {
         err = store_write(disk, &pass.to);
     }

@@ -9,7 +9,8 @@
 #include "services/configdb/rows.h"
 
 #define FOLD_EVERY_NS (1000ull * 1000000ull) /* a power loss costs at most this much and one fold */
-enum { FOLD_ROWS_MAX = 100000, FOLD_BYTES_MAX = 64 * 1024 * 1024 /* in one synced commit; the next follows at once */ };
+/* In one synced commit; the next follows at once. A configuration change that meets a fold waits for it: 100 ms. */
+enum { FOLD_ROWS_MAX = 20000, FOLD_BYTES_MAX = 32 * 1024 * 1024 };
 
 struct fold;
 struct fold *fold_new(struct rows *rows, bool is_inline);

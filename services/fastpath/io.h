@@ -51,7 +51,6 @@ struct io_request {
     enum io_kind kind;
     const char *name; /* the Linux interface */
     uint32_t port;    /* switch-wide port id */
-    unsigned n_ports; /* of the shard, this one counted: to share the frames */
     bool force;       /* although the default route or the operator's connection uses it */
 };
 

@@ -30,7 +30,8 @@
 enum {
     QUEUES_MAX = 16,
     FILL_MAX = XSK_RX_RING, /* frames lent to a queue; more than the receive ring holds are of no use */
-    FILL_MIN = 64,
+    FILL_START = 512,       /* grows while the queue shows that it needs more */
+    FILL_MIN = 128,         /* what a queue gets even when half of the frames are lent: a thousand ports need more frames */
     KICKS_MAX = 8, /* calls in one flush: a burst of 256 */
     TAG_BYTES = 4,
     MACS_BYTES = 12,
@@ -40,7 +41,8 @@ enum {
 
 struct queue {
     struct xsk xsk;
-    uint32_t n_filled;      /* frames in fill and receive ring */
+    uint32_t fill_target;   /* frames it should have in fill and receive ring */
+    uint32_t n_filled;      /* frames it has there */
     uint32_t n_outstanding; /* descriptors in transmit and completion ring */
 };
 
@@ -57,7 +59,6 @@ struct io_xdp {
     struct queue queues[QUEUES_MAX];
     uint32_t n_queues;
     uint32_t next_queue; /* to receive from */
-    uint32_t fill_target;
     uint16_t holder;
     bool has_sent; /* since the last flush */
     struct io_stats stats;
@@ -68,7 +69,9 @@ struct io_xdp {
 
 static void fill(struct io_xdp *device, struct queue *queue)
 {
-    uint32_t wanted = device->fill_target > queue->n_filled ? device->fill_target - queue->n_filled : 0, at;
+    bool is_lent_out = umem_count(device->umem, FRAME_FILL) > device->umem->n_small / 2;
+    uint32_t target = is_lent_out ? FILL_MIN : queue->fill_target, at;
+    uint32_t wanted = target > queue->n_filled ? target - queue->n_filled : 0;
     if (wanted < IO_BURST / 2) {
         return;
     }
@@ -163,8 +166,11 @@ static bool put_together(struct io_xdp *device, struct xsk_ring_cons *rx, uint32
 static unsigned rx_queue(struct io_xdp *device, struct queue *queue, struct io_frame *out_frames, unsigned max)
 {
     struct xsk_ring_cons *rx = &queue->xsk.rx;
-    uint32_t at, n = xsk_ring_cons__peek(rx, max * PIECES_MAX, &at), done = 0;
+    uint32_t n_waiting = xsk_cons_nb_avail(rx, UINT32_MAX), at, n = xsk_ring_cons__peek(rx, max * PIECES_MAX, &at), done = 0;
     unsigned n_frames = 0;
+    if (n_waiting > queue->fill_target / 2 && queue->fill_target < FILL_MAX) {
+        queue->fill_target *= 2; /* we are slower than it fills: more room for bursts */
+    }
     while (done < n && n_frames < max) {
         uint32_t pieces = 1;
         while (done + pieces <= n && (xsk_ring_cons__rx_desc(rx, at + done + pieces - 1)->options & PIECE_CONTINUES) != 0) {
@@ -324,6 +330,7 @@ static int open_queues(struct io_xdp *device, unsigned ifindex, const char *name
         int err = xsk_open(device->umem, ifindex, i, shared_fd, &queue->xsk);
         if (err == 0) {
             device->n_queues++;
+            queue->fill_target = FILL_START;
             takes_pieces = shared_fd < 0 ? queue->xsk.takes_pieces : takes_pieces;
             queue->xsk.takes_pieces = takes_pieces;
             shared_fd = queue->xsk.fd;
@@ -365,8 +372,6 @@ int io_xdp_open(struct io_linux *linux_io, const struct io_request *request, str
     }
     struct io_xdp *device = memory_zeroed(sizeof *device);
     *device = (struct io_xdp){.io.ops = &xdp_ops, .umem = umem, .owner = linux_io, .holder = ++linux_io->next_holder, .program.link_fd = -1};
-    uint32_t share = umem->n_small / 2 / (request->n_ports > 0 ? request->n_ports : 1);
-    device->fill_target = share > FILL_MAX ? FILL_MAX : share < FILL_MIN ? FILL_MIN : share;
     err = rx_program_open(ifindex, request->name, &device->program, detail);
     if (err == 0) {
         err = open_queues(device, ifindex, request->name, detail);

@@ -65,7 +65,7 @@ static void open_device(struct port_control *control, struct port *port, uint64_
     struct error_detail detail = {""};
     struct link_info link = {.mtu = MTU_WITHOUT_LINKS, .is_up = true};
     struct io_request request = {
-        .kind = port->kind, .name = port->name, .port = port->id, .n_ports = (unsigned)shard->ports.n_ports, .force = port->force};
+        .kind = port->kind, .name = port->name, .port = port->id, .force = port->force};
     int err = control->factory.open(control->factory.context, &request, shard->umem, &port->io, &detail);
     if (err == 0 && control->has_links) {
         err = link_query(port->name, &link);
@@ -168,7 +168,8 @@ void port_control_link(struct port_control *control, const struct link_info *lin
 {
     for (size_t i = 0; i < control->shard->ports.n_ports; i++) {
         struct port *port = control->shard->ports.ports[i];
-        bool was_renamed = port->io != NULL && port->ifindex == link->ifindex && strcmp(port->name, link->name) != 0;
+        bool is_same_device = port->io != NULL && port->ifindex != 0 && port->ifindex == link->ifindex;
+        bool was_renamed = is_same_device && strcmp(port->name, link->name) != 0;
         if (was_renamed) {
             struct link_info gone = *link;
             gone.is_gone = true;

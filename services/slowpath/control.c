@@ -64,7 +64,7 @@ static json_t *mac_entry_json(const struct core *core, const struct mac_entry *e
     json_t *number =
         port == NULL || port->ofport == PORT_LOCAL ? json_string(port == NULL ? "?" : "LOCAL") : json_integer(port->ofport);
     return json_pack("{s:o, s:s, s:i, s:s, s:I}", "port", number, "name", port != NULL ? port->name : "", "vlan",
-                     (int)entry->name.vlan, "mac", mac, "age_s", (json_int_t)(age_ns / NS_PER_S));
+                     (int)entry->name.vlan, "mac", mac, "age", (json_int_t)(age_ns / NS_PER_S));
 }
 
 static void fdb_show(void *context, struct control_call *call, const char *const *arguments, size_t n_arguments)
