@@ -243,7 +243,7 @@ static void commit_publish(struct commit *commit, struct commit_item *item)
 /* A full disk passes; any other failed write to the disk leaves it unknown what is there. */
 static bool commit_error_passes(int err)
 {
-    return err == -ENOSPC || err == -EFBIG || err == -EDQUOT || err == -ERROR_TOO_LARGE || err == -ENOMEM;
+    return err == -ENOSPC || err == -ERROR_TOO_LARGE || err == -ENOMEM;
 }
 
 static void commit_fail_group(struct commit *commit, int err, enum rows_env env)

@@ -353,7 +353,8 @@ static void configdb_lapse(struct configdb *db)
 {
     uint64_t id;
     while ((id = leases_lapsed(db->leases, db->now_ns)) != 0) {
-        log_warn("lease_lapsed id=%" PRIu64, id);
+        const struct bus_identity *who = leases_who(db->leases, id);
+        log_warn("lease_lapsed service=%s.%u id=%" PRIu64, process_kind_name(who->kind), who->instance, id);
         leases_remove(db->leases, id);
         configdb_delete(db, CFG_SERVICE, &id, 1);
     }
@@ -371,7 +372,7 @@ static void configdb_fold(struct configdb *db)
     if (commit_refusal(db->commit)[0] == '\0') {
         log_error("fold_failed error=\"%s\"", error_text(err));
     }
-    if (err == -ENOSPC || err == -EFBIG || err == -EDQUOT) {
+    if (err == -ENOSPC) {
         commit_set_refusal(db->commit, why);
     } else if (commit_refusal(db->commit)[0] == '\0') {
         commit_stop(db->commit, why);
@@ -386,6 +387,8 @@ static void configdb_on_await(void *context, const struct bus_identity *to, cons
 
 uint64_t configdb_step(struct configdb *db, uint64_t now_ns)
 {
+    const struct bus_counters *counters = bus_socket_counters(db->socket);
+    uint64_t traffic = counters->received + counters->sent;
     db->now_ns = now_ns;
     bool has_more = configdb_receive(db);
     configdb_lapse(db);
@@ -394,6 +397,8 @@ uint64_t configdb_step(struct configdb *db, uint64_t now_ns)
     configdb_fold(db);
     has_more = readers_step(db->readers, now_ns) || has_more;
     await_step(db->await, now_ns, configdb_on_await, db);
+    /* A send may swallow the sign that a message has come: look once more before waiting (bus.h: the fd says "look again"). */
+    has_more = has_more || counters->received + counters->sent != traffic;
     return has_more ? now_ns : now_ns + CONFIGDB_IDLE_MS * NS_PER_MS;
 }
 

@@ -30,6 +30,7 @@ struct store {
     MDB_env *env;
     MDB_dbi dbis[STORE_DB_COUNT];
     int owner_fd;
+    char *dir;
 };
 struct store_txn {
     MDB_txn *txn;
@@ -126,6 +127,7 @@ int store_open(const char *dir, enum store_mode mode, size_t map_bytes, struct s
     int rc = 0;
     unsigned int flags = MDB_NOTLS;
     store->owner_fd = -1;
+    store->dir = memory_string(dir);
     if (mode == STORE_READ) {
         flags |= MDB_RDONLY | MDB_NOLOCK;
     } else if (mkdir(dir, 0750) != 0 && errno != EEXIST) {
@@ -166,6 +168,7 @@ void store_close(struct store **store)
     if ((*store)->owner_fd >= 0) {
         close((*store)->owner_fd);
     }
+    free((*store)->dir);
     free(*store);
     *store = NULL;
 }
@@ -193,11 +196,45 @@ int store_write(struct store *store, struct store_txn **out_txn)
     return store_begin(store, 0, out_txn);
 }
 
+uint64_t store_used_bytes(struct store *store)
+{
+    MDB_envinfo info;
+    MDB_stat stat;
+    if (mdb_env_info(store->env, &info) != 0 || mdb_env_stat(store->env, &stat) != 0) {
+        return 0;
+    }
+    return (info.me_last_pgno + 1) * stat.ms_psize;
+}
+
+/* Whether a file as long as the database can grow here. LMDB reports a page written in part, which is what a disk that gets full
+ * does, as EIO; a failed sync is EIO as well, and only that one is beyond repair. So a full disk is looked for. */
+static bool store_disk_is_full(struct store *store)
+{
+    uint8_t block[64 * 1024];
+    memset(block, 1, sizeof block);
+    char *path = memory_format("%s/room", store->dir);
+    errno = 0;
+    int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0640);
+    bool is_full =
+        fd < 0 ? errno == ENOSPC || errno == EDQUOT
+               : pwrite(fd, block, sizeof block, (off_t)store_used_bytes(store)) != (ssize_t)sizeof block && errno != EIO;
+    if (fd >= 0) {
+        (void)unlink(path);
+        close(fd);
+    }
+    free(path);
+    return is_full;
+}
+
 int store_commit(struct store_txn **txn)
 {
+    struct store *store = (*txn)->store;
     int rc = mdb_txn_commit((*txn)->txn);
     free(*txn);
     *txn = NULL;
+    if (rc == EFBIG || rc == EDQUOT || (rc == EIO && store_disk_is_full(store))) {
+        return -ENOSPC;
+    }
     return store_error(rc);
 }
 
@@ -316,14 +353,4 @@ void store_cursor_close(struct store_cursor **cursor)
     }
     free(*cursor);
     *cursor = NULL;
-}
-
-uint64_t store_used_bytes(struct store *store)
-{
-    MDB_envinfo info;
-    MDB_stat stat;
-    if (mdb_env_info(store->env, &info) != 0 || mdb_env_stat(store->env, &stat) != 0) {
-        return 0;
-    }
-    return (info.me_last_pgno + 1) * stat.ms_psize;
 }

@@ -3,18 +3,21 @@
  * A cursor goes round the flow slots, a slice a millisecond, so a million flows are looked at without a stall and each at least every
  * few seconds, which is exact enough for an idle time of ten. When the table is full, the least recently used of the next 32 slots
  * goes: nearly LRU, without a list that every packet would have to move its flow in.
+ * While no slowpath is there nothing expires: what an established connection pauses for must not end it.
  * Cost: some 10 ns a slot. Worker thread, between bursts. Invariant: the table never holds more than flow_limit flows (I9).
  */
 #include "services/fastpath/expire.h"
 
 #include "lib/base/clock.h"
 #include "services/fastpath/install.h"
+#include "services/fastpath/session.h"
 
 enum { SLICE = 512, EVICT_LOOK_AT = 32 };
 
 void expire_step(struct shard *shard, uint64_t now_ns)
 {
     uint64_t idle_ns = shard->max_idle_ms * NS_PER_MS;
+    bool may_expire = session_count_open(shard) > 0; /* without a slowpath a flow that goes cannot be made again */
     size_t end = shard->expire_cursor + SLICE;
     while (shard->expire_cursor < end) {
         struct flow *flow = flow_table_next(shard->flows, &shard->expire_cursor);
@@ -26,7 +29,7 @@ void expire_step(struct shard *shard, uint64_t now_ns)
             }
             return;
         }
-        if (now_ns - flow->used_ns > idle_ns && now_ns > flow->used_ns) {
+        if (may_expire && now_ns > flow->used_ns && now_ns - flow->used_ns > idle_ns) {
             shard->counts.expired++;
             install_remove_flow(shard, flow, true);
         }

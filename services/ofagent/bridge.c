@@ -173,6 +173,29 @@ void bridge_destroy(struct bridge **bridge)
     *bridge = NULL;
 }
 
+static void retire(struct ofagent *agent, uint64_t id)
+{
+    counters_forget(agent->rule_counters, id);
+    usage_retire(agent->usage, id);
+}
+
+void bridge_retire_counters(struct bridge *bridge)
+{
+    for (unsigned table = 0; table < TABLE_COUNT; table++) {
+        for (struct flow_entry *e = flow_table_first(bridge->flows, (uint8_t)table); e != NULL; e = e->next) {
+            if (e->rule.id != 0) {
+                retire(bridge->agent, counter_id(COUNTER_RULE, e->rule.id));
+            }
+        }
+        retire(bridge->agent, counter_id(COUNTER_TABLE, bridge->id << 8 | table));
+    }
+    for (size_t i = 0; i < bridge->n_removals; i++) {
+        if (bridge->removals[i].entry->rule.id != 0) {
+            retire(bridge->agent, counter_id(COUNTER_RULE, bridge->removals[i].entry->rule.id));
+        }
+    }
+}
+
 /* ---- questions ---- */
 
 struct bridge *bridge_find(const struct ofagent *agent, uint64_t id)
@@ -282,6 +305,20 @@ void bridge_tell(struct bridge *bridge, struct of_message *message, size_t masks
     }
 }
 
+bool bridge_is_behind(const struct bridge *bridge)
+{
+    return inflight_total(bridge->inflight) - bridge->followed_total > BRIDGE_BEHIND_MAX;
+}
+
+static void watch_floor(struct bridge *bridge)
+{
+    if (floor_reached(&bridge->agent->floor, bridge->behind_version)) {
+        bridge->followed_total = bridge->behind_total;
+        (void)inflight_committed(bridge->inflight, &bridge->behind_version);
+        bridge->behind_total = inflight_total(bridge->inflight);
+    }
+}
+
 /* ---- removed rules ---- */
 
 static void tell_removed(struct bridge *bridge, const struct flow_entry *entry)
@@ -324,9 +361,7 @@ static void finish_removals(struct bridge *bridge)
         struct flow_entry *entry = bridge->removals[done++].entry;
         tell_removed(bridge, entry);
         if (entry->rule.id != 0) {
-            uint64_t id = counter_id(COUNTER_RULE, entry->rule.id);
-            counters_forget(bridge->agent->rule_counters, id);
-            usage_retire(bridge->agent->usage, id);
+            retire(bridge->agent, counter_id(COUNTER_RULE, entry->rule.id));
         }
         flow_entry_destroy(&entry);
     }
@@ -409,6 +444,7 @@ void bridge_step(struct bridge *bridge)
         stop_listening(bridge); /* another one has it: our sessions would speak for tables that are not ours */
         close_sessions(bridge, "the bridge is owned by another process now");
     }
+    watch_floor(bridge);
     listen_for_tools(bridge);
     accept_tools(bridge);
     for (struct session *session = bridge->sessions; session != NULL; session = session->next) {

@@ -7,6 +7,8 @@
 
 struct bridge *bridge_new(struct ofagent *agent, uint64_t id, const Busbar__BridgeRow *row);
 void bridge_destroy(struct bridge **bridge);
+/* The bridge is gone from the configuration: nobody will ask for what its rules and tables have counted. Before bridge_destroy(). */
+void bridge_retire_counters(struct bridge *bridge);
 struct bridge *bridge_find(const struct ofagent *agent, uint64_t id);
 struct bridge *bridge_by_name(const struct ofagent *agent, const char *name);
 void bridge_step(struct bridge *bridge);
@@ -20,6 +22,9 @@ struct flow_mod_context bridge_flow_mod_context(const struct bridge *bridge);
 /* Takes note of changes made to the tables; `request` (may be NULL) is answered with an error should they not be committed. */
 uint64_t bridge_note(struct bridge *bridge, struct flow_changes *changes, struct inflight_request *request);
 struct rule_stats bridge_rule_stats(const struct bridge *bridge, const struct flow_entry *entry);
+/* Are the shards so far behind that controllers must wait? */
+enum { BRIDGE_BEHIND_MAX = 100000 /* changes: about a second of a slowpath's work */ };
+bool bridge_is_behind(const struct bridge *bridge);
 /* Sends a message to every session that wants it. masks_offset: offsetof(struct of_async, port_status) or flow_removed. */
 void bridge_tell(struct bridge *bridge, struct of_message *message, size_t masks_offset, unsigned reason);
 

@@ -26,6 +26,7 @@ struct wait {
     bool is_committed;
     struct version version;
     size_t n_changes;
+    uint64_t deadline_ns;
 };
 
 struct control_waits {
@@ -82,6 +83,13 @@ void commands_step(struct ofagent *agent)
 {
     for (size_t i = agent->waits->count; i-- > 0;) {
         struct wait *wait = &agent->waits->waits[i];
+        if (agent->now_ns >= wait->deadline_ns) {
+            control_fail(wait->call, -ERROR_TIMEOUT, "%s: version %llu, the shards have come to %llu; is a slowpath running?",
+                         wait->is_committed ? "committed, but not every fastpath follows yet" : "not committed yet",
+                         (unsigned long long)wait->version.n, (unsigned long long)floor_least(&agent->floor).n);
+            drop_wait(agent->waits, i);
+            continue;
+        }
         if (wait->is_committed && version_reached(cfg_version(agent->cfg), wait->version) &&
             floor_reached(&agent->floor, wait->version)) {
             control_reply(wait->call, json_pack("{s:I, s:I}", "changed", (json_int_t)wait->n_changes, "version",
@@ -192,7 +200,10 @@ static void run_flow_mod(void *context, struct control_call *call, const char *c
     flow_changes_init(&changes);
     if (apply_all(bridge, call, mods, arguments + 2, n, &changes)) {
         struct wait *wait = &agent->waits->waits[agent->waits->count++];
-        *wait = (struct wait){.call = call, .bridge = bridge->id, .n_changes = changes.count};
+        *wait = (struct wait){.call = call,
+                              .bridge = bridge->id,
+                              .n_changes = changes.count,
+                              .deadline_ns = agent->now_ns + COMMANDS_WAIT_NS};
         struct version committed;
         wait->batch = changes.count > 0 ? bridge_note(bridge, &changes, NULL) : 0;
         if (wait->batch == 0 && inflight_committed(bridge->inflight, &committed) + 1 == inflight_batch(bridge->inflight)) {

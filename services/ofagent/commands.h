@@ -2,9 +2,11 @@
 #ifndef BUSBAR_OFAGENT_COMMANDS_H
 #define BUSBAR_OFAGENT_COMMANDS_H
 
+#include "lib/base/clock.h"
 #include "services/ofagent/agent.h"
 
 enum { COMMANDS_PIECE = 1000 /* rules in one piece of dump-flows: about 500 KB */ };
+#define COMMANDS_WAIT_NS (9 * NS_PER_S) /* a little less than swctl's own patience, so that the answer says what is missing */
 
 struct control_waits;
 struct control_waits *commands_waits_new(void);

@@ -158,3 +158,10 @@ bool conn_has_more(const struct conn *conn)
 {
     return conn->has_more;
 }
+
+bool conn_is_dead(const struct conn *conn)
+{
+    struct pollfd poll_fd = {.fd = conn->fd};
+
+    return poll(&poll_fd, 1, 0) == 1 && (poll_fd.revents & (POLLHUP | POLLERR)) != 0;
+}

@@ -39,5 +39,7 @@ int conn_flush(struct conn *conn) MUST_CHECK;
 void conn_begin_step(struct conn *conn);
 /* Whether conn_next() ended a step with input left over, so that waiting for the socket would be wrong. */
 bool conn_has_more(const struct conn *conn);
+/* Has the peer gone altogether? For sessions that are not read from and so do not see the end. Costs a system call. */
+bool conn_is_dead(const struct conn *conn);
 
 #endif

@@ -12,6 +12,7 @@
 
 #include <assert.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "lib/base/clock.h"
 #include "lib/base/log.h"
@@ -46,6 +47,7 @@ struct inflight {
     struct requests requests; /* oldest first */
     uint64_t batch;           /* being collected */
     uint64_t committed;
+    uint64_t total;         /* changes committed */
     struct version version; /* of the last commit */
     struct call *call;      /* the transaction under way, or NULL */
 };
@@ -70,6 +72,16 @@ static void items_fini(struct items *list)
 {
     free(list->items);
     *list = (struct items){0};
+}
+
+static void items_drop_first(struct items *list, size_t n)
+{
+    list->count -= n;
+    if (list->count == 0) {
+        items_fini(list);
+    } else {
+        memmove(list->items, list->items + n, list->count * sizeof *list->items);
+    }
 }
 
 struct inflight *inflight_new(struct cfg *cfg, uint64_t bridge, struct flow_table *table, const struct inflight_events *events)
@@ -209,8 +221,11 @@ static void committed(struct inflight *inflight, const struct cfg_result *result
 {
     struct items done = inflight->under_way;
 
+    uint64_t before = inflight->committed;
+
     inflight->under_way = (struct items){0};
     inflight->committed = inflight->batch - 1;
+    inflight->total += done.count;
     if (result->version.n > inflight->version.n) {
         inflight->version = result->version;
     }
@@ -222,8 +237,10 @@ static void committed(struct inflight *inflight, const struct cfg_result *result
         }
     }
     items_fini(&done);
-    forget_requests_until(inflight, inflight->committed);
-    inflight->events.on_committed(inflight->events.context, inflight->committed, inflight->version);
+    if (inflight->committed > before) {
+        forget_requests_until(inflight, inflight->committed);
+        inflight->events.on_committed(inflight->events.context, inflight->committed, inflight->version);
+    }
 }
 
 static void lost(struct inflight *inflight, int error, const char *text)
@@ -344,11 +361,14 @@ void inflight_flush(struct inflight *inflight, const struct inflight_owner *owne
     struct cfg_txn *txn = cfg_txn_new("ofagent");
     require_owner(txn, inflight->bridge, owner);
     size_t n_without_changes = cfg_txn_size(txn);
-    for (size_t i = 0; i < inflight->dirty.count; i++) {
+    size_t n = inflight->dirty.count < INFLIGHT_TXN_MAX ? inflight->dirty.count : INFLIGHT_TXN_MAX;
+    for (size_t i = 0; i < n; i++) {
         write_item(txn, &inflight->under_way, &inflight->dirty.items[i]);
     }
-    items_fini(&inflight->dirty);
-    inflight->batch++;
+    items_drop_first(&inflight->dirty, n);
+    if (inflight->dirty.count == 0) {
+        inflight->batch++; /* its last, and nearly always only, transaction */
+    }
     if (cfg_txn_size(txn) == n_without_changes) {
         cfg_txn_destroy(&txn);
         committed(inflight, &(struct cfg_result){.version = inflight->version});
@@ -362,6 +382,11 @@ void inflight_flush(struct inflight *inflight, const struct inflight_owner *owne
 size_t inflight_size(const struct inflight *inflight)
 {
     return inflight->dirty.count + inflight->under_way.count;
+}
+
+uint64_t inflight_total(const struct inflight *inflight)
+{
+    return inflight->total;
 }
 
 uint64_t inflight_batch(const struct inflight *inflight)

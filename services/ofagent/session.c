@@ -17,6 +17,7 @@
 
 #include "lib/base/log.h"
 #include "lib/base/memory.h"
+#include "services/ofagent/bridge.h"
 #include "services/ofagent/dispatch.h"
 
 enum { MISS_SEND_LEN_DEFAULT = 128 };
@@ -149,7 +150,7 @@ static void receive(struct session *session, const uint8_t *bytes, size_t size)
 static bool is_paused(const struct session *session)
 {
     return session->state == SESSION_CLOSED || session->waits_for_barrier || session->held != NULL ||
-           inflight_size(session->bridge->inflight) >= INFLIGHT_CHANGES_MAX;
+           inflight_size(session->bridge->inflight) >= INFLIGHT_CHANGES_MAX || bridge_is_behind(session->bridge);
 }
 
 /* Answers a barrier when what came before it is committed, and every shard forwards that way (I3). */
@@ -162,11 +163,14 @@ static void try_barrier(struct session *session)
         return;
     }
     if (!session->is_committed) {
-        if (inflight_committed(session->bridge->inflight, &committed) < session->last_batch) {
+        if (inflight_committed(session->bridge->inflight, &committed) < session->last_batch || session->n_port_mods > 0) {
             return;
         }
         session->is_committed = true;
         session->barrier_version = session->last_batch != 0 ? committed : (struct version){0, 0};
+        if (!version_reached(session->barrier_version, session->port_mod_version)) {
+            session->barrier_version = session->port_mod_version;
+        }
     }
     if (!version_reached(cfg_version(agent->cfg), session->barrier_version) ||
         !floor_reached(&agent->floor, session->barrier_version)) {
@@ -244,6 +248,9 @@ void session_step(struct session *session)
     try_held(session);
     read_input(session);
     try_barrier(session);
+    if (is_paused(session) && conn_is_dead(session->conn)) {
+        session_close(session, "closed by the peer");
+    }
     watch_silence(session);
     if (session->state != SESSION_CLOSED) {
         int err = conn_flush(session->conn);

@@ -96,6 +96,11 @@ static void amended(struct session *session, struct amendment *item)
     }
 }
 
+static bool may_add(const struct session *session, const struct batch *batch)
+{
+    return batch->n < SESSION_BATCH && (batch->n == 0 || session->core->work_left > 0);
+}
+
 int amend_batch(struct session *session)
 {
     struct flow *flow = flow_index_marked(session->flows);
@@ -103,7 +108,7 @@ int amend_batch(struct session *session)
         return 1;
     }
     struct batch *batch = batch_new(session);
-    for (; flow != NULL && batch->n < SESSION_BATCH; flow = flow_index_marked_after(session->flows, flow)) {
+    for (; flow != NULL && may_add(session, batch); flow = flow_index_marked_after(session->flows, flow)) {
         struct amendment *item = &batch->items[batch->n++];
         item->flow = flow;
         item->verdict = correct_judge(session->core, flow, &item->translation);
@@ -143,13 +148,29 @@ static void offer_answered(struct session *session, const struct session_offer *
     (void)flow_index_put(session->flows, &offer->key, &offer->mask, &item->translation, &is_new);
 }
 
+/* A replica that has just begun knows no addresses, but the flows say where they were: better than to flood until they speak again. */
+static void learn_from_offers(struct session *session)
+{
+    struct core *core = session->core;
+    struct translation translation = {0};
+    struct translate_input input = {
+        .world = &core->world, .macs = core->macs, .now_ns = core->now_ns, .learning = TRANSLATE_LEARN_UNKNOWN};
+    for (size_t i = 0; i < session->n_offers && i < SESSION_BATCH && core->work_left > 0; i++) {
+        translate_key(&input, &session->offers[(session->offer_first + i) % SESSION_OFFERS_MAX].key, &translation);
+        core_worked(core, &translation);
+    }
+    translation_fini(&translation);
+    correct_mark_macs(core);
+}
+
 int amend_offers_batch(struct session *session)
 {
     if (session->n_offers == 0) {
         return 1;
     }
     struct batch *batch = batch_new(session);
-    for (; batch->n < session->n_offers && batch->n < SESSION_BATCH; batch->n++) {
+    learn_from_offers(session);
+    for (; batch->n < session->n_offers && may_add(session, batch); batch->n++) {
         const struct session_offer *offer = &session->offers[(session->offer_first + batch->n) % SESSION_OFFERS_MAX];
         struct amendment *item = &batch->items[batch->n];
         judge_offer(session, offer, item);

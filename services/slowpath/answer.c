@@ -32,8 +32,10 @@ static void translate_one(struct session *session, const struct session_miss *mi
 {
     struct core *core = session->core;
     struct translation *translation = &answer->translation;
-    struct translate_input input = {.world = &core->world, .macs = core->macs, .now_ns = core->now_ns, .may_learn = true};
+    struct translate_input input = {
+        .world = &core->world, .macs = core->macs, .now_ns = core->now_ns, .learning = TRANSLATE_LEARN};
     translate_key(&input, &miss->key, translation);
+    core_worked(core, translation);
     correct_mark_macs(core);
     busbar__answer__init(&answer->message);
     answer->message.ask = miss->ask;
@@ -109,10 +111,10 @@ int answer_batch(struct session *session)
     struct batch *batch = memory_zeroed(sizeof *batch);
     Busbar__Version version;
     version_encode(session->core->version, &version);
-    batch->n = session->n_misses < SESSION_BATCH ? session->n_misses : SESSION_BATCH;
-    for (size_t i = 0; i < batch->n; i++) {
-        const struct session_miss *miss = &session->misses[(session->miss_first + i) % SESSION_MISSES_MAX];
-        translate_one(session, miss, &batch->answers[i], &version);
+    size_t n_most = session->n_misses < SESSION_BATCH ? session->n_misses : SESSION_BATCH;
+    for (batch->n = 0; batch->n < n_most && (batch->n == 0 || session->core->work_left > 0); batch->n++) {
+        const struct session_miss *miss = &session->misses[(session->miss_first + batch->n) % SESSION_MISSES_MAX];
+        translate_one(session, miss, &batch->answers[batch->n], &version);
     }
     int err = send_batch(session, batch);
     if (err == 0) {

@@ -388,3 +388,8 @@ size_t classifier_count(const struct classifier *classifier)
 {
     return classifier->n_rules;
 }
+
+size_t classifier_count_tuples(const struct classifier *classifier)
+{
+    return classifier->n_tuples;
+}

@@ -33,5 +33,7 @@ void classifier_remove(struct classifier *classifier, struct classifier_rule *ru
 const struct classifier_rule *classifier_lookup(const struct classifier *classifier, const struct flow_state *packet,
                                                 struct flow_state *looked);
 size_t classifier_count(const struct classifier *classifier);
+/* Different masks: what a lookup costs at most. */
+size_t classifier_count_tuples(const struct classifier *classifier);
 
 #endif

@@ -46,11 +46,19 @@ struct core {
     struct version version; /* applied and its flows marked */
     bool has_version;       /* there is a whole configuration to translate by */
     uint64_t now_ns;
+    int64_t work_left;       /* of this step, as translation.work counts it */
     uint64_t sessions_named; /* numbers given to HELLOs; starts at a random place */
     struct session **sessions;
     size_t n_sessions;
     struct packet_wire *packets;
     struct slowpath_counts counts;
 };
+
+enum { CORE_WORK_PER_STEP = 400000 /* some 20 ms: no step may take longer than 50 */ };
+
+static inline void core_worked(struct core *core, const struct translation *translation)
+{
+    core->work_left -= 20 + (int64_t)translation->work;
+}
 
 #endif

@@ -50,6 +50,7 @@ enum verdict correct_judge(struct core *core, const struct flow *flow, struct tr
     }
     struct translate_input input = {.world = &core->world, .macs = core->macs, .now_ns = core->now_ns};
     translate_key(&input, &flow->key, translation);
+    core_worked(core, translation);
     if (translation->is_single || translation->is_refused || !key_mask_covers(&flow->mask, &translation->mask)) {
         return VERDICT_REMOVE;
     }

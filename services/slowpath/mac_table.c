@@ -31,6 +31,8 @@ struct mac_table {
     struct mac_bridge *bridges;
     struct mac_name *changes;
     size_t n_changes, changes_room;
+    uint64_t ended[MAC_NEWS_MAX];
+    size_t n_ended;
     struct mac_news *news;
     size_t n_news, news_room;
 };
@@ -142,6 +144,9 @@ static void entry_end(struct mac_table *table, struct mac_bridge *bridge, struct
     *place = entry->chain;
     list_take_out(bridge, entry);
     change_add(table, &entry->name);
+    if (table->n_ended < MAC_NEWS_MAX) {
+        table->ended[table->n_ended++] = entry->hash;
+    }
     table->count--;
     bridge->count--;
     free(entry);
@@ -342,6 +347,33 @@ const struct mac_news *mac_table_news(const struct mac_table *table, size_t *out
 void mac_table_clear_news(struct mac_table *table)
 {
     table->n_news = 0;
+}
+
+static bool number_is_known(const struct mac_table *table, uint64_t number)
+{
+    const struct mac_entry *entry = table->buckets[number & (table->n_buckets - 1)];
+    while (entry != NULL && entry->hash != number) {
+        entry = entry->chain;
+    }
+    return entry != NULL;
+}
+
+const uint64_t *mac_table_ended(struct mac_table *table, size_t *out_n)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < table->n_ended; i++) {
+        if (!number_is_known(table, table->ended[i])) {
+            table->ended[n++] = table->ended[i];
+        }
+    }
+    table->n_ended = n;
+    *out_n = n;
+    return table->ended;
+}
+
+void mac_table_clear_ended(struct mac_table *table)
+{
+    table->n_ended = 0;
 }
 
 size_t mac_table_count(const struct mac_table *table, uint64_t id)

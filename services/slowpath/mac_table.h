@@ -76,6 +76,10 @@ void mac_table_clear_news(struct mac_table *table);
 /* Ends all of a bridge's addresses because a person said so: the other replicas are to do the same. */
 void mac_table_flush_everywhere(struct mac_table *table, uint64_t bridge, uint64_t now_ns);
 
+/* Numbers (mac_number) of addresses that ended since the last clear and are not known again; at most MAC_NEWS_MAX. */
+const uint64_t *mac_table_ended(struct mac_table *table, size_t *out_n);
+void mac_table_clear_ended(struct mac_table *table);
+
 /* The number of the counter id of kind MAC: 56 bits of hash. */
 uint64_t mac_number(const struct mac_name *name);
 

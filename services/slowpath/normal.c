@@ -55,7 +55,9 @@ static void learn(struct walk *walk, const struct mac_name *source)
     }
     uint32_t port = walk->in_port->id;
     struct mac_table *macs = walk->input->macs;
-    if (walk->input->may_learn) {
+    bool learns = walk->input->learning == TRANSLATE_LEARN ||
+                  (walk->input->learning == TRANSLATE_LEARN_UNKNOWN && mac_table_find(macs, source) == NULL);
+    if (learns) {
         (void)mac_table_learn(macs, source, port, walk->bridge->mac_limit, walk->input->now_ns);
     }
     const struct mac_entry *entry = mac_table_find(macs, source);
@@ -122,6 +124,7 @@ static void flood(struct walk *walk, uint16_t vlan)
 {
     const struct world_port *members[DP_ACTIONS_MAX];
     size_t n = 0;
+    walk->out->work += (unsigned)walk->bridge->n_ports;
     for (size_t i = 0; i < walk->bridge->n_ports; i++) {
         const struct world_port *port = walk->bridge->ports[i];
         if (port == walk->in_port || (port->config & PORT_CONFIG_NO_FLOOD) != 0 || !world_port_in_vlan(port, vlan)) {

@@ -13,7 +13,7 @@ void output_to(struct walk *walk, const struct world_port *port)
         walk->reason = DROP_PORT_CONFIG;
         return;
     }
-    walk_trace(walk, "output to port %u (%s)", port->ofport, port->name);
+    walk_trace(walk, "output to %s", port->name);
     struct dp_action action = {.type = DP_ACTION_OUTPUT, .port = port->id};
     walk_emit(walk, &action);
 }
@@ -37,6 +37,7 @@ void output_to_controller(struct walk *walk, uint16_t max_len, enum packet_in_re
 
 static void output_to_all(struct walk *walk, bool is_flood)
 {
+    walk->out->work += (unsigned)walk->bridge->n_ports;
     for (size_t i = 0; i < walk->bridge->n_ports; i++) {
         const struct world_port *port = walk->bridge->ports[i];
         bool is_wanted =

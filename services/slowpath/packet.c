@@ -246,8 +246,10 @@ static int carry_out(struct packet_wire *wire, const Busbar__PacketOut *out)
         err = msg_actions_decode(out->actions, out->n_actions, &actions, &detail);
     }
     if (err == 0) {
-        struct translate_input input = {.world = &core->world, .macs = core->macs, .now_ns = core->now_ns, .may_learn = true};
+        struct translate_input input = {
+            .world = &core->world, .macs = core->macs, .now_ns = core->now_ns, .learning = TRANSLATE_LEARN};
         translate_packet_out(&input, out->bridge, out->in_port, &actions, &key, &wire->translation);
+        core_worked(core, &wire->translation);
         correct_mark_macs(core);
         err = wire->translation.is_refused ? -ERROR_REFUSED : send_down(wire, in_port, out);
         action_list_fini(&actions);
@@ -262,7 +264,7 @@ static int carry_out(struct packet_wire *wire, const Busbar__PacketOut *out)
 static void carry_out_all(struct packet_wire *wire)
 {
     struct core *core = wire->core;
-    while (wire->n_outs > 0) {
+    while (wire->n_outs > 0 && core->work_left > 0) {
         const struct waiting_out *first = &wire->outs[wire->out_first];
         bool may_go = core->has_version && version_reached(core->version, version_decode(first->message->follow));
         if (!may_go && core->now_ns < first->until_ns) {
@@ -292,4 +294,9 @@ void packet_step(struct packet_wire *wire)
         }
     }
     carry_out_all(wire);
+}
+
+size_t packet_count_waiting(const struct packet_wire *wire)
+{
+    return wire->n_outs;
 }

@@ -20,7 +20,9 @@ static const struct world_rule *table_lookup(struct walk *walk, uint8_t table, u
     const struct classifier_rule *node = NULL;
     walk->out->visited[table / 64] |= 1ull << (table % 64);
     walk_count(walk, counter_id(COUNTER_TABLE, walk->bridge->id << 8 | table));
+    walk->out->work += 20; /* a visit without its lookup */
     if (walk->bridge->tables[table] != NULL) {
+        walk->out->work += (unsigned)classifier_count_tuples(walk->bridge->tables[table]);
         node = classifier_lookup(walk->bridge->tables[table], &walk->state, &looked);
         walk_look(walk, &looked);
     }
@@ -91,6 +93,8 @@ void pipeline_run(struct walk *walk, uint8_t table, uint32_t in_port)
         if (in->has_write) {
             action_set_write(walk, &walk->set, &in->write);
         }
+        bool has_output = walk->set.has[ACTION_OUTPUT] && !walk->set.has[ACTION_GROUP];
+        walk->state.actset_output = be32(has_output ? walk->set.one[ACTION_OUTPUT].output.port : OFPORT_UNSET);
         write_metadata(walk, in);
         goes_on = in->has_goto && in->goto_table > table && in->goto_table <= TABLE_MAX;
         table = in->goto_table;

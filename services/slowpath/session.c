@@ -10,7 +10,7 @@
  * that of the first flow still marked, or the applied version when none is. Flows marked by MAC events have no version to wait for.
  * Cost: per message; bounded work a step (session.h). Thread: the one that translates. Invariants: each ask answered once; reached grows.
  */
-#include "services/slowpath/session_state.h"
+#include "services/slowpath/session.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -22,6 +22,7 @@
 #include "lib/msg/msg.h"
 #include "proto/session.pb-c.h"
 #include "services/slowpath/packet.h"
+#include "services/slowpath/session_state.h"
 
 struct session *session_new(struct core *core, const struct bus_identity *shard, const char *endpoint)
 {
@@ -369,10 +370,10 @@ static void beat(struct session *session)
     }
 }
 
-/* Runs one kind of batch up to `limit` items. True: more waits. */
-static bool run_batches(struct session *session, int (*batch)(struct session *session), unsigned limit)
+/* Runs one kind of batch up to `limit` items, or until work_left is `rest`. True: more waits. */
+static bool run_batches(struct session *session, int (*batch)(struct session *session), unsigned limit, int64_t rest)
 {
-    for (unsigned done = 0; done < limit; done += SESSION_BATCH) {
+    for (unsigned done = 0; done < limit && session->core->work_left > rest; done += SESSION_BATCH) {
         int err = batch(session);
         if (err != 0) {
             return err < 0;
@@ -393,10 +394,11 @@ bool session_work(struct session *session)
         }
         return false;
     }
-    bool more = run_batches(session, amend_batch, SESSION_CORRECTIONS_PER_STEP);
-    more = run_batches(session, amend_offers_batch, SESSION_CORRECTIONS_PER_STEP) || more;
+    int64_t share = core->work_left / 3; /* so that neither corrections nor offers hold up the misses */
+    bool more = run_batches(session, amend_batch, SESSION_CORRECTIONS_PER_STEP, 2 * share);
+    more = run_batches(session, amend_offers_batch, SESSION_CORRECTIONS_PER_STEP, share) || more;
     tell_reached(session);
-    more = run_batches(session, answer_batch, SESSION_MISSES_PER_STEP) || more;
+    more = run_batches(session, answer_batch, SESSION_MISSES_PER_STEP, 0) || more;
     beat(session);
     return more;
 }

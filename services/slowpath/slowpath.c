@@ -184,6 +184,16 @@ static bool age_addresses(struct core *core)
     return more;
 }
 
+static void retire_addresses(struct slowpath *slowpath)
+{
+    size_t n;
+    const uint64_t *numbers = mac_table_ended(slowpath->core.macs, &n);
+    for (size_t i = 0; i < slowpath->n_peers; i++) {
+        usage_retire(slowpath->peers[i].usage, numbers, n);
+    }
+    mac_table_clear_ended(slowpath->core.macs);
+}
+
 /* ---- the whole ---- */
 
 static int open_wires(struct slowpath *slowpath, const struct slowpath_settings *settings)
@@ -266,6 +276,7 @@ bool slowpath_step(struct slowpath *slowpath, uint64_t now_ns)
     struct core *core = &slowpath->core;
     bool more = false;
     core->now_ns = now_ns;
+    core->work_left = CORE_WORK_PER_STEP / 2; /* for packet-outs; each session has its own */
     take_commits(slowpath);
     for (size_t i = 0; i < slowpath->n_peers; i++) {
         usage_step(slowpath->peers[i].usage);
@@ -274,14 +285,28 @@ bool slowpath_step(struct slowpath *slowpath, uint64_t now_ns)
     mac_share_step(slowpath->share);
     correct_mark(core, core->version.n); /* links that changed */
     more = age_addresses(core) || more;
+    packet_step(core->packets);
     for (size_t i = 0; i < slowpath->n_peers; i++) {
+        core->work_left = CORE_WORK_PER_STEP / (int64_t)slowpath->n_peers;
         more = session_work(slowpath->peers[i].session) || more;
     }
-    packet_step(core->packets);
     control_server_step(slowpath->control, now_ns);
     correct_mark_macs(core);
+    retire_addresses(slowpath);
     report_applied(slowpath);
     return more;
+}
+
+unsigned slowpath_wait_ms(const struct slowpath *slowpath)
+{
+    const struct core *core = &slowpath->core;
+    size_t n_news;
+    (void)mac_table_news(core->macs, &n_news);
+    bool at_rest = core->has_version && n_news == 0 && packet_count_waiting(core->packets) == 0;
+    for (size_t i = 0; i < core->n_sessions; i++) {
+        at_rest = at_rest && session_is_open(core->sessions[i]);
+    }
+    return at_rest ? 50 : 10;
 }
 
 size_t slowpath_fds(const struct slowpath *slowpath, int *out_fds, size_t room)

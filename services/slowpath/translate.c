@@ -19,8 +19,6 @@
 #include "lib/msg/counter_id.h"
 #include "services/slowpath/walk.h"
 
-#define OFPORT_UNSET 0xfffffff7u /* actset_output while the action set has no output */
-
 void translation_fini(struct translation *translation)
 {
     free(translation->actions);

@@ -34,6 +34,7 @@ struct translation {
     struct flow_key mask;     /* in_port is always whole */
     uint64_t visited[4];      /* tables looked into */
     uint32_t rewritten_words; /* of the key, that an action may have written before some lookup */
+    unsigned work;            /* what it cost, in tuples looked into and ports flooded to: some 50 ns each */
     bool uses_groups;
     bool is_single;  /* good for this packet only: no flow may be made of it */
     bool is_refused; /* cannot be translated: `reason` */
@@ -46,11 +47,17 @@ struct translate_trace {
     void *context;
 };
 
+enum translate_learning {
+    TRANSLATE_LEARN_NOTHING, /* leave no trace */
+    TRANSLATE_LEARN_UNKNOWN, /* a flow says that the source was there: learn it unless it is known */
+    TRANSLATE_LEARN          /* a packet was seen just now: learn its source */
+};
+
 struct translate_input {
     const struct world *world;
     struct mac_table *macs;
     uint64_t now_ns;
-    bool may_learn;                      /* a packet was seen just now: learn its source; else leave no trace */
+    enum translate_learning learning;
     const struct translate_trace *trace; /* NULL: none */
 };
 

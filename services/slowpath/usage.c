@@ -3,7 +3,7 @@
  * The shard reports, for each counter id of kind MAC that changed, how long ago it was used last; the id's number is the hash by which the
  * MAC table finds the address. Values are absolute, so a lost report only makes an address look older until the next one: ageing is 15 s at
  * least, reports come twice a second. A gap in their numbers is answered with a question for all values.
- * Ids are not retired: an address that comes back has the same id, and the shard may still hold flows that credit it.
+ * The id of an address that has ended is retired; the shard keeps its value while a flow still credits it. One that comes back has the same id.
  * Cost: a lookup a reported address. Thread: the one that translates.
  */
 #include "services/slowpath/usage.h"
@@ -106,4 +106,23 @@ void usage_step(struct usage *usage)
     if (usage->socket != NULL && usage->core->now_ns >= usage->hello_ns) {
         say_hello(usage);
     }
+}
+
+void usage_retire(struct usage *usage, const uint64_t *numbers, size_t n)
+{
+    if (n == 0 || usage->socket == NULL) {
+        return;
+    }
+    Busbar__UsageRetired message = BUSBAR__USAGE_RETIRED__INIT;
+    uint64_t *ids = memory_array(n, sizeof *ids);
+    for (size_t i = 0; i < n; i++) {
+        ids[i] = counter_id(COUNTER_MAC, numbers[i]);
+    }
+    message.ids = ids;
+    message.n_ids = n;
+    int err = msg_send(usage->socket, NULL, MESSAGE_USAGE_RETIRED, &message.base);
+    if (err != 0) {
+        LOG_LIMITED(LOG_LEVEL_DEBUG, "retired_untold n=%zu error=\"%s\"", n, error_text(err));
+    }
+    free(ids);
 }

@@ -14,5 +14,7 @@ struct usage *usage_new(struct core *core, const char *endpoint);
 void usage_destroy(struct usage **usage);
 int usage_fd(const struct usage *usage);
 void usage_step(struct usage *usage);
+/* These addresses (mac_number) have ended: the shard may forget their counters. Not told when there is no room: it forgets them in time. */
+void usage_retire(struct usage *usage, const uint64_t *numbers, size_t n);
 
 #endif

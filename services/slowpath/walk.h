@@ -8,6 +8,8 @@
 
 #include "services/slowpath/translate.h"
 
+#define OFPORT_UNSET 0xfffffff7u /* actset_output while the action set has no output */
+
 enum {
     WALK_HIDDEN_TAGS_MAX = 4, /* tags that pushes hide from the key; a fifth push is refused */
     WALK_SET_FIELDS_MAX = 32, /* different fields an action set writes */

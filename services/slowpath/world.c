@@ -1,9 +1,7 @@
 /* The mirror of configdb's rows as bridges, ports, classifiers and groups, and the list of what changed.
  *
- * Each kind of row has a map by id; translation goes from port id to port, bridge and table without a search but the ports of a
- * bridge by number (a sorted array: floods walk it in order, outputs search it by halves). A group is searched by number among all
- * groups of the switch only on a change; translation finds it in the same way as rules refer to it, by (bridge, number), with a walk
- * of the map, since few packets that miss go to a group and groups are hundreds.
+ * Each kind of row has a map by id, groups one by (bridge, number) too; translation goes from port id to port, bridge and table without a
+ * search but the ports of a bridge by number: a sorted array, since floods walk it in order and outputs search it by halves.
  * A bridge lives from the first row that names it to the last, so the order of rows within a commit does not matter.
  * Thread: the one that translates. Out of memory ends the process.
  */
@@ -339,7 +337,9 @@ void world_set_group(struct world *world, struct group *taken)
     group->group = *taken;
     taken->buckets = NULL;
     taken->n_buckets = 0;
+    group->name = (struct world_group_name){.bridge = group->group.bridge, .number = group->group.group_id};
     HASH_ADD(hh, world->groups, id, sizeof group->id, group);
+    HASH_ADD(hh_name, world->groups_by_name, name, sizeof group->name, group);
     bridge_named_by(world, group->group.bridge)->n_groups++;
     change_add(world, CHANGE_GROUPS, group->group.bridge);
 }
@@ -350,6 +350,7 @@ void world_remove_group(struct world *world, uint64_t id)
     if (group != NULL) {
         struct world_bridge *bridge = bridge_find(world, group->group.bridge);
         HASH_DELETE(hh, world->groups, group);
+        HASH_DELETE(hh_name, world->groups_by_name, group);
         group_fini(&group->group);
         free(group);
         bridge->n_groups--;
@@ -418,10 +419,9 @@ const struct world_port *world_port_by_ofport(const struct world_bridge *bridge,
 
 const struct world_group *world_group(const struct world *world, uint64_t bridge, uint32_t group_id)
 {
-    const struct world_group *group = world->groups;
-    while (group != NULL && (group->group.bridge != bridge || group->group.group_id != group_id)) {
-        group = group->hh.next;
-    }
+    struct world_group_name name = {.bridge = bridge, .number = group_id};
+    struct world_group *group;
+    HASH_FIND(hh_name, world->groups_by_name, &name, sizeof name, group);
     return group;
 }
 

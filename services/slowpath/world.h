@@ -42,10 +42,16 @@ struct world_rule {
     UT_hash_handle hh;
 };
 
+struct world_group_name {
+    uint64_t bridge;
+    uint64_t number;
+};
+
 struct world_group {
     uint64_t id;
+    struct world_group_name name;
     struct group group;
-    UT_hash_handle hh;
+    UT_hash_handle hh, hh_name;
 };
 
 /* What a bridge does without a controller's word. */
@@ -95,7 +101,7 @@ struct world {
     struct world_bridge *bridges;
     struct world_port *ports;
     struct world_rule *rules;
-    struct world_group *groups;
+    struct world_group *groups, *groups_by_name;
     struct world_controller *controllers;
     struct change *changes;
     size_t n_changes, changes_room;

@@ -35,6 +35,7 @@ enum {
     SIM_PROCESSES_MAX = 16,
     SIM_CALLS_MAX = 64,
     SIM_PATH_MAX = 256,
+    SIM_FLOW_MOD_TRIES = 50, /* 5 s and more: claiming a bridge after a death takes less */
     SIM_PATIENCE_MS = 20000, /* of the fake clock: what has not happened by then never will */
 };
 
@@ -126,7 +127,9 @@ struct sim_call *sim_call_begin(struct sim *sim, enum process_kind kind, uint32_
     __attribute__((sentinel));
 /* Waits for the answer; the caller gets the reference to *out_json (may be NULL). Returns the process's error. */
 int sim_call_end(struct sim *sim, struct sim_call *call, json_t **out_json);
-/* swctl add-flow and the like: `change` is add, modify, delete...; returns when every shard forwards that way. */
+/* Forgets the call; an answer that comes later is not looked at. */
+void sim_call_give_up(struct sim_call *call);
+/* swctl add-flow and the like: `change` is add, modify, delete...; returns when every shard forwards that way. Tries again when refused. */
 void sim_flow_mod(struct sim *sim, const char *bridge, const char *change, const char *flow);
 /* The rules of a bridge as ofagent shows them. */
 json_t *sim_dump_flows(struct sim *sim, const char *bridge);

@@ -10,7 +10,7 @@
 
 #include "lib/base/clock.h"
 #include "lib/base/memory.h"
-#include "services/configdb/command.h"
+#include "services/configdb/query.h"
 #include "services/configdb/configdb.h"
 
 enum { MAP_BYTES = 64 * 1024 * 1024 /* thousands of rules */ };
@@ -43,7 +43,7 @@ static void *configdb_birth(const struct sim_birth *birth, struct error_detail *
     };
     int err = configdb_new(&settings, birth->now_ns, &me->db, detail);
     if (err == 0) {
-        err = control_server_new(birth->bus, birth->control_endpoint, command_table, command_count, command_status, me->db, &me->control);
+        err = control_server_new(birth->bus, birth->control_endpoint, query_commands, query_count, query_status, me->db, &me->control);
     }
     if (err != 0) {
         configdb_death(me);

@@ -88,16 +88,22 @@ static void frame_write(struct writer *w, const struct sim_packet *packet)
     set_checksum(w, 40, checksum_sum(w->bytes + 34, UDP_BYTES, pseudo));
 }
 
-void sim_send(struct sim *sim, struct sim_packet packet)
+bool sim_offer(struct sim *sim, struct sim_packet packet)
 {
     struct writer w;
     char name[16];
     writer_init(&w);
     frame_write(&w, &packet);
-    if (!io_mem_put(sim->devices, sim_port_name(packet.from, name), w.bytes, w.size)) {
-        fail_msg("seed %" PRIu64 ": nobody takes packets at port %s", sim->seed, name);
-    }
+    bool is_taken = io_mem_put(sim->devices, sim_port_name(packet.from, name), w.bytes, w.size);
     writer_fini(&w);
+    return is_taken;
+}
+
+void sim_send(struct sim *sim, struct sim_packet packet)
+{
+    if (!sim_offer(sim, packet)) {
+        fail_msg("seed %" PRIu64 ": nobody takes packets at port p%u", sim->seed, packet.from);
+    }
 }
 
 bool sim_receive(struct sim *sim, unsigned host, struct sim_packet *out_packet)
@@ -126,6 +132,21 @@ unsigned sim_receive_all(struct sim *sim, unsigned host)
         n++;
     }
     return n;
+}
+
+void sim_receive_in_order(struct sim *sim, unsigned host, uint8_t from, uint16_t flow, uint32_t *sequence, uint32_t end)
+{
+    struct sim_packet packet;
+    while (sim_receive(sim, host, &packet)) {
+        if (packet.from != from || packet.flow != flow || packet.sequence != *sequence) {
+            fail_msg("seed %" PRIu64 ": host %u received packet %u of host %u, flow %u, and awaited packet %u of host %u, flow %u", sim->seed, host,
+                     packet.sequence, packet.from, packet.flow, *sequence, from, flow);
+        }
+        (*sequence)++;
+    }
+    if (*sequence != end) {
+        fail_msg("seed %" PRIu64 ": host %u received packets up to %u of host %u, flow %u, and not up to %u", sim->seed, host, *sequence, from, flow, end);
+    }
 }
 
 struct awaited {

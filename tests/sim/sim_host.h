@@ -20,10 +20,15 @@ struct sim_packet {
 const char *sim_port_name(unsigned host, char out_name[16]);
 /* A bridge with ports p1 ... p<n_hosts>; returns its id. fail_mode as in the bridge row. */
 uint64_t sim_network(struct sim *sim, const char *bridge, const char *fail_mode, unsigned n_hosts);
-/* The frame is at the port in the next step. */
+/* False when nobody has the port open, or its queue is full. */
+bool sim_offer(struct sim *sim, struct sim_packet packet);
+/* The frame is at the port in the next step; fails when nobody takes it. */
 void sim_send(struct sim *sim, struct sim_packet packet);
 /* The next packet that came out at the host's port; false when there is none. Frames that are none of ours fail. */
 bool sim_receive(struct sim *sim, unsigned host, struct sim_packet *out_packet);
+/* Receives what came out at the host's port and fails unless it is packets of (from, flow) with the sequence numbers from *sequence on, in
+ * order and without a gap up to `end`; *sequence becomes the next one awaited. */
+void sim_receive_in_order(struct sim *sim, unsigned host, uint8_t from, uint16_t flow, uint32_t *sequence, uint32_t end);
 /* Receives and forgets; returns how many. */
 unsigned sim_receive_all(struct sim *sim, unsigned host);
 /* Sends one packet and runs until it has come out at host `to` (and was received). Returns the milliseconds. */

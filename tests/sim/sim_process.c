@@ -14,6 +14,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "lib/base/log.h"
 #include "tests/sim/sim.h"
 
 struct saved_file {
@@ -103,6 +104,7 @@ void sim_start(struct sim *sim, enum process_kind kind, uint32_t instance)
                               .now_ns = sim->now_ns,
                               .wall_ns = sim->wall_ns,
                               .devices = sim->devices};
+    log_info("sim_start process=%s.%u ms=%llu", process_kind_name(kind), instance, sim->now_ns / NS_PER_MS);
     process->service = process->role->birth(&birth, &detail);
     if (process->service == NULL) {
         fail_msg("%s.%u does not start: %s", process_kind_name(kind), instance, detail.text);
@@ -116,6 +118,7 @@ void sim_kill(struct sim *sim, enum process_kind kind, uint32_t instance)
     struct saved_file files[2];
     char rundb[SIM_PATH_MAX];
     assert_int_not_equal(process->start, 0);
+    log_info("sim_kill process=%s.%u ms=%llu", process_kind_name(kind), instance, sim->now_ns / NS_PER_MS);
     bus_hub_cut(sim->hub, &self, true);
     if (kind == PROCESS_CONFIGDB) {
         (void)snprintf(rundb, sizeof rundb, "%.200s/rundb", sim->run_dir);
@@ -173,6 +176,9 @@ static void settle_applied(void *context, const Busbar__AwaitAppliedReply *reply
     struct settling *settling = context;
     settling->is_answered = true;
     settling->is_applied = reply != NULL && reply->reached;
+    for (size_t i = 0; reply != NULL && i < reply->n_missing; i++) {
+        print_message("not applied yet: %s\n", reply->missing[i]);
+    }
 }
 
 static bool sim_has_joined(struct sim *sim, void *context)

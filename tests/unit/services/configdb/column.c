@@ -127,10 +127,8 @@ static void rows_are_shown_with_what_is_set(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(not_set_differs_from_zero),
-        cmocka_unit_test(an_update_takes_values_over_with_their_memory),
-        cmocka_unit_test(mutations_work_like_a_set),
-        cmocka_unit_test(nested_messages_are_compared_by_content),
+        cmocka_unit_test(not_set_differs_from_zero),       cmocka_unit_test(an_update_takes_values_over_with_their_memory),
+        cmocka_unit_test(mutations_work_like_a_set),       cmocka_unit_test(nested_messages_are_compared_by_content),
         cmocka_unit_test(rows_are_shown_with_what_is_set),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -35,7 +35,7 @@ static void a_client_may_make_the_local_port_itself(void **state)
     assert_int_equal(ofport_of(&base, ids[1]), DERIVE_LOCAL);
     assert_int_equal(rows_count(base.rows, CFG_PORT), 1);
     local.type = system_type;
-    local.name = bridge.name = (char *)(uintptr_t)"br1";
+    local.name = bridge.name = (char *)(uintptr_t) "br1";
     bench_begin(&bench);
     (void)bench_op(&bench, INSERT, CFG_BRIDGE, 1ull << 63, &bridge.base);
     (void)bench_op(&bench, INSERT, CFG_PORT, 0, &local.base);
@@ -54,7 +54,8 @@ static void the_local_port_goes_only_with_its_bridge(void **state)
     assert_int_equal(ofport_of(&base, local), DERIVE_LOCAL);
     assert_int_equal(bench_one(&base, PROCESS_SWCTL, DELETE, CFG_PORT, local, NULL, NULL, &detail, NULL), -ERROR_IN_USE);
     Busbar__PortRow value = fixture_port("br0", bridge);
-    assert_int_equal(bench_one(&base, PROCESS_SWCTL, UPDATE, CFG_PORT, local, &value.base, type_column, &detail, NULL), -ERROR_REFUSED);
+    assert_int_equal(bench_one(&base, PROCESS_SWCTL, UPDATE, CFG_PORT, local, &value.base, type_column, &detail, NULL),
+                     -ERROR_REFUSED);
     assert_int_equal(bench_one(&base, PROCESS_SWCTL, DELETE, CFG_BRIDGE, bridge, NULL, NULL, &detail, NULL), 0);
     assert_int_equal(rows_count(base.rows, CFG_PORT), 0);
     assert_true(bench_bridge(&base, "br0") > bridge);
@@ -104,11 +105,14 @@ static void a_service_joins_as_itself_and_takes_its_former_place(void **state)
     row.instance = 1;
     row.start = 55; /* what txn_bench says it is */
     fixture_base_init(&base);
-    assert_int_equal(bench_one(&base, PROCESS_FASTPATH, INSERT, CFG_SERVICE, 0, &row.base, NULL, &detail, NULL), -ERROR_WRONG_SENDER);
+    assert_int_equal(bench_one(&base, PROCESS_FASTPATH, INSERT, CFG_SERVICE, 0, &row.base, NULL, &detail, NULL),
+                     -ERROR_WRONG_SENDER);
     row.start = 44;
-    assert_int_equal(bench_one(&base, PROCESS_SLOWPATH, INSERT, CFG_SERVICE, 0, &row.base, NULL, &detail, NULL), -ERROR_WRONG_SENDER);
+    assert_int_equal(bench_one(&base, PROCESS_SLOWPATH, INSERT, CFG_SERVICE, 0, &row.base, NULL, &detail, NULL),
+                     -ERROR_WRONG_SENDER);
     assert_int_equal(bench_one(&base, PROCESS_CONFIGDB, INSERT, CFG_SERVICE, 0, &row.base, NULL, &detail, &first), 0);
-    assert_int_equal(bench_one(&base, PROCESS_SLOWPATH, DELETE, CFG_SERVICE, first, NULL, NULL, &detail, NULL), -ERROR_WRONG_SENDER);
+    assert_int_equal(bench_one(&base, PROCESS_SLOWPATH, DELETE, CFG_SERVICE, first, NULL, NULL, &detail, NULL),
+                     -ERROR_WRONG_SENDER);
     row.start = 55;
     assert_int_equal(bench_one(&base, PROCESS_SLOWPATH, INSERT, CFG_SERVICE, 0, &row.base, NULL, &detail, &second), 0);
     assert_int_equal(rows_count(base.rows, CFG_SERVICE), 1);
@@ -136,7 +140,8 @@ static void what_a_gone_bridge_leaves_in_the_run_environment_is_found(void **sta
     assert_int_equal(bench_one(&base, PROCESS_OFAGENT, INSERT, CFG_GROUP, 0, &group.base, NULL, &detail, NULL), 0);
     assert_int_equal(bench_one(&base, PROCESS_OFAGENT, INSERT, CFG_GROUP, 0, &group.base, NULL, &detail, NULL), -ERROR_EXISTS);
     assert_int_equal(bench_one(&base, PROCESS_OFAGENT, INSERT, CFG_METER, 0, &meter.base, NULL, &detail, NULL), 0);
-    assert_int_equal(bench_one(&base, PROCESS_OFAGENT, BUSBAR__OP_KIND__OP_PUT, CFG_OWNER, br0, &owner.base, NULL, &detail, NULL), 0);
+    assert_int_equal(
+        bench_one(&base, PROCESS_OFAGENT, BUSBAR__OP_KIND__OP_PUT, CFG_OWNER, br0, &owner.base, NULL, &detail, NULL), 0);
     rule.bridge = br1;
     assert_int_equal(bench_one(&base, PROCESS_OFAGENT, INSERT, CFG_RULE, 0, &rule.base, NULL, &detail, &kept), 0);
     assert_int_equal(rows_begin(base.rows, ROWS_RUN), 0);

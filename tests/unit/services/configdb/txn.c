@@ -29,12 +29,15 @@ static void an_update_changes_the_named_columns_only(void **state)
     row = (Busbar__PortRow *)bench_row(&base, CFG_PORT, port);
     assert_false(row->has_tag);
     protobuf_c_message_free_unpacked(&row->base, NULL);
-    assert_int_equal(bench_one(&base, PROCESS_SWCTL, UPDATE, CFG_PORT, port, &value.base, name_column, &detail, NULL), -ERROR_REFUSED);
+    assert_int_equal(bench_one(&base, PROCESS_SWCTL, UPDATE, CFG_PORT, port, &value.base, name_column, &detail, NULL),
+                     -ERROR_REFUSED);
     assert_int_equal(bench_one(&base, PROCESS_SWCTL, UPDATE, CFG_PORT, port, &value.base, NULL, &detail, NULL), -ERROR_SYNTAX);
-    assert_int_equal(bench_one(&base, PROCESS_SWCTL, UPDATE, CFG_PORT, 999, &value.base, tag_column, &detail, NULL), -ERROR_NOT_FOUND);
+    assert_int_equal(bench_one(&base, PROCESS_SWCTL, UPDATE, CFG_PORT, 999, &value.base, tag_column, &detail, NULL),
+                     -ERROR_NOT_FOUND);
     value.has_tag = 1;
     value.tag = 4095;
-    assert_int_equal(bench_one(&base, PROCESS_SWCTL, UPDATE, CFG_PORT, port, &value.base, tag_column, &detail, NULL), -ERROR_RANGE);
+    assert_int_equal(bench_one(&base, PROCESS_SWCTL, UPDATE, CFG_PORT, port, &value.base, tag_column, &detail, NULL),
+                     -ERROR_RANGE);
     fixture_base_fini(&base);
 }
 
@@ -48,15 +51,20 @@ static void mutations_add_and_take_elements(void **state)
     Busbar__PortRow value = fixture_port("p1", 1);
     value.trunks = trunks;
     value.n_trunks = 3;
-    assert_int_equal(bench_one(&base, PROCESS_SWCTL, BUSBAR__OP_KIND__OP_MUTATE_INSERT, CFG_PORT, port, &value.base, trunks_column, &detail, NULL), 0);
+    assert_int_equal(bench_one(&base, PROCESS_SWCTL, BUSBAR__OP_KIND__OP_MUTATE_INSERT, CFG_PORT, port, &value.base,
+                               trunks_column, &detail, NULL),
+                     0);
     value.n_trunks = 1;
-    assert_int_equal(bench_one(&base, PROCESS_SWCTL, BUSBAR__OP_KIND__OP_MUTATE_DELETE, CFG_PORT, port, &value.base, trunks_column, &detail, NULL), 0);
+    assert_int_equal(bench_one(&base, PROCESS_SWCTL, BUSBAR__OP_KIND__OP_MUTATE_DELETE, CFG_PORT, port, &value.base,
+                               trunks_column, &detail, NULL),
+                     0);
     Busbar__PortRow *row = (Busbar__PortRow *)bench_row(&base, CFG_PORT, port);
     assert_int_equal(row->n_trunks, 2);
     assert_int_equal(row->trunks[0], 6);
     protobuf_c_message_free_unpacked(&row->base, NULL);
     trunks[0] = 5000;
-    assert_int_equal(bench_one(&base, PROCESS_SWCTL, BUSBAR__OP_KIND__OP_MUTATE_INSERT, CFG_PORT, port, &value.base, trunks_column, &detail, NULL),
+    assert_int_equal(bench_one(&base, PROCESS_SWCTL, BUSBAR__OP_KIND__OP_MUTATE_INSERT, CFG_PORT, port, &value.base,
+                               trunks_column, &detail, NULL),
                      -ERROR_RANGE);
     fixture_base_fini(&base);
 }
@@ -102,7 +110,8 @@ static void a_changed_column_fails_its_requirement(void **state)
     Busbar__RuleRow row = fixture_rule(bench_bridge(&base, "br0"), 1);
     assert_int_equal(bench_one(&base, PROCESS_OFAGENT, INSERT, CFG_RULE, 0, &row.base, NULL, &detail, &rule), 0);
     row.priority++;
-    assert_int_equal(bench_one(&base, PROCESS_OFAGENT, REQUIRE, CFG_RULE, rule, &row.base, priority_column, &detail, NULL), -ERROR_CONFLICT);
+    assert_int_equal(bench_one(&base, PROCESS_OFAGENT, REQUIRE, CFG_RULE, rule, &row.base, priority_column, &detail, NULL),
+                     -ERROR_CONFLICT);
     assert_non_null(strstr(detail.text, "priority"));
     fixture_base_fini(&base);
 }
@@ -178,7 +187,8 @@ static void put_replaces_but_never_makes_up_an_id(void **state)
     assert_int_equal(bench_one(&base, PROCESS_OFAGENT, PUT, CFG_RULE, rule, &row.base, NULL, &detail, NULL), -ERROR_REFUSED);
     Busbar__OwnerRow owner = BUSBAR__OWNER_ROW__INIT;
     assert_int_equal(bench_one(&base, PROCESS_OFAGENT, PUT, CFG_OWNER, bridge, &owner.base, NULL, &detail, NULL), 0);
-    assert_int_equal(bench_one(&base, PROCESS_OFAGENT, PUT, CFG_OWNER, bridge + 50, &owner.base, NULL, &detail, NULL), -ERROR_REFERENCE);
+    assert_int_equal(bench_one(&base, PROCESS_OFAGENT, PUT, CFG_OWNER, bridge + 50, &owner.base, NULL, &detail, NULL),
+                     -ERROR_REFERENCE);
     assert_int_equal(bench_one(&base, PROCESS_OFAGENT, INSERT, CFG_OWNER, 0, &owner.base, NULL, &detail, NULL), -ERROR_REFUSED);
     fixture_base_fini(&base);
 }
@@ -198,6 +208,22 @@ static void the_switch_row_is_always_there(void **state)
     fixture_base_fini(&base);
 }
 
+static void ofagent_changes_a_ports_config_and_nothing_else_of_it(void **state)
+{
+    struct fixture_base base;
+    struct error_detail detail;
+    char config_column[] = "config";
+    fixture_base_init(&base);
+    uint64_t port = bench_port(&base, "p1", bench_bridge(&base, "br0"));
+    Busbar__PortRow value = fixture_port("p1", 1);
+    value.config = 1;
+    assert_int_equal(bench_one(&base, PROCESS_OFAGENT, UPDATE, CFG_PORT, port, &value.base, config_column, &detail, NULL), 0);
+    assert_int_equal(bench_one(&base, PROCESS_OFAGENT, UPDATE, CFG_PORT, port, &value.base, tag_column, &detail, NULL),
+                     -ERROR_WRONG_SENDER);
+    assert_int_equal(bench_one(&base, PROCESS_OFAGENT, DELETE, CFG_PORT, port, NULL, NULL, &detail, NULL), -ERROR_WRONG_SENDER);
+    fixture_base_fini(&base);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -209,6 +235,7 @@ int main(void)
         cmocka_unit_test(both_environments_in_one_transaction_are_refused),
         cmocka_unit_test(put_replaces_but_never_makes_up_an_id),
         cmocka_unit_test(the_switch_row_is_always_there),
+        cmocka_unit_test(ofagent_changes_a_ports_config_and_nothing_else_of_it),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

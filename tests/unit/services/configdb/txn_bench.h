@@ -19,7 +19,8 @@ static inline void bench_begin(struct bench *bench)
     bench->message.ops = bench->pointers;
 }
 
-static inline Busbar__Op *bench_op(struct bench *bench, Busbar__OpKind kind, enum cfg_table table, uint64_t id, const ProtobufCMessage *row)
+static inline Busbar__Op *bench_op(struct bench *bench, Busbar__OpKind kind, enum cfg_table table, uint64_t id,
+                                   const ProtobufCMessage *row)
 {
     size_t i = bench->message.n_ops++;
     assert_true(i < BENCH_OPS);
@@ -37,7 +38,8 @@ static inline Busbar__Op *bench_op(struct bench *bench, Busbar__OpKind kind, enu
 }
 
 /* Evaluates as `kind`; accepted ones are written. Returns the error; the new ids are in *out_ids when it is given. */
-static inline int bench_run(struct fixture_base *base, struct bench *bench, enum process_kind kind, struct error_detail *out_detail, uint64_t *out_ids)
+static inline int bench_run(struct fixture_base *base, struct bench *bench, enum process_kind kind,
+                            struct error_detail *out_detail, uint64_t *out_ids)
 {
     struct bus_identity from = {.kind = kind, .instance = 1, .start = 55};
     struct txn txn;
@@ -68,8 +70,9 @@ static inline int bench_run(struct fixture_base *base, struct bench *bench, enum
 }
 
 /* One operation as a whole transaction. */
-static inline int bench_one(struct fixture_base *base, enum process_kind kind, Busbar__OpKind op, enum cfg_table table, uint64_t id,
-                            const ProtobufCMessage *row, char *column, struct error_detail *out_detail, uint64_t *out_id)
+static inline int bench_one(struct fixture_base *base, enum process_kind kind, Busbar__OpKind op, enum cfg_table table,
+                            uint64_t id, const ProtobufCMessage *row, char *column, struct error_detail *out_detail,
+                            uint64_t *out_id)
 {
     struct bench bench;
     char *columns[1] = {column};

@@ -42,10 +42,12 @@ static void interface_names(void **state)
 
 static void controller_targets(void **state)
 {
-    static const char *const good[] = {"tcp:127.0.0.1:6653", "tcp:10.0.0.1", "tcp:[::1]:6653", "tcp:[fe80::1]", "tcp:1.2.3.4:65535"};
-    static const char *const bad[] = {"",           "tcp:",          "ssl:1.2.3.4:1",  "tcp:1.2.3:1",      "tcp:1.2.3.4:0",   "tcp:1.2.3.4:65536",
-                                      "tcp:host:1", "tcp:1.2.3.4:",  "tcp:[::1:6653",  "tcp:::1:6653",     "tcp:1.2.3.4:66x", "tcp:[::1]x",
-                                      "tcp:[]:1",   "tcp:1.2.3.4:-1", "tcp: 1.2.3.4:1", "TCP:1.2.3.4:6653", "tcp:1.2.3.4:123456"};
+    static const char *const good[] = {"tcp:127.0.0.1:6653", "tcp:10.0.0.1", "tcp:[::1]:6653", "tcp:[fe80::1]",
+                                       "tcp:1.2.3.4:65535"};
+    static const char *const bad[] = {
+        "",           "tcp:",           "ssl:1.2.3.4:1",  "tcp:1.2.3:1",      "tcp:1.2.3.4:0",     "tcp:1.2.3.4:65536",
+        "tcp:host:1", "tcp:1.2.3.4:",   "tcp:[::1:6653",  "tcp:::1:6653",     "tcp:1.2.3.4:66x",   "tcp:[::1]x",
+        "tcp:[]:1",   "tcp:1.2.3.4:-1", "tcp: 1.2.3.4:1", "TCP:1.2.3.4:6653", "tcp:1.2.3.4:123456"};
     struct error_detail detail;
     Busbar__ControllerRow row = BUSBAR__CONTROLLER_ROW__INIT;
     row.bridge = 1;

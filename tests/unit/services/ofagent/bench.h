@@ -256,7 +256,7 @@ static inline bool client_next(struct bench *b, struct client *c)
 
     of_message_fini(&c->message);
     c->message = (struct of_message){.type = OF_BARRIER_REPLY};
-    for (int i = 0; i < 3; i++) {
+    for (int n_empty = 0; n_empty < 3;) {
         int result = of_stream_next(&c->stream, &bytes, &size);
         assert_true(result >= 0);
         if (result > 0) {
@@ -272,6 +272,7 @@ static inline bool client_next(struct bench *b, struct client *c)
         if (n > 0) {
             of_stream_received(&c->stream, (size_t)n);
         }
+        n_empty = n > 0 ? 0 : n_empty + 1;
     }
     return false;
 }

@@ -150,6 +150,23 @@ static void a_change_that_is_lost_is_told(void **state)
     assert_non_null(strstr(text, "silence"));
 }
 
+static void shards_that_do_not_follow_are_named_in_time(void **state)
+{
+    struct bench *b = *state;
+    char text[512];
+    int error;
+
+    bench_join(b);
+    ask(b, "flow-mod", "br0", "add", "ip,actions=drop", NULL);
+    bench_run(b, 8 * NS_PER_S);
+    assert_null(await(b, &error, text, sizeof text));
+    assert_int_equal(error, 0);
+    bench_run(b, NS_PER_S);
+    assert_null(await(b, &error, text, sizeof text));
+    assert_int_equal(error, -ERROR_TIMEOUT);
+    assert_non_null(strstr(text, "fastpath"));
+}
+
 static void dump_flows_gives_the_line_of_ovs_ofctl_and_its_parts(void **state)
 {
     struct bench *b = *state;
@@ -208,6 +225,7 @@ int main(void)
         CLAIM(every_command_word_does_its_work),
         CLAIM(wrong_requests_are_refused_by_name),
         CLAIM(a_change_that_is_lost_is_told),
+        CLAIM(shards_that_do_not_follow_are_named_in_time),
         CLAIM(dump_flows_gives_the_line_of_ovs_ofctl_and_its_parts),
         CLAIM(long_dumps_come_in_pieces),
         CLAIM(ports_tables_and_status_are_shown),

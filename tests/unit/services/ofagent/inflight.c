@@ -247,6 +247,36 @@ static void an_answer_after_the_end_is_ignored(void **state)
     assert_int_equal(b->committed, 0);
 }
 
+static void a_batch_too_large_for_a_transaction_goes_as_several(void **state)
+{
+    struct bench *b = *state;
+    struct flow_changes changes;
+    uint64_t batch = inflight_batch(b->inflight);
+
+    flow_changes_init(&changes);
+    for (unsigned i = 0; i < INFLIGHT_TXN_MAX + 10; i++) {
+        struct flow_mod mod;
+        struct flow_mod_context context = context_at(1);
+        flow_mod_init(&mod, FLOW_MOD_ADD);
+        mod.table = 0;
+        match_set(&mod.match, FIELD_REG0, field_value_u64(i));
+        assert_int_equal(flow_mod_apply(b->table, &mod, &context, &changes), OF_ERROR_NONE);
+        flow_mod_fini(&mod);
+    }
+    inflight_note_flows(b->inflight, &changes);
+    inflight_note_request(b->inflight, &(struct inflight_request){.session = 11});
+    flush(b);
+    assert_int_equal(b->cfg->txns[0]->n_ops, 1 + INFLIGHT_TXN_MAX);
+    fake_cfg_pretend(b->cfg);
+    assert_true(b->committed < batch); /* not before the last part */
+    flush(b);
+    assert_int_equal(b->cfg->txns[0]->n_ops, 1 + 10);
+    fake_cfg_pretend(b->cfg);
+    assert_int_equal(b->committed, batch);
+    assert_int_equal(inflight_total(b->inflight), INFLIGHT_TXN_MAX + 10);
+    assert_int_equal(b->n_refused, 0);
+}
+
 static void groups_travel_with_the_rules(void **state)
 {
     struct bench *b = *state;
@@ -329,6 +359,7 @@ int main(void)
         CLAIM(a_committed_request_is_not_refused_later),
         CLAIM(another_owner_epoch_is_refused),
         CLAIM(an_answer_after_the_end_is_ignored),
+        CLAIM(a_batch_too_large_for_a_transaction_goes_as_several),
         CLAIM(groups_travel_with_the_rules),
         CLAIM(random_changes_end_with_configdb_equal_to_the_table),
     };

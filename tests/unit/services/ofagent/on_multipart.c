@@ -6,8 +6,9 @@ static struct reader ask(struct bench *b, struct client *c, struct of_multipart_
 {
     struct of_message message = {.type = OF_MULTIPART_REQUEST, .xid = 4, .multipart_request = request};
     client_send(b, c, &message);
-    client_expect(b, c, OF_MULTIPART_REPLY);
-    assert_int_equal(c->message.multipart_reply.type, request.type);
+    do { /* what is left of a long answer before is passed over */
+        client_expect(b, c, OF_MULTIPART_REPLY);
+    } while (c->message.multipart_reply.type != request.type);
     return reader_of(c->message.multipart_reply.data, c->message.multipart_reply.data_size);
 }
 

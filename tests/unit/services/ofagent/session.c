@@ -159,6 +159,39 @@ static void errors_of_lost_changes_come_before_the_barrier_reply(void **state)
     client_close(&c);
 }
 
+static void a_peer_that_leaves_while_its_barrier_waits_is_let_go(void **state)
+{
+    struct bench *b = *state;
+    struct client c;
+
+    bench_join(b);
+    client_open(b, &c);
+    client_flow_mod(b, &c, FLOW_MOD_ADD, "ip,actions=output:1");
+    client_barrier(b, &c);
+    assert_int_equal(bridge_find(b->agent, 1)->n_sessions, 1);
+    client_close(&c);
+    bench_step(b, NS_PER_MS);
+    assert_int_equal(bridge_find(b->agent, 1)->n_sessions, 0);
+}
+
+static void shards_far_behind_make_controllers_wait(void **state)
+{
+    struct bench *b = *state;
+    struct of_message echo = {.type = OF_ECHO_REQUEST};
+    struct client c;
+
+    bench_join(b);
+    client_open(b, &c);
+    bridge_find(b->agent, 1)->followed_total -= BRIDGE_BEHIND_MAX + 1;
+    bridge_find(b->agent, 1)->behind_total -= BRIDGE_BEHIND_MAX + 1;
+    bridge_find(b->agent, 1)->behind_version = (struct version){.epoch = 1, .n = b->agent->cfg->version.n + 1};
+    client_send(b, &c, &echo);
+    assert_false(client_next(b, &c));
+    bench_floor(b, b->agent->cfg->version.n + 1);
+    client_expect(b, &c, OF_ECHO_REPLY);
+    client_close(&c);
+}
+
 static void silence_is_probed_and_then_ended(void **state)
 {
     struct bench *b = *state;
@@ -190,6 +223,8 @@ int main(void)
         CLAIM(a_barrier_does_not_wait_for_a_shard_that_left),
         CLAIM(what_follows_a_barrier_waits_for_its_reply),
         CLAIM(errors_of_lost_changes_come_before_the_barrier_reply),
+        CLAIM(a_peer_that_leaves_while_its_barrier_waits_is_let_go),
+        CLAIM(shards_far_behind_make_controllers_wait),
         CLAIM(silence_is_probed_and_then_ended),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -99,7 +99,10 @@ static inline struct flow_key fixture_key(const char *text, uint32_t port)
 
 static inline struct translate_input fixture_input(struct fixture *f, bool may_learn)
 {
-    return (struct translate_input){.world = &f->world, .macs = f->macs, .now_ns = f->now_ns, .may_learn = may_learn};
+    return (struct translate_input){.world = &f->world,
+                                    .macs = f->macs,
+                                    .now_ns = f->now_ns,
+                                    .learning = may_learn ? TRANSLATE_LEARN : TRANSLATE_LEARN_NOTHING};
 }
 
 static inline void fixture_translate(struct fixture *f, const char *packet, uint32_t port)

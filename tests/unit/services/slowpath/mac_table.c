@@ -73,6 +73,12 @@ static void unused_addresses_age_and_used_ones_stay(void **state)
     assert_null(mac_table_find(table, &a));
     assert_non_null(mac_table_find(table, &b));
     assert_int_equal(n_changes(table), 1);
+    size_t n;
+    const uint64_t *ended = mac_table_ended(table, &n);
+    assert_true(n == 1 && ended[0] == mac_number(&a));
+    (void)mac_table_learn(table, &a, 7, 10, 200);
+    (void)mac_table_ended(table, &n);
+    assert_int_equal(n, 0);
     mac_table_destroy(&table);
 }
 

@@ -47,6 +47,7 @@ static void run(struct bench *b, unsigned ms)
 {
     for (unsigned i = 0; i < ms; i++) {
         b->core.now_ns += NS_PER_MS;
+        b->core.work_left = CORE_WORK_PER_STEP;
         bus_hub_step(b->hub, b->core.now_ns);
         packet_step(b->core.packets);
     }

@@ -100,6 +100,7 @@ static void run(struct bench *b, unsigned ms)
     for (unsigned i = 0; i < ms; i++) {
         struct bus_message message;
         b->core.now_ns += NS_PER_MS;
+        b->core.work_left = CORE_WORK_PER_STEP;
         bus_hub_step(b->hub, b->core.now_ns);
         session_receive(b->session);
         correct_mark(&b->core, b->core.version.n);

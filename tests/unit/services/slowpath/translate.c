@@ -110,6 +110,10 @@ static void the_action_set_runs_once_at_the_end_in_its_order(void **state)
     fixture_expect(&f, "tcp", 11, "output:14,push_vlan:0x8100(vid=0,pcp=0),set_field:10.0.0.1->nw_src,output:13");
     fixture_expect(&f, "udp", 11, "output:14");
     fixture_expect(&f, "icmp", 11, "output:14");
+    fixture_rule(&f, "table=0,arp,actions=write_actions(output:2),goto_table:2");
+    fixture_rule(&f, "table=2,actset_output=2,actions=write_actions(output:3),goto_table:3");
+    fixture_rule(&f, "table=3,actset_output=3,actions=output:1,output:4");
+    fixture_expect(&f, "arp", 11, "output:14,output:13");
     fixture_close(&f);
 }
 

@@ -1,0 +1,251 @@
+/* Group commit: many transactions share one, each stands or falls alone, repeats are answered, a full disk refuses. */
+#include "tests/unit/services/configdb/txn_bench.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+
+#include "services/configdb/commit.h"
+
+struct group {
+    struct fixture_base base;
+    struct ring *ring;
+    struct recent *recent;
+    struct commit *commit;
+    Busbar__TransactReply *replies[1200];
+    size_t n_replies;
+    uint64_t n_versions;
+};
+
+static void on_reply(void *context, const struct bus_identity *to, const void *reply, size_t size)
+{
+    struct group *group = context;
+    assert_true(group->n_replies < 1200);
+    group->replies[group->n_replies] = busbar__transact_reply__unpack(NULL, size, reply);
+    assert_non_null(group->replies[group->n_replies++]);
+}
+
+static void on_version(void *context, const struct ring_entry *entry)
+{
+    struct group *group = context;
+    group->n_versions++;
+    assert_int_equal(entry->n, ring_newest(group->ring));
+}
+
+static void group_init(struct group *group)
+{
+    memset(group, 0, sizeof *group);
+    fixture_base_init(&group->base);
+    group->ring = ring_new(group->base.epoch, rows_n(group->base.rows));
+    assert_int_equal(rows_begin_read(group->base.rows), 0);
+    assert_int_equal(recent_new(group->base.rows, &group->recent), 0);
+    rows_end(group->base.rows);
+    struct commit_events events = {.on_reply = on_reply, .on_version = on_version, .context = group};
+    group->commit = commit_new(group->base.rows, group->ring, group->recent, &events);
+}
+
+static void group_forget(struct group *group)
+{
+    while (group->n_replies > 0) {
+        busbar__transact_reply__free_unpacked(group->replies[--group->n_replies], NULL);
+    }
+}
+
+static void group_fini(struct group *group)
+{
+    group_forget(group);
+    commit_destroy(&group->commit);
+    recent_destroy(&group->recent);
+    ring_destroy(&group->ring);
+    fixture_base_fini(&group->base);
+}
+
+/* Queues one operation as writer `start`. */
+static void queue(struct group *group, enum process_kind kind, uint64_t start, uint64_t sequence, Busbar__OpKind op,
+                  enum cfg_table table, uint64_t id, const ProtobufCMessage *row)
+{
+    struct bus_identity from = {.kind = kind, .instance = 1, .start = start};
+    struct bench bench;
+    uint8_t packed[2048];
+    bench_begin(&bench);
+    (void)bench_op(&bench, op, table, id, row);
+    bench.message.sequence = bench.message.oldest = sequence;
+    size_t size = busbar__transact__pack(&bench.message, packed);
+    Busbar__Transact *message = busbar__transact__unpack(NULL, size, packed);
+    assert_non_null(message);
+    commit_queue(group->commit, &from, &message, size);
+    assert_null(message);
+}
+
+static void insert_bridge(struct group *group, uint64_t start, uint64_t sequence, const char *name)
+{
+    Busbar__BridgeRow row = fixture_bridge(name);
+    queue(group, PROCESS_SWCTL, start, sequence, BUSBAR__OP_KIND__OP_INSERT, CFG_BRIDGE, 0, &row.base);
+}
+
+static void many_clients_share_one_commit_and_each_is_refused_alone(void **state)
+{
+    struct group group;
+    group_init(&group);
+    for (uint64_t i = 1; i <= 100; i++) {
+        char name[16];
+        (void)snprintf(name, sizeof name, "br%u", (unsigned)(i % 60)); /* forty of them come twice */
+        insert_bridge(&group, i, 1, name);
+    }
+    commit_step(group.commit);
+    assert_int_equal(group.n_replies, 100);
+    assert_int_equal(group.n_versions, 60);
+    assert_int_equal(commit_counters(group.commit)->lmdb_commits, 1);
+    assert_int_equal(commit_counters(group.commit)->done, 60);
+    assert_int_equal(commit_counters(group.commit)->refused, 40);
+    assert_int_equal(rows_count(group.base.rows, CFG_BRIDGE), 60);
+    assert_int_equal(rows_n(group.base.rows), 60);
+    for (size_t i = 0; i < 100; i++) {
+        assert_int_equal(group.replies[i]->error, i < 60 ? 0 : -ERROR_EXISTS);
+        assert_true(i >= 60 || group.replies[i]->version->n == i + 1);
+    }
+    group_fini(&group);
+}
+
+static void environments_take_turns_in_the_order_of_the_queue(void **state)
+{
+    struct group group;
+    group_init(&group);
+    insert_bridge(&group, 1, 1, "br0");
+    commit_step(group.commit);
+    uint64_t bridge = group.replies[0]->ids[0];
+    Busbar__RuleRow rule = fixture_rule(bridge, 1);
+    for (uint64_t i = 1; i <= 10; i++) {
+        queue(&group, PROCESS_OFAGENT, 9, i, BUSBAR__OP_KIND__OP_INSERT, CFG_RULE, 0, &rule.base);
+    }
+    insert_bridge(&group, 1, 2, "br1");
+    queue(&group, PROCESS_SWCTL, 1, 3, BUSBAR__OP_KIND__OP_DELETE, CFG_BRIDGE, bridge, NULL);
+    queue(&group, PROCESS_OFAGENT, 9, 11, BUSBAR__OP_KIND__OP_INSERT, CFG_RULE, 0, &rule.base);
+    commit_step(group.commit);
+    assert_int_equal(group.n_replies, 14);
+    assert_int_equal(group.replies[12]->error, 0);
+    assert_int_equal(group.replies[13]->error, -ERROR_REFERENCE);
+    assert_int_equal(group.n_versions, 13);
+    assert_int_equal(rows_count(group.base.rows, CFG_RULE), 0);
+    const struct ring_entry *entry = ring_entry(group.ring, 13);
+    assert_true((entry->tables & 1u << CFG_RULE) != 0 && (entry->tables & 1u << CFG_BRIDGE) != 0 &&
+                (entry->tables & 1u << CFG_PORT) != 0);
+    group_fini(&group);
+}
+
+static void a_repeat_is_answered_and_not_done_twice(void **state)
+{
+    struct group group;
+    group_init(&group);
+    insert_bridge(&group, 1, 1, "br0");
+    insert_bridge(&group, 1, 1, "br0"); /* repeated before the answer */
+    commit_step(group.commit);
+    assert_int_equal(group.n_replies, 1);
+    insert_bridge(&group, 1, 1, "br0");
+    commit_step(group.commit);
+    assert_int_equal(group.n_replies, 2);
+    assert_int_equal(group.replies[1]->error, 0);
+    assert_int_equal(group.replies[1]->ids[0], group.replies[0]->ids[0]);
+    assert_int_equal(group.replies[1]->version->n, group.replies[0]->version->n);
+    assert_int_equal(rows_count(group.base.rows, CFG_BRIDGE), 1);
+    insert_bridge(&group, 1, 2, "br0"); /* refused; so is its repeat */
+    insert_bridge(&group, 1, 4, "br4"); /* 3 is missing */
+    commit_step(group.commit);
+    assert_int_equal(group.n_replies, 4);
+    assert_int_equal(group.replies[2]->error, -ERROR_EXISTS);
+    assert_int_equal(group.replies[3]->error, 0);
+    group_fini(&group);
+}
+
+static void a_refusal_in_force_refuses_all_changes_by_its_text(void **state)
+{
+    struct group group;
+    group_init(&group);
+    commit_set_refusal(group.commit, "the disk is full");
+    insert_bridge(&group, 1, 1, "br0");
+    commit_step(group.commit);
+    assert_int_equal(group.replies[0]->error, -ERROR_REFUSED);
+    assert_string_equal(group.replies[0]->text, "the disk is full");
+    commit_set_refusal(group.commit, NULL);
+    insert_bridge(&group, 1, 2, "br0");
+    commit_step(group.commit);
+    assert_int_equal(group.replies[1]->error, 0);
+    commit_stop(group.commit, "a sync failed");
+    commit_set_refusal(group.commit, NULL);
+    insert_bridge(&group, 1, 3, "br1");
+    commit_step(group.commit);
+    assert_int_equal(group.replies[2]->error, -ERROR_REFUSED);
+    assert_non_null(strstr(group.replies[2]->text, "a sync failed"));
+    group_fini(&group);
+}
+
+/* In a child: files may not grow; changes are refused, then there is room again. */
+static int full_disk(void)
+{
+    struct group group;
+    struct rlimit unlimited, limit;
+    uint64_t sequence = 1;
+    signal(SIGXFSZ, SIG_IGN);
+    group_init(&group);
+    log_set_level(LOG_LEVEL_ERROR);
+    (void)dup2(open("/dev/null", O_WRONLY), STDERR_FILENO); /* the error lines are wanted, not shown */
+    if (getrlimit(RLIMIT_FSIZE, &unlimited) != 0) {
+        return 1;
+    }
+    limit = unlimited;
+    limit.rlim_cur = 200 * 1024;
+    if (setrlimit(RLIMIT_FSIZE, &limit) != 0) {
+        return 2;
+    }
+    int error = 0;
+    uint64_t n_done = 0;
+    for (; error == 0 && sequence < 2000; sequence++) {
+        char name[16];
+        (void)snprintf(name, sizeof name, "br%u", (unsigned)sequence);
+        insert_bridge(&group, 1, sequence, name);
+        commit_step(group.commit);
+        error = group.replies[0]->error;
+        n_done += error == 0 ? 1 : 0;
+        if (error != 0 && strstr(group.replies[0]->text, "could not be written") == NULL) {
+            return 3;
+        }
+        group_forget(&group);
+    }
+    if (error == 0 || rows_count(group.base.rows, CFG_BRIDGE) != n_done || ring_newest(group.ring) != n_done) {
+        return 4;
+    }
+    if (setrlimit(RLIMIT_FSIZE, &unlimited) != 0) {
+        return 5;
+    }
+    insert_bridge(&group, 1, sequence, "room-again");
+    commit_step(group.commit);
+    if (group.replies[0]->error != 0) {
+        return 6;
+    }
+    group_fini(&group);
+    return 0;
+}
+
+static void a_full_disk_refuses_and_room_is_enough_to_go_on(void **state)
+{
+    int status = 0;
+    pid_t child = fork();
+    if (child == 0) {
+        _exit(full_disk());
+    }
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_int_equal(status, 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(many_clients_share_one_commit_and_each_is_refused_alone),
+        cmocka_unit_test(environments_take_turns_in_the_order_of_the_queue),
+        cmocka_unit_test(a_repeat_is_answered_and_not_done_twice),
+        cmocka_unit_test(a_refusal_in_force_refuses_all_changes_by_its_text),
+        cmocka_unit_test(a_full_disk_refuses_and_room_is_enough_to_go_on),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

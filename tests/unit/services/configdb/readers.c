@@ -1,0 +1,351 @@
+/* The feed as a reader on the wire sees it: which message answers SUBSCRIBE, what comes in which order, what a window holds back. */
+#include "tests/unit/services/configdb/fixture.h"
+
+#include "lib/msg/msg.h"
+#include "services/configdb/readers.h"
+
+/* A reader that speaks the wire itself, and counts. */
+struct raw {
+    struct fixture f;
+    struct bus *bus;
+    struct bus_socket *socket;
+    uint64_t bridge;
+    uint64_t sequence;
+    size_t n_snapshots, n_deltas, n_changes, n_status, n_replies;
+    uint64_t last_n;
+    uint64_t epoch;
+    bool has_gap;
+};
+
+static void raw_version(struct raw *raw, const Busbar__Version *version)
+{
+    assert_non_null(version);
+    raw->epoch = version->epoch;
+}
+
+static void raw_snapshot(struct raw *raw, const struct bus_message *message)
+{
+    Busbar__Snapshot *piece = (Busbar__Snapshot *)msg_unpack(message, &busbar__snapshot__descriptor);
+    raw_version(raw, piece->version);
+    if (piece->last) {
+        raw->n_snapshots++;
+        raw->last_n = piece->version->n;
+    }
+    raw->n_changes += piece->n_rows;
+    busbar__snapshot__free_unpacked(piece, NULL);
+}
+
+static void raw_delta(struct raw *raw, const struct bus_message *message)
+{
+    Busbar__Delta *delta = (Busbar__Delta *)msg_unpack(message, &busbar__delta__descriptor);
+    raw_version(raw, delta->version);
+    raw->n_deltas++;
+    raw->n_changes += delta->n_changes;
+    if (delta->last) {
+        raw->has_gap =
+            raw->has_gap || (delta->version->n != raw->last_n + 1 && raw->last_n != 0 && delta->version->n != raw->last_n);
+        raw->last_n = delta->version->n;
+    }
+    busbar__delta__free_unpacked(delta, NULL);
+}
+
+static void raw_run(struct raw *raw, uint64_t ms)
+{
+    struct bus_message message;
+    for (uint64_t i = 0; i < ms; i++) {
+        fixture_run(&raw->f, 1);
+        while (bus_recv(raw->socket, &message) == 0) {
+            raw->n_status += message.type == MESSAGE_STATUS ? 1 : 0;
+            raw->n_replies += message.type == MESSAGE_TRANSACT_REPLY ? 1 : 0;
+            if (message.type == MESSAGE_SNAPSHOT) {
+                raw_snapshot(raw, &message);
+            } else if (message.type == MESSAGE_DELTA) {
+                raw_delta(raw, &message);
+            }
+            bus_message_fini(&message);
+        }
+    }
+}
+
+static void raw_send(struct raw *raw, enum message_type type, const ProtobufCMessage *message)
+{
+    assert_int_equal(msg_send(raw->socket, NULL, type, message), 0);
+    raw_run(raw, 5);
+}
+
+static void raw_subscribe(struct raw *raw, uint32_t table, uint32_t second_table, uint64_t epoch, uint64_t n)
+{
+    uint32_t tables[] = {table, second_table};
+    Busbar__Version version;
+    Busbar__Subscribe message = BUSBAR__SUBSCRIBE__INIT;
+    message.tables = tables;
+    message.n_tables = 2;
+    if (epoch != 0) {
+        version_encode((struct version){.epoch = epoch, .n = n}, &version);
+        message.have = &version;
+    }
+    raw_send(raw, MESSAGE_SUBSCRIBE, &message.base);
+}
+
+static void raw_applied(struct raw *raw, uint64_t n)
+{
+    Busbar__Version version;
+    Busbar__Applied message = BUSBAR__APPLIED__INIT;
+    version_encode((struct version){.epoch = configdb_version(raw->f.db).epoch, .n = n}, &version);
+    message.version = &version;
+    raw_send(raw, MESSAGE_APPLIED, &message.base);
+}
+
+static void raw_init(struct raw *raw)
+{
+    memset(raw, 0, sizeof *raw);
+    fixture_init(&raw->f);
+    static const enum cfg_table tables[] = {CFG_SWITCH};
+    (void)fixture_client(&raw->f, 0, PROCESS_SWCTL, tables, 1, NULL);
+    fixture_run(&raw->f, 200);
+    Busbar__BridgeRow row = fixture_bridge("br0");
+    struct cfg_txn *txn = cfg_txn_new("test");
+    (void)cfg_txn_insert(txn, CFG_BRIDGE, &row.base);
+    struct fixture_result result = fixture_transact(&raw->f, 0, &txn);
+    assert_int_equal(result.error, 0);
+    raw->bridge = result.ids[0];
+    struct bus_identity self = {.kind = PROCESS_OFAGENT, .instance = 1, .start = 4711};
+    raw->bus = bus_memory_new(raw->f.hub, &self);
+    assert_int_equal(bus_connect(raw->bus, WIRE_CONFIG, FIXTURE_ENDPOINT, &raw->socket), 0);
+    raw_run(raw, 100);
+}
+
+static void raw_fini(struct raw *raw)
+{
+    bus_close(&raw->socket);
+    bus_destroy(&raw->bus);
+    fixture_fini(&raw->f);
+}
+
+static void raw_add_rules(struct raw *raw, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        uint8_t packed[256];
+        Busbar__RuleRow rule = fixture_rule(raw->bridge, i);
+        Busbar__Op op = BUSBAR__OP__INIT;
+        Busbar__Op *ops[1] = {&op};
+        Busbar__Transact message = BUSBAR__TRANSACT__INIT;
+        op.kind = BUSBAR__OP_KIND__OP_INSERT;
+        op.table = CFG_RULE;
+        op.value.len = busbar__rule_row__pack(&rule, packed);
+        op.value.data = packed;
+        message.ops = ops;
+        message.n_ops = 1;
+        message.sequence = message.oldest = ++raw->sequence;
+        raw_send(raw, MESSAGE_TRANSACT, &message.base);
+    }
+}
+
+static void without_a_version_a_snapshot_comes_and_deltas_follow(void **state)
+{
+    struct raw raw;
+    raw_init(&raw);
+    raw_subscribe(&raw, CFG_BRIDGE, CFG_RULE, 0, 0);
+    assert_int_equal(raw.n_snapshots, 1);
+    assert_int_equal(raw.n_changes, 1);
+    raw_add_rules(&raw, 5);
+    assert_int_equal(raw.n_replies, 5);
+    assert_int_equal(raw.n_deltas, 5);
+    assert_int_equal(raw.last_n, configdb_version(raw.f.db).n);
+    assert_false(raw.has_gap);
+    raw_fini(&raw);
+}
+
+static void a_version_in_the_ring_is_continued_and_the_newest_is_confirmed(void **state)
+{
+    struct raw raw;
+    raw_init(&raw);
+    raw_add_rules(&raw, 10);
+    struct version newest = configdb_version(raw.f.db);
+    raw_subscribe(&raw, CFG_RULE, CFG_GROUP, newest.epoch, newest.n - 4);
+    assert_int_equal(raw.n_snapshots, 0);
+    assert_int_equal(raw.n_deltas, 4);
+    assert_int_equal(raw.last_n, newest.n);
+    raw_subscribe(&raw, CFG_RULE, CFG_GROUP, newest.epoch, newest.n);
+    assert_int_equal(raw.n_snapshots, 0);
+    assert_int_equal(raw.n_deltas, 5);
+    assert_int_equal(raw.n_changes, 4);
+    raw_subscribe(&raw, CFG_RULE, CFG_GROUP, newest.epoch, newest.n + 1); /* from the future */
+    assert_int_equal(raw.n_snapshots, 1);
+    raw_subscribe(&raw, CFG_RULE, CFG_GROUP, newest.epoch - 1, newest.n); /* of an epoch nobody knows */
+    assert_int_equal(raw.n_snapshots, 2);
+    raw_subscribe(&raw, CFG_RULE, CFG_BRIDGE, newest.epoch, newest.n); /* a new table: deltas would lack its rows */
+    assert_int_equal(raw.n_snapshots, 3);
+    raw_fini(&raw);
+}
+
+static void the_end_of_the_last_epoch_goes_on_without_a_snapshot(void **state)
+{
+    struct raw raw;
+    raw_init(&raw);
+    raw_add_rules(&raw, 3);
+    struct version before = configdb_version(raw.f.db);
+    fixture_close(&raw.f);
+    fixture_open(&raw.f);
+    raw_run(&raw, 300);
+    raw_subscribe(&raw, CFG_RULE, CFG_GROUP, before.epoch, before.n);
+    assert_int_equal(raw.n_snapshots, 0);
+    assert_int_equal(raw.n_deltas, 1);
+    assert_int_equal(raw.epoch, before.epoch + 1);
+    raw_subscribe(&raw, CFG_RULE, CFG_GROUP, before.epoch, before.n - 1);
+    assert_int_equal(raw.n_snapshots, 1);
+    raw_fini(&raw);
+}
+
+static void commits_of_other_tables_come_empty_and_mixed_ones_filtered(void **state)
+{
+    struct raw raw;
+    raw_init(&raw);
+    raw_subscribe(&raw, CFG_PORT, CFG_GROUP, 0, 0);
+    size_t shown = raw.n_changes;
+    raw_add_rules(&raw, 3);
+    assert_int_equal(raw.n_deltas, 3);
+    assert_int_equal(raw.n_changes, shown);
+    Busbar__BridgeRow row = fixture_bridge("br1");
+    struct cfg_txn *txn = cfg_txn_new("test");
+    (void)cfg_txn_insert(txn, CFG_BRIDGE, &row.base);
+    assert_int_equal(fixture_transact(&raw.f, 0, &txn).error, 0);
+    raw_run(&raw, 20);
+    assert_int_equal(raw.n_deltas, 4);
+    assert_int_equal(raw.n_changes, shown + 1); /* the LOCAL port of it, not the bridge */
+    assert_false(raw.has_gap);
+    raw_fini(&raw);
+}
+
+static void the_window_holds_deltas_back_until_they_are_applied(void **state)
+{
+    struct raw raw;
+    raw_init(&raw);
+    raw_subscribe(&raw, CFG_RULE, CFG_GROUP, 0, 0);
+    uint64_t begin = raw.last_n;
+    raw_add_rules(&raw, READERS_WINDOW_VERSIONS + 20);
+    assert_int_equal(raw.n_deltas, READERS_WINDOW_VERSIONS);
+    raw_applied(&raw, begin + 5);
+    assert_int_equal(raw.n_deltas, READERS_WINDOW_VERSIONS + 5);
+    raw_applied(&raw, begin + 3);       /* goes not back */
+    raw_applied(&raw, begin + 1000000); /* nor beyond what there is */
+    assert_int_equal(raw.n_deltas, READERS_WINDOW_VERSIONS + 5);
+    raw_applied(&raw, raw.last_n);
+    assert_int_equal(raw.n_deltas, READERS_WINDOW_VERSIONS + 20);
+    assert_false(raw.has_gap);
+    raw_fini(&raw);
+}
+
+static void who_falls_out_of_the_ring_gets_a_snapshot_unasked(void **state)
+{
+    struct raw raw;
+    raw_init(&raw);
+    raw_subscribe(&raw, CFG_RULE, CFG_GROUP, 0, 0);
+    assert_int_equal(raw.n_snapshots, 1);
+    raw_add_rules(&raw, READERS_WINDOW_VERSIONS + 1);
+    /* Many small commits of another writer push the ring on; none is acknowledged here. */
+    static const enum cfg_table none[] = {CFG_SWITCH};
+    struct cfg *busy = fixture_client(&raw.f, 1, PROCESS_OFAGENT, none, 1, NULL);
+    static char text[200 * 1024];
+    memset(text, 'x', sizeof text);
+    for (int i = 0; i < 400; i++) {
+        Busbar__RuleRow rule = fixture_rule(raw.bridge, 1);
+        Busbar__FieldMatch match = BUSBAR__FIELD_MATCH__INIT;
+        Busbar__FieldMatch *matches[1] = {&match};
+        match.value.data = (uint8_t *)text;
+        match.value.len = sizeof text;
+        rule.match = matches;
+        rule.n_match = 1;
+        struct cfg_txn *txn = cfg_txn_new("large");
+        uint64_t label = cfg_txn_insert(txn, CFG_RULE, &rule.base);
+        struct fixture_result result = fixture_transact(&raw.f, 1, &txn);
+        assert_int_equal(result.error, 0);
+        (void)label;
+        txn = cfg_txn_new("away");
+        cfg_txn_delete(txn, CFG_RULE, result.ids[0]);
+        assert_int_equal(fixture_transact(&raw.f, 1, &txn).error, 0);
+        cfg_applied(busy, cfg_version(busy), NULL, 0);
+        raw_run(&raw, 1);
+    }
+    raw_run(&raw, 100);
+    assert_true(raw.n_snapshots >= 2);
+    for (int i = 0; i < 10; i++) {
+        raw_applied(&raw, raw.last_n);
+    }
+    assert_int_equal(raw.last_n, configdb_version(raw.f.db).n);
+    assert_true(raw.n_snapshots <= 3);
+    raw_fini(&raw);
+}
+
+static void a_cut_connection_is_caught_up_when_the_reader_is_heard_again(void **state)
+{
+    struct raw raw;
+    struct bus_identity self = {.kind = PROCESS_OFAGENT, .instance = 1, .start = 4711};
+    raw_init(&raw);
+    raw_subscribe(&raw, CFG_BRIDGE, CFG_PORT, 0, 0);
+    raw_applied(&raw, raw.last_n);
+    bus_hub_cut(raw.f.hub, &self, true);
+    for (int i = 0; i < 5; i++) {
+        char name[16];
+        (void)snprintf(name, sizeof name, "b%d", i);
+        Busbar__BridgeRow row = fixture_bridge(name);
+        struct cfg_txn *txn = cfg_txn_new("test");
+        (void)cfg_txn_insert(txn, CFG_BRIDGE, &row.base);
+        assert_int_equal(fixture_transact(&raw.f, 0, &txn).error, 0);
+    }
+    bus_hub_cut(raw.f.hub, &self, false);
+    raw_run(&raw, 200);
+    Busbar__Renew renew = BUSBAR__RENEW__INIT;
+    raw_send(&raw, MESSAGE_RENEW, &renew.base);
+    raw_run(&raw, 20);
+    assert_int_equal(raw.last_n, configdb_version(raw.f.db).n);
+    assert_false(raw.has_gap);
+    raw_fini(&raw);
+}
+
+static void a_crowd_of_readers_is_bounded(void **state)
+{
+    enum { CROWD = READERS_MAX + 20 };
+    static struct bus *buses[CROWD];
+    static struct bus_socket *sockets[CROWD];
+    struct raw raw;
+    uint32_t table = CFG_BRIDGE;
+    Busbar__Subscribe message = BUSBAR__SUBSCRIBE__INIT;
+    message.tables = &table;
+    message.n_tables = 1;
+    raw_init(&raw);
+    for (size_t i = 0; i < CROWD; i++) {
+        struct bus_identity self = {.kind = PROCESS_OFAGENT, .instance = (uint32_t)i + 10, .start = i + 1};
+        buses[i] = bus_memory_new(raw.f.hub, &self);
+        assert_int_equal(bus_connect(buses[i], WIRE_CONFIG, FIXTURE_ENDPOINT, &sockets[i]), 0);
+    }
+    raw_run(&raw, 60);
+    for (size_t i = 0; i < CROWD; i++) {
+        assert_int_equal(msg_send(sockets[i], NULL, MESSAGE_SUBSCRIBE, &message.base), 0);
+        raw_run(&raw, 1);
+    }
+    json_t *status = configdb_status_json(raw.f.db);
+    assert_int_equal(json_array_size(json_object_get(status, "readers")), READERS_MAX);
+    json_decref(status);
+    for (size_t i = 0; i < CROWD; i++) {
+        bus_close(&sockets[i]);
+        bus_destroy(&buses[i]);
+    }
+    raw_run(&raw, 10);
+    raw_fini(&raw);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(without_a_version_a_snapshot_comes_and_deltas_follow),
+        cmocka_unit_test(a_version_in_the_ring_is_continued_and_the_newest_is_confirmed),
+        cmocka_unit_test(the_end_of_the_last_epoch_goes_on_without_a_snapshot),
+        cmocka_unit_test(commits_of_other_tables_come_empty_and_mixed_ones_filtered),
+        cmocka_unit_test(the_window_holds_deltas_back_until_they_are_applied),
+        cmocka_unit_test(who_falls_out_of_the_ring_gets_a_snapshot_unasked),
+        cmocka_unit_test(a_cut_connection_is_caught_up_when_the_reader_is_heard_again),
+        cmocka_unit_test(a_crowd_of_readers_is_bounded),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

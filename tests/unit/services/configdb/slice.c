@@ -1,0 +1,173 @@
+/* Snapshots in slices while the tables change: what is shown at the end is exactly the tables at the version named (I6). */
+#include "tests/unit/services/configdb/fixture.h"
+
+#include "services/configdb/slice.h"
+
+enum { MODEL_IDS = 4000 };
+
+/* The naive twin: a value per id, 0 when there is no row. */
+struct model {
+    uint64_t cookie[MODEL_IDS];
+};
+
+struct world {
+    struct fixture_base base;
+    struct ring *ring;
+    struct model tables;
+    struct random random;
+};
+
+static void change(struct world *world, uint64_t id, uint64_t cookie)
+{
+    struct error_detail detail;
+    uint8_t padding[600] = {1};
+    assert_int_equal(rows_begin(world->base.rows, ROWS_RUN), 0);
+    struct overlay *overlay = overlay_new(world->base.rows);
+    Busbar__RuleRow rule = fixture_rule(1, cookie);
+    Busbar__FieldMatch match = BUSBAR__FIELD_MATCH__INIT;
+    Busbar__FieldMatch *matches[1] = {&match};
+    match.value.data = padding;
+    match.value.len = sizeof padding;
+    rule.match = matches;
+    rule.n_match = 1;
+    if (cookie != 0) {
+        assert_int_equal(overlay_set(overlay, CFG_RULE, id, NULL, &rule.base, &detail), 0);
+    } else {
+        overlay_delete(overlay, CFG_RULE, id, &rule.base);
+    }
+    (void)rows_next_n(world->base.rows);
+    assert_int_equal(overlay_write(overlay), 0);
+    assert_int_equal(rows_commit(world->base.rows), 0);
+    ring_push(world->ring, &overlay, 1);
+    overlay_destroy(&overlay);
+    world->tables.cookie[id] = cookie;
+}
+
+static void world_init(struct world *world, uint64_t seed)
+{
+    memset(world, 0, sizeof *world);
+    fixture_base_init(&world->base);
+    world->ring = ring_new(world->base.epoch, rows_n(world->base.rows));
+    random_seed(&world->random, seed);
+    for (uint64_t id = 1; id < MODEL_IDS; id += 1 + random_below(&world->random, 3)) {
+        change(world, id, id);
+    }
+}
+
+static void world_fini(struct world *world)
+{
+    ring_destroy(&world->ring);
+    fixture_base_fini(&world->base);
+}
+
+static void apply(struct model *seen, const Busbar__Snapshot *piece)
+{
+    for (size_t i = 0; i < piece->n_rows; i++) {
+        const Busbar__Row *row = piece->rows[i];
+        assert_int_equal(row->table, CFG_RULE);
+        Busbar__RuleRow *rule = row->deleted ? NULL : busbar__rule_row__unpack(NULL, row->value.len, row->value.data);
+        seen->cookie[row->id] = rule != NULL ? rule->cookie : 0;
+        busbar__rule_row__free_unpacked(rule, NULL);
+    }
+}
+
+static void a_snapshot_taken_while_rows_change_equals_the_tables(void **state)
+{
+    const uint64_t seed = 31337;
+    print_message("seed %llu\n", (unsigned long long)seed);
+    for (uint64_t round = 0; round < 4; round++) {
+        struct world world;
+        struct model seen;
+        struct slice slice;
+        bool is_last = false;
+        int n_pieces = 0;
+        world_init(&world, seed + round);
+        memset(&seen, 0, sizeof seen);
+        slice_start(&slice, 1u << CFG_RULE, ring_newest(world.ring));
+        while (!is_last) {
+            struct writer body;
+            writer_init(&body);
+            assert_int_equal(rows_begin_read(world.base.rows), 0);
+            assert_int_equal(slice_next(&slice, world.base.rows, world.ring, &body, &is_last), 0);
+            rows_end(world.base.rows);
+            assert_true(body.size < 1024 * 1024);
+            Busbar__Snapshot *piece = busbar__snapshot__unpack(NULL, body.size, body.bytes);
+            assert_non_null(piece);
+            assert_int_equal(piece->first, n_pieces == 0);
+            assert_int_equal(piece->last, is_last);
+            apply(&seen, piece);
+            if (is_last) {
+                assert_int_equal(piece->version->n, ring_newest(world.ring));
+            }
+            busbar__snapshot__free_unpacked(piece, NULL);
+            writer_fini(&body);
+            n_pieces++;
+            for (int i = 0; !is_last && i < 30; i++) {
+                uint64_t id = 1 + random_below(&world.random, MODEL_IDS - 1);
+                change(&world, id,
+                       world.tables.cookie[id] == 0 || random_below(&world.random, 2) == 0
+                           ? 1000000 + random_below(&world.random, 9999)
+                           : 0);
+            }
+            assert_true(n_pieces < 1000);
+        }
+        assert_true(n_pieces > 1);
+        assert_memory_equal(&seen, &world.tables, sizeof seen);
+        world_fini(&world);
+    }
+}
+
+static void empty_tables_make_one_piece(void **state)
+{
+    struct fixture_base base;
+    struct slice slice;
+    struct writer body;
+    bool is_last = false;
+    fixture_base_init(&base);
+    struct ring *ring = ring_new(base.epoch, 50);
+    slice_start(&slice, 1u << CFG_RULE | 1u << CFG_PORT_STATUS, 50);
+    writer_init(&body);
+    assert_int_equal(rows_begin_read(base.rows), 0);
+    assert_int_equal(slice_next(&slice, base.rows, ring, &body, &is_last), 0);
+    rows_end(base.rows);
+    assert_true(is_last);
+    Busbar__Snapshot *piece = busbar__snapshot__unpack(NULL, body.size, body.bytes);
+    assert_true(piece->first && piece->last);
+    assert_int_equal(piece->n_rows, 0);
+    assert_int_equal(piece->version->n, 50);
+    busbar__snapshot__free_unpacked(piece, NULL);
+    writer_fini(&body);
+    ring_destroy(&ring);
+    fixture_base_fini(&base);
+}
+
+static void commits_that_outran_the_ring_are_reported(void **state)
+{
+    struct fixture_base base;
+    struct slice slice;
+    struct writer body;
+    bool is_last = false;
+    fixture_base_init(&base);
+    struct ring *ring = ring_new(base.epoch, 0);
+    slice_start(&slice, 1u << CFG_RULE, 0);
+    for (int i = 0; i < RING_ENTRIES_MAX + 1; i++) {
+        ring_push(ring, NULL, 0);
+    }
+    writer_init(&body);
+    assert_int_equal(rows_begin_read(base.rows), 0);
+    assert_int_equal(slice_next(&slice, base.rows, ring, &body, &is_last), -ERROR_CONFLICT);
+    rows_end(base.rows);
+    writer_fini(&body);
+    ring_destroy(&ring);
+    fixture_base_fini(&base);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_snapshot_taken_while_rows_change_equals_the_tables),
+        cmocka_unit_test(empty_tables_make_one_piece),
+        cmocka_unit_test(commits_that_outran_the_ring_are_reported),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

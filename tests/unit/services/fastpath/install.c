@@ -1,0 +1,168 @@
+/* Answers and changes: what they may touch, and what they may not. Unit test on the memory bus with a scripted replica.
+ * What may never happen: an old version replaces a newer one, a session changes what it does not hold, counts are lost or doubled.
+ * One thread, fake clock. */
+#include "tests/unit/services/fastpath/rig.h"
+
+static const struct flow *find(struct rig *rig, struct flow_id id)
+{
+    return flow_table_find(rig->shard->flows, id);
+}
+
+static uint64_t value_of(struct rig *rig, uint64_t id)
+{
+    expire_settle_all(rig->shard);
+    return rig->shard->counters.counters[counter_set_slot(&rig->shard->counters, id)].packets;
+}
+
+static void answer_to_another_ask_is_counted_and_does_nothing(void **state)
+{
+    struct rig *rig = rig_new(256);
+    struct flow_key mask = mask_source(32);
+    rig_hello(rig, 0, 10, MSG_KEY_LAYOUT);
+    rig_put(rig, "p1", 1, 1, 5);
+    rig_run(rig, 0);
+    uint64_t ask = rig_ask(rig, 0, NULL);
+    rig_answer(rig, 0, &(struct rig_answer){.ask = ask + (UINT64_C(1) << 32), .mask = &mask, .port = 2, .version = 10});
+    rig_answer(rig, 0, &(struct rig_answer){.ask = 0, .mask = &mask, .port = 2, .version = 10});
+    assert_int_equal(rig->shard->counts.stale_answers, 2);
+    assert_int_equal(flow_table_count(rig->shard->flows), 0);
+    rig_answer(rig, 0, &(struct rig_answer){.ask = ask, .mask = &mask, .port = 2, .version = 10});
+    assert_int_equal(rig_got(rig, "p2"), 5);
+    rig_answer(rig, 0, &(struct rig_answer){.ask = ask, .mask = &mask, .port = 2, .version = 10});
+    assert_int_equal(rig->shard->counts.stale_answers, 3);
+    assert_int_equal(session_count_open(rig->shard), 1);
+    rig_end(rig);
+}
+
+static void install_of_an_older_version_leaves_the_newer_flow(void **state)
+{
+    struct rig *rig = rig_new(256);
+    struct flow_key mask = mask_source(24);
+    rig_hello(rig, 0, 10, MSG_KEY_LAYOUT);
+    rig_put(rig, "p1", 1, 1, 1);
+    rig_put(rig, "p1", 2, 1, 2);
+    rig_run(rig, 0);
+    Busbar__MissBatch *batch = rig_take(rig, 0, MESSAGE_MISS_BATCH);
+    assert_int_equal(batch->n_misses, 2);
+    rig_answer(rig, 0, &(struct rig_answer){.ask = batch->misses[0]->ask, .mask = &mask, .port = 2, .version = 12});
+    rig_answer(rig, 0, &(struct rig_answer){.ask = batch->misses[1]->ask, .mask = &mask, .port = 3, .version = 11});
+    assert_int_equal(rig_got(rig, "p2"), 1);
+    assert_int_equal(rig_got(rig, "p2"), 2);
+    assert_int_equal(rig_got(rig, "p3"), -1);
+    assert_int_equal(rig->shard->counts.old_versions, 1);
+    assert_int_equal(flow_table_count(rig->shard->flows), 1);
+    protobuf_c_message_free_unpacked(&batch->base, NULL);
+    rig_end(rig);
+}
+
+static void change_is_seen_by_the_very_next_packet(void **state)
+{
+    struct rig *rig = rig_new(256);
+    rig_hello(rig, 0, 10, MSG_KEY_LAYOUT);
+    struct flow_id id = rig_make_flow(rig, 0, 1, 32, 10);
+    rig_put(rig, "p1", 1, 1, 1);
+    rig_run(rig, 0);
+    assert_int_equal(rig_got(rig, "p2"), 1);
+    rig_change(rig, 0, id, 3, 11);
+    rig_put(rig, "p1", 1, 1, 2);
+    rig_run(rig, 0);
+    assert_int_equal(rig_got(rig, "p3"), 2);
+    rig_change(rig, 0, id, 2, 10);
+    assert_int_equal(rig->shard->counts.old_versions, 1);
+    rig_change(rig, 0, id, 0, 12);
+    rig_put(rig, "p1", 1, 1, 3);
+    rig_run(rig, 0);
+    assert_int_equal(rig_got(rig, "p3"), -1);
+    assert_int_not_equal(rig_ask(rig, 0, NULL), 0);
+    rig_end(rig);
+}
+
+static void session_cannot_change_the_flow_of_another(void **state)
+{
+    struct rig *rig = rig_new(256);
+    rig_hello(rig, 0, 10, MSG_KEY_LAYOUT);
+    struct flow_id id = rig_make_flow(rig, 0, 1, 32, 10);
+    rig_hello(rig, 1, 10, MSG_KEY_LAYOUT);
+    rig_change(rig, 1, id, 3, 11);
+    rig_change(rig, 1, id, 0, 11);
+    rig_change(rig, 1, (struct flow_id){1, 2}, 3, 11);
+    assert_int_equal(rig->shard->counts.unknown_flows, 3);
+    assert_non_null(find(rig, id));
+    rig_put(rig, "p1", 1, 1, 1);
+    rig_run(rig, 0);
+    assert_int_equal(rig_got(rig, "p2"), 1);
+    rig_end(rig);
+}
+
+static void packets_are_credited_to_the_list_they_went_through(void **state)
+{
+    struct rig *rig = rig_new(256);
+    struct flow_key mask = mask_source(32);
+    rig_hello(rig, 0, 10, MSG_KEY_LAYOUT);
+    rig_name_counter(rig, 0, 1, 0x0100000000000007);
+    rig_put(rig, "p1", 1, 1, 1);
+    rig_put(rig, "p1", 1, 1, 2);
+    rig_run(rig, 0);
+    uint64_t ask = rig_ask(rig, 0, NULL);
+    rig_answer(rig, 0, &(struct rig_answer){.ask = ask, .mask = &mask, .port = 2, .counter = 1, .version = 10});
+    rig_put(rig, "p1", 1, 1, 3);
+    rig_run(rig, 0);
+    assert_int_equal(value_of(rig, 0x0100000000000007), 3);
+    size_t cursor = 0;
+    const struct flow *flow = flow_table_next(rig->shard->flows, &cursor);
+    rig_put(rig, "p1", 1, 1, 4);
+    rig_run(rig, 0);
+    rig_change(rig, 0, flow->id, 2, 11);
+    rig_put(rig, "p1", 1, 1, 5);
+    rig_run(rig, 0);
+    assert_int_equal(value_of(rig, 0x0100000000000007), 4);
+    rig_end(rig);
+}
+
+static void mask_without_the_ingress_port_makes_no_flow(void **state)
+{
+    struct rig *rig = rig_new(256);
+    struct flow_key mask = mask_source(32);
+    mask.in_port.raw = 0;
+    rig_hello(rig, 0, 10, MSG_KEY_LAYOUT);
+    rig_put(rig, "p1", 1, 1, 1);
+    rig_run(rig, 0);
+    uint64_t ask = rig_ask(rig, 0, NULL);
+    rig_answer(rig, 0, &(struct rig_answer){.ask = ask, .mask = &mask, .port = 2, .version = 10});
+    assert_int_equal(rig_got(rig, "p2"), 1);
+    assert_int_equal(flow_table_count(rig->shard->flows), 0);
+    assert_int_equal(rig->shard->counts.bad_masks, 1);
+    rig_end(rig);
+}
+
+static void flows_that_go_are_told_with_the_answers_handled_so_far(void **state)
+{
+    struct rig *rig = rig_new(256);
+    rig_hello(rig, 0, 10, MSG_KEY_LAYOUT);
+    (void)rig_make_flow(rig, 0, 1, 32, 10);
+    (void)rig_make_flow(rig, 0, 2, 32, 10);
+    rig_forget_heard(&rig->replicas[0]);
+    install_remove_port_flows(rig->shard, 1, true);
+    rig_run(rig, 0);
+    Busbar__FlowGone *gone = rig_take(rig, 0, MESSAGE_FLOW_GONE);
+    assert_non_null(gone);
+    assert_int_equal(gone->n_ids, 2);
+    assert_int_equal(gone->answers, 2);
+    protobuf_c_message_free_unpacked(&gone->base, NULL);
+    assert_int_equal(flow_table_count(rig->shard->flows), 0);
+    rig_end(rig);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(answer_to_another_ask_is_counted_and_does_nothing),
+        cmocka_unit_test(install_of_an_older_version_leaves_the_newer_flow),
+        cmocka_unit_test(change_is_seen_by_the_very_next_packet),
+        cmocka_unit_test(session_cannot_change_the_flow_of_another),
+        cmocka_unit_test(packets_are_credited_to_the_list_they_went_through),
+        cmocka_unit_test(mask_without_the_ingress_port_makes_no_flow),
+        cmocka_unit_test(flows_that_go_are_told_with_the_answers_handled_so_far),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,102 @@
+/* Asking: deadlines, another replica, full queues. Unit test on the memory bus with scripted replicas.
+ * What may never happen: two open asks for one flow hash, or a packet that waits for ever.
+ * One thread, fake clock. */
+#include "tests/unit/services/fastpath/rig.h"
+
+static size_t asks_of(struct rig *rig, size_t r)
+{
+    size_t n = 0;
+    for (Busbar__MissBatch *batch; (batch = rig_take(rig, r, MESSAGE_MISS_BATCH)) != NULL;) {
+        n += batch->n_misses;
+        protobuf_c_message_free_unpacked(&batch->base, NULL);
+    }
+    return n;
+}
+
+static void unanswered_ask_goes_to_another_replica_and_then_the_packet_is_dropped(void **state)
+{
+    struct rig *rig = rig_new(256);
+    rig_hello(rig, 0, 10, MSG_KEY_LAYOUT);
+    rig_hello(rig, 1, 10, MSG_KEY_LAYOUT);
+    rig_put(rig, "p1", 1, 1, 1);
+    rig_run(rig, 0);
+    size_t first = asks_of(rig, 0) == 1 ? 0 : 1;
+    (void)asks_of(rig, 1);
+    for (int i = 0; i < 6; i++) {
+        rig_beat(rig, 0);
+        rig_beat(rig, 1);
+        rig_run(rig, 100);
+    }
+    assert_int_equal(asks_of(rig, 1 - first), 1);
+    for (int i = 0; i < 6; i++) {
+        rig_beat(rig, 0);
+        rig_beat(rig, 1);
+        rig_run(rig, 100);
+    }
+    assert_int_equal(asks_of(rig, 0) + asks_of(rig, 1), 0);
+    assert_int_equal(rig->shard->worker.totals.drops[DROP_MISS_TIMEOUT], 1);
+    assert_int_equal(rig->shard->worker.pending.n_packets, 0);
+    rig_end(rig);
+}
+
+static void asks_of_a_closed_session_are_asked_of_the_others_in_order(void **state)
+{
+    struct rig *rig = rig_new(256);
+    struct flow_key mask = mask_source(32);
+    rig_hello(rig, 0, 10, MSG_KEY_LAYOUT);
+    rig_put(rig, "p1", 1, 1, 1);
+    rig_put(rig, "p1", 1, 1, 2);
+    rig_run(rig, 0);
+    uint64_t old = rig_ask(rig, 0, NULL);
+    rig_hello(rig, 1, 10, MSG_KEY_LAYOUT);
+    session_close(rig->shard, &rig->shard->sessions[0], "test", rig->now_ns);
+    rig_run(rig, 0);
+    uint64_t again = rig_ask(rig, 1, NULL);
+    assert_int_not_equal(again, 0);
+    assert_int_not_equal(again, old);
+    rig_answer(rig, 1, &(struct rig_answer){.ask = old, .mask = &mask, .port = 3, .version = 10});
+    assert_int_equal(rig_got(rig, "p3"), -1);
+    rig_answer(rig, 1, &(struct rig_answer){.ask = again, .mask = &mask, .port = 3, .version = 10});
+    assert_int_equal(rig_got(rig, "p3"), 1);
+    assert_int_equal(rig_got(rig, "p3"), 2);
+    rig_end(rig);
+}
+
+static void last_session_that_closes_takes_no_packet_with_it_unnamed(void **state)
+{
+    struct rig *rig = rig_new(1024);
+    rig_hello(rig, 0, 10, MSG_KEY_LAYOUT);
+    for (uint16_t i = 0; i < 50; i++) {
+        rig_put(rig, "p1", i, 1, 1);
+    }
+    rig_run(rig, 1);
+    session_close_all(rig->shard, "test", rig->now_ns);
+    assert_int_equal(rig->shard->worker.totals.drops[DROP_NO_SLOWPATH], 50);
+    assert_int_equal(rig->shard->worker.pending.n_lists, 0);
+    rig_end(rig);
+}
+
+static void misses_travel_in_batches(void **state)
+{
+    struct rig *rig = rig_new(1024);
+    rig_hello(rig, 0, 10, MSG_KEY_LAYOUT);
+    for (uint16_t i = 0; i < 30; i++) {
+        rig_put(rig, "p1", i, 1, 1);
+    }
+    rig_run(rig, 0);
+    Busbar__MissBatch *batch = rig_take(rig, 0, MESSAGE_MISS_BATCH);
+    assert_int_equal(batch->n_misses, 30);
+    protobuf_c_message_free_unpacked(&batch->base, NULL);
+    rig_end(rig);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(unanswered_ask_goes_to_another_replica_and_then_the_packet_is_dropped),
+        cmocka_unit_test(asks_of_a_closed_session_are_asked_of_the_others_in_order),
+        cmocka_unit_test(last_session_that_closes_takes_no_packet_with_it_unnamed),
+        cmocka_unit_test(misses_travel_in_batches),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

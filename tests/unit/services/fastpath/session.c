@@ -1,0 +1,150 @@
+/* Sessions: opening, silence, order, buckets, the floor. Unit test on the memory bus with a scripted replica and a fake clock.
+ * What may never happen: a message acts outside its session, or the floor sinks.
+ * One thread. */
+#include "tests/unit/services/fastpath/rig.h"
+
+static void replica_that_has_reached_the_floor_is_let_in(void **state)
+{
+    struct rig *rig = rig_new(256);
+    rig_hello(rig, 0, 10, MSG_KEY_LAYOUT);
+    Busbar__SessionWelcome *welcome = rig_take(rig, 0, MESSAGE_SESSION_WELCOME);
+    Busbar__LinkStates *links = rig_take(rig, 0, MESSAGE_LINK_STATES);
+    assert_non_null(welcome);
+    assert_int_equal(welcome->session, 1);
+    assert_int_equal(welcome->floor->n, 10);
+    assert_non_null(links);
+    assert_int_equal(links->n_links, RIG_PORTS);
+    assert_true(links->links[0]->up);
+    protobuf_c_message_free_unpacked(&welcome->base, NULL);
+    protobuf_c_message_free_unpacked(&links->base, NULL);
+    rig_end(rig);
+}
+
+static void others_are_refused_with_the_reason(void **state)
+{
+    struct rig *rig = rig_new(256);
+    rig_hello(rig, 0, 9, MSG_KEY_LAYOUT);
+    Busbar__SessionRefuse *refuse = rig_take(rig, 0, MESSAGE_SESSION_REFUSE);
+    assert_non_null(refuse);
+    assert_non_null(strstr(refuse->reason, "below the floor"));
+    assert_int_equal(refuse->floor->n, 10);
+    protobuf_c_message_free_unpacked(&refuse->base, NULL);
+    rig_hello(rig, 1, 10, MSG_KEY_LAYOUT + 1);
+    assert_true(rig_heard(rig, 1, MESSAGE_SESSION_REFUSE));
+    rig->shard->is_registered = false;
+    rig_hello(rig, 2, 10, MSG_KEY_LAYOUT);
+    assert_true(rig_heard(rig, 2, MESSAGE_SESSION_REFUSE));
+    assert_int_equal(session_count_open(rig->shard), 0);
+    rig_end(rig);
+}
+
+static void silence_of_500_ms_closes_and_beats_keep_open(void **state)
+{
+    struct rig *rig = rig_new(256);
+    rig_hello(rig, 0, 10, MSG_KEY_LAYOUT);
+    for (int i = 0; i < 10; i++) {
+        rig_beat(rig, 0);
+        rig_run(rig, 400);
+        assert_int_equal(session_count_open(rig->shard), 1);
+        assert_true(rig_heard(rig, 0, MESSAGE_SESSION_BEAT));
+    }
+    rig_run(rig, 200);
+    assert_int_equal(session_count_open(rig->shard), 0);
+    rig_forget_heard(&rig->replicas[0]);
+    rig_beat(rig, 0);
+    rig_run(rig, 0);
+    Busbar__SessionRefuse *refuse = rig_take(rig, 0, MESSAGE_SESSION_REFUSE);
+    assert_non_null(refuse);
+    assert_int_equal(refuse->session, 0);
+    protobuf_c_message_free_unpacked(&refuse->base, NULL);
+    rig_end(rig);
+}
+
+static void hello_again_begins_anew(void **state)
+{
+    struct rig *rig = rig_new(256);
+    rig_hello(rig, 0, 10, MSG_KEY_LAYOUT);
+    struct flow_id id = rig_make_flow(rig, 0, 1, 32, 10);
+    rig_hello(rig, 0, 12, MSG_KEY_LAYOUT);
+    assert_int_equal(session_count_open(rig->shard), 1);
+    const struct flow *flow = flow_table_find(rig->shard->flows, id);
+    assert_non_null(flow);
+    assert_int_equal(rig->shard->sessions[flow->owner].state, SESSION_CLOSED);
+    rig_end(rig);
+}
+
+static void malformed_message_closes_the_session(void **state)
+{
+    static const enum message_type types[] = {MESSAGE_ANSWER_BATCH, MESSAGE_FLOW_CHANGE_BATCH, MESSAGE_COUNTER_NAMES, MESSAGE_REACHED,
+                                              MESSAGE_FRAME_DOWN};
+    for (size_t i = 0; i < sizeof types / sizeof types[0]; i++) {
+        struct rig *rig = rig_new(256);
+        rig_hello(rig, 0, 10, MSG_KEY_LAYOUT);
+        assert_int_equal(bus_send(rig->replicas[0].socket, NULL, types[i], "\xff\xff\xff", 3), 0);
+        rig_run(rig, 0);
+        assert_int_equal(session_count_open(rig->shard), 0);
+        assert_int_equal(rig->shard->counts.malformed, 1);
+        rig_end(rig);
+    }
+}
+
+static void every_bucket_has_an_open_session_and_few_move(void **state)
+{
+    struct rig *rig = rig_new(256);
+    uint8_t before[SESSION_BUCKETS];
+    unsigned n_moved = 0, n_of_new = 0;
+    rig_hello(rig, 0, 10, MSG_KEY_LAYOUT);
+    rig_hello(rig, 1, 10, MSG_KEY_LAYOUT);
+    memcpy(before, rig->shard->buckets, sizeof before);
+    rig_hello(rig, 2, 10, MSG_KEY_LAYOUT);
+    for (unsigned i = 0; i < SESSION_BUCKETS; i++) {
+        assert_true(rig->shard->buckets[i] < SESSIONS_MAX && rig->shard->sessions[rig->shard->buckets[i]].state == SESSION_OPEN);
+        bool is_new = rig->shard->sessions[rig->shard->buckets[i]].who.instance == 3;
+        n_of_new += is_new;
+        n_moved += before[i] != rig->shard->buckets[i];
+        assert_true(before[i] == rig->shard->buckets[i] || is_new);
+    }
+    assert_int_equal(n_moved, n_of_new);
+    assert_in_range(n_of_new, SESSION_BUCKETS / 6, SESSION_BUCKETS / 2);
+    rig_end(rig);
+}
+
+static void floor_is_the_least_of_sessions_and_orphans_and_never_sinks(void **state)
+{
+    struct rig *rig = rig_new(256);
+    rig_hello(rig, 0, 10, MSG_KEY_LAYOUT);
+    struct flow_id id = rig_make_flow(rig, 0, 1, 32, 10);
+    rig_beat(rig, 0);
+    rig_hello(rig, 1, 15, MSG_KEY_LAYOUT);
+    assert_int_equal(rig->shard->floor.n, 10);
+    rig_reached(rig, 0, 12);
+    assert_int_equal(rig->shard->floor.n, 12);
+    rig_reached(rig, 0, 11);
+    assert_int_equal(rig->shard->floor.n, 12);
+    for (int i = 0; i < 6; i++) { /* the first falls silent with a flow: its 12 stays until the flow is adopted */
+        rig_beat(rig, 1);
+        rig_run(rig, 100);
+    }
+    assert_int_equal(session_count_open(rig->shard), 1);
+    assert_int_equal(rig->shard->floor.n, 12);
+    rig_change(rig, 1, id, 2, 15);
+    assert_int_equal(rig->shard->floor.n, 15);
+    session_close_all(rig->shard, "test", rig->now_ns);
+    assert_false(session_update_floor(rig->shard));
+    assert_int_equal(rig->shard->floor.n, 15);
+    rig_end(rig);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(replica_that_has_reached_the_floor_is_let_in),
+        cmocka_unit_test(others_are_refused_with_the_reason),
+        cmocka_unit_test(silence_of_500_ms_closes_and_beats_keep_open),
+        cmocka_unit_test(hello_again_begins_anew),
+        cmocka_unit_test(malformed_message_closes_the_session),
+        cmocka_unit_test(every_bucket_has_an_open_session_and_few_move),
+        cmocka_unit_test(floor_is_the_least_of_sessions_and_orphans_and_never_sinks),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
