@@ -353,7 +353,8 @@ static void configdb_lapse(struct configdb *db)
 {
     uint64_t id;
     while ((id = leases_lapsed(db->leases, db->now_ns)) != 0) {
-        log_warn("lease_lapsed id=%" PRIu64, id);
+        const struct bus_identity *who = leases_who(db->leases, id);
+        log_warn("lease_lapsed service=%s.%u id=%" PRIu64, process_kind_name(who->kind), who->instance, id);
         leases_remove(db->leases, id);
         configdb_delete(db, CFG_SERVICE, &id, 1);
     }

@@ -92,6 +92,7 @@ struct ofagent {
     uint64_t wall_ns;
     uint64_t started_ns; /* of the first step */
     uint64_t n_sessions_ever;
+    bool is_ending;   /* nothing new is begun */
     bool must_follow; /* bridges or controllers have changed in the mirror */
     bool is_loaded; /* the mirror has been complete and the counters of configdb have been read */
     struct pollfd *fds;

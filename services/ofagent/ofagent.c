@@ -110,7 +110,7 @@ static void on_service(struct ofagent *agent, uint64_t id, const Busbar__Service
         return;
     }
     if (before != NULL && before->kind == PROCESS_FASTPATH) {
-        usage_leave(agent->usage, id, before->start);
+        usage_leave(agent->usage, id);
     }
     if (before != NULL && before->kind == PROCESS_SLOWPATH) {
         packet_leave(agent->packet, id);
@@ -149,6 +149,9 @@ static void on_version(void *context, struct version version, bool is_snapshot)
 {
     struct ofagent *agent = context;
 
+    if (agent->is_ending) {
+        return;
+    }
     if (!agent->is_loaded) {
         agent->is_loaded = true;
         checkpoint_load(agent->checkpoint);
@@ -231,15 +234,17 @@ void ofagent_destroy(struct ofagent **out_agent)
         agent->bridges = bridge->next;
         bridge_destroy(&bridge);
     }
+    if (agent->cfg != NULL) {
+        agent->is_ending = true;
+        cfg_unregister(agent->cfg);
+        cfg_step(agent->cfg, agent->now_ns); /* sends that, and the withdrawn status rows */
+    }
     commands_waits_destroy(&agent->waits);
     control_server_destroy(&agent->control);
     checkpoint_destroy(&agent->checkpoint);
+    cfg_destroy(&agent->cfg);
     usage_destroy(&agent->usage);
     packet_destroy(&agent->packet);
-    if (agent->cfg != NULL) {
-        cfg_unregister(agent->cfg);
-    }
-    cfg_destroy(&agent->cfg);
     counters_destroy(&agent->rule_counters);
     counters_destroy(&agent->port_counters);
     free(agent->fds);
