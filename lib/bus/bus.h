@@ -7,7 +7,7 @@
  *
  * All sockets: no linger, immediate, bounded marks (BUS_QUEUE_MESSAGES) and size (BUS_MESSAGE_MAX_BYTES), mandatory and hand-over
  * routing. Nothing blocks: sends that find no room return -EAGAIN, and what happens then is written in proto/README.md per message.
- * One thread owns a socket. A socket's fd says "look again", not "there is a message": after poll() call bus_recv() until -EAGAIN.
+ * One thread owns a socket. A socket's fd is readable while a bus_recv() might succeed; it may be readable in vain.
  */
 #ifndef BUSBAR_BUS_BUS_H
 #define BUSBAR_BUS_BUS_H

@@ -6,12 +6,16 @@
  * The routing id of a DEALER is its identity (envelope.c), so the ROUTER addresses one life of one process, and hand-over gives the place to
  * the newest connection of that life. Frames: [routing id,] envelope, body; every other count is refused. Nothing blocks.
  *
- * ZeroMQ's fd is edge-triggered: it becomes readable when something happened inside, also while we were sending, and says nothing
- * again until it was looked at. Hence the rule of bus.h: bus_recv() until -EAGAIN after each poll() and once per loop.
+ * ZeroMQ's own fd is edge-triggered: it tells once that something happened inside, and sending may swallow that. A loop that poll()s it
+ * can sleep on a full inbox. So bus_fd() is an epoll fd over two: ZeroMQ's, and an eventfd that we keep raised ("mark") while the last
+ * bus_recv() gave a message, or a send saw one come in. It is level-triggered: readable whenever a bus_recv() might succeed.
+ *
+ *     poll ◄── epoll fd ◄─┬─ ZMQ_FD: something happened, not looked at yet
+ *                         └─ eventfd: not read to the end yet
  *
  * On ipc the kernel tells the uid of who connects: others than our own and root are closed before a byte is read. libzmq would take
  * over the socket file of a living process in silence, so a bind first tries whether somebody answers there.
- * Cost: 0.5 to 1 us a message and side. A socket belongs to one thread; libzmq's own I/O thread does the rest.
+ * Cost: 0.5 to 1 us a message and side, two system calls a batch for the mark. A socket belongs to one thread; libzmq's own I/O thread does the rest.
  */
 #include "lib/bus/bus.h"
 
@@ -19,6 +23,8 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -44,6 +50,8 @@ struct zmq_bus {
 struct zmq_socket {
     struct bus_socket socket; /* first */
     void *handle;
+    int epoll_fd, mark_fd; /* -1: not opened */
+    bool is_marked;        /* mark_fd is readable */
 };
 
 struct zmq_owned {
@@ -56,6 +64,41 @@ static const struct transport bus_zmq_transport;
 static void *handle_of(const struct bus_socket *socket)
 {
     return ((const struct zmq_socket *)socket)->handle;
+}
+
+static void set_mark(struct zmq_socket *socket, bool is_marked)
+{
+    eventfd_t ignored;
+    if (socket->is_marked != is_marked) {
+        (void)(is_marked ? eventfd_write(socket->mark_fd, 1) : eventfd_read(socket->mark_fd, &ignored));
+        socket->is_marked = is_marked;
+    }
+}
+
+static bool may_read(const struct zmq_socket *socket)
+{
+    int events = 0;
+    size_t size = sizeof events;
+    return zmq_getsockopt(socket->handle, ZMQ_EVENTS, &events, &size) == 0 && (events & ZMQ_POLLIN) != 0;
+}
+
+static int open_fds(struct zmq_socket *socket)
+{
+    int fds[2] = {-1, -1};
+    size_t size = sizeof fds[0];
+    socket->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+    socket->mark_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (socket->epoll_fd < 0 || socket->mark_fd < 0 || zmq_getsockopt(socket->handle, ZMQ_FD, &fds[0], &size) < 0) {
+        return -errno;
+    }
+    fds[1] = socket->mark_fd;
+    for (int i = 0; i < 2; i++) {
+        struct epoll_event event = {.events = EPOLLIN};
+        if (epoll_ctl(socket->epoll_fd, EPOLL_CTL_ADD, fds[i], &event) < 0) {
+            return -errno;
+        }
+    }
+    return 0;
 }
 
 static int set_int(void *handle, int option, int value)
@@ -132,42 +175,47 @@ static int check_endpoint(const char *endpoint, bool is_binder)
     return is_binder && ipc_is_taken(endpoint + 6) ? -EADDRINUSE : 0;
 }
 
+static void zmq_close_socket(struct bus_socket *socket)
+{
+    struct zmq_socket *s = (struct zmq_socket *)socket;
+    if (s->epoll_fd >= 0) {
+        close(s->epoll_fd); /* before ZeroMQ closes the fd it watches */
+    }
+    if (s->mark_fd >= 0) {
+        close(s->mark_fd);
+    }
+    if (s->handle != NULL) {
+        zmq_close(s->handle);
+    }
+    free(s);
+}
+
 static int zmq_open(struct bus *bus, enum wire wire, bool is_binder, const char *endpoint, struct bus_socket **out_socket)
 {
     int err = check_endpoint(endpoint, is_binder);
     if (err < 0) {
         return err;
     }
-    void *handle = zmq_socket(((struct zmq_bus *)bus)->context, is_binder ? ZMQ_ROUTER : ZMQ_DEALER);
-    if (handle == NULL) {
-        return -errno;
-    }
-    err = set_options(handle, is_binder, &bus->self);
+    struct zmq_socket *socket = memory_zeroed(sizeof *socket);
+    socket->epoll_fd = socket->mark_fd = -1;
+    socket->handle = zmq_socket(((struct zmq_bus *)bus)->context, is_binder ? ZMQ_ROUTER : ZMQ_DEALER);
+    err = socket->handle == NULL ? -errno : set_options(socket->handle, is_binder, &bus->self);
+    err = err < 0 ? err : open_fds(socket);
     if (err == 0) {
-        int result = is_binder ? zmq_bind(handle, endpoint) : zmq_connect(handle, endpoint);
+        int result = is_binder ? zmq_bind(socket->handle, endpoint) : zmq_connect(socket->handle, endpoint);
         err = result == 0 ? 0 : errno == EINVAL ? -ERROR_SYNTAX : -errno;
     }
     if (err < 0) {
-        zmq_close(handle);
+        zmq_close_socket(&socket->socket);
         return err;
     }
-    struct zmq_socket *socket = memory_zeroed(sizeof *socket);
-    socket->handle = handle;
     *out_socket = &socket->socket;
     return 0;
 }
 
-static void zmq_close_socket(struct bus_socket *socket)
-{
-    zmq_close(handle_of(socket));
-    free(socket);
-}
-
 static int zmq_fd_of(const struct bus_socket *socket)
 {
-    int fd = -1;
-    size_t size = sizeof fd;
-    return zmq_getsockopt(handle_of(socket), ZMQ_FD, &fd, &size) == 0 ? fd : -1;
+    return ((const struct zmq_socket *)socket)->epoll_fd;
 }
 
 static int send_error(int number)
@@ -184,8 +232,8 @@ static int send_error(int number)
 }
 
 /* The first frame is refused or the whole message is taken: libzmq counts messages, not frames, and undoes what a dead pipe had begun. */
-static int zmq_send_message(struct bus_socket *socket, const struct bus_identity *to, const struct envelope *envelope,
-                            const void *body, size_t size)
+static int send_frames(struct bus_socket *socket, const struct bus_identity *to, const struct envelope *envelope,
+                       const void *body, size_t size)
 {
     void *handle = handle_of(socket);
     if (socket->is_binder) {
@@ -204,6 +252,17 @@ static int zmq_send_message(struct bus_socket *socket, const struct bus_identity
         return send_error(errno);
     }
     return 0;
+}
+
+static int zmq_send_message(struct bus_socket *socket, const struct bus_identity *to, const struct envelope *envelope,
+                            const void *body, size_t size)
+{
+    struct zmq_socket *s = (struct zmq_socket *)socket;
+    int err = send_frames(socket, to, envelope, body, size);
+    if (!s->is_marked && may_read(s)) {
+        set_mark(s, true);
+    }
+    return err;
 }
 
 /* Reads one message; frames beyond those expected are counted but not kept. Returns their number or -EAGAIN. */
@@ -279,13 +338,12 @@ static int zmq_recv_message(struct bus_socket *socket, struct bus_message *out_m
         for (int i = 0; i < FRAMES_MAX; i++) {
             zmq_msg_close(&frames[i]);
         }
-        if (valid) {
-            return 0;
-        }
-        if (n < 0) {
-            return n;
+        if (valid || n < 0) {
+            set_mark((struct zmq_socket *)socket, valid);
+            return valid ? 0 : n;
         }
     }
+    set_mark((struct zmq_socket *)socket, true);
     return -EAGAIN;
 }
 

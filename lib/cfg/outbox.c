@@ -40,12 +40,15 @@ struct outbox {
     struct letter *letters; /* in order: those with a number, then those without */
     uint64_t next_number;   /* 0: none was sent yet */
     uint64_t answered_ns;   /* last reply or rewind: repeats are due from then */
+    size_t n_waited_for;    /* letters whose sender was not told yet */
+    uint64_t earliest_ns;   /* no deadline is before this */
 };
 
 static void finish(struct outbox *outbox, struct letter *letter, const struct cfg_result *result)
 {
     DL_DELETE(outbox->letters, letter);
     if (letter->done != NULL) {
+        outbox->n_waited_for--;
         letter->done(letter->context, result);
     }
     busbar__transact__free_unpacked(letter->message, NULL);
@@ -63,6 +66,7 @@ static void make_blank(struct outbox *outbox, struct letter *letter)
     letter->message = blank;
     letter->deadline_ns = UINT64_MAX;
     letter->done = NULL;
+    outbox->n_waited_for--;
     outbox_rewind(outbox);
 }
 
@@ -70,9 +74,14 @@ static void make_blank(struct outbox *outbox, struct letter *letter)
 static bool give_up_one(struct outbox *outbox, uint64_t now_ns)
 {
     struct letter *letter;
+    uint64_t earliest_ns = UINT64_MAX;
+    if (now_ns < outbox->earliest_ns) {
+        return false;
+    }
     DL_FOREACH(outbox->letters, letter)
     {
         if (now_ns < letter->deadline_ns) {
+            earliest_ns = letter->deadline_ns < earliest_ns ? letter->deadline_ns : earliest_ns;
             continue;
         }
         if (!letter->has_number) {
@@ -88,6 +97,7 @@ static bool give_up_one(struct outbox *outbox, uint64_t now_ns)
         }
         return true;
     }
+    outbox->earliest_ns = earliest_ns;
     return false;
 }
 
@@ -164,18 +174,14 @@ void outbox_add(struct outbox *outbox, struct cfg_txn **txn, uint64_t deadline_n
 {
     struct letter *letter = memory_zeroed(sizeof *letter);
     *letter = (struct letter){.message = txn_take(txn), .deadline_ns = deadline_ns, .done = done, .context = context};
+    outbox->n_waited_for++;
+    outbox->earliest_ns = deadline_ns < outbox->earliest_ns ? deadline_ns : outbox->earliest_ns;
     DL_APPEND(outbox->letters, letter);
 }
 
 size_t outbox_size(const struct outbox *outbox)
 {
-    struct letter *letter;
-    size_t n = 0;
-    DL_FOREACH(outbox->letters, letter)
-    {
-        n += letter->done != NULL ? 1 : 0;
-    }
-    return n;
+    return outbox->n_waited_for;
 }
 
 void outbox_step(struct outbox *outbox, struct bus_socket *socket, uint64_t now_ns)

@@ -9,7 +9,8 @@
 #include "services/configdb/rows.h"
 
 #define FOLD_EVERY_NS (1000ull * 1000000ull) /* a power loss costs at most this much and one fold */
-enum { FOLD_ROWS_MAX = 100000, FOLD_BYTES_MAX = 64 * 1024 * 1024 /* in one synced commit; the next follows at once */ };
+/* In one synced commit; the next follows at once. A configuration change that meets a fold waits for it: 100 ms. */
+enum { FOLD_ROWS_MAX = 20000, FOLD_BYTES_MAX = 32 * 1024 * 1024 };
 
 struct fold;
 struct fold *fold_new(struct rows *rows, bool is_inline);
@@ -23,7 +24,8 @@ int fold_flush(struct fold *fold) MUST_CHECK;
 int fold_error(const struct fold *fold);
 uint64_t fold_rows(const struct fold *fold); /* copied since the start */
 
-/* The opposite: fills an empty run environment from the disk, in one commit that ends by marking it complete. n: where versions go on. */
-int fold_rebuild(struct store *disk, struct store *run, uint64_t n) MUST_CHECK;
+/* The opposite: fills an empty run environment from the disk, in one commit that ends by marking it complete. n: where
+ * versions go on; id_jump: how far ids jump over those that may be lost. */
+int fold_rebuild(struct store *disk, struct store *run, uint64_t n, uint64_t id_jump) MUST_CHECK;
 
 #endif

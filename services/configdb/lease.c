@@ -103,6 +103,12 @@ uint64_t leases_lapsed(const struct leases *leases, uint64_t now_ns)
     return 0;
 }
 
+const struct bus_identity *leases_who(const struct leases *leases, uint64_t id)
+{
+    const struct lease *lease = leases_find(leases, id);
+    return lease != NULL ? &lease->who : NULL;
+}
+
 size_t leases_count(const struct leases *leases)
 {
     return leases->n;

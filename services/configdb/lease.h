@@ -27,6 +27,8 @@ void leases_remove(struct leases *leases, uint64_t id);
 bool leases_renew(struct leases *leases, uint64_t id, const struct bus_identity *from, uint64_t now_ns);
 /* One that has lapsed, 0 when none has. The caller removes it. */
 uint64_t leases_lapsed(const struct leases *leases, uint64_t now_ns);
+/* Whose lease it is; NULL when there is no such one. Lent. */
+const struct bus_identity *leases_who(const struct leases *leases, uint64_t id);
 size_t leases_count(const struct leases *leases);
 json_t *leases_json(const struct leases *leases, uint64_t now_ns);
 

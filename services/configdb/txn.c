@@ -277,13 +277,29 @@ static int txn_require_absent(struct txn *txn, const Busbar__Op *op, uint64_t id
     return overlay_has(txn->overlay, op->table, id) ? txn_missing(txn, op->table, id, -ERROR_EXISTS) : 0;
 }
 
+/* A controller's port-mod is the one change of configuration that does not come from swctl. */
+static bool txn_is_port_mod(const Busbar__Op *op)
+{
+    return op->kind == BUSBAR__OP_KIND__OP_UPDATE && op->n_columns == 1 && strcmp(op->columns[0], "config") == 0;
+}
+
+static int txn_may_write(struct txn *txn, const Busbar__Op *op)
+{
+    if (!txn_op_writes(op) || txn->from.kind == PROCESS_CONFIGDB) {
+        return 0;
+    }
+    int err = validate_writer(op->table, txn->from.kind, &txn->detail);
+    if (err == 0 && op->table == CFG_PORT && txn->from.kind == PROCESS_OFAGENT && !txn_is_port_mod(op)) {
+        err = error_set(&txn->detail, -ERROR_WRONG_SENDER, "table port: ofagent changes nothing but the column config");
+    }
+    return err;
+}
+
 static int txn_op(struct txn *txn, const Busbar__Op *op, uint64_t id)
 {
-    if (txn_op_writes(op) && txn->from.kind != PROCESS_CONFIGDB) {
-        int err = validate_writer(op->table, txn->from.kind, &txn->detail);
-        if (err != 0) {
-            return err;
-        }
+    int err = txn_may_write(txn, op);
+    if (err != 0) {
+        return err;
     }
     switch (op->kind) {
     case BUSBAR__OP_KIND__OP_INSERT:

@@ -1,7 +1,7 @@
 /* Values of counter ids, cumulative since the shard's start, and which of them changed lately.
  *
  * Programs name counters by slot. A slot lives while a program names it, and until its id is retired by the receiver of its kind or
- * nobody has used it for long; ids are opaque but for their kind (counter_id.h). Control side of the worker thread.
+ * dropped as idle; ids are opaque but for their kind (counter_id.h). Control side of the worker thread.
  */
 #ifndef BUSBAR_FASTPATH_COUNTER_SET_H
 #define BUSBAR_FASTPATH_COUNTER_SET_H
@@ -43,6 +43,8 @@ void counter_set_release(struct counter_set *set, const struct program *program)
 void counter_set_credit(struct counter_set *set, const struct program *program, uint64_t packets, uint64_t bytes, uint64_t used_ns);
 /* Credits what the flow has grown by since it was settled last. */
 void counter_set_settle(struct counter_set *set, struct flow *flow);
+/* Frees the ids of one kind (the top 8 bits) that no program names and nobody has used for idle_ns: addresses are never retired. */
+void counter_set_drop_idle(struct counter_set *set, uint8_t kind, uint64_t now_ns, uint64_t idle_ns);
 /* The id will not be used again; its slot is freed once no program names it. */
 void counter_set_retire(struct counter_set *set, uint64_t id);
 

@@ -27,7 +27,7 @@
 #include "services/fastpath/miss.h"
 #include "services/fastpath/session.h"
 
-enum { STALL_MS = 1000, TICK_US = 1000, IDLE_WAIT_MS = 50, BUSY_WAIT_MS = 1 };
+enum { STALL_MS = 1000, TICK_US = 1000, IDLE_WAIT_MS = 50, PENDING_WAIT_MS = 5 };
 
 /* ---- ports ---- */
 
@@ -99,7 +99,8 @@ static void join(struct fastpath *fp)
     cfg_register(fp->cfg, &row);
 }
 
-/* Sees that the join has been committed, and with which version: r of the design. */
+/* Sees that the join has been committed, and with which version: r of the design. When only the lease had lapsed (configdb was away), the
+ * sessions that are open stay: their `reached` holds the floor below r, so no barrier is answered too early. */
 static void check_registration(struct fastpath *fp)
 {
     struct version version = {0};
@@ -112,13 +113,7 @@ static void check_registration(struct fastpath *fp)
     fp->row = fp->usage.registered_row = row;
     shard->registered = version;
     shard->is_registered = true;
-    for (size_t i = 0; i < SESSIONS_MAX; i++) {
-        struct session *session = &shard->sessions[i];
-        if (session->state == SESSION_OPEN && session->reached.n < version.n) {
-            session_close(shard, session, "it has not reached the version at which this fastpath joined", fp->now_ns);
-        }
-    }
-    if (flow_table_count(shard->flows) == 0 && shard->floor.n < version.n) {
+    if (flow_table_count(shard->flows) == 0 && session_count_open(shard) == 0 && shard->floor.n < version.n) {
         shard->floor = version;
         usage_tell_floor(&fp->usage, shard);
     }
@@ -184,11 +179,22 @@ bool fastpath_step(struct fastpath *fp, uint64_t now_ns)
     if (session_update_floor(shard)) {
         usage_tell_floor(&fp->usage, shard);
     }
-    if (n_packets == 0 || now_ns - fp->tick_ns >= TICK_US * NS_PER_US) {
+    if (now_ns - fp->tick_ns >= TICK_US * NS_PER_US) {
         tick(fp);
         session_flush(shard);
     }
     return n_packets > 0 || n_messages > 0;
+}
+
+bool fastpath_may_wait(struct fastpath *fp, uint64_t now_ns)
+{
+    struct shard *shard = &fp->shard;
+    tick(fp);
+    session_flush(shard);
+    /* Sending may take in, unseen, what a descriptor would have told: every socket is looked at once more behind the last send. */
+    cfg_step(fp->cfg, now_ns);
+    control_server_step(fp->control, now_ns);
+    return usage_step(&fp->usage, shard, now_ns) == 0 && session_receive(shard, now_ns) == 0;
 }
 
 size_t fastpath_fds(const struct fastpath *fp, int out_fds[FASTPATH_FDS_MAX])
@@ -206,7 +212,11 @@ size_t fastpath_fds(const struct fastpath *fp, int out_fds[FASTPATH_FDS_MAX])
 
 int fastpath_wait_ms(const struct fastpath *fp)
 {
-    return fp->shard.worker.pending.n_lists > 0 ? BUSY_WAIT_MS * 5 : IDLE_WAIT_MS;
+    if (fp->shard.worker.pending.n_lists > 0) {
+        return PENDING_WAIT_MS;
+    }
+    uint64_t next_ns = port_control_next_retry(&fp->ports);
+    return next_ns < fp->now_ns + IDLE_WAIT_MS * NS_PER_MS ? PORT_SOON_MS : IDLE_WAIT_MS;
 }
 
 /* ---- birth and end ---- */

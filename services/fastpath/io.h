@@ -51,11 +51,11 @@ struct io_request {
     enum io_kind kind;
     const char *name; /* the Linux interface */
     uint32_t port;    /* switch-wide port id */
-    unsigned n_ports; /* of the shard, this one counted: to share the frames */
     bool force;       /* although the default route or the operator's connection uses it */
 };
 
-/* Opens devices: the real one and the tests'. Errors: -ENODEV when there is no such interface (it may come), others say why in detail. */
+/* Opens devices: the real one and the tests'. Errors: -ENODEV when there is no such interface (it may
+ * come), -EAGAIN when it is worth trying again in a moment, others; detail says why. */
 struct io_factory {
     int (*open)(void *context, const struct io_request *request, struct umem *umem, struct io **out_io, struct error_detail *detail);
     /* The port is gone from the configuration: takes away what open() left behind on purpose (a persistent TAP). May be NULL. */

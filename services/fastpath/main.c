@@ -47,7 +47,9 @@ static void run(struct fastpath *fastpath, struct service *service)
         if (service_stopping(service)) {
             return;
         }
-        wait_for_work(fastpath, service);
+        if (fastpath_may_wait(fastpath, now_ns)) {
+            wait_for_work(fastpath, service);
+        }
     }
 }
 

@@ -43,6 +43,7 @@ struct port {
     uint32_t speed_mbps;
     char error[256];
     uint64_t retry_ns; /* open again at this time; 0: when the device changes */
+    uint64_t tried_ns; /* since when -EAGAIN is the answer; 0: it is not */
     uint64_t row_id;
 };
 

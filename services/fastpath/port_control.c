@@ -59,29 +59,39 @@ static void take_link(struct port *port, const struct link_info *link)
     memcpy(port->mac, link->mac, sizeof port->mac);
 }
 
+static void open_failed(struct port_control *control, struct port *port, int err, const char *text, uint64_t now_ns)
+{
+    close_device(control, port);
+    if (err == -EAGAIN && (port->tried_ns == 0 || now_ns - port->tried_ns < PORT_PATIENCE_MS * NS_PER_MS)) {
+        port->tried_ns = port->tried_ns == 0 ? now_ns : port->tried_ns;
+        port->retry_ns = now_ns + PORT_SOON_MS * NS_PER_MS;
+        return;
+    }
+    port->retry_ns = now_ns + PORT_RETRY_MS * NS_PER_MS;
+    if (strcmp(port->error, text) != 0) {
+        snprintf(port->error, sizeof port->error, "%s", text);
+        log_warn("port_error port=%s error=\"%s\"", port->name, port->error);
+        control->on_change(control->context, port);
+    }
+}
+
 static void open_device(struct port_control *control, struct port *port, uint64_t now_ns)
 {
     struct shard *shard = control->shard;
     struct error_detail detail = {""};
     struct link_info link = {.mtu = MTU_WITHOUT_LINKS, .is_up = true};
     struct io_request request = {
-        .kind = port->kind, .name = port->name, .port = port->id, .n_ports = (unsigned)shard->ports.n_ports, .force = port->force};
+        .kind = port->kind, .name = port->name, .port = port->id, .force = port->force};
     int err = control->factory.open(control->factory.context, &request, shard->umem, &port->io, &detail);
     if (err == 0 && control->has_links) {
         err = link_query(port->name, &link);
         port->speed_mbps = link_speed_mbps(port->name);
     }
     if (err != 0) {
-        bool is_news = strcmp(port->error, detail.text[0] != '\0' ? detail.text : error_text(err)) != 0;
-        close_device(control, port);
-        snprintf(port->error, sizeof port->error, "%s", detail.text[0] != '\0' ? detail.text : error_text(err));
-        port->retry_ns = now_ns + PORT_RETRY_MS * NS_PER_MS;
-        if (is_news) {
-            log_warn("port_error port=%s error=\"%s\"", port->name, port->error);
-            control->on_change(control->context, port);
-        }
+        open_failed(control, port, err, detail.text[0] != '\0' ? detail.text : error_text(err), now_ns);
         return;
     }
+    port->tried_ns = 0;
     port->error[0] = '\0';
     port->retry_ns = 0;
     take_link(port, &link);
@@ -168,7 +178,8 @@ void port_control_link(struct port_control *control, const struct link_info *lin
 {
     for (size_t i = 0; i < control->shard->ports.n_ports; i++) {
         struct port *port = control->shard->ports.ports[i];
-        bool was_renamed = port->io != NULL && port->ifindex == link->ifindex && strcmp(port->name, link->name) != 0;
+        bool is_same_device = port->io != NULL && port->ifindex != 0 && port->ifindex == link->ifindex;
+        bool was_renamed = is_same_device && strcmp(port->name, link->name) != 0;
         if (was_renamed) {
             struct link_info gone = *link;
             gone.is_gone = true;
@@ -187,6 +198,18 @@ void port_control_retry(struct port_control *control, uint64_t now_ns)
             open_device(control, port, now_ns);
         }
     }
+}
+
+uint64_t port_control_next_retry(const struct port_control *control)
+{
+    uint64_t next_ns = UINT64_MAX;
+    for (size_t i = 0; i < control->shard->ports.n_ports; i++) {
+        const struct port *port = control->shard->ports.ports[i];
+        if (port->io == NULL && port->retry_ns != 0 && port->retry_ns < next_ns) {
+            next_ns = port->retry_ns;
+        }
+    }
+    return next_ns;
 }
 
 void port_control_close_all(struct port_control *control)

@@ -6,7 +6,11 @@
 #include "services/fastpath/link.h"
 #include "services/fastpath/shard.h"
 
-enum { PORT_RETRY_MS = 1000 /* a device that could not be opened is tried again */ };
+enum {
+    PORT_RETRY_MS = 1000,    /* a device that could not be opened is tried again */
+    PORT_SOON_MS = 10,       /* one that will be free in a moment */
+    PORT_PATIENCE_MS = 500,  /* and is an error when it is not after this long */
+};
 
 struct port_control {
     struct shard *shard;
@@ -24,6 +28,8 @@ void port_control_apply(struct port_control *control, uint64_t id, const Busbar_
 void port_control_link(struct port_control *control, const struct link_info *link, uint64_t now_ns);
 /* Opens what could not be opened before. */
 void port_control_retry(struct port_control *control, uint64_t now_ns);
+/* The time of the next retry, UINT64_MAX when there is none. */
+uint64_t port_control_next_retry(const struct port_control *control);
 /* Before shard_fini(): closes the sessions and every device; internal ports keep their persistent TAP, so that the host keeps its address. */
 void port_control_close_all(struct port_control *control);
 

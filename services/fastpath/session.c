@@ -336,7 +336,7 @@ static void beat(struct shard *shard, struct session *session, uint64_t now_ns)
     }
 }
 
-unsigned session_step(struct shard *shard, uint64_t now_ns)
+unsigned session_receive(struct shard *shard, uint64_t now_ns)
 {
     struct bus_message message;
     unsigned n = 0;
@@ -346,6 +346,12 @@ unsigned session_step(struct shard *shard, uint64_t now_ns)
         bus_message_fini(&message);
         n++;
     }
+    return n;
+}
+
+unsigned session_step(struct shard *shard, uint64_t now_ns)
+{
+    unsigned n = session_receive(shard, now_ns);
     for (size_t i = 0; i < SESSIONS_MAX; i++) {
         if (shard->sessions[i].state == SESSION_OPEN && n < MESSAGES_PER_STEP) {
             beat(shard, &shard->sessions[i], now_ns);

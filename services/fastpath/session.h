@@ -8,6 +8,8 @@
 
 /* Takes in what the replicas said, and sends what is due. Returns the number of messages handled. */
 unsigned session_step(struct shard *shard, uint64_t now_ns);
+/* Only takes in. */
+unsigned session_receive(struct shard *shard, uint64_t now_ns);
 /* Sends the misses, packets up and gone flows collected so far. After each burst and each session_step(). */
 void session_flush(struct shard *shard);
 void session_close(struct shard *shard, struct session *session, const char *reason, uint64_t now_ns);

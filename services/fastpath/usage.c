@@ -17,7 +17,10 @@
 #include "proto/usage.pb-c.h"
 #include "services/fastpath/expire.h"
 
-enum { VALUES_PER_PIECE = 1024 };
+enum {
+    VALUES_PER_PIECE = 1024,
+    MAC_IDLE_S = 60, /* then the last use of an address has long been reported to whoever will ask; random addresses do not pile up (I9) */
+};
 
 struct report {
     Busbar__UsageReport message;
@@ -206,6 +209,7 @@ static void report_all(struct usage *usage, struct shard *shard, uint64_t now_ns
         }
     }
     shard->counters.tick++;
+    counter_set_drop_idle(&shard->counters, COUNTER_MAC, now_ns, MAC_IDLE_S * NS_PER_S);
     free(report->ports);
     free(report->port_pointers);
     free(report);

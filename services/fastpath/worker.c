@@ -15,6 +15,8 @@
 #include "lib/base/error.h"
 #include "lib/dp/checksum.h"
 
+enum { ETHERNET_BYTES = 14 };
+
 #define LIKELY(x) __builtin_expect(!!(x), 1)
 
 static void count_drop(struct worker *w, enum drop_reason reason, const struct dp_packet *packet)
@@ -335,6 +337,9 @@ void worker_drop_list(struct worker *w, struct pending_list *list, enum drop_rea
 int worker_inject(struct worker *w, const uint8_t *bytes, size_t size, uint32_t in_port, const struct program *program)
 {
     struct dp_packet packet = {.size = (uint32_t)size, .headroom = DP_HEADROOM_BYTES, .in_port = in_port};
+    if (size < ETHERNET_BYTES) {
+        return -ERROR_TRUNCATED;
+    }
     packet.frame = umem_take(w->umem, size, FRAME_WORKER);
     if (packet.frame == UMEM_NONE) {
         return -ERROR_TOO_LARGE;

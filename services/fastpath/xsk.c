@@ -133,6 +133,15 @@ static int bind_to(struct xsk *xsk, unsigned ifindex, uint32_t queue, int shared
     return bind(xsk->fd, (struct sockaddr *)&address, sizeof address) != 0 ? -errno : 0;
 }
 
+/* Lets recvfrom() do the receiving on our core while packets come. What the kernel does not know it refuses; then interrupts do it. */
+static void prefer_busy_poll(int fd)
+{
+    int on = 1, usec = 20, budget = 64;
+    (void)setsockopt(fd, SOL_SOCKET, SO_PREFER_BUSY_POLL, &on, sizeof on);
+    (void)setsockopt(fd, SOL_SOCKET, SO_BUSY_POLL, &usec, sizeof usec);
+    (void)setsockopt(fd, SOL_SOCKET, SO_BUSY_POLL_BUDGET, &budget, sizeof budget);
+}
+
 int xsk_open(const struct umem *umem, unsigned ifindex, uint32_t queue, int shared_fd, struct xsk *out_xsk)
 {
     struct xsk xsk = {.fd = socket(AF_XDP, SOCK_RAW | SOCK_CLOEXEC, 0)};
@@ -153,6 +162,7 @@ int xsk_open(const struct umem *umem, unsigned ifindex, uint32_t queue, int shar
         xsk_close(&xsk);
         return err;
     }
+    prefer_busy_poll(xsk.fd);
     *out_xsk = xsk;
     return 0;
 }

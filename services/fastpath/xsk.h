@@ -7,7 +7,7 @@
 #include "services/fastpath/umem.h"
 
 enum {
-    XSK_RX_RING = 1024,
+    XSK_RX_RING = 2048,
     XSK_FILL_RING = 2 * XSK_RX_RING,
     XSK_TX_RING = 2048,
     XSK_COMPLETION_RING = 2 * XSK_TX_RING,

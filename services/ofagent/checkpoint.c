@@ -69,6 +69,7 @@ static void load_row(struct ofagent *agent, uint64_t rule, const Busbar__Counter
             counters_report(agent->rule_counters, row->shard_start[i], id, values);
         } else {
             counters_add_base(agent->rule_counters, id, values);
+            counters_shard_gone(agent->rule_counters, row->shard_start[i]);
         }
     }
 }

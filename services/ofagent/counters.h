@@ -2,7 +2,7 @@
  *
  *     total(id) = base(id) + sum over shards of the last value that shard reported
  *
- * A shard is named by its start number. When it has gone, its last values are folded into the base, once; values it is still
+ * A shard is named by its start number. When it cannot come back, its last values are folded into the base, once; values it is still
  * reported with afterwards are not taken any more. Totals never go back. One thread.
  */
 #ifndef BUSBAR_OFAGENT_COUNTERS_H

@@ -1,7 +1,7 @@
 /* Handlers of ports: port_mod and queue configuration [OF1.3.5 §7.3.4.3, §7.3.6].
  *
  * The configuration bits of a port live in its row (PortRow.config), so a port_mod is a transaction on configuration; the slowpath acts on
- * the row like on any other. Its outcome comes later: a refusal is answered with the request's xid then.
+ * the row like on any other. Its outcome comes later: a refusal is answered with the request's xid then, and a barrier waits for it.
  * The ofagent's one thread.
  */
 #include "services/ofagent/bridge.h"
@@ -29,15 +29,22 @@ static void on_done(void *context, const struct cfg_result *result)
 {
     struct pending *pending = context;
     struct bridge *bridge = bridge_find(pending->agent, pending->bridge);
+    struct session *session = bridge != NULL ? bridge->sessions : NULL;
 
-    if (result->error != 0 && bridge != NULL) {
-        log_warn("port-mod-refused bridge=%s error=\"%s\"", bridge->name,
+    while (session != NULL && session->number != pending->session) {
+        session = session->next;
+    }
+    if (session != NULL) {
+        session->n_port_mods--;
+    }
+    if (result->error != 0) {
+        log_warn("port-mod-refused bridge=%llu error=\"%s\"", (unsigned long long)pending->bridge,
                  result->text != NULL ? result->text : error_text(result->error));
-        for (struct session *session = bridge->sessions; session != NULL; session = session->next) {
-            if (session->number == pending->session) {
-                session_send_error(session, OF_ERROR_PORT_MOD_FAILED_EPERM, pending->head, pending->size);
-            }
-        }
+    }
+    if (session != NULL && result->error != 0) {
+        session_send_error(session, OF_ERROR_PORT_MOD_FAILED_EPERM, pending->head, pending->size);
+    } else if (session != NULL && version_reached(result->version, session->port_mod_version)) {
+        session->port_mod_version = result->version;
     }
     free(pending);
 }
@@ -58,6 +65,7 @@ static void write_config(struct session *session, uint64_t id, const Busbar__Por
     memcpy(pending->head, request->bytes, pending->size);
     changed.config = config;
     cfg_txn_update(txn, CFG_PORT, id, &changed.base, columns, 1);
+    session->n_port_mods++;
     cfg_transact(agent->cfg, &txn, agent->now_ns + INFLIGHT_TIMEOUT_NS, on_done, pending);
 }
 

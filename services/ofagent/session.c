@@ -163,11 +163,14 @@ static void try_barrier(struct session *session)
         return;
     }
     if (!session->is_committed) {
-        if (inflight_committed(session->bridge->inflight, &committed) < session->last_batch) {
+        if (inflight_committed(session->bridge->inflight, &committed) < session->last_batch || session->n_port_mods > 0) {
             return;
         }
         session->is_committed = true;
         session->barrier_version = session->last_batch != 0 ? committed : (struct version){0, 0};
+        if (!version_reached(session->barrier_version, session->port_mod_version)) {
+            session->barrier_version = session->port_mod_version;
+        }
     }
     if (!version_reached(cfg_version(agent->cfg), session->barrier_version) ||
         !floor_reached(&agent->floor, session->barrier_version)) {

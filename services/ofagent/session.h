@@ -37,6 +37,8 @@ struct session {
     struct of_async async;
 
     uint64_t last_batch; /* of the bridge's inflight: that of this session's latest change */
+    size_t n_port_mods;    /* not committed yet; a barrier waits for them too */
+    struct version port_mod_version;
     bool waits_for_barrier;
     bool is_committed; /* what came before the barrier */
     struct version barrier_version;

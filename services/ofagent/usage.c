@@ -3,6 +3,8 @@
  * A report says cumulative values of the ids that changed; sequence numbers have no gap, so a lost one is noticed and everything is asked for
  * again. The complete list that follows a HELLO is what "has reported once" means for expiry.
  * A shard that we cannot reach but that is registered is waited for (its floor is unknown): its lease ends that, not our connection.
+ * A shard that stood still registers again as the same process and goes on counting where it was. So a shard that leaves keeps its part of every
+ * counter; it is folded into the base when another life of the same instance joins, since two of them cannot live at once.
  * The ofagent's one thread. Invariant: values are credited to the start number of the process that sent them, never to a place.
  */
 #include "services/ofagent/usage.h"
@@ -31,8 +33,16 @@ struct shard {
     bool is_in_report;
 };
 
+/* The last life of an instance that we have seen. */
+struct life {
+    uint32_t instance;
+    uint64_t start;
+};
+
 struct usage {
     struct ofagent *agent;
+    struct life lives[SHARDS_MAX];
+    size_t n_lives;
     struct shard shards[SHARDS_MAX];
     size_t n_shards;
     uint64_t retired[RETIRED_MAX];
@@ -59,10 +69,35 @@ void usage_destroy(struct usage **usage)
     *usage = NULL;
 }
 
+static void fold(struct usage *usage, uint64_t start)
+{
+    counters_shard_gone(usage->agent->rule_counters, start);
+    counters_shard_gone(usage->agent->port_counters, start);
+}
+
+/* Folds the life before this one of the same instance. */
+static void begin_life(struct usage *usage, uint32_t instance, uint64_t start)
+{
+    size_t i = 0;
+
+    while (i < usage->n_lives && usage->lives[i].instance != instance) {
+        i++;
+    }
+    if (i < usage->n_lives && usage->lives[i].start != start) {
+        fold(usage, usage->lives[i].start);
+    }
+    if (i == SHARDS_MAX) {
+        return; /* more instance numbers than shards at once: their parts stay */
+    }
+    usage->lives[i] = (struct life){.instance = instance, .start = start};
+    usage->n_lives += i == usage->n_lives;
+}
+
 void usage_join(struct usage *usage, uint64_t service, const Busbar__ServiceRow *row)
 {
     struct shard shard = {.service = service, .start = row->start, .heard_ns = usage->agent->now_ns};
 
+    begin_life(usage, row->instance, row->start);
     if (!floor_join(&usage->agent->floor, service, row->start)) {
         log_error("shard-not-served service=%llu limit=%d", (unsigned long long)service, FLOOR_SHARDS_MAX);
         return;
@@ -75,11 +110,9 @@ void usage_join(struct usage *usage, uint64_t service, const Busbar__ServiceRow 
     usage->shards[usage->n_shards++] = shard;
 }
 
-void usage_leave(struct usage *usage, uint64_t service, uint64_t start)
+void usage_leave(struct usage *usage, uint64_t service)
 {
     floor_leave(&usage->agent->floor, service);
-    counters_shard_gone(usage->agent->rule_counters, start);
-    counters_shard_gone(usage->agent->port_counters, start);
     for (size_t i = 0; i < usage->n_shards; i++) {
         if (usage->shards[i].service == service) {
             bus_close(&usage->shards[i].socket);

@@ -176,6 +176,9 @@ static void settle_applied(void *context, const Busbar__AwaitAppliedReply *reply
     struct settling *settling = context;
     settling->is_answered = true;
     settling->is_applied = reply != NULL && reply->reached;
+    for (size_t i = 0; reply != NULL && i < reply->n_missing; i++) {
+        print_message("not applied yet: %s\n", reply->missing[i]);
+    }
 }
 
 static bool sim_has_joined(struct sim *sim, void *context)

@@ -561,6 +561,30 @@ static void garbage_is_refused_and_nothing_dies(void **state)
     fixture_fini(&f);
 }
 
+static void rules_whose_bridge_is_gone_are_dropped_at_the_start(void **state)
+{
+    struct fixture f;
+    struct fixture_base base;
+    set_up(&f);
+    uint64_t bridge = add_bridge(&f, "br0");
+    assert_int_equal(add_rule(&f, bridge, 1).error, 0);
+    fixture_run(&f, 100);
+    fixture_close(&f);
+    /* What a crash between the two commits of a deletion leaves. */
+    base.dir = f.dir;
+    fixture_base_open(&base);
+    Busbar__RuleRow rule = fixture_rule(bridge + 1, 2);
+    Busbar__OwnerRow owner = BUSBAR__OWNER_ROW__INIT;
+    fixture_put(&base, CFG_RULE, 1000, &rule.base);
+    fixture_put(&base, CFG_OWNER, bridge + 1, &owner.base);
+    rows_destroy(&base.rows);
+    fixture_open(&f);
+    fixture_run(&f, 3000);
+    assert_int_equal(count_rows(f.client[OFAGENT], CFG_RULE), 1);
+    assert_int_equal(count_rows(f.client[OFAGENT], CFG_OWNER), 0);
+    fixture_fini(&f);
+}
+
 /* ---- kill -9 ---- */
 
 /* Writes rules one by one and tells the pipe each id that was acknowledged. */
@@ -641,6 +665,7 @@ int main(void)
         cmocka_unit_test(a_reader_that_never_acknowledges_is_held_at_its_window),
         cmocka_unit_test(lists_show_rows_as_json),
         cmocka_unit_test(garbage_is_refused_and_nothing_dies),
+        cmocka_unit_test(rules_whose_bridge_is_gone_are_dropped_at_the_start),
         cmocka_unit_test(every_acknowledged_row_survives_kill_9),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

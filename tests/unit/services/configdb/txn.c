@@ -208,6 +208,22 @@ static void the_switch_row_is_always_there(void **state)
     fixture_base_fini(&base);
 }
 
+static void ofagent_changes_a_ports_config_and_nothing_else_of_it(void **state)
+{
+    struct fixture_base base;
+    struct error_detail detail;
+    char config_column[] = "config";
+    fixture_base_init(&base);
+    uint64_t port = bench_port(&base, "p1", bench_bridge(&base, "br0"));
+    Busbar__PortRow value = fixture_port("p1", 1);
+    value.config = 1;
+    assert_int_equal(bench_one(&base, PROCESS_OFAGENT, UPDATE, CFG_PORT, port, &value.base, config_column, &detail, NULL), 0);
+    assert_int_equal(bench_one(&base, PROCESS_OFAGENT, UPDATE, CFG_PORT, port, &value.base, tag_column, &detail, NULL),
+                     -ERROR_WRONG_SENDER);
+    assert_int_equal(bench_one(&base, PROCESS_OFAGENT, DELETE, CFG_PORT, port, NULL, NULL, &detail, NULL), -ERROR_WRONG_SENDER);
+    fixture_base_fini(&base);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -219,6 +235,7 @@ int main(void)
         cmocka_unit_test(both_environments_in_one_transaction_are_refused),
         cmocka_unit_test(put_replaces_but_never_makes_up_an_id),
         cmocka_unit_test(the_switch_row_is_always_there),
+        cmocka_unit_test(ofagent_changes_a_ports_config_and_nothing_else_of_it),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

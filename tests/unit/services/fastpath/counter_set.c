@@ -90,12 +90,38 @@ static void retired_id_goes_with_its_last_program(void **state)
     counter_set_fini(&set);
 }
 
+static void idle_ids_of_a_kind_go_unless_a_program_names_them(void **state)
+{
+    struct counter_set set;
+    counter_set_init(&set);
+    uint64_t mac = 6ull << 56, rule = 1ull << 56;
+    uint32_t named = counter_set_slot(&set, mac | 1), used = counter_set_slot(&set, mac | 2);
+    (void)counter_set_slot(&set, mac | 3);
+    (void)counter_set_slot(&set, rule | 3);
+    struct program *program = program_new(NULL, 0, &named, 1), *other = program_new(NULL, 0, &used, 1);
+    counter_set_hold(&set, program);
+    counter_set_credit(&set, other, 1, 60, 950);
+    counter_set_drop_idle(&set, 6, 1000, 100);
+    assert_int_equal(set.n_ids, 3); /* mac 3 has gone, the rule is of another kind */
+    counter_set_drop_idle(&set, 6, 1050, 100);
+    assert_int_equal(set.n_ids, 2);
+    counter_set_drop_idle(&set, 0, 1050, 0);
+    assert_int_equal(set.n_ids, 2);
+    counter_set_release(&set, program);
+    counter_set_drop_idle(&set, 6, 1050, 100);
+    assert_int_equal(set.n_ids, 1);
+    program_destroy(&program);
+    program_destroy(&other);
+    counter_set_fini(&set);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(values_are_the_sums_whatever_comes_and_goes),
         cmocka_unit_test(growth_of_a_flow_is_credited_once),
         cmocka_unit_test(retired_id_goes_with_its_last_program),
+        cmocka_unit_test(idle_ids_of_a_kind_go_unless_a_program_names_them),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

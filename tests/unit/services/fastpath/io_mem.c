@@ -15,7 +15,7 @@
 static struct io *open_port(struct io_mem *mem, struct umem *umem, const char *name)
 {
     struct io_factory factory = io_mem_factory(mem);
-    struct io_request request = {.kind = IO_SYSTEM, .name = name, .port = 1, .n_ports = 1};
+    struct io_request request = {.kind = IO_SYSTEM, .name = name, .port = 1};
     struct io *io = NULL;
     int err = factory.open(factory.context, &request, umem, &io, NULL);
     return err == 0 ? io : NULL;

@@ -82,6 +82,7 @@ static inline struct rig *rig_new(uint32_t n_frames)
     rig->mem = io_mem_new();
     rig->shard = memory_zeroed(sizeof *rig->shard);
     shard_init(rig->shard, rig->umem, rig->socket);
+    rig->shard->worker.now_ns = rig->now_ns;
     rig->shard->is_registered = true;
     rig->shard->registered = rig->shard->floor = (struct version){.epoch = 1, .n = 10};
     rig->ports = (struct port_control){.shard = rig->shard,

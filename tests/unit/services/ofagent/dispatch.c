@@ -1,6 +1,8 @@
 /* Tests of services/ofagent/dispatch.c: who may say what. */
 #include "tests/unit/services/ofagent/bench.h"
 
+#include "lib/base/random.h"
+
 static void a_message_only_a_switch_sends_is_refused(void **state)
 {
     struct bench *b = *state;
@@ -44,12 +46,54 @@ static void a_slave_may_ask_but_not_change(void **state)
     client_close(&c);
 }
 
+/* Bodies of noise behind headers that are right, some of them the beginnings of real messages. */
+static void random_messages_disturb_nobody_else(void **state)
+{
+    struct bench *b = *state;
+    struct client good, bad;
+    struct random r;
+    uint8_t bytes[256];
+
+    print_message("seed 31\n");
+    random_seed(&r, 31);
+    bench_join(b);
+    client_open(b, &good);
+    client_open(b, &bad);
+    for (int i = 0; i < 20000; i++) {
+        size_t size = 8 + random_below(&r, sizeof bytes - 8);
+        for (size_t j = 0; j < size; j++) {
+            bytes[j] = random_below(&r, 3) == 0 ? (uint8_t)random_u64(&r) : 0;
+        }
+        bytes[0] = OF_VERSION_13;
+        bytes[1] = (uint8_t)random_below(&r, 31);
+        bytes[2] = 0;
+        bytes[3] = (uint8_t)size;
+        if (bytes[1] == OF_MULTIPART_REQUEST) {
+            bytes[8] = 0;
+            bytes[9] = (uint8_t)random_below(&r, 15);
+        }
+        if (send(bad.fd, bytes, size, MSG_DONTWAIT | MSG_NOSIGNAL) < 0) {
+            client_close(&bad);
+            client_open(b, &bad);
+        }
+        bench_step(b, NS_PER_MS);
+        while (recv(bad.fd, (uint8_t[65536]){0}, 65536, MSG_DONTWAIT) > 0) {
+        }
+        bench_floor(b, b->agent->cfg->version.n);
+    }
+    client_barrier(b, &good);
+    client_expect(b, &good, OF_BARRIER_REPLY);
+    client_close(&good);
+    client_close(&bad);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         CLAIM(a_message_only_a_switch_sends_is_refused),
         CLAIM(an_unknown_type_is_refused),
         CLAIM(a_slave_may_ask_but_not_change),
+        CLAIM(random_messages_disturb_nobody_else),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

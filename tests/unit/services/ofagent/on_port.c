@@ -49,6 +49,21 @@ static void a_port_mod_that_configdb_refuses_is_answered_with_its_xid(void **sta
     client_close(&c);
 }
 
+static void a_barrier_waits_for_the_port_mods_before_it(void **state)
+{
+    struct bench *b = *state;
+    struct client c;
+
+    client_open(b, &c);
+    b->agent->cfg->automatic = false;
+    port_mod(b, &c, 1, 2, OF_PORT_DOWN, OF_PORT_DOWN);
+    client_barrier(b, &c);
+    assert_false(client_next(b, &c));
+    b->agent->cfg->automatic = true;
+    client_expect(b, &c, OF_BARRIER_REPLY);
+    client_close(&c);
+}
+
 static void ports_have_no_queues(void **state)
 {
     struct bench *b = *state;
@@ -71,6 +86,7 @@ int main(void)
         CLAIM(a_port_mod_is_written_to_the_ports_row),
         CLAIM(a_wrong_port_or_address_is_refused),
         CLAIM(a_port_mod_that_configdb_refuses_is_answered_with_its_xid),
+        CLAIM(a_barrier_waits_for_the_port_mods_before_it),
         CLAIM(ports_have_no_queues),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -82,6 +82,22 @@ static void the_counts_of_a_shard_that_left_stay(void **state)
     assert_int_equal(bridge_rule_stats(bridge_find(b->agent, 1), first_rule(b)).n_packets, 12);
 }
 
+static void a_shard_that_registers_again_goes_on_counting_where_it_was(void **state)
+{
+    struct bench *b = *state;
+
+    bench_join(b);
+    add_rule(b, "ip,actions=output:1");
+    uint64_t id = counter_id(COUNTER_RULE, first_rule(b)->rule.id);
+    bench_report(b, false, id, 12, 0);
+    bench_commit_row(b, CFG_SERVICE, BENCH_SHARD, NULL); /* it stood still, its lease lapsed */
+    bench_run(b, 50 * NS_PER_MS);
+    bench_service(b, BENCH_SHARD + 1, PROCESS_FASTPATH, 501);
+    bench_run(b, 50 * NS_PER_MS);
+    bench_report(b, true, id, 15, 0);
+    assert_int_equal(bridge_rule_stats(bridge_find(b->agent, 1), first_rule(b)).n_packets, 15);
+}
+
 static void garbage_is_counted_and_survived(void **state)
 {
     struct bench *b = *state;
@@ -104,6 +120,7 @@ int main(void)
         CLAIM(nothing_expires_before_every_shard_has_reported),
         CLAIM(a_gap_makes_us_ask_for_everything),
         CLAIM(the_counts_of_a_shard_that_left_stay),
+        CLAIM(a_shard_that_registers_again_goes_on_counting_where_it_was),
         CLAIM(garbage_is_counted_and_survived),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

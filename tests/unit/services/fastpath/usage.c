@@ -1,0 +1,161 @@
+/* Reports of use. Unit test on the memory bus: one ofagent listens.
+ * What may never happen: a value that the receiver has not been told, and is not told with the next report.
+ * One thread, fake clock. */
+#include "tests/unit/services/fastpath/rig.h"
+
+#include "lib/msg/counter_id.h"
+#include "proto/usage.pb-c.h"
+#include "services/fastpath/usage.h"
+
+struct listener {
+    struct rig *rig;
+    struct usage usage;
+    struct bus *bus;
+    struct bus_socket *socket;
+    size_t n_reports, n_values, n_floors;
+    bool is_all;
+    uint64_t last_sequence, last_packets, floor, idle_ns, n_ports;
+};
+
+static void step(struct listener *l, unsigned ms)
+{
+    l->n_reports = l->n_values = l->n_floors = 0;
+    l->is_all = false;
+    for (unsigned i = 0; i <= ms; i++) {
+        struct bus_message message;
+        bus_hub_step(l->rig->hub, l->rig->now_ns);
+        (void)usage_step(&l->usage, l->rig->shard, l->rig->now_ns);
+        bus_hub_step(l->rig->hub, l->rig->now_ns);
+        while (bus_recv(l->socket, &message) == 0) {
+            if (message.type == MESSAGE_USAGE_REPORT) {
+                Busbar__UsageReport *report = (Busbar__UsageReport *)msg_unpack(&message, &busbar__usage_report__descriptor);
+                l->n_reports += report->last;
+                l->is_all |= report->all;
+                l->last_sequence = report->sequence;
+                l->n_values += report->n_values;
+                l->n_ports = report->n_ports > 0 ? report->n_ports : l->n_ports;
+                if (report->n_values > 0) {
+                    l->last_packets = report->values[0]->packets;
+                    l->idle_ns = report->values[0]->idle_ns;
+                }
+                protobuf_c_message_free_unpacked(&report->base, NULL);
+            } else {
+                Busbar__UsageFloor *floor = (Busbar__UsageFloor *)msg_unpack(&message, &busbar__usage_floor__descriptor);
+                l->n_floors++;
+                l->floor = floor->floor->n;
+                protobuf_c_message_free_unpacked(&floor->base, NULL);
+            }
+            bus_message_fini(&message);
+        }
+        l->rig->now_ns += i < ms ? NS_PER_MS : 0;
+    }
+}
+
+static void begin(struct listener *l, enum counter_kind kind)
+{
+    struct bus_identity who = {.kind = PROCESS_OFAGENT, .instance = 1, .start = 300};
+    Busbar__UsageHello hello = BUSBAR__USAGE_HELLO__INIT;
+    uint32_t kinds[] = {kind};
+    *l = (struct listener){.rig = rig_new(256)};
+    assert_int_equal(bus_bind(l->rig->bus, WIRE_USAGE, "usage", &l->usage.socket), 0);
+    l->bus = bus_memory_new(l->rig->hub, &who);
+    assert_int_equal(bus_connect(l->bus, WIRE_USAGE, "usage", &l->socket), 0);
+    bus_hub_step(l->rig->hub, l->rig->now_ns);
+    hello.n_kinds = 1;
+    hello.kinds = kinds;
+    assert_int_equal(msg_send(l->socket, NULL, MESSAGE_USAGE_HELLO, &hello.base), 0);
+}
+
+static void end(struct listener *l)
+{
+    bus_destroy(&l->bus);
+    rig_end(l->rig);
+}
+
+static void credit(struct listener *l, uint64_t id, uint64_t packets)
+{
+    uint32_t slot = counter_set_slot(&l->rig->shard->counters, id);
+    struct program *program = program_new(NULL, 0, &slot, 1);
+    counter_set_credit(&l->rig->shard->counters, program, packets, 0, l->rig->now_ns);
+    program_destroy(&program);
+}
+
+static void hello_is_answered_with_all_and_then_only_what_changed(void **state)
+{
+    struct listener l;
+    begin(&l, COUNTER_RULE);
+    for (uint64_t i = 1; i <= 3000; i++) {
+        credit(&l, counter_id(COUNTER_RULE, i), 1);
+        credit(&l, counter_id(COUNTER_MAC, i), 1);
+    }
+    step(&l, 0);
+    assert_true(l.is_all && l.n_reports == 1 && l.n_floors == 1);
+    assert_int_equal(l.n_values, 3000);
+    assert_int_equal(l.n_ports, RIG_PORTS);
+    assert_int_equal(l.floor, 10);
+    step(&l, 500);
+    assert_true(!l.is_all && l.n_reports == 1 && l.n_values == 0);
+    credit(&l, counter_id(COUNTER_RULE, 7), 5);
+    step(&l, 500);
+    assert_int_equal(l.n_values, 1);
+    assert_int_equal(l.last_packets, 6);
+    assert_int_equal(l.last_sequence, 3);
+    end(&l);
+}
+
+static void ask_all_gives_all_again(void **state)
+{
+    struct listener l;
+    Busbar__UsageAskAll ask = BUSBAR__USAGE_ASK_ALL__INIT;
+    begin(&l, COUNTER_RULE);
+    credit(&l, counter_id(COUNTER_RULE, 1), 2);
+    step(&l, 0);
+    assert_int_equal(msg_send(l.socket, NULL, MESSAGE_USAGE_ASK_ALL, &ask.base), 0);
+    step(&l, 0);
+    assert_true(l.is_all);
+    assert_int_equal(l.n_values, 1);
+    end(&l);
+}
+
+static void retired_id_is_freed_and_floor_is_told_at_once(void **state)
+{
+    struct listener l;
+    Busbar__UsageRetired retired = BUSBAR__USAGE_RETIRED__INIT;
+    uint64_t id = counter_id(COUNTER_RULE, 1);
+    begin(&l, COUNTER_RULE);
+    credit(&l, id, 2);
+    step(&l, 0);
+    retired.n_ids = 1;
+    retired.ids = &id;
+    assert_int_equal(msg_send(l.socket, NULL, MESSAGE_USAGE_RETIRED, &retired.base), 0);
+    step(&l, 0);
+    assert_int_equal(l.rig->shard->counters.n_ids, 0);
+    l.rig->shard->floor.n = 99;
+    usage_tell_floor(&l.usage, l.rig->shard);
+    step(&l, 0);
+    assert_true(l.n_floors == 1 && l.floor == 99);
+    end(&l);
+}
+
+static void garbage_is_dropped(void **state)
+{
+    struct listener l;
+    begin(&l, COUNTER_RULE);
+    step(&l, 0);
+    assert_int_equal(bus_send(l.socket, NULL, MESSAGE_USAGE_HELLO, "\xff\xff", 2), 0);
+    assert_int_equal(bus_send(l.socket, NULL, MESSAGE_USAGE_RETIRED, "\xff\xff", 2), 0);
+    step(&l, 500);
+    assert_int_equal(l.n_reports, 1);
+    end(&l);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(hello_is_answered_with_all_and_then_only_what_changed),
+        cmocka_unit_test(ask_all_gives_all_again),
+        cmocka_unit_test(retired_id_is_freed_and_floor_is_told_at_once),
+        cmocka_unit_test(garbage_is_dropped),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
