@@ -30,6 +30,8 @@ enum {
     CONFIGDB_MESSAGES_PER_STEP = 2000, /* 20 ms of rule transactions, then everybody else has a turn */
     CONFIGDB_IDLE_MS = 100,            /* leases and times to live are looked at this often */
     CONFIGDB_LIST_ROWS = 1000,
+    CONFIGDB_STANDSTILL_MS =
+        1000, /* a gap between steps in which nobody was heard: a slow disk, a stopped process, a suspended host */
 };
 
 struct configdb {
@@ -398,6 +400,10 @@ uint64_t configdb_step(struct configdb *db, uint64_t now_ns)
 {
     const struct bus_counters *counters = bus_socket_counters(db->socket);
     uint64_t traffic = counters->received + counters->sent;
+    if (now_ns - db->now_ns > CONFIGDB_STANDSTILL_MS * NS_PER_MS) {
+        log_warn("stood_still ms=%" PRIu64, (now_ns - db->now_ns) / (uint64_t)NS_PER_MS);
+        leases_extend(db->leases, now_ns + LEASE_NS);
+    }
     db->now_ns = now_ns;
     bool has_more = configdb_receive(db);
     configdb_lapse(db);
