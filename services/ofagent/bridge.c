@@ -389,6 +389,7 @@ static void listen_for_tools(struct bridge *bridge)
         return;
     }
     int err = conn_tcp_listen(bridge->listener_path, &bridge->listener);
+    bridge->listen_error = err;
     if (err != 0) {
         bridge->listener = -1;
         bridge->listen_again_ns = bridge->agent->now_ns + LISTEN_RETRY_NS;
