@@ -45,7 +45,7 @@ struct bridge {
     struct bridge *next;
     uint64_t id;
     char *name;
-    bool is_gone; /* its row has been deleted: to be destroyed at the end of the step */
+    bool is_gone; /* its row has been deleted */
 
     enum bridge_state state;
     bool must_reload;

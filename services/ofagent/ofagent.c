@@ -45,6 +45,7 @@ static void follow_bridges(struct ofagent *agent)
         }
         *at = bridge->next;
         log_info("bridge-gone bridge=%s", bridge->name);
+        bridge->is_gone = true;
         bridge_retire_counters(bridge);
         bridge_destroy(&bridge);
         packet_bridges_changed(agent->packet);
@@ -138,6 +139,9 @@ static void on_row(void *context, enum cfg_table table, uint64_t id, const Proto
         on_service(agent, id, (const Busbar__ServiceRow *)before, (const Busbar__ServiceRow *)after);
     } else if (table == CFG_PORT) {
         ports_changed(agent, id, (const Busbar__PortRow *)before, (const Busbar__PortRow *)after);
+        if (after == NULL) {
+            counters_forget(agent->port_counters, id);
+        }
     } else if (table == CFG_PORT_STATUS &&
                !is_same_status((const Busbar__PortStatusRow *)before, (const Busbar__PortStatusRow *)after)) {
         ports_status_changed(agent, id);
