@@ -212,6 +212,7 @@ static void dispatch(struct cfg *cfg, const struct bus_message *message, Protobu
     case MESSAGE_RENEWED:
         membership_on_renewed(cfg->membership, (Busbar__Renewed *)body);
         on_newest(cfg, version_decode(((Busbar__Renewed *)body)->version));
+        cfg->wants_applied = cfg->wants_applied || cfg->applied.n != 0; /* the one before may have been lost with its connection */
         break;
     case MESSAGE_AWAIT_APPLIED_REPLY:
         questions_on_reply(cfg->questions, (Busbar__AwaitAppliedReply *)body);

@@ -31,9 +31,6 @@
 enum fold_state { FOLD_IDLE, FOLD_ASKED, FOLD_WORKING, FOLD_DONE, FOLD_QUIT };
 enum { FOLD_DELETE_SLICE = 4000 };
 
-/* The jump of ids and n after a rebuild: more than one second can use up, so nothing lost is ever given again. */
-enum { FOLD_ID_JUMP = 1 << 24 };
-
 struct fold {
     struct store *disk, *run;
     bool is_inline;
@@ -382,14 +379,14 @@ uint64_t fold_rows(const struct fold *fold)
 }
 
 /* Numbers of one table of the rebuilt environment. */
-static int fold_rebuild_numbers(struct store_txn *disk, struct store_txn *run, uint32_t table, uint64_t count)
+static int fold_rebuild_numbers(struct store_txn *disk, struct store_txn *run, uint32_t table, uint64_t count, uint64_t id_jump)
 {
     struct db_key next_key = db_key_meta(DB_META_NEXT_ID, table);
     struct db_key count_key = db_key_meta(DB_META_COUNT, table);
     uint64_t next_id = 1;
     int err = store_get_u64(disk, STORE_META, &next_key, &next_id);
     if (err == 0 || err == -ERROR_NOT_FOUND) {
-        err = store_put_u64(run, STORE_META, &next_key, next_id + FOLD_ID_JUMP);
+        err = store_put_u64(run, STORE_META, &next_key, next_id + id_jump);
     }
     return err != 0 ? err : store_put_u64(run, STORE_META, &count_key, count);
 }
@@ -416,7 +413,7 @@ static int fold_rebuild_index(struct store_txn *run, uint32_t table, const struc
     return err;
 }
 
-static int fold_rebuild_table(struct store_txn *disk, struct store_txn *run, uint32_t table)
+static int fold_rebuild_table(struct store_txn *disk, struct store_txn *run, uint32_t table, uint64_t id_jump)
 {
     struct db_key from = db_key_row(table, 0);
     struct store_cursor *cursor = store_cursor_open(disk, STORE_ROWS, &from);
@@ -436,10 +433,10 @@ static int fold_rebuild_table(struct store_txn *disk, struct store_txn *run, uin
         count++;
     }
     store_cursor_close(&cursor);
-    return err != 0 && err != -ERROR_NOT_FOUND ? err : fold_rebuild_numbers(disk, run, table, count);
+    return err != 0 && err != -ERROR_NOT_FOUND ? err : fold_rebuild_numbers(disk, run, table, count, id_jump);
 }
 
-int fold_rebuild(struct store *disk, struct store *run, uint64_t n)
+int fold_rebuild(struct store *disk, struct store *run, uint64_t n, uint64_t id_jump)
 {
     struct store_txn *from = NULL;
     struct store_txn *to = NULL;
@@ -453,7 +450,7 @@ int fold_rebuild(struct store *disk, struct store *run, uint64_t n)
     for (uint32_t table = 0; err == 0 && table < CFG_TABLE_MAX; table++) {
         enum rows_env env;
         if (rows_env_of(table, &env) && env == ROWS_RUN) {
-            err = fold_rebuild_table(from, to, table);
+            err = fold_rebuild_table(from, to, table, id_jump);
         }
     }
     if (err == 0 && (err = store_put_u64(to, STORE_META, &layout, DB_LAYOUT)) == 0 &&

@@ -24,7 +24,8 @@ int fold_flush(struct fold *fold) MUST_CHECK;
 int fold_error(const struct fold *fold);
 uint64_t fold_rows(const struct fold *fold); /* copied since the start */
 
-/* The opposite: fills an empty run environment from the disk, in one commit that ends by marking it complete. n: where versions go on. */
-int fold_rebuild(struct store *disk, struct store *run, uint64_t n) MUST_CHECK;
+/* The opposite: fills an empty run environment from the disk, in one commit that ends by marking it complete. n: where
+ * versions go on; id_jump: how far ids jump over those that may be lost. */
+int fold_rebuild(struct store *disk, struct store *run, uint64_t n, uint64_t id_jump) MUST_CHECK;
 
 #endif

@@ -26,7 +26,9 @@
 #include "services/configdb/check.h"
 #include "services/configdb/fold.h"
 
-#define START_N_JUMP (1ull << 32) /* versions after a rebuild: more than a second can make */
+/* How far versions and ids jump when the run environment was lost: more than a second can use up, so nothing is given twice. */
+#define START_N_JUMP (1ull << 32)
+#define START_ID_JUMP (1ull << 24)
 
 static bool start_is_this_boot(const char *run_db, const char *boot_id)
 {
@@ -169,7 +171,7 @@ static int start_open_run(const char *run_db, const char *boot_id, size_t map_by
 {
     const char *why = "";
     struct store *run = NULL;
-    uint64_t n = 0;
+    uint64_t n = 0, last_epoch = 0;
     int err = start_try_run(run_db, boot_id, map_bytes, &run, &why, detail);
     if (err != 0 || run != NULL) {
         *out_is_rebuilt = false;
@@ -179,13 +181,16 @@ static int start_open_run(const char *run_db, const char *boot_id, size_t map_by
     start_remove(run_db);
     err = start_number(disk, DB_META_N, 0, &n);
     if (err == 0) {
+        err = start_number(disk, DB_META_EPOCH, 0, &last_epoch);
+    }
+    if (err == 0) {
         err = store_open(run_db, STORE_NO_SYNC, map_bytes, &run, detail);
     }
     if (err == 0) {
         err = start_write_boot(run_db, boot_id);
     }
     if (err == 0) {
-        err = fold_rebuild(disk, run, n == 0 ? 0 : n + START_N_JUMP);
+        err = last_epoch == 0 ? fold_rebuild(disk, run, 0, 0) : fold_rebuild(disk, run, n + START_N_JUMP, START_ID_JUMP);
     }
     if (err != 0) {
         store_close(&run);

@@ -217,5 +217,5 @@ uint64_t controller_next_ns(const struct controller *controller)
     if (controller->fd >= 0) {
         return controller->tried_ns + CONTROLLER_CONNECT_NS;
     }
-    return controller->session == NULL ? controller->try_at_ns : UINT64_MAX;
+    return controller->session == NULL && controller->bridge->listener >= 0 ? controller->try_at_ns : UINT64_MAX;
 }

@@ -2,7 +2,7 @@
  *
  *     total(id) = base(id) + sum over shards of the last value that shard reported
  *
- * A shard is named by its start number. When it has gone, its last values are folded into the base, once; values it is still
+ * A shard is named by its start number. When it cannot come back, its last values are folded into the base, once; values it is still
  * reported with afterwards are not taken any more. Totals never go back. One thread.
  */
 #ifndef BUSBAR_OFAGENT_COUNTERS_H
@@ -27,6 +27,7 @@ void counters_shard_gone(struct counters *counters, uint64_t shard);
 void counters_add_base(struct counters *counters, uint64_t id, const uint64_t *values);
 /* All zeroes for an id that nobody has counted. */
 void counters_total(const struct counters *counters, uint64_t id, uint64_t *out_values);
+bool counters_has(const struct counters *counters, uint64_t id);
 void counters_forget(struct counters *counters, uint64_t id);
 size_t counters_size(const struct counters *counters);
 

@@ -123,13 +123,19 @@ static enum of_error_number check_bucket(const struct group *group, const struct
 {
     bool is_watched = bucket->watch_port != PORT_ANY || bucket->watch_group != GROUP_ANY;
 
-    if (group->type == GROUP_TYPE_FF && !is_watched) {
+    if (group->type != GROUP_TYPE_SELECT && bucket->weight != 0) {
         return OF_ERROR_GROUP_MOD_FAILED_INVALID_GROUP;
     }
-    if (group->type != GROUP_TYPE_SELECT && bucket->weight > 1) {
-        return OF_ERROR_GROUP_MOD_FAILED_INVALID_GROUP;
+    switch (group->type) {
+    case GROUP_TYPE_ALL:
+    case GROUP_TYPE_INDIRECT:
+        return is_watched ? OF_ERROR_GROUP_MOD_FAILED_WATCH_UNSUPPORTED : OF_ERROR_NONE;
+    case GROUP_TYPE_SELECT:
+        return OF_ERROR_NONE;
+    case GROUP_TYPE_FF:
+        return is_watched ? OF_ERROR_NONE : OF_ERROR_GROUP_MOD_FAILED_INVALID_GROUP;
     }
-    return OF_ERROR_NONE;
+    return OF_ERROR_GROUP_MOD_FAILED_BAD_TYPE;
 }
 
 enum of_error_number group_check(const struct group *group)

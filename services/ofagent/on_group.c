@@ -9,9 +9,22 @@
 
 #include <string.h>
 
+/* The bridge and the group that is about to be: a group may refer to itself, the slowpath ends such loops. */
+struct references {
+    const struct bridge *bridge;
+    uint32_t group_id;
+};
+
+static bool group_exists_or_will(const void *context, uint32_t group_id)
+{
+    const struct references *references = context;
+    return group_id == references->group_id || group_table_find(references->bridge->groups, group_id) != NULL;
+}
+
 static enum of_error_number check_references(const struct bridge *bridge, const struct group *group)
 {
-    struct flow_mod_context context = bridge_flow_mod_context(bridge);
+    struct references references = {.bridge = bridge, .group_id = group->group_id};
+    struct flow_mod_context context = {.group_exists = group_exists_or_will, .context = &references};
 
     for (size_t i = 0; i < group->n_buckets; i++) {
         enum of_error_number error = flow_mod_check_actions(&group->buckets[i].actions, &context);
@@ -72,7 +85,7 @@ static void delete_rules_of(struct bridge *bridge, uint32_t group_id)
             entry = following;
         }
     }
-    (void)inflight_note_flows(bridge->inflight, &changes);
+    (void)bridge_note(bridge, &changes, NULL);
 }
 
 static void delete_group(struct bridge *bridge, struct group_entry *entry)

@@ -3,6 +3,8 @@
  * A report says cumulative values of the ids that changed; sequence numbers have no gap, so a lost one is noticed and everything is asked for
  * again. The complete list that follows a HELLO is what "has reported once" means for expiry.
  * A shard that we cannot reach but that is registered is waited for (its floor is unknown): its lease ends that, not our connection.
+ * A shard that stood still registers again as the same process and goes on counting where it was. So a shard that leaves keeps its part of every
+ * counter; it is folded into the base when another life of the same instance joins, since two of them cannot live at once.
  * The ofagent's one thread. Invariant: values are credited to the start number of the process that sent them, never to a place.
  */
 #include "services/ofagent/usage.h"
@@ -31,8 +33,16 @@ struct shard {
     bool is_in_report;
 };
 
+/* The last life of an instance that we have seen. */
+struct life {
+    uint32_t instance;
+    uint64_t start;
+};
+
 struct usage {
     struct ofagent *agent;
+    struct life lives[SHARDS_MAX];
+    size_t n_lives;
     struct shard shards[SHARDS_MAX];
     size_t n_shards;
     uint64_t retired[RETIRED_MAX];
@@ -59,10 +69,35 @@ void usage_destroy(struct usage **usage)
     *usage = NULL;
 }
 
+static void fold(struct usage *usage, uint64_t start)
+{
+    counters_shard_gone(usage->agent->rule_counters, start);
+    counters_shard_gone(usage->agent->port_counters, start);
+}
+
+/* Folds the life before this one of the same instance. */
+static void begin_life(struct usage *usage, uint32_t instance, uint64_t start)
+{
+    size_t i = 0;
+
+    while (i < usage->n_lives && usage->lives[i].instance != instance) {
+        i++;
+    }
+    if (i < usage->n_lives && usage->lives[i].start != start) {
+        fold(usage, usage->lives[i].start);
+    }
+    if (i == SHARDS_MAX) {
+        return; /* more instance numbers than shards at once: their parts stay */
+    }
+    usage->lives[i] = (struct life){.instance = instance, .start = start};
+    usage->n_lives += i == usage->n_lives;
+}
+
 void usage_join(struct usage *usage, uint64_t service, const Busbar__ServiceRow *row)
 {
     struct shard shard = {.service = service, .start = row->start, .heard_ns = usage->agent->now_ns};
 
+    begin_life(usage, row->instance, row->start);
     if (!floor_join(&usage->agent->floor, service, row->start)) {
         log_error("shard-not-served service=%llu limit=%d", (unsigned long long)service, FLOOR_SHARDS_MAX);
         return;
@@ -75,11 +110,9 @@ void usage_join(struct usage *usage, uint64_t service, const Busbar__ServiceRow 
     usage->shards[usage->n_shards++] = shard;
 }
 
-void usage_leave(struct usage *usage, uint64_t service, uint64_t start)
+void usage_leave(struct usage *usage, uint64_t service)
 {
     floor_leave(&usage->agent->floor, service);
-    counters_shard_gone(usage->agent->rule_counters, start);
-    counters_shard_gone(usage->agent->port_counters, start);
     for (size_t i = 0; i < usage->n_shards; i++) {
         if (usage->shards[i].service == service) {
             bus_close(&usage->shards[i].socket);
@@ -120,29 +153,56 @@ static void ask_all(struct usage *usage, struct shard *shard)
     }
 }
 
-/* The rule is in use: its idle time begins anew. */
-static void note_use(struct usage *usage, const Busbar__UsageValue *value)
+static struct flow_entry *find_rule(const struct ofagent *agent, uint64_t rule)
 {
-    int64_t used_ns = (int64_t)usage->agent->now_ns - (int64_t)value->idle_ns;
-
-    for (struct bridge *b = usage->agent->bridges; b != NULL; b = b->next) {
-        struct flow_entry *entry = flow_table_by_id(b->flows, counter_id_number(value->id));
+    for (const struct bridge *b = agent->bridges; b != NULL; b = b->next) {
+        struct flow_entry *entry = flow_table_by_id(b->flows, rule);
         if (entry != NULL) {
-            if (used_ns > entry->used_ns) {
-                entry->used_ns = used_ns;
-            }
-            return;
+            return entry;
         }
     }
+    return NULL;
+}
+
+/* Is this the number of a rule that is over? Greater ones than we know are being inserted; with a bridge not loaded we know nothing. */
+static bool is_over(const struct ofagent *agent, uint64_t id)
+{
+    uint64_t max_id = 0;
+
+    if (counters_has(agent->rule_counters, id)) {
+        return false;
+    }
+    for (const struct bridge *b = agent->bridges; b != NULL; b = b->next) {
+        if (b->state != BRIDGE_READY) {
+            return false;
+        }
+        max_id = flow_table_max_id(b->flows) > max_id ? flow_table_max_id(b->flows) : max_id;
+    }
+    return counter_id_number(id) <= max_id;
+}
+
+/* The rule is in use: its idle time begins anew. False: there is no such rule any more, and the shard is told. */
+static bool note_use(struct usage *usage, const Busbar__UsageValue *value)
+{
+    int64_t used_ns = (int64_t)usage->agent->now_ns - (int64_t)value->idle_ns;
+    struct flow_entry *entry = find_rule(usage->agent, counter_id_number(value->id));
+
+    if (entry == NULL && is_over(usage->agent, value->id)) {
+        usage_retire(usage, value->id);
+        return false;
+    }
+    if (entry != NULL && used_ns > entry->used_ns) {
+        entry->used_ns = used_ns;
+    }
+    return true;
 }
 
 static void credit(struct usage *usage, const struct shard *shard, const Busbar__UsageReport *report)
 {
     for (size_t i = 0; i < report->n_values; i++) {
         const Busbar__UsageValue *value = report->values[i];
-        counters_report(usage->agent->rule_counters, shard->start, value->id, (uint64_t[]){value->packets, value->bytes});
-        if (counter_id_kind(value->id) == COUNTER_RULE) {
-            note_use(usage, value);
+        if (counter_id_kind(value->id) != COUNTER_RULE || note_use(usage, value)) {
+            counters_report(usage->agent->rule_counters, shard->start, value->id, (uint64_t[]){value->packets, value->bytes});
         }
     }
     for (size_t i = 0; i < report->n_ports; i++) {

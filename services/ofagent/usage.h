@@ -10,9 +10,9 @@ enum { USAGE_RECEIVE_PER_STEP = 64 /* messages from one shard before the others 
 struct usage;
 struct usage *usage_new(struct ofagent *agent);
 void usage_destroy(struct usage **usage);
-/* A fastpath is registered / its row has gone: its counts are folded into the base. */
+/* A fastpath is registered / its row has gone. */
 void usage_join(struct usage *usage, uint64_t service, const Busbar__ServiceRow *row);
-void usage_leave(struct usage *usage, uint64_t service, uint64_t start);
+void usage_leave(struct usage *usage, uint64_t service);
 /* Sends what it has to and takes what has come. */
 void usage_step(struct usage *usage);
 /* The counter will not be used any more. */

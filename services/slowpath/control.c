@@ -133,6 +133,18 @@ static const char *port_by_id(const void *context, uint32_t id)
     return port != NULL ? port->name : NULL;
 }
 
+/* The steps, a line each, for people. */
+static char *lines_text(const json_t *lines)
+{
+    char *text = memory_string("");
+    for (size_t i = 0; i < json_array_size(lines); i++) {
+        char *longer = memory_format("%s%s\n", text, json_string_value(json_array_get(lines, i)));
+        free(text);
+        text = longer;
+    }
+    return text;
+}
+
 static json_t *trace_result(struct core *core, const struct flow_key *key, const struct translation *translation, json_t *lines)
 {
     struct match_ports names = {.by_number = port_by_id, .context = core};
@@ -140,8 +152,13 @@ static json_t *trace_result(struct core *core, const struct flow_key *key, const
     key_mask(key, &translation->mask, &megaflow.value.key);
     char *flow = match_format(&megaflow, &names);
     char *actions = dp_actions_format(translation->actions, translation->n_actions, &names);
-    json_t *out = json_pack("{s:o, s:s, s:s, s:b}", "steps", lines, "megaflow", flow, "actions", actions, "cacheable",
-                            !translation->is_single);
+    char *steps = lines_text(lines);
+    char *text = memory_format("%smegaflow: %s%s\ndatapath actions: %s\n", steps, flow,
+                               translation->is_single ? " (not kept: this packet only)" : "", actions);
+    json_t *out = json_pack("{s:o, s:s, s:s, s:b, s:s}", "steps", lines, "megaflow", flow, "actions", actions, "cacheable",
+                            !translation->is_single, "text", text);
+    free(text);
+    free(steps);
     free(actions);
     free(flow);
     return out;

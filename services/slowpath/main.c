@@ -1,7 +1,7 @@
 /* busbar-slowpath: what becomes of a packet.
  *
  * The process around slowpath_step(): options, sockets below the run directory, one thread that sleeps in poll() while there is nothing to
- * do. A socket's fd means "look again"; a step looks at all of them, so the loop never asks which one it was. It wakes every 10 ms for beats
+ * do. A socket's fd means "look again"; a step looks at all of them, so the loop never asks which one it was. It wakes by itself for beats
  * and ageing. Its state is a copy of others': nothing is saved on exit.
  */
 #include <errno.h>
@@ -15,7 +15,7 @@
 #include "lib/base/service.h"
 #include "services/slowpath/slowpath.h"
 
-enum { FDS_MAX = 160, WAKE_MS = 10, ENDPOINT_MAX = 128 };
+enum { FDS_MAX = 160, ENDPOINT_MAX = 128 };
 
 static void run(struct service *service, struct slowpath *slowpath)
 {
@@ -32,7 +32,7 @@ static void run(struct service *service, struct slowpath *slowpath)
             polls[i] = (struct pollfd){.fd = fds[i], .events = POLLIN};
         }
         polls[n] = (struct pollfd){.fd = service->signal_fd, .events = POLLIN};
-        if (poll(polls, n + 1, more ? 0 : WAKE_MS) < 0 && errno != EINTR) {
+        if (poll(polls, n + 1, more ? 0 : (int)slowpath_wait_ms(slowpath)) < 0 && errno != EINTR) {
             log_error("poll_failed errno=%d", errno);
             return;
         }

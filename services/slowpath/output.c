@@ -13,7 +13,7 @@ void output_to(struct walk *walk, const struct world_port *port)
         walk->reason = DROP_PORT_CONFIG;
         return;
     }
-    walk_trace(walk, "output to port %u (%s)", port->ofport, port->name);
+    walk_trace(walk, "output to %s", port->name);
     struct dp_action action = {.type = DP_ACTION_OUTPUT, .port = port->id};
     walk_emit(walk, &action);
 }

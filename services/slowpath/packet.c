@@ -295,3 +295,8 @@ void packet_step(struct packet_wire *wire)
     }
     carry_out_all(wire);
 }
+
+size_t packet_count_waiting(const struct packet_wire *wire)
+{
+    return wire->n_outs;
+}

@@ -20,5 +20,7 @@ int packet_fd(const struct packet_wire *wire);
 void packet_step(struct packet_wire *wire);
 /* What a shard sent up for controllers. */
 void packet_up(struct packet_wire *wire, const Busbar__PacketUpBatch *batch);
+/* Packet-outs whose version is not reached yet. */
+size_t packet_count_waiting(const struct packet_wire *wire);
 
 #endif

@@ -297,6 +297,18 @@ bool slowpath_step(struct slowpath *slowpath, uint64_t now_ns)
     return more;
 }
 
+unsigned slowpath_wait_ms(const struct slowpath *slowpath)
+{
+    const struct core *core = &slowpath->core;
+    size_t n_news;
+    (void)mac_table_news(core->macs, &n_news);
+    bool at_rest = core->has_version && n_news == 0 && packet_count_waiting(core->packets) == 0;
+    for (size_t i = 0; i < core->n_sessions; i++) {
+        at_rest = at_rest && session_is_open(core->sessions[i]);
+    }
+    return at_rest ? 50 : 10;
+}
+
 size_t slowpath_fds(const struct slowpath *slowpath, int *out_fds, size_t room)
 {
     size_t n = 0;

@@ -19,8 +19,10 @@ struct slowpath;
 /* -EADDRINUSE and other errors of bus_bind(). */
 int slowpath_new(const struct slowpath_settings *settings, struct slowpath **out_slowpath) MUST_CHECK;
 void slowpath_destroy(struct slowpath **slowpath);
-/* At most 50 ms of work. True: there is more to do at once; false: nothing to do before an fd is readable or 10 ms have passed. */
+/* At most 50 ms of work. True: there is more to do at once; false: nothing before an fd is readable or slowpath_wait_ms() have passed. */
 bool slowpath_step(struct slowpath *slowpath, uint64_t now_ns);
+/* 50 at rest: beats, ageing; 10 while something is to be told or tried again. */
+unsigned slowpath_wait_ms(const struct slowpath *slowpath);
 /* The fds to wait on, at most `room`; they change when shards come and go. */
 size_t slowpath_fds(const struct slowpath *slowpath, int *out_fds, size_t room);
 /* The whole configuration has come once. */

@@ -141,6 +141,17 @@ static void quiet_connection_is_not_subscribed_again(void **state)
     assert_int_equal(t->n_disconnections, 0);
 }
 
+/* Nothing tells a reader that its APPLIED was lost: a window of configdb would stay full, an await_applied unanswered. */
+static void lost_acknowledgement_is_said_again(void **state)
+{
+    struct test *t = *state;
+    run(t, 100);
+    t->mini.acked = 0; /* as if it had never come */
+    run(t, 1500);
+    assert_true(t->mini.acked == t->mini.n && t->mini.n != 0);
+    assert_int_equal(t->mini.n_subscribes, 1);
+}
+
 static void restarted_configdb_is_resumed_without_a_snapshot(void **state)
 {
     struct test *t = *state;
@@ -412,6 +423,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         CFG_TEST(mirror_takes_a_snapshot_and_follows),
         CFG_TEST(quiet_connection_is_not_subscribed_again),
+        CFG_TEST(lost_acknowledgement_is_said_again),
         CFG_TEST(restarted_configdb_is_resumed_without_a_snapshot),
         CFG_TEST(silence_is_reported_and_the_mirror_stays),
         CFG_TEST(status_outlives_a_restart_only_when_said_again),

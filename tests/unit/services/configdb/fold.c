@@ -138,7 +138,7 @@ static void a_rebuilt_environment_equals_the_folded_one(void **state)
     fold_destroy(&fold);
     (void)snprintf(path, sizeof path, "%s/new", base.dir.path);
     assert_int_equal(store_open(path, STORE_NO_SYNC, FIXTURE_MAP_BYTES, &run, &detail), 0);
-    assert_int_equal(fold_rebuild(rows_store(base.rows, ROWS_DISK), run, 12345), 0);
+    assert_int_equal(fold_rebuild(rows_store(base.rows, ROWS_DISK), run, 12345, 1000), 0);
     struct store_txn *txn = NULL;
     uint64_t number;
     assert_int_equal(store_read(run, &txn), 0);

@@ -61,6 +61,7 @@ static void wrong_groups_get_the_standards_codes(void **state)
     client_expect_error(b, &c, OF_ERROR_GROUP_MOD_FAILED_INVALID_GROUP);
     group_mod(b, &c, OF_GROUP_ADD, 6, GROUP_TYPE_ALL, "group:7");
     client_expect_error(b, &c, OF_ERROR_BAD_ACTION_BAD_OUT_GROUP);
+    group_mod(b, &c, OF_GROUP_ADD, 7, GROUP_TYPE_ALL, "group:7"); /* to itself: as Open vSwitch, no error */
     group_mod(b, &c, OF_GROUP_DELETE, 77, GROUP_TYPE_ALL, NULL);
     assert_false(client_next(b, &c));
     group_mod(b, &c, OF_GROUP_DELETE, GROUP_ALL, GROUP_TYPE_ALL, NULL);
