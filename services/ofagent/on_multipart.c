@@ -1,11 +1,12 @@
 /* Handlers of multipart requests: descriptions and statistics [OF1.3.5 §7.3.5].
  *
- * Each answer is made while walking the tables, message by message as the codec fills them. The list of rules can be very long: it is made
- * ON_MULTIPART_RULES at a time, and only while the peer takes what it has got, so that neither the other sessions nor memory suffer. Counters are those the shards have reported, at
- * most half a second old; a rule still in flight is shown, since it is part of what the controller has said.
- * An unknown port, group or queue is an empty answer, an unknown meter an error, as in Open vSwitch. The strings of DESC choose the driver in
- * some controllers (ONOS): they name us, and such controllers then use their default OpenFlow 1.3 driver.
- * The ofagent's one thread.
+ * Each answer is made while walking the tables, message by message as the codec fills them. The list of rules can be very long: it is
+ * made ON_MULTIPART_RULES at a time, and only while the peer takes what it has got, so that neither the other sessions nor memory
+ * suffer. Counters are those the shards have reported, at most half a second old; a rule still in flight is shown, since it is part of
+ * what the controller has said.
+ * An unknown port, group or queue is an empty answer, an unknown meter an error, as in Open vSwitch. The strings of DESC choose the
+ * driver in some controllers (ONOS): they name us, and such controllers then use their default OpenFlow 1.3 driver.
+ * The ofagent's one thread. Invariant: an answer that was begun is complete, or its session is closed.
  */
 #include "services/ofagent/on_multipart.h"
 

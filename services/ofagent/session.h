@@ -1,7 +1,8 @@
 /* One OpenFlow conversation over one conn: HELLO, liveness, and what this peer has asked for (role, configuration, async filter).
  *
- * Messages go to dispatch.c one after the other. Reading pauses while a barrier of this session waits, while a long list is being sent, while a packet-out waits for the
- * commit of the changes before it, and while the bridge has too much in flight: TCP then slows the controller down.
+ * Messages go to dispatch.c one after the other. Reading pauses while a barrier of this session waits, while a long list is being sent,
+ * while a packet-out waits for the commit of the changes before it, and while the bridge has too much in flight: TCP then slows the
+ * controller down.
  * A session is made by controller.c (active) or bridge.c (listener) and lives in its bridge's list. One thread.
  */
 #ifndef BUSBAR_OFAGENT_SESSION_H
