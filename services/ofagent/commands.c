@@ -29,9 +29,19 @@ struct wait {
     uint64_t deadline_ns;
 };
 
+/* A list of rules that is being given, a piece a step. */
+struct dump {
+    struct dump *next;
+    struct control_call *call;
+    uint64_t bridge;
+    struct rule_filter filter;
+    struct flow_cursor cursor;
+};
+
 struct control_waits {
     struct wait waits[CONTROL_CALLS_MAX];
     size_t count;
+    struct dump *dumps; /* at most CONTROL_CALLS_MAX, as there are no more calls */
 };
 
 struct control_waits *commands_waits_new(void)
@@ -44,6 +54,15 @@ static void drop_wait(struct control_waits *waits, size_t i)
     waits->waits[i] = waits->waits[--waits->count];
 }
 
+static void end_dump(struct dump **at)
+{
+    struct dump *dump = *at;
+
+    *at = dump->next;
+    flow_cursor_close(&dump->cursor);
+    free(dump);
+}
+
 void commands_waits_destroy(struct control_waits **waits)
 {
     if (*waits == NULL) {
@@ -52,6 +71,10 @@ void commands_waits_destroy(struct control_waits **waits)
     while ((*waits)->count > 0) {
         control_fail((*waits)->waits[(*waits)->count - 1].call, -ERROR_NOT_CONNECTED, "the ofagent is stopping");
         drop_wait(*waits, (*waits)->count - 1);
+    }
+    while ((*waits)->dumps != NULL) {
+        control_fail((*waits)->dumps->call, -ERROR_NOT_CONNECTED, "the ofagent is stopping");
+        end_dump(&(*waits)->dumps);
     }
     free(*waits);
     *waits = NULL;
@@ -79,28 +102,9 @@ void commands_lost(struct ofagent *agent, uint64_t bridge, int error, const char
     }
 }
 
-void commands_step(struct ofagent *agent)
-{
-    for (size_t i = agent->waits->count; i-- > 0;) {
-        struct wait *wait = &agent->waits->waits[i];
-        if (agent->now_ns >= wait->deadline_ns) {
-            control_fail(wait->call, -ERROR_TIMEOUT, "%s: version %llu, the shards have come to %llu; is a slowpath running?",
-                         wait->is_committed ? "committed, but not every fastpath follows yet" : "not committed yet",
-                         (unsigned long long)wait->version.n, (unsigned long long)floor_least(&agent->floor).n);
-            drop_wait(agent->waits, i);
-            continue;
-        }
-        if (wait->is_committed && version_reached(cfg_version(agent->cfg), wait->version) &&
-            floor_reached(&agent->floor, wait->version)) {
-            control_reply(wait->call, json_pack("{s:I, s:I}", "changed", (json_int_t)wait->n_changes, "version",
-                                                (json_int_t)wait->version.n));
-            drop_wait(agent->waits, i);
-        }
-    }
-}
-
 /* The bridge an argument names, or NULL and the call has failed. */
-static struct bridge *bridge_of(struct ofagent *agent, struct control_call *call, const char *const *arguments, size_t n_arguments)
+static struct bridge *bridge_of(struct ofagent *agent, struct control_call *call, const char *const *arguments,
+                                size_t n_arguments)
 {
     struct bridge *bridge;
 
@@ -200,10 +204,8 @@ static void run_flow_mod(void *context, struct control_call *call, const char *c
     flow_changes_init(&changes);
     if (apply_all(bridge, call, mods, arguments + 2, n, &changes)) {
         struct wait *wait = &agent->waits->waits[agent->waits->count++];
-        *wait = (struct wait){.call = call,
-                              .bridge = bridge->id,
-                              .n_changes = changes.count,
-                              .deadline_ns = agent->now_ns + COMMANDS_WAIT_NS};
+        *wait = (struct wait){
+            .call = call, .bridge = bridge->id, .n_changes = changes.count, .deadline_ns = agent->now_ns + COMMANDS_WAIT_NS};
         struct version committed;
         wait->batch = changes.count > 0 ? bridge_note(bridge, &changes, NULL) : 0;
         if (wait->batch == 0 && inflight_committed(bridge->inflight, &committed) + 1 == inflight_batch(bridge->inflight)) {
@@ -228,12 +230,12 @@ static json_t *flow_json(const struct bridge *bridge, const struct flow_entry *e
     char *match = match_format(&entry->rule.match, &ports);
     char *actions = instructions_format(&entry->rule.instructions, &ports);
     char *text = rule_format(&entry->rule, &stats, &ports);
-    json_t *flow = json_pack("{s:o, s:f, s:i, s:I, s:I, s:i, s:i, s:i, s:i, s:s, s:s, s:s}", "cookie",
-                             json_integer((json_int_t)entry->rule.cookie), "duration_s", (double)stats.duration_ns / 1e9,
-                             "table", entry->rule.table, "n_packets", (json_int_t)stats.n_packets, "n_bytes",
-                             (json_int_t)stats.n_bytes, "idle_timeout", entry->rule.idle_timeout_s, "hard_timeout",
-                             entry->rule.hard_timeout_s, "flags", entry->rule.flags, "priority", entry->rule.priority, "match",
-                             match, "actions", actions, "text", text);
+    json_t *flow =
+        json_pack("{s:o, s:f, s:i, s:I, s:I, s:i, s:i, s:i, s:i, s:s, s:s, s:s}", "cookie",
+                  json_integer((json_int_t)entry->rule.cookie), "duration_s", (double)stats.duration_ns / 1e9, "table",
+                  entry->rule.table, "n_packets", (json_int_t)stats.n_packets, "n_bytes", (json_int_t)stats.n_bytes,
+                  "idle_timeout", entry->rule.idle_timeout_s, "hard_timeout", entry->rule.hard_timeout_s, "flags",
+                  entry->rule.flags, "priority", entry->rule.priority, "match", match, "actions", actions, "text", text);
 
     free(match);
     free(actions);
@@ -246,7 +248,6 @@ static void run_dump_flows(void *context, struct control_call *call, const char 
     struct bridge *bridge = bridge_of(context, call, arguments, n_arguments);
     struct error_detail detail = {{0}};
     struct rule_filter filter;
-    json_t *piece = json_array();
 
     if (bridge != NULL && n_arguments > 2) {
         control_fail(call, -ERROR_SYNTAX, "%s: nothing is expected after the filter", arguments[2]);
@@ -261,21 +262,71 @@ static void run_dump_flows(void *context, struct control_call *call, const char 
         }
     }
     if (bridge == NULL) {
-        json_decref(piece);
         return;
     }
-    for (unsigned i = 0; i < TABLE_COUNT; i++) {
-        for (struct flow_entry *e = flow_table_first(bridge->flows, (uint8_t)i); e != NULL; e = e->next) {
-            if (rule_filter_covers(&filter, &e->rule)) {
-                json_array_append_new(piece, flow_json(bridge, e));
-            }
-            if (json_array_size(piece) == COMMANDS_PIECE) {
-                control_piece(call, piece);
-                piece = json_array();
-            }
+    struct dump *dump = memory_zeroed(sizeof *dump);
+    dump->call = call;
+    dump->bridge = bridge->id;
+    dump->filter = filter;
+    flow_cursor_open(&dump->cursor, bridge->flows, filter.table);
+    dump->next = bridge->agent->waits->dumps;
+    bridge->agent->waits->dumps = dump;
+}
+
+/* Gives the next piece. True when that was the last. */
+static bool continue_dump(struct ofagent *agent, struct dump *dump)
+{
+    const struct bridge *bridge = bridge_find(agent, dump->bridge);
+    const struct flow_entry *entry = NULL;
+
+    if (bridge == NULL || dump->cursor.table == NULL) {
+        control_fail(dump->call, -ERROR_CONFLICT, "the tables were loaded anew while they were listed");
+        return true;
+    }
+    json_t *piece = json_array();
+    for (int n = 0; n < COMMANDS_PIECE && (entry = flow_cursor_next(&dump->cursor)) != NULL; n++) {
+        if (rule_filter_covers(&dump->filter, &entry->rule)) {
+            json_array_append_new(piece, flow_json(bridge, entry));
         }
     }
-    control_reply(call, piece);
+    if (entry != NULL) {
+        control_piece(dump->call, piece);
+        return false;
+    }
+    control_reply(dump->call, piece);
+    return true;
+}
+
+bool commands_are_busy(const struct ofagent *agent)
+{
+    return agent->waits->dumps != NULL;
+}
+
+void commands_step(struct ofagent *agent)
+{
+    for (size_t i = agent->waits->count; i-- > 0;) {
+        struct wait *wait = &agent->waits->waits[i];
+        if (agent->now_ns >= wait->deadline_ns) {
+            control_fail(wait->call, -ERROR_TIMEOUT, "%s: version %llu, the shards have come to %llu; is a slowpath running?",
+                         wait->is_committed ? "committed, but not every fastpath follows yet" : "not committed yet",
+                         (unsigned long long)wait->version.n, (unsigned long long)floor_least(&agent->floor).n);
+            drop_wait(agent->waits, i);
+            continue;
+        }
+        if (wait->is_committed && version_reached(cfg_version(agent->cfg), wait->version) &&
+            floor_reached(&agent->floor, wait->version)) {
+            control_reply(wait->call, json_pack("{s:I, s:I}", "changed", (json_int_t)wait->n_changes, "version",
+                                                (json_int_t)wait->version.n));
+            drop_wait(agent->waits, i);
+        }
+    }
+    for (struct dump **at = &agent->waits->dumps; *at != NULL;) {
+        if (continue_dump(agent, *at)) {
+            end_dump(at);
+        } else {
+            at = &(*at)->next;
+        }
+    }
 }
 
 /* ---- dump-ports, dump-tables, status ---- */
@@ -292,12 +343,12 @@ static void run_dump_ports(void *context, struct control_call *call, const char 
     json_t *list = json_array();
     while (ports_next(bridge, &cursor, &id, &row)) {
         struct of_port_stats s = ports_stats(bridge->agent, id, row);
-        json_array_append_new(
-            list, json_pack("{s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "name", row->name, "port",
-                            (json_int_t)row->ofport, "rx_packets", (json_int_t)s.rx_packets, "rx_bytes", (json_int_t)s.rx_bytes,
-                            "rx_dropped", (json_int_t)s.rx_dropped, "rx_errors", (json_int_t)s.rx_errors, "tx_packets",
-                            (json_int_t)s.tx_packets, "tx_bytes", (json_int_t)s.tx_bytes, "tx_dropped",
-                            (json_int_t)s.tx_dropped, "tx_errors", (json_int_t)s.tx_errors));
+        json_array_append_new(list, json_pack("{s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "name", row->name, "port",
+                                              (json_int_t)row->ofport, "rx_packets", (json_int_t)s.rx_packets, "rx_bytes",
+                                              (json_int_t)s.rx_bytes, "rx_dropped", (json_int_t)s.rx_dropped, "rx_errors",
+                                              (json_int_t)s.rx_errors, "tx_packets", (json_int_t)s.tx_packets, "tx_bytes",
+                                              (json_int_t)s.tx_bytes, "tx_dropped", (json_int_t)s.tx_dropped, "tx_errors",
+                                              (json_int_t)s.tx_errors));
     }
     control_reply(call, list);
 }
@@ -313,9 +364,9 @@ static void run_dump_tables(void *context, struct control_call *call, const char
     for (unsigned i = 0; i < TABLE_COUNT; i++) {
         struct of_table_stats stats = on_multipart_table(bridge, (uint8_t)i);
         if (stats.n_active > 0 || stats.n_lookup > 0) {
-            json_array_append_new(list, json_pack("{s:i, s:I, s:I, s:I}", "table", (int)i, "active", (json_int_t)stats.n_active,
-                                                  "lookup", (json_int_t)stats.n_lookup, "matched",
-                                                  (json_int_t)stats.n_matched));
+            json_array_append_new(list,
+                                  json_pack("{s:i, s:I, s:I, s:I}", "table", (int)i, "active", (json_int_t)stats.n_active,
+                                            "lookup", (json_int_t)stats.n_lookup, "matched", (json_int_t)stats.n_matched));
         }
     }
     control_reply(call, list);
@@ -327,19 +378,19 @@ static json_t *bridge_json(const struct bridge *bridge)
     json_t *controllers = json_array();
 
     for (const struct session *s = bridge->sessions; s != NULL; s = s->next) {
-        json_array_append_new(sessions, json_pack("{s:I, s:I, s:b, s:I, s:I, s:I}", "session", (json_int_t)s->number, "controller",
-                                                  (json_int_t)s->controller, "active", s->state == SESSION_ACTIVE, "packet_ins",
-                                                  (json_int_t)s->n_packet_ins, "packet_ins_dropped",
+        json_array_append_new(sessions, json_pack("{s:I, s:I, s:b, s:I, s:I, s:I}", "session", (json_int_t)s->number,
+                                                  "controller", (json_int_t)s->controller, "active", s->state == SESSION_ACTIVE,
+                                                  "packet_ins", (json_int_t)s->n_packet_ins, "packet_ins_dropped",
                                                   (json_int_t)s->n_packet_ins_dropped, "errors", (json_int_t)s->n_errors));
     }
     for (const struct controller *c = bridge->controllers; c != NULL; c = c->next) {
         json_array_append_new(controllers, json_pack("{s:s, s:b, s:s}", "target", c->target, "is_connected", c->is_active,
                                                      "last_error", c->last_error));
     }
-    return json_pack("{s:s, s:s, s:I, s:I, s:I, s:b, s:o, s:o}", "name", bridge->name, "state", bridge_state_name(bridge->state),
-                     "rules", (json_int_t)flow_table_size(bridge->flows), "groups", (json_int_t)group_table_size(bridge->groups),
-                     "in_flight", (json_int_t)inflight_size(bridge->inflight), "fail_open", bridge->is_fail_open, "sessions",
-                     sessions, "controllers", controllers);
+    return json_pack("{s:s, s:s, s:I, s:I, s:I, s:b, s:o, s:o}", "name", bridge->name, "state",
+                     bridge_state_name(bridge->state), "rules", (json_int_t)flow_table_size(bridge->flows), "groups",
+                     (json_int_t)group_table_size(bridge->groups), "in_flight", (json_int_t)inflight_size(bridge->inflight),
+                     "fail_open", bridge->is_fail_open, "sessions", sessions, "controllers", controllers);
 }
 
 json_t *commands_status(void *context)

@@ -131,7 +131,8 @@ static bool is_same_status(const Busbar__PortStatusRow *a, const Busbar__PortSta
            (a->mac.len == 0 || memcmp(a->mac.data, b->mac.data, a->mac.len) == 0);
 }
 
-static void on_row(void *context, enum cfg_table table, uint64_t id, const ProtobufCMessage *before, const ProtobufCMessage *after)
+static void on_row(void *context, enum cfg_table table, uint64_t id, const ProtobufCMessage *before,
+                   const ProtobufCMessage *after)
 {
     struct ofagent *agent = context;
 
@@ -372,6 +373,9 @@ struct pollfd *ofagent_fds(struct ofagent *agent, size_t *out_n, uint64_t *out_n
     }
     if (cfg_transactions_in_flight(agent->cfg) > 0) {
         earlier(&next_ns, agent->now_ns + STEP_WHILE_WAITING_NS);
+    }
+    if (commands_are_busy(agent)) {
+        next_ns = agent->now_ns;
     }
     *out_n = agent->n_fds;
     *out_next_ns = next_ns;

@@ -19,6 +19,7 @@
 #include "lib/base/memory.h"
 #include "services/ofagent/bridge.h"
 #include "services/ofagent/dispatch.h"
+#include "services/ofagent/on_multipart.h"
 
 enum { MISS_SEND_LEN_DEFAULT = 128 };
 
@@ -50,6 +51,7 @@ void session_destroy(struct session **session)
     if (*session == NULL) {
         return;
     }
+    on_multipart_drop(*session);
     conn_destroy(&(*session)->conn);
     free((*session)->held);
     free(*session);
@@ -99,11 +101,10 @@ static void fail_hello(struct session *session, uint32_t xid, uint32_t theirs)
     char text[96];
 
     int n = snprintf(text, sizeof text, "no version in common: we speak 0x04 (OpenFlow 1.3), you offer the set 0x%x", theirs);
-    struct of_message error = {.type = OF_ERROR,
-                               .xid = xid,
-                               .error = {.number = OF_ERROR_HELLO_FAILED_INCOMPATIBLE,
-                                         .data = (const uint8_t *)text,
-                                         .data_size = (size_t)n}};
+    struct of_message error = {
+        .type = OF_ERROR,
+        .xid = xid,
+        .error = {.number = OF_ERROR_HELLO_FAILED_INCOMPATIBLE, .data = (const uint8_t *)text, .data_size = (size_t)n}};
     session_send(session, &error);
     session_close(session, "no OpenFlow version in common, the peer offers the set 0x%x", theirs);
 }
@@ -115,8 +116,8 @@ static void on_hello(struct session *session, const struct of_message *hello)
         return;
     }
     session->state = SESSION_ACTIVE;
-    log_debug("openflow-session bridge=%s session=%llu version=%u", session->bridge->name,
-              (unsigned long long)session->number, session->version);
+    log_debug("openflow-session bridge=%s session=%llu version=%u", session->bridge->name, (unsigned long long)session->number,
+              session->version);
 }
 
 static void receive(struct session *session, const uint8_t *bytes, size_t size)
@@ -149,7 +150,7 @@ static void receive(struct session *session, const uint8_t *bytes, size_t size)
 
 static bool is_paused(const struct session *session)
 {
-    return session->state == SESSION_CLOSED || session->waits_for_barrier || session->held != NULL ||
+    return session->state == SESSION_CLOSED || session->waits_for_barrier || session->walk != NULL || session->held != NULL ||
            inflight_size(session->bridge->inflight) >= INFLIGHT_CHANGES_MAX || bridge_is_behind(session->bridge);
 }
 
@@ -211,8 +212,7 @@ static void watch_silence(struct session *session)
         session->is_probed = true;
         session_send(session, &echo);
     } else if (silent_ns >= 2 * session->probe_ns) {
-        session_close(session, "no answer to an echo request for %llu ms",
-                      (unsigned long long)(session->probe_ns / NS_PER_MS));
+        session_close(session, "no answer to an echo request for %llu ms", (unsigned long long)(session->probe_ns / NS_PER_MS));
     }
 }
 
@@ -227,9 +227,8 @@ static void read_input(struct session *session)
         receive(session, bytes, size);
     }
     if (result == -EPROTO) {
-        struct of_message error = {.type = OF_ERROR,
-                                   .xid = conn_xid(session->conn),
-                                   .error = {.number = OF_ERROR_BAD_REQUEST_BAD_LEN}};
+        struct of_message error = {
+            .type = OF_ERROR, .xid = conn_xid(session->conn), .error = {.number = OF_ERROR_BAD_REQUEST_BAD_LEN}};
         session_send(session, &error);
         session_close(session, "a message claims to be shorter than its header");
     } else if (result == -EPIPE) {
@@ -246,6 +245,9 @@ void session_step(struct session *session)
     }
     try_barrier(session);
     try_held(session);
+    if (session->walk != NULL) {
+        on_multipart_continue(session);
+    }
     read_input(session);
     try_barrier(session);
     if (is_paused(session) && conn_is_dead(session->conn)) {
@@ -264,6 +266,6 @@ short session_events(const struct session *session, bool *out_again)
 {
     bool wants_input = !is_paused(session);
 
-    *out_again = wants_input && conn_has_more(session->conn);
+    *out_again = (wants_input && conn_has_more(session->conn)) || (session->walk != NULL && conn_has_room(session->conn));
     return conn_events(session->conn, wants_input);
 }
