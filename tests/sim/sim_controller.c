@@ -134,6 +134,7 @@ struct sim_controller *sim_controller_new(struct sim *sim, const char *bridge)
 {
     struct sim_controller *controller = memory_zeroed(sizeof *controller);
     struct of_message hello = {.type = OF_HELLO, .hello = {.versions = 1u << VERSION_1_3}};
+    struct of_message config = {.type = OF_SET_CONFIG, .config = {.miss_send_len = 0xffff}};
     controller->sim = sim;
     controller->bridge = bridge;
     controller->message.type = OF_BARRIER_REQUEST;
@@ -142,6 +143,7 @@ struct sim_controller *sim_controller_new(struct sim *sim, const char *bridge)
     (void)sim_until(sim, controller_connects, controller, "ofagent's socket for controllers");
     (void)sim_controller_say(controller, &hello);
     (void)sim_controller_await(controller, OF_HELLO);
+    (void)sim_controller_say(controller, &config); /* without it the local socket gives answers only, as Open vSwitch's does */
     return controller;
 }
 
