@@ -17,7 +17,7 @@
 #include "lib/base/random.h"
 #include "lib/msg/control.h"
 
-enum { STEP_MS = 20, PORT_OPEN_MS = 3000 };
+enum { STEP_MS = 20, PORT_OPEN_MS = 3000, STATUS_MS = 500 };
 
 static const enum cfg_table tables[] = {CFG_SWITCH,  CFG_BRIDGE,      CFG_PORT,             CFG_CONTROLLER,
                                         CFG_SERVICE, CFG_PORT_STATUS, CFG_CONTROLLER_STATUS};
@@ -149,6 +149,32 @@ static bool has_fastpath(const struct client *client)
         }
     }
     return false;
+}
+
+static bool lacks_status(const struct client *client)
+{
+    uint64_t cursor = 0, id;
+    const ProtobufCMessage *row;
+    while (cfg_next(client->cfg, CFG_PORT, &cursor, &id, &row)) {
+        if (cfg_row(client->cfg, CFG_PORT_STATUS, id) == NULL) {
+            return true;
+        }
+    }
+    cursor = 0;
+    while (cfg_next(client->cfg, CFG_CONTROLLER, &cursor, &id, &row)) {
+        if (cfg_row(client->cfg, CFG_CONTROLLER_STATUS, id) == NULL) {
+            return true;
+        }
+    }
+    return false;
+}
+
+void client_await_status(struct client *client)
+{
+    uint64_t deadline = clock_now_ns() + STATUS_MS * NS_PER_MS;
+    while (has_fastpath(client) && lacks_status(client) && clock_now_ns() < deadline) {
+        turn(client);
+    }
 }
 
 /* Waits for the state of a new port. 0 open, -ERROR_REFUSED with the fastpath's reason, -ERROR_TIMEOUT. */

@@ -40,6 +40,8 @@ void client_init(struct client *client);
 void client_fini(struct client *client);
 /* Connects and waits for the mirror. -ERROR_TIMEOUT with a detail that names configdb and how to start it. */
 int client_open(struct client *client, struct error_detail *detail) MUST_CHECK;
+/* Status rows come behind the snapshot of the mirror: waits until every port and controller has one, at most half a second. */
+void client_await_status(struct client *client);
 /* Commits *txn (consumed), waits until every process has applied it and new ports are open; takes new ports back that cannot be opened. */
 enum exit_status client_commit(struct client *client, struct cfg_txn **txn, struct error_detail *detail);
 /* Asks process KIND.instance; its own error comes back with its text. */

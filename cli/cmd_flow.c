@@ -199,7 +199,7 @@ void read_dp_dump_flows_print(const json_t *json, const struct segment *segment)
     json_t *flow;
     char used[64];
     json_array_foreach(json, i, flow) {
-        const json_t *idle = json_object_get(flow, "used");
+        const json_t *idle = json_object_get(flow, "used_s");
         if (json_is_number(idle)) {
             snprintf(used, sizeof used, "%.3fs", json_number_value(idle));
         } else {

@@ -85,6 +85,7 @@ enum exit_status read_show(struct client *client, const struct segment *segment,
     json_t *bridges = json_array();
     uint64_t cursor = 0, id;
     const ProtobufCMessage *row;
+    client_await_status(client);
     while (cfg_next(client->cfg, CFG_BRIDGE, &cursor, &id, &row)) {
         const Busbar__BridgeRow *bridge = (const Busbar__BridgeRow *)row;
         json_t *json = json_pack("{s:s, s:I, s:s, s:o, s:o}", "name", bridge->name, "id", (json_int_t)id, "fail_mode",

@@ -2,7 +2,7 @@
  *
  * The order of checks is Open vSwitch's, because controllers see only the first error: value within mask, known field of this length,
  * mask allowed, value possible, prerequisite, duplicate. Prerequisites must come before the field that needs them, as the standard says.
- * A match costs about 20 ns a field. Any thread, no state. What may never happen: a read past the match's own length.
+ * A match of five fields costs about half a microsecond. Any thread, no state. What may never happen: a read past the match's own length.
  *
  * Two fields that 1.3 has only as extensions (tcp_flags, actset_output) travel under the Open Networking Foundation's experimenter
  * class, a header of eight bytes: class 0xffff, then the experimenter.
@@ -187,8 +187,19 @@ static bool needs_vlan_tci(const struct match *match)
            (memcmp(&pcp, &ones, sizeof ones) != 0 || !field_prerequisite_met(FIELD_VLAN_PCP, &match->value, &match->mask));
 }
 
+/* Nothing of the field's storage is matched: most fields of most matches, so this is asked first. */
+static bool storage_is_wild(enum field_id field, const struct match *match)
+{
+    static const uint8_t zeroes[16];
+
+    return memcmp((const uint8_t *)&match->mask + field_table[field].offset, zeroes, field_table[field].size) == 0;
+}
+
 static void put_field(struct writer *w, enum field_id field, const struct match *match)
 {
+    if (storage_is_wild(field, match)) {
+        return;
+    }
     struct field_value mask = field_get(field, &match->mask);
     struct field_value ones = field_all_ones(field);
     bool is_exact = memcmp(&mask, &ones, sizeof ones) == 0;

@@ -70,6 +70,16 @@ static void configdb_on_reply(void *context, const struct bus_identity *to, cons
     }
 }
 
+static void configdb_service_left(struct configdb *db, uint64_t id)
+{
+    const struct bus_identity *who = leases_who(db->leases, id);
+    if (who != NULL) {
+        log_info("service_left service=%s.%u id=%" PRIu64, process_kind_name(who->kind), who->instance, id);
+        readers_left(db->readers, who, db->now_ns);
+        leases_remove(db->leases, id);
+    }
+}
+
 static void configdb_service_changed(void *context, const Busbar__Row *row)
 {
     struct configdb *db = context;
@@ -78,8 +88,7 @@ static void configdb_service_changed(void *context, const Busbar__Row *row)
     }
     Busbar__ServiceRow *service = row->deleted ? NULL : busbar__service_row__unpack(NULL, row->value.len, row->value.data);
     if (service == NULL) {
-        leases_remove(db->leases, row->id);
-        log_info("service_left id=%" PRIu64, row->id);
+        configdb_service_left(db, row->id);
         return;
     }
     struct bus_identity who = {
@@ -355,7 +364,7 @@ static void configdb_lapse(struct configdb *db)
     while ((id = leases_lapsed(db->leases, db->now_ns)) != 0) {
         const struct bus_identity *who = leases_who(db->leases, id);
         log_warn("lease_lapsed service=%s.%u id=%" PRIu64, process_kind_name(who->kind), who->instance, id);
-        leases_remove(db->leases, id);
+        configdb_service_left(db, id);
         configdb_delete(db, CFG_SERVICE, &id, 1);
     }
 }

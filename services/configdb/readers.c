@@ -256,6 +256,15 @@ void readers_heard(struct readers *readers, const struct bus_identity *from, uin
     }
 }
 
+void readers_left(struct readers *readers, const struct bus_identity *who, uint64_t now_ns)
+{
+    struct readers_one *reader = readers_find(readers, who);
+    uint64_t silent_ns = READERS_SILENCE_NS + 1;
+    if (reader != NULL && now_ns - reader->heard_ns < silent_ns) {
+        reader->heard_ns = now_ns > silent_ns ? now_ns - silent_ns : 0;
+    }
+}
+
 static void readers_forget_error(void *context, const Busbar__Row *row)
 {
     struct readers_one *reader = context;

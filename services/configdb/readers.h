@@ -32,6 +32,8 @@ void readers_subscribe(struct readers *readers, const struct bus_identity *from,
 void readers_applied(struct readers *readers, const struct bus_identity *from, const Busbar__Applied *message);
 /* Every message shows that its sender lives. */
 void readers_heard(struct readers *readers, const struct bus_identity *from, uint64_t now_ns);
+/* It has left or its lease has lapsed: it is not waited for until it is heard again. */
+void readers_left(struct readers *readers, const struct bus_identity *who, uint64_t now_ns);
 /* A commit was pushed: row errors of the rows it changed are void. */
 void readers_pushed(struct readers *readers, const struct ring_entry *entry);
 /* Sends what there is room for. True when there is more to send that nothing but a further step holds back. */

@@ -99,7 +99,8 @@ static void join(struct fastpath *fp)
     cfg_register(fp->cfg, &row);
 }
 
-/* Sees that the join has been committed, and with which version: r of the design. */
+/* Sees that the join has been committed, and with which version: r of the design. When only the lease had lapsed (configdb was away), the
+ * sessions that are open stay: their `reached` holds the floor below r, so no barrier is answered too early. */
 static void check_registration(struct fastpath *fp)
 {
     struct version version = {0};
@@ -112,13 +113,7 @@ static void check_registration(struct fastpath *fp)
     fp->row = fp->usage.registered_row = row;
     shard->registered = version;
     shard->is_registered = true;
-    for (size_t i = 0; i < SESSIONS_MAX; i++) {
-        struct session *session = &shard->sessions[i];
-        if (session->state == SESSION_OPEN && session->reached.n < version.n) {
-            session_close(shard, session, "it has not reached the version at which this fastpath joined", fp->now_ns);
-        }
-    }
-    if (flow_table_count(shard->flows) == 0 && shard->floor.n < version.n) {
+    if (flow_table_count(shard->flows) == 0 && session_count_open(shard) == 0 && shard->floor.n < version.n) {
         shard->floor = version;
         usage_tell_floor(&fp->usage, shard);
     }

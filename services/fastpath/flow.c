@@ -12,6 +12,8 @@
 
 #include "lib/base/memory.h"
 
+_Static_assert(offsetof(struct flow, entry) == 64 && sizeof(struct flow) % 64 == 0, "the hot part is a line of its own");
+
 enum { SLAB_FLOWS = 256, HEADS_MIN = 1024 };
 
 struct flow_table {
@@ -102,7 +104,11 @@ static void grow_heads(struct flow_table *table)
 
 static void add_slab(struct flow_table *table)
 {
-    struct flow *slab = memory_array(SLAB_FLOWS, sizeof *slab);
+    struct flow *slab = aligned_alloc(64, SLAB_FLOWS * sizeof *slab);
+    if (slab == NULL) {
+        abort();
+    }
+    memset(slab, 0, SLAB_FLOWS * sizeof *slab);
     table->slabs = memory_resize(table->slabs, (table->n_slabs + 1) * sizeof *table->slabs);
     table->slabs[table->n_slabs++] = slab;
     for (size_t i = SLAB_FLOWS; i > 0; i--) {

@@ -38,13 +38,13 @@ struct flow_entry {
 enum { OWNER_NONE = 0xff };
 
 struct flow {
-    struct flow_entry entry; /* the megaflow's; unused (subtable NULL) when the flow is spread */
-    /* Written per packet by the worker. */
+    /* One cache line: what a packet of the flow reads and writes. */
     uint64_t packets, bytes;
     uint64_t used_ns;
+    struct program *program;
     uint32_t generation;
     uint32_t in_port; /* switch-wide port id */
-    struct program *program;
+    struct flow_entry entry __attribute__((aligned(64))); /* the megaflow's; unused (subtable NULL) when the flow is spread */
     /* Control. */
     struct flow_key mask; /* of the answer */
     struct flow_id id;

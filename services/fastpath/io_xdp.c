@@ -20,6 +20,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include "lib/base/memory.h"
 #include "services/fastpath/bpf/rx_meta.h"
@@ -66,6 +67,7 @@ struct io_xdp {
     uint16_t holder;
     bool has_sent; /* since the last flush */
     struct io_stats stats;
+    int all_fd; /* while it is open, the device receives frames for every address */
     struct io_xdp *next, **link;
 };
 
@@ -309,6 +311,9 @@ static void xdp_close(struct io *io)
 {
     struct io_xdp *device = (struct io_xdp *)io;
     rx_program_close(&device->program);
+    if (device->all_fd >= 0) {
+        close(device->all_fd);
+    }
     for (uint32_t i = 0; i < device->n_queues; i++) {
         xsk_close(&device->queues[i].xsk);
     }
@@ -357,7 +362,11 @@ static int open_queues(struct io_xdp *device, unsigned ifindex, const char *name
 
 static int attach(struct io_xdp *device, unsigned ifindex, const char *name, struct error_detail *detail)
 {
-    int err = rx_program_open(ifindex, name, &device->program, detail);
+    int err = link_receive_all(ifindex, &device->all_fd);
+    if (err != 0) {
+        return error_set(detail, err, "%s: promiscuous mode: %s", name, error_text(err));
+    }
+    err = rx_program_open(ifindex, name, &device->program, detail);
     for (uint32_t i = 0; err == 0 && i < device->n_queues; i++) {
         err = rx_program_set_socket(&device->program, i, device->queues[i].xsk.fd);
     }
@@ -391,7 +400,8 @@ int io_xdp_open(struct io_linux *linux_io, const struct io_request *request, str
         return err;
     }
     struct io_xdp *device = memory_zeroed(sizeof *device);
-    *device = (struct io_xdp){.io.ops = &xdp_ops, .umem = umem, .owner = linux_io, .holder = ++linux_io->next_holder, .program.link_fd = -1};
+    *device = (struct io_xdp){.io.ops = &xdp_ops, .umem = umem, .owner = linux_io, .holder = ++linux_io->next_holder, .program.link_fd = -1,
+                              .all_fd = -1};
     err = open_queues(device, ifindex, request->name, detail);
     if (err == 0) {
         err = attach(device, ifindex, request->name, detail);

@@ -11,6 +11,7 @@
 #include <libmnl/libmnl.h>
 #include <linux/ethtool.h>
 #include <linux/if_link.h>
+#include <linux/if_packet.h>
 #include <linux/rtnetlink.h>
 #include <linux/sockios.h>
 #include <net/if.h>
@@ -200,4 +201,20 @@ int link_set_up(const char *name)
     }
     request.ifr_flags |= IFF_UP;
     return ask(name, SIOCSIFFLAGS, &request);
+}
+
+int link_receive_all(uint32_t ifindex, int *out_fd)
+{
+    struct packet_mreq request = {.mr_ifindex = (int)ifindex, .mr_type = PACKET_MR_PROMISC};
+    int fd = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0); /* protocol 0: receives nothing itself */
+    if (fd < 0) {
+        return -errno;
+    }
+    if (setsockopt(fd, SOL_PACKET, PACKET_ADD_MEMBERSHIP, &request, sizeof request) != 0) {
+        int err = -errno;
+        close(fd);
+        return err;
+    }
+    *out_fd = fd;
+    return 0;
 }

@@ -33,5 +33,7 @@ uint32_t link_receive_queues(const char *name);
 /* "veth", "tun", "ixgbe"; "" when there is none. */
 void link_driver(const char *name, char out_driver[32]);
 int link_set_up(const char *name) MUST_CHECK;
+/* Makes the device receive frames for every address, as a switch port must, until the descriptor is closed (also by death). */
+int link_receive_all(uint32_t ifindex, int *out_fd) MUST_CHECK;
 
 #endif

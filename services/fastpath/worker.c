@@ -4,7 +4,7 @@
  *                                                              exact cache -> megaflow table -> ask the slowpath
  *                                            hit: count, run the program -> tx queues of ports -> one tx burst and flush a port
  *
- * Why two passes: the cache lines of the exact cache that packet 32 needs are on their way while packet 1 is worked on.
+ * Why step by step over the burst: the cache lines that a step of packet 32 needs are on their way while packet 1 is worked on.
  * Why the pending lists come first: a packet that overtakes one of its own flow hash which still waits would be reordered; while
  * nothing waits, that is one comparison with zero.
  * Cost: see docs of the exact cache; no allocation, lock, log or per-packet system call here. Worker thread only.
@@ -147,14 +147,10 @@ static inline void run_flow(struct worker *w, struct flow *flow, struct dp_packe
     dp_execute(flow->program->actions, flow->program->n_actions, packet, &sink, w);
 }
 
-static struct flow *look_up(struct worker *w, struct port *port, const struct flow_key *key, uint64_t hash, bool may_remember)
+/* Behind the exact cache. */
+static struct flow *look_up_megaflow(struct worker *w, struct port *port, const struct flow_key *key, uint64_t hash, bool may_remember)
 {
-    struct flow *flow = exact_lookup(&w->exact, key, hash);
-    if (LIKELY(flow != NULL)) {
-        w->totals.exact_hits++;
-        return flow;
-    }
-    flow = port != NULL ? megaflow_lookup(&port->megaflows, key) : NULL;
+    struct flow *flow = port != NULL ? megaflow_lookup(&port->megaflows, key) : NULL;
     if (flow != NULL) {
         w->totals.megaflow_hits++;
         if (may_remember) {
@@ -208,7 +204,8 @@ static void miss(struct worker *w, struct port *port, struct dp_packet *packet)
     }
 }
 
-static void handle(struct worker *w, struct port *port, struct dp_packet *packet, uint64_t hash)
+/* `flow`: what the exact cache said before the burst began; nothing in a burst ends a flow. */
+static inline void handle(struct worker *w, struct port *port, struct dp_packet *packet, uint64_t hash, struct flow *flow)
 {
     if (w->pending.n_lists != 0) {
         packet->flow_hash = key_flow_hash(&packet->key);
@@ -218,8 +215,13 @@ static void handle(struct worker *w, struct port *port, struct dp_packet *packet
             return;
         }
     }
-    struct flow *flow = look_up(w, port, &packet->key, hash, true);
     if (LIKELY(flow != NULL)) {
+        w->totals.exact_hits++;
+        run_flow(w, flow, packet);
+        return;
+    }
+    flow = look_up_megaflow(w, port, &packet->key, hash, true);
+    if (flow != NULL) {
         run_flow(w, flow, packet);
         return;
     }
@@ -227,19 +229,17 @@ static void handle(struct worker *w, struct port *port, struct dp_packet *packet
     miss(w, port, packet);
 }
 
-static unsigned take_burst(struct worker *w, struct port *port)
+/* Parses the frames into w->burst; returns how many are packets. */
+static unsigned parse_burst(struct worker *w, struct port *port, const struct io_frame *frames, unsigned n)
 {
-    struct io_frame frames[IO_BURST];
-    unsigned n = port->io->ops->rx(port->io, frames, IO_BURST), n_good = 0;
-    for (unsigned i = 0; i < n; i++) {
-        __builtin_prefetch(w->umem->base + frames[i].frame + frames[i].offset);
-    }
+    unsigned n_good = 0;
     for (unsigned i = 0; i < n; i++) {
         struct dp_packet *packet = &w->burst[n_good];
         packet->data = w->umem->base + frames[i].frame + frames[i].offset;
         packet->size = frames[i].size;
         packet->headroom = frames[i].offset < DP_HEADROOM_BYTES ? frames[i].offset : DP_HEADROOM_BYTES;
         packet->in_port = port->id;
+        packet->flow_hash = 0;
         packet->frame = frames[i].frame;
         port->rx_bytes += packet->size;
         if (parse_frame(packet->data, packet->size, port->id, &packet->key, &packet->offsets) != 0) {
@@ -253,11 +253,32 @@ static unsigned take_burst(struct worker *w, struct port *port)
         exact_prefetch(&w->exact, w->hashes[n_good]);
         n_good++;
     }
+    return n_good;
+}
+
+static unsigned take_burst(struct worker *w, struct port *port)
+{
+    struct io_frame frames[IO_BURST];
+    unsigned n = port->io->ops->rx(port->io, frames, IO_BURST);
+    for (unsigned i = 0; i < n; i++) {
+        __builtin_prefetch(w->umem->base + frames[i].frame + frames[i].offset);
+    }
+    unsigned n_good = parse_burst(w, port, frames, n);
     port->rx_packets += n;
     w->totals.received += n;
     w->totals.bursts += n > 0;
     for (unsigned i = 0; i < n_good; i++) {
-        handle(w, port, &w->burst[i], w->hashes[i]);
+        w->candidates[i] = exact_candidate(&w->exact, w->hashes[i]);
+    }
+    for (unsigned i = 0; i < n_good; i++) {
+        w->found[i] = exact_confirm(&w->exact, &w->burst[i].key, w->hashes[i], w->candidates[i]);
+        __builtin_prefetch(w->found[i], 1);
+    }
+    for (unsigned i = 0; i < n_good; i++) {
+        __builtin_prefetch(w->found[i] != NULL ? w->found[i]->program : NULL);
+    }
+    for (unsigned i = 0; i < n_good; i++) {
+        handle(w, port, &w->burst[i], w->hashes[i], w->found[i]);
     }
     return n;
 }
@@ -286,7 +307,7 @@ static void go_on(struct worker *w, struct pending_list *list)
     while (list->n_packets > 0) {
         const struct dp_packet *head = pending_head(&w->pending, list);
         struct port *port = port_set_find(w->ports, head->in_port);
-        struct flow *flow = look_up(w, port, &head->key, key_hash(&head->key), false);
+        struct flow *flow = look_up_megaflow(w, port, &head->key, 0, false);
         struct dp_packet packet;
         if (flow == NULL) {
             pending_ask_again(&w->pending, list, w->now_ns);

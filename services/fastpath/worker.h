@@ -40,6 +40,8 @@ struct worker {
     size_t n_sending;
     struct dp_packet burst[IO_BURST];
     uint64_t hashes[IO_BURST];
+    uint32_t candidates[IO_BURST]; /* in the exact cache */
+    struct flow *found[IO_BURST];
 };
 
 void worker_init(struct worker *worker, struct umem *umem, struct port_set *ports, const struct worker_events *events);

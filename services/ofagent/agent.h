@@ -45,7 +45,7 @@ struct bridge {
     struct bridge *next;
     uint64_t id;
     char *name;
-    bool is_gone; /* its row has been deleted: to be destroyed at the end of the step */
+    bool is_gone; /* its row has been deleted */
 
     enum bridge_state state;
     bool must_reload;
@@ -67,6 +67,7 @@ struct bridge {
     int listener; /* -1: none */
     char *listener_path;
     uint64_t listen_again_ns;
+    int listen_error; /* why there is no listener; 0: there is, or it was not tried yet */
     struct session *sessions;
     size_t n_sessions;
     struct controller *controllers;
@@ -92,6 +93,7 @@ struct ofagent {
     uint64_t wall_ns;
     uint64_t started_ns; /* of the first step */
     uint64_t n_sessions_ever;
+    struct version seen, applied; /* of the mirror; as we have acknowledged it */
     bool is_ending;   /* nothing new is begun */
     bool must_follow; /* bridges or controllers have changed in the mirror */
     bool is_loaded; /* the mirror has been complete and the counters of configdb have been read */

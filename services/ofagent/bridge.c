@@ -144,6 +144,25 @@ static void sweep_sessions(struct bridge *bridge)
     }
 }
 
+static void forget_counter(struct bridge *bridge, uint64_t id)
+{
+    counters_forget(bridge->agent->rule_counters, id);
+    usage_retire(bridge->agent->usage, id);
+}
+
+static void forget_counters(struct bridge *bridge)
+{
+    for (unsigned i = 0; i < TABLE_COUNT; i++) {
+        for (struct flow_entry *e = flow_table_first(bridge->flows, (uint8_t)i); e != NULL; e = e->next) {
+            forget_counter(bridge, counter_id(COUNTER_RULE, e->rule.id));
+        }
+        counters_forget(bridge->agent->rule_counters, counter_id(COUNTER_TABLE, bridge->id << 8 | i));
+    }
+    for (size_t i = 0; i < bridge->n_removals; i++) {
+        forget_counter(bridge, counter_id(COUNTER_RULE, bridge->removals[i].entry->rule.id));
+    }
+}
+
 void bridge_destroy(struct bridge **bridge)
 {
     struct bridge *b = *bridge;
@@ -160,6 +179,9 @@ void bridge_destroy(struct bridge **bridge)
     }
     close_sessions(b, "the bridge is gone");
     sweep_sessions(b);
+    if (b->is_gone) {
+        forget_counters(b);
+    }
     for (size_t i = 0; i < b->n_removals; i++) {
         flow_entry_destroy(&b->removals[i].entry);
     }
@@ -272,8 +294,15 @@ struct flow_mod_context bridge_flow_mod_context(const struct bridge *bridge)
 
 uint64_t bridge_note(struct bridge *bridge, struct flow_changes *changes, struct inflight_request *request)
 {
+    for (size_t i = 0; i < changes->count; i++) {
+        const struct flow_change *change = &changes->items[i];
+        if (change->kind == FLOW_CHANGE_REMOVED && change->entry->rule.id != 0) {
+            /* Its counts still come in, perhaps for the first time. */
+            counters_add_base(bridge->agent->rule_counters, counter_id(COUNTER_RULE, change->entry->rule.id),
+                              (uint64_t[COUNTERS_VALUES_MAX]){0});
+        }
+    }
     uint64_t batch = inflight_note_flows(bridge->inflight, changes);
-
     if (request != NULL) {
         inflight_note_request(bridge->inflight, request);
     }
@@ -389,6 +418,7 @@ static void listen_for_tools(struct bridge *bridge)
         return;
     }
     int err = conn_tcp_listen(bridge->listener_path, &bridge->listener);
+    bridge->listen_error = err;
     if (err != 0) {
         bridge->listener = -1;
         bridge->listen_again_ns = bridge->agent->now_ns + LISTEN_RETRY_NS;

@@ -14,7 +14,7 @@
 #include "lib/msg/counter_id.h"
 
 struct checkpoint {
-    struct ofagent *agent; /* NULL: destroyed while a transaction was under way */
+    struct ofagent *agent;
     bool is_under_way;
     uint64_t next_ns;
 };
@@ -28,14 +28,7 @@ struct checkpoint *checkpoint_new(struct ofagent *agent)
 
 void checkpoint_destroy(struct checkpoint **checkpoint)
 {
-    if (*checkpoint == NULL) {
-        return;
-    }
-    if ((*checkpoint)->is_under_way) {
-        (*checkpoint)->agent = NULL; /* its answer frees it */
-    } else {
-        free(*checkpoint);
-    }
+    free(*checkpoint); /* a transaction under way has nobody to call: the mirror goes in the same breath */
     *checkpoint = NULL;
 }
 
@@ -95,10 +88,6 @@ static void on_done(void *context, const struct cfg_result *result)
     struct checkpoint *checkpoint = context;
 
     checkpoint->is_under_way = false;
-    if (checkpoint->agent == NULL) {
-        free(checkpoint);
-        return;
-    }
     if (result->error != 0) {
         LOG_LIMITED(LOG_LEVEL_WARN, "checkpoint-failed error=\"%s\"",
                     result->text != NULL ? result->text : error_text(result->error));

@@ -230,6 +230,11 @@ void counters_total(const struct counters *counters, uint64_t id, uint64_t *out_
     }
 }
 
+bool counters_has(const struct counters *counters, uint64_t id)
+{
+    return find(counters, id) != NULL;
+}
+
 void counters_forget(struct counters *counters, uint64_t id)
 {
     struct counter *counter = find(counters, id);

@@ -27,6 +27,7 @@ void counters_shard_gone(struct counters *counters, uint64_t shard);
 void counters_add_base(struct counters *counters, uint64_t id, const uint64_t *values);
 /* All zeroes for an id that nobody has counted. */
 void counters_total(const struct counters *counters, uint64_t id, uint64_t *out_values);
+bool counters_has(const struct counters *counters, uint64_t id);
 void counters_forget(struct counters *counters, uint64_t id);
 size_t counters_size(const struct counters *counters);
 

@@ -225,8 +225,11 @@ static enum of_error_number check(const struct flow_mod *mod, const struct flow_
     if (is_delete) {
         return OF_ERROR_NONE;
     }
-    if (mod->buffer_id != 0xffffffffu) {
+    if (mod->buffer_id != OF_NO_BUFFER) {
         return OF_ERROR_BAD_REQUEST_BUFFER_UNKNOWN;
+    }
+    if (mod->instructions.apply.count + mod->instructions.write.count > FLOW_MOD_ACTIONS_MAX) {
+        return OF_ERROR_BAD_ACTION_TOO_MANY;
     }
     error = flow_mod_check_actions(&mod->instructions.apply, context);
     if (error == OF_ERROR_NONE) {

@@ -9,6 +9,8 @@
 #include "lib/openflow/of_error.h"
 #include "services/ofagent/flow_table.h"
 
+enum { FLOW_MOD_ACTIONS_MAX = 8192 /* more than 64 KiB can hold; a rule of so many is a row that configdb still takes */ };
+
 enum flow_change_kind { FLOW_CHANGE_ADDED, FLOW_CHANGE_MODIFIED, FLOW_CHANGE_REMOVED };
 
 struct flow_change {

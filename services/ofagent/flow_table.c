@@ -34,6 +34,7 @@ struct flow_table {
     struct list lists[TABLE_COUNT];
     struct flow_entry *first_timed;
     uint64_t timed_changes;
+    uint64_t max_id;
 };
 
 static uint64_t key_hash_of(uint8_t number, uint16_t priority, const struct match *match)
@@ -152,6 +153,14 @@ void flow_table_destroy(struct flow_table **table)
     *table = NULL;
 }
 
+static void add_by_id(struct flow_table *table, struct flow_entry *entry)
+{
+    buckets_add(&table->by_id, entry, true);
+    if (entry->rule.id > table->max_id) {
+        table->max_id = entry->rule.id;
+    }
+}
+
 static void unlink_timed(struct flow_table *table, struct flow_entry *entry)
 {
     if (!entry->is_timed) {
@@ -178,7 +187,7 @@ void flow_table_insert(struct flow_table *table, struct flow_entry *entry)
     entry->is_in_table = true;
     buckets_add(&table->by_key, entry, false);
     if (entry->rule.id != 0) {
-        buckets_add(&table->by_id, entry, true);
+        add_by_id(table, entry);
     }
     entry->next = NULL;
     entry->previous = list->last;
@@ -223,7 +232,7 @@ void flow_table_set_id(struct flow_table *table, struct flow_entry *entry, uint6
     assert(entry->rule.id == 0 && id != 0);
     entry->rule.id = id;
     if (entry->is_in_table) {
-        buckets_add(&table->by_id, entry, true);
+        add_by_id(table, entry);
     }
 }
 
@@ -247,6 +256,11 @@ struct flow_entry *flow_table_by_id(const struct flow_table *table, uint64_t id)
         }
     }
     return NULL;
+}
+
+uint64_t flow_table_max_id(const struct flow_table *table)
+{
+    return table->max_id;
 }
 
 struct flow_entry *flow_table_first(const struct flow_table *table, uint8_t number)

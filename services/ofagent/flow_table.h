@@ -48,6 +48,8 @@ void flow_table_set_id(struct flow_table *table, struct flow_entry *entry, uint6
 /* The entry with exactly this match and priority, or NULL. */
 struct flow_entry *flow_table_find(const struct flow_table *table, uint8_t number, const struct match *match, uint16_t priority);
 struct flow_entry *flow_table_by_id(const struct flow_table *table, uint64_t id);
+/* The greatest row number that was ever in the table. */
+uint64_t flow_table_max_id(const struct flow_table *table);
 /* The first entry of a table (go on with ->next), or NULL. */
 struct flow_entry *flow_table_first(const struct flow_table *table, uint8_t number);
 /* The first entry that has a timeout (go on with ->next_timed), or NULL; and a number that changes when one comes or changes. */

@@ -19,6 +19,9 @@
 #include "lib/base/memory.h"
 #include "lib/msg/rule.h"
 
+/* Bytes of an operation beside its row, and of the names of columns in an update. */
+enum { ROW_OVERHEAD = 32, UPDATE_OVERHEAD = 128 };
+
 struct item {
     struct flow_entry *flow;   /* one of the two */
     struct group_entry *group;
@@ -276,7 +279,8 @@ static void on_done(void *context, const struct cfg_result *result)
     committed(inflight, result);
 }
 
-static void write_rule(struct cfg_txn *txn, struct item *item)
+/* The bytes it adds to the transaction, about. */
+static size_t write_rule(struct cfg_txn *txn, struct item *item)
 {
     static const char *const columns[] = {"instructions", "cookie", "idle_timeout_s", "hard_timeout_s",
                                           "importance",   "flags",  "created_wall_ns"};
@@ -284,37 +288,43 @@ static void write_rule(struct cfg_txn *txn, struct item *item)
 
     if (item->was_removed) {
         cfg_txn_delete(txn, CFG_RULE, rule->id);
-        return;
+        return ROW_OVERHEAD;
     }
     Busbar__RuleRow *row = msg_rule_encode(rule);
+    size_t size = protobuf_c_message_get_packed_size(&row->base) + ROW_OVERHEAD;
     if (item->was_inserted) {
         (void)cfg_txn_insert(txn, CFG_RULE, &row->base);
     } else {
         cfg_txn_update(txn, CFG_RULE, rule->id, &row->base, columns, sizeof columns / sizeof columns[0]);
+        size += UPDATE_OVERHEAD;
     }
     protobuf_c_message_free_unpacked(&row->base, NULL);
+    return size;
 }
 
-static void write_group(struct cfg_txn *txn, struct item *item)
+static size_t write_group(struct cfg_txn *txn, struct item *item)
 {
     static const char *const columns[] = {"type", "buckets"};
     const struct group *group = &item->group->group;
 
     if (item->was_removed) {
         cfg_txn_delete(txn, CFG_GROUP, group->id);
-        return;
+        return ROW_OVERHEAD;
     }
     Busbar__GroupRow *row = msg_group_encode(group);
+    size_t size = protobuf_c_message_get_packed_size(&row->base) + ROW_OVERHEAD;
     if (item->was_inserted) {
         (void)cfg_txn_insert(txn, CFG_GROUP, &row->base);
     } else {
         cfg_txn_update(txn, CFG_GROUP, group->id, &row->base, columns, sizeof columns / sizeof columns[0]);
+        size += UPDATE_OVERHEAD;
     }
     protobuf_c_message_free_unpacked(&row->base, NULL);
+    return size;
 }
 
-/* Moves an item into the batch. A row that was made and removed while collecting is not written at all. */
-static void write_item(struct cfg_txn *txn, struct items *under_way, const struct item *dirty)
+/* Moves an item into the batch. A row that was made and removed while collecting is not written at all. Returns its size. */
+static size_t write_item(struct cfg_txn *txn, struct items *under_way, const struct item *dirty)
 {
     struct item *item = items_append(under_way);
     bool has_row;
@@ -334,13 +344,9 @@ static void write_item(struct cfg_txn *txn, struct items *under_way, const struc
     item->was_inserted = !has_row && !item->was_removed;
     item->op = (uint32_t)cfg_txn_size(txn);
     if (!has_row && item->was_removed) {
-        return;
+        return 0;
     }
-    if (item->flow != NULL) {
-        write_rule(txn, item);
-    } else {
-        write_group(txn, item);
-    }
+    return item->flow != NULL ? write_rule(txn, item) : write_group(txn, item);
 }
 
 static void require_owner(struct cfg_txn *txn, uint64_t bridge, const struct inflight_owner *owner)
@@ -361,9 +367,9 @@ void inflight_flush(struct inflight *inflight, const struct inflight_owner *owne
     struct cfg_txn *txn = cfg_txn_new("ofagent");
     require_owner(txn, inflight->bridge, owner);
     size_t n_without_changes = cfg_txn_size(txn);
-    size_t n = inflight->dirty.count < INFLIGHT_TXN_MAX ? inflight->dirty.count : INFLIGHT_TXN_MAX;
-    for (size_t i = 0; i < n; i++) {
-        write_item(txn, &inflight->under_way, &inflight->dirty.items[i]);
+    size_t n = 0, n_bytes = 0;
+    while (n < inflight->dirty.count && n < INFLIGHT_TXN_MAX && n_bytes < INFLIGHT_TXN_BYTES) {
+        n_bytes += write_item(txn, &inflight->under_way, &inflight->dirty.items[n++]);
     }
     items_drop_first(&inflight->dirty, n);
     if (inflight->dirty.count == 0) {

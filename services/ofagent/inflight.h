@@ -3,8 +3,8 @@
  * Batches are numbered from 1. Changes that are noted while no transaction is under way leave with the next inflight_flush(); while
  * one is, they collect and leave together when it is done: the longer configdb takes, the larger the batches, and a row
  * changed twice in one batch is written once. A batch is one transaction: it happens or it does not. Only a batch of more than
- * INFLIGHT_TXN_MAX changes, which takes a single request that large (delete everything), goes as several; should a later one fail, the
- * request is answered with an error although its first part stands.
+ * INFLIGHT_TXN_MAX changes or INFLIGHT_TXN_BYTES goes as several, which takes a single request that large (delete everything) or rules of
+ * hundreds of actions; should a later one fail, requests are answered with an error although a part of them stands.
  * When it is refused, or unanswered for INFLIGHT_TIMEOUT_NS, every request not yet committed is handed to on_refused in the order they came, then
  * on_lost is called once, and the owner rebuilds its tables from the mirror (inflight holds no entry any more then).
  *
@@ -19,7 +19,8 @@
 
 enum {
     INFLIGHT_CHANGES_MAX = 16384, /* uncommitted changes above which sessions are not read: about 0.2 s of configdb's work */
-    INFLIGHT_TXN_MAX = 50000, /* changes in one transaction: half of what configdb takes, about 10 MB */
+    INFLIGHT_TXN_MAX = 50000,              /* changes in one transaction: half of what configdb takes */
+    INFLIGHT_TXN_BYTES = 8 * 1024 * 1024, /* of rows in one transaction: half of what the bus takes */
     INFLIGHT_REQUEST_HEAD = 64,   /* bytes of a request kept for its error; what the standard asks for */
 };
 #define INFLIGHT_TIMEOUT_NS (2 * NS_PER_S)

@@ -7,6 +7,7 @@
  */
 #include "services/ofagent/ofagent.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -22,7 +23,7 @@
 #include "services/ofagent/session.h"
 #include "services/ofagent/usage.h"
 
-enum { PORT_VALUES = 8 };
+enum { PORT_VALUES = 8, OFAGENT_ERRORS_MAX = 16 /* named in one report; a person starts with the first */ };
 #define STEP_AT_LEAST_NS (50 * NS_PER_MS)
 /* While an answer is awaited: an edge of the bus's fd may have been spent while sending (lib/bus/README.md). */
 #define STEP_WHILE_WAITING_NS (1 * NS_PER_MS)
@@ -44,6 +45,7 @@ static void follow_bridges(struct ofagent *agent)
         }
         *at = bridge->next;
         log_info("bridge-gone bridge=%s", bridge->name);
+        bridge->is_gone = true;
         bridge_retire_counters(bridge);
         bridge_destroy(&bridge);
         packet_bridges_changed(agent->packet);
@@ -137,6 +139,9 @@ static void on_row(void *context, enum cfg_table table, uint64_t id, const Proto
         on_service(agent, id, (const Busbar__ServiceRow *)before, (const Busbar__ServiceRow *)after);
     } else if (table == CFG_PORT) {
         ports_changed(agent, id, (const Busbar__PortRow *)before, (const Busbar__PortRow *)after);
+        if (after == NULL) {
+            counters_forget(agent->port_counters, id);
+        }
     } else if (table == CFG_PORT_STATUS &&
                !is_same_status((const Busbar__PortStatusRow *)before, (const Busbar__PortStatusRow *)after)) {
         ports_status_changed(agent, id);
@@ -165,7 +170,44 @@ static void on_version(void *context, struct version version, bool is_snapshot)
         follow_bridges(agent);
         follow_controllers(agent);
     }
-    cfg_applied(agent->cfg, version, NULL, 0);
+    agent->seen = version;
+}
+
+/* Is all that this bridge needs done: loaded and served, or another's, or impossible for a reason that is told? */
+static bool is_settled(const struct bridge *bridge)
+{
+    if (bridge->state == BRIDGE_READY) {
+        return bridge->listener >= 0 || bridge->listen_error != 0;
+    }
+    return bridge->state == BRIDGE_UNOWNED && owner_is_other(bridge);
+}
+
+/* Says what has been applied, so that a command which waits for that finds the bridge's socket. */
+static void report_applied(struct ofagent *agent)
+{
+    Busbar__RowError errors[OFAGENT_ERRORS_MAX];
+    char texts[OFAGENT_ERRORS_MAX][128];
+    size_t n = 0;
+
+    if (agent->seen.n == agent->applied.n && agent->seen.epoch == agent->applied.epoch) {
+        return;
+    }
+    for (const struct bridge *bridge = agent->bridges; bridge != NULL; bridge = bridge->next) {
+        if (!is_settled(bridge)) {
+            return;
+        }
+        if (bridge->listen_error != 0 && n < OFAGENT_ERRORS_MAX) {
+            (void)snprintf(texts[n], sizeof texts[n], "no socket for OpenFlow tools: %s", error_text(bridge->listen_error));
+            busbar__row_error__init(&errors[n]);
+            errors[n].table = CFG_BRIDGE;
+            errors[n].id = bridge->id;
+            errors[n].text = texts[n];
+            n++;
+        }
+    }
+    agent->applied = agent->seen;
+    const Busbar__RowError *list = errors;
+    cfg_applied(agent->cfg, agent->seen, list, n);
 }
 
 static void on_connection(void *context, bool is_connected)
@@ -270,6 +312,7 @@ void ofagent_step(struct ofagent *agent, uint64_t now_ns, uint64_t wall_ns)
     }
     commands_step(agent);
     checkpoint_step(agent->checkpoint);
+    report_applied(agent);
     cfg_step(agent->cfg, now_ns);
 }
 

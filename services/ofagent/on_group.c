@@ -85,7 +85,7 @@ static void delete_rules_of(struct bridge *bridge, uint32_t group_id)
             entry = following;
         }
     }
-    (void)inflight_note_flows(bridge->inflight, &changes);
+    (void)bridge_note(bridge, &changes, NULL);
 }
 
 static void delete_group(struct bridge *bridge, struct group_entry *entry)

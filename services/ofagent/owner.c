@@ -36,9 +36,10 @@ bool owner_is_us(const struct bridge *bridge)
     return row != NULL && row->start == bridge->agent->settings.start;
 }
 
-/* Has another process that lives the bridge? One with our instance number cannot live: its pid file is a lock, and we hold it. */
-static bool is_taken(const struct bridge *bridge, const Busbar__OwnerRow *row)
+/* A process with our instance number cannot live beside us: its pid file is a lock, and we hold it. */
+bool owner_is_other(const struct bridge *bridge)
 {
+    const Busbar__OwnerRow *row = owner_row(bridge);
     const ProtobufCMessage *message;
     uint64_t cursor = 0, id;
 
@@ -175,7 +176,7 @@ void owner_step(struct bridge *bridge)
         bridge->state = BRIDGE_UNOWNED;
     }
     if (bridge->state == BRIDGE_UNOWNED && agent->now_ns >= bridge->claim_again_ns && cfg_is_connected(agent->cfg) &&
-        cfg_registered(agent->cfg, NULL) != 0 && !is_taken(bridge, owner_row(bridge))) {
+        cfg_registered(agent->cfg, NULL) != 0 && !owner_is_other(bridge)) {
         claim_bridge(bridge);
     }
     if (bridge->state == BRIDGE_LOADING && version_reached(cfg_version(agent->cfg), bridge->claimed)) {

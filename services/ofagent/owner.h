@@ -15,5 +15,7 @@ void owner_reload(struct bridge *bridge);
 void owner_load(struct bridge *bridge);
 /* Does the owner row in the mirror still name us? */
 bool owner_is_us(const struct bridge *bridge);
+/* Has another process that lives the bridge? */
+bool owner_is_other(const struct bridge *bridge);
 
 #endif

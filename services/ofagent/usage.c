@@ -153,29 +153,56 @@ static void ask_all(struct usage *usage, struct shard *shard)
     }
 }
 
-/* The rule is in use: its idle time begins anew. */
-static void note_use(struct usage *usage, const Busbar__UsageValue *value)
+static struct flow_entry *find_rule(const struct ofagent *agent, uint64_t rule)
 {
-    int64_t used_ns = (int64_t)usage->agent->now_ns - (int64_t)value->idle_ns;
-
-    for (struct bridge *b = usage->agent->bridges; b != NULL; b = b->next) {
-        struct flow_entry *entry = flow_table_by_id(b->flows, counter_id_number(value->id));
+    for (const struct bridge *b = agent->bridges; b != NULL; b = b->next) {
+        struct flow_entry *entry = flow_table_by_id(b->flows, rule);
         if (entry != NULL) {
-            if (used_ns > entry->used_ns) {
-                entry->used_ns = used_ns;
-            }
-            return;
+            return entry;
         }
     }
+    return NULL;
+}
+
+/* Is this the number of a rule that is over? Greater ones than we know are being inserted; with a bridge not loaded we know nothing. */
+static bool is_over(const struct ofagent *agent, uint64_t id)
+{
+    uint64_t max_id = 0;
+
+    if (counters_has(agent->rule_counters, id)) {
+        return false;
+    }
+    for (const struct bridge *b = agent->bridges; b != NULL; b = b->next) {
+        if (b->state != BRIDGE_READY) {
+            return false;
+        }
+        max_id = flow_table_max_id(b->flows) > max_id ? flow_table_max_id(b->flows) : max_id;
+    }
+    return counter_id_number(id) <= max_id;
+}
+
+/* The rule is in use: its idle time begins anew. False: there is no such rule any more, and the shard is told. */
+static bool note_use(struct usage *usage, const Busbar__UsageValue *value)
+{
+    int64_t used_ns = (int64_t)usage->agent->now_ns - (int64_t)value->idle_ns;
+    struct flow_entry *entry = find_rule(usage->agent, counter_id_number(value->id));
+
+    if (entry == NULL && is_over(usage->agent, value->id)) {
+        usage_retire(usage, value->id);
+        return false;
+    }
+    if (entry != NULL && used_ns > entry->used_ns) {
+        entry->used_ns = used_ns;
+    }
+    return true;
 }
 
 static void credit(struct usage *usage, const struct shard *shard, const Busbar__UsageReport *report)
 {
     for (size_t i = 0; i < report->n_values; i++) {
         const Busbar__UsageValue *value = report->values[i];
-        counters_report(usage->agent->rule_counters, shard->start, value->id, (uint64_t[]){value->packets, value->bytes});
-        if (counter_id_kind(value->id) == COUNTER_RULE) {
-            note_use(usage, value);
+        if (counter_id_kind(value->id) != COUNTER_RULE || note_use(usage, value)) {
+            counters_report(usage->agent->rule_counters, shard->start, value->id, (uint64_t[]){value->packets, value->bytes});
         }
     }
     for (size_t i = 0; i < report->n_ports; i++) {

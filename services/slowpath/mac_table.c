@@ -2,11 +2,11 @@
  *
  * One table, because the name of an address to the outside is 56 bits of its hash (the counter id by which a shard reports use): the same
  * hash finds the entry. Ageing takes from the old end of a bridge's list and stops at the first that is young enough: O(1) for each that ends.
- * Room is made by ending the bridge's longest unused address. Ports that learn fast are held back before that by the shard's
- * token bucket of misses.
+ * Room is made at the cost of the port with the most addresses, by its longest unused one (I9): each port has a list of its own for that.
  * Moves: each address has ten a second; more are refused, the packet is forwarded and no flow is made of it, so a loop cannot make every
  * replica correct flows all day (I9).
- * Cost: some 100 bytes an address. Thread: the one that translates. Invariant: an entry is in the hash table and in one bridge's list.
+ * Cost: some 100 bytes an address. Thread: the one that translates. Invariant: an entry is in the hash table, in
+ * its bridge's list and in the list of the port it is behind.
  */
 #include "services/slowpath/mac_table.h"
 
@@ -18,10 +18,21 @@
 #include "lib/base/clock.h"
 #include "lib/base/memory.h"
 
+struct mac_list {
+    struct mac_entry *oldest, *newest;
+    size_t count;
+};
+
+struct mac_port {
+    uint32_t id;
+    struct mac_list list;
+    UT_hash_handle hh;
+};
+
 struct mac_bridge {
     uint64_t id;
-    size_t count;
-    struct mac_entry *oldest, *newest;
+    struct mac_list list;
+    struct mac_port *ports; /* those with addresses */
     UT_hash_handle hh;
 };
 
@@ -90,24 +101,55 @@ static struct mac_bridge *bridge_named_by(struct mac_table *table, uint64_t id)
     return bridge;
 }
 
-static void list_take_out(struct mac_bridge *bridge, struct mac_entry *entry)
+static void list_take_out(struct mac_list *list, int which, struct mac_entry *entry)
 {
-    *(entry->older != NULL ? &entry->older->newer : &bridge->oldest) = entry->newer;
-    *(entry->newer != NULL ? &entry->newer->older : &bridge->newest) = entry->older;
-    entry->older = entry->newer = NULL;
+    struct mac_entry *older = entry->links[which].older, *newer = entry->links[which].newer;
+    *(older != NULL ? &older->links[which].newer : &list->oldest) = newer;
+    *(newer != NULL ? &newer->links[which].older : &list->newest) = older;
+    list->count--;
 }
 
 /* Places the entry by its time of use; nearly always at the young end. */
-static void list_put(struct mac_bridge *bridge, struct mac_entry *entry)
+static void list_put(struct mac_list *list, int which, struct mac_entry *entry)
 {
-    struct mac_entry *older = bridge->newest;
+    struct mac_entry *older = list->newest;
     while (older != NULL && older->used_ns > entry->used_ns) {
-        older = older->older;
+        older = older->links[which].older;
     }
-    entry->older = older;
-    entry->newer = older != NULL ? older->newer : bridge->oldest;
-    *(entry->older != NULL ? &entry->older->newer : &bridge->oldest) = entry;
-    *(entry->newer != NULL ? &entry->newer->older : &bridge->newest) = entry;
+    struct mac_entry *newer = older != NULL ? older->links[which].newer : list->oldest;
+    entry->links[which].older = older;
+    entry->links[which].newer = newer;
+    *(older != NULL ? &older->links[which].newer : &list->oldest) = entry;
+    *(newer != NULL ? &newer->links[which].older : &list->newest) = entry;
+    list->count++;
+}
+
+static void port_leave(struct mac_bridge *bridge, struct mac_entry *entry)
+{
+    struct mac_port *port = entry->on;
+    if (port == NULL) {
+        return;
+    }
+    entry->on = NULL;
+    list_take_out(&port->list, MAC_LIST_PORT, entry);
+    if (port->list.count == 0) {
+        HASH_DELETE(hh, bridge->ports, port);
+        free(port);
+    }
+}
+
+static void port_join(struct mac_bridge *bridge, struct mac_entry *entry, uint32_t id)
+{
+    struct mac_port *port;
+    HASH_FIND(hh, bridge->ports, &id, sizeof id, port);
+    if (port == NULL) {
+        port = memory_zeroed(sizeof *port);
+        port->id = id;
+        HASH_ADD(hh, bridge->ports, id, sizeof port->id, port);
+    }
+    entry->port = id;
+    entry->on = port;
+    list_put(&port->list, MAC_LIST_PORT, entry);
 }
 
 static struct mac_entry *entry_find(const struct mac_table *table, const struct mac_name *name, uint64_t hash)
@@ -142,22 +184,31 @@ static void entry_end(struct mac_table *table, struct mac_bridge *bridge, struct
         place = &(*place)->chain;
     }
     *place = entry->chain;
-    list_take_out(bridge, entry);
+    port_leave(bridge, entry);
+    list_take_out(&bridge->list, MAC_LIST_BRIDGE, entry);
     change_add(table, &entry->name);
     if (table->n_ended < MAC_NEWS_MAX) {
         table->ended[table->n_ended++] = entry->hash;
     }
     table->count--;
-    bridge->count--;
     free(entry);
+}
+
+static void make_room(struct mac_table *table, struct mac_bridge *bridge)
+{
+    const struct mac_port *fullest = bridge->ports;
+    for (const struct mac_port *port = bridge->ports; port != NULL; port = port->hh.next) {
+        fullest = port->list.count > fullest->list.count ? port : fullest;
+    }
+    entry_end(table, bridge, fullest->list.oldest);
 }
 
 static struct mac_entry *entry_make(struct mac_table *table, const struct mac_name *name, uint64_t hash, uint32_t limit,
                                     uint64_t used_ns)
 {
     struct mac_bridge *bridge = bridge_named_by(table, name->bridge);
-    while (bridge->count >= limit) {
-        entry_end(table, bridge, bridge->oldest);
+    while (bridge->list.count >= limit) {
+        make_room(table, bridge);
     }
     if (table->count >= table->n_buckets) {
         table_grow(table);
@@ -169,8 +220,7 @@ static struct mac_entry *entry_make(struct mac_table *table, const struct mac_na
     entry->chain = table->buckets[hash & (table->n_buckets - 1)];
     table->buckets[hash & (table->n_buckets - 1)] = entry;
     table->count++;
-    bridge->count++;
-    list_put(bridge, entry);
+    list_put(&bridge->list, MAC_LIST_BRIDGE, entry);
     return entry;
 }
 
@@ -178,15 +228,21 @@ static void entry_touch(struct mac_table *table, struct mac_entry *entry, uint64
 {
     if (used_ns > entry->used_ns) {
         struct mac_bridge *bridge = bridge_find(table, entry->name.bridge);
-        list_take_out(bridge, entry);
+        list_take_out(&bridge->list, MAC_LIST_BRIDGE, entry);
         entry->used_ns = used_ns;
-        list_put(bridge, entry);
+        list_put(&bridge->list, MAC_LIST_BRIDGE, entry);
+        if (entry->on != NULL) {
+            list_take_out(&entry->on->list, MAC_LIST_PORT, entry);
+            list_put(&entry->on->list, MAC_LIST_PORT, entry);
+        }
     }
 }
 
 static void entry_place(struct mac_table *table, struct mac_entry *entry, uint32_t port, uint64_t learned_ns)
 {
-    entry->port = port;
+    struct mac_bridge *bridge = bridge_find(table, entry->name.bridge);
+    port_leave(bridge, entry);
+    port_join(bridge, entry, port);
     entry->learned_ns = learned_ns;
     entry_touch(table, entry, learned_ns);
     change_add(table, &entry->name);
@@ -218,8 +274,8 @@ void mac_table_destroy(struct mac_table **table)
     struct mac_bridge *bridge, *next;
     HASH_ITER(hh, (*table)->bridges, bridge, next)
     {
-        while (bridge->oldest != NULL) {
-            entry_end(*table, bridge, bridge->oldest);
+        while (bridge->list.oldest != NULL) {
+            entry_end(*table, bridge, bridge->list.oldest);
         }
         HASH_DELETE(hh, (*table)->bridges, bridge);
         free(bridge);
@@ -294,11 +350,11 @@ void mac_table_used(struct mac_table *table, uint64_t number, uint64_t used_ns)
 bool mac_table_age(struct mac_table *table, uint64_t id, uint64_t aging_ns, uint64_t now_ns, size_t limit)
 {
     struct mac_bridge *bridge = bridge_find(table, id);
-    while (bridge != NULL && bridge->oldest != NULL && bridge->oldest->used_ns + aging_ns <= now_ns) {
+    while (bridge != NULL && bridge->list.oldest != NULL && bridge->list.oldest->used_ns + aging_ns <= now_ns) {
         if (limit == 0) {
             return true;
         }
-        entry_end(table, bridge, bridge->oldest);
+        entry_end(table, bridge, bridge->list.oldest);
         limit--;
     }
     return false;
@@ -307,8 +363,8 @@ bool mac_table_age(struct mac_table *table, uint64_t id, uint64_t aging_ns, uint
 void mac_table_flush_port(struct mac_table *table, uint32_t port)
 {
     for (struct mac_bridge *bridge = table->bridges; bridge != NULL; bridge = bridge->hh.next) {
-        for (struct mac_entry *entry = bridge->oldest, *newer; entry != NULL; entry = newer) {
-            newer = entry->newer;
+        for (struct mac_entry *entry = bridge->list.oldest, *newer; entry != NULL; entry = newer) {
+            newer = entry->links[MAC_LIST_BRIDGE].newer;
             if (entry->port == port) {
                 entry_end(table, bridge, entry);
             }
@@ -320,8 +376,8 @@ void mac_table_flush_bridge(struct mac_table *table, uint64_t id)
 {
     struct mac_bridge *bridge = bridge_find(table, id);
     if (bridge != NULL) {
-        while (bridge->oldest != NULL) {
-            entry_end(table, bridge, bridge->oldest);
+        while (bridge->list.oldest != NULL) {
+            entry_end(table, bridge, bridge->list.oldest);
         }
         HASH_DELETE(hh, table->bridges, bridge);
         free(bridge);
@@ -331,8 +387,8 @@ void mac_table_flush_bridge(struct mac_table *table, uint64_t id)
 void mac_table_flush_everywhere(struct mac_table *table, uint64_t id, uint64_t now_ns)
 {
     const struct mac_bridge *bridge = bridge_find(table, id);
-    const struct mac_entry *entry = bridge != NULL ? bridge->oldest : NULL;
-    for (; entry != NULL; entry = entry->newer) {
+    const struct mac_entry *entry = bridge != NULL ? bridge->list.oldest : NULL;
+    for (; entry != NULL; entry = entry->links[MAC_LIST_BRIDGE].newer) {
         news_add(table, &entry->name, 0, now_ns);
     }
     mac_table_flush_bridge(table, id);
@@ -379,16 +435,16 @@ void mac_table_clear_ended(struct mac_table *table)
 size_t mac_table_count(const struct mac_table *table, uint64_t id)
 {
     const struct mac_bridge *bridge = bridge_find(table, id);
-    return bridge == NULL ? 0 : bridge->count;
+    return bridge == NULL ? 0 : bridge->list.count;
 }
 
 const struct mac_entry *mac_table_next(const struct mac_table *table, uint64_t id, const struct mac_entry *entry)
 {
     if (entry != NULL) {
-        return entry->older;
+        return entry->links[MAC_LIST_BRIDGE].older;
     }
     const struct mac_bridge *bridge = bridge_find(table, id);
-    return bridge == NULL ? NULL : bridge->newest;
+    return bridge == NULL ? NULL : bridge->list.newest;
 }
 
 const struct mac_name *mac_table_changes(const struct mac_table *table, size_t *out_n)

@@ -16,6 +16,9 @@ struct mac_name {
     uint8_t mac[6];
 };
 
+struct mac_port; /* of mac_table.c */
+enum { MAC_LIST_BRIDGE, MAC_LIST_PORT, MAC_LISTS };
+
 struct mac_entry {
     struct mac_name name;
     uint32_t port;       /* switch-wide port id */
@@ -26,7 +29,10 @@ struct mac_entry {
     uint64_t moves_since_ns;
     uint32_t n_moves;
     struct mac_entry *chain;
-    struct mac_entry *older, *newer; /* of its bridge, by use */
+    struct mac_port *on; /* whose list it is in */
+    struct {
+        struct mac_entry *older, *newer;
+    } links[MAC_LISTS]; /* by use: of its bridge, of its port */
 };
 
 enum {
@@ -44,7 +50,8 @@ struct mac_table;
 struct mac_table *mac_table_new(void);
 void mac_table_destroy(struct mac_table **table);
 
-/* A packet from this address came in at `port`. `limit`: entries the bridge may have; the one longest unused makes room. */
+/* A packet from this address came in at `port`. `limit`: entries the bridge may have; of the port with the
+ * most addresses the one longest unused makes room, so a port that invents addresses crowds out its own. */
 enum mac_learned mac_table_learn(struct mac_table *table, const struct mac_name *name, uint32_t port, uint32_t limit,
                                  uint64_t now_ns);
 /* Another replica's word: the later time wins, at equal times the greater port; port 0 flushes. */

@@ -126,13 +126,11 @@ static bool list_is_known_to_ovs(const struct action_list *list)
     return true;
 }
 
-/* Open vSwitch has no in_phy_port and no copy_ttl, refuses ports of later fragments, names IGMP by number, and believes that a part of
+/* Open vSwitch has no in_phy_port and no copy_ttl, refuses ports of later fragments, and believes that a part of
  * vlan_tci, once set, is all of it. */
 static bool is_known_to_ovs(const struct flow_mod *mod)
 {
-    bool is_igmp = mod->match.mask.key.ip_proto == 0xff && mod->match.value.key.ip_proto == 2;
-
-    return mod->match.mask.in_phy_port.raw == 0 && mod->match.mask.key.ip_frag == 0 && !is_igmp &&
+    return mod->match.mask.in_phy_port.raw == 0 && mod->match.mask.key.ip_frag == 0 &&
            list_is_known_to_ovs(&mod->instructions.apply) && list_is_known_to_ovs(&mod->instructions.write);
 }
 

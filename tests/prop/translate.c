@@ -1,138 +1,8 @@
 /* Masks of translations (I2): random rules in four tables with rewrites, registers, resubmits, groups and NORMAL; for random packets every bit
  * that the mask leaves out is flipped, and the decision is the same: actions, counters, MAC lookups. */
-#include "lib/base/random.h"
-#include "tests/unit/services/slowpath/fixture.h"
+#include "tests/prop/random_tables.h"
 
-enum { N_WORLDS = 30, N_RULES = 40, N_PACKETS = 8 };
-
-static const char *const matches[] = {
-    "in_port=1",
-    "in_port=2",
-    "dl_src=00:00:00:00:00:01",
-    "dl_dst=00:00:00:00:00:02",
-    "dl_dst=01:00:00:00:00:00/01:00:00:00:00:00",
-    "dl_vlan=5",
-    "vlan_tci=0",
-    "arp",
-    "arp,arp_tpa=10.0.0.1",
-    "ip",
-    "ip,nw_dst=10.0.0.0/24",
-    "ip,nw_src=10.0.0.1",
-    "ip,nw_ttl=63",
-    "tcp,tp_dst=80",
-    "dl_vlan=5,ip",
-    "vlan_tci=0x1000/0x1000",
-    "tcp,tp_src=0x50/0xfff0",
-    "udp",
-    "udp,tp_dst=53",
-    "icmp,icmp_type=8",
-    "ip,nw_frag=later",
-    "metadata=0x1/0x1",
-    "reg0=0x5",
-    "reg1=0x1/0xf",
-    "reg2=0x0a000001",
-    "ipv6",
-    "",
-};
-static const char *const actions[] = {
-    "output:1",
-    "output:2",
-    "output:3",
-    "flood",
-    "all",
-    "in_port",
-    "normal",
-    "local",
-    "drop",
-    "controller",
-    "set_field:10.0.0.1->nw_dst",
-    "set_field:00:00:00:00:00:02->dl_dst",
-    "set_field:80->tcp_dst",
-    "mod_vlan_vid:5",
-    "set_field:4103->vlan_vid",
-    "mod_vlan_pcp:3",
-    "strip_vlan",
-    "push_vlan:0x8100",
-    "dec_ttl",
-    "dec_ttl,dec_ttl",
-    "mod_nw_ttl:9",
-    "load:0x5->NXM_NX_REG0[]",
-    "move:NXM_OF_IP_SRC[]->NXM_NX_REG2[]",
-    "move:NXM_OF_TCP_DST[0..3]->NXM_NX_REG1[0..3]",
-    "move:NXM_OF_ETH_SRC[]->NXM_OF_ETH_DST[]",
-    "move:NXM_NX_IP_TTL[]->NXM_NX_REG1[0..7]",
-    "resubmit(,1)",
-    "resubmit(,2)",
-    "resubmit(,3)",
-    "group:1",
-    "group:2",
-};
-
-#define PICK(r, list) (list)[random_below((r), sizeof(list) / sizeof(list)[0])]
-
-static void random_rule(struct fixture *f, struct random *r)
-{
-    unsigned table = (unsigned)random_below(r, 4);
-    char text[512];
-    const char *match = PICK(r, matches);
-    int n = snprintf(text, sizeof text, "table=%u,priority=%u%s%s,actions=%s", table, (unsigned)random_below(r, 5),
-                     *match ? "," : "", match, "load:0x1->NXM_NX_REG15[]");
-    for (uint64_t i = random_below(r, 4); i > 0; i--) {
-        const char *action = PICK(r, actions);
-        if (strcmp(action, "drop") != 0) {
-            n += snprintf(text + n, sizeof text - (size_t)n, ",%s", action);
-        }
-    }
-    if (table < 3 && random_below(r, 2) == 0) {
-        n += snprintf(text + n, sizeof text - (size_t)n, ",write_metadata:0x%x,goto_table:%u", (unsigned)random_below(r, 2),
-                      table + 1);
-    }
-    struct flow_mod mod;
-    if (flow_mod_parse(text, FLOW_MOD_ADD, NULL, &mod, NULL) ==
-        0) { /* a rewrite without its protocol in the match is refused */
-        flow_mod_fini(&mod);
-        fixture_rule(f, text);
-    }
-}
-
-static void random_groups(struct fixture *f)
-{
-    static const char *const buckets[] = {"output:2", "set_field:00:00:00:00:00:02->dl_dst,output:3"};
-    for (uint32_t number = 1; number <= 2; number++) {
-        struct group group = {.id = f->next_id++, .bridge = FIXTURE_BRIDGE, .group_id = number, .n_buckets = 2};
-        group.type = number == 1 ? GROUP_TYPE_ALL : GROUP_TYPE_SELECT;
-        group.buckets = memory_array(2, sizeof *group.buckets);
-        for (size_t i = 0; i < 2; i++) {
-            group.buckets[i] = (struct bucket){.watch_port = PORT_ANY, .watch_group = GROUP_ANY, .weight = 1};
-            assert_int_equal(action_list_parse(buckets[i], NULL, &group.buckets[i].actions, NULL), 0);
-        }
-        world_set_group(&f->world, &group);
-    }
-}
-
-static struct flow_key random_key(struct random *r)
-{
-    static const uint8_t ttls[] = {0, 1, 2, 3, 10, 63, 64, 65, 255};
-    static const uint16_t types[] = {0x0800, 0x0800, 0x0806, 0x86dd, 0x88cc};
-    static const uint8_t protos[] = {1, 6, 17};
-    struct flow_key key = {.in_port = be32(11 + (uint32_t)random_below(r, 3)), .eth_type = be16(PICK(r, types))};
-    key.eth_src[5] = (uint8_t)random_below(r, 4);
-    key.eth_dst[5] = (uint8_t)random_below(r, 4);
-    key.eth_dst[0] = (uint8_t)random_below(r, 2);
-    if (random_below(r, 2) == 0) {
-        key.vlan_tci = be16((uint16_t)(KEY_VLAN_PRESENT | 5 | random_below(r, 8) << 13));
-        key.vlan_tpid = be16(0x8100);
-    }
-    key.ip_proto = PICK(r, protos);
-    key.ip_ttl = PICK(r, ttls);
-    key.ip_src[0] = key.ip_dst[0] = 10;
-    key.ip_src[3] = (uint8_t)random_below(r, 3);
-    key.ip_dst[3] = (uint8_t)random_below(r, 3);
-    key.ip_frag = random_below(r, 8) == 0 ? KEY_FRAG_ANY | KEY_FRAG_LATER : 0;
-    key.l4_src = be16((uint16_t)(0x50 + random_below(r, 3)));
-    key.l4_dst = be16(random_below(r, 2) == 0 ? 80 : 53);
-    return key;
-}
+enum { N_WORLDS = 30, N_PACKETS = 8 };
 
 static void check_same(const struct translation *a, const struct translation *b, size_t bit)
 {
@@ -171,11 +41,8 @@ static void flip_all(struct fixture *f, struct random *r, const struct flow_key 
 static void bits_outside_the_mask_do_not_matter(void **state)
 {
     (void)state;
-    const char *text = getenv("BUSBAR_TEST_SEED");
-    uint64_t seed = text != NULL ? strtoull(text, NULL, 0) : random_start_number();
-    printf("BUSBAR_TEST_SEED=%llu\n", (unsigned long long)seed);
     struct random r;
-    random_seed(&r, seed);
+    random_seed(&r, seed_of_run());
     for (int w = 0; w < N_WORLDS; w++) {
         struct fixture f;
         struct translation other = {0};
@@ -184,7 +51,7 @@ static void bits_outside_the_mask_do_not_matter(void **state)
         if (random_below(&r, 2) == 0) {
             fixture_port(&f, 12, 2, 5, 0);
         }
-        random_groups(&f);
+        random_groups(&f, true);
         for (int i = 0; i < N_RULES; i++) {
             random_rule(&f, &r);
         }

@@ -56,6 +56,14 @@ def test_a_removed_port_forwards_nothing_and_its_device_works_again_without_the_
     assert "xdp" not in suite.namespace.run("ip", "-d", "link", "show", second.port).stdout
 
 
+def test_a_port_takes_frames_for_every_address_while_it_is_one(suite):
+    host = suite.add_host()
+    suite.swctl("add-br", "br0", "--", "add-port", "br0", host.port)
+    assert "promiscuity 1" in suite.namespace.run("ip", "-d", "link", "show", host.port).stdout
+    suite.swctl("del-port", "br0", host.port)
+    assert "promiscuity 0" in suite.namespace.run("ip", "-d", "link", "show", host.port).stdout
+
+
 def test_the_machine_itself_is_reached_through_the_local_port(suite):
     first, _ = suite.bridge_with_hosts(2)
     suite.namespace.run("ip", "addr", "add", "10.0.0.100/24", "dev", "br0")

@@ -110,6 +110,14 @@ static void a_reader_counts_while_it_lives_and_swctl_never(void **state)
     await_step(desk.await, READERS_SILENCE_NS + 1, on_reply, &answers); /* silent: it is not waited for any longer */
     assert_int_equal(answers.n, 3);
     assert_true(answers.is_reached);
+    readers_heard(desk.readers, &slowpath, 20 * NS_PER_S);
+    ask(&desk, desk.base.epoch, 10, 10000, 20 * NS_PER_S);
+    await_step(desk.await, 20 * NS_PER_S, on_reply, &answers);
+    assert_int_equal(answers.n, 3);
+    readers_left(desk.readers, &slowpath, 20 * NS_PER_S); /* its lease has lapsed */
+    await_step(desk.await, 20 * NS_PER_S, on_reply, &answers);
+    assert_int_equal(answers.n, 4);
+    assert_true(answers.is_reached);
     desk_fini(&desk);
 }
 

@@ -45,6 +45,8 @@ struct cfg {
     struct version version; /* committed */
     struct version shown;   /* to the owner */
     bool is_connected, automatic, delay_feed;
+    struct version applied; /* as the owner says */
+    size_t n_applied_errors;
     uint64_t registered;
     Busbar__ServiceRow service;
     ProtobufCMessage *published; /* the last status row, of CONTROLLER_STATUS */
@@ -270,6 +272,8 @@ bool cfg_next(const struct cfg *cfg, enum cfg_table table, uint64_t *cursor, uin
 }
 void cfg_applied(struct cfg *cfg, struct version version, const Busbar__RowError *errors, size_t n_errors)
 {
+    cfg->applied = version;
+    cfg->n_applied_errors = n_errors;
 }
 
 struct cfg_txn *cfg_txn_new(const char *client)

@@ -141,6 +141,11 @@ static void what_cannot_be_is_refused_with_the_standards_code(void **state)
     mod.buffer_id = OF_NO_BUFFER;
     mod.instructions.meter_id = 3;
     assert_int_equal(flow_mod_apply(*state, &mod, &context, &changes), OF_ERROR_METER_MOD_FAILED_INVALID_METER);
+    mod.instructions.meter_id = 0;
+    for (int i = 0; i < FLOW_MOD_ACTIONS_MAX; i++) {
+        action_list_add(&mod.instructions.apply, &(struct action){.type = ACTION_DEC_NW_TTL});
+    }
+    assert_int_equal(flow_mod_apply(*state, &mod, &context, &changes), OF_ERROR_BAD_ACTION_TOO_MANY);
     flow_mod_fini(&mod);
     assert_int_equal(add(*state, "ip,actions=group:1"), OF_ERROR_BAD_ACTION_BAD_OUT_GROUP);
     assert_int_equal(changes.count, 0);

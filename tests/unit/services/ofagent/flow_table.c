@@ -44,6 +44,7 @@ static void a_row_number_that_comes_later_is_found(void **state)
     assert_ptr_equal(flow_table_by_id(table, 42), entry);
     flow_table_remove(table, entry, FLOW_ENTRY_QUIET);
     assert_null(flow_table_by_id(table, 42));
+    assert_int_equal(flow_table_max_id(table), 42);
     flow_entry_destroy(&entry);
     flow_table_destroy(&table);
 }

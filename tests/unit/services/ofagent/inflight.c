@@ -277,6 +277,38 @@ static void a_batch_too_large_for_a_transaction_goes_as_several(void **state)
     assert_int_equal(b->n_refused, 0);
 }
 
+static void a_batch_of_large_rules_stays_below_what_the_bus_takes(void **state)
+{
+    struct bench *b = *state;
+    struct flow_changes changes;
+    struct flow_mod_context context = context_at(1);
+    struct flow_mod mod;
+
+    flow_mod_init(&mod, FLOW_MOD_ADD);
+    mod.table = 0;
+    mod.instructions.has_apply = true;
+    for (int i = 0; i < 5000; i++) {
+        action_list_add(&mod.instructions.apply, &(struct action){.type = ACTION_OUTPUT, .output = {.port = 1, .max_len = 128}});
+    }
+    flow_changes_init(&changes);
+    for (unsigned i = 0; i < 500; i++) {
+        match_set(&mod.match, FIELD_REG0, field_value_u64(i));
+        assert_int_equal(flow_mod_apply(b->table, &mod, &context, &changes), OF_ERROR_NONE);
+    }
+    flow_mod_fini(&mod);
+    inflight_note_flows(b->inflight, &changes);
+    for (size_t n_txns = 0; inflight_size(b->inflight) > 0; n_txns++) {
+        size_t n_bytes = 0;
+        flush(b);
+        for (size_t i = 1; i < b->cfg->txns[0]->n_ops; i++) {
+            n_bytes += protobuf_c_message_get_packed_size(b->cfg->txns[0]->ops[i].row);
+        }
+        assert_true(n_bytes < BUS_MESSAGE_MAX_BYTES - 1024 * 1024);
+        assert_true(n_txns < 10);
+        fake_cfg_pretend(b->cfg);
+    }
+}
+
 static void groups_travel_with_the_rules(void **state)
 {
     struct bench *b = *state;
@@ -360,6 +392,7 @@ int main(void)
         CLAIM(another_owner_epoch_is_refused),
         CLAIM(an_answer_after_the_end_is_ignored),
         CLAIM(a_batch_too_large_for_a_transaction_goes_as_several),
+        CLAIM(a_batch_of_large_rules_stays_below_what_the_bus_takes),
         CLAIM(groups_travel_with_the_rules),
         CLAIM(random_changes_end_with_configdb_equal_to_the_table),
     };

@@ -3,6 +3,8 @@
 
 #include "tests/unit/services/ofagent/bench.h"
 
+#include <sys/stat.h>
+
 static void it_registers_with_its_kind_and_control_endpoint(void **state)
 {
     struct bench *b = *state;
@@ -24,6 +26,41 @@ static void bridges_come_and_go_with_their_rows(void **state)
     bench_commit_row(b, CFG_BRIDGE, 2, NULL);
     assert_null(bridge_by_name(b->agent, "br1"));
     assert_non_null(bridge_by_name(b->agent, "br0"));
+}
+
+static void a_version_is_applied_when_its_bridges_are_served(void **state)
+{
+    struct bench *b = *state;
+    Busbar__BridgeRow row = BUSBAR__BRIDGE_ROW__INIT;
+
+    b->agent->cfg->automatic = false;
+    row.name = (char *)(uintptr_t)"br1";
+    bench_commit_row(b, CFG_BRIDGE, 2, &row.base);
+    bench_run(b, 50 * NS_PER_MS);
+    assert_true(b->agent->cfg->applied.n < b->agent->cfg->version.n);
+    b->agent->cfg->automatic = true;
+    bench_run(b, 50 * NS_PER_MS);
+    assert_int_equal(b->agent->cfg->applied.n, b->agent->cfg->version.n);
+    assert_true(bridge_by_name(b->agent, "br1")->listener >= 0);
+    assert_int_equal(b->agent->cfg->n_applied_errors, 0);
+}
+
+static void a_socket_that_cannot_be_made_is_an_error_of_the_bridges_row(void **state)
+{
+    struct bench *b = *state;
+    Busbar__BridgeRow row = BUSBAR__BRIDGE_ROW__INIT;
+
+    char *path = memory_format("%s/br1.mgmt", b->dir);
+    assert_int_equal(mkdir(path, 0700), 0); /* in its place */
+    row.name = (char *)(uintptr_t)"br1";
+    bench_commit_row(b, CFG_BRIDGE, 2, &row.base);
+    bench_run(b, 50 * NS_PER_MS);
+    assert_int_equal(b->agent->cfg->n_applied_errors, 1);
+    assert_int_equal(b->agent->cfg->applied.n, b->agent->cfg->version.n);
+    assert_int_equal(rmdir(path), 0);
+    bench_run(b, 2 * NS_PER_S); /* it tries again */
+    assert_true(bridge_by_name(b->agent, "br1")->listener >= 0);
+    free(path);
 }
 
 static bool is_polled(struct bench *b, int fd, short events)
@@ -81,6 +118,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         CLAIM(it_registers_with_its_kind_and_control_endpoint),
         CLAIM(bridges_come_and_go_with_their_rows),
+        CLAIM(a_version_is_applied_when_its_bridges_are_served),
+        CLAIM(a_socket_that_cannot_be_made_is_an_error_of_the_bridges_row),
         CLAIM(listeners_and_sessions_are_polled_for),
         CLAIM(a_session_that_is_paused_is_not_polled_for),
         CLAIM(an_idle_agent_does_not_spin),

@@ -98,6 +98,42 @@ static void a_shard_that_registers_again_goes_on_counting_where_it_was(void **st
     assert_int_equal(bridge_rule_stats(bridge_find(b->agent, 1), first_rule(b)).n_packets, 15);
 }
 
+static void a_rule_that_is_over_is_retired_again_and_not_counted(void **state)
+{
+    struct bench *b = *state;
+    struct client c;
+
+    bench_join(b);
+    add_rule(b, "ip,actions=output:1");
+    uint64_t id = counter_id(COUNTER_RULE, first_rule(b)->rule.id);
+    client_open(b, &c);
+    client_flow_mod(b, &c, FLOW_MOD_DELETE, "");
+    bench_run(b, 5 * NS_PER_S);
+    assert_int_equal(b->retired, id);
+    b->retired = 0;
+    bench_report(b, true, id, 15, 0); /* the shard had not heard */
+    bench_step(b, NS_PER_MS);
+    assert_int_equal(b->retired, id);
+    assert_false(counters_has(b->agent->rule_counters, id));
+    uint64_t later = counter_id(COUNTER_RULE, 5000); /* its insert is not answered yet, but it is used already */
+    bench_report(b, false, later, 3, 0);
+    assert_true(counters_has(b->agent->rule_counters, later));
+    client_close(&c);
+}
+
+static void the_rules_of_a_deleted_bridge_are_not_counted_any_more(void **state)
+{
+    struct bench *b = *state;
+
+    bench_join(b);
+    add_rule(b, "ip,actions=output:1");
+    bench_report(b, false, counter_id(COUNTER_RULE, first_rule(b)->rule.id), 12, 0);
+    assert_int_equal(counters_size(b->agent->rule_counters), 1);
+    bench_commit_row(b, CFG_BRIDGE, 1, NULL);
+    bench_step(b, NS_PER_MS);
+    assert_int_equal(counters_size(b->agent->rule_counters), 0);
+}
+
 static void garbage_is_counted_and_survived(void **state)
 {
     struct bench *b = *state;
@@ -121,6 +157,8 @@ int main(void)
         CLAIM(a_gap_makes_us_ask_for_everything),
         CLAIM(the_counts_of_a_shard_that_left_stay),
         CLAIM(a_shard_that_registers_again_goes_on_counting_where_it_was),
+        CLAIM(a_rule_that_is_over_is_retired_again_and_not_counted),
+        CLAIM(the_rules_of_a_deleted_bridge_are_not_counted_any_more),
         CLAIM(garbage_is_counted_and_survived),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -7,6 +7,7 @@
 #include <cmocka.h>
 
 #include "lib/base/clock.h"
+#include "lib/base/random.h"
 #include "services/slowpath/mac_table.h"
 
 static struct mac_name name_of(uint64_t bridge, uint16_t vlan, uint8_t last)
@@ -56,6 +57,70 @@ static void the_longest_unused_makes_room(void **state)
     assert_null(mac_table_find(table, &second));
     assert_int_equal(mac_table_count(table, 1), 3);
     assert_int_equal(mac_table_learn(table, &second, 7, 0, 80), MAC_LEARNED_REFUSED);
+    mac_table_destroy(&table);
+}
+
+static void a_port_that_invents_addresses_crowds_out_its_own(void **state)
+{
+    (void)state;
+    struct mac_table *table = mac_table_new();
+    struct mac_name quiet = name_of(1, 0, 1), other = name_of(1, 0, 2);
+    (void)mac_table_learn(table, &quiet, 7, 50, 1);
+    (void)mac_table_learn(table, &other, 8, 50, 1);
+    for (uint16_t i = 0; i < 1000; i++) {
+        struct mac_name name = {.bridge = 1, .vlan = 1, .mac = {0, 0, 0, 0, (uint8_t)(i >> 8), (uint8_t)i}};
+        (void)mac_table_learn(table, &name, 9, 50, 100 + i);
+    }
+    assert_int_equal(mac_table_count(table, 1), 50);
+    assert_non_null(mac_table_find(table, &quiet));
+    assert_non_null(mac_table_find(table, &other));
+    mac_table_destroy(&table);
+}
+
+/* Random learning, moving, use, ageing and flushing against an array. */
+static void the_table_agrees_with_an_array(void **state)
+{
+    (void)state;
+    enum { N = 40, ROUNDS = 20000 };
+    struct random r;
+    random_seed(&r, 1);
+    struct mac_table *table = mac_table_new();
+    uint32_t ports[N] = {0};
+    uint64_t used[N] = {0};
+    for (uint64_t round = 10; round < ROUNDS; round++) {
+        const uint64_t unit = 200 * NS_PER_MS, now = round * unit; /* slow enough for every move */
+        uint8_t i = (uint8_t)random_below(&r, N);
+        uint32_t port = 1 + (uint32_t)random_below(&r, 5);
+        struct mac_name name = name_of(1, 0, i);
+        switch (random_below(&r, 8)) {
+        case 0:
+            mac_table_flush_port(table, port);
+            for (size_t k = 0; k < N; k++) {
+                ports[k] = ports[k] == port ? 0 : ports[k];
+            }
+            break;
+        case 1:
+            (void)mac_table_age(table, 1, 100 * unit, now, SIZE_MAX);
+            for (size_t k = 0; k < N; k++) {
+                ports[k] = used[k] + 100 * unit <= now ? 0 : ports[k];
+            }
+            break;
+        case 2:
+            mac_table_used(table, mac_number(&name), now - 5 * unit);
+            used[i] = now - 5 * unit > used[i] && ports[i] != 0 ? now - 5 * unit : used[i];
+            break;
+        default:
+            assert_int_not_equal(mac_table_learn(table, &name, port, N, now), MAC_LEARNED_REFUSED);
+            ports[i] = port;
+            used[i] = now;
+            break;
+        }
+        const struct mac_entry *entry = mac_table_find(table, &name);
+        assert_int_equal(entry != NULL ? entry->port : 0, ports[i]);
+        mac_table_clear_changes(table);
+        mac_table_clear_news(table);
+        mac_table_clear_ended(table);
+    }
     mac_table_destroy(&table);
 }
 
@@ -124,6 +189,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_address_is_learned_once_and_moves),
         cmocka_unit_test(the_longest_unused_makes_room),
+        cmocka_unit_test(a_port_that_invents_addresses_crowds_out_its_own),
+        cmocka_unit_test(the_table_agrees_with_an_array),
         cmocka_unit_test(unused_addresses_age_and_used_ones_stay),
         cmocka_unit_test(what_another_replica_says_counts_by_time),
         cmocka_unit_test(a_port_is_flushed_alone),

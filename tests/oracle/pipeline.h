@@ -1,0 +1,30 @@
+/* The naive twin of the slowpath's translation: what comes out of which port, by walking lists of rules and carrying the packet out on a key.
+ *
+ * It knows no masks, no datapath actions and no caches. Two lists of events are compared: what the rules say (oracle_pipeline), and what
+ * the translation's datapath actions do to the same key (oracle_execute).
+ */
+#ifndef BUSBAR_TESTS_ORACLE_PIPELINE_H
+#define BUSBAR_TESTS_ORACLE_PIPELINE_H
+
+#include "services/slowpath/translate.h"
+
+enum { ORACLE_EVENTS_MAX = 4096, ORACLE_TAGS_MAX = 16, ORACLE_STEPS_MAX = 5000 };
+
+struct oracle_event {
+    uint32_t port; /* switch-wide id; 0: the controller */
+    struct flow_key key;
+    uint16_t tags[ORACLE_TAGS_MAX]; /* TCIs from the outermost on */
+    size_t n_tags;
+};
+
+struct oracle_events {
+    struct oracle_event events[ORACLE_EVENTS_MAX];
+    size_t n;
+    bool is_too_deep; /* the rules nest without end */
+};
+
+void oracle_pipeline(const struct world *world, const struct mac_table *macs, const struct flow_key *key,
+                     struct oracle_events *out);
+void oracle_execute(const struct dp_action *actions, size_t n_actions, const struct flow_key *key, struct oracle_events *out);
+
+#endif
