@@ -33,8 +33,8 @@
 enum {
     QUEUES_MAX = 16,
     FILL_MAX = XSK_RX_RING, /* frames lent to a queue; more than the receive ring holds are of no use */
-    FILL_START = 512,       /* grows while the queue shows that it needs more */
-    FILL_MIN = 128,         /* what a queue gets even when half of the frames are lent: a thousand ports need more frames */
+    FILL_START = 128,       /* grows while the queue shows that it needs more, and half of the frames are not lent yet */
+    FILL_FEW = 32,          /* what a queue gets when three quarters are lent; none is lent beyond 15 of 16: copies need some */
     KICKS_MAX = 8, /* calls in one flush: a burst of 256 */
     POLL_ROUNDS = 32, /* a queue that gave nothing so many times is left to its interrupt */
     TAG_BYTES = 4,
@@ -75,8 +75,11 @@ struct io_xdp {
 
 static void fill(struct io_xdp *device, struct queue *queue)
 {
-    bool is_lent_out = umem_count(device->umem, FRAME_FILL) > device->umem->n_small / 2;
-    uint32_t target = is_lent_out ? FILL_MIN : queue->fill_target, at;
+    uint32_t n_lent = umem_count(device->umem, FRAME_FILL), n_frames = device->umem->n_small, at;
+    uint32_t target = n_lent < n_frames / 2         ? queue->fill_target
+                      : n_lent < n_frames / 4 * 3   ? FILL_START
+                      : n_lent < n_frames / 16 * 15 ? FILL_FEW
+                                                    : 0;
     uint32_t wanted = target > queue->n_filled ? target - queue->n_filled : 0;
     if (wanted < IO_BURST / 2) {
         return;
