@@ -29,9 +29,19 @@ struct wait {
     uint64_t deadline_ns;
 };
 
+/* A list of rules that is being given, a piece a step. */
+struct dump {
+    struct dump *next;
+    struct control_call *call;
+    uint64_t bridge;
+    struct rule_filter filter;
+    struct flow_cursor cursor;
+};
+
 struct control_waits {
     struct wait waits[CONTROL_CALLS_MAX];
     size_t count;
+    struct dump *dumps; /* at most CONTROL_CALLS_MAX, as there are no more calls */
 };
 
 struct control_waits *commands_waits_new(void)
@@ -44,6 +54,15 @@ static void drop_wait(struct control_waits *waits, size_t i)
     waits->waits[i] = waits->waits[--waits->count];
 }
 
+static void end_dump(struct dump **at)
+{
+    struct dump *dump = *at;
+
+    *at = dump->next;
+    flow_cursor_close(&dump->cursor);
+    free(dump);
+}
+
 void commands_waits_destroy(struct control_waits **waits)
 {
     if (*waits == NULL) {
@@ -52,6 +71,10 @@ void commands_waits_destroy(struct control_waits **waits)
     while ((*waits)->count > 0) {
         control_fail((*waits)->waits[(*waits)->count - 1].call, -ERROR_NOT_CONNECTED, "the ofagent is stopping");
         drop_wait(*waits, (*waits)->count - 1);
+    }
+    while ((*waits)->dumps != NULL) {
+        control_fail((*waits)->dumps->call, -ERROR_NOT_CONNECTED, "the ofagent is stopping");
+        end_dump(&(*waits)->dumps);
     }
     free(*waits);
     *waits = NULL;
@@ -74,26 +97,6 @@ void commands_lost(struct ofagent *agent, uint64_t bridge, int error, const char
         struct wait *wait = &agent->waits->waits[i];
         if (wait->bridge == bridge && !wait->is_committed) {
             control_fail(wait->call, error, "the change was not committed: %s", text);
-            drop_wait(agent->waits, i);
-        }
-    }
-}
-
-void commands_step(struct ofagent *agent)
-{
-    for (size_t i = agent->waits->count; i-- > 0;) {
-        struct wait *wait = &agent->waits->waits[i];
-        if (agent->now_ns >= wait->deadline_ns) {
-            control_fail(wait->call, -ERROR_TIMEOUT, "%s: version %llu, the shards have come to %llu; is a slowpath running?",
-                         wait->is_committed ? "committed, but not every fastpath follows yet" : "not committed yet",
-                         (unsigned long long)wait->version.n, (unsigned long long)floor_least(&agent->floor).n);
-            drop_wait(agent->waits, i);
-            continue;
-        }
-        if (wait->is_committed && version_reached(cfg_version(agent->cfg), wait->version) &&
-            floor_reached(&agent->floor, wait->version)) {
-            control_reply(wait->call, json_pack("{s:I, s:I}", "changed", (json_int_t)wait->n_changes, "version",
-                                                (json_int_t)wait->version.n));
             drop_wait(agent->waits, i);
         }
     }
@@ -246,7 +249,6 @@ static void run_dump_flows(void *context, struct control_call *call, const char 
     struct bridge *bridge = bridge_of(context, call, arguments, n_arguments);
     struct error_detail detail = {{0}};
     struct rule_filter filter;
-    json_t *piece = json_array();
 
     if (bridge != NULL && n_arguments > 2) {
         control_fail(call, -ERROR_SYNTAX, "%s: nothing is expected after the filter", arguments[2]);
@@ -261,21 +263,71 @@ static void run_dump_flows(void *context, struct control_call *call, const char 
         }
     }
     if (bridge == NULL) {
-        json_decref(piece);
         return;
     }
-    for (unsigned i = 0; i < TABLE_COUNT; i++) {
-        for (struct flow_entry *e = flow_table_first(bridge->flows, (uint8_t)i); e != NULL; e = e->next) {
-            if (rule_filter_covers(&filter, &e->rule)) {
-                json_array_append_new(piece, flow_json(bridge, e));
-            }
-            if (json_array_size(piece) == COMMANDS_PIECE) {
-                control_piece(call, piece);
-                piece = json_array();
-            }
+    struct dump *dump = memory_zeroed(sizeof *dump);
+    dump->call = call;
+    dump->bridge = bridge->id;
+    dump->filter = filter;
+    flow_cursor_open(&dump->cursor, bridge->flows, filter.table);
+    dump->next = bridge->agent->waits->dumps;
+    bridge->agent->waits->dumps = dump;
+}
+
+/* Gives the next piece. True when that was the last. */
+static bool continue_dump(struct ofagent *agent, struct dump *dump)
+{
+    const struct bridge *bridge = bridge_find(agent, dump->bridge);
+    const struct flow_entry *entry = NULL;
+
+    if (bridge == NULL || dump->cursor.table == NULL) {
+        control_fail(dump->call, -ERROR_CONFLICT, "the tables were loaded anew while they were listed");
+        return true;
+    }
+    json_t *piece = json_array();
+    for (int n = 0; n < COMMANDS_PIECE && (entry = flow_cursor_next(&dump->cursor)) != NULL; n++) {
+        if (rule_filter_covers(&dump->filter, &entry->rule)) {
+            json_array_append_new(piece, flow_json(bridge, entry));
         }
     }
-    control_reply(call, piece);
+    if (entry != NULL) {
+        control_piece(dump->call, piece);
+        return false;
+    }
+    control_reply(dump->call, piece);
+    return true;
+}
+
+bool commands_are_busy(const struct ofagent *agent)
+{
+    return agent->waits->dumps != NULL;
+}
+
+void commands_step(struct ofagent *agent)
+{
+    for (size_t i = agent->waits->count; i-- > 0;) {
+        struct wait *wait = &agent->waits->waits[i];
+        if (agent->now_ns >= wait->deadline_ns) {
+            control_fail(wait->call, -ERROR_TIMEOUT, "%s: version %llu, the shards have come to %llu; is a slowpath running?",
+                         wait->is_committed ? "committed, but not every fastpath follows yet" : "not committed yet",
+                         (unsigned long long)wait->version.n, (unsigned long long)floor_least(&agent->floor).n);
+            drop_wait(agent->waits, i);
+            continue;
+        }
+        if (wait->is_committed && version_reached(cfg_version(agent->cfg), wait->version) &&
+            floor_reached(&agent->floor, wait->version)) {
+            control_reply(wait->call, json_pack("{s:I, s:I}", "changed", (json_int_t)wait->n_changes, "version",
+                                                (json_int_t)wait->version.n));
+            drop_wait(agent->waits, i);
+        }
+    }
+    for (struct dump **at = &agent->waits->dumps; *at != NULL;) {
+        if (continue_dump(agent, *at)) {
+            end_dump(at);
+        } else {
+            at = &(*at)->next;
+        }
+    }
 }
 
 /* ---- dump-ports, dump-tables, status ---- */

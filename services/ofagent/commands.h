@@ -5,7 +5,7 @@
 #include "lib/base/clock.h"
 #include "services/ofagent/agent.h"
 
-enum { COMMANDS_PIECE = 1000 /* rules in one piece of dump-flows: about 500 KB */ };
+enum { COMMANDS_PIECE = 1000 /* rules looked at for one piece of dump-flows, one a step: about 500 KB and 5 ms */ };
 #define COMMANDS_WAIT_NS (9 * NS_PER_S) /* a little less than swctl's own patience, so that the answer says what is missing */
 
 struct control_waits;
@@ -21,7 +21,9 @@ json_t *commands_status(void *agent);
 /* A batch of a bridge is committed / its uncommitted changes are lost. */
 void commands_committed(struct ofagent *agent, uint64_t bridge, uint64_t batch, struct version version);
 void commands_lost(struct ofagent *agent, uint64_t bridge, int error, const char *text);
-/* Answers the calls whose changes every shard follows. */
+/* Answers the calls whose changes every shard follows, and goes on with long lists. */
 void commands_step(struct ofagent *agent);
+/* Is there a list to go on with? Then the next step should come at once. */
+bool commands_are_busy(const struct ofagent *agent);
 
 #endif

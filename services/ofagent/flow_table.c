@@ -35,6 +35,7 @@ struct flow_table {
     struct flow_entry *first_timed;
     uint64_t timed_changes;
     uint64_t max_id;
+    struct flow_cursor *cursors; /* open ones, a few */
 };
 
 static uint64_t key_hash_of(uint8_t number, uint16_t priority, const struct match *match)
@@ -139,6 +140,9 @@ void flow_table_destroy(struct flow_table **table)
     if (*table == NULL) {
         return;
     }
+    while ((*table)->cursors != NULL) {
+        flow_cursor_close((*table)->cursors);
+    }
     for (size_t i = 0; i < TABLE_COUNT; i++) {
         struct flow_entry *entry = (*table)->lists[i].first;
         while (entry != NULL) {
@@ -206,6 +210,11 @@ void flow_table_remove(struct flow_table *table, struct flow_entry *entry, uint8
     struct list *list = &table->lists[entry->rule.table];
 
     assert(entry->is_in_table);
+    for (struct flow_cursor *cursor = table->cursors; cursor != NULL; cursor = cursor->next) {
+        if (cursor->entry == entry) {
+            cursor->entry = entry->next;
+        }
+    }
     buckets_remove(&table->by_key, entry, false);
     if (entry->rule.id != 0) {
         buckets_remove(&table->by_id, entry, true);
@@ -291,6 +300,40 @@ void flow_table_retime(struct flow_table *table, struct flow_entry *entry)
     }
     table->first_timed = entry;
     table->timed_changes++;
+}
+
+void flow_cursor_open(struct flow_cursor *cursor, struct flow_table *table, uint8_t number)
+{
+    *cursor = (struct flow_cursor){.table = table, .is_single = number != TABLE_ALL, .next = table->cursors};
+    cursor->number = cursor->is_single ? number : 0;
+    cursor->entry = flow_table_first(table, (uint8_t)cursor->number);
+    table->cursors = cursor;
+}
+
+struct flow_entry *flow_cursor_next(struct flow_cursor *cursor)
+{
+    while (cursor->table != NULL && cursor->entry == NULL && !cursor->is_single && cursor->number < TABLE_MAX) {
+        cursor->entry = flow_table_first(cursor->table, (uint8_t)++cursor->number);
+    }
+    struct flow_entry *entry = cursor->table != NULL ? cursor->entry : NULL;
+    if (entry != NULL) {
+        cursor->entry = entry->next;
+    }
+    return entry;
+}
+
+void flow_cursor_close(struct flow_cursor *cursor)
+{
+    if (cursor->table == NULL) {
+        return;
+    }
+    struct flow_cursor **at = &cursor->table->cursors;
+    while (*at != cursor) {
+        at = &(*at)->next;
+    }
+    *at = cursor->next;
+    cursor->table = NULL;
+    cursor->entry = NULL;
 }
 
 size_t flow_table_size(const struct flow_table *table)

@@ -57,6 +57,19 @@ struct flow_entry *flow_table_first_timed(const struct flow_table *table);
 uint64_t flow_table_timed_changes(const struct flow_table *table);
 /* To be called when the timeouts of an entry in the table have changed. */
 void flow_table_retime(struct flow_table *table, struct flow_entry *entry);
+/* A walk that goes on over several steps, while entries come and go: what is there all the time is met once. */
+struct flow_cursor {
+    struct flow_table *table; /* NULL: the table has been destroyed meanwhile, or the cursor is closed */
+    struct flow_entry *entry; /* to be handed out next */
+    unsigned number;          /* of the table it is in */
+    bool is_single;           /* that table only */
+    struct flow_cursor *next;
+};
+/* number: TABLE_ALL for every table. */
+void flow_cursor_open(struct flow_cursor *cursor, struct flow_table *table, uint8_t number);
+struct flow_entry *flow_cursor_next(struct flow_cursor *cursor); /* NULL at the end */
+void flow_cursor_close(struct flow_cursor *cursor);
+
 size_t flow_table_size(const struct flow_table *table);
 size_t flow_table_size_of(const struct flow_table *table, uint8_t number);
 

@@ -373,6 +373,9 @@ struct pollfd *ofagent_fds(struct ofagent *agent, size_t *out_n, uint64_t *out_n
     if (cfg_transactions_in_flight(agent->cfg) > 0) {
         earlier(&next_ns, agent->now_ns + STEP_WHILE_WAITING_NS);
     }
+    if (commands_are_busy(agent)) {
+        next_ns = agent->now_ns;
+    }
     *out_n = agent->n_fds;
     *out_next_ns = next_ns;
     return agent->fds;

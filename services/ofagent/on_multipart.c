@@ -1,15 +1,18 @@
 /* Handlers of multipart requests: descriptions and statistics [OF1.3.5 §7.3.5].
  *
- * Each answer is made while walking the tables, message by message as the codec fills them. Counters are those the shards have reported, at
- * most half a second old; a rule still in flight is shown, since it is part of what the controller has said.
- * An unknown port, group or queue is an empty answer, an unknown meter an error, as in Open vSwitch. The strings of DESC choose the driver in
- * some controllers (ONOS): they name us, and such controllers then use their default OpenFlow 1.3 driver.
- * The ofagent's one thread.
+ * Each answer is made while walking the tables, message by message as the codec fills them. The list of rules can be very long: it is
+ * made ON_MULTIPART_RULES at a time, and only while the peer takes what it has got, so that neither the other sessions nor memory
+ * suffer. Counters are those the shards have reported, at most half a second old; a rule still in flight is shown, since it is part of
+ * what the controller has said.
+ * An unknown port, group or queue is an empty answer, an unknown meter an error, as in Open vSwitch. The strings of DESC choose the
+ * driver in some controllers (ONOS): they name us, and such controllers then use their default OpenFlow 1.3 driver.
+ * The ofagent's one thread. Invariant: an answer that was begun is complete, or its session is closed.
  */
 #include "services/ofagent/on_multipart.h"
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "lib/base/log.h"
 #include "lib/base/memory.h"
@@ -46,21 +49,6 @@ static enum of_error_number write_desc(struct session *session, const struct of_
 static bool is_table(const struct rule_filter *filter, unsigned number)
 {
     return filter->table == TABLE_ALL || filter->table == number;
-}
-
-static enum of_error_number write_flows(struct session *session, const struct of_multipart_request *request,
-                                        struct of_multipart *mp)
-{
-    for (unsigned i = 0; i < TABLE_COUNT; i++) {
-        struct flow_entry *entry = is_table(&request->filter, i) ? flow_table_first(session->bridge->flows, (uint8_t)i) : NULL;
-        for (; entry != NULL; entry = entry->next) {
-            if (rule_filter_covers(&request->filter, &entry->rule)) {
-                struct rule_stats stats = bridge_rule_stats(session->bridge, entry);
-                note(session, of_flow_stats_encode(mp, &entry->rule, &stats), "flow");
-            }
-        }
-    }
-    return OF_ERROR_NONE;
 }
 
 static enum of_error_number write_aggregate(struct session *session, const struct of_multipart_request *request,
@@ -243,7 +231,6 @@ static const struct {
     writer_of *write;
 } rows[] = {
     {OF_MULTIPART_DESC, write_desc},
-    {OF_MULTIPART_FLOW, write_flows},
     {OF_MULTIPART_AGGREGATE, write_aggregate},
     {OF_MULTIPART_TABLE, write_tables},
     {OF_MULTIPART_PORT_STATS, write_port_stats},
@@ -258,12 +245,86 @@ static const struct {
     {OF_MULTIPART_PORT_DESC, write_port_desc},
 };
 
+/* ---- the list of rules, over several steps ---- */
+
+struct walk {
+    struct flow_cursor cursor;
+    struct rule_filter filter;
+    struct writer body;
+    struct of_multipart mp;
+};
+
+void on_multipart_drop(struct session *session)
+{
+    if (session->walk != NULL) {
+        flow_cursor_close(&session->walk->cursor);
+        writer_fini(&session->walk->body);
+        free(session->walk);
+        session->walk = NULL;
+    }
+}
+
+/* Gives the messages that are complete to the connection. */
+static void hand_over(struct session *session, size_t size)
+{
+    struct walk *walk = session->walk;
+
+    writer_bytes(conn_output(session->conn), walk->body.bytes, size);
+    memmove(walk->body.bytes, walk->body.bytes + size, walk->body.size - size);
+    walk->body.size -= size;
+    walk->mp.begin -= size < walk->mp.begin ? size : walk->mp.begin;
+}
+
+void on_multipart_continue(struct session *session)
+{
+    struct walk *walk = session->walk;
+    const struct flow_entry *entry = NULL;
+
+    if (!conn_has_room(session->conn)) {
+        return;
+    }
+    if (walk->cursor.table == NULL) {
+        session_close(session, "the tables were loaded anew while they were listed");
+        return;
+    }
+    for (int n = 0; n < ON_MULTIPART_RULES && (entry = flow_cursor_next(&walk->cursor)) != NULL; n++) {
+        if (rule_filter_covers(&walk->filter, &entry->rule)) {
+            struct rule_stats stats = bridge_rule_stats(session->bridge, entry);
+            note(session, of_flow_stats_encode(&walk->mp, &entry->rule, &stats), "flow");
+        }
+    }
+    if (entry != NULL) {
+        hand_over(session, walk->mp.begin);
+        return;
+    }
+    of_multipart_end(&walk->mp);
+    hand_over(session, walk->body.size);
+    on_multipart_drop(session);
+}
+
+static enum of_error_number list_rules(struct session *session, const struct of_message *message)
+{
+    const struct rule_filter *filter = &message->multipart_request.filter;
+    struct walk *walk = memory_zeroed(sizeof *walk);
+
+    walk->filter = *filter;
+    writer_init(&walk->body);
+    of_multipart_begin(&walk->mp, &walk->body, session->version, message->xid, OF_MULTIPART_FLOW);
+    flow_cursor_open(&walk->cursor, session->bridge->flows, filter->table);
+    session->walk = walk;
+    on_multipart_continue(session);
+    return OF_ERROR_NONE;
+}
+
 enum of_error_number on_multipart_request(struct session *session, struct of_message *message, const struct request *request)
 {
     const struct of_multipart_request *wanted = &message->multipart_request;
     struct writer body;
     struct of_multipart mp;
 
+    if (wanted->type == OF_MULTIPART_FLOW) {
+        return list_rules(session, message);
+    }
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         if (rows[i].type != wanted->type) {
             continue;

@@ -19,6 +19,7 @@
 #include "lib/base/memory.h"
 #include "services/ofagent/bridge.h"
 #include "services/ofagent/dispatch.h"
+#include "services/ofagent/on_multipart.h"
 
 enum { MISS_SEND_LEN_DEFAULT = 128 };
 
@@ -50,6 +51,7 @@ void session_destroy(struct session **session)
     if (*session == NULL) {
         return;
     }
+    on_multipart_drop(*session);
     conn_destroy(&(*session)->conn);
     free((*session)->held);
     free(*session);
@@ -149,7 +151,7 @@ static void receive(struct session *session, const uint8_t *bytes, size_t size)
 
 static bool is_paused(const struct session *session)
 {
-    return session->state == SESSION_CLOSED || session->waits_for_barrier || session->held != NULL ||
+    return session->state == SESSION_CLOSED || session->waits_for_barrier || session->walk != NULL || session->held != NULL ||
            inflight_size(session->bridge->inflight) >= INFLIGHT_CHANGES_MAX || bridge_is_behind(session->bridge);
 }
 
@@ -246,6 +248,9 @@ void session_step(struct session *session)
     }
     try_barrier(session);
     try_held(session);
+    if (session->walk != NULL) {
+        on_multipart_continue(session);
+    }
     read_input(session);
     try_barrier(session);
     if (is_paused(session) && conn_is_dead(session->conn)) {
@@ -264,6 +269,6 @@ short session_events(const struct session *session, bool *out_again)
 {
     bool wants_input = !is_paused(session);
 
-    *out_again = wants_input && conn_has_more(session->conn);
+    *out_again = (wants_input && conn_has_more(session->conn)) || (session->walk != NULL && conn_has_room(session->conn));
     return conn_events(session->conn, wants_input);
 }

@@ -1,7 +1,8 @@
 /* One OpenFlow conversation over one conn: HELLO, liveness, and what this peer has asked for (role, configuration, async filter).
  *
- * Messages go to dispatch.c one after the other. Reading pauses while a barrier of this session waits, while a packet-out waits for the
- * commit of the changes before it, and while the bridge has too much in flight: TCP then slows the controller down.
+ * Messages go to dispatch.c one after the other. Reading pauses while a barrier of this session waits, while a long list is being sent,
+ * while a packet-out waits for the commit of the changes before it, and while the bridge has too much in flight: TCP then slows the
+ * controller down.
  * A session is made by controller.c (active) or bridge.c (listener) and lives in its bridge's list. One thread.
  */
 #ifndef BUSBAR_OFAGENT_SESSION_H
@@ -17,6 +18,8 @@ enum {
 #define SESSION_HELLO_NS (10 * NS_PER_S) /* a peer that has not said HELLO by then is no OpenFlow peer */
 
 enum session_state { SESSION_HELLO, SESSION_ACTIVE, SESSION_CLOSED };
+
+struct walk;
 
 struct session {
     struct session *next;
@@ -43,6 +46,7 @@ struct session {
     bool is_committed; /* what came before the barrier */
     struct version barrier_version;
     uint32_t barrier_xid;
+    struct walk *walk; /* the list of rules that is being sent, see on_multipart.c; owned */
     uint8_t *held; /* a packet-out that waits for last_batch to be committed; owned */
     size_t held_size;
 

@@ -91,6 +91,48 @@ static void only_entries_with_timeouts_are_in_the_timed_list(void **state)
     flow_table_destroy(&table);
 }
 
+static void a_cursor_meets_what_stays_once_whatever_comes_and_goes(void **state)
+{
+    struct flow_table *table = flow_table_new();
+    struct flow_entry *entries[300];
+    struct flow_cursor cursor, other;
+    bool is_met[300] = {false};
+
+    for (uint32_t i = 0; i < 300; i++) {
+        entries[i] = entry_of((uint8_t)(i / 100), 1, i, i + 1);
+        flow_table_insert(table, entries[i]);
+    }
+    flow_cursor_open(&cursor, table, TABLE_ALL);
+    flow_cursor_open(&other, table, 1);
+    for (uint32_t i = 0; i < 150; i++) {
+        struct flow_entry *entry = flow_cursor_next(&cursor);
+        assert_false(is_met[entry->rule.id - 1]);
+        is_met[entry->rule.id - 1] = true;
+        if (i % 3 == 0) { /* the one that would come next goes */
+            uint32_t gone = i + 1;
+            flow_table_remove(table, entries[gone], FLOW_ENTRY_QUIET);
+            flow_entry_destroy(&entries[gone]);
+            is_met[gone] = true;
+            i++;
+        }
+    }
+    assert_int_equal(flow_cursor_next(&other)->rule.table, 1);
+    struct flow_entry *entry;
+    while ((entry = flow_cursor_next(&cursor)) != NULL) {
+        assert_false(is_met[entry->rule.id - 1]);
+        is_met[entry->rule.id - 1] = true;
+    }
+    for (uint32_t i = 0; i < 300; i++) {
+        assert_true(is_met[i]);
+    }
+    flow_cursor_close(&cursor);
+    flow_cursor_close(&cursor);
+    flow_table_destroy(&table);
+    assert_null(other.table);
+    assert_null(flow_cursor_next(&other));
+    flow_cursor_close(&other);
+}
+
 /* Against an array that is looked through. */
 static void a_thousand_random_inserts_and_removals_agree_with_an_array(void **state)
 {
@@ -123,6 +165,7 @@ int main(void)
         cmocka_unit_test(a_row_number_that_comes_later_is_found),
         cmocka_unit_test(a_table_lists_its_entries_in_the_order_they_came),
         cmocka_unit_test(only_entries_with_timeouts_are_in_the_timed_list),
+        cmocka_unit_test(a_cursor_meets_what_stays_once_whatever_comes_and_goes),
         cmocka_unit_test(a_thousand_random_inserts_and_removals_agree_with_an_array),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,4 +1,6 @@
 /* Tests of services/ofagent/on_multipart.c. */
+#include "services/ofagent/on_multipart.h"
+
 #include "tests/unit/services/ofagent/bench.h"
 
 /* Asks and returns a reader of the (first) reply's items. */
@@ -151,6 +153,81 @@ static void a_long_answer_comes_in_several_messages(void **state)
     client_close(&c);
 }
 
+/* More rules than one step lists, and than a peer that does not read may have waiting. */
+static void a_very_long_list_is_made_as_the_peer_takes_it(void **state)
+{
+    struct bench *b = *state;
+    struct of_message message = {.type = OF_MULTIPART_REQUEST, .multipart_request = flows_of("", OF_MULTIPART_FLOW)};
+    struct of_message echo = {.type = OF_ECHO_REQUEST};
+    struct bridge *bridge = bridge_find(b->agent, 1);
+    struct flow_mod_context context = bridge_flow_mod_context(bridge);
+    struct flow_changes changes;
+    struct flow_mod mod;
+    struct client c;
+    size_t n = 0;
+
+    flow_changes_init(&changes);
+    flow_mod_init(&mod, FLOW_MOD_ADD);
+    mod.table = 2;
+    for (unsigned i = 0; i < 4 * ON_MULTIPART_RULES; i++) {
+        match_set(&mod.match, FIELD_METADATA, field_value_u64(i));
+        assert_int_equal(flow_mod_apply(bridge->flows, &mod, &context, &changes), OF_ERROR_NONE);
+    }
+    flow_changes_fini(&changes);
+    client_open(b, &c);
+    client_send(b, &c, &message);
+    client_send(b, &c, &echo);
+    bench_run(b, NS_PER_S);
+    assert_non_null(bridge->sessions->walk);
+    struct of_stream *stream = &c.stream;
+    assert_int_equal(stream->end - stream->begin, 0);
+    for (;;) {
+        assert_true(client_next(b, &c));
+        if (c.message.type == OF_ECHO_REPLY) {
+            break; /* behind the whole list */
+        }
+        struct reader r = reader_of(c.message.multipart_reply.data, c.message.multipart_reply.data_size);
+        while (reader_left(&r) > 0) {
+            struct rule rule;
+            struct rule_stats stats;
+            assert_int_equal(of_flow_stats_decode(&r, &rule, &stats), 0);
+            rule_fini(&rule);
+            n++;
+        }
+    }
+    assert_int_equal(n, 4 * ON_MULTIPART_RULES);
+    assert_null(bridge->sessions->walk);
+    client_close(&c);
+}
+
+static void a_list_is_not_ended_early_by_new_tables(void **state)
+{
+    struct bench *b = *state;
+    struct of_message message = {.type = OF_MULTIPART_REQUEST, .multipart_request = flows_of("", OF_MULTIPART_FLOW)};
+    struct bridge *bridge = bridge_find(b->agent, 1);
+    struct flow_mod_context context = bridge_flow_mod_context(bridge);
+    struct flow_changes changes;
+    struct flow_mod mod;
+    struct client c;
+
+    flow_changes_init(&changes);
+    flow_mod_init(&mod, FLOW_MOD_ADD);
+    mod.table = 2;
+    for (unsigned i = 0; i < 4 * ON_MULTIPART_RULES; i++) {
+        match_set(&mod.match, FIELD_METADATA, field_value_u64(i));
+        assert_int_equal(flow_mod_apply(bridge->flows, &mod, &context, &changes), OF_ERROR_NONE);
+    }
+    flow_changes_fini(&changes);
+    client_open(b, &c);
+    client_send(b, &c, &message);
+    owner_load(bridge);
+    while (client_next(b, &c)) {
+        assert_true((c.message.multipart_reply.flags & OF_MULTIPART_MORE) != 0);
+    }
+    assert_int_equal(bridge->n_sessions, 0);
+    client_close(&c);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -159,6 +236,8 @@ int main(void)
         CLAIM(ports_are_described_and_counted),
         CLAIM(every_kind_is_answered_or_refused_by_name),
         CLAIM(a_long_answer_comes_in_several_messages),
+        CLAIM(a_very_long_list_is_made_as_the_peer_takes_it),
+        CLAIM(a_list_is_not_ended_early_by_new_tables),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
