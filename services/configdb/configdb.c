@@ -398,8 +398,6 @@ static void configdb_on_await(void *context, const struct bus_identity *to, cons
 
 uint64_t configdb_step(struct configdb *db, uint64_t now_ns)
 {
-    const struct bus_counters *counters = bus_socket_counters(db->socket);
-    uint64_t traffic = counters->received + counters->sent;
     if (now_ns - db->now_ns > CONFIGDB_STANDSTILL_MS * NS_PER_MS) {
         log_warn("stood_still ms=%" PRIu64, (now_ns - db->now_ns) / (uint64_t)NS_PER_MS);
         leases_extend(db->leases, now_ns + LEASE_NS);
@@ -412,8 +410,6 @@ uint64_t configdb_step(struct configdb *db, uint64_t now_ns)
     configdb_fold(db);
     has_more = readers_step(db->readers, now_ns) || has_more;
     await_step(db->await, now_ns, configdb_on_await, db);
-    /* A send may swallow the sign that a message has come: look once more before waiting (bus.h: the fd says "look again"). */
-    has_more = has_more || counters->received + counters->sent != traffic;
     return has_more ? now_ns : now_ns + CONFIGDB_IDLE_MS * NS_PER_MS;
 }
 

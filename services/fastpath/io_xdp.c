@@ -391,6 +391,20 @@ static void describe(struct io_xdp *device, const char *name)
     }
 }
 
+/* A number no open device has; devices are opened and closed more often than 16 bits count. */
+static uint16_t free_holder(struct io_linux *linux_io)
+{
+    const struct io_xdp *device;
+    do {
+        linux_io->next_holder++;
+        device = linux_io->devices;
+        while (device != NULL && device->holder != linux_io->next_holder) {
+            device = device->next;
+        }
+    } while (device != NULL);
+    return linux_io->next_holder;
+}
+
 int io_xdp_open(struct io_linux *linux_io, const struct io_request *request, struct umem *umem, struct io **out_io,
                 struct error_detail *detail)
 {
@@ -403,7 +417,7 @@ int io_xdp_open(struct io_linux *linux_io, const struct io_request *request, str
         return err;
     }
     struct io_xdp *device = memory_zeroed(sizeof *device);
-    *device = (struct io_xdp){.io.ops = &xdp_ops, .umem = umem, .owner = linux_io, .holder = ++linux_io->next_holder, .program.link_fd = -1,
+    *device = (struct io_xdp){.io.ops = &xdp_ops, .umem = umem, .owner = linux_io, .holder = free_holder(linux_io), .program.link_fd = -1,
                               .all_fd = -1};
     err = open_queues(device, ifindex, request->name, detail);
     if (err == 0) {

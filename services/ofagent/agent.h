@@ -57,9 +57,9 @@ struct bridge {
     struct group_table *groups;
     struct inflight *inflight;
     struct expiry expiry;
-    struct version behind_version; /* a commit that not every shard follows yet, */
-    uint64_t behind_total;         /* and how many changes were committed by then */
-    uint64_t followed_total;       /* changes that every shard follows */
+    struct version behind_version;   /* a commit that not every shard follows yet, */
+    uint64_t behind_total;           /* and how many changes were committed by then */
+    uint64_t followed_total;         /* changes that every shard follows */
     struct bridge_removal *removals; /* in the order of their commits */
     size_t n_removals, room_removals;
     uint64_t matched_before[TABLE_COUNT]; /* packets of rules that are no more, so that "matched" never goes back */
@@ -89,14 +89,14 @@ struct ofagent {
     struct packet *packet;
     struct control_waits *waits;
     struct checkpoint *checkpoint;
-    uint64_t now_ns;  /* of the step that runs */
+    uint64_t now_ns; /* of the step that runs */
     uint64_t wall_ns;
     uint64_t started_ns; /* of the first step */
     uint64_t n_sessions_ever;
     struct version seen, applied; /* of the mirror; as we have acknowledged it */
-    bool is_ending;   /* nothing new is begun */
-    bool must_follow; /* bridges or controllers have changed in the mirror */
-    bool is_loaded; /* the mirror has been complete and the counters of configdb have been read */
+    bool is_ending;               /* nothing new is begun */
+    bool must_follow;             /* bridges or controllers have changed in the mirror */
+    bool is_loaded;               /* the mirror has been complete and the counters of configdb have been read */
     struct pollfd *fds;
     size_t n_fds, room_fds;
 };

@@ -103,7 +103,8 @@ void commands_lost(struct ofagent *agent, uint64_t bridge, int error, const char
 }
 
 /* The bridge an argument names, or NULL and the call has failed. */
-static struct bridge *bridge_of(struct ofagent *agent, struct control_call *call, const char *const *arguments, size_t n_arguments)
+static struct bridge *bridge_of(struct ofagent *agent, struct control_call *call, const char *const *arguments,
+                                size_t n_arguments)
 {
     struct bridge *bridge;
 
@@ -203,10 +204,8 @@ static void run_flow_mod(void *context, struct control_call *call, const char *c
     flow_changes_init(&changes);
     if (apply_all(bridge, call, mods, arguments + 2, n, &changes)) {
         struct wait *wait = &agent->waits->waits[agent->waits->count++];
-        *wait = (struct wait){.call = call,
-                              .bridge = bridge->id,
-                              .n_changes = changes.count,
-                              .deadline_ns = agent->now_ns + COMMANDS_WAIT_NS};
+        *wait = (struct wait){
+            .call = call, .bridge = bridge->id, .n_changes = changes.count, .deadline_ns = agent->now_ns + COMMANDS_WAIT_NS};
         struct version committed;
         wait->batch = changes.count > 0 ? bridge_note(bridge, &changes, NULL) : 0;
         if (wait->batch == 0 && inflight_committed(bridge->inflight, &committed) + 1 == inflight_batch(bridge->inflight)) {
@@ -231,12 +230,12 @@ static json_t *flow_json(const struct bridge *bridge, const struct flow_entry *e
     char *match = match_format(&entry->rule.match, &ports);
     char *actions = instructions_format(&entry->rule.instructions, &ports);
     char *text = rule_format(&entry->rule, &stats, &ports);
-    json_t *flow = json_pack("{s:o, s:f, s:i, s:I, s:I, s:i, s:i, s:i, s:i, s:s, s:s, s:s}", "cookie",
-                             json_integer((json_int_t)entry->rule.cookie), "duration_s", (double)stats.duration_ns / 1e9,
-                             "table", entry->rule.table, "n_packets", (json_int_t)stats.n_packets, "n_bytes",
-                             (json_int_t)stats.n_bytes, "idle_timeout", entry->rule.idle_timeout_s, "hard_timeout",
-                             entry->rule.hard_timeout_s, "flags", entry->rule.flags, "priority", entry->rule.priority, "match",
-                             match, "actions", actions, "text", text);
+    json_t *flow =
+        json_pack("{s:o, s:f, s:i, s:I, s:I, s:i, s:i, s:i, s:i, s:s, s:s, s:s}", "cookie",
+                  json_integer((json_int_t)entry->rule.cookie), "duration_s", (double)stats.duration_ns / 1e9, "table",
+                  entry->rule.table, "n_packets", (json_int_t)stats.n_packets, "n_bytes", (json_int_t)stats.n_bytes,
+                  "idle_timeout", entry->rule.idle_timeout_s, "hard_timeout", entry->rule.hard_timeout_s, "flags",
+                  entry->rule.flags, "priority", entry->rule.priority, "match", match, "actions", actions, "text", text);
 
     free(match);
     free(actions);
@@ -344,12 +343,12 @@ static void run_dump_ports(void *context, struct control_call *call, const char 
     json_t *list = json_array();
     while (ports_next(bridge, &cursor, &id, &row)) {
         struct of_port_stats s = ports_stats(bridge->agent, id, row);
-        json_array_append_new(
-            list, json_pack("{s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "name", row->name, "port",
-                            (json_int_t)row->ofport, "rx_packets", (json_int_t)s.rx_packets, "rx_bytes", (json_int_t)s.rx_bytes,
-                            "rx_dropped", (json_int_t)s.rx_dropped, "rx_errors", (json_int_t)s.rx_errors, "tx_packets",
-                            (json_int_t)s.tx_packets, "tx_bytes", (json_int_t)s.tx_bytes, "tx_dropped",
-                            (json_int_t)s.tx_dropped, "tx_errors", (json_int_t)s.tx_errors));
+        json_array_append_new(list, json_pack("{s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "name", row->name, "port",
+                                              (json_int_t)row->ofport, "rx_packets", (json_int_t)s.rx_packets, "rx_bytes",
+                                              (json_int_t)s.rx_bytes, "rx_dropped", (json_int_t)s.rx_dropped, "rx_errors",
+                                              (json_int_t)s.rx_errors, "tx_packets", (json_int_t)s.tx_packets, "tx_bytes",
+                                              (json_int_t)s.tx_bytes, "tx_dropped", (json_int_t)s.tx_dropped, "tx_errors",
+                                              (json_int_t)s.tx_errors));
     }
     control_reply(call, list);
 }
@@ -365,9 +364,9 @@ static void run_dump_tables(void *context, struct control_call *call, const char
     for (unsigned i = 0; i < TABLE_COUNT; i++) {
         struct of_table_stats stats = on_multipart_table(bridge, (uint8_t)i);
         if (stats.n_active > 0 || stats.n_lookup > 0) {
-            json_array_append_new(list, json_pack("{s:i, s:I, s:I, s:I}", "table", (int)i, "active", (json_int_t)stats.n_active,
-                                                  "lookup", (json_int_t)stats.n_lookup, "matched",
-                                                  (json_int_t)stats.n_matched));
+            json_array_append_new(list,
+                                  json_pack("{s:i, s:I, s:I, s:I}", "table", (int)i, "active", (json_int_t)stats.n_active,
+                                            "lookup", (json_int_t)stats.n_lookup, "matched", (json_int_t)stats.n_matched));
         }
     }
     control_reply(call, list);
@@ -379,19 +378,19 @@ static json_t *bridge_json(const struct bridge *bridge)
     json_t *controllers = json_array();
 
     for (const struct session *s = bridge->sessions; s != NULL; s = s->next) {
-        json_array_append_new(sessions, json_pack("{s:I, s:I, s:b, s:I, s:I, s:I}", "session", (json_int_t)s->number, "controller",
-                                                  (json_int_t)s->controller, "active", s->state == SESSION_ACTIVE, "packet_ins",
-                                                  (json_int_t)s->n_packet_ins, "packet_ins_dropped",
+        json_array_append_new(sessions, json_pack("{s:I, s:I, s:b, s:I, s:I, s:I}", "session", (json_int_t)s->number,
+                                                  "controller", (json_int_t)s->controller, "active", s->state == SESSION_ACTIVE,
+                                                  "packet_ins", (json_int_t)s->n_packet_ins, "packet_ins_dropped",
                                                   (json_int_t)s->n_packet_ins_dropped, "errors", (json_int_t)s->n_errors));
     }
     for (const struct controller *c = bridge->controllers; c != NULL; c = c->next) {
         json_array_append_new(controllers, json_pack("{s:s, s:b, s:s}", "target", c->target, "is_connected", c->is_active,
                                                      "last_error", c->last_error));
     }
-    return json_pack("{s:s, s:s, s:I, s:I, s:I, s:b, s:o, s:o}", "name", bridge->name, "state", bridge_state_name(bridge->state),
-                     "rules", (json_int_t)flow_table_size(bridge->flows), "groups", (json_int_t)group_table_size(bridge->groups),
-                     "in_flight", (json_int_t)inflight_size(bridge->inflight), "fail_open", bridge->is_fail_open, "sessions",
-                     sessions, "controllers", controllers);
+    return json_pack("{s:s, s:s, s:I, s:I, s:I, s:b, s:o, s:o}", "name", bridge->name, "state",
+                     bridge_state_name(bridge->state), "rules", (json_int_t)flow_table_size(bridge->flows), "groups",
+                     (json_int_t)group_table_size(bridge->groups), "in_flight", (json_int_t)inflight_size(bridge->inflight),
+                     "fail_open", bridge->is_fail_open, "sessions", sessions, "controllers", controllers);
 }
 
 json_t *commands_status(void *context)

@@ -19,7 +19,7 @@ struct conn {
     int fd;
     struct of_stream input;
     struct writer output;
-    size_t begin; /* first byte of output not yet sent */
+    size_t begin;        /* first byte of output not yet sent */
     unsigned n_received; /* reads in this step */
     bool has_more;
 };

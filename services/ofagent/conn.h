@@ -14,9 +14,9 @@
 #include "lib/openflow/of_stream.h"
 
 enum {
-    CONN_OUTPUT_STOP = 1024 * 1024,  /* more than a window of TCP: a peer that reads never sees it */
-    CONN_OUTPUT_ROOM = 512 * 1024,   /* packet-ins end here, so that answers still have room */
-    CONN_RECEIVE_PER_STEP = 8,       /* reads of OF_STREAM_READ bytes at one go: nobody starves the other sessions (I9) */
+    CONN_OUTPUT_STOP = 1024 * 1024, /* more than a window of TCP: a peer that reads never sees it */
+    CONN_OUTPUT_ROOM = 512 * 1024,  /* packet-ins end here, so that answers still have room */
+    CONN_RECEIVE_PER_STEP = 8,      /* reads of OF_STREAM_READ bytes at one go: nobody starves the other sessions (I9) */
 };
 
 struct conn;

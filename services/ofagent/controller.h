@@ -14,7 +14,7 @@ struct controller {
     uint64_t id; /* row */
     char *target;
     uint64_t max_backoff_ns, probe_ns;
-    int fd; /* connecting; -1: not */
+    int fd;                  /* connecting; -1: not */
     struct session *session; /* owned by the bridge's list */
     uint64_t try_at_ns;
     uint64_t tried_ns;

@@ -27,8 +27,8 @@ struct counter {
     struct counter *previous_changed;
     bool is_changed;
     uint8_t n_parts;
-    uint8_t *parts;   /* n_parts times part_size */
-    uint64_t base[];  /* n_values of them */
+    uint8_t *parts;  /* n_parts times part_size */
+    uint64_t base[]; /* n_values of them */
 };
 
 struct counters {

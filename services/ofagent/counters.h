@@ -12,7 +12,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { COUNTERS_VALUES_MAX = 8, COUNTERS_IDS_MAX = 8000000 /* twice the rules of a full bridge; a shard cannot make it grow without end */ };
+enum {
+    COUNTERS_VALUES_MAX = 8,
+    COUNTERS_IDS_MAX = 8000000 /* twice the rules of a full bridge; a shard cannot make it grow without end */
+};
 
 struct counters;
 /* n_values: how many numbers each id has (2: packets and bytes). */

@@ -34,10 +34,8 @@ static struct flow_change *changes_append(struct flow_changes *changes, enum flo
         changes->items = memory_resize(changes->items, changes->room * sizeof *changes->items);
     }
     struct flow_change *change = &changes->items[changes->count++];
-    *change = (struct flow_change){.kind = kind,
-                                   .entry = entry,
-                                   .before_created_ns = entry->created_ns,
-                                   .before_used_ns = entry->used_ns};
+    *change = (struct flow_change){
+        .kind = kind, .entry = entry, .before_created_ns = entry->created_ns, .before_used_ns = entry->used_ns};
     return change;
 }
 
@@ -242,8 +240,8 @@ static enum of_error_number check(const struct flow_mod *mod, const struct flow_
     return error;
 }
 
-enum of_error_number flow_mod_apply(struct flow_table *table, const struct flow_mod *mod, const struct flow_mod_context *context,
-                                    struct flow_changes *changes)
+enum of_error_number flow_mod_apply(struct flow_table *table, const struct flow_mod *mod,
+                                    const struct flow_mod_context *context, struct flow_changes *changes)
 {
     enum of_error_number error = check(mod, context);
     struct flow_entry *entry;

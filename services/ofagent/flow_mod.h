@@ -45,8 +45,8 @@ struct flow_mod_context {
 };
 
 /* OF_ERROR_NONE and the changes appended; or the error to answer, and nothing changed. */
-enum of_error_number flow_mod_apply(struct flow_table *table, const struct flow_mod *mod, const struct flow_mod_context *context,
-                                    struct flow_changes *changes);
+enum of_error_number flow_mod_apply(struct flow_table *table, const struct flow_mod *mod,
+                                    const struct flow_mod_context *context, struct flow_changes *changes);
 
 /* Do actions and instructions refer only to what exists? Also for packet-outs and group buckets. */
 enum of_error_number flow_mod_check_actions(const struct action_list *actions, const struct flow_mod_context *context);

@@ -15,8 +15,8 @@ enum { FLOW_ENTRY_QUIET = 0xff };
 
 struct flow_entry {
     struct rule rule;
-    int64_t created_ns; /* on the clock of now_ns; may lie before the machine's start */
-    int64_t used_ns;    /* last use that is known, at least created_ns */
+    int64_t created_ns;                 /* on the clock of now_ns; may lie before the machine's start */
+    int64_t used_ns;                    /* last use that is known, at least created_ns */
     struct flow_entry *next, *previous; /* in the same table; read only */
     /* The bookkeeping of changes on their way to configdb; inflight.c alone writes these. */
     bool is_dirty;     /* is to be written with the next transaction */
@@ -46,7 +46,8 @@ void flow_table_remove(struct flow_table *table, struct flow_entry *entry, uint8
 void flow_table_set_id(struct flow_table *table, struct flow_entry *entry, uint64_t id);
 
 /* The entry with exactly this match and priority, or NULL. */
-struct flow_entry *flow_table_find(const struct flow_table *table, uint8_t number, const struct match *match, uint16_t priority);
+struct flow_entry *flow_table_find(const struct flow_table *table, uint8_t number, const struct match *match,
+                                   uint16_t priority);
 struct flow_entry *flow_table_by_id(const struct flow_table *table, uint64_t id);
 /* The greatest row number that was ever in the table. */
 uint64_t flow_table_max_id(const struct flow_table *table);

@@ -74,8 +74,7 @@ struct group_entry *group_table_insert(struct group_table *table, struct group *
     group->n_buckets = 0;
     entry->created_ns = created_ns;
     entry->is_in_table = true;
-    table->chains[chain] =
-        memory_resize(table->chains[chain], (table->n_in_chain[chain] + 1) * sizeof *table->chains[chain]);
+    table->chains[chain] = memory_resize(table->chains[chain], (table->n_in_chain[chain] + 1) * sizeof *table->chains[chain]);
     table->chains[chain][table->n_in_chain[chain]++] = entry;
     entry->next = table->first;
     if (table->first != NULL) {

@@ -5,8 +5,8 @@
 #include "lib/openflow/of_message.h"
 
 enum {
-    GROUP_TABLE_MAX = 65536,     /* groups of a bridge: more than any controller known uses, at most 30 MB */
-    GROUP_BUCKETS_MAX = 1024,    /* of a group; Open vSwitch's select groups end at 256 hash buckets */
+    GROUP_TABLE_MAX = 65536,  /* groups of a bridge: more than any controller known uses, at most 30 MB */
+    GROUP_BUCKETS_MAX = 1024, /* of a group; Open vSwitch's select groups end at 256 hash buckets */
 };
 
 struct group_entry {

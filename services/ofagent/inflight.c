@@ -23,9 +23,9 @@
 enum { ROW_OVERHEAD = 32, UPDATE_OVERHEAD = 128 };
 
 struct item {
-    struct flow_entry *flow;   /* one of the two */
+    struct flow_entry *flow; /* one of the two */
     struct group_entry *group;
-    uint32_t op;        /* its operation in the transaction */
+    uint32_t op; /* its operation in the transaction */
     bool was_inserted;
     bool was_removed;
 };

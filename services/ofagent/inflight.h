@@ -19,9 +19,9 @@
 
 enum {
     INFLIGHT_CHANGES_MAX = 16384, /* uncommitted changes above which sessions are not read: about 0.2 s of configdb's work */
-    INFLIGHT_TXN_MAX = 50000,              /* changes in one transaction: half of what configdb takes */
+    INFLIGHT_TXN_MAX = 50000,     /* changes in one transaction: half of what configdb takes */
     INFLIGHT_TXN_BYTES = 8 * 1024 * 1024, /* of rows in one transaction: half of what the bus takes */
-    INFLIGHT_REQUEST_HEAD = 64,   /* bytes of a request kept for its error; what the standard asks for */
+    INFLIGHT_REQUEST_HEAD = 64,           /* bytes of a request kept for its error; what the standard asks for */
 };
 #define INFLIGHT_TIMEOUT_NS (2 * NS_PER_S)
 
@@ -63,7 +63,7 @@ void inflight_note_request(struct inflight *inflight, struct inflight_request *r
 /* Sends what has been collected, if nothing is under way. */
 void inflight_flush(struct inflight *inflight, const struct inflight_owner *owner, uint64_t now_ns);
 
-size_t inflight_size(const struct inflight *inflight);   /* uncommitted changes */
+size_t inflight_size(const struct inflight *inflight);    /* uncommitted changes */
 uint64_t inflight_batch(const struct inflight *inflight); /* the number that the next changes will get */
 uint64_t inflight_total(const struct inflight *inflight); /* changes committed so far */
 uint64_t inflight_committed(const struct inflight *inflight, struct version *out_version); /* last batch, (0, 0) at first */

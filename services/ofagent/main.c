@@ -44,8 +44,10 @@ int main(int argc, char **argv)
     struct service service;
     struct error_detail detail = {{0}};
     const char *config_option = NULL;
-    const struct service_option extra[] = {
-        {.name = "config", .argument = "ENDPOINT", .help = "configdb's endpoint, when it is not in the run directory", .value = &config_option}};
+    const struct service_option extra[] = {{.name = "config",
+                                            .argument = "ENDPOINT",
+                                            .help = "configdb's endpoint, when it is not in the run directory",
+                                            .value = &config_option}};
     char config[ENDPOINT_SIZE], control[ENDPOINT_SIZE];
     struct ofagent *agent = NULL;
 

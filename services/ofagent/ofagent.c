@@ -131,7 +131,8 @@ static bool is_same_status(const Busbar__PortStatusRow *a, const Busbar__PortSta
            (a->mac.len == 0 || memcmp(a->mac.data, b->mac.data, a->mac.len) == 0);
 }
 
-static void on_row(void *context, enum cfg_table table, uint64_t id, const ProtobufCMessage *before, const ProtobufCMessage *after)
+static void on_row(void *context, enum cfg_table table, uint64_t id, const ProtobufCMessage *before,
+                   const ProtobufCMessage *after)
 {
     struct ofagent *agent = context;
 

@@ -13,9 +13,9 @@
 
 struct ofagent_settings {
     struct bus *bus;
-    const char *run_dir;     /* where the sockets BRIDGE.mgmt are made */
-    const char *config;      /* endpoint of configdb */
-    const char *control;     /* endpoint to bind for swctl */
+    const char *run_dir; /* where the sockets BRIDGE.mgmt are made */
+    const char *config;  /* endpoint of configdb */
+    const char *control; /* endpoint to bind for swctl */
     uint32_t instance;
     uint64_t start; /* start number of this process */
     uint32_t pid;

@@ -48,8 +48,7 @@ static enum of_error_number add_group(struct bridge *bridge, struct group *group
     mine = group_copy(group);
     mine.id = 0;
     mine.bridge = bridge->id;
-    (void)inflight_note_group(bridge->inflight,
-                              group_table_insert(bridge->groups, &mine, (int64_t)bridge->agent->now_ns));
+    (void)inflight_note_group(bridge->inflight, group_table_insert(bridge->groups, &mine, (int64_t)bridge->agent->now_ns));
     return OF_ERROR_NONE;
 }
 

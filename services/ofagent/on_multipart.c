@@ -38,8 +38,8 @@ static void note(const struct session *session, int err, const char *what)
 static enum of_error_number write_desc(struct session *session, const struct of_multipart_request *request,
                                        struct of_multipart *mp)
 {
-    struct of_desc desc = {.manufacturer = "Busbar", .hardware = "Busbar AF_XDP", .software = "Busbar " BUSBAR_VERSION,
-                           .serial = "None"};
+    struct of_desc desc = {
+        .manufacturer = "Busbar", .hardware = "Busbar AF_XDP", .software = "Busbar " BUSBAR_VERSION, .serial = "None"};
 
     (void)snprintf(desc.datapath, sizeof desc.datapath, "%s", session->bridge->name);
     note(session, of_desc_encode(mp, &desc), "desc");
@@ -199,8 +199,8 @@ static enum of_error_number write_group_desc(struct session *session, const stru
 static enum of_error_number write_group_features(struct session *session, const struct of_multipart_request *request,
                                                  struct of_multipart *mp)
 {
-    struct of_group_features features = {.types = 1u << GROUP_TYPE_ALL | 1u << GROUP_TYPE_SELECT |
-                                                  1u << GROUP_TYPE_INDIRECT | 1u << GROUP_TYPE_FF,
+    struct of_group_features features = {.types = 1u << GROUP_TYPE_ALL | 1u << GROUP_TYPE_SELECT | 1u << GROUP_TYPE_INDIRECT |
+                                                  1u << GROUP_TYPE_FF,
                                          .capabilities = 1 | 2 | 4 /* select weight and liveness, chaining */};
 
     for (size_t i = 0; i < 4; i++) {

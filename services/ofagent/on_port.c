@@ -102,9 +102,8 @@ enum of_error_number on_queue_get_config_request(struct session *session, struct
     if (port_no != PORT_ANY && !ports_by_number(session->bridge, port_no, &id, &row)) {
         return OF_ERROR_QUEUE_OP_FAILED_BAD_PORT;
     }
-    struct of_message reply = {.type = OF_QUEUE_GET_CONFIG_REPLY,
-                               .xid = message->xid,
-                               .queue_config_reply = {.port_no = port_no}};
+    struct of_message reply = {
+        .type = OF_QUEUE_GET_CONFIG_REPLY, .xid = message->xid, .queue_config_reply = {.port_no = port_no}};
     session_send(session, &reply); /* no port has queues */
     return OF_ERROR_NONE;
 }

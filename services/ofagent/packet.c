@@ -130,14 +130,15 @@ static void give(struct packet *packet, struct session *session, const Busbar__P
 static void on_packet_in(struct packet *packet, const Busbar__PacketIn *in)
 {
     struct bridge *bridge = bridge_find(packet->agent, in->bridge);
-    struct of_message message = {.type = OF_PACKET_IN,
-                                 .packet_in = {.buffer_id = OF_NO_BUFFER,
-                                               .total_size = (uint16_t)(in->total_size < UINT16_MAX ? in->total_size : UINT16_MAX),
-                                               .reason = (uint8_t)in->reason,
-                                               .table = (uint8_t)in->table,
-                                               .cookie = in->cookie,
-                                               .data = in->frame.data,
-                                               .data_size = in->frame.len}};
+    struct of_message message = {
+        .type = OF_PACKET_IN,
+        .packet_in = {.buffer_id = OF_NO_BUFFER,
+                      .total_size = (uint16_t)(in->total_size < UINT16_MAX ? in->total_size : UINT16_MAX),
+                      .reason = (uint8_t)in->reason,
+                      .table = (uint8_t)in->table,
+                      .cookie = in->cookie,
+                      .data = in->frame.data,
+                      .data_size = in->frame.len}};
 
     packet->n_ins++;
     if (bridge == NULL) {
@@ -159,8 +160,7 @@ static void receive(struct packet *packet, struct replica *replica)
     struct bus_message message;
 
     for (int n = 0; n < PACKET_RECEIVE_PER_STEP && bus_recv(replica->socket, &message) == 0; n++) {
-        Busbar__PacketInBatch *batch =
-            (Busbar__PacketInBatch *)msg_unpack(&message, &busbar__packet_in_batch__descriptor);
+        Busbar__PacketInBatch *batch = (Busbar__PacketInBatch *)msg_unpack(&message, &busbar__packet_in_batch__descriptor);
         if (message.type != MESSAGE_PACKET_IN_BATCH || batch == NULL) {
             packet->n_ins_malformed++;
         }
@@ -239,6 +239,6 @@ json_t *packet_status(const struct packet *packet)
 {
     return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I}", "replicas", (json_int_t)packet->n_replicas, "packet_ins",
                      (json_int_t)packet->n_ins, "packet_ins_unwanted", (json_int_t)packet->n_ins_unwanted,
-                     "packet_ins_malformed", (json_int_t)packet->n_ins_malformed, "packet_outs",
-                     (json_int_t)packet->n_outs, "packet_outs_dropped", (json_int_t)packet->n_outs_dropped);
+                     "packet_ins_malformed", (json_int_t)packet->n_ins_malformed, "packet_outs", (json_int_t)packet->n_outs,
+                     "packet_outs_dropped", (json_int_t)packet->n_outs_dropped);
 }

@@ -4,7 +4,10 @@
 
 #include "services/ofagent/session.h"
 
-enum { PACKET_REPLICAS_MAX = 64, PACKET_RECEIVE_PER_STEP = 64 /* batches from one replica before the others have their turn (I9) */ };
+enum {
+    PACKET_REPLICAS_MAX = 64,
+    PACKET_RECEIVE_PER_STEP = 64 /* batches from one replica before the others have their turn (I9) */
+};
 #define PACKET_HELLO_NS (1 * NS_PER_S) /* repeated: a replica that lost its connection learns our bridges again */
 
 struct packet;
@@ -17,7 +20,8 @@ void packet_leave(struct packet *packet, uint64_t service);
 void packet_bridges_changed(struct packet *packet);
 void packet_step(struct packet *packet);
 /* Sends to the session's replica; `follow`: the version it must have applied. 0, or -ERROR_NOT_CONNECTED, -EAGAIN: dropped and counted. */
-int packet_out(struct packet *packet, const struct session *session, const struct of_packet_out *out, struct version follow) MUST_CHECK;
+int packet_out(struct packet *packet, const struct session *session, const struct of_packet_out *out,
+               struct version follow) MUST_CHECK;
 size_t packet_fds(const struct packet *packet, int *out_fds, size_t room);
 /* {"replicas": n, "packet_ins": n, ...} */
 json_t *packet_status(const struct packet *packet);

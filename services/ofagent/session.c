@@ -101,11 +101,10 @@ static void fail_hello(struct session *session, uint32_t xid, uint32_t theirs)
     char text[96];
 
     int n = snprintf(text, sizeof text, "no version in common: we speak 0x04 (OpenFlow 1.3), you offer the set 0x%x", theirs);
-    struct of_message error = {.type = OF_ERROR,
-                               .xid = xid,
-                               .error = {.number = OF_ERROR_HELLO_FAILED_INCOMPATIBLE,
-                                         .data = (const uint8_t *)text,
-                                         .data_size = (size_t)n}};
+    struct of_message error = {
+        .type = OF_ERROR,
+        .xid = xid,
+        .error = {.number = OF_ERROR_HELLO_FAILED_INCOMPATIBLE, .data = (const uint8_t *)text, .data_size = (size_t)n}};
     session_send(session, &error);
     session_close(session, "no OpenFlow version in common, the peer offers the set 0x%x", theirs);
 }
@@ -117,8 +116,8 @@ static void on_hello(struct session *session, const struct of_message *hello)
         return;
     }
     session->state = SESSION_ACTIVE;
-    log_debug("openflow-session bridge=%s session=%llu version=%u", session->bridge->name,
-              (unsigned long long)session->number, session->version);
+    log_debug("openflow-session bridge=%s session=%llu version=%u", session->bridge->name, (unsigned long long)session->number,
+              session->version);
 }
 
 static void receive(struct session *session, const uint8_t *bytes, size_t size)
@@ -213,8 +212,7 @@ static void watch_silence(struct session *session)
         session->is_probed = true;
         session_send(session, &echo);
     } else if (silent_ns >= 2 * session->probe_ns) {
-        session_close(session, "no answer to an echo request for %llu ms",
-                      (unsigned long long)(session->probe_ns / NS_PER_MS));
+        session_close(session, "no answer to an echo request for %llu ms", (unsigned long long)(session->probe_ns / NS_PER_MS));
     }
 }
 
@@ -229,9 +227,8 @@ static void read_input(struct session *session)
         receive(session, bytes, size);
     }
     if (result == -EPROTO) {
-        struct of_message error = {.type = OF_ERROR,
-                                   .xid = conn_xid(session->conn),
-                                   .error = {.number = OF_ERROR_BAD_REQUEST_BAD_LEN}};
+        struct of_message error = {
+            .type = OF_ERROR, .xid = conn_xid(session->conn), .error = {.number = OF_ERROR_BAD_REQUEST_BAD_LEN}};
         session_send(session, &error);
         session_close(session, "a message claims to be shorter than its header");
     } else if (result == -EPIPE) {

@@ -40,14 +40,14 @@ struct session {
     struct of_async async;
 
     uint64_t last_batch; /* of the bridge's inflight: that of this session's latest change */
-    size_t n_port_mods;    /* not committed yet; a barrier waits for them too */
+    size_t n_port_mods;  /* not committed yet; a barrier waits for them too */
     struct version port_mod_version;
     bool waits_for_barrier;
     bool is_committed; /* what came before the barrier */
     struct version barrier_version;
     uint32_t barrier_xid;
     struct walk *walk; /* the list of rules that is being sent, see on_multipart.c; owned */
-    uint8_t *held; /* a packet-out that waits for last_batch to be committed; owned */
+    uint8_t *held;     /* a packet-out that waits for last_batch to be committed; owned */
     size_t held_size;
 
     uint64_t n_packet_ins, n_packet_ins_dropped, n_errors;

@@ -26,9 +26,9 @@ struct shard {
     uint64_t start;
     struct bus_socket *socket;
     uint64_t heard_ns;
-    uint64_t hello_ns; /* 0: not said */
-    uint64_t sequence; /* of the last report; 0: none yet */
-    bool has_all;      /* the complete list has begun */
+    uint64_t hello_ns;       /* 0: not said */
+    uint64_t sequence;       /* of the last report; 0: none yet */
+    bool has_all;            /* the complete list has begun */
     struct version at_begin; /* its floor when the report that is coming in began */
     bool is_in_report;
 };
@@ -325,9 +325,9 @@ json_t *usage_status(const struct usage *usage)
 
     for (size_t i = 0; i < usage->agent->floor.count; i++) {
         const struct floor_shard *shard = &usage->agent->floor.shards[i];
-        json_array_append_new(shards, json_pack("{s:I, s:b, s:I, s:I, s:b}", "service", (json_int_t)shard->service,
-                                                "has_floor", shard->has_floor, "floor_epoch", (json_int_t)shard->floor.epoch,
-                                                "floor", (json_int_t)shard->floor.n, "has_reported", shard->has_reported));
+        json_array_append_new(shards, json_pack("{s:I, s:b, s:I, s:I, s:b}", "service", (json_int_t)shard->service, "has_floor",
+                                                shard->has_floor, "floor_epoch", (json_int_t)shard->floor.epoch, "floor",
+                                                (json_int_t)shard->floor.n, "has_reported", shard->has_reported));
     }
     return json_pack("{s:o, s:I, s:I, s:I}", "shards", shards, "reports", (json_int_t)usage->n_reports, "gaps",
                      (json_int_t)usage->n_gaps, "malformed", (json_int_t)usage->n_malformed);

@@ -35,7 +35,8 @@ static struct flow_mod mod_random(struct random *r)
     mod.cookie = random_below(r, 4);
     mod.cookie_mask = random_below(r, 3) == 0 ? random_below(r, 4) : 0;
     mod.out_port = random_below(r, 4) == 0 ? (uint32_t)random_below(r, 4) + 1 : PORT_ANY;
-    mod.flags = (uint16_t)(random_below(r, 4) == 0 ? RULE_CHECK_OVERLAP : 0) | (random_below(r, 4) == 0 ? RULE_RESET_COUNTS : 0);
+    mod.flags =
+        (uint16_t)(random_below(r, 4) == 0 ? RULE_CHECK_OVERLAP : 0) | (random_below(r, 4) == 0 ? RULE_RESET_COUNTS : 0);
     mod.idle_timeout_s = (uint16_t)random_below(r, 2);
     match_set_masked(&mod.match, FIELD_REG0, field_value_u64(random_below(r, 8)), field_value_u64(random_below(r, 8)));
     action_list_add(&mod.instructions.apply, &output);

@@ -114,7 +114,7 @@ static inline void bench_port(struct bench *b, uint64_t id, const char *name, ui
     status.up = true;
     status.mac = (ProtobufCBinaryData){.data = mac, .len = sizeof mac};
     status.speed_mbps = 10000;
-    status.error = status.mode = status.why = (char *)(uintptr_t)"";
+    status.error = status.mode = status.why = (char *)(uintptr_t) "";
     fake_cfg_set(b->agent->cfg, CFG_PORT_STATUS, id, &status.base);
 }
 
@@ -124,7 +124,7 @@ static inline void bench_service(struct bench *b, uint64_t id, enum process_kind
     row.kind = kind;
     row.instance = 1;
     row.start = start;
-    row.session = row.mac = row.control = (char *)(uintptr_t)"";
+    row.session = row.mac = row.control = (char *)(uintptr_t) "";
     row.usage = (char *)(uintptr_t)(kind == PROCESS_FASTPATH ? "usage" : "");
     row.packet = (char *)(uintptr_t)(kind == PROCESS_SLOWPATH ? "packet" : "");
     bench_commit_row(b, CFG_SERVICE, id, &row.base);
@@ -142,7 +142,7 @@ static inline void bench_start_agent(struct bench *b, uint64_t start)
     assert_int_equal(ofagent_new(&settings, &b->agent, &detail), 0);
     b->agent->cfg->automatic = true;
     ofagent_step(b->agent, b->now_ns, 1000000 * NS_PER_S + b->now_ns);
-    bridge.name = (char *)(uintptr_t)"br0";
+    bridge.name = (char *)(uintptr_t) "br0";
     fake_cfg_set(b->agent->cfg, CFG_BRIDGE, 1, &bridge.base);
     bench_port(b, 1, "br0", PORT_LOCAL);
     bench_port(b, 2, "p1", 1);

@@ -75,8 +75,8 @@ static uint64_t total_after_restart(struct bench *b, bool is_shard_alive)
         service.kind = PROCESS_FASTPATH;
         service.instance = 1;
         service.start = 501;
-        service.session = service.mac = service.control = service.packet = (char *)(uintptr_t)"";
-        service.usage = (char *)(uintptr_t)"usage";
+        service.session = service.mac = service.control = service.packet = (char *)(uintptr_t) "";
+        service.usage = (char *)(uintptr_t) "usage";
         fake_cfg_set(b->agent->cfg, CFG_SERVICE, BENCH_SHARD, &service.base);
     }
     fake_cfg_show(b->agent->cfg, true);

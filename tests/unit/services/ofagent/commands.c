@@ -59,7 +59,8 @@ static json_t *said(struct bench *b, const char *command, const char *a1, const 
     return answer;
 }
 
-static void refused(struct bench *b, const char *command, const char *a1, const char *a2, const char *a3, const char *a4, const char *word)
+static void refused(struct bench *b, const char *command, const char *a1, const char *a2, const char *a3, const char *a4,
+                    const char *word)
 {
     char text[512];
     int error;
@@ -171,7 +172,8 @@ static void dump_flows_gives_the_line_of_ovs_ofctl_and_its_parts(void **state)
 {
     struct bench *b = *state;
 
-    json_decref(said(b, "flow-mod", "br0", "add", "table=2,cookie=0x2a,priority=7,ip,nw_dst=10.0.0.0/8,actions=output:1", "arp,actions=drop"));
+    json_decref(said(b, "flow-mod", "br0", "add", "table=2,cookie=0x2a,priority=7,ip,nw_dst=10.0.0.0/8,actions=output:1",
+                     "arp,actions=drop"));
     json_t *flows = said(b, "dump-flows", "br0", "ip", NULL, NULL);
     assert_int_equal(json_array_size(flows), 1);
     const json_t *flow = json_array_get(flows, 0);
@@ -179,7 +181,8 @@ static void dump_flows_gives_the_line_of_ovs_ofctl_and_its_parts(void **state)
     assert_int_equal(json_integer_value(json_object_get(flow, "table")), 2);
     assert_string_equal(json_string_value(json_object_get(flow, "match")), "ip,nw_dst=10.0.0.0/8");
     assert_string_equal(json_string_value(json_object_get(flow, "actions")), "output:1");
-    assert_non_null(strstr(json_string_value(json_object_get(flow, "text")), "priority=7,ip,nw_dst=10.0.0.0/8 actions=output:1"));
+    assert_non_null(
+        strstr(json_string_value(json_object_get(flow, "text")), "priority=7,ip,nw_dst=10.0.0.0/8 actions=output:1"));
     json_decref(flows);
 }
 

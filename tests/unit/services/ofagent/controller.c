@@ -105,8 +105,8 @@ static void a_secure_bridge_never_fails_open(void **state)
     int listener = bench_controller(b);
 
     bench_controller_stop(b, listener);
-    row.name = (char *)(uintptr_t)"br0";
-    row.fail_mode = (char *)(uintptr_t)"secure";
+    row.name = (char *)(uintptr_t) "br0";
+    row.fail_mode = (char *)(uintptr_t) "secure";
     bench_commit_row(b, CFG_BRIDGE, 1, &row.base);
     bench_run(b, 30 * NS_PER_S);
     assert_string_not_equal(bench_status(b)->state, "fail-open");

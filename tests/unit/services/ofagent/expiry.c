@@ -78,7 +78,8 @@ static void a_timeout_given_later_is_noticed(void **state)
     expiry_init(&expiry);
     assert_int_equal(apply_text(expired.table, FLOW_MOD_ADD, "ip,actions=drop", NS_PER_S, NULL), OF_ERROR_NONE);
     expiry_step(&expiry, expired.table, 2 * NS_PER_S, expire, &expired);
-    assert_int_equal(apply_text(expired.table, FLOW_MOD_ADD, "ip,hard_timeout=1,actions=drop", 3 * NS_PER_S, NULL), OF_ERROR_NONE);
+    assert_int_equal(apply_text(expired.table, FLOW_MOD_ADD, "ip,hard_timeout=1,actions=drop", 3 * NS_PER_S, NULL),
+                     OF_ERROR_NONE);
     expiry_step(&expiry, expired.table, 3 * NS_PER_S, expire, &expired);
     assert_int_equal(expired.count, 0);
     expiry_step(&expiry, expired.table, 4 * NS_PER_S, expire, &expired);

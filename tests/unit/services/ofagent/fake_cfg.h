@@ -115,8 +115,8 @@ static inline void fake_cfg_show(struct cfg *cfg, bool is_snapshot)
 
 /* ---- cfg.h ---- */
 
-int cfg_new(struct bus *bus, const char *endpoint, const enum cfg_table *tables, size_t n_tables, const struct cfg_events *events,
-            struct cfg **out_cfg)
+int cfg_new(struct bus *bus, const char *endpoint, const enum cfg_table *tables, size_t n_tables,
+            const struct cfg_events *events, struct cfg **out_cfg)
 {
     struct cfg *cfg = memory_zeroed(sizeof *cfg);
     if (events != NULL) {
@@ -303,8 +303,8 @@ void cfg_txn_put(struct cfg_txn *txn, enum cfg_table table, uint64_t id, const P
     fake_op(txn, FAKE_PUT, table, id, row);
 }
 /* The whole row is taken: callers here give complete rows. */
-void cfg_txn_update(struct cfg_txn *txn, enum cfg_table table, uint64_t id, const ProtobufCMessage *row, const char *const *columns,
-                    size_t n_columns)
+void cfg_txn_update(struct cfg_txn *txn, enum cfg_table table, uint64_t id, const ProtobufCMessage *row,
+                    const char *const *columns, size_t n_columns)
 {
     for (size_t i = 0; i < n_columns; i++) {
         assert(protobuf_c_message_descriptor_get_field_by_name(row->descriptor, columns[i]) != NULL);
@@ -315,8 +315,8 @@ void cfg_txn_delete(struct cfg_txn *txn, enum cfg_table table, uint64_t id)
 {
     fake_op(txn, FAKE_DELETE, table, id, NULL);
 }
-void cfg_txn_require(struct cfg_txn *txn, enum cfg_table table, uint64_t id, const ProtobufCMessage *row, const char *const *columns,
-                     size_t n_columns)
+void cfg_txn_require(struct cfg_txn *txn, enum cfg_table table, uint64_t id, const ProtobufCMessage *row,
+                     const char *const *columns, size_t n_columns)
 {
     fake_op(txn, FAKE_REQUIRE, table, id, row);
 }

@@ -29,7 +29,8 @@ static void an_add_over_the_same_match_replaces_and_keeps_the_row(void **state)
     assert_int_equal(add(table, "priority=5,ip,cookie=1,idle_timeout=9,actions=output:1"), OF_ERROR_NONE);
     struct flow_entry *entry = flow_table_first(table, 0);
     flow_table_set_id(table, entry, 9);
-    assert_int_equal(apply_text(table, FLOW_MOD_ADD, "priority=5,ip,cookie=2,actions=output:2", 5 * NS_PER_S, NULL), OF_ERROR_NONE);
+    assert_int_equal(apply_text(table, FLOW_MOD_ADD, "priority=5,ip,cookie=2,actions=output:2", 5 * NS_PER_S, NULL),
+                     OF_ERROR_NONE);
     assert_int_equal(flow_table_size(table), 1);
     assert_ptr_equal(flow_table_by_id(table, 9), entry);
     assert_int_equal(entry->rule.cookie, 2);
@@ -46,7 +47,8 @@ static void an_add_with_reset_counts_takes_a_new_row(void **state)
 
     assert_int_equal(add(table, "priority=5,ip,send_flow_rem,actions=output:1"), OF_ERROR_NONE);
     flow_table_set_id(table, flow_table_first(table, 0), 9);
-    assert_int_equal(apply_text(table, FLOW_MOD_ADD, "priority=5,ip,reset_counts,actions=output:2", NS_PER_S, &changes), OF_ERROR_NONE);
+    assert_int_equal(apply_text(table, FLOW_MOD_ADD, "priority=5,ip,reset_counts,actions=output:2", NS_PER_S, &changes),
+                     OF_ERROR_NONE);
     assert_int_equal(changes.count, 2);
     assert_int_equal(changes.items[0].kind, FLOW_CHANGE_REMOVED);
     assert_int_equal(changes.items[0].entry->removed_reason, FLOW_ENTRY_QUIET);
@@ -67,7 +69,8 @@ static void another_priority_or_match_is_another_rule(void **state)
 static void check_overlap_refuses_an_overlapping_rule_of_the_same_priority(void **state)
 {
     assert_int_equal(add(*state, "priority=5,ip,nw_dst=10.0.0.0/8,actions=output:1"), OF_ERROR_NONE);
-    assert_int_equal(add(*state, "check_overlap,priority=5,ip,nw_src=10.0.0.0/8,actions=output:1"), OF_ERROR_FLOW_MOD_FAILED_OVERLAP);
+    assert_int_equal(add(*state, "check_overlap,priority=5,ip,nw_src=10.0.0.0/8,actions=output:1"),
+                     OF_ERROR_FLOW_MOD_FAILED_OVERLAP);
     assert_int_equal(add(*state, "check_overlap,priority=6,ip,nw_src=10.0.0.0/8,actions=output:1"), OF_ERROR_NONE);
     assert_int_equal(add(*state, "check_overlap,priority=5,ip,nw_dst=11.0.0.0/8,actions=output:1"), OF_ERROR_NONE);
     assert_int_equal(add(*state, "check_overlap,priority=5,ip,nw_dst=11.0.0.0/8,actions=output:2"), OF_ERROR_NONE);
@@ -81,7 +84,8 @@ static void modify_changes_actions_and_nothing_else(void **state)
     assert_int_equal(add(table, "priority=5,ip,cookie=7,idle_timeout=9,actions=output:1"), OF_ERROR_NONE);
     assert_int_equal(add(table, "priority=5,tcp,tp_dst=80,actions=output:1"), OF_ERROR_NONE);
     assert_int_equal(add(table, "priority=5,arp,actions=output:1"), OF_ERROR_NONE);
-    assert_int_equal(apply_text(table, FLOW_MOD_MODIFY, "ip,cookie=99,idle_timeout=1,actions=output:3", 2, NULL), OF_ERROR_NONE);
+    assert_int_equal(apply_text(table, FLOW_MOD_MODIFY, "ip,cookie=99,idle_timeout=1,actions=output:3", 2, NULL),
+                     OF_ERROR_NONE);
     assert_actions(table, "priority=5,ip", "output:3");
     assert_actions(table, "priority=5,tcp,tp_dst=80", "output:3");
     assert_actions(table, "priority=5,arp", "output:1");

@@ -73,7 +73,8 @@ static void groups_wrong_in_themselves_are_refused(void **state)
     assert_int_equal(checked(1, GROUP_TYPE_ALL, 1, 50, PORT_ANY), OF_ERROR_GROUP_MOD_FAILED_INVALID_GROUP);
     assert_int_equal(checked(1, GROUP_TYPE_ALL, 1, 0, 3), OF_ERROR_GROUP_MOD_FAILED_WATCH_UNSUPPORTED);
     assert_int_equal(checked(1, (enum group_type)9, 1, 0, PORT_ANY), OF_ERROR_GROUP_MOD_FAILED_BAD_TYPE);
-    assert_int_equal(checked(1, GROUP_TYPE_SELECT, GROUP_BUCKETS_MAX + 1, 1, PORT_ANY), OF_ERROR_GROUP_MOD_FAILED_OUT_OF_BUCKETS);
+    assert_int_equal(checked(1, GROUP_TYPE_SELECT, GROUP_BUCKETS_MAX + 1, 1, PORT_ANY),
+                     OF_ERROR_GROUP_MOD_FAILED_OUT_OF_BUCKETS);
 }
 
 int main(void)

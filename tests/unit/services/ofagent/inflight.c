@@ -46,7 +46,8 @@ static void on_lost(void *context, int error, const char *text)
     b->n_lost++;
 }
 
-static void row_ignored(void *context, enum cfg_table table, uint64_t id, const ProtobufCMessage *before, const ProtobufCMessage *after)
+static void row_ignored(void *context, enum cfg_table table, uint64_t id, const ProtobufCMessage *before,
+                        const ProtobufCMessage *after)
 {
 }
 
@@ -288,7 +289,8 @@ static void a_batch_of_large_rules_stays_below_what_the_bus_takes(void **state)
     mod.table = 0;
     mod.instructions.has_apply = true;
     for (int i = 0; i < 5000; i++) {
-        action_list_add(&mod.instructions.apply, &(struct action){.type = ACTION_OUTPUT, .output = {.port = 1, .max_len = 128}});
+        action_list_add(&mod.instructions.apply,
+                        &(struct action){.type = ACTION_OUTPUT, .output = {.port = 1, .max_len = 128}});
     }
     flow_changes_init(&changes);
     for (unsigned i = 0; i < 500; i++) {
@@ -338,7 +340,8 @@ static void random_changes_end_with_configdb_equal_to_the_table(void **state)
     print_message("seed 5\n");
     random_seed(&r, 5);
     for (int step = 0; step < 3000; step++) {
-        char *text = memory_format("priority=%u,actions=output:%u", (unsigned)random_below(&r, 40), (unsigned)random_below(&r, 9) + 1);
+        char *text =
+            memory_format("priority=%u,actions=output:%u", (unsigned)random_below(&r, 40), (unsigned)random_below(&r, 9) + 1);
         char *strict = memory_format("priority=%u", (unsigned)random_below(&r, 40));
         switch (random_below(&r, 5)) {
         case 0:

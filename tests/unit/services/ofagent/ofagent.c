@@ -17,7 +17,7 @@ static void bridges_come_and_go_with_their_rows(void **state)
     struct bench *b = *state;
     Busbar__BridgeRow row = BUSBAR__BRIDGE_ROW__INIT;
 
-    row.name = (char *)(uintptr_t)"br1";
+    row.name = (char *)(uintptr_t) "br1";
     bench_commit_row(b, CFG_BRIDGE, 2, &row.base);
     bench_run(b, 50 * NS_PER_MS);
     assert_non_null(bridge_by_name(b->agent, "br1"));
@@ -34,7 +34,7 @@ static void a_version_is_applied_when_its_bridges_are_served(void **state)
     Busbar__BridgeRow row = BUSBAR__BRIDGE_ROW__INIT;
 
     b->agent->cfg->automatic = false;
-    row.name = (char *)(uintptr_t)"br1";
+    row.name = (char *)(uintptr_t) "br1";
     bench_commit_row(b, CFG_BRIDGE, 2, &row.base);
     bench_run(b, 50 * NS_PER_MS);
     assert_true(b->agent->cfg->applied.n < b->agent->cfg->version.n);
@@ -52,7 +52,7 @@ static void a_socket_that_cannot_be_made_is_an_error_of_the_bridges_row(void **s
 
     char *path = memory_format("%s/br1.mgmt", b->dir);
     assert_int_equal(mkdir(path, 0700), 0); /* in its place */
-    row.name = (char *)(uintptr_t)"br1";
+    row.name = (char *)(uintptr_t) "br1";
     bench_commit_row(b, CFG_BRIDGE, 2, &row.base);
     bench_run(b, 50 * NS_PER_MS);
     assert_int_equal(b->agent->cfg->n_applied_errors, 1);

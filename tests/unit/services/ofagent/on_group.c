@@ -1,13 +1,15 @@
 /* Tests of services/ofagent/on_group.c. */
 #include "tests/unit/services/ofagent/bench.h"
 
-static void group_mod(struct bench *b, struct client *c, enum of_group_command command, uint32_t id, enum group_type type, const char *actions)
+static void group_mod(struct bench *b, struct client *c, enum of_group_command command, uint32_t id, enum group_type type,
+                      const char *actions)
 {
     struct bucket bucket = {.watch_port = PORT_ANY, .watch_group = GROUP_ANY};
     struct of_message message = {
         .type = OF_GROUP_MOD,
         .xid = 66,
-        .group_mod = {.command = command, .group = {.group_id = id, .type = type, .buckets = &bucket, .n_buckets = actions != NULL}}};
+        .group_mod = {.command = command,
+                      .group = {.group_id = id, .type = type, .buckets = &bucket, .n_buckets = actions != NULL}}};
     struct error_detail detail;
 
     if (actions != NULL) {

@@ -103,8 +103,8 @@ static void ports_are_described_and_counted(void **state)
 
 static void every_kind_is_answered_or_refused_by_name(void **state)
 {
-    static const uint16_t answered[] = {OF_MULTIPART_DESC, OF_MULTIPART_QUEUE, OF_MULTIPART_GROUP_DESC, OF_MULTIPART_GROUP_FEATURES,
-                                        OF_MULTIPART_METER_FEATURES, OF_MULTIPART_TABLE_FEATURES};
+    static const uint16_t answered[] = {OF_MULTIPART_DESC,           OF_MULTIPART_QUEUE,          OF_MULTIPART_GROUP_DESC,
+                                        OF_MULTIPART_GROUP_FEATURES, OF_MULTIPART_METER_FEATURES, OF_MULTIPART_TABLE_FEATURES};
     struct bench *b = *state;
     struct client c;
 
@@ -114,7 +114,8 @@ static void every_kind_is_answered_or_refused_by_name(void **state)
     }
     (void)ask(b, &c, (struct of_multipart_request){.type = OF_MULTIPART_GROUP, .group_id = 5});
     (void)ask(b, &c, (struct of_multipart_request){.type = OF_MULTIPART_METER, .meter_id = OF_METER_ALL});
-    struct of_message message = {.type = OF_MULTIPART_REQUEST, .multipart_request = {.type = OF_MULTIPART_METER, .meter_id = 1}};
+    struct of_message message = {.type = OF_MULTIPART_REQUEST,
+                                 .multipart_request = {.type = OF_MULTIPART_METER, .meter_id = 1}};
     client_send(b, &c, &message);
     client_expect_error(b, &c, OF_ERROR_METER_MOD_FAILED_UNKNOWN_METER);
     client_close(&c);
@@ -231,12 +232,9 @@ static void a_list_is_not_ended_early_by_new_tables(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        CLAIM(rules_are_listed_with_what_shards_counted),
-        CLAIM(matches_of_a_table_do_not_go_back_when_a_rule_goes),
-        CLAIM(ports_are_described_and_counted),
-        CLAIM(every_kind_is_answered_or_refused_by_name),
-        CLAIM(a_long_answer_comes_in_several_messages),
-        CLAIM(a_very_long_list_is_made_as_the_peer_takes_it),
+        CLAIM(rules_are_listed_with_what_shards_counted), CLAIM(matches_of_a_table_do_not_go_back_when_a_rule_goes),
+        CLAIM(ports_are_described_and_counted),           CLAIM(every_kind_is_answered_or_refused_by_name),
+        CLAIM(a_long_answer_comes_in_several_messages),   CLAIM(a_very_long_list_is_made_as_the_peer_takes_it),
         CLAIM(a_list_is_not_ended_early_by_new_tables),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

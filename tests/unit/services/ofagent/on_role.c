@@ -45,7 +45,8 @@ static void an_older_generation_is_stale(void **state)
 static void the_filter_of_asynchronous_messages_is_what_was_set(void **state)
 {
     struct bench *b = *state;
-    struct of_message set = {.type = OF_SET_ASYNC, .async = {.packet_in = {1, 2}, .port_status = {3, 4}, .flow_removed = {5, 6}}};
+    struct of_message set = {.type = OF_SET_ASYNC,
+                             .async = {.packet_in = {1, 2}, .port_status = {3, 4}, .flow_removed = {5, 6}}};
     struct of_message get = {.type = OF_GET_ASYNC_REQUEST};
     struct client c;
 

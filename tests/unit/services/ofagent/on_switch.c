@@ -29,7 +29,7 @@ static void features_name_the_datapath_and_no_buffers(void **state)
     assert_int_equal(c.message.features.datapath_id, 1);
     assert_int_equal(c.message.features.n_tables, 254);
     assert_int_equal(c.message.features.n_buffers, 0);
-    row.name = (char *)(uintptr_t)"br0";
+    row.name = (char *)(uintptr_t) "br0";
     row.has_datapath_id = true;
     row.datapath_id = 0xabcdef;
     bench_commit_row(b, CFG_BRIDGE, 1, &row.base);

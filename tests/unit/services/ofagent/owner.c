@@ -83,7 +83,7 @@ static void another_living_owner_is_left_alone_and_our_sessions_end(void **state
     service.kind = PROCESS_OFAGENT;
     service.instance = 2;
     service.start = 8;
-    service.session = service.usage = service.packet = service.mac = service.control = (char *)(uintptr_t)"";
+    service.session = service.usage = service.packet = service.mac = service.control = (char *)(uintptr_t) "";
     bench_commit_row(b, CFG_SERVICE, 70, &service.base);
     row.start = 8;
     row.epoch = 2;
