@@ -93,14 +93,13 @@ static void slowpath_killed_established_traffic_goes_on_and_flows_are_adopted(vo
     traffic_run(sim, &traffic, 1000, 0);
     struct sim_shard shard = sim_shard(sim);
     assert_int_equal(shard.n_sessions_open, 1);
-    uint64_t adopted_first = shard.adopted;
     sim_start(sim, PROCESS_SLOWPATH, 1);
     traffic_run(sim, &traffic, 2000, 0);
     assert_int_equal(sim_shard(sim).n_sessions_open, 2);
     sim_kill(sim, PROCESS_SLOWPATH, 2);
     traffic_run(sim, &traffic, 1000, 0);
     shard = sim_shard(sim);
-    assert_true(adopted_first + shard.adopted >= n_flows); /* each flow's first owner was killed */
+    assert_true(shard.adopted >= n_flows); /* each flow's first owner was killed, the first time or the second */
     (void)sim_ping(sim, 1, 2, 7);                          /* the one that is left answers misses */
     sim_end(&sim);
 }

@@ -163,16 +163,28 @@ def test_garbage_on_every_bus_socket_kills_nobody(suite):
     sockets = [path for path in suite.run_dir.iterdir() if path.is_socket()]
     assert len(sockets) >= 8, f"too few sockets: {sockets}"
     greeting = bytes.fromhex("ff00000000000000017f03") + b"\0NULL".ljust(21, b"\0") + b"\0" * 32
+    ready = b"\x05READY\x0bSocket-Type\0\0\0\x06DEALER\x08Identity\0\0\0\0"
     for path in sockets:
         for _ in range(20):
             with connect(suite, path.name) as sock:
                 try:
-                    if chance.randrange(2):
-                        sock.sendall(greeting[:64])
-                        sock.sendall(b"\x04\x26\x05READY\x0bSocket-Type\0\0\0\x06DEALER\x08Identity\0\0\0\0")
+                    if chance.randrange(2):  # a proper ZeroMQ greeting, then proper frames with an envelope and a body of garbage
+                        sock.sendall(greeting + bytes([4, len(ready)]) + ready)
+                        for _ in range(5):
+                            envelope, body = (chance.randbytes(chance.randrange(1, 100)) for _ in range(2))
+                            sock.sendall(bytes([1, len(envelope)]) + envelope + bytes([0, len(body)]) + body)
+                        sock.settimeout(0.05)
+                        try:
+                            while sock.recv(4096):  # the other side must read before the connection falls
+                                pass
+                        except TimeoutError:
+                            pass
                     sock.sendall(chance.randbytes(chance.randrange(1, 300)))
                 except (BrokenPipeError, ConnectionResetError):
                     pass
+    for process in suite.swctl("status", as_json=True):
+        refused = process["detail"]["control"]
+        assert refused["malformed"] + refused["wrong_sender"] > 0, f"no garbage reached {process['process']}: {refused}"
     assert suite.alive() == set(SERVICES)
     first.ping(second, count=5)
     suite.swctl("add-br", "br1")
