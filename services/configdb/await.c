@@ -76,7 +76,7 @@ static void await_compare_row(void *context, const Busbar__Row *row)
     answer->is_of_entry = answer->is_of_entry || (row->table == answer->error->table && row->id == answer->error->id);
 }
 
-static void await_error(void *context, const struct bus_identity *reader, const Busbar__RowError *error)
+static void await_error(void *context, const Busbar__RowError *error)
 {
     struct await_answer *answer = context;
     Busbar__AwaitAppliedReply *message = &answer->message;

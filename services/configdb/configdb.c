@@ -25,11 +25,13 @@
 #include "services/configdb/commit.h"
 #include "services/configdb/fold.h"
 #include "services/configdb/lease.h"
+#include "services/configdb/list.h"
 
 enum {
     CONFIGDB_MESSAGES_PER_STEP = 2000, /* 20 ms of rule transactions, then everybody else has a turn */
     CONFIGDB_IDLE_MS = 100,            /* leases and times to live are looked at this often */
-    CONFIGDB_LIST_ROWS = 1000,
+    CONFIGDB_STANDSTILL_MS =
+        1000, /* a gap between steps in which nobody was heard: a slow disk, a stopped process, a suspended host */
 };
 
 struct configdb {
@@ -396,8 +398,10 @@ static void configdb_on_await(void *context, const struct bus_identity *to, cons
 
 uint64_t configdb_step(struct configdb *db, uint64_t now_ns)
 {
-    const struct bus_counters *counters = bus_socket_counters(db->socket);
-    uint64_t traffic = counters->received + counters->sent;
+    if (now_ns - db->now_ns > CONFIGDB_STANDSTILL_MS * NS_PER_MS) {
+        log_warn("stood_still ms=%" PRIu64, (now_ns - db->now_ns) / (uint64_t)NS_PER_MS);
+        leases_extend(db->leases, now_ns + LEASE_NS);
+    }
     db->now_ns = now_ns;
     bool has_more = configdb_receive(db);
     configdb_lapse(db);
@@ -406,8 +410,6 @@ uint64_t configdb_step(struct configdb *db, uint64_t now_ns)
     configdb_fold(db);
     has_more = readers_step(db->readers, now_ns) || has_more;
     await_step(db->await, now_ns, configdb_on_await, db);
-    /* A send may swallow the sign that a message has come: look once more before waiting (bus.h: the fd says "look again"). */
-    has_more = has_more || counters->received + counters->sent != traffic;
     return has_more ? now_ns : now_ns + CONFIGDB_IDLE_MS * NS_PER_MS;
 }
 
@@ -441,56 +443,7 @@ json_t *configdb_status_json(const struct configdb *db)
                      (json_int_t)db->n_bad, "used_bytes", used);
 }
 
-static json_t *configdb_row_json(const struct cfg_table_info *info, uint64_t id, const uint8_t *bytes, size_t size)
+int configdb_list(struct configdb *db, const char *table, list_each *each, void *context, struct error_detail *detail)
 {
-    ProtobufCMessage *row = protobuf_c_message_unpack(info->descriptor, NULL, size, bytes);
-    json_t *object = row != NULL ? column_row_json(row) : json_object();
-    json_object_set_new(object, "id", json_integer((json_int_t)id));
-    protobuf_c_message_free_unpacked(row, NULL);
-    return object;
-}
-
-static void configdb_list_status(struct configdb *db, const struct cfg_table_info *info,
-                                 void (*each)(void *context, json_t *rows), void *context)
-{
-    const struct status_row *row = NULL;
-    json_t *array = json_array();
-    while (status_next(db->status, 0, &row) != NULL) {
-        if (row->table == (uint32_t)info->table && !row->is_deleted) {
-            json_array_append_new(array, configdb_row_json(info, row->id, row->value, row->size));
-        }
-    }
-    each(context, array);
-}
-
-int configdb_list(struct configdb *db, const char *table, void (*each)(void *context, json_t *rows), void *context,
-                  struct error_detail *detail)
-{
-    const struct cfg_table_info *info = cfg_table_by_name(table);
-    struct store_bytes value;
-    uint64_t id;
-    if (info == NULL) {
-        return error_set(detail, -ERROR_UNKNOWN_NAME, "there is no table '%.64s'", table);
-    }
-    if (info->storage == CFG_STORAGE_MEMORY) {
-        configdb_list_status(db, info, each, context);
-        return 0;
-    }
-    int err = rows_begin_read(db->rows);
-    if (err != 0) {
-        return error_set(detail, err, "table %s: %s", info->name, error_text(err));
-    }
-    struct store_cursor *cursor = rows_walk(db->rows, info->table, 0);
-    json_t *array = json_array();
-    while ((err = rows_walk_next(cursor, info->table, &id, &value)) == 0) {
-        if (json_array_size(array) >= CONFIGDB_LIST_ROWS) {
-            each(context, array);
-            array = json_array();
-        }
-        json_array_append_new(array, configdb_row_json(info, id, value.bytes, value.size));
-    }
-    each(context, array);
-    store_cursor_close(&cursor);
-    rows_end(db->rows);
-    return err == -ERROR_NOT_FOUND ? 0 : error_set(detail, err, "table %s: %s", info->name, error_text(err));
+    return list_table(db->rows, db->status, table, each, context, detail);
 }

@@ -14,6 +14,7 @@
 #include <jansson.h>
 
 #include "lib/bus/bus.h"
+#include "services/configdb/list.h"
 #include "services/configdb/start.h"
 
 struct configdb_settings {
@@ -36,8 +37,8 @@ uint64_t configdb_step(struct configdb *db, uint64_t now_ns);
 struct version configdb_version(const struct configdb *db);
 /* For the control wire. */
 json_t *configdb_status_json(const struct configdb *db);
-/* The rows of a table as objects with "id", in arrays of at most 1,000, which `each` takes over. -ERROR_UNKNOWN_NAME. */
-int configdb_list(struct configdb *db, const char *table, void (*each)(void *context, json_t *rows), void *context,
+/* As list_table(). */
+int configdb_list(struct configdb *db, const char *table, list_each *each, void *context,
                   struct error_detail *detail) MUST_CHECK;
 
 #endif

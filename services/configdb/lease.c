@@ -91,6 +91,15 @@ bool leases_renew(struct leases *leases, uint64_t id, const struct bus_identity 
     return true;
 }
 
+void leases_extend(struct leases *leases, uint64_t deadline_ns)
+{
+    struct lease *lease;
+    LL_FOREACH(leases->list, lease)
+    {
+        lease->deadline_ns = lease->deadline_ns > deadline_ns ? lease->deadline_ns : deadline_ns;
+    }
+}
+
 uint64_t leases_lapsed(const struct leases *leases, uint64_t now_ns)
 {
     const struct lease *lease;

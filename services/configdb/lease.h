@@ -25,6 +25,8 @@ void leases_add(struct leases *leases, uint64_t id, const Busbar__ServiceRow *ro
 void leases_remove(struct leases *leases, uint64_t id);
 /* False: there is no such row of this sender. */
 bool leases_renew(struct leases *leases, uint64_t id, const struct bus_identity *from, uint64_t now_ns);
+/* Nobody could be heard until now: no lease lapses before this. */
+void leases_extend(struct leases *leases, uint64_t deadline_ns);
 /* One that has lapsed, 0 when none has. The caller removes it. */
 uint64_t leases_lapsed(const struct leases *leases, uint64_t now_ns);
 /* Whose lease it is; NULL when there is no such one. Lent. */

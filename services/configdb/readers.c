@@ -34,14 +34,10 @@
 #include "lib/base/log.h"
 #include "lib/base/memory.h"
 #include "lib/msg/msg.h"
+#include "services/configdb/row_errors.h"
 #include "services/configdb/slice.h"
 
 enum reader_state { READER_SNAPSHOT, READER_FOLLOW };
-
-struct reader_error {
-    Busbar__RowError error; /* text owned */
-    struct reader_error *next;
-};
 
 struct readers_one {
     struct bus_identity who;
@@ -58,8 +54,7 @@ struct readers_one {
     uint64_t status_serial;
     uint64_t heard_ns;
     uint64_t n_snapshots;
-    struct reader_error *errors;
-    size_t n_errors;
+    struct row_errors errors;
     struct readers_one *next_reader;
 };
 
@@ -85,21 +80,11 @@ struct readers *readers_new(struct bus_socket *socket, struct rows *rows, struct
     return readers;
 }
 
-static void reader_error_remove(struct readers_one *reader, struct reader_error *error)
-{
-    LL_DELETE(reader->errors, error);
-    reader->n_errors--;
-    free(error->error.text);
-    free(error);
-}
-
 static void readers_remove(struct readers *readers, struct readers_one *reader)
 {
     LL_DELETE2(readers->list, reader, next_reader);
     readers->n_readers--;
-    while (reader->errors != NULL) {
-        reader_error_remove(reader, reader->errors);
-    }
+    row_errors_fini(&reader->errors);
     free(reader);
 }
 
@@ -166,6 +151,7 @@ void readers_subscribe(struct readers *readers, const struct bus_identity *from,
         }
         reader = memory_zeroed(sizeof *reader);
         reader->who = *from;
+        row_errors_init(&reader->errors);
         LL_PREPEND2(readers->list, reader, next_reader);
         readers->n_readers++;
         log_debug("reader_new reader=%s.%u", process_kind_name(from->kind), from->instance);
@@ -195,28 +181,6 @@ void readers_subscribe(struct readers *readers, const struct bus_identity *from,
     reader->owes_resume = have.n == newest;
 }
 
-static void reader_note_error(struct readers_one *reader, const Busbar__RowError *error)
-{
-    struct reader_error *known;
-    LL_FOREACH(reader->errors, known)
-    {
-        if (known->error.table == error->table && known->error.id == error->id) {
-            reader_error_remove(reader, known);
-            break;
-        }
-    }
-    if (reader->n_errors >= READERS_ERRORS_MAX) {
-        return;
-    }
-    struct reader_error *note = memory_zeroed(sizeof *note);
-    busbar__row_error__init(&note->error);
-    note->error.table = error->table;
-    note->error.id = error->id;
-    note->error.text = memory_format("%s.%u: %.200s", process_kind_name(reader->who.kind), reader->who.instance, error->text);
-    LL_PREPEND(reader->errors, note);
-    reader->n_errors++;
-}
-
 void readers_applied(struct readers *readers, const struct bus_identity *from, const Busbar__Applied *message)
 {
     struct readers_one *reader = readers_find(readers, from);
@@ -235,7 +199,7 @@ void readers_applied(struct readers *readers, const struct bus_identity *from, c
         *size = 0;
     }
     for (size_t i = 0; i < message->n_errors; i++) {
-        reader_note_error(reader, message->errors[i]);
+        row_errors_note(&reader->errors, from, message->errors[i]);
     }
 }
 
@@ -265,24 +229,10 @@ void readers_left(struct readers *readers, const struct bus_identity *who, uint6
     }
 }
 
-static void readers_forget_error(void *context, const Busbar__Row *row)
-{
-    struct readers_one *reader = context;
-    struct reader_error *error, *next;
-    LL_FOREACH_SAFE(reader->errors, error, next)
-    {
-        if (error->error.table == row->table && error->error.id == row->id) {
-            reader_error_remove(reader, error);
-        }
-    }
-}
-
 void readers_pushed(struct readers *readers, const struct ring_entry *entry)
 {
     for (struct readers_one *reader = readers->list; reader != NULL; reader = reader->next_reader) {
-        if (reader->errors != NULL) {
-            ring_entry_rows(entry, readers_forget_error, reader);
-        }
+        row_errors_forget(&reader->errors, entry);
     }
 }
 
@@ -535,14 +485,10 @@ void readers_missing(const struct readers *readers, uint64_t n, uint32_t tables,
     }
 }
 
-void readers_errors(const struct readers *readers,
-                    void (*each)(void *context, const struct bus_identity *reader, const Busbar__RowError *error),
-                    void *context)
+void readers_errors(const struct readers *readers, void (*each)(void *context, const Busbar__RowError *error), void *context)
 {
     for (const struct readers_one *reader = readers->list; reader != NULL; reader = reader->next_reader) {
-        for (const struct reader_error *error = reader->errors; error != NULL; error = error->next) {
-            each(context, &reader->who, &error->error);
-        }
+        row_errors_each(&reader->errors, each, context);
     }
 }
 
@@ -563,7 +509,7 @@ json_t *readers_json(const struct readers *readers, uint64_t now_ns)
                              "under_way_bytes", (json_int_t)reader->bytes, "snapshots", (json_int_t)reader->n_snapshots,
                              "silent_ms", (json_int_t)((now_ns - reader->heard_ns) / NS_PER_MS), "lost", (int)reader->is_lost,
                              "state", reader->state == READER_SNAPSHOT ? "snapshot" : "follow", "tables", tables, "row_errors",
-                             (int)reader->n_errors));
+                             (int)reader->errors.n));
         free(name);
     }
     return array;

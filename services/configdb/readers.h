@@ -17,7 +17,6 @@ enum {
     READERS_WINDOW_VERSIONS = 256, /* unacknowledged under way per reader (proto/README.md) */
     READERS_WINDOW_BYTES = 8 * 1024 * 1024,
     READERS_SLICES_PER_STEP = 4, /* pieces of a snapshot per reader and step: 2 MiB, a millisecond */
-    READERS_ERRORS_MAX = 256,    /* row errors kept per reader */
 };
 #define READERS_SILENCE_NS (3 * NS_PER_S) /* a reader not heard for this long is not waited for */
 #define READERS_FORGET_NS (60 * NS_PER_S) /* and forgotten after this */
@@ -43,9 +42,7 @@ bool readers_step(struct readers *readers, uint64_t now_ns);
 void readers_missing(const struct readers *readers, uint64_t n, uint32_t tables, uint64_t now_ns,
                      void (*missing)(void *context, const char *text), void *context);
 /* Calls `each` for every row error that readers reported. */
-void readers_errors(const struct readers *readers,
-                    void (*each)(void *context, const struct bus_identity *reader, const Busbar__RowError *error),
-                    void *context);
+void readers_errors(const struct readers *readers, void (*each)(void *context, const Busbar__RowError *error), void *context);
 /* For status: an array of objects. */
 json_t *readers_json(const struct readers *readers, uint64_t now_ns);
 

@@ -120,6 +120,22 @@ static int store_own(struct store *store, const char *dir)
     return 0;
 }
 
+/* The names of new files are on disk, not only what is in them. */
+static int store_sync_names(const char *dir)
+{
+    int err = 0;
+    for (size_t i = 0; err == 0 && i < 2; i++) {
+        char *path = memory_format(i == 0 ? "%s" : "%s/..", dir);
+        int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        err = fd >= 0 && fsync(fd) == 0 ? 0 : -errno;
+        if (fd >= 0) {
+            close(fd);
+        }
+        free(path);
+    }
+    return err;
+}
+
 int store_open(const char *dir, enum store_mode mode, size_t map_bytes, struct store **out_store, struct error_detail *detail)
 {
     struct store *store = memory_zeroed(sizeof *store);
@@ -147,6 +163,9 @@ int store_open(const char *dir, enum store_mode mode, size_t map_bytes, struct s
     int n_stale = 0;
     (void)mdb_reader_check(store->env, &n_stale);
     err = store_open_databases(store, mode != STORE_READ);
+    if (err == 0 && mode == STORE_SYNC) {
+        err = store_sync_names(dir);
+    }
     if (err != 0) {
         goto fail;
     }

@@ -33,8 +33,8 @@
 enum {
     QUEUES_MAX = 16,
     FILL_MAX = XSK_RX_RING, /* frames lent to a queue; more than the receive ring holds are of no use */
-    FILL_START = 512,       /* grows while the queue shows that it needs more */
-    FILL_MIN = 128,         /* what a queue gets even when half of the frames are lent: a thousand ports need more frames */
+    FILL_START = 128,       /* grows while the queue shows that it needs more, and half of the frames are not lent yet */
+    FILL_FEW = 32,          /* what a queue gets when three quarters are lent; none is lent beyond 15 of 16: copies need some */
     KICKS_MAX = 8, /* calls in one flush: a burst of 256 */
     POLL_ROUNDS = 32, /* a queue that gave nothing so many times is left to its interrupt */
     TAG_BYTES = 4,
@@ -75,8 +75,11 @@ struct io_xdp {
 
 static void fill(struct io_xdp *device, struct queue *queue)
 {
-    bool is_lent_out = umem_count(device->umem, FRAME_FILL) > device->umem->n_small / 2;
-    uint32_t target = is_lent_out ? FILL_MIN : queue->fill_target, at;
+    uint32_t n_lent = umem_count(device->umem, FRAME_FILL), n_frames = device->umem->n_small, at;
+    uint32_t target = n_lent < n_frames / 2         ? queue->fill_target
+                      : n_lent < n_frames / 4 * 3   ? FILL_START
+                      : n_lent < n_frames / 16 * 15 ? FILL_FEW
+                                                    : 0;
     uint32_t wanted = target > queue->n_filled ? target - queue->n_filled : 0;
     if (wanted < IO_BURST / 2) {
         return;
@@ -388,6 +391,20 @@ static void describe(struct io_xdp *device, const char *name)
     }
 }
 
+/* A number no open device has; devices are opened and closed more often than 16 bits count. */
+static uint16_t free_holder(struct io_linux *linux_io)
+{
+    const struct io_xdp *device;
+    do {
+        linux_io->next_holder++;
+        device = linux_io->devices;
+        while (device != NULL && device->holder != linux_io->next_holder) {
+            device = device->next;
+        }
+    } while (device != NULL);
+    return linux_io->next_holder;
+}
+
 int io_xdp_open(struct io_linux *linux_io, const struct io_request *request, struct umem *umem, struct io **out_io,
                 struct error_detail *detail)
 {
@@ -400,7 +417,7 @@ int io_xdp_open(struct io_linux *linux_io, const struct io_request *request, str
         return err;
     }
     struct io_xdp *device = memory_zeroed(sizeof *device);
-    *device = (struct io_xdp){.io.ops = &xdp_ops, .umem = umem, .owner = linux_io, .holder = ++linux_io->next_holder, .program.link_fd = -1,
+    *device = (struct io_xdp){.io.ops = &xdp_ops, .umem = umem, .owner = linux_io, .holder = free_holder(linux_io), .program.link_fd = -1,
                               .all_fd = -1};
     err = open_queues(device, ifindex, request->name, detail);
     if (err == 0) {

@@ -32,6 +32,9 @@ static uint8_t *map_region(size_t size)
     void *base = mmap(NULL, size, PROT_READ | PROT_WRITE, flags | MAP_HUGETLB, -1, 0);
     if (base == MAP_FAILED) {
         base = mmap(NULL, size, PROT_READ | PROT_WRITE, flags, -1, 0);
+        if (base != MAP_FAILED) {
+            (void)madvise(base, size, MADV_HUGEPAGE); /* large pages if the kernel has some to spare */
+        }
     }
     return base == MAP_FAILED ? NULL : base;
 }

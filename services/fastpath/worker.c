@@ -249,8 +249,6 @@ static unsigned parse_burst(struct worker *w, struct port *port, const struct io
         if (port->io->open_checksums) {
             (void)checksum_complete(packet->data, packet->size, &packet->key, &packet->offsets);
         }
-        w->hashes[n_good] = key_hash(&packet->key);
-        exact_prefetch(&w->exact, w->hashes[n_good]);
         n_good++;
     }
     return n_good;
@@ -267,6 +265,11 @@ static unsigned take_burst(struct worker *w, struct port *port)
     port->rx_packets += n;
     w->totals.received += n;
     w->totals.bursts += n > 0;
+    /* Not while parsing: a key's words can be read at full speed only when the short stores that made it have left the store buffer. */
+    for (unsigned i = 0; i < n_good; i++) {
+        w->hashes[i] = key_hash(&w->burst[i].key);
+        exact_prefetch(&w->exact, w->hashes[i]);
+    }
     for (unsigned i = 0; i < n_good; i++) {
         w->candidates[i] = exact_candidate(&w->exact, w->hashes[i]);
     }

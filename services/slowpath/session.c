@@ -137,6 +137,14 @@ static void on_welcome(struct session *session, const struct bus_message *messag
     protobuf_c_message_free_unpacked(&welcome->base, NULL);
 }
 
+/* Foreign text on its way into the log: one line, printable, short. */
+static void make_printable(char *text)
+{
+    for (size_t i = 0; text[i] != '\0'; i++) {
+        text[i] = (char)(i == 120 ? '\0' : text[i] >= ' ' && text[i] <= '~' && text[i] != '"' ? text[i] : '?');
+    }
+}
+
 static void on_refuse(struct session *session, const struct bus_message *message)
 {
     Busbar__SessionRefuse *refuse = (Busbar__SessionRefuse *)msg_unpack(message, &busbar__session_refuse__descriptor);
@@ -144,6 +152,7 @@ static void on_refuse(struct session *session, const struct bus_message *message
         session->core->counts.malformed++;
         return;
     }
+    make_printable(refuse->reason);
     if (session->state == SESSION_ASKED && refuse->session == session->number) {
         session->state = SESSION_CLOSED;
         session->hello_ns = session->core->now_ns + SESSION_RETRY_MS * NS_PER_MS;

@@ -12,7 +12,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "lib/base/bytes.h"
 #include "lib/dp/checksum.h"
 #include "services/fastpath/io_mem.h"
 
@@ -58,7 +57,7 @@ static void set_checksum(struct writer *w, size_t at, uint16_t sum)
     memcpy(w->bytes + at, &value, 2);
 }
 
-static void frame_write(struct writer *w, const struct sim_packet *packet)
+void sim_frame(const struct sim_packet *packet, struct writer *w)
 {
     write_mac(w, packet->to);
     write_mac(w, packet->from);
@@ -93,7 +92,7 @@ bool sim_offer(struct sim *sim, struct sim_packet packet)
     struct writer w;
     char name[16];
     writer_init(&w);
-    frame_write(&w, &packet);
+    sim_frame(&packet, &w);
     bool is_taken = io_mem_put(sim->devices, sim_port_name(packet.from, name), w.bytes, w.size);
     writer_fini(&w);
     return is_taken;
@@ -106,6 +105,17 @@ void sim_send(struct sim *sim, struct sim_packet packet)
     }
 }
 
+void sim_frame_read(const uint8_t *bytes, size_t size, struct sim_packet *out_packet)
+{
+    assert_true(size >= SIM_FRAME_BYTES);
+    struct reader r = reader_of(bytes + IDENTITY_AT + (size - SIM_FRAME_BYTES), 12); /* a tag that was pushed moves it */
+    assert_int_equal(reader_u32(&r), IDENTITY_MAGIC);
+    out_packet->from = reader_u8(&r);
+    out_packet->to = reader_u8(&r);
+    out_packet->flow = reader_u16(&r);
+    out_packet->sequence = reader_u32(&r);
+}
+
 bool sim_receive(struct sim *sim, unsigned host, struct sim_packet *out_packet)
 {
     uint8_t bytes[2048];
@@ -114,13 +124,8 @@ bool sim_receive(struct sim *sim, unsigned host, struct sim_packet *out_packet)
     if (size == 0) {
         return false;
     }
-    assert_true(size >= SIM_FRAME_BYTES && size <= sizeof bytes);
-    struct reader r = reader_of(bytes + IDENTITY_AT + (size - SIM_FRAME_BYTES), 12); /* a tag that was pushed moves it */
-    assert_int_equal(reader_u32(&r), IDENTITY_MAGIC);
-    out_packet->from = reader_u8(&r);
-    out_packet->to = reader_u8(&r);
-    out_packet->flow = reader_u16(&r);
-    out_packet->sequence = reader_u32(&r);
+    assert_true(size <= sizeof bytes);
+    sim_frame_read(bytes, size, out_packet);
     return true;
 }
 

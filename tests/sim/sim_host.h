@@ -6,6 +6,7 @@
 #ifndef BUSBAR_TESTS_SIM_SIM_HOST_H
 #define BUSBAR_TESTS_SIM_SIM_HOST_H
 
+#include "lib/base/bytes.h"
 #include "tests/sim/sim.h"
 
 enum { SIM_EVERYBODY = 255, SIM_FRAME_BYTES = 64 };
@@ -20,6 +21,9 @@ struct sim_packet {
 const char *sim_port_name(unsigned host, char out_name[16]);
 /* A bridge with ports p1 ... p<n_hosts>; returns its id. fail_mode as in the bridge row. */
 uint64_t sim_network(struct sim *sim, const char *bridge, const char *fail_mode, unsigned n_hosts);
+/* Writes the packet into an empty writer; and reads one, failing when the frame is none of ours. */
+void sim_frame(const struct sim_packet *packet, struct writer *out);
+void sim_frame_read(const uint8_t *bytes, size_t size, struct sim_packet *out_packet);
 /* False when nobody has the port open, or its queue is full. */
 bool sim_offer(struct sim *sim, struct sim_packet packet);
 /* The frame is at the port in the next step; fails when nobody takes it. */

@@ -322,6 +322,27 @@ static void a_service_joins_and_leaves_by_silence(void **state)
     fixture_fini(&f);
 }
 
+static void no_lease_lapses_because_configdb_stood_still(void **state)
+{
+    struct fixture f;
+    set_up(&f);
+    (void)fixture_client(&f, SLOWPATH, PROCESS_SLOWPATH, all_tables, N_ALL, NULL);
+    Busbar__ServiceRow service = BUSBAR__SERVICE_ROW__INIT;
+    char none[] = "";
+    service.session = service.usage = service.packet = service.mac = service.control = none;
+    cfg_register(f.client[SLOWPATH], &service);
+    fixture_run(&f, 1000);
+    struct version version;
+    uint64_t id = cfg_registered(f.client[SLOWPATH], &version);
+    assert_int_not_equal(id, 0);
+    f.now_ns += 20 * NS_PER_S; /* the whole host was suspended; configdb is the first to run again */
+    (void)configdb_step(f.db, f.now_ns);
+    fixture_run(&f, 3000);
+    assert_int_equal(cfg_registered(f.client[SLOWPATH], &version), id);
+    assert_int_equal(count_rows(f.client[SWCTL], CFG_SERVICE), 1);
+    fixture_fini(&f);
+}
+
 static void status_rows_reach_mirrors_and_fade(void **state)
 {
     struct fixture f;
@@ -658,6 +679,7 @@ int main(void)
         cmocka_unit_test(only_the_owner_of_a_table_may_write_it),
         cmocka_unit_test(a_rule_needs_the_owners_epoch),
         cmocka_unit_test(a_service_joins_and_leaves_by_silence),
+        cmocka_unit_test(no_lease_lapses_because_configdb_stood_still),
         cmocka_unit_test(status_rows_reach_mirrors_and_fade),
         cmocka_unit_test(await_names_who_has_not_applied_and_row_errors),
         cmocka_unit_test(counters_are_stored_without_a_version),
