@@ -217,11 +217,12 @@ void walk_end_copy(struct walk *walk, const struct walk_copy *copy)
         return;
     }
     struct flow_state looked = walk->looked;
-    unsigned n_resubmits = walk->n_resubmits;
+    unsigned n_resubmits = walk->n_resubmits, n_watched = walk->n_watched;
     enum drop_reason reason = walk->reason;
     *walk = copy->before;
     walk->looked = looked;
     walk->n_resubmits = n_resubmits;
+    walk->n_watched = n_watched;
     walk->reason = reason;
     trim(out, copy->begun);
     if (out->n_actions == copy->begun) {

@@ -90,6 +90,37 @@ static void groups_that_call_each_other_end(void **state)
     fixture_close(&f);
 }
 
+static void watch_groups(struct fixture *f, uint32_t number, uint32_t watch_port, uint32_t first, uint32_t second)
+{
+    struct group group = {
+        .id = f->next_id++, .bridge = FIXTURE_BRIDGE, .group_id = number, .type = GROUP_TYPE_FF, .n_buckets = 2};
+    group.buckets = memory_array(2, sizeof *group.buckets);
+    group.buckets[0] = (struct bucket){.watch_port = PORT_ANY, .watch_group = first, .weight = 1};
+    group.buckets[1] = (struct bucket){.watch_port = watch_port, .watch_group = second, .weight = 1};
+    assert_int_equal(action_list_parse("output:2", NULL, &group.buckets[0].actions, NULL), 0);
+    assert_int_equal(action_list_parse("output:3", NULL, &group.buckets[1].actions, NULL), 0);
+    world_set_group(&f->world, &group);
+}
+
+/* Without a budget: 2^64 looks. */
+static void groups_that_watch_themselves_and_each_other_are_dead_soon(void **state)
+{
+    (void)state;
+    struct fixture f;
+    fixture_open(&f);
+    watch_groups(&f, 1, PORT_ANY, 1, 1);
+    watch_groups(&f, 2, PORT_ANY, 3, 3);
+    watch_groups(&f, 3, PORT_ANY, 2, 2);
+    watch_groups(&f, 4, 3, 1, GROUP_ANY);
+    fixture_rule(&f, "ip,actions=group:1");
+    fixture_rule(&f, "arp,actions=group:2");
+    fixture_rule(&f, "dl_type=0x1234,actions=group:4");
+    fixture_expect(&f, "ip", 11, "drop");
+    fixture_expect(&f, "arp", 11, "drop");
+    fixture_expect(&f, "dl_type=0x1234", 11, "output:13"); /* what is not nested is judged, however much was looked at before */
+    fixture_close(&f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -97,6 +128,7 @@ int main(void)
         cmocka_unit_test(failover_takes_the_first_bucket_whose_link_is_up),
         cmocka_unit_test(select_spreads_connections_and_keeps_each_where_it_is),
         cmocka_unit_test(groups_that_call_each_other_end),
+        cmocka_unit_test(groups_that_watch_themselves_and_each_other_are_dead_soon),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
