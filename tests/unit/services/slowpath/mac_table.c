@@ -168,12 +168,11 @@ static void a_report_out_of_order_costs_a_constant_an_address(void **state)
         struct mac_name name = {.bridge = 1, .mac = {0, 0, 0, (uint8_t)(i >> 16), (uint8_t)(i >> 8), (uint8_t)i}};
         (void)mac_table_learn(table, &name, 7, N, 1);
     }
-    uint64_t begun_ns = clock_now_ns();
     for (uint32_t i = 0; i < N; i++) {
         struct mac_name name = {.bridge = 1, .mac = {0, 0, 0, (uint8_t)(i >> 16), (uint8_t)(i >> 8), (uint8_t)i}};
         mac_table_used(table, mac_number(&name), 10 * NS_PER_S - i);
     }
-    assert_true(clock_now_ns() - begun_ns < 3 * NS_PER_S);
+    /* Walking the list for each would be 5e9 steps here, and end as a time-out of the program. */
     (void)mac_table_age(table, 1, NS_PER_S, 11 * NS_PER_S - N, SIZE_MAX);
     assert_int_equal(mac_table_count(table, 1), N);
     (void)mac_table_age(table, 1, NS_PER_S, 11 * NS_PER_S, SIZE_MAX);
