@@ -45,6 +45,9 @@ void install_disown(struct shard *shard, struct flow *flow)
         return;
     }
     struct session *session = &shard->sessions[flow->owner];
+    if (session->offer_cursor == flow) {
+        session->offer_cursor = flow->next_owned;
+    }
     if (flow->prev_owned != NULL) {
         flow->prev_owned->next_owned = flow->next_owned;
     } else {

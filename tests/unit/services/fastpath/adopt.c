@@ -94,6 +94,50 @@ static void thousands_are_offered_within_the_window(void **state)
     rig_end(rig);
 }
 
+static size_t adopt_what_is_offered(struct rig *rig, size_t r)
+{
+    size_t n = 0;
+    for (Busbar__FlowOfferBatch *batch; (batch = rig_take(rig, r, MESSAGE_FLOW_OFFER_BATCH)) != NULL;) {
+        for (size_t i = 0; i < batch->n_offers; i++) {
+            rig_change(rig, r, (struct flow_id){batch->offers[i]->id->high, batch->offers[i]->id->low}, 2, 11);
+        }
+        n += batch->n_offers;
+        protobuf_c_message_free_unpacked(&batch->base, NULL);
+    }
+    return n;
+}
+
+static void session_that_does_not_answer_keeps_no_flow_from_another(void **state)
+{
+    enum { N = 2 * OFFERS_MAX + 1000 };
+    struct rig *rig = rig_new(8192);
+    size_t n_adopted = 0, n_left = 0;
+    rig_hello(rig, 0, 10, MSG_KEY_LAYOUT);
+    for (uint16_t i = 0; i < N; i++) {
+        (void)rig_make_flow(rig, 0, i, 32, 10);
+        rig_forget_heard(&rig->replicas[0]);
+    }
+    session_close_all(rig->shard, "test", rig->now_ns);
+    rig_hello(rig, 1, 11, MSG_KEY_LAYOUT);
+    rig_hello(rig, 2, 11, MSG_KEY_LAYOUT);
+    for (int round = 0; round < 300; round++) {
+        rig_beat(rig, 1);
+        rig_beat(rig, 2);
+        rig_run(rig, 5);
+        n_adopted += adopt_what_is_offered(rig, 2);
+    }
+    size_t cursor = 0;
+    for (const struct flow *flow; (flow = flow_table_next(rig->shard->flows, &cursor)) != NULL;) {
+        const struct session *answers = &rig->shard->sessions[rig->shard->buckets[flow->id.high % SESSION_BUCKETS]];
+        bool is_adopted = rig->shard->sessions[flow->owner].who.instance == 3;
+        assert_true(is_adopted || answers->who.instance == 2 || flow->offered != OWNER_NONE);
+        n_left += !is_adopted;
+    }
+    assert_true(n_left > OFFERS_MAX + 256); /* or the window of the silent one would not have been full */
+    assert_int_equal(n_adopted, N - n_left);
+    rig_end(rig);
+}
+
 static void closed_sessions_are_merged_when_there_is_no_place(void **state)
 {
     struct rig *rig = rig_new(256);
@@ -113,6 +157,7 @@ int main(void)
         cmocka_unit_test(orphan_forwards_is_offered_and_adopted),
         cmocka_unit_test(offer_of_a_session_that_closes_is_made_to_another),
         cmocka_unit_test(thousands_are_offered_within_the_window),
+        cmocka_unit_test(session_that_does_not_answer_keeps_no_flow_from_another),
         cmocka_unit_test(closed_sessions_are_merged_when_there_is_no_place),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
