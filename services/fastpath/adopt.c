@@ -150,6 +150,13 @@ void adopt_take_back(struct shard *shard, struct session *session)
     session->n_offered = 0;
 }
 
+void adopt_offer_again(struct shard *shard, struct flow *flow)
+{
+    shard->sessions[flow->offered].n_offered--;
+    flow->offered = OWNER_NONE;
+    move_to_front(&shard->sessions[flow->owner], flow);
+}
+
 void adopt_merge_closed(struct shard *shard)
 {
     struct session *into = NULL, *from = NULL;

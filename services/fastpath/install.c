@@ -17,6 +17,7 @@
 #include "lib/msg/dp_action.h"
 #include "lib/msg/msg.h"
 #include "proto/session.pb-c.h"
+#include "services/fastpath/adopt.h"
 #include "services/fastpath/expire.h"
 #include "services/fastpath/session.h"
 
@@ -312,6 +313,27 @@ bool install_answers(struct shard *shard, struct session *session, const struct 
 
 /* ---- changes ---- */
 
+static void adopt(struct shard *shard, struct flow *flow, uint8_t number)
+{
+    if (flow->owner != number) {
+        install_disown(shard, flow);
+        install_own(shard, flow, number);
+        shard->counts.adopted++;
+    }
+}
+
+/* What a replica decided before the flow became what it is. If the flow was offered to it, that still ends the offer: a flow it keeps is
+ * its own and stays as it is; one it would remove is offered again, as nobody may hold it on the word of an old version. */
+static void on_old_change(struct shard *shard, struct flow *flow, uint8_t number, bool remove)
+{
+    shard->counts.old_versions++;
+    if (flow->owner != number && remove) {
+        adopt_offer_again(shard, flow);
+    } else {
+        adopt(shard, flow, number);
+    }
+}
+
 static bool on_change(struct shard *shard, struct session *session, const Busbar__FlowChange *change)
 {
     uint8_t number = shard_session_number(shard, session);
@@ -323,7 +345,7 @@ static bool on_change(struct shard *shard, struct session *session, const Busbar
         return true;
     }
     if (version.n < flow->version.n && change->version != NULL) {
-        shard->counts.old_versions++;
+        on_old_change(shard, flow, number, change->remove);
         return true;
     }
     if (change->remove) {
@@ -336,11 +358,7 @@ static bool on_change(struct shard *shard, struct session *session, const Busbar
     if (program == NULL) {
         return false;
     }
-    if (flow->owner != number) {
-        install_disown(shard, flow);
-        install_own(shard, flow, number);
-        shard->counts.adopted++;
-    }
+    adopt(shard, flow, number);
     shard->counts.changed++;
     change_program(shard, flow, &program);
     flow->version = version.n != 0 ? version : flow->version;

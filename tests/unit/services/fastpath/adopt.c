@@ -58,6 +58,45 @@ static void offer_of_a_session_that_closes_is_made_to_another(void **state)
     rig_end(rig);
 }
 
+static void keeping_with_an_older_version_adopts_and_leaves_the_newer_program(void **state)
+{
+    struct rig *rig = rig_new(256);
+    rig_hello(rig, 0, 10, MSG_KEY_LAYOUT);
+    struct flow_id id = rig_make_flow(rig, 0, 1, 32, 10);
+    session_close_all(rig->shard, "test", rig->now_ns);
+    rig_hello(rig, 1, 11, MSG_KEY_LAYOUT);
+    assert_true(flow_id_equal(next_offer(rig, 1), id));
+    rig_change(rig, 1, id, 3, 9);
+    const struct flow *flow = flow_table_find(rig->shard->flows, id);
+    assert_int_equal(rig->shard->counts.adopted, 1);
+    assert_int_equal(rig->shard->sessions[flow->owner].who.instance, 2);
+    assert_int_equal(flow->offered, OWNER_NONE);
+    assert_int_equal(flow->version.n, 10);
+    rig_put(rig, "p1", 1, 1, 1);
+    rig_run(rig, 0);
+    assert_int_equal(rig_got(rig, "p2"), 1);
+    rig_reached(rig, 1, 12);
+    assert_int_equal(rig->shard->floor.n, 12);
+    rig_end(rig);
+}
+
+static void removing_with_an_older_version_makes_a_new_offer(void **state)
+{
+    struct rig *rig = rig_new(256);
+    rig_hello(rig, 0, 10, MSG_KEY_LAYOUT);
+    struct flow_id id = rig_make_flow(rig, 0, 1, 32, 10);
+    session_close_all(rig->shard, "test", rig->now_ns);
+    rig_hello(rig, 1, 11, MSG_KEY_LAYOUT);
+    assert_true(flow_id_equal(next_offer(rig, 1), id));
+    rig_change(rig, 1, id, 0, 9);
+    assert_non_null(flow_table_find(rig->shard->flows, id));
+    rig_run(rig, 0);
+    assert_true(flow_id_equal(next_offer(rig, 1), id));
+    rig_change(rig, 1, id, 0, 11);
+    assert_int_equal(flow_table_count(rig->shard->flows), 0);
+    rig_end(rig);
+}
+
 static void thousands_are_offered_within_the_window(void **state)
 {
     struct rig *rig = rig_new(8192);
@@ -156,6 +195,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(orphan_forwards_is_offered_and_adopted),
         cmocka_unit_test(offer_of_a_session_that_closes_is_made_to_another),
+        cmocka_unit_test(keeping_with_an_older_version_adopts_and_leaves_the_newer_program),
+        cmocka_unit_test(removing_with_an_older_version_makes_a_new_offer),
         cmocka_unit_test(thousands_are_offered_within_the_window),
         cmocka_unit_test(session_that_does_not_answer_keeps_no_flow_from_another),
         cmocka_unit_test(closed_sessions_are_merged_when_there_is_no_place),
