@@ -76,6 +76,7 @@ struct session {
     SHARD_COUNT(unknown_counters)                                                                                               \
     SHARD_COUNT(old_versions)       /* installs and changes older than what is there */                                         \
     SHARD_COUNT(bad_masks)          /* answers whose mask leaves out the ingress port */                                        \
+    SHARD_COUNT(bad_programs)       /* answers, changes and packets out whose actions nobody understands */                     \
     SHARD_COUNT(installed)                                                                                                      \
     SHARD_COUNT(replaced)                                                                                                       \
     SHARD_COUNT(changed)                                                                                                        \

@@ -106,7 +106,9 @@ static void frame_from_above_is_sent_and_a_bad_one_harms_nobody(void **state)
     assert_int_equal(rig_got(rig, "p3"), -1);
     assert_int_equal(session_count_open(rig->shard), 1);
     say_down(rig, frame, FRAME_BYTES, 0); /* port 0 is malformed */
-    assert_int_equal(session_count_open(rig->shard), 0);
+    assert_int_equal(rig->shard->counts.bad_programs, 1);
+    assert_int_equal(session_count_open(rig->shard), 1);
+    assert_true(worker_is_balanced(&rig->shard->worker));
     rig_end(rig);
 }
 
