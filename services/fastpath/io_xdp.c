@@ -398,7 +398,7 @@ static void describe(struct io_xdp *device, const char *name)
     link_driver(name, driver);
     snprintf(device->io.mode, sizeof device->io.mode, "%s", device->program.is_native ? "xdp-native" : "xdp-generic");
     snprintf(device->io.why, sizeof device->io.why, "%s", device->program.why);
-    device->io.open_checksums = strcmp(driver, "veth") == 0 || strcmp(driver, "tun") == 0 || driver[0] == '\0';
+    device->io.open_checksums = strcmp(driver, "veth") == 0 || strcmp(driver, "tun") == 0;
     device->io.frame_bytes = UMEM_LARGE_ROOM;
     if (!device->queues[0].xsk.takes_pieces) {
         device->io.frame_bytes = UMEM_SMALL_ROOM;
