@@ -42,7 +42,7 @@ static void check_arrivals(struct way_test *test)
 static void one_ms(struct way_test *test)
 {
     for (uint16_t flow = 0; flow < FLOWS; flow++) {
-        sim_send(test->sim, (struct sim_packet){.from = 1, .to = 2, .flow = flow, .sequence = test->sequence++});
+        (void)sim_offer(test->sim, (struct sim_packet){.from = 1, .to = 2, .flow = flow, .sequence = test->sequence++});
     }
     sim_run_ms(test->sim, 1);
     check_arrivals(test);
@@ -65,11 +65,16 @@ static void change(struct way_test *test, const char *how, const char *flow, uns
     test->first_checked = test->sequence;
     test->expected = host;
     test->n_changes++;
+}
+
+static void some_time(struct way_test *test)
+{
     for (uint64_t ms = random_below(&test->sim->random, 60); ms > 0; ms--) {
         one_ms(test);
     }
 }
 
+/* The next ones of a list that begins anew at its end. */
 static void alternate(struct way_test *test, unsigned n_changes)
 {
     static const struct {
@@ -89,8 +94,9 @@ static void alternate(struct way_test *test, unsigned n_changes)
         {"delete", "table=0", 0},
     };
     for (unsigned i = 0; i < n_changes; i++) {
-        size_t at = i % (sizeof changes / sizeof changes[0]);
+        size_t at = test->n_changes % (sizeof changes / sizeof changes[0]);
         change(test, changes[at].how, changes[at].flow, changes[at].host);
+        some_time(test);
     }
 }
 
@@ -151,9 +157,75 @@ static void a_barrier_holds_while_slowpaths_come_and_go(void **state)
         sim_start(test.sim, PROCESS_SLOWPATH, instance);
         alternate(&test, (unsigned)random_below(&test.sim->random, 3));
     }
-    change(&test, "add", "in_port=1,actions=output:2", 2);
     for (unsigned ms = 0; ms < 200; ms++) {
         one_ms(&test);
+    }
+    end(&test);
+}
+
+enum { MANY_FLOWS = 8000 };
+
+/* Backwards: not in the order in which flows were made and are corrected. */
+static void send_all_flows(struct way_test *test, unsigned per_ms, bool is_backwards)
+{
+    for (unsigned i = 0; i < MANY_FLOWS; i++) {
+        uint16_t flow = (uint16_t)(is_backwards ? MANY_FLOWS - 1 - i : i);
+        sim_send(test->sim, (struct sim_packet){.from = 1, .to = 2, .flow = flow, .sequence = test->sequence++});
+        if (i % per_ms == per_ms - 1) {
+            sim_run_ms(test->sim, 1);
+            check_arrivals(test);
+        }
+    }
+    sim_run_ms(test->sim, 100);
+    check_arrivals(test);
+}
+
+/* More flows than a slowpath corrects in one step. */
+static void a_barrier_waits_for_thousands_of_corrections(void **state)
+{
+    struct way_test test = begin(__func__, 1);
+    sim_flow_mod(test.sim, "br0", "add", "priority=60000,udp,udp_src=65535,actions=drop"); /* each UDP port is a flow of its own */
+    change(&test, "add", "in_port=1,actions=output:2", 2);
+    send_all_flows(&test, 50, false); /* waiting packets have a bound, and this is not about it */
+    assert_true(sim_shard(test.sim).n_flows > MANY_FLOWS / 2);
+    for (unsigned host = 3; host < 6; host++) {
+        change(&test, "modify", host == 3 ? "in_port=1,actions=output:3" : host == 4 ? "in_port=1,actions=output:4" : "in_port=1,actions=drop",
+               host < 5 ? host : 0);
+        send_all_flows(&test, 200, true);
+    }
+    end(&test);
+}
+
+/* Half of the time a process is dead or stopped while changes are made; what cannot be changed then is changed when it is back. */
+static void a_barrier_holds_whatever_dies(void **state)
+{
+    static const struct {
+        enum process_kind kind;
+        uint32_t instance;
+    } who[] = {{PROCESS_CONFIGDB, 1}, {PROCESS_OFAGENT, 1}, {PROCESS_SLOWPATH, 1}, {PROCESS_SLOWPATH, 2}, {PROCESS_FASTPATH, 1}};
+    struct way_test test = begin(__func__, 2);
+    struct sim *sim = test.sim;
+    bus_hub_set_faults(sim->hub, 0, 0, 3 * NS_PER_MS);
+    for (unsigned round = 0; round < 15; round++) {
+        unsigned victim = (unsigned)random_below(&sim->random, sizeof who / sizeof who[0]);
+        bool is_stop = random_below(&sim->random, 3) == 0;
+        if (is_stop) {
+            sim_stop(sim, who[victim].kind, who[victim].instance, true);
+        } else {
+            sim_kill(sim, who[victim].kind, who[victim].instance);
+        }
+        if (who[victim].kind == PROCESS_SLOWPATH || who[victim].kind == PROCESS_FASTPATH) {
+            alternate(&test, 1 + (unsigned)random_below(&sim->random, 3)); /* the others can */
+        }
+        for (uint64_t ms = random_below(&sim->random, 3000); ms > 0; ms--) {
+            one_ms(&test);
+        }
+        if (is_stop) {
+            sim_stop(sim, who[victim].kind, who[victim].instance, false);
+        } else {
+            sim_start(sim, who[victim].kind, who[victim].instance);
+        }
+        alternate(&test, 1 + (unsigned)random_below(&sim->random, 4));
     }
     end(&test);
 }
@@ -166,6 +238,8 @@ int main(void)
         cmocka_unit_test(a_barrier_holds_on_a_slow_bus),
         cmocka_unit_test(a_barrier_holds_on_a_lossy_bus),
         cmocka_unit_test(a_barrier_holds_while_slowpaths_come_and_go),
+        cmocka_unit_test(a_barrier_waits_for_thousands_of_corrections),
+        cmocka_unit_test(a_barrier_holds_whatever_dies),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
