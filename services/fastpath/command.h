@@ -8,4 +8,10 @@ extern const struct control_command command_table[];
 extern const size_t command_count;
 json_t *command_status(void *fastpath);
 
+struct fastpath;
+/* A tick's worth of the answers that take many. */
+void command_step(struct fastpath *fastpath);
+/* The process ends: forgets them; the control server answers the calls. */
+void command_forget(struct fastpath *fastpath);
+
 #endif

@@ -27,7 +27,7 @@
 #include "services/fastpath/miss.h"
 #include "services/fastpath/session.h"
 
-enum { STALL_MS = 1000, TICK_US = 1000, IDLE_WAIT_MS = 50, PENDING_WAIT_MS = 5 };
+enum { STALL_MS = 1000, TICK_US = 1000, IDLE_WAIT_MS = 50, PENDING_WAIT_MS = 5, DUMP_WAIT_MS = 1 };
 
 /* ---- ports ---- */
 
@@ -153,6 +153,7 @@ static void tick(struct fastpath *fp)
     }
     port_control_retry(&fp->ports, fp->now_ns);
     control_server_step(fp->control, fp->now_ns);
+    command_step(fp);
     miss_check_deadlines(shard, fp->now_ns);
     expire_step(shard, fp->now_ns);
     (void)usage_step(&fp->usage, shard, fp->now_ns);
@@ -212,6 +213,9 @@ size_t fastpath_fds(const struct fastpath *fp, int out_fds[FASTPATH_FDS_MAX])
 
 int fastpath_wait_ms(const struct fastpath *fp)
 {
+    if (fp->dumps != NULL) {
+        return DUMP_WAIT_MS;
+    }
     if (fp->shard.worker.pending.n_lists > 0) {
         return PENDING_WAIT_MS;
     }
@@ -302,6 +306,7 @@ void fastpath_destroy(struct fastpath **fastpath)
         cfg_unregister(fp->cfg);
     }
     cfg_destroy(&fp->cfg);
+    command_forget(fp);
     control_server_destroy(&fp->control);
     link_monitor_destroy(&fp->links);
     bus_close(&fp->shard.socket);

@@ -8,6 +8,8 @@
 #include "services/fastpath/port_control.h"
 #include "services/fastpath/usage.h"
 
+struct flow_dump; /* command.c */
+
 struct fastpath {
     struct shard shard;
     struct usage usage;
@@ -15,6 +17,7 @@ struct fastpath {
     struct umem *umem;
     struct cfg *cfg;
     struct control_server *control;
+    struct flow_dump *dumps; /* calls of dp-dump-flows under way, oldest first */
     struct link_monitor *links;
     struct bus *bus;
     int epoll_fd;
