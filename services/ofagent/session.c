@@ -198,7 +198,6 @@ static void try_held(struct session *session)
 static void watch_silence(struct session *session)
 {
     uint64_t now_ns = session->bridge->agent->now_ns;
-    uint64_t silent_ns = now_ns - session->heard_ns;
 
     if (session->state == SESSION_HELLO && now_ns - session->opened_ns > SESSION_HELLO_NS) {
         session_close(session, "no HELLO for %llu s", SESSION_HELLO_NS / NS_PER_S);
@@ -207,11 +206,12 @@ static void watch_silence(struct session *session)
     if (session->state != SESSION_ACTIVE || session->probe_ns == 0 || is_paused(session)) {
         return;
     }
-    if (!session->is_probed && silent_ns >= session->probe_ns) {
+    if (!session->is_probed && now_ns - session->heard_ns >= session->probe_ns) {
         struct of_message echo = {.type = OF_ECHO_REQUEST};
         session->is_probed = true;
+        session->probed_ns = now_ns;
         session_send(session, &echo);
-    } else if (silent_ns >= 2 * session->probe_ns) {
+    } else if (session->is_probed && now_ns - session->probed_ns >= session->probe_ns) {
         session_close(session, "no answer to an echo request for %llu ms", (unsigned long long)(session->probe_ns / NS_PER_MS));
     }
 }

@@ -33,7 +33,8 @@ struct session {
     uint64_t opened_ns;
     uint64_t heard_ns; /* when the peer was last heard */
     uint64_t probe_ns; /* inactivity probe; 0: off */
-    bool is_probed;
+    bool is_probed;     /* an echo request was sent, and nothing was heard since */
+    uint64_t probed_ns; /* when it was sent: the peer has probe_ns from then on, however long we were silent ourselves */
 
     enum of_role_kind role;
     struct of_config config;

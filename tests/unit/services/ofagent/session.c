@@ -211,6 +211,30 @@ static void silence_is_probed_and_then_ended(void **state)
     bench_controller_stop(b, listener);
 }
 
+static void after_a_stall_the_peer_still_has_a_whole_probe_to_answer(void **state)
+{
+    struct bench *b = *state;
+    struct of_message reply = {.type = OF_ECHO_REPLY};
+    int listener = bench_controller(b);
+    struct client c;
+
+    bench_run(b, 50 * NS_PER_MS);
+    client_attach(&c, accept(listener, NULL, NULL));
+    client_hello(b, &c);
+    bench_step(b, 30 * NS_PER_S); /* far more than two probes */
+    bench_step(b, 4 * NS_PER_S);
+    assert_int_equal(bridge_find(b->agent, 1)->n_sessions, 1);
+    client_expect(b, &c, OF_ECHO_REQUEST);
+    client_send(b, &c, &reply);
+    bench_step(b, 4 * NS_PER_S);
+    assert_int_equal(bridge_find(b->agent, 1)->n_sessions, 1);
+    bench_step(b, 2 * NS_PER_S); /* probed again, never answered */
+    bench_step(b, 6 * NS_PER_S);
+    assert_int_equal(bridge_find(b->agent, 1)->n_sessions, 0);
+    client_close(&c);
+    bench_controller_stop(b, listener);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -226,6 +250,7 @@ int main(void)
         CLAIM(a_peer_that_leaves_while_its_barrier_waits_is_let_go),
         CLAIM(shards_far_behind_make_controllers_wait),
         CLAIM(silence_is_probed_and_then_ended),
+        CLAIM(after_a_stall_the_peer_still_has_a_whole_probe_to_answer),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
