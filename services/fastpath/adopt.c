@@ -6,8 +6,10 @@
  * The flows go on forwarding all the while; only who corrects them changes. They are spread over the open sessions by the hash that is
  * their id, so several replicas share the work. At most OFFERS_MAX are unanswered a session, so that a slowpath which has just
  * lost its sibling is not buried under 200,000 flows while it must answer misses.
- * Cost: one message of up to 64 offers a session and step. Worker thread. Invariant: an offered flow is owned by a closed session and
- * offered to an open one.
+ * Flows whose session has no room in its window are passed over: a cursor remembers how far, so that a step costs the same however many
+ * there are, and comes to every flow in turn.
+ * Cost: a step looks at 256 flows for each session with room and sends it up to 64 offers. Worker thread.
+ * Invariant: an offered flow is owned by a closed session and offered to an open one.
  */
 #include "services/fastpath/adopt.h"
 
@@ -16,7 +18,7 @@
 #include "services/fastpath/install.h"
 #include "services/fastpath/session.h"
 
-enum { OFFER_BATCH = 64 };
+enum { OFFER_BATCH = 64, LOOK_AT = 256 };
 
 static uint8_t pick(const struct shard *shard, const struct flow *flow)
 {
@@ -36,6 +38,21 @@ static void move_to_end(struct shard *shard, struct flow *flow, uint8_t to)
     shard->sessions[to].n_offered++;
 }
 
+static struct flow *first_to_look_at(const struct session *closed)
+{
+    return closed->offer_cursor != NULL ? closed->offer_cursor : closed->owned_first;
+}
+
+/* None of the flows that adopt_step() looked at can be offered now: next time those behind them, at the end from the front again. */
+static void look_further(struct session *closed)
+{
+    struct flow *flow = first_to_look_at(closed);
+    for (size_t i = 0; i < LOOK_AT && flow != NULL && flow->offered == OWNER_NONE; i++) {
+        flow = flow->next_owned;
+    }
+    closed->offer_cursor = flow != NULL && flow->offered == OWNER_NONE ? flow : NULL;
+}
+
 /* Up to a batch of flows of `closed` for the session `to`; returns how many were sent. */
 static size_t offer_some(struct shard *shard, struct session *closed, uint8_t to)
 {
@@ -43,10 +60,13 @@ static size_t offer_some(struct shard *shard, struct session *closed, uint8_t to
     Busbar__FlowId ids[OFFER_BATCH];
     struct flow *flows[OFFER_BATCH];
     Busbar__FlowOfferBatch batch = BUSBAR__FLOW_OFFER_BATCH__INIT;
-    size_t n = 0;
+    size_t n = 0, n_looked_at = 0;
     struct session *session = &shard->sessions[to];
-    for (struct flow *flow = closed->owned_first; flow != NULL && flow->offered == OWNER_NONE && n < OFFER_BATCH; flow = flow->next_owned) {
-        if (pick(shard, flow) != to || session->n_offered + n >= OFFERS_MAX) {
+    size_t room = session->n_offered < OFFERS_MAX ? OFFERS_MAX - session->n_offered : 0;
+    room = room < OFFER_BATCH ? room : OFFER_BATCH;
+    for (struct flow *flow = first_to_look_at(closed); flow != NULL && flow->offered == OWNER_NONE && n < room && n_looked_at < LOOK_AT;
+         flow = flow->next_owned, n_looked_at++) {
+        if (pick(shard, flow) != to) {
             continue;
         }
         busbar__flow_id__init(&ids[n]);
@@ -78,10 +98,16 @@ void adopt_step(struct shard *shard)
         if (closed->state != SESSION_CLOSED || closed->owned_first == NULL || closed->owned_first->offered != OWNER_NONE) {
             continue;
         }
+        size_t n_offered = 0;
+        bool has_room = false;
         for (uint8_t to = 0; to < SESSIONS_MAX; to++) {
-            if (shard->sessions[to].state == SESSION_OPEN) {
-                (void)offer_some(shard, closed, to);
+            if (shard->sessions[to].state == SESSION_OPEN && shard->sessions[to].n_offered < OFFERS_MAX) {
+                has_room = true;
+                n_offered += offer_some(shard, closed, to);
             }
+        }
+        if (has_room && n_offered == 0) {
+            look_further(closed);
         }
     }
 }
@@ -90,6 +116,9 @@ static void move_to_front(struct session *session, struct flow *flow)
 {
     if (flow->prev_owned == NULL) {
         return;
+    }
+    if (session->offer_cursor == flow) {
+        session->offer_cursor = flow->next_owned;
     }
     flow->prev_owned->next_owned = flow->next_owned;
     if (flow->next_owned != NULL) {
@@ -119,6 +148,13 @@ void adopt_take_back(struct shard *shard, struct session *session)
         }
     }
     session->n_offered = 0;
+}
+
+void adopt_offer_again(struct shard *shard, struct flow *flow)
+{
+    shard->sessions[flow->offered].n_offered--;
+    flow->offered = OWNER_NONE;
+    move_to_front(&shard->sessions[flow->owner], flow);
 }
 
 void adopt_merge_closed(struct shard *shard)

@@ -9,6 +9,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "lib/base/clock.h"
 #include "services/fastpath/fastpath_private.h"
@@ -32,12 +33,30 @@ static const char *port_name(const void *context, uint32_t id)
     return port != NULL ? port->name : NULL;
 }
 
-static json_t *flow_json(const struct shard *shard, const struct flow *flow, uint64_t now_ns)
+static bool port_by_name(const void *context, const char *name, uint32_t *out_id)
+{
+    const struct port_set *set = context;
+    for (size_t i = 0; i < set->n_ports; i++) {
+        if (strcmp(set->ports[i]->name, name) == 0) {
+            *out_id = set->ports[i]->id;
+            return true;
+        }
+    }
+    return false;
+}
+
+static struct match flow_match(const struct flow *flow)
 {
     struct match match = {0};
-    struct match_ports ports = {.by_number = port_name, .context = &shard->ports};
     match.value.key = flow->entry.key;
     match.mask.key = flow->mask;
+    return match;
+}
+
+static json_t *flow_json(const struct shard *shard, const struct flow *flow, uint64_t now_ns)
+{
+    struct match match = flow_match(flow);
+    struct match_ports ports = {.by_number = port_name, .context = &shard->ports};
     char *text = match_format(&match, &ports);
     char *actions = dp_actions_format(flow->program->actions, flow->program->n_actions, &ports);
     double used_s = flow->packets > 0 ? (double)(now_ns - flow->used_ns) / 1e9 : -1;
@@ -54,9 +73,21 @@ static json_t *flow_json(const struct shard *shard, const struct flow *flow, uin
 static void dump_flows(void *context, struct control_call *call, const char *const *arguments, size_t n_arguments)
 {
     struct fastpath *fp = context;
+    struct match_ports ports = {.by_name = port_by_name, .context = &fp->shard.ports};
+    struct error_detail detail = {""};
+    struct match wanted;
     size_t cursor = 0;
+    int err = match_parse(n_arguments > 0 ? arguments[0] : "", &ports, &wanted, &detail);
+    if (err != 0) {
+        control_fail(call, err, "%s", detail.text);
+        return;
+    }
     json_t *piece = json_array();
     for (struct flow *flow; (flow = flow_table_next(fp->shard.flows, &cursor)) != NULL;) {
+        struct match match = flow_match(flow);
+        if (!match_overlaps(&wanted, &match)) {
+            continue;
+        }
         json_array_append_new(piece, flow_json(&fp->shard, flow, fp->now_ns));
         if (json_array_size(piece) == FLOWS_PER_PIECE) {
             control_piece(call, piece);
@@ -167,7 +198,10 @@ json_t *command_status(void *context)
 }
 
 const struct control_command command_table[] = {
-    {.name = "dp-dump-flows", .usage = "", .help = "Every flow of this fastpath with its use, actions and owner.", .run = dump_flows},
+    {.name = "dp-dump-flows",
+     .usage = "[MATCH]",
+     .help = "Every flow of this fastpath (that such a packet could hit) with its use, actions and owner.",
+     .run = dump_flows},
     {.name = "dp-show", .usage = "", .help = "Ports, caches, sessions, frames and every counter.", .run = show},
 };
 const size_t command_count = sizeof command_table / sizeof command_table[0];

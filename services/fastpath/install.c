@@ -5,6 +5,7 @@
  * settled first, so no packet is credited to counters it did not pass (I5 of counters, so to say).
  * FLOW_GONE carries how many answers had been handled when a flow went: the replica can then tell a flow that is gone from one that its
  * answer under way has made again. Hence gone flows are kept with that number and sent in groups of equal ones.
+ * Actions that cannot be understood cost only the flow and the packets they were for: the same replica would say the same again.
  * Cost: an allocation or two a flow. Worker thread, between bursts. Invariants: I1 by version; a session changes only what it holds.
  */
 #include "services/fastpath/install.h"
@@ -17,6 +18,7 @@
 #include "lib/msg/dp_action.h"
 #include "lib/msg/msg.h"
 #include "proto/session.pb-c.h"
+#include "services/fastpath/adopt.h"
 #include "services/fastpath/expire.h"
 #include "services/fastpath/session.h"
 
@@ -45,6 +47,9 @@ void install_disown(struct shard *shard, struct flow *flow)
         return;
     }
     struct session *session = &shard->sessions[flow->owner];
+    if (session->offer_cursor == flow) {
+        session->offer_cursor = flow->next_owned;
+    }
     if (flow->prev_owned != NULL) {
         flow->prev_owned->next_owned = flow->next_owned;
     } else {
@@ -172,10 +177,12 @@ struct program *install_program(struct shard *shard, struct session *session, Bu
     size_t n = 0, n_slots = 0;
     if (dp_actions_decode(actions, n_actions, shard->scratch, &n, &detail) != 0) {
         LOG_LIMITED(LOG_LEVEL_WARN, "actions_malformed what=\"%s\"", detail.text);
+        shard->counts.bad_programs++;
         return NULL;
     }
     if (n_numbers > sizeof shard->scratch_slots / sizeof shard->scratch_slots[0]) {
         LOG_LIMITED(LOG_LEVEL_WARN, "too_many_counters n=%zu", n_numbers);
+        shard->counts.bad_programs++;
         return NULL;
     }
     for (size_t i = 0; i < n_numbers; i++) {
@@ -265,23 +272,24 @@ static struct flow *make_flow(struct shard *shard, struct session *session, cons
     return flow;
 }
 
-static bool on_answer(struct shard *shard, struct session *session, const Busbar__Answer *answer)
+static void on_answer(struct shard *shard, struct session *session, const Busbar__Answer *answer)
 {
     struct pending_list *list = pending_by_ask(&shard->worker.pending, answer->ask);
     session->answers++;
     if (list == NULL || list->session != shard_session_number(shard, session)) {
         shard->counts.stale_answers++;
-        return true;
+        return;
     }
     if (answer->refused) {
         bool is_known = answer->drop_reason < DROP_REASON_COUNT;
         worker_refused(&shard->worker, list, is_known ? (enum drop_reason)answer->drop_reason : DROP_MISS_REFUSED);
-        return true;
+        return;
     }
     struct program *program =
         install_program(shard, session, answer->actions, answer->n_actions, answer->counters, answer->n_counters);
     if (program == NULL) {
-        return false;
+        worker_drop_list(&shard->worker, list, DROP_MISS_REFUSED);
+        return;
     }
     const struct dp_packet *head = pending_head(&shard->worker.pending, list);
     uint32_t size = head->size;
@@ -291,7 +299,6 @@ static bool on_answer(struct shard *shard, struct session *session, const Busbar
     }
     worker_answered(&shard->worker, list, flow != NULL ? flow->program : program, flow);
     install_program_destroy(shard, &program);
-    return true;
 }
 
 bool install_answers(struct shard *shard, struct session *session, const struct bus_message *message)
@@ -299,7 +306,7 @@ bool install_answers(struct shard *shard, struct session *session, const struct 
     Busbar__AnswerBatch *batch = (Busbar__AnswerBatch *)msg_unpack(message, &busbar__answer_batch__descriptor);
     bool makes_sense = batch != NULL;
     for (size_t i = 0; makes_sense && i < batch->n_answers; i++) {
-        makes_sense = on_answer(shard, session, batch->answers[i]);
+        on_answer(shard, session, batch->answers[i]);
     }
     if (batch != NULL) {
         protobuf_c_message_free_unpacked(&batch->base, NULL);
@@ -309,7 +316,28 @@ bool install_answers(struct shard *shard, struct session *session, const struct 
 
 /* ---- changes ---- */
 
-static bool on_change(struct shard *shard, struct session *session, const Busbar__FlowChange *change)
+static void adopt(struct shard *shard, struct flow *flow, uint8_t number)
+{
+    if (flow->owner != number) {
+        install_disown(shard, flow);
+        install_own(shard, flow, number);
+        shard->counts.adopted++;
+    }
+}
+
+/* What a replica decided before the flow became what it is. If the flow was offered to it, that still ends the offer: a flow it keeps is
+ * its own and stays as it is; one it would remove is offered again, as nobody may hold it on the word of an old version. */
+static void on_old_change(struct shard *shard, struct flow *flow, uint8_t number, bool remove)
+{
+    shard->counts.old_versions++;
+    if (flow->owner != number && remove) {
+        adopt_offer_again(shard, flow);
+    } else {
+        adopt(shard, flow, number);
+    }
+}
+
+static void on_change(struct shard *shard, struct session *session, const Busbar__FlowChange *change)
 {
     uint8_t number = shard_session_number(shard, session);
     struct flow_id id = {.high = change->id != NULL ? change->id->high : 0, .low = change->id != NULL ? change->id->low : 0};
@@ -317,31 +345,28 @@ static bool on_change(struct shard *shard, struct session *session, const Busbar
     struct version version = version_decode(change->version);
     if (flow == NULL || (flow->owner != number && flow->offered != number)) {
         shard->counts.unknown_flows++;
-        return true;
+        return;
     }
     if (version.n < flow->version.n && change->version != NULL) {
-        shard->counts.old_versions++;
-        return true;
+        on_old_change(shard, flow, number, change->remove);
+        return;
     }
     if (change->remove) {
         shard->counts.removed++;
         install_remove_flow(shard, flow, false);
-        return true;
+        return;
     }
     struct program *program =
         install_program(shard, session, change->actions, change->n_actions, change->counters, change->n_counters);
     if (program == NULL) {
-        return false;
+        adopt(shard, flow, number); /* so that the one who believes to have it is told that it is gone */
+        install_remove_flow(shard, flow, true);
+        return;
     }
-    if (flow->owner != number) {
-        install_disown(shard, flow);
-        install_own(shard, flow, number);
-        shard->counts.adopted++;
-    }
+    adopt(shard, flow, number);
     shard->counts.changed++;
     change_program(shard, flow, &program);
     flow->version = version.n != 0 ? version : flow->version;
-    return true;
 }
 
 bool install_changes(struct shard *shard, struct session *session, const struct bus_message *message)
@@ -349,7 +374,7 @@ bool install_changes(struct shard *shard, struct session *session, const struct 
     Busbar__FlowChangeBatch *batch = (Busbar__FlowChangeBatch *)msg_unpack(message, &busbar__flow_change_batch__descriptor);
     bool makes_sense = batch != NULL;
     for (size_t i = 0; makes_sense && i < batch->n_changes; i++) {
-        makes_sense = on_change(shard, session, batch->changes[i]);
+        on_change(shard, session, batch->changes[i]);
     }
     if (batch != NULL) {
         protobuf_c_message_free_unpacked(&batch->base, NULL);

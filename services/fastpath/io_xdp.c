@@ -33,8 +33,8 @@
 enum {
     QUEUES_MAX = 16,
     FILL_MAX = XSK_RX_RING, /* frames lent to a queue; more than the receive ring holds are of no use */
-    FILL_START = 128,       /* grows while the queue shows that it needs more, and half of the frames are not lent yet */
-    FILL_FEW = 32,          /* what a queue gets when three quarters are lent; none is lent beyond 15 of 16: copies need some */
+    FILL_START = 128,       /* grows while the queue shows that it needs more */
+    FILL_LEAST = 16,        /* what every queue may have, though the frames kept for waiting packets and copies shrink */
     KICKS_MAX = 8, /* calls in one flush: a burst of 256 */
     POLL_ROUNDS = 32, /* a queue that gave nothing so many times is left to its interrupt */
     TAG_BYTES = 4,
@@ -53,6 +53,7 @@ struct queue {
 
 struct io_linux {
     struct io_xdp *devices; /* open ones */
+    uint32_t n_queues;      /* of all devices, those being opened too */
     uint16_t next_holder;
 };
 
@@ -73,15 +74,28 @@ struct io_xdp {
 
 /* ---- receiving ---- */
 
+/* Frames to lend now. All queues together get half of the small frames, and a quarter stays free: idle ports must not hold what busy ones
+ * and waiting packets need. Only a queue that has next to nothing may go into that quarter, so that late ports receive too. */
+static uint32_t fill_wanted(const struct io_xdp *device, const struct queue *queue)
+{
+    const struct umem *umem = device->umem;
+    uint32_t share = umem->n_small / 2 / device->owner->n_queues;
+    uint32_t target = queue->fill_target < share ? queue->fill_target : share > FILL_LEAST ? share : FILL_LEAST;
+    uint32_t kept = umem->n_small / 4;
+    if (umem->n_free_small <= kept) {
+        target = FILL_LEAST;
+        kept = umem->n_small / 16;
+    }
+    uint32_t wanted = target > queue->n_filled ? target - queue->n_filled : 0;
+    uint32_t room = umem->n_free_small > kept ? umem->n_free_small - kept : 0;
+    uint32_t few = target < IO_BURST ? target / 2 : IO_BURST / 2; /* not worth the stores */
+    return wanted < few || room < few ? 0 : wanted < room ? wanted : room;
+}
+
 static void fill(struct io_xdp *device, struct queue *queue)
 {
-    uint32_t n_lent = umem_count(device->umem, FRAME_FILL), n_frames = device->umem->n_small, at;
-    uint32_t target = n_lent < n_frames / 2         ? queue->fill_target
-                      : n_lent < n_frames / 4 * 3   ? FILL_START
-                      : n_lent < n_frames / 16 * 15 ? FILL_FEW
-                                                    : 0;
-    uint32_t wanted = target > queue->n_filled ? target - queue->n_filled : 0;
-    if (wanted < IO_BURST / 2) {
+    uint32_t wanted = fill_wanted(device, queue), at;
+    if (wanted == 0) {
         return;
     }
     wanted = wanted < xsk_prod_nb_free(&queue->xsk.fill, wanted) ? wanted : xsk_prod_nb_free(&queue->xsk.fill, wanted);
@@ -320,6 +334,7 @@ static void xdp_close(struct io *io)
     for (uint32_t i = 0; i < device->n_queues; i++) {
         xsk_close(&device->queues[i].xsk);
     }
+    device->owner->n_queues -= device->n_queues;
     umem_take_back(device->umem, device->holder);
     if (device->link != NULL) {
         *device->link = device->next;
@@ -347,6 +362,7 @@ static int open_queues(struct io_xdp *device, unsigned ifindex, const char *name
         int err = xsk_open(device->umem, ifindex, i, shared_fd, &queue->xsk);
         if (err == 0) {
             device->n_queues++;
+            device->owner->n_queues++;
             queue->fill_target = FILL_START;
             takes_pieces = shared_fd < 0 ? queue->xsk.takes_pieces : takes_pieces;
             queue->xsk.takes_pieces = takes_pieces;
@@ -382,7 +398,7 @@ static void describe(struct io_xdp *device, const char *name)
     link_driver(name, driver);
     snprintf(device->io.mode, sizeof device->io.mode, "%s", device->program.is_native ? "xdp-native" : "xdp-generic");
     snprintf(device->io.why, sizeof device->io.why, "%s", device->program.why);
-    device->io.open_checksums = strcmp(driver, "veth") == 0 || strcmp(driver, "tun") == 0 || driver[0] == '\0';
+    device->io.open_checksums = strcmp(driver, "veth") == 0 || strcmp(driver, "tun") == 0;
     device->io.frame_bytes = UMEM_LARGE_ROOM;
     if (!device->queues[0].xsk.takes_pieces) {
         device->io.frame_bytes = UMEM_SMALL_ROOM;

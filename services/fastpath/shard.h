@@ -51,6 +51,7 @@ struct session {
     uint64_t *names;  /* install.c: counter ids by number, 0 = none */
     uint32_t n_names;
     struct flow *owned_first, *owned_last; /* install.c, adopt.c: of a closed session first those not offered yet */
+    struct flow *offer_cursor; /* adopt.c: of a closed session, where to look for flows to offer; NULL: at owned_first */
     size_t n_owned;
     size_t n_offered; /* adopt.c: flows of closed sessions that this open one was offered */
     struct gone_flow *gone; /* install.c: not told yet */
@@ -75,6 +76,7 @@ struct session {
     SHARD_COUNT(unknown_counters)                                                                                               \
     SHARD_COUNT(old_versions)       /* installs and changes older than what is there */                                         \
     SHARD_COUNT(bad_masks)          /* answers whose mask leaves out the ingress port */                                        \
+    SHARD_COUNT(bad_programs)       /* answers, changes and packets out whose actions nobody understands */                     \
     SHARD_COUNT(installed)                                                                                                      \
     SHARD_COUNT(replaced)                                                                                                       \
     SHARD_COUNT(changed)                                                                                                        \

@@ -79,8 +79,10 @@ bool up_frame_down(struct shard *shard, struct session *session, const struct bu
         return false;
     }
     struct program *program = install_program(shard, session, down->actions, down->n_actions, down->counters, down->n_counters);
-    bool makes_sense = program != NULL;
-    if (makes_sense) {
+    if (program == NULL) {
+        shard->worker.totals.packets_out++;
+        shard->worker.totals.drops[DROP_MISS_REFUSED]++;
+    } else {
         int err = worker_inject(&shard->worker, down->frame.data, down->frame.len, down->in_port, program);
         if (err == 0) {
             counter_set_credit(&shard->counters, program, 1, down->frame.len, shard->worker.now_ns);
@@ -90,5 +92,5 @@ bool up_frame_down(struct shard *shard, struct session *session, const struct bu
     }
     install_program_destroy(shard, &program);
     protobuf_c_message_free_unpacked(&down->base, NULL);
-    return makes_sense;
+    return true;
 }

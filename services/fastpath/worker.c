@@ -361,22 +361,24 @@ void worker_drop_list(struct worker *w, struct pending_list *list, enum drop_rea
 int worker_inject(struct worker *w, const uint8_t *bytes, size_t size, uint32_t in_port, const struct program *program)
 {
     struct dp_packet packet = {.size = (uint32_t)size, .headroom = DP_HEADROOM_BYTES, .in_port = in_port};
+    w->totals.packets_out++;
     if (size < ETHERNET_BYTES) {
+        count_drop(w, DROP_FRAME_TOO_SHORT, &packet);
         return -ERROR_TRUNCATED;
     }
     packet.frame = umem_take(w->umem, size, FRAME_WORKER);
     if (packet.frame == UMEM_NONE) {
+        count_drop(w, size > UMEM_LARGE_ROOM ? DROP_FRAME_TOO_LONG : DROP_NO_FRAME, &packet);
         return -ERROR_TOO_LARGE;
     }
     packet.data = w->umem->base + packet.frame + UMEM_HEADROOM;
     memcpy(packet.data, bytes, size);
     int err = parse_frame(packet.data, size, in_port, &packet.key, &packet.offsets);
     if (err != 0) {
-        umem_give(w->umem, packet.frame, FRAME_WORKER);
+        drop_packet(w, DROP_FRAME_TOO_SHORT, &packet);
         return err;
     }
     packet.flow_hash = key_flow_hash(&packet.key);
-    w->totals.packets_out++;
     dp_execute(program->actions, program->n_actions, &packet, &sink, w);
     return 0;
 }

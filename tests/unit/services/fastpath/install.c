@@ -135,6 +135,38 @@ static void mask_without_the_ingress_port_makes_no_flow(void **state)
     rig_end(rig);
 }
 
+static void say_malformed_answer(struct rig *rig, uint64_t ask)
+{
+    struct dp_action output = {.type = DP_ACTION_OUTPUT, .port = 0};
+    Busbar__AnswerBatch batch = BUSBAR__ANSWER_BATCH__INIT;
+    Busbar__Answer answer = BUSBAR__ANSWER__INIT, *pointer = &answer;
+    answer.ask = ask;
+    answer.actions = dp_actions_encode(&output, 1);
+    answer.n_actions = 1;
+    batch.n_answers = 1;
+    batch.answers = &pointer;
+    rig_say(rig, 0, MESSAGE_ANSWER_BATCH, &batch.base);
+    dp_actions_message_free(answer.actions, 1);
+    rig_run(rig, 0);
+}
+
+static void actions_nobody_understands_cost_only_the_packets_they_are_for(void **state)
+{
+    struct rig *rig = rig_new(256);
+    rig_hello(rig, 0, 10, MSG_KEY_LAYOUT);
+    struct flow_id id = rig_make_flow(rig, 0, 9, 32, 10);
+    rig_put(rig, "p1", 1, 1, 1);
+    rig_put(rig, "p1", 1, 1, 2);
+    rig_run(rig, 0);
+    say_malformed_answer(rig, rig_ask(rig, 0, NULL));
+    assert_int_equal(rig->shard->counts.bad_programs, 1);
+    assert_int_equal(rig->shard->worker.totals.drops[DROP_MISS_REFUSED], 2);
+    assert_int_equal(rig->shard->worker.pending.n_packets, 0);
+    assert_int_equal(session_count_open(rig->shard), 1);
+    assert_non_null(find(rig, id));
+    rig_end(rig);
+}
+
 static void flows_that_go_are_told_with_the_answers_handled_so_far(void **state)
 {
     struct rig *rig = rig_new(256);
@@ -162,6 +194,7 @@ int main(void)
         cmocka_unit_test(session_cannot_change_the_flow_of_another),
         cmocka_unit_test(packets_are_credited_to_the_list_they_went_through),
         cmocka_unit_test(mask_without_the_ingress_port_makes_no_flow),
+        cmocka_unit_test(actions_nobody_understands_cost_only_the_packets_they_are_for),
         cmocka_unit_test(flows_that_go_are_told_with_the_answers_handled_so_far),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -104,9 +104,14 @@ static void frame_from_above_is_sent_and_a_bad_one_harms_nobody(void **state)
     say_down(rig, frame, sizeof frame, 3);
     say_down(rig, frame, 0, 3);
     assert_int_equal(rig_got(rig, "p3"), -1);
+    assert_int_equal(rig->shard->worker.totals.packets_out, 4);
+    assert_int_equal(rig->shard->worker.totals.drops[DROP_FRAME_TOO_SHORT], 2);
+    assert_int_equal(rig->shard->worker.totals.drops[DROP_FRAME_TOO_LONG], 1);
     assert_int_equal(session_count_open(rig->shard), 1);
     say_down(rig, frame, FRAME_BYTES, 0); /* port 0 is malformed */
-    assert_int_equal(session_count_open(rig->shard), 0);
+    assert_int_equal(rig->shard->counts.bad_programs, 1);
+    assert_int_equal(session_count_open(rig->shard), 1);
+    assert_true(worker_is_balanced(&rig->shard->worker));
     rig_end(rig);
 }
 

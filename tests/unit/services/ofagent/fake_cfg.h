@@ -25,7 +25,7 @@ struct fake_op {
 };
 struct cfg_txn {
     struct fake_op *ops;
-    size_t n_ops;
+    size_t n_ops, ops_room;
     void (*done)(void *context, const struct cfg_result *result);
     void *context;
 };
@@ -289,7 +289,10 @@ void cfg_txn_destroy(struct cfg_txn **txn)
 }
 static void fake_op(struct cfg_txn *txn, enum fake_op_kind kind, enum cfg_table table, uint64_t id, const ProtobufCMessage *row)
 {
-    txn->ops = memory_resize(txn->ops, (txn->n_ops + 1) * sizeof *txn->ops);
+    if (txn->n_ops == txn->ops_room) {
+        txn->ops_room = txn->ops_room == 0 ? 8 : txn->ops_room * 2;
+        txn->ops = memory_resize(txn->ops, txn->ops_room * sizeof *txn->ops);
+    }
     txn->ops[txn->n_ops++] =
         (struct fake_op){.kind = kind, .table = table, .id = id, .row = row != NULL ? fake_copy(row) : NULL};
 }
