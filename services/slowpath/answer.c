@@ -98,7 +98,7 @@ static void batch_undone(struct session *session, struct batch *batch)
             flow_index_remove(session->flows, flow);
         } else {
             flow->is_unsure = true;
-            flow_index_mark(session->flows, flow, 0);
+            flow_index_mark(session->flows, flow, session->core->version.n); /* not reached before it is sent again */
         }
     }
 }

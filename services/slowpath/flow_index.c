@@ -135,7 +135,8 @@ struct flow *flow_index_put(struct flow_index *index, const struct flow_key *key
         flow->mask = *mask;
         HASH_ADD_BYHASHVALUE(hh, index->flows, id, sizeof flow->id, (unsigned)id.low, flow);
     }
-    flow_index_update(index, flow, translation);
+    flow_take(index, flow, translation);
+    flow->is_unsure = flow->is_unsure || flow->is_marked; /* the shard may ignore this: the correction still goes out */
     return flow;
 }
 

@@ -39,7 +39,8 @@ struct flow_index;
 struct flow_index *flow_index_new(void);
 void flow_index_destroy(struct flow_index **index);
 size_t flow_index_count(const struct flow_index *index);
-/* Installs or replaces: what is known of the flow is now this translation. Returns it; out_is_new: it was not there. */
+/* Installs or replaces: what is known of the flow is now this translation. Returns it; out_is_new: it was not there. A marked flow stays
+ * marked as of the same version, and its correction will be sent whatever it says: the shard may ignore an answer. */
 struct flow *flow_index_put(struct flow_index *index, const struct flow_key *key, const struct flow_key *mask,
                             const struct translation *translation, bool *out_is_new);
 /* The same flow decides like this now. Takes it off the marked ones. */

@@ -4,16 +4,17 @@
  * chosen by the flow hash, so that a connection stays where it is and, when a bucket dies, only its own connections move (each bucket
  * draws from the hash and its place; the best draw over the weight wins). The bits the hash is made of are looked at, so a select
  * group costs a flow per connection direction.
- * A bucket's actions are an action set. Buckets with groups nest, up to the depth of translate.h. Thread: the one that translates.
+ * A bucket's actions are an action set. Buckets with groups nest, up to the depth of translate.h. Groups may watch groups, also in a
+ * circle: what a translation looks at for that is bounded, and what lies beyond is dead. Thread: the one that translates.
  */
 #include <math.h>
 
 #include "lib/msg/counter_id.h"
 #include "services/slowpath/walk.h"
 
-static bool group_is_live(const struct walk *walk, uint32_t group_id, unsigned depth);
+static bool group_is_live(struct walk *walk, uint32_t group_id, unsigned depth);
 
-static bool bucket_is_live(const struct walk *walk, const struct bucket *bucket, unsigned depth)
+static bool bucket_is_live(struct walk *walk, const struct bucket *bucket, unsigned depth)
 {
     bool watches = false, is_live = false;
     if (bucket->watch_port != PORT_ANY) {
@@ -28,13 +29,17 @@ static bool bucket_is_live(const struct walk *walk, const struct bucket *bucket,
     return !watches || is_live;
 }
 
-static bool group_is_live(const struct walk *walk, uint32_t group_id, unsigned depth)
+static bool group_is_live(struct walk *walk, uint32_t group_id, unsigned depth)
 {
     const struct world_group *group = world_group(walk->input->world, walk->bridge->id, group_id);
     if (group == NULL || depth >= TRANSLATE_DEPTH_MAX) {
         return false;
     }
     for (size_t i = 0; i < group->group.n_buckets; i++) {
+        if (walk->n_watched >= TRANSLATE_RESUBMITS_MAX) {
+            return false;
+        }
+        walk->n_watched++;
         if (bucket_is_live(walk, &group->group.buckets[i], depth + 1)) {
             return true;
         }
@@ -98,7 +103,7 @@ static size_t select_bucket(struct walk *walk, const struct group *group)
     return best;
 }
 
-static size_t first_live_bucket(const struct walk *walk, const struct group *group)
+static size_t first_live_bucket(struct walk *walk, const struct group *group)
 {
     size_t i = 0;
     while (i < group->n_buckets && !bucket_is_live(walk, &group->buckets[i], 0)) {

@@ -224,10 +224,18 @@ static struct mac_entry *entry_make(struct mac_table *table, const struct mac_na
     return entry;
 }
 
+/* Reports come in any order within their half second. The entry goes to the young end, as if used with the newest: O(1), and ageing is off by
+ * the idle time reported, at most a report (once more, when a report was lost and all values are asked for). So a use hardly later than the
+ * known one is not worth a place: told again, it would keep the entry young. */
 static void entry_touch(struct mac_table *table, struct mac_entry *entry, uint64_t used_ns)
 {
     if (used_ns > entry->used_ns) {
         struct mac_bridge *bridge = bridge_find(table, entry->name.bridge);
+        uint64_t newest_ns = bridge->list.newest->used_ns;
+        if (used_ns < newest_ns && used_ns - entry->used_ns < MAC_USE_STEP_MS * NS_PER_MS) {
+            return;
+        }
+        used_ns = used_ns > newest_ns ? used_ns : newest_ns;
         list_take_out(&bridge->list, MAC_LIST_BRIDGE, entry);
         entry->used_ns = used_ns;
         list_put(&bridge->list, MAC_LIST_BRIDGE, entry);

@@ -36,8 +36,9 @@ struct mac_entry {
 };
 
 enum {
-    MAC_MOVES_PER_S = 10, /* a host that roams moves once; a loop moves it as fast as it spins */
-    MAC_NEWS_MAX = 16384, /* learned in 10 ms and not yet told; what finds no room is learned again by the others */
+    MAC_MOVES_PER_S = 10,  /* a host that roams moves once; a loop moves it as fast as it spins */
+    MAC_NEWS_MAX = 16384,  /* learned in 10 ms and not yet told; what finds no room is learned again by the others */
+    MAC_USE_STEP_MS = 500, /* a report of use */
 };
 
 enum mac_learned {

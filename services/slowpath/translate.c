@@ -6,8 +6,9 @@
  * earlier table has written costs no mask bit, and moving a field into a register costs that field's bits once.
  * The TTL is the exception: after a decrement it follows from the packet's, which was not looked at; walk_look() sees to it.
  *
- * The end. Rewrites that no output follows are taken off, a copy that is the last thing needs no copy, and a list that sends nothing
- * becomes one drop with its reason. Cost: some microseconds a packet that missed. Thread: the one that translates.
+ * The end. Rewrites that no output follows are taken off, a copy that is the last thing (of a copy too) needs no copy, and a list that sends
+ * nothing becomes one drop with its reason. So does a list that dp_actions_check() would refuse.
+ * Cost: some microseconds a packet that missed. Thread: the one that translates.
  */
 #include "services/slowpath/translate.h"
 
@@ -202,6 +203,20 @@ static void trim(struct translation *out, size_t first)
     }
 }
 
+/* Of actions[first ..): the last copy needs no copy; what then is last may be one too. */
+static void open_last_copy(struct translation *out, size_t first)
+{
+    for (;;) {
+        size_t last = last_effect(out->actions, first, out->n_actions);
+        if (last == SIZE_MAX || out->actions[last].type != DP_ACTION_CLONE) {
+            return;
+        }
+        memmove(&out->actions[last], &out->actions[last + 1], (out->n_actions - last - 1) * sizeof *out->actions);
+        out->n_actions--;
+        trim(out, first);
+    }
+}
+
 void walk_begin_copy(struct walk *walk, struct walk_copy *copy)
 {
     struct dp_action clone = {.type = DP_ACTION_CLONE};
@@ -217,13 +232,15 @@ void walk_end_copy(struct walk *walk, const struct walk_copy *copy)
         return;
     }
     struct flow_state looked = walk->looked;
-    unsigned n_resubmits = walk->n_resubmits;
+    unsigned n_resubmits = walk->n_resubmits, n_watched = walk->n_watched;
     enum drop_reason reason = walk->reason;
     *walk = copy->before;
     walk->looked = looked;
     walk->n_resubmits = n_resubmits;
+    walk->n_watched = n_watched;
     walk->reason = reason;
     trim(out, copy->begun);
+    open_last_copy(out, copy->begun);
     if (out->n_actions == copy->begun) {
         out->n_actions = copy->begun - 1;
     } else {
@@ -255,20 +272,6 @@ void walk_trace(const struct walk *walk, const char *format, ...)
     trace->line(trace->context, walk->depth, text);
 }
 
-/* The last copy needs no copy; what then is last may be one too. */
-static void open_last_copy(struct translation *out)
-{
-    for (;;) {
-        size_t last = last_effect(out->actions, 0, out->n_actions);
-        if (last == SIZE_MAX || out->actions[last].type != DP_ACTION_CLONE) {
-            return;
-        }
-        memmove(&out->actions[last], &out->actions[last + 1], (out->n_actions - last - 1) * sizeof *out->actions);
-        out->n_actions--;
-        trim(out, 0);
-    }
-}
-
 /* ---- beginning and end ---- */
 
 static void walk_begin(struct walk *walk, const struct translate_input *input, struct translation *out,
@@ -291,8 +294,12 @@ static void walk_finish(struct walk *walk)
     out->mask.in_port = be32(UINT32_MAX);
     if (!out->is_refused) {
         trim(out, 0);
-        open_last_copy(out);
-    } else {
+        open_last_copy(out, 0);
+        if (dp_actions_check(out->actions, out->n_actions, NULL) != 0) {
+            walk_refuse(walk, DROP_PIPELINE_LIMIT); /* copies nest deeper than DP_CLONE_DEPTH: no shard would take it */
+        }
+    }
+    if (out->is_refused) {
         out->n_actions = 0;
     }
     out->reason = walk->reason;

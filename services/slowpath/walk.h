@@ -36,6 +36,7 @@ struct walk {
     uint8_t table;
     unsigned depth;
     unsigned n_resubmits;
+    unsigned n_watched;        /* buckets of watched groups looked at, at most TRANSLATE_RESUBMITS_MAX */
     unsigned n_ttl_decrements; /* of the TTL as it came */
     bool is_ttl_set;           /* the TTL is a constant now */
     bool is_packet_out;

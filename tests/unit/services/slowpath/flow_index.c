@@ -89,6 +89,31 @@ static void versions_wait_before_events_and_a_version_outranks_an_event(void **s
     fixture_close(&f);
 }
 
+/* The shard may ignore an answer, never a correction: until one is sent, the flow waits. */
+static void an_answer_takes_no_mark_off(void **state)
+{
+    (void)state;
+    struct fixture f;
+    fixture_open(&f);
+    fixture_rule(&f, "ip,actions=output:2");
+    struct flow_index *index = flow_index_new();
+    struct flow *flow = put(index, &f, "ip", 11);
+    assert_false(flow->is_marked || flow->is_unsure);
+    flow_index_mark(index, flow, 7);
+    assert_ptr_equal(put(index, &f, "ip", 11), flow);
+    assert_true(flow->is_marked && flow->is_unsure);
+    assert_int_equal(flow->marked_n, 7);
+    assert_ptr_equal(flow_index_marked(index), flow);
+    flow_index_update(index, flow, &f.translation);
+    assert_false(flow->is_marked || flow->is_unsure);
+    flow_index_mark(index, flow, 0);
+    (void)put(index, &f, "ip", 11);
+    assert_true(flow->is_marked && flow->is_unsure);
+    assert_int_equal(flow_index_count_marked(index), 1);
+    flow_index_destroy(&index);
+    fixture_close(&f);
+}
+
 static void too_many_concerned_flows_are_to_be_removed(void **state)
 {
     (void)state;
@@ -118,6 +143,7 @@ int main(void)
         cmocka_unit_test(rules_mark_the_flows_they_may_match_and_no_others),
         cmocka_unit_test(rewritten_fields_are_not_compared),
         cmocka_unit_test(versions_wait_before_events_and_a_version_outranks_an_event),
+        cmocka_unit_test(an_answer_takes_no_mark_off),
         cmocka_unit_test(too_many_concerned_flows_are_to_be_removed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

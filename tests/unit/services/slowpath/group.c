@@ -90,6 +90,79 @@ static void groups_that_call_each_other_end(void **state)
     fixture_close(&f);
 }
 
+static void watch_groups(struct fixture *f, uint32_t number, uint32_t watch_port, uint32_t first, uint32_t second)
+{
+    struct group group = {
+        .id = f->next_id++, .bridge = FIXTURE_BRIDGE, .group_id = number, .type = GROUP_TYPE_FF, .n_buckets = 2};
+    group.buckets = memory_array(2, sizeof *group.buckets);
+    group.buckets[0] = (struct bucket){.watch_port = PORT_ANY, .watch_group = first, .weight = 1};
+    group.buckets[1] = (struct bucket){.watch_port = watch_port, .watch_group = second, .weight = 1};
+    assert_int_equal(action_list_parse("output:2", NULL, &group.buckets[0].actions, NULL), 0);
+    assert_int_equal(action_list_parse("output:3", NULL, &group.buckets[1].actions, NULL), 0);
+    world_set_group(&f->world, &group);
+}
+
+/* Without a budget: 2^64 looks. */
+static void groups_that_watch_themselves_and_each_other_are_dead_soon(void **state)
+{
+    (void)state;
+    struct fixture f;
+    fixture_open(&f);
+    watch_groups(&f, 1, PORT_ANY, 1, 1);
+    watch_groups(&f, 2, PORT_ANY, 3, 3);
+    watch_groups(&f, 3, PORT_ANY, 2, 2);
+    watch_groups(&f, 4, 3, 1, GROUP_ANY);
+    fixture_rule(&f, "ip,actions=group:1");
+    fixture_rule(&f, "arp,actions=group:2");
+    fixture_rule(&f, "dl_type=0x1234,actions=group:4");
+    fixture_expect(&f, "ip", 11, "drop");
+    fixture_expect(&f, "arp", 11, "drop");
+    fixture_expect(&f, "dl_type=0x1234", 11, "output:13"); /* what is not nested is judged, however much was looked at before */
+    fixture_close(&f);
+}
+
+/* Group i sends to port 2 behind a copy that goes through group i - 1: as many copies inside copies as groups. */
+static void copies_nest_as_deep_as_shards_take_them(void **state)
+{
+    (void)state;
+    struct fixture f;
+    fixture_open(&f);
+    for (uint32_t i = 1; i <= DP_CLONE_DEPTH + 1; i++) {
+        char inner[32], rule[64];
+        (void)snprintf(inner, sizeof inner, i == 1 ? "output:3" : "group:%u", i - 1);
+        const char *buckets[] = {inner, "output:2"};
+        add_group(&f, i, GROUP_TYPE_ALL, buckets, NULL, 2);
+        (void)snprintf(rule, sizeof rule, "dl_type=0x%04x,actions=group:%u", 0x9000 + i, i);
+        fixture_rule(&f, rule);
+    }
+    char packet[32];
+    (void)snprintf(packet, sizeof packet, "dl_type=0x%04x", 0x9000 + DP_CLONE_DEPTH);
+    fixture_translate(&f, packet, 11);
+    assert_int_equal(f.translation.actions[0].type, DP_ACTION_CLONE);
+    assert_int_equal(dp_actions_check(f.translation.actions, f.translation.n_actions, NULL), 0);
+    (void)snprintf(packet, sizeof packet, "dl_type=0x%04x", 0x9001 + DP_CLONE_DEPTH);
+    fixture_expect(&f, packet, 11, "drop(pipeline_limit)");
+    fixture_close(&f);
+}
+
+static void a_chain_of_single_buckets_needs_one_copy(void **state)
+{
+    (void)state;
+    struct fixture f;
+    fixture_open(&f);
+    for (uint32_t i = 1; i <= 3 * DP_CLONE_DEPTH; i++) {
+        char text[64];
+        (void)snprintf(text, sizeof text, i == 1 ? "set_field:10.0.0.9->nw_dst,output:3" : "group:%u", i - 1);
+        const char *bucket = text;
+        add_group(&f, i, GROUP_TYPE_INDIRECT, &bucket, NULL, 1);
+    }
+    char rule[64];
+    (void)snprintf(rule, sizeof rule, "ip,actions=group:%d,output:4", 3 * DP_CLONE_DEPTH);
+    fixture_rule(&f, rule);
+    fixture_expect(&f, "ip", 11, "clone(set_field:10.0.0.9->nw_dst,output:13),output:14");
+    fixture_close(&f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -97,6 +170,9 @@ int main(void)
         cmocka_unit_test(failover_takes_the_first_bucket_whose_link_is_up),
         cmocka_unit_test(select_spreads_connections_and_keeps_each_where_it_is),
         cmocka_unit_test(groups_that_call_each_other_end),
+        cmocka_unit_test(copies_nest_as_deep_as_shards_take_them),
+        cmocka_unit_test(a_chain_of_single_buckets_needs_one_copy),
+        cmocka_unit_test(groups_that_watch_themselves_and_each_other_are_dead_soon),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

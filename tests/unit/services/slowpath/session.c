@@ -452,6 +452,30 @@ static void whatever_a_shard_sends_the_slowpath_lives(void **state)
     bench_close(&b);
 }
 
+/* The version is said to be reached when the shard holds what the index says: not before an undone answer is made up for. */
+static void an_answer_that_finds_no_room_holds_the_version_back(void **state)
+{
+    (void)state;
+    struct bench b;
+    bench_open(&b);
+    fixture_rule(&b.fixture, "ip,actions=output:2");
+    commit(&b, 11);
+    open_session(&b);
+    say_miss(&b, 1, "ip", 11);
+    run(&b, 2);
+    say_miss(&b, 2, "ip", 11);
+    bus_hub_step(b.hub, b.core.now_ns + NS_PER_MS);
+    session_receive(b.session);
+    bus_hub_cut(b.hub, &b.self, true);
+    b.core.work_left = CORE_WORK_PER_STEP;
+    (void)session_work(b.session);
+    const struct flow *flow = flow_index_marked(session_flows(b.session));
+    assert_non_null(flow);
+    assert_true(flow->is_unsure);
+    assert_int_equal(flow->marked_n, 11);
+    bench_close(&b);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -462,6 +486,7 @@ int main(void)
         cmocka_unit_test(every_offer_is_answered),
         cmocka_unit_test(learning_corrects_floods_and_moves_remove_flows),
         cmocka_unit_test(a_batch_that_learns_corrects_itself),
+        cmocka_unit_test(an_answer_that_finds_no_room_holds_the_version_back),
         cmocka_unit_test(whatever_a_shard_sends_the_slowpath_lives),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
