@@ -17,6 +17,7 @@
 #include "services/ofagent/checkpoint.h"
 #include "services/ofagent/commands.h"
 #include "services/ofagent/controller.h"
+#include "services/ofagent/dispatch.h"
 #include "services/ofagent/owner.h"
 #include "services/ofagent/packet.h"
 #include "services/ofagent/ports.h"
@@ -286,6 +287,7 @@ void ofagent_destroy(struct ofagent **out_agent)
     control_server_destroy(&agent->control);
     checkpoint_destroy(&agent->checkpoint);
     cfg_destroy(&agent->cfg);
+    port_wishes_destroy(&agent->port_wishes);
     usage_destroy(&agent->usage);
     packet_destroy(&agent->packet);
     counters_destroy(&agent->rule_counters);
