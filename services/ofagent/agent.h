@@ -97,6 +97,7 @@ struct ofagent {
     uint64_t started_ns; /* of the first step */
     uint64_t n_sessions_ever;
     struct version seen, applied; /* of the mirror; as we have acknowledged it */
+    struct version window_from;   /* configdb counts what is unacknowledged from here: the last snapshot, or `applied` */
     bool is_ending;               /* nothing new is begun */
     bool must_follow;             /* bridges or controllers have changed in the mirror */
     bool is_loaded;               /* the mirror has been complete and the counters of configdb have been read */
