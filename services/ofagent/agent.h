@@ -25,6 +25,7 @@ struct usage;
 struct packet;
 struct control_waits;
 struct checkpoint;
+struct port_wish;
 
 enum bridge_state {
     BRIDGE_UNOWNED,  /* not ours yet, or not any more */
@@ -70,6 +71,7 @@ struct bridge {
     int listen_error; /* why there is no listener; 0: there is, or it was not tried yet */
     struct session *sessions;
     size_t n_sessions;
+    uint64_t n_unread; /* sessions closed because their peer did not read */
     struct controller *controllers;
     bool has_generation; /* [OF1.3.5 §6.3.4] */
     uint64_t generation_id;
@@ -89,11 +91,13 @@ struct ofagent {
     struct packet *packet;
     struct control_waits *waits;
     struct checkpoint *checkpoint;
+    struct port_wish *port_wishes; /* port_mods that the mirror does not show yet, see on_port.c; owned */
     uint64_t now_ns; /* of the step that runs */
     uint64_t wall_ns;
     uint64_t started_ns; /* of the first step */
     uint64_t n_sessions_ever;
     struct version seen, applied; /* of the mirror; as we have acknowledged it */
+    struct version window_from;   /* configdb counts what is unacknowledged from here: the last snapshot, or `applied` */
     bool is_ending;               /* nothing new is begun */
     bool must_follow;             /* bridges or controllers have changed in the mirror */
     bool is_loaded;               /* the mirror has been complete and the counters of configdb have been read */

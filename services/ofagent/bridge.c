@@ -328,9 +328,15 @@ void bridge_tell(struct bridge *bridge, struct of_message *message, size_t masks
 {
     for (struct session *session = bridge->sessions; session != NULL; session = session->next) {
         const uint32_t *masks = (const uint32_t *)(const void *)((const uint8_t *)&session->async + masks_offset);
-        if (session_wants(session, masks, reason)) {
-            session_send(session, message);
+        if (!session_wants(session, masks, reason)) {
+            continue;
         }
+        if (conn_is_overfull(session->conn)) {
+            bridge->n_unread++;
+            session_close(session, "does not read");
+            continue;
+        }
+        session_send(session, message);
     }
 }
 

@@ -387,10 +387,11 @@ static json_t *bridge_json(const struct bridge *bridge)
         json_array_append_new(controllers, json_pack("{s:s, s:b, s:s}", "target", c->target, "is_connected", c->is_active,
                                                      "last_error", c->last_error));
     }
-    return json_pack("{s:s, s:s, s:I, s:I, s:I, s:b, s:o, s:o}", "name", bridge->name, "state",
+    return json_pack("{s:s, s:s, s:I, s:I, s:I, s:I, s:b, s:o, s:o}", "name", bridge->name, "state",
                      bridge_state_name(bridge->state), "rules", (json_int_t)flow_table_size(bridge->flows), "groups",
                      (json_int_t)group_table_size(bridge->groups), "in_flight", (json_int_t)inflight_size(bridge->inflight),
-                     "fail_open", bridge->is_fail_open, "sessions", sessions, "controllers", controllers);
+                     "closed_unread", (json_int_t)bridge->n_unread, "fail_open", bridge->is_fail_open, "sessions", sessions,
+                     "controllers", controllers);
 }
 
 json_t *commands_status(void *context)

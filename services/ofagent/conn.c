@@ -148,6 +148,11 @@ int conn_flush(struct conn *conn)
     return 0;
 }
 
+bool conn_is_overfull(struct conn *conn)
+{
+    return backlog(conn) > CONN_OUTPUT_MAX && (conn_flush(conn) != 0 || backlog(conn) > CONN_OUTPUT_MAX);
+}
+
 void conn_begin_step(struct conn *conn)
 {
     conn->n_received = 0;

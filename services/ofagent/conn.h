@@ -2,7 +2,8 @@
  *
  * What is to be sent is appended to conn_output() and leaves as the socket takes it. The peer that does not read is held in two steps:
  * above CONN_OUTPUT_STOP no further request is handed out (conn_next() says "none"), and what nobody asked for (packet-ins) is not
- * to be appended any more (conn_has_room()). So a peer's backlog is at most CONN_OUTPUT_STOP plus the answer to one request.
+ * to be appended any more (conn_has_room()). So a peer's backlog is at most CONN_OUTPUT_STOP plus the answer to one request, plus what may
+ * neither be dropped nor put off: whoever appends that asks conn_is_overfull() first, and gives the peer up.
  * Tests use a socketpair. One thread.
  */
 #ifndef BUSBAR_OFAGENT_CONN_H
@@ -16,6 +17,7 @@
 enum {
     CONN_OUTPUT_STOP = 1024 * 1024, /* more than a window of TCP: a peer that reads never sees it */
     CONN_OUTPUT_ROOM = 512 * 1024,  /* packet-ins end here, so that answers still have room */
+    CONN_OUTPUT_MAX = 16 << 20,     /* beyond this, what may not be dropped (FLOW_REMOVED, PORT_STATUS) ends the session */
     CONN_RECEIVE_PER_STEP = 8,      /* reads of OF_STREAM_READ bytes at one go: nobody starves the other sessions (I9) */
 };
 
@@ -33,6 +35,8 @@ int conn_next(struct conn *conn, const uint8_t **out_bytes, size_t *out_size) MU
 uint32_t conn_xid(const struct conn *conn);
 struct writer *conn_output(struct conn *conn);
 bool conn_has_room(const struct conn *conn); /* for what nobody asked for */
+/* Is more than CONN_OUTPUT_MAX left after the socket has been offered it once more? */
+bool conn_is_overfull(struct conn *conn);
 /* Sends what the socket takes. 0 or -errno when it has failed. */
 int conn_flush(struct conn *conn) MUST_CHECK;
 /* A new step begins: reading is allowed CONN_RECEIVE_PER_STEP times again. */

@@ -26,6 +26,7 @@ handler on_group_mod, on_meter_mod, on_table_mod;
 handler on_packet_out;
 /* on_port.c */
 handler on_port_mod, on_queue_get_config_request;
+void port_wishes_destroy(struct port_wish **wishes);
 /* on_role.c */
 handler on_role_request, on_get_async_request, on_set_async;
 /* on_multipart.c */

@@ -17,6 +17,7 @@
 #include "services/ofagent/checkpoint.h"
 #include "services/ofagent/commands.h"
 #include "services/ofagent/controller.h"
+#include "services/ofagent/dispatch.h"
 #include "services/ofagent/owner.h"
 #include "services/ofagent/packet.h"
 #include "services/ofagent/ports.h"
@@ -24,6 +25,8 @@
 #include "services/ofagent/usage.h"
 
 enum { PORT_VALUES = 8, OFAGENT_ERRORS_MAX = 16 /* named in one report; a person starts with the first */ };
+/* Half of configdb's window: it sends no delta beyond 256 unacknowledged versions, and a bridge is settled by the delta of its claim. */
+enum { APPLIED_LAG_MAX = 128 };
 #define STEP_AT_LEAST_NS (50 * NS_PER_MS)
 /* While an answer is awaited: an edge of the bus's fd may have been spent while sending (lib/bus/README.md). */
 #define STEP_WHILE_WAITING_NS (1 * NS_PER_MS)
@@ -166,6 +169,9 @@ static void on_version(void *context, struct version version, bool is_snapshot)
             owner_reload(bridge);
         }
     }
+    if (is_snapshot) {
+        agent->window_from = version;
+    }
     if (agent->must_follow) {
         agent->must_follow = false;
         follow_bridges(agent);
@@ -183,7 +189,7 @@ static bool is_settled(const struct bridge *bridge)
     return bridge->state == BRIDGE_UNOWNED && owner_is_other(bridge);
 }
 
-/* Says what has been applied, so that a command which waits for that finds the bridge's socket. */
+/* Says what has been applied, so that a command which waits for that finds the bridge's socket; but never holds up configdb's deltas. */
 static void report_applied(struct ofagent *agent)
 {
     Busbar__RowError errors[OFAGENT_ERRORS_MAX];
@@ -193,8 +199,9 @@ static void report_applied(struct ofagent *agent)
     if (agent->seen.n == agent->applied.n && agent->seen.epoch == agent->applied.epoch) {
         return;
     }
+    bool is_late = agent->seen.n - agent->window_from.n >= APPLIED_LAG_MAX;
     for (const struct bridge *bridge = agent->bridges; bridge != NULL; bridge = bridge->next) {
-        if (!is_settled(bridge)) {
+        if (!is_late && !is_settled(bridge)) {
             return;
         }
         if (bridge->listen_error != 0 && n < OFAGENT_ERRORS_MAX) {
@@ -206,7 +213,7 @@ static void report_applied(struct ofagent *agent)
             n++;
         }
     }
-    agent->applied = agent->seen;
+    agent->applied = agent->window_from = agent->seen;
     const Busbar__RowError *list = errors;
     cfg_applied(agent->cfg, agent->seen, list, n);
 }
@@ -286,6 +293,7 @@ void ofagent_destroy(struct ofagent **out_agent)
     control_server_destroy(&agent->control);
     checkpoint_destroy(&agent->checkpoint);
     cfg_destroy(&agent->cfg);
+    port_wishes_destroy(&agent->port_wishes);
     usage_destroy(&agent->usage);
     packet_destroy(&agent->packet);
     counters_destroy(&agent->rule_counters);

@@ -119,6 +119,55 @@ static void two_hundred_tools_at_once_are_served(void **state)
     }
 }
 
+static void a_peer_that_does_not_read_is_closed_and_counted(void **state)
+{
+    struct bench *b = *state;
+    struct bridge *bridge = bridge_find(b->agent, 1);
+    struct of_message status = {.type = OF_PORT_STATUS, .port_status = {.reason = OF_PORT_MODIFY, .port = {.port_no = 1}}};
+    enum { STATUS_BYTES = 80, HALF = CONN_OUTPUT_MAX / 2 / STATUS_BYTES };
+    struct client c;
+
+    open_listening(b, &c);
+    for (size_t i = 0; i < HALF; i++) {
+        bridge_tell(bridge, &status, offsetof(struct of_async, port_status), OF_PORT_MODIFY);
+    }
+    bench_step(b, NS_PER_MS);
+    assert_int_equal(bridge->n_sessions, 1);
+    for (size_t i = 0; i < 2 * HALF; i++) {
+        bridge_tell(bridge, &status, offsetof(struct of_async, port_status), OF_PORT_MODIFY);
+    }
+    assert_int_equal(bridge->sessions->state, SESSION_CLOSED);
+    assert_string_equal(bridge->sessions->reason, "does not read");
+    bench_step(b, NS_PER_MS);
+    assert_int_equal(bridge->n_sessions, 0);
+    assert_int_equal(bridge->n_unread, 1);
+    client_close(&c);
+}
+
+static void a_backlog_that_the_peer_reads_in_time_does_no_harm(void **state)
+{
+    struct bench *b = *state;
+    struct bridge *bridge = bridge_find(b->agent, 1);
+    struct of_message status = {.type = OF_PORT_STATUS, .port_status = {.reason = OF_PORT_MODIFY, .port = {.port_no = 1}}};
+    static uint8_t sink[256 * 1024];
+    size_t n_read = 0;
+    struct client c;
+
+    open_listening(b, &c);
+    while (n_read < (size_t)CONN_OUTPUT_MAX + CONN_OUTPUT_MAX / 2) {
+        for (size_t i = 0; i < 1000; i++) {
+            bridge_tell(bridge, &status, offsetof(struct of_async, port_status), OF_PORT_MODIFY);
+        }
+        bench_step(b, NS_PER_MS);
+        for (ssize_t n; (n = recv(c.fd, sink, sizeof sink, MSG_DONTWAIT)) > 0;) {
+            n_read += (size_t)n;
+        }
+    }
+    assert_int_equal(bridge->n_sessions, 1);
+    assert_int_equal(bridge->n_unread, 0);
+    client_close(&c);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -128,6 +177,8 @@ int main(void)
         CLAIM(no_flow_removed_for_a_deletion_that_was_not_committed),
         CLAIM(a_deleted_bridge_closes_its_sessions_and_socket),
         CLAIM(two_hundred_tools_at_once_are_served),
+        CLAIM(a_peer_that_does_not_read_is_closed_and_counted),
+        CLAIM(a_backlog_that_the_peer_reads_in_time_does_no_harm),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

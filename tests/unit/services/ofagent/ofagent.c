@@ -45,6 +45,39 @@ static void a_version_is_applied_when_its_bridges_are_served(void **state)
     assert_int_equal(b->agent->cfg->n_applied_errors, 0);
 }
 
+/* configdb holds deltas back after 256 unacknowledged versions, and a claim is known by its delta. */
+static void a_version_is_applied_before_configdb_holds_deltas_back(void **state)
+{
+    struct bench *b = *state;
+    Busbar__BridgeRow row = BUSBAR__BRIDGE_ROW__INIT;
+    struct version before = b->agent->cfg->applied;
+
+    b->agent->cfg->automatic = false;
+    row.name = (char *)(uintptr_t) "br1";
+    for (int i = 0; i < 127; i++) {
+        bench_commit_row(b, CFG_BRIDGE, 2, &row.base);
+    }
+    bench_step(b, NS_PER_MS);
+    assert_int_equal(b->agent->cfg->applied.n, before.n);
+    bench_commit_row(b, CFG_BRIDGE, 2, &row.base);
+    bench_step(b, NS_PER_MS);
+    assert_int_equal(b->agent->cfg->applied.n, b->agent->cfg->version.n);
+}
+
+static void a_snapshot_far_ahead_is_applied_when_its_bridges_are_served(void **state)
+{
+    struct bench *b = *state;
+
+    b->agent->cfg->automatic = false;
+    b->agent->cfg->version.n += 1000;
+    fake_cfg_show(b->agent->cfg, true);
+    bench_step(b, NS_PER_MS);
+    assert_true(b->agent->cfg->applied.n < b->agent->cfg->version.n);
+    b->agent->cfg->automatic = true;
+    bench_run(b, 50 * NS_PER_MS);
+    assert_int_equal(b->agent->cfg->applied.n, b->agent->cfg->version.n);
+}
+
 static void a_socket_that_cannot_be_made_is_an_error_of_the_bridges_row(void **state)
 {
     struct bench *b = *state;
@@ -119,6 +152,8 @@ int main(void)
         CLAIM(it_registers_with_its_kind_and_control_endpoint),
         CLAIM(bridges_come_and_go_with_their_rows),
         CLAIM(a_version_is_applied_when_its_bridges_are_served),
+        CLAIM(a_version_is_applied_before_configdb_holds_deltas_back),
+        CLAIM(a_snapshot_far_ahead_is_applied_when_its_bridges_are_served),
         CLAIM(a_socket_that_cannot_be_made_is_an_error_of_the_bridges_row),
         CLAIM(listeners_and_sessions_are_polled_for),
         CLAIM(a_session_that_is_paused_is_not_polled_for),

@@ -64,6 +64,68 @@ static void a_barrier_waits_for_the_port_mods_before_it(void **state)
     client_close(&c);
 }
 
+static uint32_t config_of(const struct bench *b, uint64_t id)
+{
+    return ((const Busbar__PortRow *)cfg_row(b->agent->cfg, CFG_PORT, id))->config;
+}
+
+static void port_mods_back_to_back_add_up(void **state)
+{
+    struct bench *b = *state;
+    struct client c;
+
+    client_open(b, &c);
+    b->agent->cfg->automatic = false;
+    port_mod(b, &c, 1, 2, OF_PORT_NO_FWD, OF_PORT_NO_FWD);
+    port_mod(b, &c, 1, 2, OF_PORT_NO_PACKET_IN, OF_PORT_NO_PACKET_IN);
+    port_mod(b, &c, 2, 3, OF_PORT_DOWN, OF_PORT_DOWN);
+    b->agent->cfg->automatic = true;
+    client_barrier(b, &c);
+    client_expect(b, &c, OF_BARRIER_REPLY);
+    assert_int_equal(config_of(b, 2), OF_PORT_NO_FWD | OF_PORT_NO_PACKET_IN);
+    assert_int_equal(config_of(b, 3), OF_PORT_DOWN);
+    port_mod(b, &c, 1, 2, 0, OF_PORT_NO_FWD);
+    bench_step(b, NS_PER_MS);
+    assert_int_equal(config_of(b, 2), OF_PORT_NO_PACKET_IN);
+    client_close(&c);
+}
+
+static void a_bit_set_and_cleared_at_once_ends_cleared(void **state)
+{
+    struct bench *b = *state;
+    struct client c;
+
+    client_open(b, &c);
+    b->agent->cfg->automatic = false;
+    port_mod(b, &c, 1, 2, OF_PORT_NO_FWD, OF_PORT_NO_FWD);
+    port_mod(b, &c, 1, 2, 0, OF_PORT_NO_FWD);
+    b->agent->cfg->automatic = true;
+    client_barrier(b, &c);
+    client_expect(b, &c, OF_BARRIER_REPLY);
+    assert_int_equal(config_of(b, 2), 0);
+    client_close(&c);
+}
+
+static void a_refused_port_mod_is_not_the_base_of_the_next(void **state)
+{
+    struct bench *b = *state;
+    struct client c;
+
+    client_open(b, &c);
+    b->agent->cfg->automatic = false;
+    port_mod(b, &c, 1, 2, OF_PORT_DOWN, OF_PORT_DOWN);
+    fake_cfg_refuse(b->agent->cfg, -ERROR_REFUSED, "no");
+    port_mod(b, &c, 1, 2, OF_PORT_NO_FWD, OF_PORT_NO_FWD);
+    port_mod(b, &c, 1, 2, OF_PORT_NO_RECV, OF_PORT_NO_RECV);
+    fake_cfg_commit(b->agent->cfg);
+    fake_cfg_refuse(b->agent->cfg, -ERROR_REFUSED, "no");
+    b->agent->cfg->automatic = true;
+    port_mod(b, &c, 1, 2, OF_PORT_NO_PACKET_IN, OF_PORT_NO_PACKET_IN);
+    bench_step(b, NS_PER_MS);
+    assert_int_equal(config_of(b, 2), OF_PORT_NO_FWD | OF_PORT_NO_PACKET_IN);
+    client_close(&c);
+}
+
 static void ports_have_no_queues(void **state)
 {
     struct bench *b = *state;
@@ -87,6 +149,9 @@ int main(void)
         CLAIM(a_wrong_port_or_address_is_refused),
         CLAIM(a_port_mod_that_configdb_refuses_is_answered_with_its_xid),
         CLAIM(a_barrier_waits_for_the_port_mods_before_it),
+        CLAIM(port_mods_back_to_back_add_up),
+        CLAIM(a_bit_set_and_cleared_at_once_ends_cleared),
+        CLAIM(a_refused_port_mod_is_not_the_base_of_the_next),
         CLAIM(ports_have_no_queues),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
