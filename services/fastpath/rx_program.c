@@ -63,7 +63,7 @@ static int attach(struct bpf_object *object, unsigned ifindex, bool is_native)
 
 static int attempt(unsigned ifindex, bool with_hint, bool is_native, struct rx_program *out_program)
 {
-    struct bpf_object *object;
+    struct bpf_object *object = NULL;
     int err = load(with_hint ? &rx_embedded_hint : &rx_embedded_plain, with_hint ? ifindex : 0, &object);
     if (err != 0) {
         return err;

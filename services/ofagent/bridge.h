@@ -25,7 +25,8 @@ struct rule_stats bridge_rule_stats(const struct bridge *bridge, const struct fl
 /* Are the shards so far behind that controllers must wait? */
 enum { BRIDGE_BEHIND_MAX = 100000 /* changes: about a second of a slowpath's work */ };
 bool bridge_is_behind(const struct bridge *bridge);
-/* Sends a message to every session that wants it; one whose peer does not read (CONN_OUTPUT_MAX) is closed. masks_offset: offsetof(struct of_async, port_status) or flow_removed. */
+/* Sends a message to every session that wants it; one whose peer does not read (CONN_OUTPUT_MAX) is closed.
+ * masks_offset: offsetof(struct of_async, port_status) or flow_removed. */
 void bridge_tell(struct bridge *bridge, struct of_message *message, size_t masks_offset, unsigned reason);
 
 #endif
