@@ -136,6 +136,7 @@ static int take_frame(struct reading *r, const struct pcap_pkthdr *header, const
     if (r->wants_times) {
         capture->times_ns[capture->n_spans] = time_of(r, header);
     }
+    capture->longest = header->caplen > capture->longest ? header->caplen : capture->longest;
     r->n_bytes += header->caplen;
     capture->n_spans++;
     return 0;

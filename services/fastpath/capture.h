@@ -25,6 +25,7 @@ struct capture {
     struct capture_span *spans;
     uint64_t *times_ns; /* since the first frame, never decreasing; NULL unless wanted */
     size_t n_spans;
+    uint32_t longest; /* of the sizes */
 };
 
 /* pcap and pcapng, as libpcap reads them. An errno of opening the file; -ERROR_TOO_LARGE; -ERROR_DAMAGED when it is no capture of Ethernet

@@ -84,6 +84,7 @@ static void on_row(void *context, enum cfg_table table, uint64_t id, const Proto
 static void on_version(void *context, struct version version, bool is_snapshot)
 {
     struct fastpath *fp = context;
+    port_control_version(&fp->ports, version);
     cfg_applied(fp->cfg, version, NULL, 0);
 }
 
@@ -142,7 +143,8 @@ static void on_stall(struct fastpath *fp, uint64_t stood_ms)
 
 /* ---- the step ---- */
 
-static void tick(struct fastpath *fp)
+/* True when a port has begun that was held. */
+static bool tick(struct fastpath *fp)
 {
     struct shard *shard = &fp->shard;
     fp->tick_ns = fp->now_ns;
@@ -165,6 +167,7 @@ static void tick(struct fastpath *fp)
             shard->ports.ports[i]->io->ops->flush(shard->ports.ports[i]->io);
         }
     }
+    return port_control_release(&fp->ports, shard->floor);
 }
 
 bool fastpath_step(struct fastpath *fp, uint64_t now_ns)
@@ -181,7 +184,7 @@ bool fastpath_step(struct fastpath *fp, uint64_t now_ns)
         usage_tell_floor(&fp->usage, shard);
     }
     if (now_ns - fp->tick_ns >= TICK_US * NS_PER_US) {
-        tick(fp);
+        (void)tick(fp);
         session_flush(shard);
     }
     return n_packets > 0 || n_messages > 0;
@@ -190,12 +193,12 @@ bool fastpath_step(struct fastpath *fp, uint64_t now_ns)
 bool fastpath_may_wait(struct fastpath *fp, uint64_t now_ns)
 {
     struct shard *shard = &fp->shard;
-    tick(fp);
+    bool has_begun = tick(fp);
     session_flush(shard);
     /* Sending may take in, unseen, what a descriptor would have told: every socket is looked at once more behind the last send. */
     cfg_step(fp->cfg, now_ns);
     control_server_step(fp->control, now_ns);
-    return usage_step(&fp->usage, shard, now_ns) == 0 && session_receive(shard, now_ns) == 0;
+    return !has_begun && usage_step(&fp->usage, shard, now_ns) == 0 && session_receive(shard, now_ns) == 0;
 }
 
 size_t fastpath_fds(const struct fastpath *fp, int out_fds[FASTPATH_FDS_MAX])
@@ -270,6 +273,7 @@ int fastpath_new(const struct fastpath_settings *settings, struct fastpath **out
     fp->ports = (struct port_control){.shard = &fp->shard,
                                       .factory = settings->factory,
                                       .wall_base_ns = settings->wall_ns != 0 ? settings->wall_ns - settings->now_ns : 0,
+                                      .holds = true,
                                       .has_links = settings->watch_links,
                                       .on_change = publish_port,
                                       .on_fd = watch_fd,

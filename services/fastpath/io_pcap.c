@@ -34,7 +34,8 @@ enum {
     RECORD_BUFFER = 262144, /* one write() for some three thousand short frames */
     COPY_BYTES = CAPTURE_SLACK_BYTES,
     COPY_SHORT = 256, /* up to here a few vector moves beat a call */
-    AHEAD_BYTES = 512, /* eight short frames */
+    AHEAD_BYTES = 2048, /* a burst of short frames: what the next call copies is on its way during this one */
+    LISTED_MIN = 1024,
     COLOURS = 32,
     COLOUR_BYTES = 64,
     COLOUR_SIZE_MAX = UMEM_SMALL_ROOM - COLOURS * COLOUR_BYTES, /* longer frames have no room for it */
@@ -95,13 +96,21 @@ static inline void copy_frame(uint8_t *to, const uint8_t *from, uint32_t size)
     }
 }
 
-static inline void fill_frame(struct io_pcap *port, const struct capture_span *span, uint64_t frame, struct io_frame *out_frame)
+/* The next n of the capture into these frames. */
+static void fill_frames(struct io_pcap *port, const uint64_t *frames, unsigned n, struct io_frame *out_frames)
 {
-    uint32_t colour = span->size <= COLOUR_SIZE_MAX ? (uint32_t)(frame / UMEM_CHUNK_BYTES) % COLOURS : 0;
-    *out_frame = (struct io_frame){.frame = frame, .offset = UMEM_HEADROOM + colour * COLOUR_BYTES, .size = span->size};
-    const uint8_t *from = port->capture.bytes + span->offset;
-    __builtin_prefetch(from + AHEAD_BYTES);
-    copy_frame(port->umem->base + frame + out_frame->offset, from, span->size);
+    const struct capture_span *spans = port->capture.spans + port->next;
+    const uint8_t *bytes = port->capture.bytes;
+    uint8_t *base = port->umem->base;
+    for (unsigned i = 0; i < n; i++) {
+        uint32_t size = spans[i].size;
+        uint32_t colour = size <= COLOUR_SIZE_MAX ? (uint32_t)(frames[i] / UMEM_CHUNK_BYTES) % COLOURS : 0;
+        uint32_t offset = UMEM_HEADROOM + colour * COLOUR_BYTES;
+        __builtin_prefetch(bytes + spans[i].offset + AHEAD_BYTES);
+        copy_frame(base + frames[i] + offset, bytes + spans[i].offset, size);
+        out_frames[i] = (struct io_frame){.frame = frames[i], .offset = offset, .size = size};
+    }
+    port->next += n;
 }
 
 /* How many frames from the next one on, `max` at most and none behind the end of the capture, are due and fit small frames. */
@@ -111,6 +120,9 @@ static unsigned count_small(const struct io_pcap *port, unsigned max)
     size_t left = port->capture.n_spans - port->next;
     unsigned n = 0;
     max = left < max ? (unsigned)left : max;
+    if (!port->is_paced && port->capture.longest <= UMEM_SMALL_ROOM) {
+        return max;
+    }
     while (n < max && span[n].size <= UMEM_SMALL_ROOM &&
            (!port->is_paced || port->capture.times_ns[port->next + n] <= *port->now_ns - port->begun_ns)) {
         n++;
@@ -136,8 +148,7 @@ static bool take_large(struct io_pcap *port, struct io_frame *out_frames, unsign
     if (frame == UMEM_NONE) {
         return false;
     }
-    fill_frame(port, span, frame, &out_frames[(*n)++]);
-    port->next++;
+    fill_frames(port, &frame, 1, &out_frames[(*n)++]);
     return true;
 }
 
@@ -197,11 +208,8 @@ static unsigned pcap_rx(struct io *io, struct io_frame *out_frames, unsigned max
     for (unsigned turns = 0; n < max && turns < IO_BURST && go_on(port); turns++) {
         unsigned n_small = count_small(port, max - n);
         unsigned n_taken = umem_take_small(port->umem, n_small, FRAME_WORKER, frames);
-        for (unsigned i = 0; i < n_taken; i++) {
-            fill_frame(port, &port->capture.spans[port->next + i], frames[i], &out_frames[n + i]);
-        }
+        fill_frames(port, frames, n_taken, out_frames + n);
         n += n_taken;
-        port->next += n_taken;
         if (n_taken < n_small || (n_small == 0 && !take_large(port, out_frames, &n))) {
             break;
         }
@@ -312,6 +320,21 @@ static const struct io_ops pcap_ops = {
 
 /* ---- opening ---- */
 
+/* A few frames that repeat are listed many times, so that a burst seldom ends with the capture. The bytes stay as they are. */
+static void list_often(struct io_pcap *port)
+{
+    struct capture *capture = &port->capture;
+    size_t n = capture->n_spans, times = n > 0 ? LISTED_MIN / n : 0;
+    if (!port->repeats || port->is_paced || times < 2) {
+        return;
+    }
+    capture->spans = memory_resize(capture->spans, n * times * sizeof *capture->spans);
+    for (size_t i = 1; i < times; i++) {
+        memcpy(capture->spans + i * n, capture->spans, n * sizeof *capture->spans);
+    }
+    capture->n_spans = n * times;
+}
+
 static int open_play(struct io_pcap *port, const struct io_request *request, const char *path, struct error_detail *detail)
 {
     port->repeats = strcmp(io_option(request, "repeat", "false"), "true") == 0;
@@ -320,6 +343,7 @@ static int open_play(struct io_pcap *port, const struct io_request *request, con
     if (err != 0) {
         return err;
     }
+    list_often(port);
     port->fd = port->is_paced ? timerfd_create(CLOCK_BOOTTIME, TFD_NONBLOCK | TFD_CLOEXEC) : eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
     if (port->fd < 0) {
         err = -errno;

@@ -2,6 +2,7 @@
 #ifndef BUSBAR_FASTPATH_PORT_H
 #define BUSBAR_FASTPATH_PORT_H
 
+#include "lib/msg/version.h"
 #include "services/fastpath/bucket.h"
 #include "services/fastpath/io.h"
 #include "services/fastpath/megaflow.h"
@@ -38,6 +39,8 @@ struct port {
     bool force;
     struct io_option *options; /* owned, texts too */
     size_t n_options;
+    bool is_held;              /* no slowpath is known to know it yet */
+    struct version known_from; /* of the configuration; n 0: the version it came with is not complete yet */
     bool is_internal_kept; /* a TAP that outlives us exists */
     uint32_t ifindex;
     bool is_up;

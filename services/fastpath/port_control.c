@@ -99,6 +99,7 @@ static void open_device(struct port_control *control, struct port *port, uint64_
         open_failed(control, port, err, detail.text[0] != '\0' ? detail.text : error_text(err), now_ns);
         return;
     }
+    port->io->is_held = port->is_held;
     port->tried_ns = 0;
     port->error[0] = '\0';
     port->retry_ns = 0;
@@ -177,6 +178,7 @@ void port_control_apply(struct port_control *control, uint64_t id, const Busbar_
     port->row_id = id;
     port->kind = kind_of(row);
     take_options(port, row);
+    port->is_held = control->holds;
     port->force = row->has_force && row->force;
     open_device(control, port, now_ns);
 }
@@ -223,6 +225,32 @@ void port_control_link(struct port_control *control, const struct link_info *lin
             on_link_of(control, port, link, now_ns);
         }
     }
+}
+
+void port_control_version(struct port_control *control, struct version version)
+{
+    for (size_t i = 0; i < control->shard->ports.n_ports; i++) {
+        struct port *port = control->shard->ports.ports[i];
+        if (port->is_held && port->known_from.n == 0) {
+            port->known_from = version;
+        }
+    }
+}
+
+bool port_control_release(struct port_control *control, struct version floor)
+{
+    bool any = false;
+    for (size_t i = 0; i < control->shard->ports.n_ports; i++) {
+        struct port *port = control->shard->ports.ports[i];
+        if (port->is_held && port->known_from.n != 0 && version_reached(floor, port->known_from) && session_count_open(control->shard) > 0) {
+            port->is_held = false;
+            any = true;
+            if (port->io != NULL) {
+                port->io->is_held = false;
+            }
+        }
+    }
+    return any;
 }
 
 void port_control_retry(struct port_control *control, uint64_t now_ns)

@@ -130,11 +130,12 @@ static inline uint64_t umem_take(struct umem *umem, size_t size, enum frame_stat
 /* Up to n free small frames, now in `state`; returns how many there were. */
 static inline unsigned umem_take_small(struct umem *umem, unsigned n, enum frame_state state, uint64_t *out_frames)
 {
+    uint8_t *states = umem->state;
     n = n < umem->n_free_small ? n : umem->n_free_small;
     const uint32_t *top = umem->free_small + umem->n_free_small;
     for (unsigned i = 0; i < n; i++) {
         uint32_t number = *--top;
-        umem->state[number] = (uint8_t)state;
+        states[number] = (uint8_t)state;
         out_frames[i] = (uint64_t)number * UMEM_CHUNK_BYTES;
     }
     umem->n_free_small -= n;
@@ -154,11 +155,25 @@ static inline void umem_give(struct umem *umem, uint64_t frame, enum frame_state
     umem_count_moved(umem, from, FRAME_FREE, 1);
 }
 
+/* Of a burst, with what does not change held in registers (a store to a state may, to the compiler, change anything) and one look at the end
+ * whether all were in the state they should have been in. */
 static inline void umem_give_n(struct umem *umem, const uint64_t *frames, unsigned n, enum frame_state from)
 {
+    uint8_t *states = umem->state;
+    uint32_t *top = umem->free_small + umem->n_free_small;
+    uint32_t n_small = umem->n_small, wrong = 0;
     for (unsigned i = 0; i < n; i++) {
-        umem_push_free(umem, umem_set_state(umem, frames[i], from, FRAME_FREE));
+        uint64_t number = frames[i] / UMEM_CHUNK_BYTES;
+        if (__builtin_expect(number >= n_small, 0)) {
+            umem->free_large[umem->n_free_large++] = umem_set_state(umem, frames[i], from, FRAME_FREE);
+            continue;
+        }
+        wrong |= states[number] ^ (uint32_t)from;
+        states[number] = FRAME_FREE;
+        *top++ = (uint32_t)number;
     }
+    assert(wrong == 0);
+    umem->n_free_small = (uint32_t)(top - umem->free_small);
     umem_count_moved(umem, from, FRAME_FREE, n);
 }
 
@@ -172,9 +187,20 @@ static inline void umem_lend(struct umem *umem, uint64_t frame, enum frame_state
 static inline void umem_lend_n(struct umem *umem, const uint64_t *frames, unsigned n, enum frame_state from, enum frame_state to,
                                uint16_t holder)
 {
+    uint8_t *states = umem->state;
+    uint16_t *holders = umem->holder;
+    uint32_t n_small = umem->n_small, wrong = 0;
     for (unsigned i = 0; i < n; i++) {
-        umem->holder[umem_set_state(umem, frames[i], from, to)] = holder;
+        uint64_t number = frames[i] / UMEM_CHUNK_BYTES;
+        if (__builtin_expect(number >= n_small, 0)) {
+            holders[umem_set_state(umem, frames[i], from, to)] = holder;
+            continue;
+        }
+        wrong |= states[number] ^ (uint32_t)from;
+        states[number] = (uint8_t)to;
+        holders[number] = holder;
     }
+    assert(wrong == 0);
     umem_count_moved(umem, from, to, n);
 }
 
