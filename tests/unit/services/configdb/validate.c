@@ -96,6 +96,74 @@ static void numbers_words_and_references(void **state)
     assert_int_equal(check(CFG_BRIDGE, &bridge.base, &detail), -ERROR_RANGE);
 }
 
+/* Says what it thinks of a port of this type with these options, "key=value" each. */
+static int check_options(const char *type, const char *const *words, size_t n, struct error_detail *detail)
+{
+    Busbar__PortRow port = fixture_port("p1", 1);
+    Busbar__PortOption options[20], *pointers[20];
+    char *texts[20];
+    for (size_t i = 0; i < n; i++) {
+        texts[i] = memory_string(words[i]);
+        busbar__port_option__init(&options[i]);
+        options[i].key = texts[i];
+        options[i].value = strchr(texts[i], '=') + 1;
+        options[i].value[-1] = '\0';
+        pointers[i] = &options[i];
+    }
+    port.type = (char *)(uintptr_t)type;
+    port.options = pointers;
+    port.n_options = n;
+    int err = check(CFG_PORT, &port.base, detail);
+    for (size_t i = 0; i < n; i++) {
+        free(texts[i]);
+    }
+    return err;
+}
+
+static void options_are_those_of_the_type(void **state)
+{
+    static const char *const good[] = {"rx=/a/in.pcap", "repeat=true", "pace=recorded", "tx=/o"};
+    static const struct {
+        const char *type, *words[2];
+        size_t n;
+        int err;
+        const char *text;
+    } bad[] = {
+        {"pcap", {"colour=red"}, 1, -ERROR_UNKNOWN_NAME, "port row 5, column options: type pcap has no option colour (it has rx, repeat, pace, tx)"},
+        {"null", {"rx=/a"}, 1, -ERROR_UNKNOWN_NAME, "port row 5, column options: type null has no option rx (it has none)"},
+        {NULL, {"rx=/a"}, 1, -ERROR_UNKNOWN_NAME, "port row 5, column options: type system has no option rx (it has none)"},
+        {"pcap", {"=x"}, 1, -ERROR_UNKNOWN_NAME, "port row 5, column options: type pcap has no option  (it has rx, repeat, pace, tx)"},
+        {"pcap", {"rx=a.pcap"}, 1, -ERROR_RANGE, "port row 5, column options:rx: 'a.pcap' is not an absolute path of at most 1023 bytes"},
+        {"pcap", {"tx=/"}, 1, -ERROR_RANGE, "port row 5, column options:tx: '/' is not an absolute path of at most 1023 bytes"},
+        {"pcap", {"tx="}, 1, -ERROR_RANGE, "port row 5, column options:tx: '' is not an absolute path of at most 1023 bytes"},
+        {"pcap", {"pace=slow"}, 1, -ERROR_RANGE, "port row 5, column options:pace: 'slow' is not one of full|recorded"},
+        {"pcap", {"repeat=yes"}, 1, -ERROR_RANGE, "port row 5, column options:repeat: 'yes' is not one of true|false"},
+        {"pcap", {"rx=/a", "rx=/b"}, 2, -ERROR_DUPLICATE, "port row 5, column options:rx: given twice"},
+    };
+    struct error_detail detail;
+    assert_int_equal(check_options("pcap", good, 4, &detail), 0);
+    assert_int_equal(check_options("pcap", good, 0, &detail), 0);
+    assert_int_equal(check_options("null", good, 0, &detail), 0);
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        assert_int_equal(check_options(bad[i].type, bad[i].words, bad[i].n, &detail), bad[i].err);
+        assert_string_equal(detail.text, bad[i].text);
+    }
+}
+
+static void options_have_bounds(void **state)
+{
+    static const char *const many[17] = {"rx=/a", "rx=/a", "rx=/a", "rx=/a", "rx=/a", "rx=/a", "rx=/a", "rx=/a", "rx=/a",
+                                         "rx=/a", "rx=/a", "rx=/a", "rx=/a", "rx=/a", "rx=/a", "rx=/a", "rx=/a"};
+    struct error_detail detail;
+    char longest[3 + 1024 + 1] = "rx=/";
+    const char *words[] = {longest};
+    memset(longest + 4, 'a', 1022);
+    assert_int_equal(check_options("pcap", words, 1, &detail), 0);
+    longest[4 + 1022] = 'a';
+    assert_int_equal(check_options("pcap", words, 1, &detail), -ERROR_RANGE);
+    assert_int_equal(check_options("pcap", many, 17, &detail), -ERROR_TOO_LARGE);
+}
+
 static void bytes_that_are_no_row_are_refused(void **state)
 {
     static const uint8_t rubbish[] = {0xff, 0xff, 0xff};
@@ -153,6 +221,8 @@ int main(void)
         cmocka_unit_test(interface_names),
         cmocka_unit_test(controller_targets),
         cmocka_unit_test(numbers_words_and_references),
+        cmocka_unit_test(options_are_those_of_the_type),
+        cmocka_unit_test(options_have_bounds),
         cmocka_unit_test(bytes_that_are_no_row_are_refused),
         cmocka_unit_test(fixed_and_assigned_columns_do_not_change),
         cmocka_unit_test(unique_columns_make_keys_and_are_named),

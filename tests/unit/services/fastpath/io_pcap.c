@@ -206,6 +206,21 @@ static void repeated_capture_goes_on_in_order(void **state)
     end(&b);
 }
 
+static void few_frames_that_repeat_fill_whole_bursts(void **state)
+{
+    struct bench b;
+    uint8_t marks[IO_BURST];
+    begin(&b);
+    make_capture(&b, 1, (const uint32_t[]){60}, 1);
+    option(&b, "rx", b.in);
+    option(&b, "repeat", "true");
+    assert_int_equal(try_open(&b, NULL), 0);
+    for (int round = 0; round < 100; round++) {
+        assert_int_equal(receive(&b, marks), IO_BURST);
+    }
+    end(&b);
+}
+
 static void held_port_keeps_its_first_frame(void **state)
 {
     struct bench b;
@@ -463,6 +478,7 @@ int main(void)
         cmocka_unit_test(exhausted_capture_is_silent),
         cmocka_unit_test(capture_without_frames_is_silent),
         cmocka_unit_test(repeated_capture_goes_on_in_order),
+        cmocka_unit_test(few_frames_that_repeat_fill_whole_bursts),
         cmocka_unit_test(held_port_keeps_its_first_frame),
         cmocka_unit_test(frames_come_at_their_recorded_times),
         cmocka_unit_test(timer_goes_off_when_the_next_frame_is_due),

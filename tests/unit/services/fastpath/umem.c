@@ -8,6 +8,10 @@
 #include <string.h>
 
 #include <cmocka.h>
+#include <signal.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "lib/base/memory.h"
 #include "lib/base/random.h"
@@ -82,6 +86,88 @@ static void frame_is_found_from_any_byte_of_it(void **state)
     umem_destroy(&umem);
 }
 
+static void burst_moves_as_its_frames_would_one_by_one(void **state)
+{
+    struct umem *umem;
+    uint64_t frames[12];
+    assert_int_equal(umem_new(8, 4, &umem), 0);
+    assert_int_equal(umem_take_small(umem, 5, FRAME_WORKER, frames), 5);
+    assert_int_equal(umem_count(umem, FRAME_WORKER), 5);
+    frames[5] = umem_take(umem, 9000, FRAME_WORKER);
+    umem_lend_n(umem, frames, 6, FRAME_WORKER, FRAME_TX, 3);
+    assert_int_equal(umem_count(umem, FRAME_TX), 6);
+    assert_true(umem_is_sound(umem));
+    umem_give_n(umem, frames, 4, FRAME_TX);
+    assert_int_equal(umem_count(umem, FRAME_FREE), 10);
+    assert_true(umem_is_sound(umem));
+    umem_take_back(umem, 3);
+    assert_int_equal(umem_count(umem, FRAME_FREE), 12);
+    assert_int_equal(umem_take_small(umem, 12, FRAME_PENDING, frames), 8);
+    assert_int_equal(umem_take_small(umem, 12, FRAME_PENDING, frames), 0);
+    assert_true(umem_is_sound(umem));
+    umem_destroy(&umem);
+}
+
+/* What a child does with frames it has not: 0 small and 1 large are the worker's, 2 is on loan for sending. */
+static void lend_free_frame(struct umem *umem, uint64_t *frames)
+{
+    umem_give(umem, frames[0], FRAME_WORKER);
+    umem_lend_n(umem, frames, 2, FRAME_WORKER, FRAME_TX, 3);
+}
+
+static void give_twice_in_a_burst(struct umem *umem, uint64_t *frames)
+{
+    uint64_t twice[] = {frames[0], frames[0]};
+    umem_give_n(umem, twice, 2, FRAME_WORKER);
+}
+
+static void give_large_twice_in_a_burst(struct umem *umem, uint64_t *frames)
+{
+    uint64_t twice[] = {frames[1], frames[1]};
+    umem_give_n(umem, twice, 2, FRAME_WORKER);
+}
+
+static void give_what_is_lent(struct umem *umem, uint64_t *frames)
+{
+    umem_give_n(umem, frames, 3, FRAME_WORKER);
+}
+
+static void give_what_is_no_frame(struct umem *umem, uint64_t *frames)
+{
+    frames[0] = UMEM_NONE;
+    umem_give_n(umem, frames, 1, FRAME_WORKER);
+}
+
+static void move_what_is_lent(struct umem *umem, uint64_t *frames)
+{
+    umem_move(umem, frames[2], FRAME_WORKER, FRAME_PENDING);
+}
+
+static void wrong_state_ends_the_process(void **state)
+{
+    static void (*const wrongs[])(struct umem *umem, uint64_t *frames) = {
+        lend_free_frame, give_twice_in_a_burst, give_large_twice_in_a_burst, give_what_is_lent, give_what_is_no_frame, move_what_is_lent};
+    for (size_t i = 0; i < sizeof wrongs / sizeof wrongs[0]; i++) {
+        int status = 0;
+        pid_t child = fork();
+        if (child == 0) {
+            struct umem *umem;
+            struct rlimit no_core = {0};
+            (void)setrlimit(RLIMIT_CORE, &no_core);
+            (void)signal(SIGABRT, SIG_DFL);
+            (void)close(STDERR_FILENO);
+            if (umem_new(8, 4, &umem) != 0) {
+                _exit(1);
+            }
+            uint64_t frames[3] = {umem_take(umem, 60, FRAME_WORKER), umem_take(umem, 9000, FRAME_WORKER), umem_take(umem, 60, FRAME_TX)};
+            wrongs[i](umem, frames);
+            _exit(0);
+        }
+        assert_int_equal(waitpid(child, &status, 0), child);
+        assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT);
+    }
+}
+
 static void soundness_sees_a_frame_with_two_owners(void **state)
 {
     struct umem *umem;
@@ -100,6 +186,8 @@ int main(void)
         cmocka_unit_test(every_frame_has_one_state_through_any_walk),
         cmocka_unit_test(closed_device_gives_back_all_it_was_lent),
         cmocka_unit_test(frame_is_found_from_any_byte_of_it),
+        cmocka_unit_test(burst_moves_as_its_frames_would_one_by_one),
+        cmocka_unit_test(wrong_state_ends_the_process),
         cmocka_unit_test(soundness_sees_a_frame_with_two_owners),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
