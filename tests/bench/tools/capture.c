@@ -4,6 +4,9 @@
  *   ORDER  sequential: flow 0, 1, 2 ... and again; random: every flow equally often, shuffled; zipf: flow k with weight 1/(k+1)
  *   KIND   udp4, or mix: UDP and TCP over IPv4 and IPv6, untagged, with one tag and with two (the share of each is in shape_of())
  *   PARTS  files to deal the frames to in turn (PREFIX.0.pcap ...), because Open vSwitch's pool holds at most 262,144 frames a port
+ * A shuffled capture holds each flow four times as long as it has at most 200,000 frames: shuffling is nothing else than a sequence when each flow
+ * comes once, but every frame more also costs memory that a network card would not touch, which the drivers of the two switches lay out
+ * differently.
  * A flow's addresses and ports are a hash of its number, so they are as scattered as in a trace. Destinations lie in 10.1.0.0/16 (IPv6:
  * fd00:1::/32), sources in 10.2.0.0/15, no port is below 1024. All checksums are right. Frames are SIZE bytes or as long as their headers
  * need. Prints {"frames": N, "flows": distinct flows}.
@@ -15,7 +18,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { FRAME_MAX = 1600, PARTS_MAX = 64, FLOWS_MAX = 10000000, FEWEST_SEQUENTIAL = 1024, FEWEST_SHUFFLED = 100000 };
+enum { FRAME_MAX = 1600, PARTS_MAX = 64, FLOWS_MAX = 10000000, FEWEST_SEQUENTIAL = 1024, FEWEST_SHUFFLED = 4096, REPEATS = 4, MOST_REPEATED = 200000 };
 enum { TPID_VLAN = 0x8100, TPID_QINQ = 0x88a8, TYPE_IP4 = 0x0800, TYPE_IP6 = 0x86dd, PROTO_TCP = 6, PROTO_UDP = 17 };
 
 struct frame {
@@ -190,6 +193,15 @@ static uint32_t number(const char *text, uint32_t min, uint32_t max, const char 
     return (uint32_t)value;
 }
 
+static uint32_t frames_for(uint32_t n_flows, bool is_sequential)
+{
+    uint32_t fewest = is_sequential ? FEWEST_SEQUENTIAL : FEWEST_SHUFFLED, repeats = (fewest + n_flows - 1) / n_flows;
+    if (!is_sequential && repeats < REPEATS) {
+        repeats = MOST_REPEATED / n_flows < REPEATS ? MOST_REPEATED / n_flows : REPEATS;
+    }
+    return n_flows * (repeats > 0 ? repeats : 1);
+}
+
 /* The flow of each frame. Weights of zipf are summed once and each draw is searched for in the sums. */
 static uint32_t *choose_order(const char *order, uint32_t n_flows, uint32_t n_frames)
 {
@@ -250,8 +262,7 @@ int main(int argc, char **argv)
         die("KIND");
     }
     uint32_t n_parts = number(argv[6], 1, PARTS_MAX, "PARTS");
-    uint32_t fewest = strcmp(argv[4], "sequential") == 0 ? FEWEST_SEQUENTIAL : FEWEST_SHUFFLED;
-    uint32_t n_frames = n_flows * ((fewest + n_flows - 1) / n_flows);
+    uint32_t n_frames = frames_for(n_flows, strcmp(argv[4], "sequential") == 0);
     uint32_t *flows = choose_order(argv[4], n_flows, n_frames);
     uint8_t *is_seen = calloc(n_flows, 1);
     if (is_seen == NULL) {
