@@ -7,7 +7,6 @@ import os
 import re
 import shutil
 import signal
-import subprocess
 import tempfile
 import time
 from pathlib import Path
@@ -35,6 +34,29 @@ VARIANTS = {
 QUICK_VARIANTS = ("default", "emc always", "emc off", "smc")
 
 
+class Hugepages:
+    """So many more of them while this lives, and the file system that DPDK takes them from."""
+
+    def __init__(self, pages):
+        self.before = int(HUGEPAGES.read_text(encoding="ascii"))
+        self.is_mounted_here = not HUGETLBFS.is_mount()
+        if self.is_mounted_here:
+            HUGETLBFS.mkdir(exist_ok=True)
+            sh("mount", "-t", "hugetlbfs", "none", HUGETLBFS)
+        HUGEPAGES.write_text(str(self.before + pages), encoding="ascii")
+        have = int(HUGEPAGES.read_text(encoding="ascii")) - self.before
+        if have < pages:
+            self.close()
+            raise AssertionError(f"{pages} hugepages of 2 MB are needed, the machine has room for {have}")
+
+    def close(self):
+        for path in HUGETLBFS.glob("benchmap_*"):
+            path.unlink()
+        if self.is_mounted_here:
+            sh("umount", HUGETLBFS, check=False)
+        HUGEPAGES.write_text(str(self.before), encoding="ascii")
+
+
 class OvsDpdk:
     NAME = "Open vSwitch DPDK"
 
@@ -43,13 +65,12 @@ class OvsDpdk:
         text = str(self.directory)
         self.environment = dict(os.environ, OVS_RUNDIR=text, OVS_LOGDIR=text, OVS_DBDIR=text, OVS_SYSCONFDIR=text)
         self.refused = {}
-        self.pages_before = int(HUGEPAGES.read_text(encoding="ascii"))
-        self.is_mounted_here = False
-        self.avx512 = False
-        self.process = None
+        self.pages = None
         try:
-            self._take_pages(len(captures))
-            self._start(len(captures))
+            # One pool a port: a port's pool is told apart by the size of its buffers, which grow by a kilobyte a port.
+            self.socket_mb = 160 + sum((2048 + 1024 * i + 128 + 320) * POOL_FRAMES >> 20 for i in range(len(captures)))
+            self.pages = Hugepages(self.socket_mb // PAGE_MB + 16)
+            self._start()
             self._add_ports(captures, rule_file, out_port, first_in)
         except BaseException:
             self.close()
@@ -57,20 +78,7 @@ class OvsDpdk:
 
     # -- setting up
 
-    def _take_pages(self, n_ports):
-        """One pool a port: a port's pool is told apart by the size of its buffers, which grow by a kilobyte a port."""
-        buffers_mb = sum((2048 + 1024 * i + 128 + 320) * POOL_FRAMES >> 20 for i in range(n_ports))
-        self.socket_mb = buffers_mb + 160
-        pages = self.socket_mb // PAGE_MB + 16
-        if not HUGETLBFS.is_mount():
-            HUGETLBFS.mkdir(exist_ok=True)
-            sh("mount", "-t", "hugetlbfs", "none", HUGETLBFS)
-            self.is_mounted_here = True
-        HUGEPAGES.write_text(str(self.pages_before + pages), encoding="ascii")
-        have = int(HUGEPAGES.read_text(encoding="ascii")) - self.pages_before
-        assert have >= pages, f"{pages} hugepages of 2 MB are needed, the machine has room for {have}"
-
-    def _start(self, n_ports):
+    def _start(self):
         at = self.directory
         self.run("ovsdb-tool", "create", at / "conf.db", "/usr/share/openvswitch/vswitch.ovsschema")
         self.run("ovsdb-server", at / "conf.db", f"--remote=punix:{at}/db.sock", "--pidfile", "--detach", "--no-chdir", "--log-file",
@@ -181,8 +189,5 @@ class OvsDpdk:
                 os.kill(pid, signal.SIGKILL)
                 wait_until(f"{name} ends", lambda pid=pid: not Path(f"/proc/{pid}").exists(), seconds=5)
         shutil.rmtree(self.directory, ignore_errors=True)
-        for path in HUGETLBFS.glob("benchmap_*"):
-            path.unlink()
-        if self.is_mounted_here:
-            subprocess.run(["umount", str(HUGETLBFS)], check=False)
-        HUGEPAGES.write_text(str(self.pages_before), encoding="ascii")
+        if self.pages is not None:
+            self.pages.close()
