@@ -7,6 +7,7 @@ import os
 import re
 import shutil
 import signal
+import subprocess
 import tempfile
 import time
 from pathlib import Path
@@ -54,7 +55,38 @@ class Hugepages:
             path.unlink()
         if self.is_mounted_here:
             sh("umount", HUGETLBFS, check=False)
+        wait_until("the hugepages are given back", self._give_back)
+
+    def _give_back(self):
         HUGEPAGES.write_text(str(self.before), encoding="ascii")
+        return int(HUGEPAGES.read_text(encoding="ascii")) == self.before
+
+
+def driver_cost(capture, seconds):
+    """Nanoseconds a packet of the peer's capture port and null port alone: testpmd forwards between them without looking at a frame."""
+    pages = Hugepages(450)
+    child = None
+    try:
+        child = subprocess.Popen(["stdbuf", "-oL", "dpdk-testpmd", "-l", "0,1", "--no-pci", "--in-memory", "--vdev",
+                                  f"net_pcap0,rx_pcap={capture},infinite_rx=1", "--vdev", "net_null0,no-rx=1", "--",
+                                  "--forward-mode=io", "--nb-cores=1", "--total-num-mbufs=262144", "--auto-start", "--stats-period", "1"],
+                                 stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        rates, text = [], []
+        while len(rates) < seconds + 1:
+            line = child.stdout.readline()
+            assert line, "testpmd ended:\n" + "".join(text[-20:])
+            text.append(line)
+            match = re.search(r"Rx-pps:\s+(\d+)", line)
+            if match and int(match.group(1)) > 0:
+                rates.append(int(match.group(1)))
+        return 1e9 / max(rates[1:])  # the first second has the start in it
+    finally:
+        if child is not None:
+            child.kill()
+            child.wait()
+            child.stdin.close()
+            child.stdout.close()
+        pages.close()
 
 
 class OvsDpdk:
