@@ -3,6 +3,7 @@
 Its own run directory, database and hugepages (given back on close), no PCI device; the machine's Open vSwitch is not touched. A `variant` is a
 setting of its caches and of its vector code; which is best depends on the workload, so they are tried.
 """
+import fcntl
 import os
 import re
 import shutil
@@ -36,9 +37,11 @@ QUICK_VARIANTS = ("default", "emc always", "emc off", "smc")
 
 
 class Hugepages:
-    """So many more of them while this lives, and the file system that DPDK takes them from."""
+    """So many more of them while this lives, and the file system that DPDK takes them from. Another benchmark that wants some waits."""
 
     def __init__(self, pages):
+        self.lock = open(Path(tempfile.gettempdir()) / "busbar-bench.lock", "w", encoding="ascii")
+        fcntl.flock(self.lock, fcntl.LOCK_EX)
         self.before = int(HUGEPAGES.read_text(encoding="ascii"))
         self.is_mounted_here = not HUGETLBFS.is_mount()
         if self.is_mounted_here:
@@ -55,7 +58,10 @@ class Hugepages:
             path.unlink()
         if self.is_mounted_here:
             sh("umount", HUGETLBFS, check=False)
-        wait_until("the hugepages are given back", self._give_back)
+        try:
+            wait_until("the hugepages are given back", self._give_back)
+        finally:
+            self.lock.close()
 
     def _give_back(self):
         HUGEPAGES.write_text(str(self.before), encoding="ascii")
@@ -92,7 +98,7 @@ def driver_cost(capture, seconds):
 class OvsDpdk:
     NAME = "Open vSwitch DPDK"
 
-    def __init__(self, captures, rule_file, out_port, first_in):
+    def __init__(self, captures, rule_file, out_port, first_in, settings=()):
         self.directory = Path(tempfile.mkdtemp(prefix="bench-ovs-"))
         text = str(self.directory)
         self.environment = dict(os.environ, OVS_RUNDIR=text, OVS_LOGDIR=text, OVS_DBDIR=text, OVS_SYSCONFDIR=text)
@@ -102,7 +108,7 @@ class OvsDpdk:
             # One pool a port: a port's pool is told apart by the size of its buffers, which grow by a kilobyte a port.
             self.socket_mb = 160 + sum((2048 + 1024 * i + 128 + 320) * POOL_FRAMES >> 20 for i in range(len(captures)))
             self.pages = Hugepages(self.socket_mb // PAGE_MB + 16)
-            self._start()
+            self._start(settings)
             self._add_ports(captures, rule_file, out_port, first_in)
         except BaseException:
             self.close()
@@ -110,7 +116,7 @@ class OvsDpdk:
 
     # -- setting up
 
-    def _start(self):
+    def _start(self, settings):
         at = self.directory
         self.run("ovsdb-tool", "create", at / "conf.db", "/usr/share/openvswitch/vswitch.ovsschema")
         self.run("ovsdb-server", at / "conf.db", f"--remote=punix:{at}/db.sock", "--pidfile", "--detach", "--no-chdir", "--log-file",
@@ -118,7 +124,7 @@ class OvsDpdk:
         self.run("ovs-vsctl", "--no-wait", "init")
         self.run("ovs-vsctl", "--no-wait", "set", "Open_vSwitch", ".", "other_config:dpdk-init=true", "other_config:dpdk-lcore-mask=0x1",
                  f"other_config:dpdk-socket-mem={self.socket_mb}", "other_config:dpdk-extra=--no-pci --file-prefix=bench",
-                 "other_config:pmd-cpu-mask=0x2", "other_config:vlan-limit=2")
+                 "other_config:pmd-cpu-mask=0x2", "other_config:vlan-limit=2", *settings)
         self.run(DAEMON, f"unix:{at}/db.sock", "--pidfile", "--detach", "--no-chdir", "--log-file", "-vconsole:off")
 
     def _add_ports(self, captures, rule_file, out_port, first_in):
@@ -168,6 +174,10 @@ class OvsDpdk:
                     self.refused[" ".join(command)] = result.stdout.strip().splitlines()[0]
                     return False
         return True
+
+    def flows(self):
+        """Megaflows in the datapath."""
+        return int(re.search(r"flows\s*:\s*\(current (\d+)\)", self.appctl("upcall/show")).group(1))
 
     def warm(self, seconds=WARM_SECONDS):
         time.sleep(seconds)

@@ -65,7 +65,13 @@ def wide_rules():
     return rules
 
 
-RULE_SETS = {"two": two_rules, "set-field": set_field_rules, "wide": wide_rules}
+def copying_rules():
+    """What goes out depends on source address and source port, so each pair of them is a megaflow of its own."""
+    return ["priority=1,udp,actions=move:NXM_OF_IP_SRC[]->NXM_OF_IP_DST[],move:NXM_OF_UDP_SRC[]->NXM_OF_UDP_DST[],output:1"]
+
+
+RULE_SETS = {"two": two_rules, "set-field": set_field_rules, "wide": wide_rules, "copying": copying_rules}
+SPEED_RULE_SETS = ("two", "set-field", "wide")
 
 
 @dataclass(frozen=True)
@@ -75,6 +81,7 @@ class Workload:
     order: str = "random"
     kind: str = "udp4"
     rules: str = "two"
+    frames: int = 0  # in the capture; 0: as many as the order needs
 
     @property
     def name(self):
@@ -83,13 +90,14 @@ class Workload:
 
     def captures(self):
         """The files, made if need be, and what is in them: {frames, flows}."""
-        parts = -(-self.flows // FRAMES_A_PORT)  # a capture repeats flows only as far as one port holds them
-        prefix = DIRECTORY / "captures" / f"{self.flows}-{self.size}-{self.order}-{self.kind}"
+        parts = -(-max(self.flows, self.frames) // FRAMES_A_PORT)  # a capture repeats flows only as far as one port holds them
+        prefix = DIRECTORY / "captures" / f"{self.flows}-{self.size}-{self.order}-{self.kind}-{self.frames}"
         note = Path(f"{prefix}.json")
         program = build_tool("capture")
         if not note.exists() or note.stat().st_mtime < program.stat().st_mtime:
             prefix.parent.mkdir(parents=True, exist_ok=True)
-            note.write_text(sh(program, prefix, self.flows, self.size, self.order, self.kind, parts).stdout, encoding="ascii")
+            note.write_text(sh(program, prefix, self.flows, self.size, self.order, self.kind, parts, *([self.frames] if self.frames else [])).stdout,
+                            encoding="ascii")
         return [Path(f"{prefix}.{part}.pcap") for part in range(parts)], json.loads(note.read_text(encoding="ascii"))
 
     def rule_file(self):
@@ -111,5 +119,5 @@ NAMED = (
 def all_workloads():
     """The full cross."""
     return [Workload(flows, size, order, kind, rules) for flows in (1, 1000, 10000, 100000, 1000000) for size in (60, 1500)
-            for kind in ("udp4", "mix") for order in ("sequential", "random", "zipf") for rules in RULE_SETS
+            for kind in ("udp4", "mix") for order in ("sequential", "random", "zipf") for rules in SPEED_RULE_SETS
             if flows > 1 or (order == "sequential" and kind == "udp4")]

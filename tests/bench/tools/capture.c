@@ -1,6 +1,6 @@
 /* Makes the captures that the in-memory benchmarks play: N flows, in a stated order, the same bytes for the same arguments.
  *
- * usage: capture PREFIX FLOWS SIZE ORDER KIND PARTS
+ * usage: capture PREFIX FLOWS SIZE ORDER KIND PARTS [FRAMES]
  *   ORDER  sequential: flow 0, 1, 2 ... and again; random: every flow equally often, shuffled; zipf: flow k with weight 1/(k+1)
  *   KIND   udp4, or mix: UDP and TCP over IPv4 and IPv6, untagged, with one tag and with two (the share of each is in shape_of())
  *   PARTS  files to deal the frames to in turn (PREFIX.0.pcap ...), because Open vSwitch's pool holds at most 262,144 frames a port
@@ -251,8 +251,8 @@ int main(int argc, char **argv)
     static struct frame frame;
     FILE *files[PARTS_MAX];
     char path[4096];
-    if (argc != 7) {
-        fprintf(stderr, "usage: capture PREFIX FLOWS SIZE ORDER KIND PARTS\n");
+    if (argc != 7 && argc != 8) {
+        fprintf(stderr, "usage: capture PREFIX FLOWS SIZE ORDER KIND PARTS [FRAMES]\n");
         return 2;
     }
     uint32_t n_flows = number(argv[2], 1, FLOWS_MAX, "FLOWS"), size = number(argv[3], 60, 1514, "SIZE");
@@ -262,7 +262,7 @@ int main(int argc, char **argv)
         die("KIND");
     }
     uint32_t n_parts = number(argv[6], 1, PARTS_MAX, "PARTS");
-    uint32_t n_frames = frames_for(n_flows, strcmp(argv[4], "sequential") == 0);
+    uint32_t n_frames = argc == 8 ? number(argv[7], 1, FLOWS_MAX, "FRAMES") : frames_for(n_flows, strcmp(argv[4], "sequential") == 0);
     uint32_t *flows = choose_order(argv[4], n_flows, n_frames);
     uint8_t *is_seen = calloc(n_flows, 1);
     if (is_seen == NULL) {
