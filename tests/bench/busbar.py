@@ -4,9 +4,11 @@ import time
 
 import contract
 import workloads
+from hugepages import Hugepages
 from suite import Suite, sh, wait_until
 
 FORWARDING_CORE, OTHER_CORE = "1", "0"
+PAGES = 64  # of 2 MB, which the fastpath takes its frames from when there are any, as the peer does
 
 
 class Busbar:
@@ -16,7 +18,9 @@ class Busbar:
         self.suite = Suite()
         self.captures = captures
         self.sent_before = 0
+        self.pages = None
         try:
+            self.pages = Hugepages(PAGES)
             self.suite.up()
             for service in ("configdb.1", "slowpath.1", "ofagent.1"):
                 sh("taskset", "-acp", OTHER_CORE, self.suite.pid(service))
@@ -82,3 +86,5 @@ class Busbar:
         left = self.suite.close()
         if left:
             print(f"left behind: {left}", file=sys.stderr)
+        if self.pages is not None:
+            self.pages.close()

@@ -5,10 +5,12 @@ A benchmark is an executable with `--quick` and `--json FILE`. The file is a lis
 not be measured has peer and ratio null. Beside them stand ours_spread and peer_spread (half the range between the quartiles, in the same unit).
 """
 import argparse
+import fcntl
 import json
 import os
 import statistics
 import sys
+import tempfile
 
 
 class Metric:
@@ -49,6 +51,13 @@ def parser(description):
     made.add_argument("--quick", action="store_true", help="fewer and shorter runs: shows that it works, measures roughly")
     made.add_argument("--json", metavar="FILE", help="write the rows there")
     return made
+
+
+def take_turn():
+    """Waits until no other benchmark runs on this machine. The result must be kept as long as this one does."""
+    lock = open(os.path.join(tempfile.gettempdir(), "busbar-bench.lock"), "w", encoding="ascii")
+    fcntl.flock(lock, fcntl.LOCK_EX)
+    return lock
 
 
 def text_of(value):

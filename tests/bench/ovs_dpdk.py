@@ -3,7 +3,6 @@
 Its own run directory, database and hugepages (given back on close), no PCI device; the machine's Open vSwitch is not touched. A `variant` is a
 setting of its caches and of its vector code; which is best depends on the workload, so they are tried.
 """
-import fcntl
 import os
 import re
 import shutil
@@ -13,13 +12,12 @@ import tempfile
 import time
 from pathlib import Path
 
+from hugepages import PAGE_MB, Hugepages
 from suite import sh, wait_until
 
 DAEMON = "/usr/lib/openvswitch-switch-dpdk/ovs-vswitchd-dpdk"
-HUGEPAGES = Path("/sys/kernel/mm/hugepages/hugepages-2048kB/nr_hugepages")
-HUGETLBFS = Path("/dev/hugepages")
-PAGE_MB = 2
 POOL_FRAMES = 262144
+DRIVER_PAGES = 450  # a pool of that size with buffers of 2 kB, and what DPDK needs itself
 WARM_SECONDS = 3.0
 
 # emc = emc-insert-inv-prob: 100 is the default (one insertion in a hundred), 1 always, 0 switches the exact cache off.
@@ -36,46 +34,14 @@ VARIANTS = {
 QUICK_VARIANTS = ("default", "emc always", "emc off", "smc")
 
 
-class Hugepages:
-    """So many more of them while this lives, and the file system that DPDK takes them from. Another benchmark that wants some waits."""
-
-    def __init__(self, pages):
-        self.lock = open(Path(tempfile.gettempdir()) / "busbar-bench.lock", "w", encoding="ascii")
-        fcntl.flock(self.lock, fcntl.LOCK_EX)
-        self.before = int(HUGEPAGES.read_text(encoding="ascii"))
-        self.is_mounted_here = not HUGETLBFS.is_mount()
-        if self.is_mounted_here:
-            HUGETLBFS.mkdir(exist_ok=True)
-            sh("mount", "-t", "hugetlbfs", "none", HUGETLBFS)
-        HUGEPAGES.write_text(str(self.before + pages), encoding="ascii")
-        have = int(HUGEPAGES.read_text(encoding="ascii")) - self.before
-        if have < pages:
-            self.close()
-            raise AssertionError(f"{pages} hugepages of 2 MB are needed, the machine has room for {have}")
-
-    def close(self):
-        for path in HUGETLBFS.glob("benchmap_*"):
-            path.unlink()
-        if self.is_mounted_here:
-            sh("umount", HUGETLBFS, check=False)
-        try:
-            wait_until("the hugepages are given back", self._give_back)
-        finally:
-            self.lock.close()
-
-    def _give_back(self):
-        HUGEPAGES.write_text(str(self.before), encoding="ascii")
-        return int(HUGEPAGES.read_text(encoding="ascii")) == self.before
-
-
 def driver_cost(capture, seconds):
     """Nanoseconds a packet of the peer's capture port and null port alone: testpmd forwards between them without looking at a frame."""
-    pages = Hugepages(450)
+    pages = Hugepages(DRIVER_PAGES)
     child = None
     try:
         child = subprocess.Popen(["stdbuf", "-oL", "dpdk-testpmd", "-l", "0,1", "--no-pci", "--in-memory", "--vdev",
                                   f"net_pcap0,rx_pcap={capture},infinite_rx=1", "--vdev", "net_null0,no-rx=1", "--",
-                                  "--forward-mode=io", "--nb-cores=1", "--total-num-mbufs=262144", "--auto-start", "--stats-period", "1"],
+                                  "--forward-mode=io", "--nb-cores=1", f"--total-num-mbufs={POOL_FRAMES}", "--auto-start", "--stats-period", "1"],
                                  stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
         rates, text = [], []
         while len(rates) < seconds + 1:
