@@ -72,6 +72,27 @@ static int parse_trunks(const char *text, Busbar__PortRow *row, struct error_det
     return err;
 }
 
+/* What a type allows is checked by configdb. */
+static void add_option(Busbar__PortRow *row, const char *key, const char *value)
+{
+    Busbar__PortOption *option = memory_zeroed(sizeof *option);
+    busbar__port_option__init(option);
+    option->key = memory_string(key);
+    option->value = memory_string(value);
+    row->options = memory_resize(row->options, (row->n_options + 1) * sizeof(Busbar__PortOption *));
+    row->options[row->n_options++] = option;
+}
+
+static void free_options(Busbar__PortRow *row)
+{
+    for (size_t i = 0; i < row->n_options; i++) {
+        free(row->options[i]->key);
+        free(row->options[i]->value);
+        free(row->options[i]);
+    }
+    free(row->options);
+}
+
 /* One "column=value" of add-port. */
 static int parse_port_column(char *word, Busbar__PortRow *row, struct error_detail *detail)
 {
@@ -95,7 +116,12 @@ static int parse_port_column(char *word, Busbar__PortRow *row, struct error_deta
         row->type = memory_string(value);
         return 0;
     }
-    return error_set(detail, -ERROR_UNKNOWN_NAME, "column %s of a port is not supported yet (tag, trunks, type, ofport_request are)", word);
+    if (strncmp(word, "options:", strlen("options:")) == 0) {
+        add_option(row, word + strlen("options:"), value);
+        return 0;
+    }
+    return error_set(detail, -ERROR_UNKNOWN_NAME,
+                     "column %s of a port is not supported yet (tag, trunks, type, ofport_request, options:KEY are)", word);
 }
 
 int config_add_port(struct client *client, const struct segment *segment, struct cfg_txn *txn, struct error_detail *detail)
@@ -126,6 +152,7 @@ int config_add_port(struct client *client, const struct segment *segment, struct
         size_t op = cfg_txn_size(txn);
         client_remember(client, CFG_PORT, name, cfg_txn_insert(txn, CFG_PORT, &row.base), op);
     }
+    free_options(&row);
     free(row.trunks);
     free(row.type);
     return err;

@@ -28,6 +28,13 @@ static json_t *port_json(const struct client *client, uint64_t id, const Busbar_
         }
         json_object_set_new(json, "trunks", trunks);
     }
+    if (port->n_options > 0) {
+        json_t *options = json_object();
+        for (size_t i = 0; i < port->n_options; i++) {
+            json_object_set_new(options, port->options[i]->key, json_string(port->options[i]->value));
+        }
+        json_object_set_new(json, "options", options);
+    }
     if (status != NULL) {
         json_object_set_new(json, "link", json_string(status->up ? "up" : "down"));
         json_object_set_new(json, "mode", json_string(status->mode));
@@ -110,6 +117,11 @@ static void show_port(const json_t *port)
         printf("        ofport: %lld\n", ofport);
     }
     printf("        type: %s\n", json_string_value(json_object_get(port, "type")));
+    const char *key;
+    json_t *value;
+    json_object_foreach(json_object_get(port, "options"), key, value) {
+        printf("        options:%s=%s\n", key, json_string_value(value));
+    }
     if (tag != NULL) {
         printf("        tag: %lld\n", (long long)json_integer_value(tag));
     }

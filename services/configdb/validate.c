@@ -26,6 +26,7 @@ enum validate_rule {
     RULE_INTERFACE,
     RULE_TARGET,
     RULE_LENGTH,
+    RULE_PATH,
     RULE_REFERENCE,
     RULE_FIXED,
     RULE_ASSIGNED,
@@ -51,6 +52,19 @@ struct validate_unique {
 };
 static const struct validate_unique validate_uniques[] = {
 #define UNIQUE(t, n, a, b) {.table = CFG_##t, .number = (n), .columns = {(a), (b)}},
+#include "services/configdb/columns.def"
+};
+
+/* The column says "options:rx", so that a refusal names what was typed. */
+struct validate_option {
+    const char *type, *key;
+    struct validate_column value;
+};
+static const struct validate_option validate_options[] = {
+#define OPTION(t, k, r, l, h, w)                                                                                               \
+    {.type = (t),                                                                                                              \
+     .key = (k),                                                                                                               \
+     .value = {.table = CFG_PORT, .column = "options:" k, .rule = RULE_##r, .low = (l), .high = (h), .words = (w)}},
 #include "services/configdb/columns.def"
 };
 
@@ -154,7 +168,7 @@ static int validate_text(const struct validate_column *rule, uint64_t id, const 
 {
     bool is_good = true;
     const char *wanted = "";
-    char length[48];
+    char length[64];
     if (rule->rule == RULE_ONE_OF) {
         is_good = validate_one_of(rule->words, text);
         wanted = rule->words;
@@ -167,6 +181,10 @@ static int validate_text(const struct validate_column *rule, uint64_t id, const 
     } else if (rule->rule == RULE_LENGTH) {
         is_good = strlen(text) <= rule->high;
         (void)snprintf(length, sizeof length, "a text of at most %" PRIu64 " bytes", rule->high);
+        wanted = length;
+    } else if (rule->rule == RULE_PATH) {
+        is_good = text[0] == '/' && text[1] != '\0' && strlen(text) <= rule->high;
+        (void)snprintf(length, sizeof length, "an absolute path of at most %" PRIu64 " bytes", rule->high);
         wanted = length;
     }
     return is_good ? 0
@@ -200,6 +218,52 @@ static int validate_column(const struct validate_column *rule, uint64_t id, cons
     return 0;
 }
 
+static const struct validate_option *validate_option_of(const char *type, const char *key)
+{
+    for (size_t i = 0; i < ARRAY_COUNT(validate_options); i++) {
+        if (strcmp(validate_options[i].type, type) == 0 && strcmp(validate_options[i].key, key) == 0) {
+            return &validate_options[i];
+        }
+    }
+    return NULL;
+}
+
+static int validate_option_unknown(uint64_t id, const char *type, const char *key, struct error_detail *detail)
+{
+    char allowed[96] = "";
+    size_t used = 0;
+    for (size_t i = 0; i < ARRAY_COUNT(validate_options); i++) {
+        if (strcmp(validate_options[i].type, type) == 0) {
+            int n = snprintf(allowed + used, sizeof allowed - used, "%s%s", used > 0 ? ", " : "", validate_options[i].key);
+            used += n > 0 && (size_t)n < sizeof allowed - used ? (size_t)n : 0;
+        }
+    }
+    return error_set(detail, -ERROR_UNKNOWN_NAME, "port row %" PRIu64 ", column options: type %s has no option %.*s (it has %s)", id,
+                     type, VALIDATE_TEXT_SHOWN, key, used > 0 ? allowed : "none");
+}
+
+static int validate_port_options(uint64_t id, const Busbar__PortRow *port, struct error_detail *detail)
+{
+    const char *type = port->type != NULL ? port->type : "system";
+    for (size_t i = 0; i < port->n_options; i++) {
+        const Busbar__PortOption *given = port->options[i];
+        const struct validate_option *option = validate_option_of(type, given->key);
+        if (option == NULL) {
+            return validate_option_unknown(id, type, given->key, detail);
+        }
+        for (size_t k = 0; k < i; k++) {
+            if (strcmp(port->options[k]->key, given->key) == 0) {
+                return error_set(detail, -ERROR_DUPLICATE, "port row %" PRIu64 ", column %s: given twice", id, option->value.column);
+            }
+        }
+        int err = validate_text(&option->value, id, given->value, detail);
+        if (err != 0) {
+            return err;
+        }
+    }
+    return 0;
+}
+
 int validate_row(uint32_t table, uint64_t id, const ProtobufCMessage *row, validate_exists *exists, void *context,
                  struct error_detail *detail)
 {
@@ -211,7 +275,7 @@ int validate_row(uint32_t table, uint64_t id, const ProtobufCMessage *row, valid
             }
         }
     }
-    return 0;
+    return table == CFG_PORT ? validate_port_options(id, (const Busbar__PortRow *)row, detail) : 0;
 }
 
 int validate_change(uint32_t table, uint64_t id, const char *column, struct error_detail *detail)

@@ -147,13 +147,13 @@ static json_t *port_json(const struct port *port)
     if (port->io != NULL) {
         port->io->ops->stats(port->io, &stats);
     }
-    return json_pack("{s:s, s:i, s:s, s:s, s:s, s:b, s:i, s:i, s:I, s:I, s:I, s:I, s:o, s:o, s:I, s:I, s:I}", "name", port->name, "id",
+    return json_pack("{s:s, s:i, s:s, s:s, s:s, s:b, s:i, s:i, s:I, s:I, s:I, s:I, s:o, s:o, s:I, s:I, s:I, s:I}", "name", port->name, "id",
                      (int)port->id, "mode", port->io != NULL ? port->io->mode : "", "why", port->io != NULL ? port->io->why : "", "error",
                      port->error, "up", port->can_send, "mtu", (int)port->mtu, "masks", (int)port->megaflows.n_masks, "rx_packets",
                      (json_int_t)port->rx_packets, "rx_bytes", (json_int_t)port->rx_bytes, "tx_packets", (json_int_t)port->tx_packets,
                      "tx_bytes", (json_int_t)port->tx_bytes, "rx_drops", drops_json(port->rx_drops), "tx_drops",
                      drops_json(port->tx_drops), "receive_ring_full", (json_int_t)stats.receive_ring_full, "too_long",
-                     (json_int_t)stats.too_long, "no_frame", (json_int_t)stats.no_frame);
+                     (json_int_t)stats.too_long, "no_frame", (json_int_t)stats.no_frame, "not_written", (json_int_t)stats.not_written);
 }
 
 static json_t *frames_json(const struct umem *umem)

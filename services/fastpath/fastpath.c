@@ -269,6 +269,7 @@ int fastpath_new(const struct fastpath_settings *settings, struct fastpath **out
     shard_init(&fp->shard, fp->umem, NULL);
     fp->ports = (struct port_control){.shard = &fp->shard,
                                       .factory = settings->factory,
+                                      .wall_base_ns = settings->wall_ns != 0 ? settings->wall_ns - settings->now_ns : 0,
                                       .has_links = settings->watch_links,
                                       .on_change = publish_port,
                                       .on_fd = watch_fd,

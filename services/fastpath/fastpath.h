@@ -19,6 +19,7 @@ struct fastpath_settings {
     uint32_t n_large_frames;     /* 0 = FASTPATH_LARGE_FRAMES */
     uint32_t pid;
     uint64_t now_ns;
+    uint64_t wall_ns; /* the time of day at now_ns, for time stamps of captures; 0: from 1970 on */
 };
 enum {
     FASTPATH_FRAMES = 16384,     /* 64 MiB: 16 busy queues of 512 and a quarter for packets that wait */

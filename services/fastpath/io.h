@@ -1,10 +1,13 @@
-/* The role of a device: bursts of frames in and out. Implementations: io_xdp (AF_XDP), io_tap (TAP), io_mem (tests, simulator).
+/* The role of a device: bursts of frames in and out. Implementations: io_xdp (AF_XDP), io_tap (TAP), io_pcap (capture files), io_null
+ * (takes everything), io_mem (tests, simulator).
  *
  * Frames are the shard's (umem.h); a device borrows free ones to receive into and the worker's to send. Nothing here waits. One
  * thread. An implementation embeds struct io as its first member.
  */
 #ifndef BUSBAR_FASTPATH_IO_H
 #define BUSBAR_FASTPATH_IO_H
+
+#include <string.h>
 
 #include "services/fastpath/umem.h"
 
@@ -20,6 +23,7 @@ struct io_stats {
     uint64_t receive_ring_full; /* frames the kernel had no room for */
     uint64_t too_long;          /* received, but larger than a frame holds */
     uint64_t no_frame;          /* received, but there was no frame to put it together in */
+    uint64_t not_written;       /* taken for sending, but lost when the file could not be written */
 };
 
 struct io;
@@ -43,19 +47,47 @@ struct io {
     char why[192];        /* why not a better mode; "" when there is none */
     bool open_checksums;  /* its peer may leave checksums to the hardware (veth, TAP): complete them */
     uint32_t frame_bytes; /* the largest frame it sends */
+    bool is_held;         /* one that can wait with its first frame does, until a slowpath knows the port */
+    char failure[192];    /* why it sends no more, although it is open; "" while it works */
 };
 
-enum io_kind { IO_SYSTEM, IO_INTERNAL };
+enum io_kind { IO_SYSTEM, IO_INTERNAL, IO_PCAP, IO_NULL };
+
+/* The port has a Linux interface of its name. */
+static inline bool io_kind_has_interface(enum io_kind kind)
+{
+    return kind == IO_SYSTEM || kind == IO_INTERNAL;
+}
+
+/* options:KEY=VALUE of the port's row; configdb has checked both (services/configdb/columns.def). */
+struct io_option {
+    const char *key, *value;
+};
 
 struct io_request {
     enum io_kind kind;
     const char *name; /* the Linux interface */
     uint32_t port;    /* switch-wide port id */
     bool force;       /* although the default route or the operator's connection uses it */
+    const struct io_option *options;
+    size_t n_options;
+    const uint64_t *now_ns; /* kept by the worker as long as the device is open */
+    uint64_t wall_base_ns;  /* wall clock less *now_ns, for time stamps */
 };
 
+/* The value of an option, or `otherwise` when it is not given. */
+static inline const char *io_option(const struct io_request *request, const char *key, const char *otherwise)
+{
+    for (size_t i = 0; i < request->n_options; i++) {
+        if (strcmp(request->options[i].key, key) == 0) {
+            return request->options[i].value;
+        }
+    }
+    return otherwise;
+}
+
 /* Opens devices: the real one and the tests'. Errors: -ENODEV when there is no such interface (it may
- * come), -EAGAIN when it is worth trying again in a moment, others; detail says why. */
+ * come), -EAGAIN when it is worth trying again in a moment, -ERROR_DAMAGED when trying again is of no use, others; detail says why. */
 struct io_factory {
     int (*open)(void *context, const struct io_request *request, struct umem *umem, struct io **out_io, struct error_detail *detail);
     /* The port is gone from the configuration: takes away what open() left behind on purpose (a persistent TAP). May be NULL. */

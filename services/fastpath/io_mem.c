@@ -11,6 +11,8 @@
 #include <string.h>
 
 #include "lib/base/memory.h"
+#include "services/fastpath/io_null.h"
+#include "services/fastpath/io_pcap.h"
 
 enum { DEVICES_MAX = 256, NAME_BYTES = 16 };
 
@@ -146,6 +148,13 @@ static struct device *find(struct io_mem *mem, const char *name)
 
 static int mem_open(void *context, const struct io_request *request, struct umem *umem, struct io **out_io, struct error_detail *detail)
 {
+    if (request->kind == IO_PCAP) {
+        return io_pcap_open(request, umem, out_io, detail);
+    }
+    if (request->kind == IO_NULL) {
+        *out_io = io_null_open(umem);
+        return 0;
+    }
     struct device *device = find(context, request->name);
     if (device == NULL && request->kind == IO_INTERNAL) {
         io_mem_add(context, request->name);

@@ -25,6 +25,8 @@
 #include "lib/base/memory.h"
 #include "services/fastpath/bpf/rx_meta.h"
 #include "services/fastpath/guard.h"
+#include "services/fastpath/io_null.h"
+#include "services/fastpath/io_pcap.h"
 #include "services/fastpath/io_tap.h"
 #include "services/fastpath/link.h"
 #include "services/fastpath/rx_program.h"
@@ -417,7 +419,7 @@ static uint16_t free_holder(struct io_linux *linux_io)
         while (device != NULL && device->holder != linux_io->next_holder) {
             device = device->next;
         }
-    } while (device != NULL);
+    } while (device != NULL || linux_io->next_holder == UMEM_HOLDER_OWN);
     return linux_io->next_holder;
 }
 
@@ -456,11 +458,18 @@ int io_xdp_open(struct io_linux *linux_io, const struct io_request *request, str
 
 static int linux_open(void *context, const struct io_request *request, struct umem *umem, struct io **out_io, struct error_detail *detail)
 {
-    struct io_linux *linux_io = context;
-    if (request->kind == IO_INTERNAL) {
+    switch (request->kind) {
+    case IO_SYSTEM:
+        return io_xdp_open(context, request, umem, out_io, detail);
+    case IO_INTERNAL:
         return io_tap_open(request, umem, out_io, detail);
+    case IO_PCAP:
+        return io_pcap_open(request, umem, out_io, detail);
+    case IO_NULL:
+        *out_io = io_null_open(umem);
+        return 0;
     }
-    return io_xdp_open(linux_io, request, umem, out_io, detail);
+    return -EINVAL;
 }
 
 static void linux_forget(void *context, enum io_kind kind, const char *name)

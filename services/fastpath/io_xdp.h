@@ -1,4 +1,4 @@
-/* Linux devices by AF_XDP (system ports) and TAP (internal ports): the real io_factory. */
+/* Linux devices by AF_XDP (system ports) and TAP (internal ports), captures and null ports: the real io_factory. */
 #ifndef BUSBAR_FASTPATH_IO_XDP_H
 #define BUSBAR_FASTPATH_IO_XDP_H
 

@@ -77,7 +77,8 @@ int main(int argc, char **argv)
                                              .factory = io_linux_factory(linux_io),
                                              .watch_links = true,
                                              .pid = (uint32_t)getpid(),
-                                             .now_ns = clock_now_ns()};
+                                             .now_ns = clock_now_ns(),
+                                             .wall_ns = clock_wall_ns()};
         err = fastpath_new(&settings, &fastpath, &detail);
     }
     if (err == 0) {

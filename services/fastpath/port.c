@@ -65,5 +65,10 @@ void port_set_remove(struct port_set *set, struct port *port)
         enter(set, set->ports[i]);
     }
     megaflow_fini(&port->megaflows);
+    for (size_t i = 0; i < port->n_options; i++) {
+        free((char *)(uintptr_t)port->options[i].key);
+        free((char *)(uintptr_t)port->options[i].value);
+    }
+    free(port->options);
     free(port);
 }

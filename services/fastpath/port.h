@@ -36,6 +36,8 @@ struct port {
     char name[PORT_NAME_BYTES];
     enum io_kind kind;
     bool force;
+    struct io_option *options; /* owned, texts too */
+    size_t n_options;
     bool is_internal_kept; /* a TAP that outlives us exists */
     uint32_t ifindex;
     bool is_up;

@@ -16,10 +16,13 @@
 
 #include "lib/base/clock.h"
 #include "lib/base/log.h"
+#include "lib/base/memory.h"
 #include "services/fastpath/install.h"
 #include "services/fastpath/session.h"
 
-enum { MTU_WITHOUT_LINKS = 9000 };
+enum { MTU_WITHOUT_LINKS = 9000, MTU_WITHOUT_INTERFACE = UMEM_LARGE_ROOM - PORT_TAGS_BYTES };
+
+static const char *const kind_names[] = {[IO_SYSTEM] = "system", [IO_INTERNAL] = "internal", [IO_PCAP] = "pcap", [IO_NULL] = "null"};
 
 static void set_link(struct port_control *control, struct port *port, bool is_up)
 {
@@ -67,7 +70,7 @@ static void open_failed(struct port_control *control, struct port *port, int err
         port->retry_ns = now_ns + PORT_SOON_MS * NS_PER_MS;
         return;
     }
-    port->retry_ns = now_ns + PORT_RETRY_MS * NS_PER_MS;
+    port->retry_ns = err != -ERROR_DAMAGED ? now_ns + PORT_RETRY_MS * NS_PER_MS : 0;
     if (strcmp(port->error, text) != 0) {
         snprintf(port->error, sizeof port->error, "%s", text);
         log_warn("port_error port=%s error=\"%s\"", port->name, port->error);
@@ -81,9 +84,14 @@ static void open_device(struct port_control *control, struct port *port, uint64_
     struct error_detail detail = {""};
     struct link_info link = {.mtu = MTU_WITHOUT_LINKS, .is_up = true};
     struct io_request request = {
-        .kind = port->kind, .name = port->name, .port = port->id, .force = port->force};
+        .kind = port->kind, .name = port->name, .port = port->id, .force = port->force, .options = port->options,
+        .n_options = port->n_options, .now_ns = &shard->worker.now_ns, .wall_base_ns = control->wall_base_ns};
     int err = control->factory.open(control->factory.context, &request, shard->umem, &port->io, &detail);
-    if (err == 0 && control->has_links) {
+    if (!io_kind_has_interface(port->kind)) {
+        /* Nobody else gives it an address: a local one, by its number. */
+        link = (struct link_info){.mtu = MTU_WITHOUT_INTERFACE, .is_up = true, .mac = {2, 0, (uint8_t)(port->id >> 24), (uint8_t)(port->id >> 16),
+                                  (uint8_t)(port->id >> 8), (uint8_t)port->id}};
+    } else if (err == 0 && control->has_links) {
         err = link_query(port->name, &link);
         port->speed_mbps = link_speed_mbps(port->name);
     }
@@ -103,7 +111,30 @@ static void open_device(struct port_control *control, struct port *port, uint64_
 
 static enum io_kind kind_of(const Busbar__PortRow *row)
 {
-    return row->type != NULL && strcmp(row->type, "internal") == 0 ? IO_INTERNAL : IO_SYSTEM;
+    for (size_t kind = 0; row->type != NULL && kind < sizeof kind_names / sizeof kind_names[0]; kind++) {
+        if (strcmp(row->type, kind_names[kind]) == 0) {
+            return (enum io_kind)kind;
+        }
+    }
+    return IO_SYSTEM;
+}
+
+static bool has_options(const struct port *port, const Busbar__PortRow *row)
+{
+    bool is_same = port->n_options == row->n_options;
+    for (size_t i = 0; is_same && i < row->n_options; i++) {
+        is_same = strcmp(port->options[i].key, row->options[i]->key) == 0 && strcmp(port->options[i].value, row->options[i]->value) == 0;
+    }
+    return is_same;
+}
+
+static void take_options(struct port *port, const Busbar__PortRow *row)
+{
+    port->options = memory_array(row->n_options + 1, sizeof *port->options);
+    port->n_options = row->n_options;
+    for (size_t i = 0; i < row->n_options; i++) {
+        port->options[i] = (struct io_option){.key = memory_string(row->options[i]->key), .value = memory_string(row->options[i]->value)};
+    }
 }
 
 static void remove_port(struct port_control *control, struct port *port)
@@ -122,7 +153,7 @@ void port_control_apply(struct port_control *control, uint64_t id, const Busbar_
 {
     struct shard *shard = control->shard;
     struct port *port = port_set_find(&shard->ports, (uint32_t)id);
-    bool is_other = port != NULL && row != NULL && (strcmp(port->name, row->name) != 0 || port->kind != kind_of(row));
+    bool is_other = port != NULL && row != NULL && (strcmp(port->name, row->name) != 0 || port->kind != kind_of(row) || !has_options(port, row));
     if (port != NULL && (row == NULL || is_other)) {
         remove_port(control, port);
         port = NULL;
@@ -145,6 +176,7 @@ void port_control_apply(struct port_control *control, uint64_t id, const Busbar_
     snprintf(port->name, sizeof port->name, "%s", row->name);
     port->row_id = id;
     port->kind = kind_of(row);
+    take_options(port, row);
     port->force = row->has_force && row->force;
     open_device(control, port, now_ns);
 }
@@ -178,6 +210,9 @@ void port_control_link(struct port_control *control, const struct link_info *lin
 {
     for (size_t i = 0; i < control->shard->ports.n_ports; i++) {
         struct port *port = control->shard->ports.ports[i];
+        if (!io_kind_has_interface(port->kind)) {
+            continue; /* an interface may be called like it */
+        }
         bool is_same_device = port->io != NULL && port->ifindex != 0 && port->ifindex == link->ifindex;
         bool was_renamed = is_same_device && strcmp(port->name, link->name) != 0;
         if (was_renamed) {
@@ -196,6 +231,11 @@ void port_control_retry(struct port_control *control, uint64_t now_ns)
         struct port *port = control->shard->ports.ports[i];
         if (port->io == NULL && port->retry_ns != 0 && now_ns >= port->retry_ns) {
             open_device(control, port, now_ns);
+        }
+        if (port->io != NULL && port->io->failure[0] != '\0' && port->error[0] == '\0') {
+            snprintf(port->error, sizeof port->error, "%s", port->io->failure);
+            log_error("port_error port=%s error=\"%s\"", port->name, port->error);
+            control->on_change(control->context, port);
         }
     }
 }

@@ -15,6 +15,7 @@ enum {
 struct port_control {
     struct shard *shard;
     struct io_factory factory;
+    uint64_t wall_base_ns; /* wall clock less our own, for the time stamps of captures */
     bool has_links; /* a link monitor tells the state of links; else an open device counts as up */
     /* The port's state has changed. May be called more often than it has. */
     void (*on_change)(void *context, const struct port *port);
@@ -23,10 +24,10 @@ struct port_control {
     void *context;
 };
 
-/* The row as it is now; NULL: it is gone. Opens, closes, or reopens when name, type or force has changed. */
+/* The row as it is now; NULL: it is gone. Opens, closes, or reopens when name, type, options or force has changed. */
 void port_control_apply(struct port_control *control, uint64_t id, const Busbar__PortRow *row, uint64_t now_ns);
 void port_control_link(struct port_control *control, const struct link_info *link, uint64_t now_ns);
-/* Opens what could not be opened before. */
+/* Opens what could not be opened before, and tells of open devices that have failed. */
 void port_control_retry(struct port_control *control, uint64_t now_ns);
 /* The time of the next retry, UINT64_MAX when there is none. */
 uint64_t port_control_next_retry(const struct port_control *control);
