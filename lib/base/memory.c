@@ -24,6 +24,12 @@ void *memory_zeroed(size_t size)
     return check(calloc(1, size != 0 ? size : 1));
 }
 
+void *memory_lines(size_t size)
+{
+    size_t rounded = size != 0 ? (size + 63) / 64 * 64 : 64;
+    return memset(check(aligned_alloc(64, rounded)), 0, rounded);
+}
+
 void *memory_array(size_t count, size_t element_size)
 {
     return check(calloc(count != 0 ? count : 1, element_size));

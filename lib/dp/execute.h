@@ -13,6 +13,7 @@
 enum { DP_HEADROOM_BYTES = 64 /* before the frame, for pushed headers: two VLAN tags and three MPLS labels, with room */ };
 
 struct dp_packet {
+    struct flow_key key __attribute__((aligned(64))); /* of the packet as it is now; two cache lines for the vector compares */
     uint8_t *data;      /* destination MAC; DP_HEADROOM_BYTES are writable before it when it was received */
     uint32_t size;      /* bytes from data on */
     uint32_t headroom;  /* writable bytes before data */
@@ -20,7 +21,6 @@ struct dp_packet {
     uint32_t flow_hash;
     uint64_t frame;     /* the sink's name of the frame (umem address); opaque here */
     struct parse_result offsets;
-    struct flow_key key; /* of the packet as it is now */
 };
 
 /* Two implementations: the worker's (frames of the umem) and the tests' (heap). */

@@ -8,11 +8,14 @@
  * A layer is checked as a whole before its first byte is used, and `end` shrinks to what the IP header says, so padding is
  * never taken for a header. What a packet usually is (no tag, IPv4 without options, TCP or UDP) is asked first; the rest
  * is in functions of its own that the compiler keeps out of the way.
+ * TCP and UDP in IPv4 and IPv6 as they usually are have a way of their own, parse_common.h.
  * Cost: about 8 ns for TCP in IPv4. Packet path: the worker thread; no allocation, no call out of this file but memory moves.
  * Invariants: no read at or past frame + size; every loop over foreign headers has a limit; offsets are set only for headers
  * that are there completely.
  */
 #include "lib/flow/parse.h"
+
+#include "lib/flow/parse_common.h"
 
 #define LIKELY(x) __builtin_expect(!!(x), 1)
 #define UNLIKELY(x) __builtin_expect(!!(x), 0)
@@ -344,15 +347,15 @@ static inline void parse_ipv6(struct cursor *c, struct flow_key *key, struct par
     }
 }
 
-int parse_frame(const uint8_t *frame, size_t size, uint32_t in_port, struct flow_key *out_key, struct parse_result *out_result)
+static __attribute__((noinline)) void parse_any(const uint8_t *frame, size_t size, uint32_t in_port, struct flow_key *out_key,
+                                                struct parse_result *out_result)
 {
-    if (UNLIKELY(size < ETHERNET_SIZE)) {
-        return -ERROR_TRUNCATED;
-    }
     struct cursor c = {.frame = frame, .pos = ETHERNET_SIZE, .end = size < SIZE_LIMIT ? size : SIZE_LIMIT};
     uint16_t type = load16(frame + 12);
 
-    memset(out_key, 0, sizeof *out_key);
+    for (size_t i = 0; i < KEY_WORDS; i++) {
+        key_set_word(out_key, i, 0); /* a memset() may become a string instruction, which takes thirty cycles to begin */
+    }
     out_key->in_port = be32(in_port);
     memcpy(out_key->eth_dst, frame, 12);
     *out_result = (struct parse_result){.l2_5_offset = PARSE_NO_OFFSET,
@@ -375,6 +378,17 @@ int parse_frame(const uint8_t *frame, size_t size, uint32_t in_port, struct flow
     } else if (type == TYPE_MPLS || type == TYPE_MPLS_MULTICAST) {
         parse_mpls(&c, out_key, out_result);
     }
+}
+
+int parse_frame(const uint8_t *frame, size_t size, uint32_t in_port, struct flow_key *out_key, struct parse_result *out_result)
+{
+    if (LIKELY(parse_common(frame, size, in_port, out_key, out_result))) {
+        return 0;
+    }
+    if (UNLIKELY(size < ETHERNET_SIZE)) {
+        return -ERROR_TRUNCATED;
+    }
+    parse_any(frame, size, in_port, out_key, out_result);
     return 0;
 }
 

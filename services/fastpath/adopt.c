@@ -74,8 +74,8 @@ static size_t offer_some(struct shard *shard, struct session *closed, uint8_t to
         ids[n].low = flow->id.low;
         busbar__flow_offer__init(&offers[n]);
         offers[n].id = &ids[n];
-        offers[n].key = key_encode(&flow->entry.key);
-        offers[n].mask = key_encode(&flow->mask);
+        offers[n].key = key_encode(&flow->key);
+        offers[n].mask = key_encode(&flow->mask->bits);
         flows[n] = flow;
         pointers[n] = &offers[n];
         n++;

@@ -57,8 +57,8 @@ static bool port_by_name(const void *context, const char *name, uint32_t *out_id
 static struct match flow_match(const struct flow *flow)
 {
     struct match match = {0};
-    match.value.key = flow->entry.key;
-    match.mask.key = flow->mask;
+    match.value.key = flow->key;
+    match.mask.key = flow->mask->bits;
     return match;
 }
 
@@ -73,7 +73,7 @@ static json_t *flow_json(const struct shard *shard, const struct flow *flow, uin
                              json_sprintf("%016" PRIx64 "%016" PRIx64, flow->id.high, flow->id.low), "match", text, "packets",
                              (json_int_t)flow->packets, "bytes", (json_int_t)flow->bytes, "used_s",
                              used_s < 0 ? json_null() : json_real(used_s), "actions", actions, "owner", owner_json(shard, flow), "version",
-                             (json_int_t)flow->version.n, "exact", flow->spread != NULL);
+                             (json_int_t)flow->version_n, "exact", flow->entered == FLOW_KEY_BY_KEY);
     free(text);
     free(actions);
     return json;
@@ -149,7 +149,7 @@ static json_t *port_json(const struct port *port)
     }
     return json_pack("{s:s, s:i, s:s, s:s, s:s, s:b, s:i, s:i, s:I, s:I, s:I, s:I, s:o, s:o, s:I, s:I, s:I, s:I}", "name", port->name, "id",
                      (int)port->id, "mode", port->io != NULL ? port->io->mode : "", "why", port->io != NULL ? port->io->why : "", "error",
-                     port->error, "up", port->can_send, "mtu", (int)port->mtu, "masks", (int)port->megaflows.n_masks, "rx_packets",
+                     port->error, "up", port->can_send, "mtu", (int)port->mtu, "masks", (int)port->megaflows.n_subtables, "rx_packets",
                      (json_int_t)port->rx_packets, "rx_bytes", (json_int_t)port->rx_bytes, "tx_packets", (json_int_t)port->tx_packets,
                      "tx_bytes", (json_int_t)port->tx_bytes, "rx_drops", drops_json(port->rx_drops), "tx_drops",
                      drops_json(port->tx_drops), "receive_ring_full", (json_int_t)stats.receive_ring_full, "too_long",

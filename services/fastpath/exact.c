@@ -1,179 +1,165 @@
-/* Buckets of 32 signatures, one cache line each.
+/* Buckets of eight entries, one cache line each.
  *
- *     hash: | signature 16 | ...                                     bucket |
- *     signatures[bucket]: 64 bytes, compared all at once    keys, refs[bucket * 32 + i]: the key decides
+ *     hash of the bits that matter: 32 bits      bucket = its low bits
+ *     bucket: | tag | tag | ... 8 of 4 bytes | number | number | ... 8 of 4 bytes |      tag = the hash; number = the flow's
  *
- * A lookup touches the line of signatures, the two of the key whose signature fits (a wrong fit happens once in 2000), and that of its
- * reference. Over a burst each step is done for all packets before the next, so that the memory works for 32 of them at a time. An
- * insert takes a place that is empty or whose flow has ended, else the next victim in turn. Pages of a large cache are touched as it fills.
- * Cost: some 10 ns when all is in the CPU's cache. Worker thread; grown by its control side.
- * Invariant: an entry is valid only while its generation is its flow's.
+ * A lookup touches the bucket and the three lines of the flow that say whether it covers the packet and what becomes of it. An insert
+ * takes the place of the same tag, an empty one, else the next victim in turn. As the tag is the whole hash, a table of twice the size
+ * is made from the old one without a key: bucket i becomes i and i + n. There are twice as many places as entries, because eight
+ * places for four entries overflow once in fifty buckets.
+ * Cost: lookup, see exact_lookup.h; growing to a million entries some 2 ms. Worker thread; grown by its control side.
+ * Invariant: whatever an entry says, only a flow that covers the packet is given (I1, I3).
  */
 #include "services/fastpath/exact.h"
 
 #include <stdlib.h>
-#if defined(__SSE2__)
-#include <emmintrin.h>
+#include <sys/mman.h>
+
+#include "services/fastpath/exact_hash.h"
+
+_Static_assert(sizeof(struct exact_bucket) == 64, "a cache line");
+
+enum { PLACES_PER_ENTRY = 2 };
+
+static const struct {
+    const char *name;
+    exact_lookup_fn *lookup;
+} lookups[] = {
+#if defined(__x86_64__)
+    {"avx512", exact_lookup_avx512},
+    {"avx2", exact_lookup_avx2},
+    {"sse4.2", exact_lookup_sse42},
 #endif
+    {"plain", exact_lookup_plain},
+};
 
-static inline uint16_t signature_of(uint64_t hash)
+static bool cpu_has(const char *name)
 {
-    return (uint16_t)(hash >> 48 | 1);
-}
-
-/* One bit for each signature of the bucket that is `wanted`. */
-static inline uint32_t fitting(const uint16_t *bucket, uint16_t wanted)
-{
-#if defined(__SSE2__)
-    const __m128i *line = (const __m128i *)(const void *)bucket;
-    __m128i all = _mm_set1_epi16((short)wanted);
-    __m128i low = _mm_packs_epi16(_mm_cmpeq_epi16(_mm_load_si128(line), all), _mm_cmpeq_epi16(_mm_load_si128(line + 1), all));
-    __m128i high = _mm_packs_epi16(_mm_cmpeq_epi16(_mm_load_si128(line + 2), all), _mm_cmpeq_epi16(_mm_load_si128(line + 3), all));
-    return (uint32_t)_mm_movemask_epi8(low) | (uint32_t)_mm_movemask_epi8(high) << 16;
-#else
-    uint32_t bits = 0;
-    for (unsigned i = 0; i < EXACT_WAYS; i++) {
-        bits |= (uint32_t)(bucket[i] == wanted) << i;
+#if defined(__x86_64__)
+    __builtin_cpu_init();
+    if (strcmp(name, "avx512") == 0) {
+        return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("bmi2");
     }
-    return bits;
+    if (strcmp(name, "avx2") == 0) {
+        return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("bmi2");
+    }
+    if (strcmp(name, "sse4.2") == 0) {
+        return __builtin_cpu_supports("sse4.2");
+    }
 #endif
+    return strcmp(name, "plain") == 0;
 }
 
-static void *lines(size_t size)
+exact_lookup_fn *exact_lookup_named(const char *name)
 {
-    void *memory = aligned_alloc(64, size);
-    if (memory == NULL) {
-        abort();
-    }
-    return memory;
-}
-
-static void allocate(struct exact_cache *cache, size_t n_entries)
-{
-    size_t n_buckets = n_entries / EXACT_WAYS;
-    cache->signatures = lines(n_buckets * 64);
-    cache->keys = lines(n_entries * sizeof *cache->keys);
-    cache->refs = lines(n_entries * sizeof *cache->refs);
-    cache->bucket_mask = n_buckets - 1;
-    cache->n_evictions = 0;
-    exact_clear(cache);
-}
-
-void exact_init(struct exact_cache *cache, size_t n_entries)
-{
-    *cache = (struct exact_cache){0};
-    allocate(cache, n_entries);
-}
-
-void exact_fini(struct exact_cache *cache)
-{
-    free(cache->signatures);
-    free(cache->keys);
-    free(cache->refs);
-    *cache = (struct exact_cache){0};
-}
-
-static inline bool is_live(const struct exact_ref *ref)
-{
-    return ref->flow->generation == ref->generation;
-}
-
-static inline const uint16_t *bucket_of(const struct exact_cache *cache, uint64_t hash)
-{
-    return cache->signatures + (hash & cache->bucket_mask) * EXACT_WAYS;
-}
-
-static inline uint32_t first_of(const struct exact_cache *cache, uint64_t hash)
-{
-    return (uint32_t)((hash & cache->bucket_mask) * EXACT_WAYS);
-}
-
-struct flow *exact_lookup(const struct exact_cache *cache, const struct flow_key *key, uint64_t hash)
-{
-    uint32_t bits = fitting(bucket_of(cache, hash), signature_of(hash));
-    for (; bits != 0; bits &= bits - 1) {
-        uint32_t i = first_of(cache, hash) + (uint32_t)__builtin_ctz(bits);
-        if (key_equal(&cache->keys[i], key) && is_live(&cache->refs[i])) {
-            return cache->refs[i].flow;
+    for (size_t i = 0; i < sizeof lookups / sizeof lookups[0]; i++) {
+        if (strcmp(lookups[i].name, name) == 0 && cpu_has(name)) {
+            return lookups[i].lookup;
         }
     }
     return NULL;
 }
 
-void exact_prefetch(const struct exact_cache *cache, uint64_t hash)
+/* Zeroed and, where it is worth it, in large pages: a cache of 16 MB would need four thousand small ones. */
+static struct exact_bucket *map_buckets(size_t bytes)
 {
-    __builtin_prefetch(bucket_of(cache, hash));
+    void *memory = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (memory == MAP_FAILED) {
+        abort();
+    }
+    (void)madvise(memory, bytes, MADV_HUGEPAGE);
+    return memory;
 }
 
-uint32_t exact_candidate(const struct exact_cache *cache, uint64_t hash)
+static void allocate(struct exact_cache *cache, size_t n_entries)
 {
-    uint32_t bits = fitting(bucket_of(cache, hash), signature_of(hash));
-    if (bits == 0) {
-        return EXACT_NONE;
-    }
-    uint32_t i = first_of(cache, hash) + (uint32_t)__builtin_ctz(bits);
-    __builtin_prefetch(&cache->keys[i]);
-    __builtin_prefetch((const uint8_t *)&cache->keys[i] + 64);
-    __builtin_prefetch(&cache->refs[i]);
-    return i;
+    size_t n_buckets = n_entries * PLACES_PER_ENTRY / EXACT_WAYS;
+    cache->bytes = n_buckets * sizeof *cache->buckets;
+    cache->buckets = map_buckets(cache->bytes);
+    cache->bucket_mask = (uint32_t)n_buckets - 1;
+    cache->n_evictions = 0;
 }
 
-struct flow *exact_confirm(const struct exact_cache *cache, const struct flow_key *key, uint64_t hash, uint32_t candidate)
+void exact_init(struct exact_cache *cache, struct flow *flows, size_t n_entries)
 {
-    if (candidate == EXACT_NONE) {
-        return NULL;
+    size_t best = 0;
+    while (!cpu_has(lookups[best].name)) {
+        best++;
     }
-    if (!key_equal(&cache->keys[candidate], key)) {
-        return exact_lookup(cache, key, hash);
-    }
-    return is_live(&cache->refs[candidate]) ? cache->refs[candidate].flow : NULL;
+    *cache = (struct exact_cache){.flows = flows, .lookup = lookups[best].lookup, .lookup_name = lookups[best].name};
+    allocate(cache, n_entries);
 }
 
-static uint32_t place_for(struct exact_cache *cache, const struct flow_key *key, uint64_t hash)
+void exact_fini(struct exact_cache *cache)
 {
-    const uint16_t *bucket = bucket_of(cache, hash);
-    uint32_t first = first_of(cache, hash);
-    for (uint32_t bits = fitting(bucket, signature_of(hash)); bits != 0; bits &= bits - 1) {
-        if (key_equal(&cache->keys[first + (uint32_t)__builtin_ctz(bits)], key)) {
-            return first + (uint32_t)__builtin_ctz(bits);
+    if (cache->buckets != NULL) {
+        munmap(cache->buckets, cache->bytes);
+    }
+    *cache = (struct exact_cache){0};
+}
+
+void exact_bits_set(struct exact_bits *bits, uint32_t port, const struct flow_key *mask)
+{
+    *bits = (struct exact_bits){.mask = *mask, .seed = (port + 1) * 0x9e3779b97f4a7c15u};
+}
+
+uint32_t exact_hash(const struct exact_bits *bits, const struct flow_key *key)
+{
+    return exact_hash_of(bits, key);
+}
+
+/* The place for this hash; counts when a live entry must go for it. */
+static unsigned place_for(struct exact_cache *cache, const struct exact_bucket *bucket, uint32_t hash)
+{
+    for (unsigned i = 0; i < EXACT_WAYS; i++) {
+        if (bucket->flows[i] == FLOW_NONE || bucket->tags[i] == hash) {
+            return i; /* places are taken from the first on and never emptied */
         }
     }
-    uint32_t empty = fitting(bucket, 0);
-    if (empty != 0) {
-        return first + (uint32_t)__builtin_ctz(empty);
-    }
-    for (uint32_t i = first; i < first + EXACT_WAYS; i++) {
-        if (!is_live(&cache->refs[i])) {
+    for (unsigned i = 0; i < EXACT_WAYS; i++) {
+        if (!cache->flows[bucket->flows[i]].is_used) {
             return i;
         }
     }
     cache->n_evictions++;
-    return first + cache->next_victim++ % EXACT_WAYS;
+    return cache->next_victim++ % EXACT_WAYS;
 }
 
-void exact_insert(struct exact_cache *cache, const struct flow_key *key, uint64_t hash, struct flow *flow)
+void exact_insert(struct exact_cache *cache, uint32_t hash, const struct flow *flow)
 {
-    uint32_t i = place_for(cache, key, hash);
-    cache->signatures[i] = signature_of(hash);
-    cache->keys[i] = *key;
-    cache->refs[i] = (struct exact_ref){.flow = flow, .generation = flow->generation};
+    struct exact_bucket *bucket = &cache->buckets[hash & cache->bucket_mask];
+    unsigned place = place_for(cache, bucket, hash);
+    bucket->tags[place] = hash;
+    bucket->flows[place] = flow->number;
 }
 
 size_t exact_size(const struct exact_cache *cache)
 {
-    return (cache->bucket_mask + 1) * EXACT_WAYS;
+    return ((size_t)cache->bucket_mask + 1) * EXACT_WAYS / PLACES_PER_ENTRY;
 }
 
 void exact_clear(struct exact_cache *cache)
 {
-    memset(cache->signatures, 0, exact_size(cache) * sizeof *cache->signatures);
+    memset(cache->buckets, 0, cache->bytes);
 }
 
 void exact_grow_if_crowded(struct exact_cache *cache, size_t limit)
 {
     size_t size = exact_size(cache);
-    if (cache->n_evictions > size / 16 && size * 2 <= limit) {
-        exact_fini(cache);
-        allocate(cache, size * 2);
+    if (cache->n_evictions <= size / 32 || size * 2 > limit) {
+        return;
     }
+    struct exact_bucket *old = cache->buckets;
+    size_t n_old = (size_t)cache->bucket_mask + 1, old_bytes = cache->bytes;
+    allocate(cache, size * 2);
+    for (size_t i = 0; i < n_old; i++) {
+        unsigned n_placed[2] = {0, 0};
+        for (unsigned k = 0; k < EXACT_WAYS && old[i].flows[k] != FLOW_NONE; k++) {
+            unsigned upper = (old[i].tags[k] & n_old) != 0;
+            struct exact_bucket *bucket = &cache->buckets[i + upper * n_old];
+            bucket->tags[n_placed[upper]] = old[i].tags[k];
+            bucket->flows[n_placed[upper]++] = old[i].flows[k];
+        }
+    }
+    munmap(old, old_bytes);
 }

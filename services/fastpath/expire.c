@@ -12,21 +12,31 @@
 #include "services/fastpath/install.h"
 #include "services/fastpath/session.h"
 
-enum { SLICE = 512, EVICT_LOOK_AT = 32 };
+enum { SLICE = 512, EVICT_LOOK_AT = 32, TUNE_MS = 100, SETTLE_SLICE = 2048 /* a million flows in half a second */ };
+
+/* What the traffic of late says about the caches. */
+static void tune_caches(struct shard *shard, uint64_t now_ns)
+{
+    if (now_ns - shard->tuned_ns < TUNE_MS * NS_PER_MS) {
+        return;
+    }
+    shard->tuned_ns = now_ns;
+    exact_grow_if_crowded(&shard->worker.exact, EXACT_MAX);
+    for (size_t i = 0; i < shard->ports.n_ports; i++) {
+        megaflow_rank(&shard->ports.ports[i]->megaflows);
+    }
+}
 
 void expire_step(struct shard *shard, uint64_t now_ns)
 {
     uint64_t idle_ns = shard->max_idle_ms * NS_PER_MS;
     bool may_expire = session_count_open(shard) > 0; /* without a slowpath a flow that goes cannot be made again */
-    size_t end = shard->expire_cursor + SLICE;
-    while (shard->expire_cursor < end) {
-        struct flow *flow = flow_table_next(shard->flows, &shard->expire_cursor);
+    size_t left = SLICE;
+    tune_caches(shard, now_ns);
+    while (left > 0) {
+        struct flow *flow = flow_table_next_within(shard->flows, &shard->expire_cursor, &left);
         if (flow == NULL) {
-            shard->expire_cursor = 0;
-            exact_grow_if_crowded(&shard->worker.exact, EXACT_MAX);
-            for (size_t i = 0; i < shard->ports.n_ports; i++) {
-                megaflow_rank(&shard->ports.ports[i]->megaflows);
-            }
+            shard->expire_cursor = left > 0 ? 0 : shard->expire_cursor;
             return;
         }
         if (may_expire && now_ns > flow->used_ns && now_ns - flow->used_ns > idle_ns) {
@@ -59,10 +69,15 @@ bool expire_make_room(struct shard *shard)
     return true;
 }
 
-void expire_settle_all(struct shard *shard)
+bool expire_settle_some(struct shard *shard)
 {
-    size_t cursor = 0;
-    for (struct flow *flow; (flow = flow_table_next(shard->flows, &cursor)) != NULL;) {
+    size_t left = SETTLE_SLICE;
+    for (struct flow *flow; (flow = flow_table_next_within(shard->flows, &shard->settle_cursor, &left)) != NULL;) {
         counter_set_settle(&shard->counters, flow);
     }
+    if (left == 0) {
+        return false;
+    }
+    shard->settle_cursor = 0;
+    return true;
 }

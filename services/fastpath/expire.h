@@ -8,7 +8,7 @@
 void expire_step(struct shard *shard, uint64_t now_ns);
 /* Room for one more flow, at the price of the least recently used of a few when the table is full. */
 bool expire_make_room(struct shard *shard);
-/* Settles the growth of all flows with their counters. Every half second. */
-void expire_settle_all(struct shard *shard);
+/* Settles the growth of some more flows with their counters; true when it has come round to the last one. */
+bool expire_settle_some(struct shard *shard) MUST_CHECK;
 
 #endif

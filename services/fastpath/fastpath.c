@@ -257,7 +257,7 @@ static int open_wires(struct fastpath *fp, const struct fastpath_settings *setti
 
 int fastpath_new(const struct fastpath_settings *settings, struct fastpath **out_fastpath, struct error_detail *detail)
 {
-    struct fastpath *fp = memory_zeroed(sizeof *fp);
+    struct fastpath *fp = memory_lines(sizeof *fp);
     fp->bus = settings->bus;
     fp->pid = settings->pid;
     fp->instance = settings->instance;

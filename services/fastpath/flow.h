@@ -1,77 +1,82 @@
-/* A flow: what the slowpath decided for a key under a mask, and all flows of the shard by id, owner and age.
+/* A flow: what the slowpath decided for a key under a mask, and all flows of the shard by number, id and owner.
  *
- * A flow is reached by packets through entries: one entry with its key under its mask (a megaflow), or, where a port has too many masks
- * already, one exact entry for each packet key seen (spread). The id is the hash of key and mask of the answer in both cases. Memory
- * of flows is never given back while the table lives, and each carries a generation that changes when it ends, so that a shortcut
- * to it (exact.h) can be asked whether it still holds. One thread.
+ * A packet reaches a flow by its number, which the exact cache and the megaflow tables hold, and the flow itself says whether it covers
+ * the packet: its key and mask decide, nothing else. So whatever points to a flow may be out of date without ever being wrong: a number
+ * whose flow has ended, or is another flow's by now, covers nothing or covers rightly. Numbers are places in one region of address
+ * space, which is used from its start, so memory grows with use. One thread.
  */
 #ifndef BUSBAR_FASTPATH_FLOW_H
 #define BUSBAR_FASTPATH_FLOW_H
 
-#include "lib/dp/action.h"
 #include "lib/msg/version.h"
+#include "services/fastpath/program.h"
 
-/* What is done to a packet of the flow and which counters it moves. Immutable; replaced as a whole. */
-struct program {
-    uint32_t n_actions;
-    uint32_t n_counters;
-    uint32_t *counters; /* slots of the counter set */
-    struct dp_action actions[];
+enum {
+    FLOW_NONE = 0,           /* the number of a place that never holds a flow and covers no packet */
+    FLOWS_MAX = 1 << 24,     /* 4 GiB of address space; flow_limit is lower by far (I9) */
+    OWNER_NONE = 0xff,
 };
-struct program *program_new(const struct dp_action *actions, size_t n_actions, const uint32_t *counters, size_t n_counters);
-void program_destroy(struct program **program);
-bool program_equal(const struct program *a, const struct program *b);
 
-struct subtable;
-struct flow;
+/* How packets reach it. */
+enum flow_entered {
+    FLOW_NOT_ENTERED,
+    FLOW_UNDER_ITS_MASK, /* in a subtable of its port */
+    FLOW_KEY_BY_KEY,     /* its port has too many masks */
+};
 
-/* One way for packets to reach a flow: a masked key in a subtable of a port. */
-struct flow_entry {
-    struct flow_key key; /* masked */
-    struct flow *flow;
-    struct subtable *subtable;
-    struct flow_entry *next;         /* in its bucket */
-    struct flow_entry *next_of_flow; /* spread entries of the flow */
+/* A mask in use, shared by the flows under it. */
+struct flow_mask {
+    struct flow_key bits __attribute__((aligned(64)));
+    uint32_t n_flows;
     uint64_t hash;
+    struct flow_mask *next;
 };
-
-enum { OWNER_NONE = 0xff };
 
 struct flow {
     /* One cache line: what a packet of the flow reads and writes. */
     uint64_t packets, bytes;
     uint64_t used_ns;
     struct program *program;
-    uint32_t generation;
+    const struct flow_mask *mask;
     uint32_t in_port; /* switch-wide port id */
-    struct flow_entry entry __attribute__((aligned(64))); /* the megaflow's; unused (subtable NULL) when the flow is spread */
+    uint32_t number;
+    uint64_t version_n; /* n of the version of the answer or change that made it what it is */
+    uint32_t next_by_id; /* number */
+    uint8_t owner;      /* number of the session */
+    uint8_t offered;    /* session it was offered to, or OWNER_NONE */
+    bool is_used;       /* the place holds a flow */
+    uint8_t entered;    /* enum flow_entered, megaflow.c */
+    struct flow_key key __attribute__((aligned(64))); /* masked */
     /* Control. */
-    struct flow_key mask; /* of the answer */
     struct flow_id id;
-    struct flow_entry *spread;
-    uint32_t n_spread;
-    uint64_t settled_packets, settled_bytes; /* already credited to the counters */
-    struct version version;                  /* of the answer or change that made it what it is */
-    uint64_t made_ns;
-    uint8_t owner;   /* number of the session */
-    uint8_t offered; /* session it was offered to, or OWNER_NONE */
-    bool is_used;    /* the slot holds a flow */
-    struct flow *next_by_id;
-    struct flow *next_owned, *prev_owned; /* list of the owner */
+    uint64_t settled_packets, settled_bytes;      /* already credited to the counters */
+    struct flow *next_owned, *prev_owned;         /* list of the owner */
+    uint64_t rated_packets, rated_ns;             /* what a dump by rate has seen before (command.c) */
 };
 
 struct flow_table;
 struct flow_table *flow_table_new(void);
+/* Gives back the programs of the flows still there. */
 void flow_table_destroy(struct flow_table **table);
-/* Takes *program. The flow is in no subtable and in no owner's list yet. */
+/* Takes *program. The flow is in no subtable and in no owner's list yet. NULL, and *program stays, when all FLOWS_MAX places are used. */
 struct flow *flow_table_add(struct flow_table *table, const struct flow_key *key, const struct flow_key *mask, struct flow_id id,
                             struct program **program);
-/* Ends the flow: its generation changes, its program is freed. Take it out of subtables and owner lists first. */
+/* Ends the flow and gives its program back. Take it out of subtables and owner lists first. */
 void flow_table_remove(struct flow_table *table, struct flow *flow);
 struct flow *flow_table_find(const struct flow_table *table, struct flow_id id);
 size_t flow_table_count(const struct flow_table *table);
-/* Flows by slot: the next one at or behind *cursor, which moves behind it; NULL at the end. For slices: expiry, counters, dumps. */
+size_t flow_table_masks(const struct flow_table *table);
+/* Flows by number: the next one at or behind *cursor, which moves behind it; NULL at the end. For slices: expiry, counters, dumps. */
 struct flow *flow_table_next(const struct flow_table *table, size_t *cursor);
-size_t flow_table_slots(const struct flow_table *table);
+/* The same, looking at no more than *left places, which it lowers; NULL with *left > 0 is the end. */
+struct flow *flow_table_next_within(const struct flow_table *table, size_t *cursor, size_t *left);
+/* The place with number 0: flow n is flow_table_base() + n. */
+struct flow *flow_table_base(const struct flow_table *table);
+
+/* The flow covers a packet of this key. */
+static inline bool flow_covers(const struct flow *flow, const struct flow_key *key)
+{
+    return key_equal_under(&flow->key, key, &flow->mask->bits);
+}
 
 #endif

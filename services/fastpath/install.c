@@ -94,7 +94,7 @@ void install_remove_flow(struct shard *shard, struct flow *flow, bool tell)
         note_gone(&shard->sessions[owner], flow->id);
     }
     install_disown(shard, flow);
-    counter_set_release(&shard->counters, flow->program);
+    install_program_destroy(shard, &flow->program);
     flow_table_remove(shard->flows, flow);
 }
 
@@ -192,27 +192,26 @@ struct program *install_program(struct shard *shard, struct session *session, Bu
             shard->counts.unknown_counters++;
         }
     }
-    struct program *program = program_new(shard->scratch, n, shard->scratch_slots, n_slots);
-    counter_set_hold(&shard->counters, program);
+    bool is_new;
+    struct program *program = program_get(shard->programs, shard->scratch, n, shard->scratch_slots, n_slots, &is_new);
+    if (is_new) {
+        counter_set_hold(&shard->counters, program);
+    }
     return program;
 }
 
 void install_program_destroy(struct shard *shard, struct program **program)
 {
-    if (*program != NULL) {
+    if (*program != NULL && (*program)->n_users == 1) {
         counter_set_release(&shard->counters, *program);
-        program_destroy(program);
     }
+    program_put(program);
 }
 
-/* Gives the flow another program, or keeps its own when they are equal. Takes *program. */
+/* Gives the flow another program, or the same again. Takes *program. */
 static void change_program(struct shard *shard, struct flow *flow, struct program **program)
 {
     counter_set_settle(&shard->counters, flow);
-    if (program_equal(flow->program, *program)) {
-        install_program_destroy(shard, program);
-        return;
-    }
     install_program_destroy(shard, &flow->program);
     flow->program = *program;
     *program = NULL;
@@ -223,7 +222,7 @@ static void change_program(struct shard *shard, struct flow *flow, struct progra
 static struct flow *replace(struct shard *shard, struct session *session, struct flow *flow, struct program **program, struct version version)
 {
     uint8_t number = shard_session_number(shard, session);
-    if (version.n < flow->version.n) {
+    if (version.n < flow->version_n) {
         shard->counts.old_versions++;
         install_program_destroy(shard, program);
         return flow;
@@ -236,7 +235,7 @@ static struct flow *replace(struct shard *shard, struct session *session, struct
         install_own(shard, flow, number);
     }
     change_program(shard, flow, program);
-    flow->version = version;
+    flow->version_n = version.n;
     shard->counts.replaced++;
     return flow;
 }
@@ -263,12 +262,15 @@ static struct flow *make_flow(struct shard *shard, struct session *session, cons
             return NULL;
         }
         flow = flow_table_add(shard->flows, key, &mask, id, program);
-        flow->version = version_decode(answer->version);
-        flow->made_ns = flow->used_ns = shard->worker.now_ns;
+        if (flow == NULL) {
+            return NULL;
+        }
+        flow->version_n = version_decode(answer->version).n;
+        flow->used_ns = shard->worker.now_ns;
         install_own(shard, flow, shard_session_number(shard, session));
         shard->counts.installed++;
     }
-    (void)megaflow_insert(&port->megaflows, flow, key); /* false: its spread is full; later packets ask again, which is slow but right */
+    megaflow_insert(&port->megaflows, flow, key);
     return flow;
 }
 
@@ -347,7 +349,7 @@ static void on_change(struct shard *shard, struct session *session, const Busbar
         shard->counts.unknown_flows++;
         return;
     }
-    if (version.n < flow->version.n && change->version != NULL) {
+    if (version.n < flow->version_n && change->version != NULL) {
         on_old_change(shard, flow, number, change->remove);
         return;
     }
@@ -366,7 +368,7 @@ static void on_change(struct shard *shard, struct session *session, const Busbar
     adopt(shard, flow, number);
     shard->counts.changed++;
     change_program(shard, flow, &program);
-    flow->version = version.n != 0 ? version : flow->version;
+    flow->version_n = version.n != 0 ? version.n : flow->version_n;
 }
 
 bool install_changes(struct shard *shard, struct session *session, const struct bus_message *message)

@@ -1,13 +1,15 @@
 /* Tuple space lookup.
  *
- *     packet key --(& mask 1)--> hash --> bucket --> entries with the same masked key        hit: flow
- *                --(& mask 2)--> ...                                                          else next mask
+ *     packet key --(& mask 1)--> hash --> place --> number --> flow: does it cover the packet?        hit
+ *                --(& mask 2)--> ...                                                                   else next mask
  *
  * A subtable knows which 64-bit words its mask touches and hashes and compares those only: a mask on addresses and ports is five or six
- * of sixteen. Subtables are ranked by hits, because traffic is uneven. A subtable grows when it has more entries than buckets, and
- * goes when its last entry goes, so masks nobody uses cost nothing.
- * Cost: about 10 to 20 ns a subtable tried. Worker thread; insert and remove from the control side of it.
- * Invariants: an entry is in exactly one bucket of the subtable it names; n_masks <= MEGAFLOW_MASKS (I9).
+ * of sixteen. It holds hashes and numbers of flows in open addressing, no keys. All packets of a burst go through a subtable together, so
+ * that the memory works for all of them. Subtables are ranked by hits, because traffic is uneven; one goes with its last flow.
+ * `looked_at` is the union of all masks. It widens at once and narrows late: when it changes, the port's entries in the exact cache are
+ * not found any more and come again one by one, so it must not follow every flow that comes and goes. It decides nothing but that.
+ * Cost: about 10 to 20 ns a subtable tried. Worker thread; insert and remove from its control side.
+ * Invariants: a flow entered under its mask is in that mask's subtable once; n_subtables <= max_masks (I9).
  */
 #include "services/fastpath/megaflow.h"
 
@@ -16,184 +18,261 @@
 
 #include "lib/base/memory.h"
 
-enum { BUCKETS_MIN = 16 };
+enum { PLACES_MIN = 16 };
 
-struct subtable {
-    struct flow_key mask;
-    uint8_t words[KEY_WORDS]; /* which words of the key the mask touches */
-    uint32_t n_words;
-    bool is_exact; /* holds the entries of spread flows (and of flows whose mask is all ones) */
-    uint64_t hits;
-    size_t n_entries;
-    size_t n_buckets; /* a power of two */
-    struct flow_entry **buckets;
+struct place {
+    uint32_t hash;
+    uint32_t flow; /* FLOW_NONE: empty */
 };
 
-static bool is_all_ones(const struct flow_key *mask)
+struct subtable {
+    const struct flow_mask *mask; /* lives as long as a flow under it */
+    uint8_t words[KEY_WORDS];     /* which words of the key the mask touches */
+    uint32_t n_words;
+    uint32_t n_entries;
+    uint32_t place_mask; /* number of places - 1 */
+    struct place *places;
+    uint64_t hits;
+};
+
+static inline uint64_t fold(uint64_t a, uint64_t b)
 {
-    uint64_t all = UINT64_MAX;
-    for (size_t i = 0; i < KEY_WORDS; i++) {
-        all &= key_word(mask, i);
-    }
-    return all == UINT64_MAX;
+    unsigned __int128 product = (unsigned __int128)a * b;
+    return (uint64_t)product ^ (uint64_t)(product >> 64);
 }
 
-static struct subtable *subtable_new(const struct flow_key *mask)
-{
-    struct subtable *sub = memory_zeroed(sizeof *sub);
-    sub->mask = *mask;
-    sub->is_exact = is_all_ones(mask);
-    for (size_t i = 0; i < KEY_WORDS; i++) {
-        if (key_word(mask, i) != 0) {
-            sub->words[sub->n_words++] = (uint8_t)i;
-        }
-    }
-    sub->n_buckets = BUCKETS_MIN;
-    sub->buckets = memory_array(sub->n_buckets, sizeof *sub->buckets);
-    return sub;
-}
-
-static void subtable_destroy(struct subtable *sub)
-{
-    free(sub->buckets);
-    free(sub);
-}
-
-static inline uint64_t hash_masked(const struct subtable *sub, const struct flow_key *key)
+static inline uint32_t hash_masked(const struct subtable *sub, const struct flow_key *key)
 {
     uint64_t hash = 0x9e3779b97f4a7c15u;
     for (uint32_t i = 0; i < sub->n_words; i++) {
-        uint64_t word = key_word(key, sub->words[i]) & key_word(&sub->mask, sub->words[i]);
-        unsigned __int128 product = (unsigned __int128)(hash ^ word) * 0xff51afd7ed558ccdu;
-        hash = (uint64_t)product ^ (uint64_t)(product >> 64);
+        uint64_t word = key_word(key, sub->words[i]) & key_word(&sub->mask->bits, sub->words[i]);
+        hash = fold(hash ^ word, 0xff51afd7ed558ccdu);
     }
-    return hash;
+    return (uint32_t)(hash >> 32);
 }
 
-static inline bool equal_masked(const struct subtable *sub, const struct flow_key *masked, const struct flow_key *key)
+static inline bool is_under(const struct subtable *sub, const struct flow *flow, const struct flow_key *key)
 {
     uint64_t difference = 0;
     for (uint32_t i = 0; i < sub->n_words; i++) {
-        difference |= (key_word(key, sub->words[i]) & key_word(&sub->mask, sub->words[i])) ^ key_word(masked, sub->words[i]);
+        uint64_t masked = key_word(key, sub->words[i]) & key_word(&sub->mask->bits, sub->words[i]);
+        difference |= masked ^ key_word(&flow->key, sub->words[i]);
     }
     return difference == 0;
 }
 
-static inline struct flow_entry *subtable_find(const struct subtable *sub, const struct flow_key *key)
+static inline struct flow *find(const struct subtable *sub, struct flow *flows, uint32_t hash, const struct flow_key *key)
 {
-    uint64_t hash = hash_masked(sub, key);
-    struct flow_entry *entry = sub->buckets[hash & (sub->n_buckets - 1)];
-    while (entry != NULL && (entry->hash != hash || !equal_masked(sub, &entry->key, key))) {
-        entry = entry->next;
-    }
-    return entry;
-}
-
-static void subtable_grow(struct subtable *sub)
-{
-    struct flow_entry **old = sub->buckets;
-    size_t n_old = sub->n_buckets;
-    sub->n_buckets *= 2;
-    sub->buckets = memory_array(sub->n_buckets, sizeof *sub->buckets);
-    for (size_t i = 0; i < n_old; i++) {
-        for (struct flow_entry *entry = old[i], *next; entry != NULL; entry = next) {
-            struct flow_entry **bucket = &sub->buckets[entry->hash & (sub->n_buckets - 1)];
-            next = entry->next;
-            entry->next = *bucket;
-            *bucket = entry;
-        }
-    }
-    free(old);
-}
-
-static void subtable_add(struct subtable *sub, struct flow_entry *entry)
-{
-    if (sub->n_entries >= sub->n_buckets) {
-        subtable_grow(sub);
-    }
-    entry->hash = hash_masked(sub, &entry->key);
-    entry->subtable = sub;
-    struct flow_entry **bucket = &sub->buckets[entry->hash & (sub->n_buckets - 1)];
-    entry->next = *bucket;
-    *bucket = entry;
-    sub->n_entries++;
-}
-
-void megaflow_init(struct megaflow_table *table)
-{
-    *table = (struct megaflow_table){0};
-}
-
-void megaflow_fini(struct megaflow_table *table)
-{
-    assert(table->n_subtables == 0);
-}
-
-struct flow *megaflow_lookup(struct megaflow_table *table, const struct flow_key *key)
-{
-    table->n_lookups++;
-    for (uint32_t i = 0; i < table->n_subtables; i++) {
-        struct flow_entry *entry = subtable_find(table->subtables[i], key);
-        table->n_probes++;
-        if (entry != NULL) {
-            table->subtables[i]->hits++;
-            return entry->flow;
+    for (uint32_t i = hash & sub->place_mask; sub->places[i].flow != FLOW_NONE; i = (i + 1) & sub->place_mask) {
+        struct flow *flow = &flows[sub->places[i].flow];
+        if (sub->places[i].hash == hash && is_under(sub, flow, key)) {
+            return flow;
         }
     }
     return NULL;
 }
 
-static struct subtable *find_subtable(struct megaflow_table *table, const struct flow_key *mask)
+static void put(struct subtable *sub, struct place entry)
+{
+    uint32_t i = entry.hash & sub->place_mask;
+    while (sub->places[i].flow != FLOW_NONE) {
+        i = (i + 1) & sub->place_mask;
+    }
+    sub->places[i] = entry;
+}
+
+static void grow(struct subtable *sub)
+{
+    struct place *old = sub->places;
+    uint32_t n_old = sub->place_mask + 1;
+    sub->places = memory_array((size_t)n_old * 2, sizeof *sub->places);
+    sub->place_mask = n_old * 2 - 1;
+    for (uint32_t i = 0; i < n_old; i++) {
+        if (old[i].flow != FLOW_NONE) {
+            put(sub, old[i]);
+        }
+    }
+    free(old);
+}
+
+static struct subtable *subtable_new(const struct flow_mask *mask)
+{
+    struct subtable *sub = memory_zeroed(sizeof *sub);
+    sub->mask = mask;
+    for (size_t i = 0; i < KEY_WORDS; i++) {
+        if (key_word(&mask->bits, i) != 0) {
+            sub->words[sub->n_words++] = (uint8_t)i;
+        }
+    }
+    sub->places = memory_array(PLACES_MIN, sizeof *sub->places);
+    sub->place_mask = PLACES_MIN - 1;
+    return sub;
+}
+
+static void subtable_destroy(struct subtable *sub)
+{
+    free(sub->places);
+    free(sub);
+}
+
+/* ---- the bits looked at ---- */
+
+static void use_bits(struct megaflow_table *table, const struct flow_key *mask)
+{
+    table->looked_at = *mask;
+    table->n_narrower = 0;
+    exact_bits_set(&table->bits, table->port, mask);
+}
+
+static void add_bits(struct flow_key *into, const struct flow_key *mask)
+{
+    for (size_t i = 0; i < KEY_WORDS; i++) {
+        key_set_word(into, i, key_word(into, i) | key_word(mask, i));
+    }
+}
+
+static void widen(struct megaflow_table *table, const struct flow_key *mask)
+{
+    if (!key_mask_covers(&table->looked_at, mask)) {
+        struct flow_key wider = table->looked_at;
+        add_bits(&wider, mask);
+        use_bits(table, &wider);
+    }
+}
+
+static void narrow_late(struct megaflow_table *table)
+{
+    struct flow_key needed = {0};
+    for (uint32_t i = 0; i < table->n_subtables; i++) {
+        add_bits(&needed, &table->subtables[i]->mask->bits);
+    }
+    if (table->n_by_key > 0) {
+        add_bits(&needed, &table->keys_looked_at);
+    }
+    if (key_equal(&needed, &table->looked_at)) {
+        table->n_narrower = 0;
+    } else if (++table->n_narrower >= MEGAFLOW_PATIENCE) {
+        use_bits(table, &needed);
+    }
+}
+
+/* ---- the table ---- */
+
+void megaflow_init(struct megaflow_table *table, uint32_t port)
+{
+    struct flow_key nothing = {0}, everything;
+    memset(&everything, 0xff, sizeof everything);
+    *table = (struct megaflow_table){.port = port, .max_masks = MEGAFLOW_MASKS_DEFAULT};
+    use_bits(table, &nothing);
+    exact_bits_set(&table->key_bits, port, &everything);
+}
+
+void megaflow_fini(struct megaflow_table *table)
+{
+    assert(table->n_subtables == 0 && table->n_by_key == 0);
+    if (table->keys != NULL) {
+        exact_fini(table->keys);
+        free(table->keys);
+        table->keys = NULL;
+    }
+}
+
+static unsigned look_in(const struct megaflow_table *table, struct subtable *sub, struct dp_packet *const packets[], uint8_t *left,
+                        unsigned n_left, struct flow **out_flows)
+{
+    uint32_t hashes[EXACT_BURST];
+    unsigned n_still = 0;
+    for (unsigned i = 0; i < n_left; i++) {
+        hashes[i] = hash_masked(sub, &packets[left[i]]->key);
+        __builtin_prefetch(&sub->places[hashes[i] & sub->place_mask]);
+    }
+    for (unsigned i = 0; i < n_left; i++) {
+        struct flow *flow = find(sub, table->flows, hashes[i], &packets[left[i]]->key);
+        out_flows[left[i]] = flow;
+        if (flow == NULL) {
+            left[n_still++] = left[i];
+        } else {
+            __builtin_prefetch(flow, 1);
+        }
+    }
+    sub->hits += n_left - n_still;
+    return n_still;
+}
+
+static struct flow *look_by_key(const struct megaflow_table *table, const struct dp_packet *packet)
+{
+    struct flow *flow = NULL;
+    uint32_t hash;
+    if (table->n_by_key > 0) {
+        exact_lookup(table->keys, &table->key_bits, packet, 1, &hash, &flow);
+    }
+    return flow;
+}
+
+void megaflow_lookup(struct megaflow_table *table, struct dp_packet *const packets[], unsigned n, struct flow **out_flows)
+{
+    uint8_t left[EXACT_BURST];
+    unsigned n_left = n;
+    for (unsigned i = 0; i < n; i++) {
+        left[i] = (uint8_t)i;
+        out_flows[i] = NULL;
+    }
+    table->n_lookups += n;
+    for (uint32_t i = 0; i < table->n_subtables && n_left > 0; i++) {
+        table->n_probes += n_left;
+        n_left = look_in(table, table->subtables[i], packets, left, n_left, out_flows);
+    }
+    for (unsigned i = 0; i < n_left; i++) {
+        out_flows[left[i]] = look_by_key(table, packets[left[i]]);
+    }
+}
+
+static struct subtable *subtable_of(const struct megaflow_table *table, const struct flow_mask *mask)
 {
     for (uint32_t i = 0; i < table->n_subtables; i++) {
-        if (key_equal(&table->subtables[i]->mask, mask)) {
+        if (table->subtables[i]->mask == mask) {
             return table->subtables[i];
         }
     }
     return NULL;
 }
 
-static struct subtable *add_subtable(struct megaflow_table *table, const struct flow_key *mask)
+static void enter_by_key(struct megaflow_table *table, struct flow *flow, const struct flow_key *packet_key)
 {
-    struct subtable *sub = subtable_new(mask);
-    table->subtables[table->n_subtables++] = sub;
-    table->n_masks += !sub->is_exact;
-    return sub;
+    if (table->keys == NULL) {
+        table->keys = memory_zeroed(sizeof *table->keys);
+        exact_init(table->keys, table->flows, MEGAFLOW_KEYS);
+    }
+    if (flow->entered == FLOW_NOT_ENTERED) {
+        table->keys_looked_at = table->n_by_key == 0 ? (struct flow_key){0} : table->keys_looked_at;
+        add_bits(&table->keys_looked_at, &flow->mask->bits);
+        table->n_by_key++;
+    }
+    flow->entered = FLOW_KEY_BY_KEY;
+    exact_insert(table->keys, exact_hash(&table->key_bits, packet_key), flow);
 }
 
-static bool insert_spread(struct megaflow_table *table, struct flow *flow, const struct flow_key *packet_key)
+void megaflow_insert(struct megaflow_table *table, struct flow *flow, const struct flow_key *packet_key)
 {
-    struct flow_key ones;
-    memset(&ones, 0xff, sizeof ones);
-    struct subtable *sub = find_subtable(table, &ones);
-    struct flow_entry *entry = sub != NULL ? subtable_find(sub, packet_key) : NULL;
-    if (entry != NULL && entry->flow == flow) {
-        return true;
+    if (flow->entered == FLOW_UNDER_ITS_MASK) {
+        return;
     }
-    if (flow->n_spread >= MEGAFLOW_SPREAD_MAX) {
-        return false;
+    struct subtable *sub = subtable_of(table, flow->mask);
+    table->flows = flow - flow->number;
+    widen(table, &flow->mask->bits);
+    if (flow->entered == FLOW_KEY_BY_KEY || (sub == NULL && table->n_subtables >= table->max_masks)) {
+        enter_by_key(table, flow, packet_key);
+        return;
     }
-    entry = memory_zeroed(sizeof *entry);
-    entry->key = *packet_key;
-    entry->flow = flow;
-    entry->next_of_flow = flow->spread;
-    flow->spread = entry;
-    flow->n_spread++;
-    subtable_add(sub != NULL ? sub : add_subtable(table, &ones), entry);
-    return true;
-}
-
-bool megaflow_insert(struct megaflow_table *table, struct flow *flow, const struct flow_key *packet_key)
-{
-    struct subtable *sub = find_subtable(table, &flow->mask);
-    if (flow->entry.subtable != NULL) {
-        return true;
+    if (sub == NULL) {
+        sub = table->subtables[table->n_subtables++] = subtable_new(flow->mask);
     }
-    if (flow->spread != NULL || (sub == NULL && table->n_masks >= MEGAFLOW_MASKS && !is_all_ones(&flow->mask))) {
-        return insert_spread(table, flow, packet_key);
+    if (sub->n_entries >= (sub->place_mask + 1) / 4 * 3) {
+        grow(sub);
     }
-    subtable_add(sub != NULL ? sub : add_subtable(table, &flow->mask), &flow->entry);
-    return true;
+    put(sub, (struct place){.hash = hash_masked(sub, &flow->key), .flow = flow->number});
+    sub->n_entries++;
+    flow->entered = FLOW_UNDER_ITS_MASK;
 }
 
 static void drop_subtable(struct megaflow_table *table, struct subtable *sub)
@@ -204,36 +283,38 @@ static void drop_subtable(struct megaflow_table *table, struct subtable *sub)
     }
     memmove(&table->subtables[i], &table->subtables[i + 1], (table->n_subtables - i - 1) * sizeof table->subtables[0]);
     table->n_subtables--;
-    table->n_masks -= !sub->is_exact;
     subtable_destroy(sub);
 }
 
-static void take_out(struct megaflow_table *table, struct flow_entry *entry)
+/* Closes the gap in the probe chains that taking out a place leaves. */
+static void take_out(struct subtable *sub, const struct flow *flow)
 {
-    struct subtable *sub = entry->subtable;
-    struct flow_entry **link = &sub->buckets[entry->hash & (sub->n_buckets - 1)];
-    while (*link != entry) {
-        link = &(*link)->next;
+    uint32_t mask = sub->place_mask, hole = hash_masked(sub, &flow->key) & mask;
+    while (sub->places[hole].flow != flow->number) {
+        hole = (hole + 1) & mask;
     }
-    *link = entry->next;
-    entry->subtable = NULL;
-    if (--sub->n_entries == 0) {
-        drop_subtable(table, sub);
+    for (uint32_t i = (hole + 1) & mask; sub->places[i].flow != FLOW_NONE; i = (i + 1) & mask) {
+        uint32_t home = sub->places[i].hash & mask;
+        if (((i - home) & mask) >= ((i - hole) & mask)) {
+            sub->places[hole] = sub->places[i];
+            hole = i;
+        }
     }
+    sub->places[hole] = (struct place){.flow = FLOW_NONE};
 }
 
 void megaflow_remove(struct megaflow_table *table, struct flow *flow)
 {
-    if (flow->entry.subtable != NULL) {
-        take_out(table, &flow->entry);
+    if (flow->entered == FLOW_UNDER_ITS_MASK) {
+        struct subtable *sub = subtable_of(table, flow->mask);
+        take_out(sub, flow);
+        if (--sub->n_entries == 0) {
+            drop_subtable(table, sub);
+        }
+    } else if (flow->entered == FLOW_KEY_BY_KEY) {
+        table->n_by_key--; /* its keys lead to nothing once it has ended */
     }
-    for (struct flow_entry *entry = flow->spread, *next; entry != NULL; entry = next) {
-        next = entry->next_of_flow;
-        take_out(table, entry);
-        free(entry);
-    }
-    flow->spread = NULL;
-    flow->n_spread = 0;
+    flow->entered = FLOW_NOT_ENTERED;
 }
 
 void megaflow_rank(struct megaflow_table *table)
@@ -249,4 +330,5 @@ void megaflow_rank(struct megaflow_table *table)
     for (uint32_t i = 0; i < table->n_subtables; i++) {
         table->subtables[i]->hits /= 2;
     }
+    narrow_late(table);
 }

@@ -24,7 +24,7 @@ void pending_init(struct pending *pending, uint32_t n_frames)
         n_buckets *= 2;
     }
     *pending = (struct pending){.max_packets = n, .max_per_port = n / 2 > 0 ? n / 2 : 1, .bucket_mask = n_buckets - 1};
-    pending->packets = memory_array(n, sizeof *pending->packets);
+    pending->packets = memory_lines(n * sizeof *pending->packets);
     pending->lists = memory_array(n, sizeof *pending->lists);
     pending->buckets = memory_array(n_buckets, sizeof(struct pending_list *));
     for (uint32_t i = 0; i < n; i++) {
@@ -131,7 +131,7 @@ int pending_add(struct pending *pending, struct pending_list *list, const struct
     return PENDING_ADDED;
 }
 
-const struct dp_packet *pending_head(const struct pending *pending, const struct pending_list *list)
+struct dp_packet *pending_head(const struct pending *pending, const struct pending_list *list)
 {
     return &pending->packets[list->first].packet;
 }

@@ -51,7 +51,7 @@ struct pending_list *pending_open(struct pending *pending, uint32_t flow_hash, u
 /* Puts the packet at the end. `n_of_port` is the port's count of waiting packets, raised on success. */
 int pending_add(struct pending *pending, struct pending_list *list, const struct dp_packet *packet, uint32_t *n_of_port);
 /* The packet at the head; lists are never empty while open but between pop and close. */
-const struct dp_packet *pending_head(const struct pending *pending, const struct pending_list *list);
+struct dp_packet *pending_head(const struct pending *pending, const struct pending_list *list);
 void pending_pop(struct pending *pending, struct pending_list *list, struct dp_packet *out_packet);
 /* A new ask for the head; the list becomes the newest. */
 void pending_ask_again(struct pending *pending, struct pending_list *list, uint64_t now_ns);

@@ -46,7 +46,7 @@ struct port *port_set_add(struct port_set *set, uint32_t id)
     port->id = id;
     port->miss_bucket = bucket_of_rate(PORT_MISS_RATE, PORT_MISS_BURST);
     port->up_bucket = bucket_of_rate(PORT_UP_RATE, PORT_UP_BURST);
-    megaflow_init(&port->megaflows);
+    megaflow_init(&port->megaflows, id);
     set->ports[set->n_ports++] = port;
     enter(set, port);
     return port;

@@ -17,8 +17,9 @@ void shard_init(struct shard *shard, struct umem *umem, struct bus_socket *socke
     *shard = (struct shard){.umem = umem, .socket = socket, .flow_limit = FLOW_LIMIT_DEFAULT, .max_idle_ms = MAX_IDLE_DEFAULT_MS};
     memset(shard->buckets, OWNER_NONE, sizeof shard->buckets);
     shard->flows = flow_table_new();
+    shard->programs = program_table_new();
     counter_set_init(&shard->counters);
-    worker_init(&shard->worker, umem, &shard->ports, &events);
+    worker_init(&shard->worker, umem, &shard->ports, flow_table_base(shard->flows), &events);
 }
 
 void shard_fini(struct shard *shard)
@@ -32,6 +33,7 @@ void shard_fini(struct shard *shard)
     worker_fini(&shard->worker);
     counter_set_fini(&shard->counters);
     flow_table_destroy(&shard->flows);
+    program_table_destroy(&shard->programs);
 }
 
 uint8_t shard_session_number(const struct shard *shard, const struct session *session)

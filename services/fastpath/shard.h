@@ -99,6 +99,7 @@ struct shard {
     struct port_set ports;
     struct worker worker;
     struct flow_table *flows;   /* install.c, expire.c */
+    struct program_table *programs; /* install.c */
     struct counter_set counters; /* install.c, usage.c */
     struct session sessions[SESSIONS_MAX];
     uint8_t buckets[SESSION_BUCKETS]; /* session.c: number of the session that answers, or OWNER_NONE */
@@ -107,6 +108,7 @@ struct shard {
     struct version registered;        /* r of the design */
     struct version floor;             /* session.c */
     uint32_t flow_limit, max_idle_ms; /* fastpath.c, from the configuration */
+    uint64_t tuned_ns; /* expire.c: when the caches were last looked after */
     size_t expire_cursor, settle_cursor, evict_cursor;
     struct shard_counts counts;
     struct dp_action scratch[DP_ACTIONS_MAX];

@@ -19,6 +19,7 @@ struct usage {
     struct bus_socket *socket;
     struct usage_receiver receivers[USAGE_RECEIVERS_MAX];
     uint64_t reported_ns;
+    bool is_settling;        /* flows are being credited for the next report, a slice a step */
     uint64_t registered_row; /* of the shard's service row */
     uint64_t n_late;         /* reports put off because the bus had no room */
 };

@@ -1,8 +1,9 @@
 /* The packet path on one screen.
  *
- *     rx burst -> parse, hash, prefetch  ->  for each packet:  pending list? join it                (I7: asked first)
- *                                                              exact cache -> megaflow table -> ask the slowpath
- *                                            hit: count, run the program -> tx queues of ports -> one tx burst and flush a port
+ *     rx burst -> parse -> exact cache -> megaflow table       all packets of the burst a step
+ *              -> for each packet:  pending list? join it (I7: asked first)
+ *                                   flow? count, run the program -> tx queues of ports -> one tx burst and flush a port
+ *                                   else ask the slowpath
  *
  * Why step by step over the burst: the cache lines that a step of packet 32 needs are on their way while packet 1 is worked on.
  * Why the pending lists come first: a packet that overtakes one of its own flow hash which still waits would be reordered; while
@@ -14,6 +15,7 @@
 
 #include "lib/base/error.h"
 #include "lib/dp/checksum.h"
+#include "lib/flow/parse_common.h"
 
 enum { ETHERNET_BYTES = 14 };
 
@@ -61,20 +63,39 @@ static void refuse_output(struct worker *w, struct port *port, enum drop_reason 
     umem_give(w->umem, packet->frame, FRAME_WORKER);
 }
 
-static void on_output(void *context, uint32_t port_id, struct dp_packet *packet)
+/* Another port than that of the packet before. Finds it and what it takes; returns false when it is not there. */
+static __attribute__((noinline)) bool find_output(struct worker *w, uint32_t port_id)
 {
-    struct worker *w = context;
     struct port *port = port_set_find(w->ports, port_id);
     if (port == NULL) {
+        return false;
+    }
+    uint32_t by_mtu = port->mtu + PORT_TAGS_BYTES;
+    w->out = (struct worker_out){.port = port, .id = port_id};
+    if (port->can_send) {
+        w->out.max_size = by_mtu < port->io->frame_bytes ? by_mtu : port->io->frame_bytes;
+    }
+    if (!port->is_listed) {
+        port->is_listed = true;
+        w->sending[w->n_sending++] = port;
+    }
+    return true;
+}
+
+static __attribute__((noinline, cold)) void cannot_output(struct worker *w, struct port *port, struct dp_packet *packet)
+{
+    refuse_output(w, port, port->can_send ? DROP_OUTPUT_MTU : DROP_OUTPUT_DOWN, packet);
+}
+
+static inline void output(struct worker *w, uint32_t port_id, struct dp_packet *packet)
+{
+    if (!LIKELY(w->out.id == port_id) && !find_output(w, port_id)) {
         refuse_output(w, NULL, DROP_OUTPUT_NO_PORT, packet);
         return;
     }
-    if (!port->can_send) {
-        refuse_output(w, port, DROP_OUTPUT_DOWN, packet);
-        return;
-    }
-    if (packet->size > port->mtu + PORT_TAGS_BYTES || packet->size > port->io->frame_bytes) {
-        refuse_output(w, port, DROP_OUTPUT_MTU, packet);
+    struct port *port = w->out.port;
+    if (!LIKELY(packet->size <= w->out.max_size)) {
+        cannot_output(w, port, packet);
         return;
     }
     if (port->n_tx == IO_BURST) {
@@ -83,10 +104,11 @@ static void on_output(void *context, uint32_t port_id, struct dp_packet *packet)
     }
     port->tx[port->n_tx++] = (struct io_frame){
         .frame = packet->frame, .offset = (uint32_t)(packet->data - (w->umem->base + packet->frame)), .size = packet->size};
-    if (!port->is_listed) {
-        port->is_listed = true;
-        w->sending[w->n_sending++] = port;
-    }
+}
+
+static void on_output(void *context, uint32_t port_id, struct dp_packet *packet)
+{
+    output(context, port_id, packet);
 }
 
 static bool on_copy(void *context, const struct dp_packet *packet, struct dp_packet *out_copy)
@@ -137,25 +159,68 @@ static void on_consumed(void *context, struct dp_packet *packet)
 static const struct dp_sink sink = {
     .output = on_output, .copy = on_copy, .controller = on_controller, .drop = on_drop, .consumed = on_consumed};
 
-/* ---- one packet ---- */
+/* ---- measuring ---- */
 
-static inline void run_flow(struct worker *w, struct flow *flow, struct dp_packet *packet)
+static inline uint64_t cycles(void)
 {
-    flow->packets++;
-    flow->bytes += packet->size;
-    flow->used_ns = w->now_ns;
-    dp_execute(flow->program->actions, flow->program->n_actions, packet, &sink, w);
+#if defined(__x86_64__)
+    return __builtin_ia32_rdtsc();
+#else
+    return 0;
+#endif
 }
 
-/* Behind the exact cache. */
-static struct flow *look_up_megaflow(struct worker *w, struct port *port, const struct flow_key *key, uint64_t hash, bool may_remember)
+/* Begins the measuring of one burst in WORKER_SAMPLE. */
+static inline void begin_burst(struct worker *w)
 {
-    struct flow *flow = port != NULL ? megaflow_lookup(&port->megaflows, key) : NULL;
-    if (flow != NULL) {
-        w->totals.megaflow_hits++;
-        if (may_remember) {
-            exact_insert(&w->exact, key, hash, flow);
-        }
+    w->stage_began = w->totals.bursts % WORKER_SAMPLE == 0 ? cycles() : 0;
+}
+
+/* The stage has ended; the next one begins. */
+static inline void end_stage(struct worker *w, enum worker_stage stage, unsigned n_packets)
+{
+    struct stage_counts *counts = &w->stages[stage];
+    counts->packets += n_packets;
+    counts->batches += n_packets > 0;
+    if (w->stage_began != 0) {
+        uint64_t now = cycles();
+        counts->sampled_packets += n_packets;
+        counts->sampled_cycles += now - w->stage_began;
+        w->stage_began = now;
+    }
+}
+
+/* ---- one packet ---- */
+
+static inline void count_in_flow(struct worker *w, struct flow *flow, uint64_t packets, uint64_t bytes)
+{
+    flow->packets += packets;
+    flow->bytes += bytes;
+    flow->used_ns = w->now_ns;
+}
+
+static inline void run_program(struct worker *w, const struct program *program, struct dp_packet *packet)
+{
+    if (LIKELY(program->single_output != PROGRAM_NO_OUTPUT)) {
+        output(w, program->single_output, packet);
+    } else {
+        dp_execute(program->actions, program->n_actions, packet, &sink, w);
+    }
+}
+
+static void run_flow(struct worker *w, struct flow *flow, struct dp_packet *packet)
+{
+    count_in_flow(w, flow, 1, packet->size);
+    run_program(w, flow->program, packet);
+}
+
+/* Of one packet that waited. */
+static struct flow *look_up_megaflow(struct worker *w, struct port *port, struct dp_packet *packet)
+{
+    struct flow *flow = NULL;
+    if (port != NULL) {
+        megaflow_lookup(&port->megaflows, &packet, 1, &flow);
+        w->totals.megaflow_hits += flow != NULL;
     }
     return flow;
 }
@@ -204,85 +269,126 @@ static void miss(struct worker *w, struct port *port, struct dp_packet *packet)
     }
 }
 
-/* `flow`: what the exact cache said before the burst began; nothing in a burst ends a flow. */
-static inline void handle(struct worker *w, struct port *port, struct dp_packet *packet, uint64_t hash, struct flow *flow)
+/* A packet that no flow covers, or that may have to wait. `flow`: what the lookup of the burst said; nothing in a burst ends a flow. */
+static __attribute__((noinline)) void handle(struct worker *w, struct port *port, struct dp_packet *packet, struct flow *flow)
 {
-    if (w->pending.n_lists != 0) {
-        packet->flow_hash = key_flow_hash(&packet->key);
-        struct pending_list *list = pending_find(&w->pending, packet->flow_hash);
-        if (list != NULL) {
-            wait_in(w, list, port, packet);
-            return;
-        }
-    }
-    if (LIKELY(flow != NULL)) {
-        w->totals.exact_hits++;
-        run_flow(w, flow, packet);
-        return;
-    }
-    flow = look_up_megaflow(w, port, &packet->key, hash, true);
-    if (flow != NULL) {
-        run_flow(w, flow, packet);
-        return;
-    }
     packet->flow_hash = key_flow_hash(&packet->key);
-    miss(w, port, packet);
+    struct pending_list *list = w->pending.n_lists != 0 ? pending_find(&w->pending, packet->flow_hash) : NULL;
+    if (list != NULL) {
+        wait_in(w, list, port, packet);
+    } else if (flow != NULL) {
+        run_flow(w, flow, packet);
+    } else {
+        miss(w, port, packet);
+    }
+}
+
+/* Packets of one flow often come in a row: they are counted together. */
+static void act_on_burst(struct worker *w, struct port *port, unsigned n)
+{
+    for (unsigned i = 0; i < n;) {
+        struct flow *flow = w->found[i];
+        if (!LIKELY(flow != NULL && w->pending.n_lists == 0)) {
+            handle(w, port, &w->burst[i], flow);
+            i++;
+            continue;
+        }
+        const struct program *program = flow->program;
+        uint64_t bytes = 0, first = i;
+        do {
+            bytes += w->burst[i].size;
+            run_program(w, program, &w->burst[i]);
+            i++;
+        } while (i < n && w->found[i] == flow && w->pending.n_lists == 0);
+        count_in_flow(w, flow, i - first, bytes);
+    }
 }
 
 /* Parses the frames into w->burst; returns how many are packets. */
 static unsigned parse_burst(struct worker *w, struct port *port, const struct io_frame *frames, unsigned n)
 {
+    const uint32_t in_port = port->id;
+    const bool open_checksums = port->io->open_checksums;
+    uint64_t bytes = 0;
     unsigned n_good = 0;
     for (unsigned i = 0; i < n; i++) {
         struct dp_packet *packet = &w->burst[n_good];
         packet->data = w->umem->base + frames[i].frame + frames[i].offset;
         packet->size = frames[i].size;
         packet->headroom = frames[i].offset < DP_HEADROOM_BYTES ? frames[i].offset : DP_HEADROOM_BYTES;
-        packet->in_port = port->id;
+        packet->in_port = in_port;
         packet->flow_hash = 0;
         packet->frame = frames[i].frame;
-        port->rx_bytes += packet->size;
-        if (parse_frame(packet->data, packet->size, port->id, &packet->key, &packet->offsets) != 0) {
+        bytes += packet->size;
+        if (!LIKELY(parse_common(packet->data, packet->size, in_port, &packet->key, &packet->offsets)) &&
+            parse_frame(packet->data, packet->size, in_port, &packet->key, &packet->offsets) != 0) {
             drop_packet(w, DROP_FRAME_TOO_SHORT, packet);
             continue;
         }
-        if (port->io->open_checksums) {
+        if (open_checksums) {
             (void)checksum_complete(packet->data, packet->size, &packet->key, &packet->offsets);
         }
         n_good++;
     }
+    port->rx_bytes += bytes;
     return n_good;
+}
+
+/* Asks the port's megaflows about the packets that the exact cache did not know; returns how many those were. */
+static unsigned look_up_rest(struct worker *w, struct port *port, unsigned n)
+{
+    struct dp_packet *missing[IO_BURST];
+    uint8_t numbers[IO_BURST];
+    struct flow *flows[IO_BURST];
+    unsigned n_missing = 0;
+    for (unsigned i = 0; i < n; i++) {
+        if (!LIKELY(w->found[i] != NULL)) {
+            numbers[n_missing] = (uint8_t)i;
+            missing[n_missing++] = &w->burst[i];
+        }
+    }
+    if (n_missing == 0) {
+        return 0;
+    }
+    megaflow_lookup(&port->megaflows, missing, n_missing, flows);
+    for (unsigned i = 0; i < n_missing; i++) {
+        if (flows[i] != NULL) {
+            w->totals.megaflow_hits++;
+            w->found[numbers[i]] = flows[i];
+            exact_insert(&w->exact, w->hashes[numbers[i]], flows[i]);
+        }
+    }
+    return n_missing;
 }
 
 static unsigned take_burst(struct worker *w, struct port *port)
 {
     struct io_frame frames[IO_BURST];
+    begin_burst(w);
     unsigned n = port->io->ops->rx(port->io, frames, IO_BURST);
+    if (n == 0) {
+        return 0;
+    }
     for (unsigned i = 0; i < n; i++) {
         __builtin_prefetch(w->umem->base + frames[i].frame + frames[i].offset);
     }
+    end_stage(w, STAGE_RECEIVE, n);
     unsigned n_good = parse_burst(w, port, frames, n);
     port->rx_packets += n;
     w->totals.received += n;
-    w->totals.bursts += n > 0;
+    w->totals.bursts++;
+    end_stage(w, STAGE_PARSE, n);
     /* Not while parsing: a key's words can be read at full speed only when the short stores that made it have left the store buffer. */
-    for (unsigned i = 0; i < n_good; i++) {
-        w->hashes[i] = key_hash(&w->burst[i].key);
-        exact_prefetch(&w->exact, w->hashes[i]);
-    }
-    for (unsigned i = 0; i < n_good; i++) {
-        w->candidates[i] = exact_candidate(&w->exact, w->hashes[i]);
-    }
-    for (unsigned i = 0; i < n_good; i++) {
-        w->found[i] = exact_confirm(&w->exact, &w->burst[i].key, w->hashes[i], w->candidates[i]);
-        __builtin_prefetch(w->found[i], 1);
-    }
-    for (unsigned i = 0; i < n_good; i++) {
-        __builtin_prefetch(w->found[i] != NULL ? w->found[i]->program : NULL);
-    }
-    for (unsigned i = 0; i < n_good; i++) {
-        handle(w, port, &w->burst[i], w->hashes[i], w->found[i]);
-    }
+    exact_lookup(&w->exact, &port->megaflows.bits, w->burst, n_good, w->hashes, w->found);
+    end_stage(w, STAGE_EXACT, n_good);
+    unsigned n_missing = look_up_rest(w, port, n_good);
+    w->totals.exact_hits += n_good - n_missing;
+    end_stage(w, STAGE_MEGAFLOW, n_missing);
+    act_on_burst(w, port, n_good);
+    end_stage(w, STAGE_ACT, n_good);
+    worker_flush(w);
+    end_stage(w, STAGE_SEND, n_good);
+    port->io->ops->flush(port->io);
     return n;
 }
 
@@ -292,12 +398,7 @@ unsigned worker_poll(struct worker *w, uint64_t now_ns)
     w->now_ns = now_ns;
     for (size_t i = 0; i < w->ports->n_ports; i++) {
         struct port *port = w->ports->ports[i];
-        unsigned n_here = port->io != NULL ? take_burst(w, port) : 0;
-        n += n_here;
-        if (n_here > 0) {
-            worker_flush(w);
-            port->io->ops->flush(port->io);
-        }
+        n += port->io != NULL ? take_burst(w, port) : 0;
     }
     return n;
 }
@@ -308,9 +409,9 @@ unsigned worker_poll(struct worker *w, uint64_t now_ns)
 static void go_on(struct worker *w, struct pending_list *list)
 {
     while (list->n_packets > 0) {
-        const struct dp_packet *head = pending_head(&w->pending, list);
+        struct dp_packet *head = pending_head(&w->pending, list);
         struct port *port = port_set_find(w->ports, head->in_port);
-        struct flow *flow = look_up_megaflow(w, port, &head->key, 0, false);
+        struct flow *flow = look_up_megaflow(w, port, head);
         struct dp_packet packet;
         if (flow == NULL) {
             pending_ask_again(&w->pending, list, w->now_ns);
@@ -412,6 +513,7 @@ void worker_flush(struct worker *w)
         }
     }
     w->n_sending = 0;
+    w->out = (struct worker_out){0}; /* link and size may change between two bursts */
 }
 
 void worker_forget_port(struct worker *w, struct port *port)
@@ -438,10 +540,10 @@ bool worker_is_balanced(const struct worker *w)
     return t->received + t->packets_out + t->copies == ended;
 }
 
-void worker_init(struct worker *w, struct umem *umem, struct port_set *ports, const struct worker_events *events)
+void worker_init(struct worker *w, struct umem *umem, struct port_set *ports, struct flow *flows, const struct worker_events *events)
 {
     *w = (struct worker){.umem = umem, .ports = ports, .events = *events};
-    exact_init(&w->exact, EXACT_MIN);
+    exact_init(&w->exact, flows, EXACT_MIN);
     pending_init(&w->pending, umem_total(umem));
 }
 

@@ -20,12 +20,42 @@ struct worker_events {
 };
 enum { WORKER_ASKED = -1 };
 
+/* The steps of a burst, for `dp stats`: WORKER_STAGE(NAME, name in metrics, text). */
+#define WORKER_STAGES                                                                                                           \
+    WORKER_STAGE(RECEIVE, "receive", "taking frames from devices")                                                              \
+    WORKER_STAGE(PARSE, "parse", "frame to key")                                                                                \
+    WORKER_STAGE(EXACT, "exact", "exact cache")                                                                                 \
+    WORKER_STAGE(MEGAFLOW, "megaflow", "megaflow tables, for what the exact cache does not know")                               \
+    WORKER_STAGE(ACT, "act", "actions, and asking about what no flow covers")                                                   \
+    WORKER_STAGE(SEND, "send", "giving frames to devices")
+
+enum worker_stage {
+#define WORKER_STAGE(name, text, help) STAGE_##name,
+    WORKER_STAGES
+#undef WORKER_STAGE
+    STAGE_COUNT
+};
+
+/* Cycles are those of the time stamp counter, of one burst in WORKER_SAMPLE: reading it at every burst would cost as much as a packet. */
+struct stage_counts {
+    uint64_t packets, batches;
+    uint64_t sampled_packets, sampled_cycles;
+};
+enum { WORKER_SAMPLE = 64 };
+
 /* Every packet and copy that began, and how it ended (I5). */
 struct worker_totals {
     uint64_t received, packets_out, copies;
     uint64_t sent, sent_up, consumed;
     uint64_t drops[DROP_REASON_COUNT];
     uint64_t exact_hits, megaflow_hits, misses, bursts;
+};
+
+/* The port sent to last, so that not each packet looks for it. Forgotten with every flush. */
+struct worker_out {
+    struct port *port;
+    uint32_t id;       /* 0: none */
+    uint32_t max_size; /* of a frame; 0 while it cannot send */
 };
 
 struct worker {
@@ -35,16 +65,18 @@ struct worker {
     struct pending pending;
     struct worker_events events;
     struct worker_totals totals;
+    struct stage_counts stages[STAGE_COUNT];
     uint64_t now_ns;
+    uint64_t stage_began; /* cycles, while the burst is sampled; else 0 */
+    struct worker_out out;
     struct port *sending[PORTS_MAX];
     size_t n_sending;
     struct dp_packet burst[IO_BURST];
-    uint64_t hashes[IO_BURST];
-    uint32_t candidates[IO_BURST]; /* in the exact cache */
+    uint32_t hashes[IO_BURST]; /* in the exact cache */
     struct flow *found[IO_BURST];
 };
 
-void worker_init(struct worker *worker, struct umem *umem, struct port_set *ports, const struct worker_events *events);
+void worker_init(struct worker *worker, struct umem *umem, struct port_set *ports, struct flow *flows, const struct worker_events *events);
 /* Drops what still waits (reason `stopped`) and frees; ports are closed by their owner. */
 void worker_fini(struct worker *worker);
 

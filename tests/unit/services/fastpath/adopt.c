@@ -71,7 +71,7 @@ static void keeping_with_an_older_version_adopts_and_leaves_the_newer_program(vo
     assert_int_equal(rig->shard->counts.adopted, 1);
     assert_int_equal(rig->shard->sessions[flow->owner].who.instance, 2);
     assert_int_equal(flow->offered, OWNER_NONE);
-    assert_int_equal(flow->version.n, 10);
+    assert_int_equal(flow->version_n, 10);
     rig_put(rig, "p1", 1, 1, 1);
     rig_run(rig, 0);
     assert_int_equal(rig_got(rig, "p2"), 1);

@@ -22,6 +22,8 @@ static void values_are_the_sums_whatever_comes_and_goes(void **state)
     uint64_t want[IDS] = {0};
     random_seed(&random, 21);
     print_message("seed 21\n");
+    struct program_table *programs = program_table_new();
+    bool is_new;
     counter_set_init(&set);
     for (int i = 0; i < 20000; i++) {
         uint64_t ids[2] = {random_below(&random, IDS), random_below(&random, IDS)};
@@ -30,7 +32,7 @@ static void values_are_the_sums_whatever_comes_and_goes(void **state)
             slots[k] = counter_set_slot(&set, (ids[k] + 1) << 8);
             want[ids[k]] += 3;
         }
-        struct program *program = program_new(NULL, 0, slots, 2);
+        struct program *program = program_get(programs, NULL, 0, slots, 2, &is_new);
         counter_set_hold(&set, program);
         counter_set_credit(&set, program, 3, 300, (uint64_t)i);
         for (int k = 0; k < 2; k++) {
@@ -43,9 +45,10 @@ static void values_are_the_sums_whatever_comes_and_goes(void **state)
             want[ids[0]] = 0;
         }
         counter_set_release(&set, program);
-        program_destroy(&program);
+        program_put(&program);
     }
     assert_true(set.n_ids <= IDS && set.n_slots <= 1024);
+    program_table_destroy(&programs);
     counter_set_fini(&set);
 }
 
@@ -53,10 +56,12 @@ static void growth_of_a_flow_is_credited_once(void **state)
 {
     struct counter_set set;
     struct flow_table *table = flow_table_new();
+    struct program_table *programs = program_table_new();
+    bool is_new;
     counter_set_init(&set);
     uint32_t slot = counter_set_slot(&set, 77);
     struct flow_key key = key_udp(1, 1, 1), mask = mask_all();
-    struct program *program = program_new(NULL, 0, &slot, 1);
+    struct program *program = program_get(programs, NULL, 0, &slot, 1, &is_new);
     counter_set_hold(&set, program);
     struct flow *flow = flow_table_add(table, &key, &mask, key_flow_id(&key, &mask), &program);
     flow->packets = 5;
@@ -71,34 +76,40 @@ static void growth_of_a_flow_is_credited_once(void **state)
     assert_int_equal(set.counters[slot].bytes, 600);
     assert_int_equal(set.counters[slot].used_ns, 9);
     flow_table_destroy(&table);
+    program_table_destroy(&programs);
     counter_set_fini(&set);
 }
 
 static void retired_id_goes_with_its_last_program(void **state)
 {
     struct counter_set set;
+    struct program_table *programs = program_table_new();
+    bool is_new;
     counter_set_init(&set);
     uint32_t slot = counter_set_slot(&set, 77);
-    struct program *program = program_new(NULL, 0, &slot, 1);
+    struct program *program = program_get(programs, NULL, 0, &slot, 1, &is_new);
     counter_set_hold(&set, program);
     counter_set_retire(&set, 77);
     counter_set_retire(&set, 78);
     assert_int_equal(set.n_ids, 1);
     counter_set_release(&set, program);
     assert_int_equal(set.n_ids, 0);
-    program_destroy(&program);
+    program_put(&program);
+    program_table_destroy(&programs);
     counter_set_fini(&set);
 }
 
 static void idle_ids_of_a_kind_go_unless_a_program_names_them(void **state)
 {
     struct counter_set set;
+    struct program_table *programs = program_table_new();
+    bool is_new;
     counter_set_init(&set);
     uint64_t mac = 6ull << 56, rule = 1ull << 56;
     uint32_t named = counter_set_slot(&set, mac | 1), used = counter_set_slot(&set, mac | 2);
     (void)counter_set_slot(&set, mac | 3);
     (void)counter_set_slot(&set, rule | 3);
-    struct program *program = program_new(NULL, 0, &named, 1), *other = program_new(NULL, 0, &used, 1);
+    struct program *program = program_get(programs, NULL, 0, &named, 1, &is_new), *other = program_get(programs, NULL, 0, &used, 1, &is_new);
     counter_set_hold(&set, program);
     counter_set_credit(&set, other, 1, 60, 950);
     counter_set_drop_idle(&set, 6, 1000, 100);
@@ -110,8 +121,9 @@ static void idle_ids_of_a_kind_go_unless_a_program_names_them(void **state)
     counter_set_release(&set, program);
     counter_set_drop_idle(&set, 6, 1050, 100);
     assert_int_equal(set.n_ids, 1);
-    program_destroy(&program);
-    program_destroy(&other);
+    program_put(&program);
+    program_put(&other);
+    program_table_destroy(&programs);
     counter_set_fini(&set);
 }
 

@@ -80,7 +80,7 @@ static inline struct rig *rig_new(uint32_t n_frames)
     assert_int_equal(bus_bind(rig->bus, WIRE_SESSION, "session", &rig->socket), 0);
     assert_int_equal(umem_new(n_frames, 8, &rig->umem), 0);
     rig->mem = io_mem_new();
-    rig->shard = memory_zeroed(sizeof *rig->shard);
+    rig->shard = memory_lines(sizeof *rig->shard);
     shard_init(rig->shard, rig->umem, rig->socket);
     rig->shard->worker.now_ns = rig->now_ns;
     rig->shard->is_registered = true;

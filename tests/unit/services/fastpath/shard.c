@@ -93,7 +93,7 @@ static void answer_one(struct chaos *c)
 
 static void change_one(struct chaos *c)
 {
-    size_t cursor = below(c, flow_table_slots(c->rig->shard->flows) + 1), replica = below(c, RIG_REPLICAS);
+    size_t cursor = below(c, flow_table_count(c->rig->shard->flows) + 16), replica = below(c, RIG_REPLICAS);
     const struct flow *flow = flow_table_next(c->rig->shard->flows, &cursor);
     if (flow != NULL && c->rig->replicas[replica].bus != NULL) {
         rig_change(c->rig, replica, flow->id, (uint32_t)below(c, 4), c->rig->shard->floor.n + below(c, 12));

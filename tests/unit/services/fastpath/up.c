@@ -50,7 +50,8 @@ static void packets_up_that_cannot_be_sent_are_counted_as_dropped(void **state)
     uint8_t frame[FRAME_BYTES];
     frame_udp(frame, 1, 1, 1);
     struct dp_action up = {.type = DP_ACTION_CONTROLLER, .controller = to};
-    struct program *program = program_new(&up, 1, NULL, 0);
+    bool is_new;
+    struct program *program = program_get(rig->shard->programs, &up, 1, NULL, 0, &is_new);
     assert_int_equal(worker_inject(&rig->shard->worker, frame, sizeof frame, 1, program), 0);
     assert_int_equal(rig->shard->worker.totals.drops[DROP_NO_SLOWPATH], 1);
     rig_hello(rig, 0, 10, MSG_KEY_LAYOUT);
@@ -59,7 +60,7 @@ static void packets_up_that_cannot_be_sent_are_counted_as_dropped(void **state)
     session_close_all(rig->shard, "test", rig->now_ns);
     assert_int_equal(rig->shard->worker.totals.sent_up, 0);
     assert_int_equal(rig->shard->worker.totals.drops[DROP_CONTROLLER_QUEUE_FULL], 1);
-    program_destroy(&program);
+    program_put(&program);
     rig_end(rig);
 }
 
@@ -68,7 +69,8 @@ static void port_has_a_rate_of_packets_up(void **state)
     struct rig *rig = rig_new(256);
     uint8_t frame[FRAME_BYTES];
     struct dp_action up = {.type = DP_ACTION_CONTROLLER, .controller = {.max_len = 20}};
-    struct program *program = program_new(&up, 1, NULL, 0);
+    bool is_new;
+    struct program *program = program_get(rig->shard->programs, &up, 1, NULL, 0, &is_new);
     frame_udp(frame, 1, 1, 1);
     rig_hello(rig, 0, 10, MSG_KEY_LAYOUT);
     for (int i = 0; i < PORT_UP_BURST + 100; i++) {
@@ -76,7 +78,7 @@ static void port_has_a_rate_of_packets_up(void **state)
     }
     assert_int_equal(rig->shard->worker.totals.drops[DROP_CONTROLLER_RATE], 100);
     rig_run(rig, 0);
-    program_destroy(&program);
+    program_put(&program);
     rig_end(rig);
 }
 

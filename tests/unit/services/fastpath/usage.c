@@ -75,9 +75,10 @@ static void end(struct listener *l)
 static void credit(struct listener *l, uint64_t id, uint64_t packets)
 {
     uint32_t slot = counter_set_slot(&l->rig->shard->counters, id);
-    struct program *program = program_new(NULL, 0, &slot, 1);
+    bool is_new;
+    struct program *program = program_get(l->rig->shard->programs, NULL, 0, &slot, 1, &is_new);
     counter_set_credit(&l->rig->shard->counters, program, packets, 0, l->rig->now_ns);
-    program_destroy(&program);
+    program_put(&program);
 }
 
 static void hello_is_answered_with_all_and_then_only_what_changed(void **state)

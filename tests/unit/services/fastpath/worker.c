@@ -105,11 +105,12 @@ static void outputs_that_cannot_be_are_counted_by_reason(void **state)
     uint8_t frame[FRAME_BYTES];
     frame_udp(frame, 1, 1, 1);
     struct dp_action out1 = {.type = DP_ACTION_OUTPUT, .port = 1};
-    struct program *program = program_new(&out1, 1, NULL, 0);
+    bool is_new;
+    struct program *program = program_get(rig->shard->programs, &out1, 1, NULL, 0, &is_new);
     assert_int_equal(worker_inject(&rig->shard->worker, frame, sizeof frame, 0, program), 0);
     assert_int_equal(rig->shard->worker.totals.drops[DROP_OUTPUT_MTU], 1);
     assert_int_equal(worker_inject(&rig->shard->worker, frame, 5, 0, program), -ERROR_TRUNCATED);
-    program_destroy(&program);
+    program_put(&program);
     rig_end(rig);
 }
 
