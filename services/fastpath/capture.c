@@ -51,7 +51,8 @@ static int open_file(struct reading *r, FILE **out_file, size_t *out_size)
     }
     if ((size_t)status.st_size > CAPTURE_MAX_BYTES) {
         close(fd);
-        return error_set(r->detail, -ERROR_TOO_LARGE, "%.120s: %zu MiB are more than the limit of 1 GiB", r->path, (size_t)status.st_size >> 20);
+        return error_set(r->detail, -ERROR_TOO_LARGE, "%.120s: %zu MiB are more than the limit of 1 GiB", r->path,
+                         (size_t)status.st_size >> 20);
     }
     *out_size = (size_t)status.st_size;
     *out_file = fdopen(fd, "rb");
@@ -78,7 +79,8 @@ static int open_capture(struct reading *r)
     }
     if (pcap_datalink(r->pcap) != DLT_EN10MB) {
         const char *name = pcap_datalink_val_to_name(pcap_datalink(r->pcap));
-        return error_set(r->detail, -ERROR_DAMAGED, "%.120s: a capture of %.40s, not of Ethernet frames", r->path, name != NULL ? name : "unknown frames");
+        return error_set(r->detail, -ERROR_DAMAGED, "%.120s: a capture of %.40s, not of Ethernet frames", r->path,
+                         name != NULL ? name : "unknown frames");
     }
     r->capture.mapped_bytes = size + CAPTURE_SLACK_BYTES;
     void *bytes = mmap(NULL, r->capture.mapped_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -152,7 +154,8 @@ int capture_read(const char *path, bool wants_times, struct capture *out_capture
         err = take_frame(&r, header, bytes);
     }
     if (err == 0 && said != PCAP_ERROR_BREAK) {
-        err = error_set(detail, -ERROR_DAMAGED, "%.100s: behind frame %zu: %.100s", path, r.capture.n_spans, pcap_geterr(r.pcap));
+        err =
+            error_set(detail, -ERROR_DAMAGED, "%.100s: behind frame %zu: %.100s", path, r.capture.n_spans, pcap_geterr(r.pcap));
     }
     if (r.pcap != NULL) {
         pcap_close(r.pcap);

@@ -33,7 +33,7 @@ enum {
     FLUSH_MS = 500,         /* what is recorded is in the file after this long: twice as soon as promised */
     RECORD_BUFFER = 262144, /* one write() for some three thousand short frames */
     COPY_BYTES = CAPTURE_SLACK_BYTES,
-    COPY_SHORT = 256, /* up to here a few vector moves beat a call */
+    COPY_SHORT = 256,   /* up to here a few vector moves beat a call */
     AHEAD_BYTES = 2048, /* a burst of short frames: what the next call copies is on its way during this one */
     LISTED_MIN = 1024,
     COLOURS = 32,
@@ -61,8 +61,8 @@ struct io_pcap {
     pcap_dumper_t *record;
     char *buffer;
     uint64_t wall_base_ns;
-    uint64_t dirty_ns;    /* since when the buffer has something */
-    uint64_t n_buffered;  /* frames */
+    uint64_t dirty_ns;   /* since when the buffer has something */
+    uint64_t n_buffered; /* frames */
     struct io_stats stats;
 };
 
@@ -344,7 +344,8 @@ static int open_play(struct io_pcap *port, const struct io_request *request, con
         return err;
     }
     list_often(port);
-    port->fd = port->is_paced ? timerfd_create(CLOCK_BOOTTIME, TFD_NONBLOCK | TFD_CLOEXEC) : eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+    port->fd =
+        port->is_paced ? timerfd_create(CLOCK_BOOTTIME, TFD_NONBLOCK | TFD_CLOEXEC) : eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
     if (port->fd < 0) {
         err = -errno;
         return error_set(detail, err, "%.120s: descriptor: %s", path, error_text(err));

@@ -6,6 +6,7 @@
 
 /* Options: rx (file to play), repeat (true or false), pace (full or recorded), tx (file to record to). Without tx it sends like a null
  * port. -ERROR_DAMAGED or -ERROR_TOO_LARGE when the file to play cannot be played. */
-int io_pcap_open(const struct io_request *request, struct umem *umem, struct io **out_io, struct error_detail *detail) MUST_CHECK;
+int io_pcap_open(const struct io_request *request, struct umem *umem, struct io **out_io,
+                 struct error_detail *detail) MUST_CHECK;
 
 #endif
