@@ -1,6 +1,7 @@
 /* The shard put together.
  *
- *     each step:          stalled? -> packets of all ports -> session messages -> send
+ *     each step:          stalled? -> packets of all ports, sent on
+ *     each 20 us, and whenever no packet came:   session messages, TAPs that have something
  *     each millisecond:   configuration, control, usage, deadlines, expiry, retries
  *
  * Single-threaded: packets and control take turns, a burst each. A step between two bursts is bounded by the limits of what it calls
@@ -27,7 +28,7 @@
 #include "services/fastpath/miss.h"
 #include "services/fastpath/session.h"
 
-enum { STALL_MS = 1000, TICK_US = 1000, IDLE_WAIT_MS = 50, PENDING_WAIT_MS = 5, DUMP_WAIT_MS = 1 };
+enum { STALL_MS = 1000, TICK_US = 1000, BUS_US = 20 /* a look at a quiet bus costs as much as twenty packets */, IDLE_WAIT_MS = 50, PENDING_WAIT_MS = 5, DUMP_WAIT_MS = 1 };
 
 /* ---- ports ---- */
 
@@ -170,18 +171,46 @@ static bool tick(struct fastpath *fp)
     return port_control_release(&fp->ports, shard->floor);
 }
 
+/* Ports whose rx() is a system call are asked only when one call for all of them says that they have something. */
+static void look_at_call_ports(struct fastpath *fp)
+{
+    struct port_set *set = &fp->shard.ports;
+    nfds_t n = 0;
+    for (size_t i = 0; i < set->n_ports; i++) {
+        struct port *port = set->ports[i];
+        if (port->io != NULL && port->io->rx_is_call && !port->is_ready) {
+            fp->polled_ports[n] = port;
+            fp->polled[n++] = (struct pollfd){.fd = port->io->ops->fd(port->io, 0), .events = POLLIN};
+        }
+    }
+    fp->calls_ns = fp->now_ns + n * NS_PER_US; /* many of them are looked at less often */
+    if (n == 0 || poll(fp->polled, n, 0) <= 0) {
+        return;
+    }
+    for (nfds_t i = 0; i < n; i++) {
+        fp->polled_ports[i]->is_ready = fp->polled[i].revents != 0;
+    }
+}
+
 bool fastpath_step(struct fastpath *fp, uint64_t now_ns)
 {
     struct shard *shard = &fp->shard;
     uint64_t stood_ns = now_ns - fp->now_ns;
+    unsigned n_messages = 0;
     fp->now_ns = now_ns;
     if (stood_ns > STALL_MS * NS_PER_MS) {
         on_stall(fp, stood_ns / NS_PER_MS);
     }
+    if (now_ns >= fp->calls_ns + BUS_US * NS_PER_US) {
+        look_at_call_ports(fp);
+    }
     unsigned n_packets = worker_poll(&shard->worker, now_ns);
-    unsigned n_messages = session_step(shard, now_ns);
-    if (session_update_floor(shard)) {
-        usage_tell_floor(&fp->usage, shard);
+    if (n_packets == 0 || now_ns - fp->bus_ns >= BUS_US * NS_PER_US) {
+        fp->bus_ns = now_ns;
+        n_messages = session_step(shard, now_ns);
+        if (session_update_floor(shard)) {
+            usage_tell_floor(&fp->usage, shard);
+        }
     }
     if (now_ns - fp->tick_ns >= TICK_US * NS_PER_US) {
         (void)tick(fp);

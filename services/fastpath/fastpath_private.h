@@ -2,6 +2,8 @@
 #ifndef BUSBAR_FASTPATH_FASTPATH_PRIVATE_H
 #define BUSBAR_FASTPATH_FASTPATH_PRIVATE_H
 
+#include <poll.h>
+
 #include "lib/cfg/cfg.h"
 #include "lib/msg/control.h"
 #include "services/fastpath/fastpath.h"
@@ -26,6 +28,10 @@ struct fastpath {
     uint32_t pid, instance;
     uint64_t now_ns;
     uint64_t tick_ns; /* of the last round of housekeeping */
+    uint64_t bus_ns;  /* when the sessions were last looked at */
+    uint64_t calls_ns; /* when the ports whose rx() is a system call were last looked at */
+    struct pollfd polled[PORTS_MAX];
+    struct port *polled_ports[PORTS_MAX];
     uint64_t row;     /* our service row */
 };
 

@@ -45,6 +45,7 @@ struct io {
     const struct io_ops *ops;
     char mode[16];        /* "xdp-native" */
     char why[192];        /* why not a better mode; "" when there is none */
+    bool rx_is_call;      /* each rx() is a system call (TAP): asked only when its descriptor says that there is something */
     bool open_checksums;  /* its peer may leave checksums to the hardware (veth, TAP): complete them */
     uint32_t frame_bytes; /* the largest frame it sends */
     bool is_held;         /* one that can wait with its first frame does, until a slowpath knows the port */

@@ -398,7 +398,12 @@ unsigned worker_poll(struct worker *w, uint64_t now_ns)
     w->now_ns = now_ns;
     for (size_t i = 0; i < w->ports->n_ports; i++) {
         struct port *port = w->ports->ports[i];
-        n += port->io != NULL ? take_burst(w, port) : 0;
+        if (port->io == NULL || (port->io->rx_is_call && !port->is_ready)) {
+            continue;
+        }
+        unsigned n_here = take_burst(w, port);
+        port->is_ready = n_here == IO_BURST;
+        n += n_here;
     }
     return n;
 }
