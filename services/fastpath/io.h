@@ -23,7 +23,7 @@ struct io_stats {
     uint64_t receive_ring_full; /* frames the kernel had no room for */
     uint64_t too_long;          /* received, but larger than a frame holds */
     uint64_t no_frame;          /* received, but there was no frame to put it together in */
-    uint64_t not_written;       /* taken for sending, but lost when the file could not be written */
+    uint64_t not_written;       /* taken for sending, but perhaps lost when the file could not be written */
 };
 
 struct io;
