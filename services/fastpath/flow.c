@@ -31,6 +31,10 @@ struct program *program_new(const struct dp_action *actions, size_t n_actions, c
     program->n_actions = (uint32_t)n_actions;
     program->n_counters = (uint32_t)n_counters;
     program->counters = memory_array(n_counters + 1, sizeof *counters);
+    program->n_effective = (uint16_t)dp_actions_effective(actions, n_actions);
+    for (size_t i = 0; i < n_actions; i++) {
+        program->recirculates = program->recirculates || actions[i].type == DP_ACTION_RECIRC;
+    }
     if (n_actions > 0) {
         memcpy(program->actions, actions, n_actions * sizeof *actions);
     }

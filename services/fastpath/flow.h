@@ -15,7 +15,9 @@
 struct program {
     uint32_t n_actions;
     uint32_t n_counters;
-    uint32_t *counters; /* slots of the counter set */
+    uint32_t *counters;   /* slots of the counter set */
+    uint16_t n_effective; /* dp_actions_effective() of them, found out once */
+    bool recirculates;    /* a RECIRC is among them */
     struct dp_action actions[];
 };
 struct program *program_new(const struct dp_action *actions, size_t n_actions, const uint32_t *counters, size_t n_counters);
