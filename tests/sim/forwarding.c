@@ -161,9 +161,49 @@ static void bridge_deleted_nothing_left(void **state)
     sim_end(&sim);
 }
 
+/* The shard hears of meters by its feed; dp-meters shows them. The ids of rows are those of its answers. */
+static json_t *meters_of_shard(struct sim *sim)
+{
+    json_t *json = NULL;
+    assert_int_equal(sim_call_end(sim, sim_call_begin(sim, PROCESS_FASTPATH, 1, "dp-meters", NULL), &json), 0);
+    return json;
+}
+
+static void meters_come_to_the_shard_by_the_feed(void **state)
+{
+    struct sim *sim = sim_new(__func__, 1);
+    uint64_t bridge = sim_network(sim, "br0", "standalone", 2), id = 0;
+    Busbar__BandMessage band[2] = {BUSBAR__BAND_MESSAGE__INIT, BUSBAR__BAND_MESSAGE__INIT}, *bands[] = {&band[0], &band[1]};
+    Busbar__MeterRow row = BUSBAR__METER_ROW__INIT;
+    struct cfg_txn *txn = cfg_txn_new("sim");
+    band[0].type = band[1].type = 1;
+    band[0].rate = 1000;
+    band[1].rate = 2000;
+    row.bridge = bridge;
+    row.meter_id = 77;
+    row.flags = 1;
+    row.n_bands = 2;
+    row.bands = bands;
+    (void)cfg_txn_insert(txn, CFG_METER, &row.base);
+    assert_int_equal(sim_transact(sim, &txn, &id), 0);
+    sim_settle(sim);
+    json_t *meters = meters_of_shard(sim), *meter = json_array_get(meters, 0);
+    assert_int_equal(json_array_size(meters), 1);
+    assert_int_equal(json_integer_value(json_object_get(meter, "meter")), id);
+    assert_int_equal(json_integer_value(json_object_get(meter, "packets")), 0);
+    assert_int_equal(json_array_size(json_object_get(meter, "bands")), 2);
+    json_decref(meters);
+    sim_delete(sim, CFG_METER, id);
+    meters = meters_of_shard(sim);
+    assert_int_equal(json_array_size(meters), 0);
+    json_decref(meters);
+    sim_end(&sim);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(meters_come_to_the_shard_by_the_feed),
         cmocka_unit_test(hosts_talk_through_a_learning_switch),
         cmocka_unit_test(a_rule_forwards_and_counts),
         cmocka_unit_test(two_rules_of_one_flow_both_count_it),
