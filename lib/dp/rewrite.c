@@ -24,6 +24,10 @@ enum {
     PROTO_SCTP = 132,
     MACS_SIZE = 12,
     TAG_SIZE = 4,
+    LABEL_SIZE = 4,
+    TYPE_MIN = 0x0600, /* below it is a length [IEEE 802.3 3.2.6] */
+    LABEL_BOTTOM = 0x100,
+    LABEL_TTL = 0xff,
     IPV4_CHECKSUM = 10,
     IPV6_SIZE = 40,
     ND_TARGET = 8,
@@ -60,8 +64,11 @@ static inline bool has_l4(const struct dp_packet *packet, uint8_t proto)
 /* Parses again, after a change that moves headers in a way not worth following by hand. */
 static void reparse(struct dp_packet *packet)
 {
+    struct be32 recirc_id = packet->key.recirc_id, dp_hash = packet->key.dp_hash; /* not of the frame */
     int err = parse_frame(packet->data, packet->size, packet->in_port, &packet->key, &packet->offsets);
     (void)err; /* only a frame that lost its Ethernet header is refused, and none does */
+    packet->key.recirc_id = recirc_id;
+    packet->key.dp_hash = dp_hash;
 }
 
 /* Where the L4 checksum is, NULL when there is none to keep: other protocols, no L4 header, UDP that has none. */
@@ -481,4 +488,91 @@ int rewrite_dec_ttl(struct dp_packet *packet)
         return DROP_TTL_EXPIRED;
     }
     return set_ttl(packet, (uint8_t)(packet->key.ip_ttl - 1));
+}
+
+/* Where the Ethernet type behind the tags is; 0 when the frame has a length there. */
+static size_t type_offset(const struct dp_packet *packet)
+{
+    size_t at = MACS_SIZE + TAG_SIZE * ((size_t)(packet->key.vlan_tci.raw != 0) + (packet->key.vlan2_tci.raw != 0));
+    return (packet->data[at] << 8 | packet->data[at + 1]) >= TYPE_MIN ? at : 0;
+}
+
+static uint32_t new_label(const struct dp_packet *packet)
+{
+    if (packet->offsets.l2_5_offset != PARSE_NO_OFFSET) {
+        return host32(packet->key.mpls[0]) & ~(uint32_t)LABEL_BOTTOM;
+    }
+    return LABEL_BOTTOM | (has_header(packet, FIELD_NEEDS_IP) ? packet->key.ip_ttl : 0);
+}
+
+int rewrite_push_mpls(struct dp_packet *packet, uint16_t ethertype)
+{
+    size_t at = type_offset(packet);
+    struct be16 type = be16(ethertype);
+    struct be32 label = be32(new_label(packet));
+    if (at == 0) {
+        return DROP_HEADER_MISSING;
+    }
+    if (packet->headroom < LABEL_SIZE) {
+        return DROP_FRAME_TOO_LONG;
+    }
+    packet->data -= LABEL_SIZE;
+    packet->size += LABEL_SIZE;
+    packet->headroom -= LABEL_SIZE;
+    memmove(packet->data, packet->data + LABEL_SIZE, at);
+    memcpy(packet->data + at, &type, sizeof type);
+    memcpy(packet->data + at + sizeof type, &label, sizeof label);
+    reparse(packet);
+    return REWRITE_DONE;
+}
+
+int rewrite_pop_mpls(struct dp_packet *packet, uint16_t ethertype)
+{
+    size_t at = type_offset(packet);
+    struct be16 type = be16(ethertype);
+    if (at == 0 || packet->offsets.l2_5_offset == PARSE_NO_OFFSET) {
+        return DROP_HEADER_MISSING;
+    }
+    memmove(packet->data + LABEL_SIZE, packet->data, at);
+    packet->data += LABEL_SIZE;
+    packet->size -= LABEL_SIZE;
+    packet->headroom += LABEL_SIZE;
+    memcpy(packet->data + at, &type, sizeof type);
+    reparse(packet);
+    return REWRITE_DONE;
+}
+
+int rewrite_dec_mpls_ttl(struct dp_packet *packet)
+{
+    if (packet->offsets.l2_5_offset == PARSE_NO_OFFSET) {
+        return DROP_HEADER_MISSING;
+    }
+    uint32_t label = host32(packet->key.mpls[0]);
+    if ((label & LABEL_TTL) <= 1) {
+        return DROP_TTL_EXPIRED;
+    }
+    packet->key.mpls[0] = be32(label - 1);
+    memcpy(packet->data + packet->offsets.l2_5_offset, &packet->key.mpls[0], LABEL_SIZE);
+    return REWRITE_DONE;
+}
+
+int rewrite_remark_dscp(struct dp_packet *packet, int levels)
+{
+    if (!has_header(packet, FIELD_NEEDS_IP)) {
+        return REWRITE_DONE;
+    }
+    int dscp = packet->key.ip_tos >> 2, group = dscp >> 3, precedence = dscp >> 1 & 3;
+    if (group < 1 || group > 4 || precedence == 0 || (dscp & 1) != 0) {
+        return REWRITE_DONE;
+    }
+    precedence = levels < 3 - precedence ? precedence + levels : 3;
+    return set_tos(packet, (uint8_t)(group << 5 | precedence << 3 | (packet->key.ip_tos & 3)));
+}
+
+void rewrite_truncate(struct dp_packet *packet, uint32_t max_len)
+{
+    if (packet->size > max_len) {
+        packet->size = max_len;
+        reparse(packet);
+    }
 }

@@ -28,7 +28,14 @@
 #include "services/fastpath/miss.h"
 #include "services/fastpath/session.h"
 
-enum { STALL_MS = 1000, TICK_US = 1000, BUS_US = 20 /* a look at a quiet bus costs as much as twenty packets */, IDLE_WAIT_MS = 50, PENDING_WAIT_MS = 5, DUMP_WAIT_MS = 1 };
+enum {
+    STALL_MS = 1000,
+    TICK_US = 1000,
+    BUS_US = 20, /* a look at a quiet bus costs as much as twenty packets */
+    IDLE_WAIT_MS = 50,
+    PENDING_WAIT_MS = 5,
+    DUMP_WAIT_MS = 1,
+};
 
 /* ---- ports ---- */
 
@@ -75,6 +82,8 @@ static void on_row(void *context, enum cfg_table table, uint64_t id, const Proto
         if (after == NULL) {
             cfg_publish(fp->cfg, CFG_PORT_STATUS, id, NULL);
         }
+    } else if (table == CFG_METER) {
+        meter_set_apply(fp->meters, id, (const Busbar__MeterRow *)after, fp->now_ns);
     } else if (table == CFG_SWITCH) {
         const Busbar__SwitchRow *row = (const Busbar__SwitchRow *)after;
         fp->shard.flow_limit = row != NULL && row->has_flow_limit && row->flow_limit > 0 ? row->flow_limit : FLOW_LIMIT_DEFAULT;
@@ -155,6 +164,7 @@ static bool tick(struct fastpath *fp)
         link_monitor_step(fp->links, on_link, fp);
     }
     port_control_retry(&fp->ports, fp->now_ns);
+    meter_set_step(fp->meters, fp->now_ns);
     control_server_step(fp->control, fp->now_ns);
     command_step(fp);
     miss_check_deadlines(shard, fp->now_ns);
@@ -259,7 +269,7 @@ int fastpath_wait_ms(const struct fastpath *fp)
 
 static int open_wires(struct fastpath *fp, const struct fastpath_settings *settings, struct error_detail *detail)
 {
-    static const enum cfg_table tables[] = {CFG_SWITCH, CFG_BRIDGE, CFG_PORT};
+    static const enum cfg_table tables[] = {CFG_SWITCH, CFG_BRIDGE, CFG_PORT, CFG_METER};
     struct cfg_events events = {.on_row = on_row, .on_version = on_version, .context = fp};
     struct {
         enum wire wire;
@@ -307,6 +317,11 @@ int fastpath_new(const struct fastpath_settings *settings, struct fastpath **out
                                       .on_change = publish_port,
                                       .on_fd = watch_fd,
                                       .context = fp};
+    err = meter_set_open(settings->meters_file, &fp->meters, detail);
+    if (err != 0) {
+        goto fail;
+    }
+    fp->shard.worker.meters = fp->meters;
     err = open_wires(fp, settings, detail);
     if (err == 0 && settings->watch_links) {
         err = link_monitor_new(&fp->links);
@@ -345,6 +360,7 @@ void fastpath_destroy(struct fastpath **fastpath)
     link_monitor_destroy(&fp->links);
     bus_close(&fp->shard.socket);
     bus_close(&fp->usage.socket);
+    meter_set_close(&fp->meters);
     umem_destroy(&fp->umem);
     if (fp->epoll_fd >= 0) {
         close(fp->epoll_fd);

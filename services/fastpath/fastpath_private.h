@@ -21,6 +21,7 @@ struct fastpath {
     struct control_server *control;
     struct flow_dump *dumps; /* calls of dp-dump-flows under way, oldest first */
     struct link_monitor *links;
+    struct meter_set *meters;
     struct bus *bus;
     int epoll_fd;
     bool is_ending;
