@@ -11,6 +11,8 @@
 
 #include "lib/dp/checksum.h"
 
+#define INLINE static inline __attribute__((always_inline))
+
 enum {
     TYPE_IPV4 = 0x0800,
     TYPE_IPV6 = 0x86dd,
@@ -91,7 +93,7 @@ static uint8_t *l4_checksum(const struct dp_packet *packet)
     }
 }
 
-static inline __attribute__((always_inline)) void checksum_told(const struct dp_packet *packet, uint8_t *field, const void *before, const void *after, size_t size)
+INLINE void checksum_told(const struct dp_packet *packet, uint8_t *field, const void *before, const void *after, size_t size)
 {
     uint16_t checksum;
     memcpy(&checksum, field, sizeof checksum);
@@ -104,7 +106,7 @@ static inline __attribute__((always_inline)) void checksum_told(const struct dp_
 
 /* Writes `size` bytes at `place` and tells the checksum at `field` (may be NULL), whose sum starts at `base`. Inline, so that size and
  * oddness are known where it is called. */
-static inline __attribute__((always_inline)) void put(const struct dp_packet *packet, uint8_t *base, uint8_t *place, const void *after, size_t size, uint8_t *field)
+INLINE void put(const struct dp_packet *packet, uint8_t *base, uint8_t *place, const void *after, size_t size, uint8_t *field)
 {
     uint8_t before[MERGED_MAX + 2];
     size_t odd = (size_t)(place - base) & 1;
@@ -120,7 +122,7 @@ static inline __attribute__((always_inline)) void put(const struct dp_packet *pa
 
 /* The same for one byte. The other byte of its word does not change, so it is left out of the difference: reading the word back right
  * behind the store of a byte would wait for the store. */
-static inline __attribute__((always_inline)) void put_byte(const struct dp_packet *packet, const uint8_t *base, uint8_t *place, uint8_t value,
+INLINE void put_byte(const struct dp_packet *packet, const uint8_t *base, uint8_t *place, uint8_t value,
                                                            uint8_t *field)
 {
     uint8_t before[2] = {0}, after[2] = {0};
@@ -150,7 +152,7 @@ static bool has_hops_to_go(const struct dp_packet *packet)
 }
 
 /* size: 4 or 16, known where it is called. ipv4_checksum: NULL for IPv6. */
-static inline __attribute__((always_inline)) void put_ip_address(const struct dp_packet *packet, uint8_t *place, const uint8_t *after,
+INLINE void put_ip_address(const struct dp_packet *packet, uint8_t *place, const uint8_t *after,
                                                                  size_t size, uint8_t *l4, uint8_t *ipv4_checksum)
 {
     if (l4 != NULL) {
@@ -401,7 +403,7 @@ static bool has_header(const struct dp_packet *packet, enum field_needs needs)
     return false;
 }
 
-static inline __attribute__((always_inline)) void merge_bytes(const uint8_t *have, const uint8_t *value, const uint8_t *mask, uint8_t *out_after,
+INLINE void merge_bytes(const uint8_t *have, const uint8_t *value, const uint8_t *mask, uint8_t *out_after,
                                                               size_t size)
 {
     for (size_t i = 0; i < size; i++) {
