@@ -141,14 +141,19 @@ static json_t *drops_json(const uint64_t *drops)
     return json;
 }
 
+static json_t *mode_json(const struct port *port)
+{
+    return port->elsewhere != 0 ? json_sprintf("in fastpath.%u", port->elsewhere) : json_string(port->io != NULL ? port->io->mode : "");
+}
+
 static json_t *port_json(const struct port *port)
 {
     struct io_stats stats = {0};
     if (port->io != NULL) {
         port->io->ops->stats(port->io, &stats);
     }
-    return json_pack("{s:s, s:i, s:s, s:s, s:s, s:b, s:i, s:i, s:I, s:I, s:I, s:I, s:o, s:o, s:I, s:I, s:I}", "name", port->name, "id",
-                     (int)port->id, "mode", port->io != NULL ? port->io->mode : "", "why", port->io != NULL ? port->io->why : "", "error",
+    return json_pack("{s:s, s:i, s:o, s:s, s:s, s:b, s:i, s:i, s:I, s:I, s:I, s:I, s:o, s:o, s:I, s:I, s:I}", "name", port->name, "id",
+                     (int)port->id, "mode", mode_json(port), "why", port->io != NULL ? port->io->why : "", "error",
                      port->error, "up", port->can_send, "mtu", (int)port->mtu, "masks", (int)port->megaflows.n_masks, "rx_packets",
                      (json_int_t)port->rx_packets, "rx_bytes", (json_int_t)port->rx_bytes, "tx_packets", (json_int_t)port->tx_packets,
                      "tx_bytes", (json_int_t)port->tx_bytes, "rx_drops", drops_json(port->rx_drops), "tx_drops",

@@ -19,6 +19,8 @@ struct fastpath {
     struct control_server *control;
     struct flow_dump *dumps; /* calls of dp-dump-flows under way, oldest first */
     struct link_monitor *links;
+    struct shard_set *shards; /* NULL: we are alone */
+    uint64_t complete_ns;     /* when the first whole configuration was applied; 0: not yet */
     struct bus *bus;
     int epoll_fd;
     bool is_ending;

@@ -2,12 +2,14 @@
  *
  * While packets come the loop does not sleep; after SPIN_US without any it waits in poll() for devices, bus and signals, so that an
  * idle switch costs next to nothing. The library knows when it must be called at the latest.
- * The only process of the switch with network capabilities. One thread, and the bus's own.
+ * A child process watches the loop (watchdog.h): stopped or hung, this process is killed, so that other shards can take its queues.
+ * The only process of the switch with network capabilities. One thread, the bus's own, and one that closes sockets (helper.h).
  */
 #include <errno.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "lib/base/clock.h"
@@ -15,6 +17,7 @@
 #include "lib/base/service.h"
 #include "services/fastpath/fastpath.h"
 #include "services/fastpath/io_xdp.h"
+#include "services/fastpath/watchdog.h"
 
 enum { SPIN_US = 30 };
 
@@ -32,11 +35,12 @@ static void wait_for_work(const struct fastpath *fastpath, const struct service 
     }
 }
 
-static void run(struct fastpath *fastpath, struct service *service)
+static void run(struct fastpath *fastpath, struct service *service, const struct watchdog *watchdog)
 {
     uint64_t busy_ns = clock_now_ns();
     while (true) {
         uint64_t now_ns = clock_now_ns();
+        watchdog_progress(watchdog);
         if (fastpath_step(fastpath, now_ns)) {
             busy_ns = now_ns;
             continue;
@@ -53,44 +57,81 @@ static void run(struct fastpath *fastpath, struct service *service)
     }
 }
 
+static int open_watchdog(const char *wanted, struct watchdog *out_watchdog, struct error_detail *detail)
+{
+    if (wanted != NULL && strcmp(wanted, "off") == 0) {
+        return 0;
+    }
+    if (wanted != NULL && strcmp(wanted, "on") != 0) {
+        return error_set(detail, -ERROR_SYNTAX, "--watchdog %s: on or off is expected", wanted);
+    }
+    int err = watchdog_open(out_watchdog);
+    return err == 0 ? 0 : error_set(detail, err, "watchdog: %s", error_text(err));
+}
+
+/* Until the service stops. */
+static int serve(struct service *service, const char *config, struct watchdog *watchdog, struct error_detail *detail)
+{
+    struct bus_identity self = {.kind = PROCESS_FASTPATH, .instance = service->instance, .start = service->start_number};
+    struct bus *bus = bus_zmq_new(&self);
+    struct fastpath *fastpath = NULL;
+    struct io_linux *linux_io = NULL;
+    struct shard_set shards;
+    char endpoint[160];
+    shard_set_init(&shards, service->run_dir, service->instance);
+    int err = config != NULL ? 0 : bus_endpoint(service->run_dir, WIRE_CONFIG, PROCESS_CONFIGDB, 1, endpoint, sizeof endpoint);
+    if (err == 0) {
+        err = io_linux_new(service->run_dir, &shards, &linux_io, detail);
+    }
+    if (err == 0) {
+        struct fastpath_settings settings = {.bus = bus,
+                                             .run_dir = service->run_dir,
+                                             .instance = service->instance,
+                                             .config_endpoint = config != NULL ? config : endpoint,
+                                             .factory = io_linux_factory(linux_io),
+                                             .shards = &shards,
+                                             .watch_links = true,
+                                             .pid = (uint32_t)getpid(),
+                                             .now_ns = clock_now_ns()};
+        err = fastpath_new(&settings, &fastpath, detail);
+    }
+    if (err == 0) {
+        err = service_ready(service);
+    }
+    if (err == 0) {
+        run(fastpath, service, watchdog);
+    }
+    watchdog_close(watchdog); /* closing many devices takes its time */
+    fastpath_destroy(&fastpath);
+    shard_set_fini(&shards);
+    io_linux_destroy(&linux_io);
+    bus_destroy(&bus);
+    return err;
+}
+
 int main(int argc, char **argv)
 {
     struct service service = {0};
     struct error_detail detail = {""};
-    const char *config = NULL;
-    char endpoint[160];
-    struct fastpath *fastpath = NULL;
+    const char *config = NULL, *wanted = NULL;
+    struct watchdog watchdog = {0};
     const struct service_option extra[] = {
-        {.name = "config", .argument = "ENDPOINT", .help = "configdb's endpoint (else the one in the run directory)", .value = &config}};
-    if (service_open(&service, "fastpath", argc, argv, extra, 1, &detail) != 0) {
+        {.name = "config", .argument = "ENDPOINT", .help = "configdb's endpoint (else the one in the run directory)", .value = &config},
+        {.name = "watchdog",
+         .argument = "on|off",
+         .help = "off: a stopped or hung process is not killed after a second (for debuggers)",
+         .value = &wanted}};
+    if (service_open(&service, "fastpath", argc, argv, extra, sizeof extra / sizeof extra[0], &detail) != 0) {
         return service_failed("fastpath", &detail);
     }
-    struct bus_identity self = {.kind = PROCESS_FASTPATH, .instance = service.instance, .start = service.start_number};
-    struct bus *bus = bus_zmq_new(&self);
-    struct io_linux *linux_io = io_linux_new();
-    int err = config != NULL ? 0 : bus_endpoint(service.run_dir, WIRE_CONFIG, PROCESS_CONFIGDB, 1, endpoint, sizeof endpoint);
+    int err = open_watchdog(wanted, &watchdog, &detail);
     if (err == 0) {
-        struct fastpath_settings settings = {.bus = bus,
-                                             .run_dir = service.run_dir,
-                                             .instance = service.instance,
-                                             .config_endpoint = config != NULL ? config : endpoint,
-                                             .factory = io_linux_factory(linux_io),
-                                             .watch_links = true,
-                                             .pid = (uint32_t)getpid(),
-                                             .now_ns = clock_now_ns()};
-        err = fastpath_new(&settings, &fastpath, &detail);
+        err = serve(&service, config, &watchdog, &detail);
     }
-    if (err == 0) {
-        err = service_ready(&service);
-    }
-    if (err == 0) {
-        run(fastpath, &service);
-    } else {
+    if (err != 0) {
         (void)service_failed("fastpath", &detail);
     }
-    fastpath_destroy(&fastpath);
-    io_linux_destroy(&linux_io);
-    bus_destroy(&bus);
+    watchdog_close(&watchdog);
     service_close(&service);
     return err == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }

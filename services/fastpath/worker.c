@@ -70,7 +70,7 @@ static void on_output(void *context, uint32_t port_id, struct dp_packet *packet)
         return;
     }
     if (!port->can_send) {
-        refuse_output(w, port, DROP_OUTPUT_DOWN, packet);
+        refuse_output(w, port, port->elsewhere != 0 ? DROP_OUTPUT_OTHER_SHARD : DROP_OUTPUT_DOWN, packet);
         return;
     }
     if (packet->size > port->mtu + PORT_TAGS_BYTES || packet->size > port->io->frame_bytes) {

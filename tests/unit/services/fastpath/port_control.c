@@ -15,9 +15,9 @@ static void missing_device_is_an_error_until_it_comes(void **state)
     assert_null(port(rig, 9)->io);
     assert_non_null(strstr(port(rig, 9)->error, "no such interface"));
     io_mem_add(rig->mem, "later");
-    port_control_retry(&rig->ports, rig->now_ns + 999 * NS_PER_MS);
+    port_control_step(&rig->ports, rig->now_ns + 999 * NS_PER_MS);
     assert_null(port(rig, 9)->io);
-    port_control_retry(&rig->ports, rig->now_ns + 1000 * NS_PER_MS);
+    port_control_step(&rig->ports, rig->now_ns + 1000 * NS_PER_MS);
     assert_non_null(port(rig, 9)->io);
     assert_string_equal(port(rig, 9)->error, "");
     assert_true(port(rig, 9)->can_send);
@@ -67,7 +67,7 @@ static void vanished_device_is_told_and_its_flows_stay(void **state)
     io_mem_add(rig->mem, "p2");
     link = (struct link_info){.name = "p2", .ifindex = 7, .mtu = 1500, .is_up = true};
     port_control_link(&rig->ports, &link, rig->now_ns);
-    port_control_retry(&rig->ports, rig->now_ns);
+    port_control_step(&rig->ports, rig->now_ns);
     rig_put(rig, "p1", 1, 1, 2);
     rig_run(rig, 0);
     assert_int_equal(rig_got(rig, "p2"), 2);
@@ -83,7 +83,7 @@ static void thousand_flaps_leak_nothing(void **state)
         port_control_link(&rig->ports, &link, rig->now_ns);
         io_mem_add(rig->mem, "p2");
         rig->now_ns += NS_PER_S;
-        port_control_retry(&rig->ports, rig->now_ns);
+        port_control_step(&rig->ports, rig->now_ns);
         assert_non_null(port(rig, 2)->io);
         rig_put(rig, "p2", 1, 1, 1);
     }
