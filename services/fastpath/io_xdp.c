@@ -91,10 +91,7 @@ struct closing {
     struct helper_job job;
     struct xsk xsk; /* fd -1: none */
     int fd;         /* -1: none */
-    uint32_t holder;      /* 0: none */
-    struct rx_pins pins;  /* unpin this device, */
-    uint32_t unpin;       /*   if not 0 */
-    uint64_t unpin_number;
+    uint32_t holder; /* 0: none */
 };
 
 static void run_closing(struct helper_job *job)
@@ -108,9 +105,6 @@ static void run_closing(struct helper_job *job)
     }
     if (closing->fd >= 0) {
         close(closing->fd);
-    }
-    if (closing->unpin != 0) {
-        rx_pins_remove(&closing->pins, closing->unpin, closing->unpin_number);
     }
 }
 
@@ -446,10 +440,8 @@ static void xdp_close(struct io *io)
         close_queue(device, device->n_queues - 1);
     }
     closing->fd = device->packet_fd;
-    if (io->is_forgotten || if_indextoname(device->ifindex, name) == NULL) {
-        closing->pins = device->owner->pins;
-        closing->unpin = device->program.pin != 0 ? device->ifindex : 0;
-        closing->unpin_number = device->program.pin;
+    if (device->program.pin != 0 && (io->is_forgotten || if_indextoname(device->ifindex, name) == NULL)) {
+        rx_pins_remove(&device->owner->pins, device->ifindex, device->program.pin);
     }
     rx_program_close(&device->program);
     helper_give(device->owner->helper, &closing->job);
@@ -538,23 +530,14 @@ static int linux_open(void *context, const struct io_request *request, struct um
     return io_xdp_open(linux_io, request, umem, out_io, detail);
 }
 
-static void unpin(struct io_linux *linux_io, uint32_t ifindex, uint64_t number)
-{
-    struct closing *closing = new_closing();
-    closing->pins = linux_io->pins;
-    closing->unpin = ifindex;
-    closing->unpin_number = number;
-    helper_give(linux_io->helper, &closing->job);
-}
-
 static void linux_forget(void *context, enum io_kind kind, const char *name)
 {
     struct io_linux *linux_io = context;
     unsigned ifindex = if_nametoindex(name);
     if (kind == IO_INTERNAL) {
         io_tap_forget(name);
-    } else if (ifindex != 0 && rx_pins_number(&linux_io->pins, ifindex) != 0) {
-        unpin(linux_io, ifindex, rx_pins_number(&linux_io->pins, ifindex));
+    } else if (ifindex != 0) {
+        rx_pins_remove(&linux_io->pins, ifindex, 0);
     }
 }
 
@@ -598,7 +581,7 @@ static void linux_sweep(void *context, const char *const *names, size_t n)
         }
         if (!is_port && linux_io->found[i].number != 0) {
             log_info("xdp_program_removed ifindex=%u reason=\"no port\"", linux_io->found[i].ifindex);
-            unpin(linux_io, linux_io->found[i].ifindex, linux_io->found[i].number);
+            rx_pins_remove(&linux_io->pins, linux_io->found[i].ifindex, linux_io->found[i].number);
         }
     }
     linux_io->n_found = 0;

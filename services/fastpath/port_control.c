@@ -336,7 +336,8 @@ void port_control_step(struct port_control *control, uint64_t now_ns)
     }
     if (control->opened_ns != 0) {
         uint64_t took_ns = now_ns - control->opened_ns;
-        control->pause_ns = now_ns + (took_ns < PORT_PAUSE_MAX_MS * NS_PER_MS ? took_ns : PORT_PAUSE_MAX_MS * NS_PER_MS);
+        uint64_t pause_ns = took_ns < PORT_PAUSE_MAX_MS * NS_PER_MS ? took_ns : PORT_PAUSE_MAX_MS * NS_PER_MS;
+        control->pause_ns = took_ns < PORT_OPEN_MAX_MS * NS_PER_MS ? now_ns + pause_ns : 0;
         control->opened_ns = 0;
     }
     size_t first = control->next < set->n_ports ? control->next : 0;

@@ -12,6 +12,7 @@ enum {
     PORT_SOON_MS = 10,       /* one that will be free in a moment */
     PORT_PATIENCE_MS = 500,  /* and is an error when it is not after this long */
     PORT_PAUSE_MAX_MS = 20,  /* packets have their turn between two devices opened as long as opening took, but no longer than this */
+    PORT_OPEN_MAX_MS = 200,  /* no opening takes as long: then the loop slept, and packets had their turn */
     PORT_WITHDRAW_MS = 300,  /* another shard speaks since then: it has published by now */
 };
 

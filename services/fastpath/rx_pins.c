@@ -1,12 +1,13 @@
 /* Pins in a bpffs.
  *
  *     RUN/bpf/                        or /sys/fs/bpf/busbar-<hash of RUN>/
- *         7.link  7.sockets  7.no_shard  7.counted  7.about          of the device with ifindex 7
+ *         7-link  7-sockets  7-no_shard  7-counted  7-about          of the device with ifindex 7   (bpffs refuses names with dots)
  *
  * Why by number and not by name: a device made anew under the old name has another number, and never finds the pin of the old one. A
  * number can come back only with a network namespace; rx_program.c compares what is pinned with what is on the device.
  * A pin that has been replaced is told by its inode number, which bpffs gives once only: one stat() a second a device says that the
- * program is still ours. Control code; unpinning also in the helper's thread.
+ * program is still ours. Control code; microseconds, as the
+ * kernel takes a program off its device behind our back.
  */
 #include "services/fastpath/rx_pins.h"
 
@@ -93,7 +94,7 @@ void rx_pins_unlock(int fd)
 
 void rx_pins_path(const struct rx_pins *pins, uint32_t ifindex, const char *what, char out_path[RX_PINS_PATH_BYTES])
 {
-    snprintf(out_path, RX_PINS_PATH_BYTES, "%s/%u.%s", pins->dir, ifindex, what);
+    snprintf(out_path, RX_PINS_PATH_BYTES, "%s/%u-%s", pins->dir, ifindex, what);
 }
 
 uint64_t rx_pins_number(const struct rx_pins *pins, uint32_t ifindex)
@@ -111,7 +112,7 @@ size_t rx_pins_list(const struct rx_pins *pins, uint32_t *out_ifindexes, size_t 
     for (const struct dirent *entry; dir != NULL && n < max && (entry = readdir(dir)) != NULL;) {
         char *end;
         unsigned long ifindex = strtoul(entry->d_name, &end, 10);
-        if (ifindex > 0 && ifindex <= INT32_MAX && strcmp(end, ".link") == 0) {
+        if (ifindex > 0 && ifindex <= INT32_MAX && strcmp(end, "-link") == 0) {
             out_ifindexes[n++] = (uint32_t)ifindex;
         }
     }

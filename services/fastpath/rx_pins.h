@@ -1,7 +1,7 @@
 /* Where the programs on the devices and their maps are pinned, so that every shard of a run directory finds them and they outlive any.
  *
  * A directory in a bpffs: RUN/bpf when that is one, else a directory of this run directory's own in /sys/fs/bpf, else RUN/bpf is mounted.
- * Pins are named by device number. Whoever attaches or takes away holds the lock. Control code, but rx_pins_remove().
+ * Pins are named by device number. Whoever attaches or takes away holds the lock. Control code.
  */
 #ifndef BUSBAR_FASTPATH_RX_PINS_H
 #define BUSBAR_FASTPATH_RX_PINS_H
@@ -31,7 +31,7 @@ void rx_pins_path(const struct rx_pins *pins, uint32_t ifindex, const char *what
 uint64_t rx_pins_number(const struct rx_pins *pins, uint32_t ifindex);
 /* The devices with a pinned link; how many. */
 size_t rx_pins_list(const struct rx_pins *pins, uint32_t *out_ifindexes, size_t max);
-/* Unpins everything of the device: its program goes. With `number` not 0 only if that is its pin. Some 17 ms when the program still was on it. */
+/* Unpins everything of the device: its program goes, some 30 ms later. With `number` not 0 only if that is its pin. */
 void rx_pins_remove(const struct rx_pins *pins, uint32_t ifindex, uint64_t number);
 /* The last shard ends, and holds the lock: everything goes, the mount too. */
 void rx_pins_remove_all(const struct rx_pins *pins);

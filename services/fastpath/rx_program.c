@@ -31,6 +31,8 @@
 #define BPF_F_XDP_DEV_BOUND_ONLY (1U << 6)
 #endif
 
+#define OUR_NAME "busbar_rx" /* as bpf/rx.bpf.c calls it */
+
 static_assert(sizeof(struct rx_about) == 200, "known to other versions");
 
 static int to_log(enum libbpf_print_level level, const char *format, va_list arguments)
@@ -46,12 +48,12 @@ static int to_log(enum libbpf_print_level level, const char *format, va_list arg
 
 static int load(const struct rx_embedded *code, unsigned bound_to, struct bpf_object **out_object)
 {
-    LIBBPF_OPTS(bpf_object_open_opts, options, .object_name = "busbar_rx");
+    LIBBPF_OPTS(bpf_object_open_opts, options, .object_name = OUR_NAME);
     struct bpf_object *object = bpf_object__open_mem(code->start, (size_t)(code->end - code->start), &options);
     if (object == NULL) {
         return -errno;
     }
-    struct bpf_program *program = bpf_object__find_program_by_name(object, "busbar_rx");
+    struct bpf_program *program = bpf_object__find_program_by_name(object, OUR_NAME);
     if (bound_to != 0) {
         bpf_program__set_ifindex(program, bound_to);
         bpf_program__set_flags(program, bpf_program__flags(program) | BPF_F_XDP_DEV_BOUND_ONLY);
@@ -68,7 +70,7 @@ static int load(const struct rx_embedded *code, unsigned bound_to, struct bpf_ob
 static int attach(struct bpf_object *object, unsigned ifindex, bool is_native)
 {
     LIBBPF_OPTS(bpf_link_create_opts, options, .flags = is_native ? XDP_FLAGS_DRV_MODE : XDP_FLAGS_SKB_MODE);
-    int program_fd = bpf_program__fd(bpf_object__find_program_by_name(object, "busbar_rx"));
+    int program_fd = bpf_program__fd(bpf_object__find_program_by_name(object, OUR_NAME));
     int fd = bpf_link_create(program_fd, (int)ifindex, BPF_XDP, &options);
     return fd >= 0 ? fd : -errno;
 }
@@ -106,7 +108,9 @@ static int taken(unsigned ifindex, const char *name, struct error_detail *detail
         (void)bpf_obj_get_info_by_fd(fd, &info, &size);
         close(fd);
     }
-    return error_set(detail, -EBUSY, "%s: somebody else's XDP program is attached: %.15s (id %u)", name,
+    /* Of our name, but without a pin: the one of a port that has just been removed is on its way off the device. */
+    int err = strcmp(info.name, OUR_NAME) == 0 ? -EAGAIN : -EBUSY;
+    return error_set(detail, err, "%s: somebody else's XDP program is attached: %.15s (id %u)", name,
                      info.name[0] != '\0' ? info.name : "?", id);
 }
 
