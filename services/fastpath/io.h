@@ -48,6 +48,7 @@ struct io {
 
     /* Between it and port_control.c; zeroes are right for a device that has no use for them. */
     char trouble[192];     /* open, but not as it should be: an error of the port; "" when all is well */
+    uint64_t queues;       /* bit q: receive queue q is open here */
     bool is_opening;       /* its queues are not open yet: nobody is told about it */
     bool has_news;         /* mode, why, trouble or is_opening has changed */
     bool is_lost;          /* the device or the program on it is another now: to be closed and opened again */

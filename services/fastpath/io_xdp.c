@@ -33,7 +33,7 @@
 #include "services/fastpath/xdp_queue.h"
 
 enum {
-    QUEUES_MAX = RX_QUEUES_MAX,
+    QUEUES_MAX = RX_QUEUES_MAX, /* as many as io.queues has bits */
     LOOK_MS = 1000,     /* between looks at pin, queues and unserved frames */
     BUSY_MS = 3,        /* between attempts to get a queue that another shard has */
     PATIENCE_MS = 500,  /* then it is no other shard that is about to let go */
@@ -152,8 +152,10 @@ static struct xdp_queue *queue_of(const struct io_xdp *device, uint32_t number)
 static void choose_sender(struct io_xdp *device)
 {
     device->sender = NULL;
+    device->io.queues = 0;
     for (uint32_t i = 0; i < device->n_queues; i++) {
         struct xdp_queue *queue = device->queues[i];
+        device->io.queues |= queue->is_leaving ? 0 : UINT64_C(1) << queue->number;
         if (!queue->is_leaving && (device->sender == NULL || queue->number < device->sender->number)) {
             device->sender = queue;
         }

@@ -67,6 +67,9 @@ static void vanished_device_is_told_and_its_flows_stay(void **state)
     io_mem_add(rig->mem, "p2");
     link = (struct link_info){.name = "p2", .ifindex = 7, .mtu = 1500, .is_up = true};
     port_control_link(&rig->ports, &link, rig->now_ns);
+    port_control_step(&rig->ports, rig->now_ns); /* packets have their turn first: p3 has just been opened */
+    assert_null(port(rig, 2)->io);
+    rig->now_ns = port_control_next_step(&rig->ports);
     port_control_step(&rig->ports, rig->now_ns);
     rig_put(rig, "p1", 1, 1, 2);
     rig_run(rig, 0);
