@@ -320,6 +320,20 @@ static void count_unserved(struct io_xdp *device)
     }
 }
 
+/* False: the program has to be attached anew. A veth that gets more queues runs it on the old ones only (Linux 6.18). */
+static bool take_number_of_queues(struct io_xdp *device)
+{
+    uint32_t n = link_receive_queues(device->name);
+    bool has_grown = device->n_of_device != 0 && n > device->n_of_device;
+    device->n_of_device = n < QUEUES_MAX ? n : QUEUES_MAX;
+    if (has_grown && device->io.open_checksums && device->program.pin != 0) { /* a veth: its peer is a host */
+        rx_pins_remove(&device->owner->pins, device->ifindex, device->program.pin);
+        device->io.is_lost = true;
+        log_info("xdp_attach_anew device=%s queues=%u", device->name, n);
+    }
+    return !device->io.is_lost;
+}
+
 /* Once a second, and when shards have come or gone. */
 static void look(struct io_xdp *device, uint64_t now_ns)
 {
@@ -329,8 +343,9 @@ static void look(struct io_xdp *device, uint64_t now_ns)
         device->io.is_lost = true;
         return;
     }
-    uint32_t n = link_receive_queues(device->name);
-    device->n_of_device = n < QUEUES_MAX ? n : QUEUES_MAX;
+    if (!take_number_of_queues(device)) {
+        return;
+    }
     for (uint32_t i = 0; i < device->n_queues; i++) {
         if (!device->queues[i]->is_leaving && !is_ours(device, device->queues[i]->number)) {
             leave_queue(device, device->queues[i], now_ns);

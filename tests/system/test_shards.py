@@ -304,6 +304,7 @@ def test_the_last_fastpath_takes_the_programs_along_and_down_does_so_for_killed_
     suite = stopped_suite
     hosts = prepared(suite, "--fastpath", "2")
     suite.kill("fastpath.2", signal.SIGTERM)
+    wait_until("every queue is open in one shard", lambda: all_open(suite))
     hosts[0].ping(hosts[1], count=5)
     assert xdp_of(suite.namespace, hosts[0].port)
     suite.kill("fastpath.1", signal.SIGTERM)
