@@ -238,10 +238,11 @@ static void show(void *context, struct control_call *call, const char *const *ar
     for (size_t i = 0; i < shard->ports.n_ports; i++) {
         json_array_append_new(ports, port_json(shard->ports.ports[i]));
     }
-    control_reply(call, json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:I, s:I}", "live", live_json(fp), "ports", ports, "totals", totals_json(&shard->worker), "frames",
-                                  frames_json(shard->umem), "sessions", sessions_json(shard, fp->now_ns), "counts",
-                                  counts_json(&shard->counts), "flows", (json_int_t)flow_table_count(shard->flows), "exact_entries",
-                                  (json_int_t)exact_size(&shard->worker.exact)));
+    json_t *json = json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:I, s:I}", "live", live_json(fp), "ports", ports, "totals",
+                             totals_json(&shard->worker), "frames", frames_json(shard->umem), "sessions",
+                             sessions_json(shard, fp->now_ns), "counts", counts_json(&shard->counts), "flows",
+                             (json_int_t)flow_table_count(shard->flows), "exact_entries", (json_int_t)exact_size(&shard->worker.exact));
+    control_reply(call, json);
 }
 
 json_t *command_status(void *context)

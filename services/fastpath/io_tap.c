@@ -1,9 +1,10 @@
 /* TAP devices.
  *
  * The interface is persistent, so the host keeps the address it has given it while the fastpath restarts; it is deleted when the port
- * leaves the configuration. It has many queues: each shard opens one of its own, and the kernel chooses among those that are open by flow,
- * the queue that last sent a flow's answers first. A TAP that an older version left with a single queue is made anew. Frames go through read() and write(), one call each: the one port type for which a system call per packet
- * is unavoidable without a vhost kernel thread, and LOCAL carries the host's own little traffic.
+ * leaves the configuration. It has many queues: each shard opens one of its own, and the kernel chooses among those that are open by
+ * flow, the queue that last sent a flow's answers first. A TAP that an older version left with a single queue is made anew.
+ * Frames go through read() and write(), one call each: the one port type for which a system call per packet is unavoidable without a
+ * vhost kernel thread, and LOCAL carries the host's own little traffic.
  * A frame is read into a small frame and what is longer into a spare buffer; only then is a large frame taken.
  * Worker thread. Invariant: a frame is the device's only inside a call, so closing has none to give back.
  */

@@ -20,7 +20,8 @@ struct rx_pins {
     bool is_mounted; /* RUN/bpf */
 };
 
-/* Finds or makes the directory, and writes its name to RUN/pins.path for those who clean up after a kill. Not 0: nothing can be pinned, for the reason in detail. */
+/* Finds or makes the directory, and writes its name to RUN/pins.path for those who clean up after a kill. Not 0: nothing can be pinned,
+ * for the reason in detail. */
 int rx_pins_open(const char *run_dir, struct rx_pins *out_pins, struct error_detail *detail) MUST_CHECK;
 /* -EAGAIN when another shard holds the lock just now. */
 int rx_pins_lock(const struct rx_pins *pins, int *out_fd) MUST_CHECK;

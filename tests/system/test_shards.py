@@ -19,7 +19,7 @@ HEALTHY_MS = 150  # a gap that a busy machine makes
 
 
 def prepared(suite, *arguments, n_hosts=2):
-    """Two hosts on four queues that know each other, a rule for each flow; and the mean to start with `--fastpath N`."""
+    """Two hosts on four queues that know each other, a rule for each flow; and the means to start them: `--fastpath N`."""
     suite.up(*arguments)
     hosts = suite.bridge_with_hosts(n_hosts, queues=4)
     hosts[0].knows(hosts[1]), hosts[1].knows(hosts[0])
@@ -306,6 +306,7 @@ def test_the_last_fastpath_takes_the_programs_along_and_down_does_so_for_killed_
     suite.kill("fastpath.2", signal.SIGTERM)
     wait_until("every queue is open in one shard", lambda: all_open(suite))
     hosts[0].ping(hosts[1], count=5)
+    assert "fastpath.2" not in suite.swctl("status"), "it was stopped, it did not die"
     assert xdp_of(suite.namespace, hosts[0].port)
     suite.kill("fastpath.1", signal.SIGTERM)
     wait_until("the programs are off", lambda: not any(xdp_of(suite.namespace, host.port) for host in hosts))

@@ -1,10 +1,10 @@
 /* The program on every device: gives each received frame to the AF_XDP socket of its queue.
  *
- * One program and one set of maps a device, shared by all shards and pinned (rx_pins.h), so both outlive any of them. A frame whose queue
- * has no socket, because no shard lives that owns it, is dropped and counted by queue and CPU (`no_shard`). With BUSBAR_VLAN_HINT the program is bound to its device and asks
- * the driver for a VLAN tag that receive offload has taken out of the frame; the tag travels in the eight bytes before the frame
- * (rx_meta.h), where the fastpath puts it back. Built twice, because a driver or kernel without the hint refuses the bound program.
- * Frames in pieces are allowed (section xdp.frags), so a device may have an MTU of 9,000.
+ * One program and one set of maps a device, shared by all shards and pinned (rx_pins.h), so both outlive any of them. A frame whose
+ * queue has no socket, because no shard lives that owns it, is dropped and counted by queue and CPU (`no_shard`). With BUSBAR_VLAN_HINT
+ * the program is bound to its device and asks the driver for a VLAN tag that receive offload has taken out of the frame; the tag travels
+ * in the eight bytes before the frame (rx_meta.h), where the fastpath puts it back. Built twice, because a driver or kernel without the
+ * hint refuses the bound program. Frames in pieces are allowed (section xdp.frags), so a device may have an MTU of 9,000.
  * Cost: some ten nanoseconds a frame, in the kernel, on the receiving queue.
  */
 #include <linux/types.h>
