@@ -643,11 +643,11 @@ void io_linux_destroy(struct io_linux **linux_io)
     if (*linux_io == NULL) {
         return;
     }
+    remove_pins_if_last(*linux_io); /* first: sockets close one after the other, and who stops us may not wait for all */
     helper_stop((*linux_io)->helper);
     for (struct helper_job *job; (job = helper_take_done((*linux_io)->helper)) != NULL;) {
         free(job);
     }
-    remove_pins_if_last(*linux_io);
     helper_destroy(&(*linux_io)->helper);
     free((*linux_io)->found);
     free(*linux_io);

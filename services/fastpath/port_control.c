@@ -32,7 +32,9 @@ static void set_link(struct port_control *control, struct port *port, bool is_up
     if (can_send != port->can_send) {
         port->can_send = can_send;
         log_info("port_link port=%s up=%d", port->name, can_send);
-        session_tell_link(control->shard, port);
+        if (port->elsewhere == 0) { /* else another shard tells */
+            session_tell_link(control->shard, port);
+        }
     }
 }
 
@@ -163,14 +165,14 @@ static void place(struct port_control *control, struct port *port, uint64_t now_
     const struct io_factory *factory = &control->factory;
     bool is_shared = factory->is_shared != NULL && factory->is_shared(port->kind);
     uint32_t elsewhere = is_shared || port_control_is_speaker(control) ? 0 : shard_set_lowest(control->shards);
-    if (elsewhere != 0 && port->elsewhere == 0) {
-        close_device(control, port);
-        port->error[0] = '\0';
-    }
     if (elsewhere != port->elsewhere) {
         log_info("port_place port=%s shard=%u", port->name, elsewhere != 0 ? elsewhere : control->shards->self);
     }
     port->elsewhere = elsewhere;
+    if (elsewhere != 0) {
+        close_device(control, port);
+        port->error[0] = '\0';
+    }
     port->retry_ns = elsewhere != 0 ? 0 : port->io == NULL && port->retry_ns == 0 ? now_ns : port->retry_ns;
 }
 

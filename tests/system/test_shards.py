@@ -4,7 +4,6 @@ The hosts' devices have four queues at both ends. The sender's kernel spreads fl
 so that the flows a shard knows say which of them it serves. Each test ends with every packet and frame of every shard accounted for.
 """
 import json
-import os
 import re
 import signal
 import time
@@ -110,6 +109,11 @@ def assert_all_is_well(hosts, suite):
     assert all(after[instance] - before[instance] >= RATE for instance in (1, 2)), (before, after)
 
 
+def packets_of_rules(suite):
+    """How often each flow's rule was hit: RATE a second, and the twenty datagrams that say it is the end."""
+    return [int(n) for n in re.findall(r"n_packets=(\d+).*tp_src=", suite.ofctl("dump-flows"))]
+
+
 def xdp_of(namespace, device):
     return re.findall(r"xdp(?:generic)?[ /].*?id (\d+)", namespace.run("ip", "-d", "link", "show", device).stdout)
 
@@ -121,6 +125,7 @@ def test_two_shards_each_receive_their_share_and_lose_nothing(stopped_suite):
     for shard in suite.shards().values():
         port = next(port for port in shard["ports"] if port["name"] == hosts[0].port)
         assert len(port["queues"]) == 2 and port["mode"] == "xdp-native" and "no zero-copy" in port["why"], port
+    wait_until("the rules' counters are the sum of both", lambda: packets_of_rules(suite) == [RATE + 20] * FLOWS)
     hosts[0].ping(hosts[1], count=20, interval=0.02)
     hosts[1].ping(hosts[0].ip6, count=5)
     assert len({name for name in suite.fastpaths()}) == 2
@@ -193,14 +198,11 @@ def test_a_stopped_shard_is_killed_by_its_watchdog_and_taken_over(stopped_suite)
 
 def test_a_stopped_shard_without_a_watchdog_stays(stopped_suite):
     suite = stopped_suite
-    suite.up("--fastpath", "0")
-    binary = os.path.join(os.environ.get("BUSBAR_BIN", suite.environment["BUSBAR_BIN"]), "busbar-fastpath")
-    child = suite.namespace.popen(binary, "--run", suite.run_dir, "--watchdog", "off")
-    wait_until("it is ready", lambda: (suite.run_dir / "fastpath.1.ready").exists())
-    child.send_signal(signal.SIGSTOP)
+    suite.up("--watchdog", "off")
+    pid = suite.kill("fastpath.1", signal.SIGSTOP)
     time.sleep(2)
-    child.send_signal(signal.SIGCONT)
-    assert suite.pid("fastpath.1") == child.pid
+    suite.kill("fastpath.1", signal.SIGCONT)
+    assert suite.pid("fastpath.1") == pid
     wait_until("it goes on", lambda: suite.swctl("dp", "show", check=False).returncode == 0)
 
 

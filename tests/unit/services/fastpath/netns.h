@@ -25,8 +25,8 @@ static inline int netns_enter(void **state)
         return 0;
     }
     *state = &is_there;
-    return system("ip link add a numrxqueues 4 numtxqueues 4 type veth peer name b numrxqueues 4 numtxqueues 4 && "
-                  "ip link set a up && ip link set b up");
+    return system("ip link add dev a numrxqueues 4 numtxqueues 4 type veth peer name b numrxqueues 4 numtxqueues 4 && "
+                  "ip link set dev a up && ip link set dev b up");
 }
 
 /* First in each test. */

@@ -111,14 +111,14 @@ static void a_device_that_is_down_takes_nothing(void **state)
     }
     make_frames(umem, sizes, N, frames);
     assert_int_equal(packet_tx_open(if_nametoindex("a"), &fd), 0);
-    assert_int_equal(system("ip link set a down"), 0);
+    assert_int_equal(system("ip link set dev a down"), 0);
     unsigned n = packet_tx_send(fd, umem, &io, frames, N);
     assert_int_equal(io.n_failed, n);
     for (unsigned i = n; i < N; i++) { /* no room: still the worker's */
         umem_give(umem, frames[i].frame, FRAME_WORKER);
     }
     assert_int_equal(umem_count(umem, FRAME_FREE), umem_total(umem));
-    assert_int_equal(system("ip link set a up"), 0);
+    assert_int_equal(system("ip link set dev a up"), 0);
     close(fd);
     umem_destroy(&umem);
 }
