@@ -17,6 +17,22 @@ struct trie_value {
 
 struct trie_node;
 
+/* The first n bits of the value, the rest zero; n may be more than there are. */
+static inline struct trie_value trie_leading_bits(struct trie_value value, unsigned n)
+{
+    uint64_t behind_high = n >= 64 ? 0 : UINT64_MAX >> n;
+    uint64_t behind_low = n >= 128 ? 0 : n <= 64 ? UINT64_MAX : UINT64_MAX >> (n - 64);
+    return (struct trie_value){value.high & ~behind_high, value.low & ~behind_low};
+}
+
+/* How many leading bits hold all that are set. */
+static inline unsigned trie_bits_end(struct trie_value value)
+{
+    return value.low != 0    ? TRIE_BITS - (unsigned)__builtin_ctzll(value.low)
+           : value.high != 0 ? 64 - (unsigned)__builtin_ctzll(value.high)
+                             : 0;
+}
+
 void trie_insert(struct trie_node **root, struct trie_value value);
 /* `value` is in it. Takes it out once. */
 void trie_remove(struct trie_node **root, struct trie_value value);

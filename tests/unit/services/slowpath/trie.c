@@ -22,26 +22,29 @@ static uint64_t seed_of_run(void)
     return seed;
 }
 
+/* Bit by bit. */
 static struct trie_value leading(struct trie_value value, unsigned n_bits)
 {
-    uint64_t high = n_bits == 0 ? 0 : n_bits >= 64 ? UINT64_MAX : ~(UINT64_MAX >> n_bits);
-    uint64_t low = n_bits <= 64 ? 0 : n_bits >= 128 ? UINT64_MAX : ~(UINT64_MAX >> (n_bits - 64));
-    return (struct trie_value){value.high & high, value.low & low};
+    struct trie_value out = {0, 0};
+    for (unsigned bit = 0; bit < n_bits; bit++) {
+        out.high |= bit < 64 ? value.high & 1ull << (63 - bit) : 0;
+        out.low |= bit >= 64 ? value.low & 1ull << (127 - bit) : 0;
+    }
+    return out;
 }
 
 static unsigned bits_by_trying(const struct trie_value *values, size_t n, struct trie_value value)
 {
-    for (unsigned n_bits = 0; n_bits <= TRIE_BITS; n_bits++) {
-        bool is_there = false;
-        for (size_t i = 0; i < n; i++) {
-            struct trie_value a = leading(values[i], n_bits), b = leading(value, n_bits);
-            is_there = is_there || (a.high == b.high && a.low == b.low);
+    unsigned most = 0;
+    for (size_t i = 0; i < n; i++) {
+        unsigned bit = 0;
+        while (bit < TRIE_BITS && (bit < 64 ? (values[i].high ^ value.high) >> (63 - bit) & 1
+                                            : (values[i].low ^ value.low) >> (127 - bit) & 1) == 0) {
+            bit++;
         }
-        if (!is_there) {
-            return n_bits;
-        }
+        most = bit + 1 > most ? bit + 1 : most;
     }
-    return TRIE_PRESENT;
+    return most;
 }
 
 /* Values that share long beginnings: a few patterns with a bit or two flipped, under the mask. */
@@ -101,6 +104,23 @@ static void as_many_bits_tell_as_trying_shows(void **state)
     }
 }
 
+static void leading_bits_are_cut_and_counted_as_bit_by_bit(void **state)
+{
+    (void)state;
+    struct random r;
+    random_seed(&r, seed_of_run());
+    for (unsigned n_bits = 0; n_bits <= TRIE_BITS; n_bits++) {
+        struct trie_value value = {random_u64(&r), random_u64(&r)};
+        struct trie_value cut = trie_leading_bits(value, n_bits), expected = leading(value, n_bits);
+        assert_true(cut.high == expected.high && cut.low == expected.low);
+        unsigned end = trie_bits_end(cut);
+        assert_true(end <= n_bits);
+        struct trie_value same = leading(cut, end), less = leading(cut, end > 0 ? end - 1 : 0);
+        assert_true(same.high == cut.high && same.low == cut.low);
+        assert_true(end == 0 || less.high != cut.high || less.low != cut.low);
+    }
+}
+
 static void empty_trie_needs_no_bit(void **state)
 {
     (void)state;
@@ -141,6 +161,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(as_many_bits_tell_as_trying_shows),
+        cmocka_unit_test(leading_bits_are_cut_and_counted_as_bit_by_bit),
         cmocka_unit_test(empty_trie_needs_no_bit),
         cmocka_unit_test(one_port_is_told_by_the_first_bit_that_differs),
         cmocka_unit_test(a_value_that_came_twice_stays_until_it_went_twice),
