@@ -3,7 +3,8 @@
  * Why check here: lists come from another process, and the executor that runs them a million times a second must not look again.
  * What dp_actions_check() has let through, dp_execute() can run over any packet without leaving an array.
  * Cost: linear in the list, nested clones counted once a level. Control thread and slowpath; no state.
- * Invariant: after a good check every CLONE lies inside its list, no deeper than DP_CLONE_DEPTH, and a DROP ends its list.
+ * Invariant: after a good check every CLONE lies inside its list, no deeper than DP_CLONE_DEPTH, a DROP ends its list, and a TRUNCATE
+ * has its OUTPUT behind it.
  */
 #include "lib/dp/action.h"
 
@@ -34,6 +35,44 @@ static int check_set_field(const struct check *check, const struct dp_action *ac
     return 0;
 }
 
+/* 802.3 lengths are below 0x0600 and no types. */
+static int check_mpls(const struct check *check, const struct dp_action *action)
+{
+    size_t i = (size_t)(action - check->first);
+    bool is_push = action->type == DP_ACTION_PUSH_MPLS;
+    if (is_push ? action->ethertype != 0x8847 && action->ethertype != 0x8848 : action->ethertype < 0x0600) {
+        return error_set(check->detail, -ERROR_RANGE, "action %zu: ethertype 0x%04x", i, action->ethertype);
+    }
+    return 0;
+}
+
+static int check_truncate(const struct check *check, const struct dp_action *action, size_t n_behind)
+{
+    size_t i = (size_t)(action - check->first);
+    if (action->max_len < DP_TRUNCATE_MIN) {
+        return error_set(check->detail, -ERROR_RANGE, "action %zu: truncate to %u bytes", i, action->max_len);
+    }
+    if (n_behind == 0 || action[1].type != DP_ACTION_OUTPUT) {
+        return error_set(check->detail, -ERROR_RANGE, "action %zu: truncate without an output behind it", i);
+    }
+    return 0;
+}
+
+static int check_hash(const struct check *check, const struct dp_action *action)
+{
+    size_t i = (size_t)(action - check->first);
+    if (action->hash.algorithm >= DP_HASH_ALGORITHM_COUNT) {
+        return error_set(check->detail, -ERROR_RANGE, "action %zu: hash algorithm %u", i, action->hash.algorithm);
+    }
+    for (unsigned id = 0; id < 128; id++) {
+        bool is_known = id < FIELD_COUNT && field_table[id].offset + field_table[id].size <= sizeof(struct flow_key);
+        if (dp_hash_has(&action->hash, id) && (!is_known || action->hash.algorithm != DP_HASH_FIELDS)) {
+            return error_set(check->detail, -ERROR_RANGE, "action %zu: a hash over field %u", i, id);
+        }
+    }
+    return 0;
+}
+
 static int check_list(const struct check *check, const struct dp_action *actions, size_t n_actions, unsigned depth);
 
 static int check_one(const struct check *check, const struct dp_action *action, size_t n_behind, unsigned depth)
@@ -51,8 +90,19 @@ static int check_one(const struct check *check, const struct dp_action *action, 
         return 0;
     case DP_ACTION_POP_VLAN:
     case DP_ACTION_DEC_TTL:
+    case DP_ACTION_DEC_MPLS_TTL:
     case DP_ACTION_CONTROLLER:
+    case DP_ACTION_METER:
         return 0;
+    case DP_ACTION_PUSH_MPLS:
+    case DP_ACTION_POP_MPLS:
+        return check_mpls(check, action);
+    case DP_ACTION_TRUNCATE:
+        return check_truncate(check, action, n_behind);
+    case DP_ACTION_HASH:
+        return check_hash(check, action);
+    case DP_ACTION_RECIRC:
+        return action->recirc_id != 0 ? 0 : error_set(check->detail, -ERROR_RANGE, "action %zu: recirculation id 0", i);
     case DP_ACTION_CLONE:
         if (action->clone.n_actions > n_behind || depth >= DP_CLONE_DEPTH) {
             return error_set(check->detail, -ERROR_RANGE, "action %zu: clone of %u actions, %zu behind it, depth %u", i,
@@ -94,6 +144,46 @@ int dp_actions_check(const struct dp_action *actions, size_t n_actions, struct e
     return check_list(&check, actions, n_actions, 0);
 }
 
+static bool is_effective(const struct dp_action *action)
+{
+    switch ((enum dp_action_type)action->type) {
+    case DP_ACTION_OUTPUT:
+    case DP_ACTION_CONTROLLER:
+    case DP_ACTION_DROP:
+    case DP_ACTION_RECIRC:
+    case DP_ACTION_METER: /* it counts */
+        return true;
+    case DP_ACTION_CLONE:
+        return action->clone.n_actions > 0;
+    case DP_ACTION_SET_FIELD:
+    case DP_ACTION_PUSH_VLAN:
+    case DP_ACTION_POP_VLAN:
+    case DP_ACTION_DEC_TTL:
+    case DP_ACTION_PUSH_MPLS:
+    case DP_ACTION_POP_MPLS:
+    case DP_ACTION_DEC_MPLS_TTL:
+    case DP_ACTION_TRUNCATE:
+    case DP_ACTION_HASH:
+    case DP_ACTION_COUNT:
+        return false;
+    }
+    return false;
+}
+
+size_t dp_actions_effective(const struct dp_action *actions, size_t n_actions)
+{
+    size_t end = 0;
+    for (size_t i = 0; i < n_actions; i++) {
+        if (is_effective(&actions[i])) {
+            end = i + 1;
+        }
+        if (actions[i].type == DP_ACTION_CLONE) {
+            i += actions[i].clone.n_actions;
+        }
+    }
+    return end;
+}
+
 static bool value_equal(const struct field_value *a, const struct field_value *b)
 {
     return memcmp(a->bytes, b->bytes, sizeof a->bytes) == 0;
@@ -114,7 +204,20 @@ static bool action_equal(const struct dp_action *a, const struct dp_action *b)
         return a->push_vlan.tpid == b->push_vlan.tpid && a->push_vlan.tci == b->push_vlan.tci;
     case DP_ACTION_POP_VLAN:
     case DP_ACTION_DEC_TTL:
+    case DP_ACTION_DEC_MPLS_TTL:
         return true;
+    case DP_ACTION_PUSH_MPLS:
+    case DP_ACTION_POP_MPLS:
+        return a->ethertype == b->ethertype;
+    case DP_ACTION_TRUNCATE:
+        return a->max_len == b->max_len;
+    case DP_ACTION_HASH:
+        return a->hash.algorithm == b->hash.algorithm && a->hash.basis == b->hash.basis && a->hash.fields[0] == b->hash.fields[0] &&
+               a->hash.fields[1] == b->hash.fields[1];
+    case DP_ACTION_RECIRC:
+        return a->recirc_id == b->recirc_id;
+    case DP_ACTION_METER:
+        return a->meter == b->meter;
     case DP_ACTION_CONTROLLER:
         return a->controller.bridge == b->controller.bridge && a->controller.cookie == b->controller.cookie &&
                a->controller.rule_table == b->controller.rule_table && a->controller.max_len == b->controller.max_len &&
@@ -162,6 +265,17 @@ static void print_output(FILE *out, uint32_t port, const struct match_ports *por
     }
 }
 
+static void print_hash(FILE *out, const struct dp_hash *hash)
+{
+    fprintf(out, "hash(%s,basis=%u", hash->algorithm == DP_HASH_FIELDS ? "fields" : "symmetric_l4", hash->basis);
+    for (unsigned id = 0; id < FIELD_COUNT; id++) {
+        if (dp_hash_has(hash, id)) {
+            fprintf(out, ",%s", field_table[id].name);
+        }
+    }
+    fputc(')', out);
+}
+
 static void print_list(FILE *out, const struct dp_action *actions, size_t n_actions, const struct match_ports *ports);
 
 static void print_one(FILE *out, const struct dp_action *action, const struct match_ports *ports)
@@ -193,6 +307,27 @@ static void print_one(FILE *out, const struct dp_action *action, const struct ma
         return;
     case DP_ACTION_DROP:
         fprintf(out, "drop(%s)", drop_name((enum drop_reason)action->reason));
+        return;
+    case DP_ACTION_PUSH_MPLS:
+        fprintf(out, "push_mpls:0x%04x", action->ethertype);
+        return;
+    case DP_ACTION_POP_MPLS:
+        fprintf(out, "pop_mpls:0x%04x", action->ethertype);
+        return;
+    case DP_ACTION_DEC_MPLS_TTL:
+        fputs("dec_mpls_ttl", out);
+        return;
+    case DP_ACTION_TRUNCATE:
+        fprintf(out, "truncate(%u)", action->max_len);
+        return;
+    case DP_ACTION_HASH:
+        print_hash(out, &action->hash);
+        return;
+    case DP_ACTION_RECIRC:
+        fprintf(out, "recirc(%u)", action->recirc_id);
+        return;
+    case DP_ACTION_METER:
+        fprintf(out, "meter(%llu)", (unsigned long long)action->meter);
         return;
     case DP_ACTION_COUNT:
         return;

@@ -1,7 +1,9 @@
 /* Datapath actions: a plain list of values, so that whoever installs a flow does not know in which tier it lives.
  *
  * A list runs from its start to its end over one packet. CLONE runs the next n_actions on a copy and then goes on behind them with
- * the packet as it was. The empty list drops (reason RULE). A list whose last action is DROP names its reason.
+ * the packet as it was. The empty list drops (reason RULE). A list whose last action is DROP names its reason. TRUNCATE stands right before
+ * the OUTPUT it is for: that port gets at most so many bytes, everybody else the whole packet, as with Open vSwitch's
+ * output(port=,max_len=). RECIRC gives the packet (in the middle of a list a copy) back for another lookup, under another recirc_id.
  */
 #ifndef BUSBAR_DP_ACTION_H
 #define BUSBAR_DP_ACTION_H
@@ -18,8 +20,32 @@ enum dp_action_type {
 
 enum {
     DP_ACTIONS_MAX = 1024 /* of one flow: a flood over 1,000 ports; larger lists are refused */,
-    DP_CLONE_DEPTH = 8 /* nested clones; the executor recurses as deep, and rules do not */
+    DP_CLONE_DEPTH = 8 /* nested clones; the executor recurses as deep, and rules do not */,
+    DP_TRUNCATE_MIN = 14 /* a frame keeps its Ethernet header */
 };
+
+/* What the datapath hash (dp_hash of the key) is made of. */
+enum dp_hash_algorithm {
+    DP_HASH_SYMMETRIC_L4, /* addresses, protocol and L4 ports, the same in both directions of a connection */
+    DP_HASH_FIELDS,       /* the fields that the action lists, those the packet has */
+    DP_HASH_ALGORITHM_COUNT
+};
+
+struct dp_hash {
+    uint8_t algorithm; /* enum dp_hash_algorithm */
+    uint32_t basis;
+    uint64_t fields[2]; /* bit i of the 128: enum field_id i; of DP_HASH_FIELDS */
+};
+
+static inline bool dp_hash_has(const struct dp_hash *hash, unsigned field)
+{
+    return (hash->fields[field / 64] >> field % 64 & 1) != 0;
+}
+
+static inline void dp_hash_add(struct dp_hash *hash, unsigned field)
+{
+    hash->fields[field / 64] |= UINT64_C(1) << field % 64;
+}
 
 struct dp_controller {
     uint64_t bridge;
@@ -46,13 +72,23 @@ struct dp_action {
         struct {
             uint16_t n_actions;
         } clone;
-        uint16_t reason; /* enum drop_reason */
+        uint16_t reason;    /* enum drop_reason */
+        uint16_t ethertype; /* host order: of the new label, or of what a label leaves behind */
+        uint32_t max_len;   /* bytes, DP_TRUNCATE_MIN or more */
+        struct dp_hash hash;
+        uint32_t recirc_id; /* not 0, which is the key of packets from ports */
+        uint64_t meter;     /* configdb's row */
     };
 };
+
+_Static_assert(sizeof(struct dp_action) <= 64, "an action is one cache line at most");
+_Static_assert(FIELD_COUNT <= 128, "the fields of a hash are 128 bits");
 
 /* Types, field numbers, nesting and counts are in range. Errors: -ERROR_RANGE, -ERROR_TOO_LARGE; the detail names the action. */
 int dp_actions_check(const struct dp_action *actions, size_t n_actions, struct error_detail *detail) MUST_CHECK;
 bool dp_actions_equal(const struct dp_action *a, size_t n_a, const struct dp_action *b, size_t n_b);
+/* The number behind the last action of the outermost level that anybody could notice: dp_execute_effective() needs no more of the list. */
+size_t dp_actions_effective(const struct dp_action *actions, size_t n_actions);
 /* For people: "set_field:..->nw_dst,dec_ttl,output:3", "drop". Port names through `ports` (by switch-wide port id) or NULL. Caller's string. */
 char *dp_actions_format(const struct dp_action *actions, size_t n_actions, const struct match_ports *ports);
 

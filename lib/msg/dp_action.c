@@ -1,7 +1,7 @@
 /* Datapath actions and keys on the session wire.
  *
- * Encoding runs once for each flow a slowpath makes, so a list becomes one block of memory: the array of pointers, then the messages,
- * whose values point into the actions' own bytes. The caller keeps the actions until the messages are packed.
+ * Encoding runs once for each flow a slowpath makes, so a list becomes one block of memory: the array of pointers, the messages, whose
+ * values point into the actions' own bytes, then the field numbers of hashes. The caller keeps the actions until the messages are packed.
  * Decoding runs in the fastpath's control thread over another process's bytes: every number is checked against its range, then the
  * list as a whole by dp_actions_check(), after which the executor looks no more.
  * Types travel as 1 + enum dp_action_type, so that a message without a type is none.
@@ -58,6 +58,38 @@ static void encode_nothing(const struct dp_action *action, Busbar__DpAction *mes
 {
 }
 
+static void encode_ethertype(const struct dp_action *action, Busbar__DpAction *message)
+{
+    message->ethertype = action->ethertype;
+}
+
+static void encode_max_len(const struct dp_action *action, Busbar__DpAction *message)
+{
+    message->max_len = action->max_len;
+}
+
+/* message->hash_fields has room for them (hash_field_count()). */
+static void encode_hash(const struct dp_action *action, Busbar__DpAction *message)
+{
+    message->hash_algorithm = action->hash.algorithm;
+    message->hash_basis = action->hash.basis;
+    for (unsigned id = 0; id < FIELD_COUNT; id++) {
+        if (dp_hash_has(&action->hash, id)) {
+            message->hash_fields[message->n_hash_fields++] = field_wire_number((enum field_id)id);
+        }
+    }
+}
+
+static void encode_recirc_id(const struct dp_action *action, Busbar__DpAction *message)
+{
+    message->recirc_id = action->recirc_id;
+}
+
+static void encode_meter(const struct dp_action *action, Busbar__DpAction *message)
+{
+    message->meter = action->meter;
+}
+
 static bool decode_port(const Busbar__DpAction *message, struct dp_action *action)
 {
     action->port = message->port;
@@ -110,9 +142,54 @@ static bool decode_nothing(const Busbar__DpAction *message, struct dp_action *ac
     return true;
 }
 
-static void encode_one(const struct dp_action *action, Busbar__DpAction *message)
+static bool decode_ethertype(const Busbar__DpAction *message, struct dp_action *action)
+{
+    action->ethertype = (uint16_t)message->ethertype;
+    return message->ethertype <= UINT16_MAX;
+}
+
+static bool decode_max_len(const Busbar__DpAction *message, struct dp_action *action)
+{
+    action->max_len = message->max_len;
+    return true;
+}
+
+static bool decode_hash(const Busbar__DpAction *message, struct dp_action *action)
+{
+    action->hash = (struct dp_hash){.algorithm = (uint8_t)message->hash_algorithm, .basis = message->hash_basis};
+    for (size_t i = 0; i < message->n_hash_fields; i++) {
+        enum field_id id = field_wire_id(message->hash_fields[i]);
+        if (id == FIELD_COUNT) {
+            return false;
+        }
+        dp_hash_add(&action->hash, id);
+    }
+    return message->hash_algorithm <= UINT8_MAX;
+}
+
+static bool decode_recirc_id(const Busbar__DpAction *message, struct dp_action *action)
+{
+    action->recirc_id = message->recirc_id;
+    return true;
+}
+
+static bool decode_meter(const Busbar__DpAction *message, struct dp_action *action)
+{
+    action->meter = message->meter;
+    return true;
+}
+
+static size_t hash_field_count(const struct dp_action *action)
+{
+    bool is_hash = action->type == DP_ACTION_HASH;
+    return is_hash ? (size_t)(__builtin_popcountll(action->hash.fields[0]) + __builtin_popcountll(action->hash.fields[1])) : 0;
+}
+
+/* hash_fields: room for hash_field_count() numbers. */
+static void encode_one(const struct dp_action *action, uint32_t *hash_fields, Busbar__DpAction *message)
 {
     busbar__dp_action__init(message);
+    message->hash_fields = hash_fields;
     message->type = 1u + action->type;
     switch ((enum dp_action_type)action->type) {
 #define DP_ACTION(name, member)                                                                                                \
@@ -147,10 +224,17 @@ static bool decode_one(const Busbar__DpAction *message, struct dp_action *out_ac
 
 Busbar__DpAction **dp_actions_encode(const struct dp_action *actions, size_t n_actions)
 {
-    Busbar__DpAction **messages = memory_zeroed(n_actions * (sizeof(Busbar__DpAction *) + sizeof(Busbar__DpAction)));
-    Busbar__DpAction *block = (Busbar__DpAction *)(messages + n_actions);
+    size_t n_fields = 0;
     for (size_t i = 0; i < n_actions; i++) {
-        encode_one(&actions[i], &block[i]);
+        n_fields += hash_field_count(&actions[i]);
+    }
+    Busbar__DpAction **messages =
+        memory_zeroed(n_actions * (sizeof(Busbar__DpAction *) + sizeof(Busbar__DpAction)) + n_fields * sizeof(uint32_t));
+    Busbar__DpAction *block = (Busbar__DpAction *)(messages + n_actions);
+    uint32_t *fields = (uint32_t *)(block + n_actions);
+    for (size_t i = 0; i < n_actions; i++) {
+        encode_one(&actions[i], fields, &block[i]);
+        fields += block[i].n_hash_fields;
         messages[i] = &block[i];
     }
     return messages;

@@ -1,7 +1,7 @@
 /* The control commands of a fastpath.
  *
  * dp-dump-flows goes through the flows 500 a tick with a cursor, a piece of the answer each, so packets do not wait for a dump of very
- * many; flows that come or go meanwhile may or may not be shown. dp-show gives every counter by its
+ * many; flows that come or go meanwhile may or may not be shown. dp-meters does the same with meters. dp-show gives every counter by its
  * name, with the sums of I4 and I5, so that people and tests read the same.
  * Cost: proportional to what is shown, some 15 us a flow. Worker thread, between bursts.
  */
@@ -17,10 +17,11 @@
 #include "services/fastpath/fastpath_private.h"
 #include "services/fastpath/session.h"
 
-enum { FLOWS_PER_TICK = 500 };
+enum { FLOWS_PER_TICK = 500, METERS_PER_TICK = 500 };
 
 struct flow_dump {
     struct control_call *call;
+    bool is_of_meters;
     struct match wanted;
     size_t cursor;
     struct flow_dump *next;
@@ -79,6 +80,15 @@ static json_t *flow_json(const struct shard *shard, const struct flow *flow, uin
     return json;
 }
 
+static void begin_dump(struct fastpath *fp, struct flow_dump begun)
+{
+    struct flow_dump **link = &fp->dumps;
+    while (*link != NULL) {
+        link = &(*link)->next;
+    }
+    *link = memory_copy(&begun, sizeof begun);
+}
+
 static void dump_flows(void *context, struct control_call *call, const char *const *arguments, size_t n_arguments)
 {
     struct fastpath *fp = context;
@@ -90,12 +100,44 @@ static void dump_flows(void *context, struct control_call *call, const char *con
         control_fail(call, err, "%s", detail.text);
         return;
     }
-    struct flow_dump *dump = memory_zeroed(sizeof *dump), **link = &fp->dumps;
-    *dump = (struct flow_dump){.call = call, .wanted = wanted};
-    while (*link != NULL) {
-        link = &(*link)->next;
+    begin_dump(fp, (struct flow_dump){.call = call, .wanted = wanted});
+}
+
+static void dump_meters(void *context, struct control_call *call, const char *const *arguments, size_t n_arguments)
+{
+    begin_dump(context, (struct flow_dump){.call = call, .is_of_meters = true});
+}
+
+/* True: there is more. */
+static bool flows_piece(struct fastpath *fp, struct flow_dump *dump, json_t *piece)
+{
+    struct flow *flow = NULL;
+    for (size_t i = 0; i < FLOWS_PER_TICK && (flow = flow_table_next(fp->shard.flows, &dump->cursor)) != NULL; i++) {
+        struct match match = flow_match(flow);
+        if (match_overlaps(&dump->wanted, &match)) {
+            json_array_append_new(piece, flow_json(&fp->shard, flow, fp->now_ns));
+        }
     }
-    *link = dump;
+    return flow != NULL;
+}
+
+static bool meters_piece(const struct fastpath *fp, struct flow_dump *dump, json_t *piece)
+{
+    uint64_t id = 0;
+    for (size_t i = 0; i < METERS_PER_TICK && (id = meter_set_next(fp->meters, &dump->cursor)) != 0; i++) {
+        struct meter_counts counts;
+        if (!meter_set_read(fp->meters, id, &counts)) {
+            continue;
+        }
+        json_t *bands = json_array();
+        for (size_t k = 0; k < counts.n_bands; k++) {
+            json_array_append_new(bands, json_pack("{s:I, s:I}", "packets", (json_int_t)counts.bands[k].packets, "bytes",
+                                                   (json_int_t)counts.bands[k].bytes));
+        }
+        json_array_append_new(piece, json_pack("{s:I, s:I, s:I, s:o}", "meter", (json_int_t)id, "packets", (json_int_t)counts.packets,
+                                               "bytes", (json_int_t)counts.bytes, "bands", bands));
+    }
+    return id != 0;
 }
 
 void command_step(struct fastpath *fp)
@@ -105,14 +147,7 @@ void command_step(struct fastpath *fp)
         return;
     }
     json_t *piece = json_array();
-    struct flow *flow = NULL;
-    for (size_t i = 0; i < FLOWS_PER_TICK && (flow = flow_table_next(fp->shard.flows, &dump->cursor)) != NULL; i++) {
-        struct match match = flow_match(flow);
-        if (match_overlaps(&dump->wanted, &match)) {
-            json_array_append_new(piece, flow_json(&fp->shard, flow, fp->now_ns));
-        }
-    }
-    if (flow != NULL) {
+    if (dump->is_of_meters ? meters_piece(fp, dump, piece) : flows_piece(fp, dump, piece)) {
         control_piece(dump->call, piece);
         return;
     }
@@ -170,11 +205,12 @@ static json_t *frames_json(const struct umem *umem)
 static json_t *totals_json(const struct worker *worker)
 {
     const struct worker_totals *t = &worker->totals;
-    return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:o, s:b}", "received", (json_int_t)t->received, "packets_out",
+    return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:o, s:b}", "received", (json_int_t)t->received, "packets_out",
                      (json_int_t)t->packets_out, "copies", (json_int_t)t->copies, "sent", (json_int_t)t->sent, "sent_up",
                      (json_int_t)t->sent_up, "consumed", (json_int_t)t->consumed, "pending", (json_int_t)worker->pending.n_packets,
                      "exact_hits", (json_int_t)t->exact_hits, "megaflow_hits", (json_int_t)t->megaflow_hits, "misses",
-                     (json_int_t)t->misses, "bursts", (json_int_t)t->bursts, "drops", drops_json(t->drops), "balanced",
+                     (json_int_t)t->misses, "bursts", (json_int_t)t->bursts, "recirculated", (json_int_t)t->recirculated, "unmetered",
+                     (json_int_t)t->unmetered, "drops", drops_json(t->drops), "balanced",
                      worker_is_balanced(worker));
 }
 
@@ -235,6 +271,10 @@ const struct control_command command_table[] = {
      .usage = "[MATCH]",
      .help = "Every flow of this fastpath (that such a packet could hit) with its use, actions and owner.",
      .run = dump_flows},
+    {.name = "dp-meters",
+     .usage = "",
+     .help = "Packets that went through each meter, and those its bands acted on, in all fastpaths together.",
+     .run = dump_meters},
     {.name = "dp-show", .usage = "", .help = "Ports, caches, sessions, frames and every counter.", .run = show},
 };
 const size_t command_count = sizeof command_table / sizeof command_table[0];

@@ -1,4 +1,4 @@
-/* What swctl may ask a fastpath: dp-dump-flows, dp-show, and its part of status. */
+/* What swctl may ask a fastpath: dp-dump-flows, dp-meters, dp-show, and its part of status. */
 #ifndef BUSBAR_FASTPATH_COMMAND_H
 #define BUSBAR_FASTPATH_COMMAND_H
 

@@ -1,6 +1,7 @@
 /* The shard put together.
  *
- *     each step:          stalled? -> packets of all ports -> session messages -> send
+ *     each step:          stalled? -> packets of all ports, sent on
+ *     each 20 us, and whenever no packet came:   session messages, TAPs that have something
  *     each millisecond:   configuration, control, usage, deadlines, expiry, retries
  *
  * Single-threaded: packets and control take turns, a burst each. A step between two bursts is bounded by the limits of what it calls
@@ -27,7 +28,14 @@
 #include "services/fastpath/miss.h"
 #include "services/fastpath/session.h"
 
-enum { STALL_MS = 1000, TICK_US = 1000, IDLE_WAIT_MS = 50, PENDING_WAIT_MS = 5, DUMP_WAIT_MS = 1 };
+enum {
+    STALL_MS = 1000,
+    TICK_US = 1000,
+    BUS_US = 20, /* a look at a quiet bus costs as much as twenty packets */
+    IDLE_WAIT_MS = 50,
+    PENDING_WAIT_MS = 5,
+    DUMP_WAIT_MS = 1,
+};
 
 /* ---- ports ---- */
 
@@ -74,6 +82,8 @@ static void on_row(void *context, enum cfg_table table, uint64_t id, const Proto
         if (after == NULL) {
             cfg_publish(fp->cfg, CFG_PORT_STATUS, id, NULL);
         }
+    } else if (table == CFG_METER) {
+        meter_set_apply(fp->meters, id, (const Busbar__MeterRow *)after, fp->now_ns);
     } else if (table == CFG_SWITCH) {
         const Busbar__SwitchRow *row = (const Busbar__SwitchRow *)after;
         fp->shard.flow_limit = row != NULL && row->has_flow_limit && row->flow_limit > 0 ? row->flow_limit : FLOW_LIMIT_DEFAULT;
@@ -154,6 +164,7 @@ static bool tick(struct fastpath *fp)
         link_monitor_step(fp->links, on_link, fp);
     }
     port_control_retry(&fp->ports, fp->now_ns);
+    meter_set_step(fp->meters, fp->now_ns);
     control_server_step(fp->control, fp->now_ns);
     command_step(fp);
     miss_check_deadlines(shard, fp->now_ns);
@@ -170,18 +181,46 @@ static bool tick(struct fastpath *fp)
     return port_control_release(&fp->ports, shard->floor);
 }
 
+/* Ports whose rx() is a system call are asked only when one call for all of them says that they have something. */
+static void look_at_call_ports(struct fastpath *fp)
+{
+    struct port_set *set = &fp->shard.ports;
+    nfds_t n = 0;
+    for (size_t i = 0; i < set->n_ports; i++) {
+        struct port *port = set->ports[i];
+        if (port->io != NULL && port->io->rx_is_call && !port->is_ready) {
+            fp->polled_ports[n] = port;
+            fp->polled[n++] = (struct pollfd){.fd = port->io->ops->fd(port->io, 0), .events = POLLIN};
+        }
+    }
+    fp->calls_ns = fp->now_ns + n * NS_PER_US; /* many of them are looked at less often */
+    if (n == 0 || poll(fp->polled, n, 0) <= 0) {
+        return;
+    }
+    for (nfds_t i = 0; i < n; i++) {
+        fp->polled_ports[i]->is_ready = fp->polled[i].revents != 0;
+    }
+}
+
 bool fastpath_step(struct fastpath *fp, uint64_t now_ns)
 {
     struct shard *shard = &fp->shard;
     uint64_t stood_ns = now_ns - fp->now_ns;
+    unsigned n_messages = 0;
     fp->now_ns = now_ns;
     if (stood_ns > STALL_MS * NS_PER_MS) {
         on_stall(fp, stood_ns / NS_PER_MS);
     }
+    if (now_ns >= fp->calls_ns + BUS_US * NS_PER_US) {
+        look_at_call_ports(fp);
+    }
     unsigned n_packets = worker_poll(&shard->worker, now_ns);
-    unsigned n_messages = session_step(shard, now_ns);
-    if (session_update_floor(shard)) {
-        usage_tell_floor(&fp->usage, shard);
+    if (n_packets == 0 || now_ns - fp->bus_ns >= BUS_US * NS_PER_US) {
+        fp->bus_ns = now_ns;
+        n_messages = session_step(shard, now_ns);
+        if (session_update_floor(shard)) {
+            usage_tell_floor(&fp->usage, shard);
+        }
     }
     if (now_ns - fp->tick_ns >= TICK_US * NS_PER_US) {
         (void)tick(fp);
@@ -230,7 +269,7 @@ int fastpath_wait_ms(const struct fastpath *fp)
 
 static int open_wires(struct fastpath *fp, const struct fastpath_settings *settings, struct error_detail *detail)
 {
-    static const enum cfg_table tables[] = {CFG_SWITCH, CFG_BRIDGE, CFG_PORT};
+    static const enum cfg_table tables[] = {CFG_SWITCH, CFG_BRIDGE, CFG_PORT, CFG_METER};
     struct cfg_events events = {.on_row = on_row, .on_version = on_version, .context = fp};
     struct {
         enum wire wire;
@@ -278,6 +317,11 @@ int fastpath_new(const struct fastpath_settings *settings, struct fastpath **out
                                       .on_change = publish_port,
                                       .on_fd = watch_fd,
                                       .context = fp};
+    err = meter_set_open(settings->meters_file, &fp->meters, detail);
+    if (err != 0) {
+        goto fail;
+    }
+    fp->shard.worker.meters = fp->meters;
     err = open_wires(fp, settings, detail);
     if (err == 0 && settings->watch_links) {
         err = link_monitor_new(&fp->links);
@@ -316,6 +360,7 @@ void fastpath_destroy(struct fastpath **fastpath)
     link_monitor_destroy(&fp->links);
     bus_close(&fp->shard.socket);
     bus_close(&fp->usage.socket);
+    meter_set_close(&fp->meters);
     umem_destroy(&fp->umem);
     if (fp->epoll_fd >= 0) {
         close(fp->epoll_fd);

@@ -15,6 +15,7 @@ struct fastpath_settings {
     const char *config_endpoint; /* of configdb */
     struct io_factory factory;
     bool watch_links;            /* netlink; false in the simulator */
+    const char *meters_file;     /* the buckets of meters, shared by all fastpaths; NULL: this one has its own */
     uint32_t n_frames;           /* small ones, 0 = FASTPATH_FRAMES */
     uint32_t n_large_frames;     /* 0 = FASTPATH_LARGE_FRAMES */
     uint32_t pid;

@@ -2,6 +2,8 @@
 #ifndef BUSBAR_FASTPATH_FASTPATH_PRIVATE_H
 #define BUSBAR_FASTPATH_FASTPATH_PRIVATE_H
 
+#include <poll.h>
+
 #include "lib/cfg/cfg.h"
 #include "lib/msg/control.h"
 #include "services/fastpath/fastpath.h"
@@ -19,6 +21,7 @@ struct fastpath {
     struct control_server *control;
     struct flow_dump *dumps; /* calls of dp-dump-flows under way, oldest first */
     struct link_monitor *links;
+    struct meter_set *meters;
     struct bus *bus;
     int epoll_fd;
     bool is_ending;
@@ -26,6 +29,10 @@ struct fastpath {
     uint32_t pid, instance;
     uint64_t now_ns;
     uint64_t tick_ns; /* of the last round of housekeeping */
+    uint64_t bus_ns;  /* when the sessions were last looked at */
+    uint64_t calls_ns; /* when the ports whose rx() is a system call were last looked at */
+    struct pollfd polled[PORTS_MAX];
+    struct port *polled_ports[PORTS_MAX];
     uint64_t row;     /* our service row */
 };
 

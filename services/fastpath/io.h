@@ -23,7 +23,7 @@ struct io_stats {
     uint64_t receive_ring_full; /* frames the kernel had no room for */
     uint64_t too_long;          /* received, but larger than a frame holds */
     uint64_t no_frame;          /* received, but there was no frame to put it together in */
-    uint64_t not_written;       /* taken for sending, but lost when the file could not be written */
+    uint64_t not_written;       /* taken for sending, but perhaps lost when the file could not be written */
 };
 
 struct io;
@@ -45,6 +45,7 @@ struct io {
     const struct io_ops *ops;
     char mode[16];        /* "xdp-native" */
     char why[192];        /* why not a better mode; "" when there is none */
+    bool rx_is_call;      /* each rx() is a system call (TAP): asked only when its descriptor says that there is something */
     bool open_checksums;  /* its peer may leave checksums to the hardware (veth, TAP): complete them */
     uint32_t frame_bytes; /* the largest frame it sends */
     bool is_held;         /* one that can wait with its first frame does, until a slowpath knows the port */

@@ -5,6 +5,7 @@
  * The only process of the switch with network capabilities. One thread, and the bus's own.
  */
 #include <errno.h>
+#include <limits.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -58,7 +59,7 @@ int main(int argc, char **argv)
     struct service service = {0};
     struct error_detail detail = {""};
     const char *config = NULL;
-    char endpoint[160];
+    char endpoint[160], meters_file[PATH_MAX];
     struct fastpath *fastpath = NULL;
     const struct service_option extra[] = {
         {.name = "config", .argument = "ENDPOINT", .help = "configdb's endpoint (else the one in the run directory)", .value = &config}};
@@ -69,6 +70,9 @@ int main(int argc, char **argv)
     struct bus *bus = bus_zmq_new(&self);
     struct io_linux *linux_io = io_linux_new();
     int err = config != NULL ? 0 : bus_endpoint(service.run_dir, WIRE_CONFIG, PROCESS_CONFIGDB, 1, endpoint, sizeof endpoint);
+    if (err == 0 && snprintf(meters_file, sizeof meters_file, "%s/meters", service.run_dir) >= (int)sizeof meters_file) {
+        err = error_set(&detail, -ENAMETOOLONG, "%s: %s", service.run_dir, error_text(-ENAMETOOLONG));
+    }
     if (err == 0) {
         struct fastpath_settings settings = {.bus = bus,
                                              .run_dir = service.run_dir,
@@ -76,6 +80,7 @@ int main(int argc, char **argv)
                                              .config_endpoint = config != NULL ? config : endpoint,
                                              .factory = io_linux_factory(linux_io),
                                              .watch_links = true,
+                                             .meters_file = meters_file,
                                              .pid = (uint32_t)getpid(),
                                              .now_ns = clock_now_ns(),
                                              .wall_ns = clock_wall_ns()};

@@ -15,7 +15,7 @@
 
 #include "lib/base/memory.h"
 
-#define NO_PACKET UINT32_MAX
+#define NO_PACKET UINT32_MAX /* 0 - 1: see pending_put_back() */
 
 void pending_init(struct pending *pending, uint32_t n_frames)
 {
@@ -105,7 +105,9 @@ struct pending_list *pending_open(struct pending *pending, uint32_t flow_hash, u
     return list;
 }
 
-int pending_add(struct pending *pending, struct pending_list *list, const struct dp_packet *packet, uint32_t *n_of_port)
+/* Behind packet number `behind`, NO_PACKET: at the head. Returns PENDING_ADDED and the packet's number, or the bound that is reached. */
+static int insert(struct pending *pending, struct pending_list *list, const struct dp_packet *packet, uint32_t *n_of_port, uint32_t behind,
+                  uint32_t *out_number)
 {
     if (list->n_packets >= PENDING_PER_HASH) {
         return DROP_PENDING_FLOW_HASH;
@@ -118,17 +120,32 @@ int pending_add(struct pending *pending, struct pending_list *list, const struct
     }
     uint32_t number = pending->free_packet;
     pending->free_packet = pending->packets[number].next;
-    pending->packets[number] = (struct pending_packet){.packet = *packet, .next = NO_PACKET};
-    if (list->last != NO_PACKET) {
-        pending->packets[list->last].next = number;
-    } else {
-        list->first = number;
+    uint32_t *link = behind != NO_PACKET ? &pending->packets[behind].next : &list->first;
+    pending->packets[number] = (struct pending_packet){.packet = *packet, .next = *link};
+    *link = number;
+    if (behind == list->last) {
+        list->last = number;
     }
-    list->last = number;
     list->n_packets++;
     pending->n_packets++;
     (*n_of_port)++;
+    *out_number = number;
     return PENDING_ADDED;
+}
+
+int pending_add(struct pending *pending, struct pending_list *list, const struct dp_packet *packet, uint32_t *n_of_port)
+{
+    uint32_t number;
+    return insert(pending, list, packet, n_of_port, list->last, &number);
+}
+
+int pending_put_back(struct pending *pending, struct pending_list *list, const struct dp_packet *packet, uint32_t *n_of_port,
+                     uint32_t *place)
+{
+    uint32_t number;
+    int reason = insert(pending, list, packet, n_of_port, *place - 1, &number);
+    *place = reason == PENDING_ADDED ? number + 1 : *place;
+    return reason;
 }
 
 struct dp_packet *pending_head(const struct pending *pending, const struct pending_list *list)

@@ -50,6 +50,10 @@ struct pending_list *pending_find(const struct pending *pending, uint32_t flow_h
 struct pending_list *pending_open(struct pending *pending, uint32_t flow_hash, uint64_t now_ns);
 /* Puts the packet at the end. `n_of_port` is the port's count of waiting packets, raised on success. */
 int pending_add(struct pending *pending, struct pending_list *list, const struct dp_packet *packet, uint32_t *n_of_port);
+/* Puts a packet that was popped, and is to be asked about again, before those behind it: *place 0 puts it at the head, and moves so that the
+ * next one of the same packet comes behind it. Bounds as above. */
+int pending_put_back(struct pending *pending, struct pending_list *list, const struct dp_packet *packet, uint32_t *n_of_port,
+                     uint32_t *place);
 /* The packet at the head; lists are never empty while open but between pop and close. */
 struct dp_packet *pending_head(const struct pending *pending, const struct pending_list *list);
 void pending_pop(struct pending *pending, struct pending_list *list, struct dp_packet *out_packet);

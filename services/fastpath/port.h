@@ -28,6 +28,7 @@ struct port {
     uint32_t n_tx;
     struct io_frame tx[IO_BURST];
     bool is_listed; /* among the ports with frames to send */
+    bool is_ready;  /* io->rx_is_call: its descriptor said that there is something to receive */
     uint64_t rx_packets, rx_bytes, rx_errors;
     uint64_t tx_packets, tx_bytes;
     uint64_t rx_drops[DROP_REASON_COUNT]; /* of packets that came in here */

@@ -67,6 +67,10 @@ static struct program *program_new(const struct dp_action *actions, size_t n_act
     program->n_counters = (uint32_t)n_counters;
     program->n_users = 1;
     program->single_output = n_actions == 1 && actions[0].type == DP_ACTION_OUTPUT ? actions[0].port : PROGRAM_NO_OUTPUT;
+    program->n_effective = (uint16_t)dp_actions_effective(actions, n_actions);
+    for (size_t i = 0; i < n_actions; i++) {
+        program->recirculates = program->recirculates || actions[i].type == DP_ACTION_RECIRC;
+    }
     program->actions = memory_array(n_actions + 1, sizeof *actions);
     program->counters = memory_array(n_counters + 1, sizeof *counters);
     if (n_actions > 0) {

@@ -15,6 +15,8 @@ struct program_table;
 struct program {
     /* What a packet reads first. */
     uint32_t single_output; /* the port when the actions are one output and nothing else, else PROGRAM_NO_OUTPUT */
+    uint16_t n_effective;   /* dp_actions_effective() of them, found out once */
+    bool recirculates;      /* a RECIRC is among them */
     uint32_t n_actions;
     struct dp_action *actions;
     /* Control. */

@@ -156,8 +156,27 @@ static void on_consumed(void *context, struct dp_packet *packet)
     umem_give(w->umem, packet->frame, FRAME_WORKER);
 }
 
-static const struct dp_sink sink = {
-    .output = on_output, .copy = on_copy, .controller = on_controller, .drop = on_drop, .consumed = on_consumed};
+static int on_meter(void *context, uint64_t id, const struct dp_packet *packet)
+{
+    struct worker *w = context;
+    const struct policer *policer = w->meters != NULL ? meter_set_find(w->meters, id) : NULL;
+    int verdict = policer != NULL ? policer_run(policer, packet->size, w->now_ns) : POLICER_UNKNOWN;
+    if (verdict == POLICER_UNKNOWN) {
+        w->totals.unmetered++;
+        return DP_METER_PASS;
+    }
+    return verdict;
+}
+
+static void on_recirculate(void *context, struct dp_packet *packet);
+
+static const struct dp_sink sink = {.output = on_output,
+                                    .copy = on_copy,
+                                    .controller = on_controller,
+                                    .drop = on_drop,
+                                    .consumed = on_consumed,
+                                    .recirculate = on_recirculate,
+                                    .meter = on_meter};
 
 /* ---- measuring ---- */
 
@@ -199,12 +218,29 @@ static inline void count_in_flow(struct worker *w, struct flow *flow, uint64_t p
     flow->used_ns = w->now_ns;
 }
 
+/* A packet keeps the place among its like that it was received in, so its flow hash is taken before anything is rewritten (I7). */
+static __attribute__((noinline)) void run_recirculating(struct worker *w, const struct program *program, struct dp_packet *packet)
+{
+    if (packet->flow_hash == 0) {
+        packet->flow_hash = key_flow_hash(&packet->key);
+    }
+    if (w->depth == 0) {
+        w->n_recirculations = 0;
+        w->place = 0;
+    }
+    w->depth++;
+    dp_execute_effective(program->actions, program->n_effective, packet, &sink, w);
+    w->depth--;
+}
+
 static inline void run_program(struct worker *w, const struct program *program, struct dp_packet *packet)
 {
     if (LIKELY(program->single_output != PROGRAM_NO_OUTPUT)) {
         output(w, program->single_output, packet);
+    } else if (LIKELY(!program->recirculates)) {
+        dp_execute_effective(program->actions, program->n_effective, packet, &sink, w);
     } else {
-        dp_execute(program->actions, program->n_actions, packet, &sink, w);
+        run_recirculating(w, program, packet);
     }
 }
 
@@ -225,10 +261,12 @@ static struct flow *look_up_megaflow(struct worker *w, struct port *port, struct
     return flow;
 }
 
-/* Puts the packet behind those that wait, or drops it for a bound. */
+/* Puts the packet behind those that wait (the one under way of a list that is being let go: before them), or drops it for a bound. */
 static void wait_in(struct worker *w, struct pending_list *list, struct port *port, struct dp_packet *packet)
 {
-    int reason = pending_add(&w->pending, list, packet, &port->n_pending);
+    uint32_t *n_of_port = port != NULL ? &port->n_pending : &w->n_portless;
+    int reason = list == w->draining ? pending_put_back(&w->pending, list, packet, n_of_port, &w->place)
+                                     : pending_add(&w->pending, list, packet, n_of_port);
     if (reason == PENDING_ADDED) {
         umem_move(w->umem, packet->frame, FRAME_WORKER, FRAME_PENDING);
     } else {
@@ -242,6 +280,8 @@ static void take_head(struct worker *w, struct pending_list *list, struct dp_pac
     struct port *port = port_set_find(w->ports, out_packet->in_port);
     if (port != NULL) {
         port->n_pending--;
+    } else {
+        w->n_portless--;
     }
     umem_move(w->umem, out_packet->frame, FRAME_PENDING, FRAME_WORKER);
 }
@@ -249,7 +289,7 @@ static void take_head(struct worker *w, struct pending_list *list, struct dp_pac
 static void miss(struct worker *w, struct port *port, struct dp_packet *packet)
 {
     w->totals.misses++;
-    if (!bucket_take(&port->miss_bucket, w->now_ns)) {
+    if (port != NULL && !bucket_take(&port->miss_bucket, w->now_ns)) {
         drop_packet(w, DROP_MISS_RATE, packet);
         return;
     }
@@ -266,6 +306,33 @@ static void miss(struct worker *w, struct port *port, struct dp_packet *packet)
     int reason = w->events.ask(w->events.context, list, pending_head(&w->pending, list));
     if (reason != WORKER_ASKED) {
         worker_drop_list(w, list, (enum drop_reason)reason);
+    }
+}
+
+/* Another lookup in the middle of a list. The packet goes on at once, before others of its flow hash, as it would without; only when
+ * a copy of it waits already does it wait, too. In a list that is being let go, nothing before it waits. */
+static void on_recirculate(void *context, struct dp_packet *packet)
+{
+    struct worker *w = context;
+    struct port *port = port_set_find(w->ports, packet->in_port);
+    struct pending_list *list = w->pending.n_lists != 0 ? pending_find(&w->pending, packet->flow_hash) : NULL;
+    if (++w->n_recirculations > WORKER_RECIRCULATIONS_MAX) {
+        drop_packet(w, DROP_RECIRCULATION_LIMIT, packet);
+        return;
+    }
+    w->totals.recirculated++;
+    if (list != NULL && list != w->draining) {
+        wait_in(w, list, port, packet);
+        return;
+    }
+    struct flow *flow = look_up_megaflow(w, port, packet);
+    if (flow != NULL) {
+        run_flow(w, flow, packet);
+    } else if (list != NULL) {
+        w->totals.misses++;
+        wait_in(w, list, port, packet);
+    } else {
+        miss(w, port, packet);
     }
 }
 
@@ -398,7 +465,12 @@ unsigned worker_poll(struct worker *w, uint64_t now_ns)
     w->now_ns = now_ns;
     for (size_t i = 0; i < w->ports->n_ports; i++) {
         struct port *port = w->ports->ports[i];
-        n += port->io != NULL ? take_burst(w, port) : 0;
+        if (port->io == NULL || (port->io->rx_is_call && !port->is_ready)) {
+            continue;
+        }
+        unsigned n_here = take_burst(w, port);
+        port->is_ready = n_here == IO_BURST;
+        n += n_here;
     }
     return n;
 }
@@ -423,7 +495,9 @@ static void go_on(struct worker *w, struct pending_list *list)
             return;
         }
         take_head(w, list, &packet);
+        w->draining = list;
         run_flow(w, flow, &packet);
+        w->draining = NULL;
     }
     pending_close(&w->pending, list);
 }
@@ -437,7 +511,9 @@ void worker_answered(struct worker *w, struct pending_list *list, const struct p
         flow->bytes += packet.size;
         flow->used_ns = w->now_ns;
     }
-    dp_execute(program->actions, program->n_actions, &packet, &sink, w);
+    w->draining = list;
+    run_program(w, program, &packet);
+    w->draining = NULL;
     go_on(w, list);
 }
 
@@ -480,7 +556,7 @@ int worker_inject(struct worker *w, const uint8_t *bytes, size_t size, uint32_t 
         return err;
     }
     packet.flow_hash = key_flow_hash(&packet.key);
-    dp_execute(program->actions, program->n_actions, &packet, &sink, w);
+    run_program(w, program, &packet);
     return 0;
 }
 

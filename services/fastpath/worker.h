@@ -7,6 +7,7 @@
 #define BUSBAR_FASTPATH_WORKER_H
 
 #include "services/fastpath/exact.h"
+#include "services/fastpath/meter_set.h"
 #include "services/fastpath/pending.h"
 #include "services/fastpath/port.h"
 
@@ -49,6 +50,12 @@ struct worker_totals {
     uint64_t sent, sent_up, consumed;
     uint64_t drops[DROP_REASON_COUNT];
     uint64_t exact_hits, megaflow_hits, misses, bursts;
+    uint64_t recirculated, unmetered; /* lookups beyond the first; packets whose meter nobody knows */
+};
+enum {
+    /* Lookups that one received packet may cause with its copies: eight deep, and thirty-two ways wide, which is more than a group has
+     * buckets that are meant. A list of a thousand recirculations whose packets do the same again ends here (I9). */
+    WORKER_RECIRCULATIONS_MAX = 256
 };
 
 /* The port sent to last, so that not each packet looks for it. Forgotten with every flush. */
@@ -74,6 +81,13 @@ struct worker {
     struct dp_packet burst[IO_BURST];
     uint32_t hashes[IO_BURST]; /* in the exact cache */
     struct flow *found[IO_BURST];
+    struct meter_set *meters; /* NULL: none is known; lent by the owner */
+    /* Of the packet under way, when it is looked up again: */
+    unsigned depth;                /* lists of actions begun and not ended */
+    unsigned n_recirculations;     /* so far, copies included */
+    struct pending_list *draining; /* whose head it was */
+    uint32_t place;                /* pending_put_back() */
+    uint32_t n_portless;           /* waiting packets of no port: a controller's that are looked up again */
 };
 
 void worker_init(struct worker *worker, struct umem *umem, struct port_set *ports, struct flow *flows, const struct worker_events *events);

@@ -164,11 +164,18 @@ static bool has_effect(const struct dp_action *action)
     case DP_ACTION_OUTPUT:
     case DP_ACTION_CONTROLLER:
     case DP_ACTION_DROP:
+    case DP_ACTION_RECIRC:
+    case DP_ACTION_METER:
         return true;
     case DP_ACTION_SET_FIELD:
     case DP_ACTION_PUSH_VLAN:
     case DP_ACTION_POP_VLAN:
     case DP_ACTION_DEC_TTL:
+    case DP_ACTION_PUSH_MPLS:
+    case DP_ACTION_POP_MPLS:
+    case DP_ACTION_DEC_MPLS_TTL:
+    case DP_ACTION_TRUNCATE:
+    case DP_ACTION_HASH:
     case DP_ACTION_CLONE: /* walk_end_copy() leaves none that has no effect inside */
     case DP_ACTION_COUNT:
         break;

@@ -9,12 +9,14 @@
 
 #include <string.h>
 
+#include "lib/dp/execute.h"
 #include "lib/flow/parse.h"
 
 struct naive {
     uint8_t bytes[ORACLE_FRAME_MAX];
     size_t size;
     size_t headroom;
+    uint32_t recirc_id, dp_hash; /* what the key has beside the frame */
 };
 
 static uint32_t sum_bytes(const uint8_t *bytes, size_t size, uint32_t sum)
@@ -234,21 +236,216 @@ static int pop_vlan(struct naive *p)
     return -1;
 }
 
+/* Behind at most two tags, or 0 for a length. */
+static size_t type_place(const struct naive *p)
+{
+    size_t at = 12;
+    for (int i = 0; i < 2 && p->size >= at + 6; i++) {
+        unsigned type = (unsigned)p->bytes[at] << 8 | p->bytes[at + 1];
+        at += type == 0x8100 || type == 0x88a8 ? 4 : 0;
+    }
+    return p->bytes[at] >= 6 ? at : 0;
+}
+
+static int push_mpls(struct naive *p, const struct dp_action *action)
+{
+    struct flow_state state = {0};
+    struct parse_result at;
+    uint8_t label[4] = {0, 0, 1, 0};
+    size_t place = type_place(p);
+    if (place == 0 || parse_frame(p->bytes, p->size, 1, &state.key, &at) != 0) {
+        return DROP_HEADER_MISSING;
+    }
+    if (p->headroom < 4) {
+        return DROP_FRAME_TOO_LONG;
+    }
+    if (at.l2_5_offset != PARSE_NO_OFFSET) {
+        memcpy(label, p->bytes + at.l2_5_offset, 4);
+        label[2] &= 0xfe;
+    } else if (can_set(FIELD_IP_TTL, &state, &at)) {
+        bool is_ipv4 = host16(state.key.eth_type) == 0x0800;
+        label[3] = p->bytes[at.l3_offset + (is_ipv4 ? 8 : 7)];
+    }
+    memmove(p->bytes + place + 6, p->bytes + place + 2, p->size - place - 2);
+    p->bytes[place] = (uint8_t)(action->ethertype >> 8);
+    p->bytes[place + 1] = (uint8_t)action->ethertype;
+    memcpy(p->bytes + place + 2, label, 4);
+    p->size += 4;
+    p->headroom -= 4;
+    return -1;
+}
+
+static bool has_label(const struct naive *p, size_t place)
+{
+    return place != 0 && p->bytes[place] == 0x88 && (p->bytes[place + 1] == 0x47 || p->bytes[place + 1] == 0x48) && p->size >= place + 6;
+}
+
+static int pop_mpls(struct naive *p, const struct dp_action *action)
+{
+    size_t place = type_place(p);
+    if (!has_label(p, place)) {
+        return DROP_HEADER_MISSING;
+    }
+    memmove(p->bytes + place + 2, p->bytes + place + 6, p->size - place - 6);
+    p->bytes[place] = (uint8_t)(action->ethertype >> 8);
+    p->bytes[place + 1] = (uint8_t)action->ethertype;
+    p->size -= 4;
+    p->headroom += 4;
+    return -1;
+}
+
+/* A label behind a SNAP header has no place of its own: the parser says where it is. */
+static int dec_mpls_ttl(struct naive *p)
+{
+    struct flow_key key;
+    struct parse_result at;
+    if (parse_frame(p->bytes, p->size, 1, &key, &at) != 0 || at.l2_5_offset == PARSE_NO_OFFSET) {
+        return DROP_HEADER_MISSING;
+    }
+    if (p->bytes[at.l2_5_offset + 3] <= 1) {
+        return DROP_TTL_EXPIRED;
+    }
+    p->bytes[at.l2_5_offset + 3]--;
+    return -1;
+}
+
+/* The twelve assured-forwarding code points [RFC 2597 §6], three of a class. */
+static void remark(struct naive *p, int levels)
+{
+    static const uint8_t points[12] = {10, 12, 14, 18, 20, 22, 26, 28, 30, 34, 36, 38};
+    struct flow_state state = {0};
+    struct parse_result at;
+    if (parse_frame(p->bytes, p->size, 1, &state.key, &at) != 0 || !can_set(FIELD_IP_DSCP, &state, &at)) {
+        return;
+    }
+    for (int i = 0; i < 12; i++) {
+        if (state.key.ip_tos >> 2 == points[i]) {
+            int at_most = i / 3 * 3 + 2, wanted = i + levels;
+            state.key.ip_tos = (uint8_t)(points[wanted < at_most ? wanted : at_most] << 2 | (state.key.ip_tos & 3));
+            (void)set_key(p, FIELD_IP_DSCP, &state, &at);
+            return;
+        }
+    }
+}
+
+/* 64 by 64 bits as one learns it at school; both halves of the product, exclusive or. */
+static uint64_t multiply_fold(uint64_t a, uint64_t b)
+{
+    uint64_t low = (uint32_t)a * (b & 0xffffffff), high = (a >> 32) * (b >> 32);
+    uint64_t cross[2] = {(a >> 32) * (b & 0xffffffff), (uint32_t)a * (b >> 32)};
+    for (int i = 0; i < 2; i++) {
+        uint64_t sum = low + (cross[i] << 32);
+        high += (cross[i] >> 32) + (sum < low);
+        low = sum;
+    }
+    return low ^ high;
+}
+
+static uint64_t stir(uint64_t hash, uint64_t word)
+{
+    const uint64_t prime = 0x9e3779b97f4a7c15ULL;
+    return multiply_fold(hash ^ word ^ prime, word + prime);
+}
+
+static uint64_t number_of(const uint8_t *bytes, size_t size)
+{
+    uint64_t number = 0;
+    for (size_t i = 0; i < size; i++) {
+        number = number << 8 | bytes[i];
+    }
+    return number;
+}
+
+/* An IP address of 4 or 16 bytes at the high end of 16, or a MAC, and a port. */
+static uint64_t stir_end(uint64_t hash, const uint8_t *address, size_t size, const uint8_t *port)
+{
+    uint8_t bytes[16] = {0};
+    memcpy(bytes, address, size);
+    return stir(stir(stir(hash, number_of(bytes, 8)), number_of(bytes + 8, 8)), number_of(port, 2));
+}
+
+static uint64_t symmetric(const struct naive *p, const struct flow_key *key, const struct parse_result *at, uint64_t hash)
+{
+    static const uint8_t zeros[16];
+    uint16_t type = host16(key->eth_type);
+    hash = stir(hash, type);
+    if (type != 0x0800 && type != 0x86dd) {
+        hash = stir(hash, at->l2_5_offset != PARSE_NO_OFFSET ? number_of(p->bytes + at->l2_5_offset, 4) >> 12 : 0);
+        return stir(hash, number_of(p->bytes, 6)) + stir(hash, number_of(p->bytes + 6, 6));
+    }
+    hash = stir(hash, key->ip_frag == 0 ? key->ip_proto : 0);
+    bool has_ports = key->ip_frag == 0 && (key->ip_proto == 6 || key->ip_proto == 17 || key->ip_proto == 132);
+    const uint8_t *ports = has_ports && at->l4_offset != PARSE_NO_OFFSET ? p->bytes + at->l4_offset : zeros;
+    size_t size = type == 0x0800 ? 4 : 16;
+    if (at->l3_offset == PARSE_NO_OFFSET) {
+        return 2 * stir_end(hash, zeros, size, zeros);
+    }
+    const uint8_t *addresses = p->bytes + at->l3_offset + (type == 0x0800 ? 12 : 8);
+    return stir_end(hash, addresses, size, ports) + stir_end(hash, addresses + size, size, ports + 2);
+}
+
+static void set_hash(struct naive *p, const struct dp_hash *what)
+{
+    struct flow_state state = {0};
+    struct parse_result at;
+    uint64_t hash = what->basis;
+    if (parse_frame(p->bytes, p->size, 1, &state.key, &at) != 0) {
+        return;
+    }
+    state.key.recirc_id = be32(p->recirc_id);
+    state.key.dp_hash = be32(p->dp_hash);
+    if (what->algorithm == DP_HASH_SYMMETRIC_L4) {
+        hash = symmetric(p, &state.key, &at, hash);
+    }
+    for (unsigned id = 0; id < FIELD_COUNT; id++) {
+        if (dp_hash_has(what, id) && field_present((enum field_id)id, &state)) {
+            struct field_value value = field_get((enum field_id)id, &state);
+            hash = stir(stir(stir(hash, id), number_of(value.bytes, 8)), number_of(value.bytes + 8, 8));
+        }
+    }
+    hash = stir(hash, 0);
+    p->dp_hash = (uint32_t)hash ^ (uint32_t)(hash >> 32);
+    p->dp_hash += p->dp_hash == 0;
+}
+
+int oracle_meter(uint64_t meter, size_t size)
+{
+    return (int)((meter + size) % 5) - 1;
+}
+
 static void send(struct oracle_result *result, enum oracle_fate fate, uint32_t number, const struct naive *p)
 {
     struct oracle_sent *sent = &result->sent[result->n++];
     sent->fate = fate;
     sent->number = number;
+    sent->dp_hash = p->dp_hash;
     sent->size = p->size;
     memcpy(sent->bytes, p->bytes, p->size);
+}
+
+static void send_cut(struct oracle_result *result, uint32_t port, const struct naive *p, size_t max_len)
+{
+    struct naive part = *p;
+    part.size = p->size < max_len ? p->size : max_len;
+    send(result, ORACLE_OUTPUT, port, &part);
+}
+
+static int run_meter(struct oracle_result *result, uint64_t meter, struct naive *p)
+{
+    int verdict = oracle_meter(meter, p->size);
+    send(result, ORACLE_METER, (uint32_t)meter, p);
+    if (verdict > 0) {
+        remark(p, verdict);
+    }
+    return verdict < 0 ? DROP_METER : -1;
 }
 
 static bool has_effect(const struct dp_action *actions, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
         enum dp_action_type type = (enum dp_action_type)actions[i].type;
-        if (type == DP_ACTION_OUTPUT || type == DP_ACTION_CONTROLLER || type == DP_ACTION_DROP ||
-            (type == DP_ACTION_CLONE && actions[i].clone.n_actions > 0)) {
+        if (type == DP_ACTION_OUTPUT || type == DP_ACTION_CONTROLLER || type == DP_ACTION_DROP || type == DP_ACTION_RECIRC ||
+            type == DP_ACTION_METER || (type == DP_ACTION_CLONE && actions[i].clone.n_actions > 0)) {
             return true;
         }
         i += type == DP_ACTION_CLONE ? actions[i].clone.n_actions : 0;
@@ -256,39 +453,66 @@ static bool has_effect(const struct dp_action *actions, size_t n)
     return false;
 }
 
+static void run(const struct dp_action *actions, size_t n, struct naive *p, struct oracle_result *result);
+
+/* Actions that only change the packet. Returns -1 or the reason to drop it. */
+static int change(struct naive *p, const struct dp_action *action, struct oracle_result *result)
+{
+    switch ((unsigned)action->type) {
+    case DP_ACTION_SET_FIELD:
+        return set_field(p, action);
+    case DP_ACTION_PUSH_VLAN:
+        return push_vlan(p, action);
+    case DP_ACTION_POP_VLAN:
+        return pop_vlan(p);
+    case DP_ACTION_DEC_TTL:
+        return dec_ttl(p);
+    case DP_ACTION_PUSH_MPLS:
+        return push_mpls(p, action);
+    case DP_ACTION_POP_MPLS:
+        return pop_mpls(p, action);
+    case DP_ACTION_DEC_MPLS_TTL:
+        return dec_mpls_ttl(p);
+    case DP_ACTION_METER:
+        return run_meter(result, action->meter, p);
+    case DP_ACTION_HASH:
+        set_hash(p, &action->hash);
+        return -1;
+    case DP_ACTION_DROP:
+        return action->reason;
+    default:
+        return -1;
+    }
+}
+
 static void run(const struct dp_action *actions, size_t n, struct naive *p, struct oracle_result *result)
 {
-    if (!has_effect(actions, n)) {
-        send(result, ORACLE_DROP, DROP_RULE, p);
-        return;
-    }
+    bool was_seen = false;
+    size_t max_len = SIZE_MAX;
     for (size_t i = 0; i < n && has_effect(actions + i, n - i); i++) {
-        int reason = -1;
         const struct dp_action *action = &actions[i];
-        if (action->type == DP_ACTION_OUTPUT) {
-            send(result, ORACLE_OUTPUT, action->port, p);
-        } else if (action->type == DP_ACTION_CONTROLLER) {
-            send(result, ORACLE_CONTROLLER, action->controller.rule_table, p);
-        } else if (action->type == DP_ACTION_SET_FIELD) {
-            reason = set_field(p, action);
-        } else if (action->type == DP_ACTION_PUSH_VLAN) {
-            reason = push_vlan(p, action);
-        } else if (action->type == DP_ACTION_POP_VLAN) {
-            reason = pop_vlan(p);
-        } else if (action->type == DP_ACTION_DEC_TTL) {
-            reason = dec_ttl(p);
-        } else if (action->type == DP_ACTION_DROP) {
-            reason = action->reason;
-        } else if (action->clone.n_actions > 0) {
-            struct naive copy = *p;
-            copy.headroom = 64;
-            run(action + 1, action->clone.n_actions, &copy, result);
-        }
+        int reason = change(p, action, result);
         if (reason >= 0) {
             send(result, ORACLE_DROP, (uint32_t)reason, p);
             return;
         }
+        was_seen |= action->type != DP_ACTION_METER && has_effect(action, 1);
+        if (action->type == DP_ACTION_OUTPUT) {
+            send_cut(result, action->port, p, max_len);
+        } else if (action->type == DP_ACTION_CONTROLLER) {
+            send(result, ORACLE_CONTROLLER, action->controller.rule_table, p);
+        } else if (action->type == DP_ACTION_RECIRC) {
+            send(result, ORACLE_RECIRC, action->recirc_id, p);
+        } else if (action->type == DP_ACTION_CLONE && action->clone.n_actions > 0) {
+            struct naive copy = *p;
+            copy.headroom = 64;
+            run(action + 1, action->clone.n_actions, &copy, result);
+        }
+        max_len = action->type == DP_ACTION_TRUNCATE ? action->max_len : SIZE_MAX;
         i += action->type == DP_ACTION_CLONE ? action->clone.n_actions : 0;
+    }
+    if (!was_seen) {
+        send(result, ORACLE_DROP, DROP_RULE, p);
     }
 }
 

@@ -126,6 +126,27 @@ static size_t build_ipv6(struct random *random, uint8_t *ip)
     return header + size;
 }
 
+/* One to five labels, the last of them the bottom, and mostly IP behind them. */
+static size_t build_mpls(struct random *random, uint8_t *mpls)
+{
+    size_t size = 4 + 4 * random_below(random, 5);
+    noise(random, mpls, size);
+    for (size_t at = 0; at < size; at += 4) {
+        mpls[at + 2] = (uint8_t)((mpls[at + 2] & 0xfe) | (at + 4 == size));
+        mpls[at + 3] = (uint8_t)random_below(random, 5);
+    }
+    switch (random_below(random, 5)) {
+    case 0:
+        noise(random, mpls + size, 56);
+        return size + 56;
+    case 1:
+    case 2:
+        return size + build_ipv4(random, mpls + size);
+    default:
+        return size + build_ipv6(random, mpls + size);
+    }
+}
+
 static size_t build_arp(struct random *random, uint8_t *arp)
 {
     static const uint8_t start[6] = {0, 1, 8, 0, 6, 4};
@@ -154,8 +175,11 @@ size_t packets_random(struct random *random, uint8_t *frame)
     } else if (kind == 7) {
         put16(frame + at, 0x0806);
         at += 2 + build_arp(random, frame + at + 2);
+    } else if (kind == 8) {
+        put16(frame + at, random_below(random, 4) == 0 ? 0x8848 : 0x8847);
+        at += 2 + build_mpls(random, frame + at + 2);
     } else {
-        put16(frame + at, kind == 8 ? 0x8847 : 0x88cc);
+        put16(frame + at, 0x88cc);
         noise(random, frame + at + 2, 60);
         at += 62;
     }
@@ -184,34 +208,84 @@ static void random_set_field(struct random *random, struct dp_action *action)
     }
 }
 
+static void random_hash(struct random *random, struct dp_action *action)
+{
+    action->type = DP_ACTION_HASH;
+    action->hash.algorithm = (uint8_t)random_below(random, DP_HASH_ALGORITHM_COUNT);
+    action->hash.basis = (uint32_t)random_u64(random);
+    for (unsigned id = 0; action->hash.algorithm == DP_HASH_FIELDS && id < FIELD_COUNT; id++) {
+        if (field_table[id].offset + field_table[id].size <= sizeof(struct flow_key) && random_below(random, 4) == 0) {
+            dp_hash_add(&action->hash, id);
+        }
+    }
+}
+
+static void random_mpls(struct random *random, struct dp_action *action)
+{
+    static const uint16_t types[] = {0x0800, 0x86dd, 0x8847, 0x8848, 0x8100, 0x0806, 0x88cc, 0xffff};
+    action->type = random_below(random, 2) == 0 ? DP_ACTION_PUSH_MPLS : DP_ACTION_POP_MPLS;
+    if (action->type == DP_ACTION_PUSH_MPLS) {
+        action->ethertype = random_below(random, 4) == 0 ? 0x8848 : 0x8847;
+    } else {
+        action->ethertype = types[random_below(random, sizeof types / sizeof types[0])];
+    }
+}
+
+/* An action that is complete in itself. */
+static void random_simple(struct random *random, struct dp_action *action, uint64_t kind)
+{
+    if (kind < 5) {
+        action->type = DP_ACTION_OUTPUT;
+        action->port = 1 + (uint32_t)random_below(random, 5);
+    } else if (kind < 12) {
+        random_set_field(random, action);
+    } else if (kind == 12) {
+        action->type = DP_ACTION_PUSH_VLAN;
+        action->push_vlan.tpid = random_below(random, 2) == 0 ? 0x8100 : 0x88a8;
+        action->push_vlan.tci = (uint16_t)random_u64(random);
+    } else if (kind == 13) {
+        action->type = DP_ACTION_POP_VLAN;
+    } else if (kind == 14) {
+        action->type = DP_ACTION_DEC_TTL;
+    } else if (kind == 15) {
+        action->type = DP_ACTION_CONTROLLER;
+        action->controller.rule_table = (uint32_t)random_below(random, 9);
+    } else if (kind < 19) {
+        random_mpls(random, action);
+    } else if (kind == 19) {
+        action->type = DP_ACTION_DEC_MPLS_TTL;
+    } else if (kind == 20) {
+        random_hash(random, action);
+    } else if (kind == 21) {
+        action->type = DP_ACTION_RECIRC;
+        action->recirc_id = 1 + (uint32_t)random_below(random, 9);
+    } else {
+        action->type = DP_ACTION_METER;
+        action->meter = random_below(random, 9);
+    }
+}
+
+enum { KINDS_SIMPLE = 24, KIND_CLONE = KINDS_SIMPLE, KIND_TRUNCATE = KIND_CLONE + 2, KIND_DROP, KINDS };
+
 static size_t random_list(struct random *random, struct dp_action *actions, size_t room, unsigned depth)
 {
     size_t n = 0, wanted = random_below(random, room < 8 ? room + 1 : 9);
     while (n < wanted) {
         struct dp_action *action = &actions[n++];
         memset(action, 0, sizeof *action);
-        uint64_t kind = random_below(random, 16);
-        if (kind < 4) {
-            action->type = DP_ACTION_OUTPUT;
-            action->port = 1 + (uint32_t)random_below(random, 5);
-        } else if (kind < 10) {
-            random_set_field(random, action);
-        } else if (kind == 10) {
-            action->type = DP_ACTION_PUSH_VLAN;
-            action->push_vlan.tpid = random_below(random, 2) == 0 ? 0x8100 : 0x88a8;
-            action->push_vlan.tci = (uint16_t)random_u64(random);
-        } else if (kind == 11) {
-            action->type = DP_ACTION_POP_VLAN;
-        } else if (kind == 12) {
-            action->type = DP_ACTION_DEC_TTL;
-        } else if (kind == 13) {
-            action->type = DP_ACTION_CONTROLLER;
-            action->controller.rule_table = (uint32_t)random_below(random, 9);
-        } else if (kind == 14 && depth < 3) {
+        uint64_t kind = random_below(random, KINDS);
+        if (kind < KINDS_SIMPLE) {
+            random_simple(random, action, kind);
+        } else if (kind < KIND_TRUNCATE && depth < 3) {
             action->type = DP_ACTION_CLONE;
             size_t inside = random_list(random, actions + n, wanted - n, depth + 1);
             action->clone.n_actions = (uint16_t)inside;
             n += inside;
+        } else if (kind == KIND_TRUNCATE && n < wanted) {
+            action->type = DP_ACTION_TRUNCATE;
+            action->max_len = DP_TRUNCATE_MIN + (uint32_t)random_below(random, 200);
+            memset(&actions[n], 0, sizeof *action);
+            random_simple(random, &actions[n++], 0);
         } else {
             action->type = DP_ACTION_DROP;
             action->reason = (uint16_t)random_below(random, DROP_REASON_COUNT);

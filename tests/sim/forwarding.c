@@ -161,9 +161,99 @@ static void bridge_deleted_nothing_left(void **state)
     sim_end(&sim);
 }
 
+/* An ofagent's end of the config wire, for rows that only one may write. */
+struct row_writer {
+    struct bus *bus;
+    struct cfg *cfg;
+    bool is_done;
+    int error;
+    uint64_t first_id;
+};
+
+static void row_writer_on_version(void *context, struct version version, bool is_snapshot)
+{
+    cfg_applied(((struct row_writer *)context)->cfg, version, NULL, 0);
+}
+
+static void row_writer_done(void *context, const struct cfg_result *result)
+{
+    struct row_writer *writer = context;
+    writer->is_done = true;
+    writer->error = result->error;
+    writer->first_id = result->n_ids > 0 ? result->ids[0] : 0;
+}
+
+static void row_writer_open(struct sim *sim, struct row_writer *writer)
+{
+    static const enum cfg_table tables[] = {CFG_BRIDGE};
+    struct bus_identity self = {.kind = PROCESS_OFAGENT, .instance = 9, .start = ++sim->births};
+    struct cfg_events events = {.on_version = row_writer_on_version, .context = writer};
+    char endpoint[SIM_PATH_MAX];
+    *writer = (struct row_writer){.bus = bus_memory_new(sim->hub, &self)};
+    assert_int_equal(bus_endpoint(sim->run_dir, WIRE_CONFIG, PROCESS_CONFIGDB, 1, endpoint, sizeof endpoint), 0);
+    assert_int_equal(cfg_new(writer->bus, endpoint, tables, 1, &events, &writer->cfg), 0);
+}
+
+static void row_writer_write(struct sim *sim, struct row_writer *writer, struct cfg_txn **txn)
+{
+    writer->is_done = false;
+    cfg_transact(writer->cfg, txn, sim->now_ns + 10 * NS_PER_S, row_writer_done, writer);
+    for (unsigned ms = 0; !writer->is_done && ms < SIM_PATIENCE_MS; ms++) {
+        cfg_step(writer->cfg, sim->now_ns);
+        sim_run_ms(sim, 1);
+    }
+    assert_true(writer->is_done);
+    assert_int_equal(writer->error, 0);
+    sim_run_ms(sim, 100);
+}
+
+static json_t *meters_of_shard(struct sim *sim)
+{
+    json_t *json = NULL;
+    assert_int_equal(sim_call_end(sim, sim_call_begin(sim, PROCESS_FASTPATH, 1, "dp-meters", NULL), &json), 0);
+    return json;
+}
+
+static void meters_come_to_the_shard_by_the_feed(void **state)
+{
+    struct sim *sim = sim_new(__func__, 1);
+    Busbar__BandMessage band[2] = {BUSBAR__BAND_MESSAGE__INIT, BUSBAR__BAND_MESSAGE__INIT}, *bands[] = {&band[0], &band[1]};
+    Busbar__MeterRow row = BUSBAR__METER_ROW__INIT;
+    struct cfg_txn *txn = cfg_txn_new("test");
+    struct row_writer writer;
+    row_writer_open(sim, &writer);
+    band[0].type = band[1].type = 1;
+    band[0].rate = 1000;
+    band[1].rate = 2000;
+    row.bridge = sim_network(sim, "br0", "standalone", 2);
+    row.meter_id = 77;
+    row.flags = 1;
+    row.n_bands = 2;
+    row.bands = bands;
+    (void)cfg_txn_insert(txn, CFG_METER, &row.base);
+    row_writer_write(sim, &writer, &txn);
+    uint64_t id = writer.first_id;
+    json_t *meters = meters_of_shard(sim), *meter = json_array_get(meters, 0);
+    assert_int_equal(json_array_size(meters), 1);
+    assert_int_equal(json_integer_value(json_object_get(meter, "meter")), id);
+    assert_int_equal(json_integer_value(json_object_get(meter, "packets")), 0);
+    assert_int_equal(json_array_size(json_object_get(meter, "bands")), 2);
+    json_decref(meters);
+    txn = cfg_txn_new("test");
+    cfg_txn_delete(txn, CFG_METER, id);
+    row_writer_write(sim, &writer, &txn);
+    meters = meters_of_shard(sim);
+    assert_int_equal(json_array_size(meters), 0);
+    json_decref(meters);
+    cfg_destroy(&writer.cfg);
+    bus_destroy(&writer.bus);
+    sim_end(&sim);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(meters_come_to_the_shard_by_the_feed),
         cmocka_unit_test(hosts_talk_through_a_learning_switch),
         cmocka_unit_test(a_rule_forwards_and_counts),
         cmocka_unit_test(two_rules_of_one_flow_both_count_it),

@@ -62,6 +62,66 @@ static void each_bad_list_is_refused(void **state)
     assert_non_null(strstr(detail.text, "action 0"));
 }
 
+static void bad_labels_cuts_hashes_and_recirculations_are_refused(void **state)
+{
+    struct error_detail detail;
+    struct dp_action push = {.type = DP_ACTION_PUSH_MPLS, .ethertype = 0x0800}, pop = {.type = DP_ACTION_POP_MPLS, .ethertype = 0x05ff};
+    struct dp_action cut[] = {{.type = DP_ACTION_TRUNCATE, .max_len = 60}, output(1)};
+    struct dp_action hash = {.type = DP_ACTION_HASH, .hash = {.algorithm = DP_HASH_FIELDS}};
+    struct dp_action recirc = {.type = DP_ACTION_RECIRC};
+
+    assert_int_equal(dp_actions_check(&push, 1, &detail), -ERROR_RANGE);
+    assert_int_equal(dp_actions_check(&pop, 1, &detail), -ERROR_RANGE);
+    assert_int_equal(dp_actions_check(cut, 2, &detail), 0);
+    assert_int_equal(dp_actions_check(cut, 1, &detail), -ERROR_RANGE);
+    cut[0].max_len = DP_TRUNCATE_MIN - 1;
+    assert_int_equal(dp_actions_check(cut, 2, &detail), -ERROR_RANGE);
+    cut[1] = (struct dp_action){.type = DP_ACTION_POP_VLAN};
+    cut[0].max_len = 60;
+    assert_int_equal(dp_actions_check(cut, 2, &detail), -ERROR_RANGE);
+    struct dp_action cut_inside[] = {clone_of(1), cut[0], output(1)}; /* the output is not in the copy */
+    assert_int_equal(dp_actions_check(cut_inside, 3, &detail), -ERROR_RANGE);
+
+    assert_int_equal(dp_actions_check(&hash, 1, &detail), 0);
+    dp_hash_add(&hash.hash, FIELD_IPV4_SRC);
+    assert_int_equal(dp_actions_check(&hash, 1, &detail), 0);
+    hash.hash.algorithm = DP_HASH_SYMMETRIC_L4;
+    assert_int_equal(dp_actions_check(&hash, 1, &detail), -ERROR_RANGE);
+    hash.hash = (struct dp_hash){.algorithm = DP_HASH_FIELDS, .fields = {0, UINT64_C(1) << 63}};
+    assert_int_equal(dp_actions_check(&hash, 1, &detail), -ERROR_RANGE);
+    hash.hash = (struct dp_hash){.algorithm = DP_HASH_FIELDS};
+    dp_hash_add(&hash.hash, FIELD_REG0);
+    assert_int_equal(dp_actions_check(&hash, 1, &detail), -ERROR_RANGE);
+    hash.hash = (struct dp_hash){.algorithm = DP_HASH_ALGORITHM_COUNT};
+    assert_int_equal(dp_actions_check(&hash, 1, &detail), -ERROR_RANGE);
+    assert_int_equal(dp_actions_check(&recirc, 1, &detail), -ERROR_RANGE);
+}
+
+/* What a packet has can be set if the field says so, what only the pipeline has cannot. */
+static void every_settable_field_of_a_packet_passes_and_no_other(void **state)
+{
+    size_t n_good = 0;
+    for (unsigned id = 0; id < FIELD_COUNT; id++) {
+        struct dp_action action = set((enum field_id)id, 0);
+        bool is_of_packet = field_table[id].offset + field_table[id].size <= sizeof(struct flow_key);
+        bool is_good = is_of_packet && field_table[id].set_rule == FIELD_SET_RW;
+        assert_int_equal(dp_actions_check(&action, 1, NULL), is_good ? 0 : -ERROR_RANGE);
+        n_good += is_good;
+    }
+    assert_in_range(n_good, 30, FIELD_COUNT - 20);
+}
+
+static void effective_part_ends_behind_the_last_that_can_be_noticed(void **state)
+{
+    struct dp_action list[] = {set(FIELD_IP_TTL, 3), output(1), clone_of(2), output(2), output(3), set(FIELD_IP_TTL, 4)};
+    struct dp_action meter = {.type = DP_ACTION_METER, .meter = 1};
+    assert_int_equal(dp_actions_effective(list, 6), 3);
+    assert_int_equal(dp_actions_effective(list, 2), 2);
+    assert_int_equal(dp_actions_effective(list, 1), 0);
+    assert_int_equal(dp_actions_effective(&meter, 1), 1);
+    assert_int_equal(dp_actions_effective(NULL, 0), 0);
+}
+
 static void clones_nested_too_deep_are_refused(void **state)
 {
     struct dp_action list[DP_CLONE_DEPTH + 2];
@@ -94,6 +154,20 @@ static void lists_differ_in_any_member(void **state)
     b[0] = a[0];
     b[1].port = 2;
     assert_false(dp_actions_equal(a, 2, b, 2));
+    struct dp_action pairs[][2] = {
+        {{.type = DP_ACTION_PUSH_MPLS, .ethertype = 0x8847}, {.type = DP_ACTION_PUSH_MPLS, .ethertype = 0x8848}},
+        {{.type = DP_ACTION_POP_MPLS, .ethertype = 0x0800}, {.type = DP_ACTION_POP_MPLS, .ethertype = 0x86dd}},
+        {{.type = DP_ACTION_TRUNCATE, .max_len = 14}, {.type = DP_ACTION_TRUNCATE, .max_len = 15}},
+        {{.type = DP_ACTION_RECIRC, .recirc_id = 1}, {.type = DP_ACTION_RECIRC, .recirc_id = 2}},
+        {{.type = DP_ACTION_METER, .meter = 1}, {.type = DP_ACTION_METER, .meter = 1ull << 40 | 1}},
+        {{.type = DP_ACTION_HASH, .hash.basis = 1}, {.type = DP_ACTION_HASH, .hash.basis = 2}},
+        {{.type = DP_ACTION_HASH, .hash.algorithm = 1}, {.type = DP_ACTION_HASH, .hash = {.algorithm = 1, .fields = {1}}}},
+        {{.type = DP_ACTION_HASH, .hash.algorithm = 1}, {.type = DP_ACTION_HASH, .hash = {.algorithm = 1, .fields = {0, 1}}}},
+    };
+    for (size_t i = 0; i < sizeof pairs / sizeof pairs[0]; i++) {
+        assert_true(dp_actions_equal(&pairs[i][0], 1, &pairs[i][0], 1));
+        assert_false(dp_actions_equal(&pairs[i][0], 1, &pairs[i][1], 1));
+    }
 }
 
 static void lists_read_well(void **state)
@@ -101,6 +175,21 @@ static void lists_read_well(void **state)
     struct dp_action list[] = {set(FIELD_IPV4_DST, 0x0a000001), {.type = DP_ACTION_DEC_TTL}, clone_of(1), output(2), output(3)};
     char *text = dp_actions_format(list, 5, NULL);
     assert_string_equal(text, "set_field:10.0.0.1->nw_dst,dec_ttl,clone(output:2),output:3");
+    free(text);
+    struct dp_action more[] = {{.type = DP_ACTION_METER, .meter = 7},
+                               {.type = DP_ACTION_PUSH_MPLS, .ethertype = 0x8847},
+                               {.type = DP_ACTION_DEC_MPLS_TTL},
+                               {.type = DP_ACTION_POP_MPLS, .ethertype = 0x0800},
+                               {.type = DP_ACTION_TRUNCATE, .max_len = 64},
+                               output(1),
+                               {.type = DP_ACTION_HASH, .hash = {.basis = 5}},
+                               {.type = DP_ACTION_HASH, .hash = {.algorithm = DP_HASH_FIELDS}},
+                               {.type = DP_ACTION_RECIRC, .recirc_id = 3}};
+    dp_hash_add(&more[7].hash, FIELD_IPV4_DST);
+    dp_hash_add(&more[7].hash, FIELD_TCP_DST);
+    text = dp_actions_format(more, 9, NULL);
+    assert_string_equal(text, "meter(7),push_mpls:0x8847,dec_mpls_ttl,pop_mpls:0x0800,truncate(64),output:1,hash(symmetric_l4,basis=5),"
+                              "hash(fields,basis=0,nw_dst,tcp_dst),recirc(3)");
     free(text);
     text = dp_actions_format(NULL, 0, NULL);
     assert_string_equal(text, "drop");
@@ -112,6 +201,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(good_list_passes),
         cmocka_unit_test(each_bad_list_is_refused),
+        cmocka_unit_test(bad_labels_cuts_hashes_and_recirculations_are_refused),
+        cmocka_unit_test(every_settable_field_of_a_packet_passes_and_no_other),
+        cmocka_unit_test(effective_part_ends_behind_the_last_that_can_be_noticed),
         cmocka_unit_test(clones_nested_too_deep_are_refused),
         cmocka_unit_test(list_over_the_limit_is_refused),
         cmocka_unit_test(lists_differ_in_any_member),

@@ -12,11 +12,13 @@
 #include "lib/base/random.h"
 #include "proto/session.pb-c.h"
 
+enum { LIST_MAX = 24 };
+
 /* One of each type. */
 static size_t one_of_each(struct dp_action *a)
 {
     size_t n = 0;
-    memset(a, 0, 16 * sizeof *a);
+    memset(a, 0, LIST_MAX * sizeof *a);
     a[n++] = (struct dp_action){.type = DP_ACTION_PUSH_VLAN, .push_vlan = {.tpid = 0x8100, .tci = 0xf00a}};
     a[n] = (struct dp_action){.type = DP_ACTION_SET_FIELD};
     a[n].set_field.field = FIELD_ETH_DST;
@@ -34,7 +36,19 @@ static size_t one_of_each(struct dp_action *a)
     a[n++] = (struct dp_action){.type = DP_ACTION_CLONE, .clone = {.n_actions = 2}};
     a[n++] = (struct dp_action){.type = DP_ACTION_OUTPUT, .port = 9};
     a[n++] = (struct dp_action){.type = DP_ACTION_OUTPUT, .port = UINT32_MAX};
+    a[n++] = (struct dp_action){.type = DP_ACTION_METER, .meter = 1ull << 40 | 5};
+    a[n++] = (struct dp_action){.type = DP_ACTION_PUSH_MPLS, .ethertype = 0x8848};
+    a[n++] = (struct dp_action){.type = DP_ACTION_DEC_MPLS_TTL};
+    a[n++] = (struct dp_action){.type = DP_ACTION_POP_MPLS, .ethertype = 0x86dd};
+    a[n] = (struct dp_action){.type = DP_ACTION_HASH, .hash = {.algorithm = DP_HASH_FIELDS, .basis = UINT32_MAX}};
+    dp_hash_add(&a[n].hash, FIELD_IN_PORT);
+    dp_hash_add(&a[n++].hash, FIELD_MPLS_LABEL);
+    a[n++] = (struct dp_action){.type = DP_ACTION_HASH, .hash = {.algorithm = DP_HASH_SYMMETRIC_L4, .basis = 3}};
+    a[n++] = (struct dp_action){.type = DP_ACTION_RECIRC, .recirc_id = UINT32_MAX};
+    a[n++] = (struct dp_action){.type = DP_ACTION_TRUNCATE, .max_len = 9000};
+    a[n++] = (struct dp_action){.type = DP_ACTION_OUTPUT, .port = 2};
     a[n++] = (struct dp_action){.type = DP_ACTION_DROP, .reason = DROP_REASON_COUNT - 1};
+    assert_true(n <= LIST_MAX);
     return n;
 }
 
@@ -56,7 +70,7 @@ static Busbar__Answer *through_the_wire(const struct dp_action *actions, size_t 
 
 static void every_action_survives_the_wire(void **state)
 {
-    struct dp_action in[16], *out = memory_array(DP_ACTIONS_MAX, sizeof *out);
+    struct dp_action in[LIST_MAX], *out = memory_array(DP_ACTIONS_MAX, sizeof *out);
     size_t n = one_of_each(in), n_out = 0;
     struct error_detail detail = {{0}};
     bool seen[DP_ACTION_COUNT] = {false};
@@ -139,6 +153,31 @@ static void values_out_of_range_are_refused(void **state)
     assert_int_equal(decode_one(&m), -ERROR_RANGE);
 }
 
+static void values_of_later_actions_out_of_range_are_refused(void **state)
+{
+    Busbar__DpAction m = BUSBAR__DP_ACTION__INIT;
+    uint32_t no_field = 0x7fff0001;
+    m.type = 1 + DP_ACTION_POP_MPLS;
+    m.ethertype = 0x10800;
+    assert_int_equal(decode_one(&m), -ERROR_RANGE);
+    m.ethertype = 0x0800;
+    assert_int_equal(decode_one(&m), 0);
+    m.type = 1 + DP_ACTION_RECIRC;
+    assert_int_equal(decode_one(&m), -ERROR_RANGE); /* to 0 */
+    m.type = 1 + DP_ACTION_TRUNCATE;
+    m.max_len = 100;
+    assert_int_equal(decode_one(&m), -ERROR_RANGE); /* without an output */
+    m.type = 1 + DP_ACTION_HASH;
+    m.hash_algorithm = 256 + DP_HASH_FIELDS;
+    assert_int_equal(decode_one(&m), -ERROR_RANGE);
+    m.hash_algorithm = DP_HASH_FIELDS;
+    m.n_hash_fields = 1;
+    m.hash_fields = &no_field;
+    assert_int_equal(decode_one(&m), -ERROR_RANGE);
+    m.n_hash_fields = 0;
+    assert_int_equal(decode_one(&m), 0);
+}
+
 static void too_many_actions_are_refused(void **state)
 {
     struct dp_action *out = memory_array(DP_ACTIONS_MAX, sizeof *out);
@@ -178,6 +217,12 @@ static void random_messages_pass_only_when_the_check_agrees(void **state)
             messages[i].tpid = random_below(&r, 2) == 0 ? 0x8100 : (uint32_t)random_u64(&r);
             messages[i].n_actions = (uint32_t)random_below(&r, 4);
             messages[i].reason = (uint32_t)random_below(&r, 300);
+            messages[i].ethertype = random_below(&r, 2) == 0 ? 0x8847 : (uint32_t)random_u64(&r);
+            messages[i].max_len = (uint32_t)random_below(&r, 100);
+            messages[i].recirc_id = (uint32_t)random_below(&r, 2);
+            messages[i].hash_algorithm = (uint32_t)random_below(&r, 3);
+            messages[i].n_hash_fields = (size_t)random_below(&r, 2);
+            messages[i].hash_fields = &messages[i].field;
             messages[i].field = (uint32_t)field_table[id].oxm_class << 16 | field_table[id].oxm_field;
             messages[i].value = (ProtobufCBinaryData){.len = field_table[id].oxm_size, .data = bytes[i]};
             list[i] = &messages[i];
@@ -212,6 +257,7 @@ int main(void)
         cmocka_unit_test(every_action_survives_the_wire),
         cmocka_unit_test(the_empty_list_is_one),
         cmocka_unit_test(values_out_of_range_are_refused),
+        cmocka_unit_test(values_of_later_actions_out_of_range_are_refused),
         cmocka_unit_test(too_many_actions_are_refused),
         cmocka_unit_test(random_messages_pass_only_when_the_check_agrees),
         cmocka_unit_test(key_travels_as_its_memory),

@@ -98,9 +98,48 @@ static void only_the_present_ask_is_found(void **state)
     pending_fini(&pending);
 }
 
+/* 1 was popped; it and two copies of it go back before 2 and 3, in their own order. */
+static void packets_put_back_come_before_those_behind_them(void **state)
+{
+    struct pending pending;
+    struct dp_packet packet = {.flow_hash = 5};
+    uint32_t n_of_port = 0, place = 0;
+    static const uint64_t order[] = {10, 11, 12, 2, 3, 4};
+    pending_init(&pending, 1024);
+    struct pending_list *list = pending_open(&pending, 5, 0);
+    for (packet.frame = 1; packet.frame <= 3; packet.frame++) {
+        assert_int_equal(pending_add(&pending, list, &packet, &n_of_port), PENDING_ADDED);
+    }
+    pending_pop(&pending, list, &packet);
+    n_of_port--;
+    for (packet.frame = 10; packet.frame <= 12; packet.frame++) {
+        assert_int_equal(pending_put_back(&pending, list, &packet, &n_of_port, &place), PENDING_ADDED);
+    }
+    packet.frame = 4;
+    assert_int_equal(pending_add(&pending, list, &packet, &n_of_port), PENDING_ADDED);
+    for (size_t i = 0; i < 6; i++) {
+        pending_pop(&pending, list, &packet);
+        assert_int_equal(packet.frame, order[i]);
+    }
+    /* Into a list that has become empty, and up to its bound. */
+    place = 0;
+    n_of_port = 0;
+    for (packet.frame = 0; packet.frame < PENDING_PER_HASH; packet.frame++) {
+        assert_int_equal(pending_put_back(&pending, list, &packet, &n_of_port, &place), PENDING_ADDED);
+    }
+    assert_int_equal(pending_put_back(&pending, list, &packet, &n_of_port, &place), DROP_PENDING_FLOW_HASH);
+    for (uint64_t i = 0; i < PENDING_PER_HASH; i++) {
+        pending_pop(&pending, list, &packet);
+        assert_int_equal(packet.frame, i);
+    }
+    pending_close(&pending, list);
+    pending_fini(&pending);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(packets_put_back_come_before_those_behind_them),
         cmocka_unit_test(packets_come_out_in_the_order_they_went_in),
         cmocka_unit_test(bounds_hold_per_flow_hash_port_and_in_all),
         cmocka_unit_test(only_the_present_ask_is_found),

@@ -243,6 +243,8 @@ struct rig_answer {
     uint64_t ask;
     const struct flow_key *mask; /* NULL: no flow */
     uint32_t port;               /* output; 0: drop */
+    const struct dp_action *actions; /* instead of an output */
+    size_t n_actions;
     uint32_t counter;            /* number, 0: none */
     uint64_t version;
 };
@@ -254,10 +256,10 @@ static inline void rig_answer(struct rig *rig, size_t r, const struct rig_answer
     Busbar__Answer answer = BUSBAR__ANSWER__INIT, *pointer = &answer;
     Busbar__Version version;
     uint32_t counter = what->counter;
-    size_t n = what->port != 0;
+    size_t n = what->actions != NULL ? what->n_actions : what->port != 0;
     version_encode((struct version){.epoch = 1, .n = what->version}, &version);
     answer.ask = what->ask;
-    answer.actions = dp_actions_encode(&output, n);
+    answer.actions = dp_actions_encode(what->actions != NULL ? what->actions : &output, n);
     answer.n_actions = n;
     answer.counters = &counter;
     answer.n_counters = counter != 0;
