@@ -320,3 +320,26 @@ def test_the_last_fastpath_takes_the_programs_along_and_down_does_so_for_killed_
     assert xdp_of(suite.namespace, hosts[0].port)
     suite.down()
     wait_until("the programs are off", lambda: not any(xdp_of(suite.namespace, host.port) for host in hosts))
+
+
+def test_many_devices_opened_and_closed_in_one_commit_do_not_hold_packets(stopped_suite):
+    """Closing one takes the kernel some 25 ms, attaching 20: fifty in a row would stand in the way for a second each."""
+    suite, n = stopped_suite, 50
+    hosts = prepared(suite)
+    for number in range(n):
+        name = f"{suite.id}m{number}"
+        suite.namespace.run("ip", "link", "add", name, "type", "veth", "peer", "name", f"{suite.id}n{number}")
+        suite.namespace.run("ip", "link", "set", name, "up"), suite.namespace.run("ip", "link", "set", f"{suite.id}n{number}", "up")
+    stream = Stream(hosts, seconds=12)
+    time.sleep(1)
+    words = ["add-br", "br1"]
+    for number in range(n):
+        words += ["--", "add-port", "br1", f"{suite.id}m{number}"]
+    suite.swctl(*words)
+    time.sleep(1)
+    suite.swctl("del-br", "br1")
+    flows = stream.result()
+    assert_ordered(flows)
+    assert_untouched(flows, flows)
+    assert all(flow["longest_gap_ms"] < HEALTHY_MS for flow in flows.values())
+    wait_until("the programs are off", lambda: not xdp_of(suite.namespace, f"{suite.id}m{n - 1}"))
