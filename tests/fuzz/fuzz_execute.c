@@ -4,6 +4,7 @@
  * and what that type needs, brought into its range so that most lists pass dp_actions_check(). What is sent, to where, with which
  * bytes, is the twin's; key and offsets are those of a fresh parse; every frame is handed back once (I4). Each frame lies at the end of its memory.
  */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -13,7 +14,7 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-enum { ACTIONS_MAX = 31, FRAME_MAX = UMEM_LARGE_ROOM /* the longest frame that a shard receives */ };
+enum { ACTIONS_MAX = 31, PUSHED_BYTES = 4, FRAME_MAX = UMEM_LARGE_ROOM /* the longest frame that a shard receives */ };
 
 struct input {
     const uint8_t *bytes;
@@ -199,6 +200,36 @@ static const struct dp_sink sink = {.output = on_output,
                                     .recirculate = on_recirculate,
                                     .meter = on_meter};
 
+static size_t first_difference(const struct oracle_result *want, const struct oracle_result *have)
+{
+    size_t i = 0;
+    for (; i < want->n && i < have->n; i++) {
+        const struct oracle_sent *a = &want->sent[i], *b = &have->sent[i];
+        if (a->fate != b->fate || a->number != b->number || a->dp_hash != b->dp_hash || a->size != b->size || memcmp(a->bytes, b->bytes, a->size) != 0) {
+            break;
+        }
+    }
+    return i;
+}
+
+static void explain(const struct oracle_result *want, const struct oracle_result *have, size_t i, const struct dp_action *actions, size_t n_actions)
+{
+    const struct oracle_sent *a = &want->sent[i], *b = &have->sent[i];
+    char *text = dp_actions_format(actions, n_actions, NULL);
+    fprintf(stderr, "%s: %zu sent, should be %zu; differs at %zu\n", text, have->n, want->n, i);
+    free(text);
+    if (i < want->n && i < have->n) {
+        fprintf(stderr, "fate %d number %u size %zu hash %x, should be %d %u %zu %x\n", (int)b->fate, b->number, b->size, b->dp_hash, (int)a->fate,
+                a->number, a->size, a->dp_hash);
+        for (size_t k = 0; k < a->size && k < b->size; k++) {
+            if (a->bytes[k] != b->bytes[k]) {
+                fprintf(stderr, "byte %zu: %02x, should be %02x\n", k, b->bytes[k], a->bytes[k]);
+            }
+        }
+    }
+    abort();
+}
+
 static void run_both(const struct dp_action *actions, size_t n_actions, const uint8_t *frame, size_t size)
 {
     static struct recorder have;
@@ -208,12 +239,22 @@ static void run_both(const struct dp_action *actions, size_t n_actions, const ui
     check(parse_frame(frame, size, 1, &original.key, &original.offsets) == 0 && on_copy(&have, &original, &packet));
     oracle_execute(actions, n_actions, frame, size, DP_HEADROOM_BYTES, &want);
     dp_execute(actions, n_actions, &packet, &sink, &have);
-    check(have.n_owned == 0 && have.result.n == want.n);
-    for (size_t i = 0; i < want.n; i++) {
-        const struct oracle_sent *a = &want.sent[i], *b = &have.result.sent[i];
-        check(a->fate == b->fate && a->number == b->number && a->dp_hash == b->dp_hash && a->size == b->size);
-        check(memcmp(a->bytes, b->bytes, a->size) == 0);
+    check(have.n_owned == 0);
+    size_t i = first_difference(&want, &have.result);
+    if (i < want.n || i < have.result.n) {
+        explain(&want, &have.result, i, actions, n_actions);
     }
+}
+
+/* A list that pushes more than the room before a frame holds is dropped there; whether a clone has that room anew is the executor's choice. */
+static bool depends_on_copying(const struct dp_action *actions, size_t n_actions)
+{
+    size_t n_pushes = 0, n_clones = 0;
+    for (size_t i = 0; i < n_actions; i++) {
+        n_pushes += actions[i].type == DP_ACTION_PUSH_VLAN || actions[i].type == DP_ACTION_PUSH_MPLS;
+        n_clones += actions[i].type == DP_ACTION_CLONE;
+    }
+    return n_clones > 0 && n_pushes > DP_HEADROOM_BYTES / PUSHED_BYTES;
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -227,7 +268,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         take_action(&in, &actions[i], n_actions - 1 - i);
     }
     size_t n_frame = in.left < FRAME_MAX ? in.left : FRAME_MAX;
-    if (n_frame < 14 || dp_actions_check(actions, n_actions, NULL) != 0) {
+    if (n_frame < 14 || dp_actions_check(actions, n_actions, NULL) != 0 || depends_on_copying(actions, n_actions)) {
         return 0;
     }
     size_t wanted = ((size_t)in.bytes[n_frame - 2] << 8 | in.bytes[n_frame - 1]) % (FRAME_MAX + 1);

@@ -169,8 +169,8 @@ static void look_at(struct rig *rig)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct script script = {.bytes = data, .left = size};
-    struct rig *rig = rig_new(FRAMES);
     log_set_level(LOG_LEVEL_ERROR);
+    struct rig *rig = rig_new(FRAMES);
     for (unsigned i = 0; i < STEPS_MAX && script.left > 0; i++) {
         step(rig, &script);
         look_at(rig);
