@@ -2,7 +2,7 @@
 """Ports that flap, as fast as the kernel and the switch allow: devices go down and up, are deleted and made again, leave the configuration and
 come back, while frames go into them. Runs in the namespace of the switch; both ends of its devices are there.
 
-Prints {"what": how often}, and "refused": what swctl said when it said no, when standard input ends; every port is in order then.
+Prints {"what": how often}, and "refused": what swctl said when it said no, when standard input ends or after --times; every port is in order then.
 """
 import argparse
 import collections
@@ -92,7 +92,9 @@ class Flapper:
         self.counts[what] += 1
 
     def run_to_end(self):
-        while not select.select([sys.stdin], [], [], 0)[0]:
+        n = 0
+        while n < self.args.times if self.args.times else not select.select([sys.stdin], [], [], 0)[0]:
+            n += 1
             self.send()
             self.disturb()
             time.sleep(self.args.pause)
@@ -110,6 +112,7 @@ def main():
     parser.add_argument("--bridge", default="br0")
     parser.add_argument("--ports", type=int, default=4)
     parser.add_argument("--first", type=int, default=20, help="OpenFlow number of the first")
+    parser.add_argument("--times", type=int, default=0, help="so often, rather than until standard input ends")
     parser.add_argument("--pause", type=float, default=0.02)
     parser.add_argument("--seed", type=int, default=1)
     Flapper(parser.parse_args()).run_to_end()
