@@ -38,7 +38,8 @@ static void traffic(struct rig *rig, struct random *random)
     Busbar__MissBatch *batch = rig_take(rig, 0, MESSAGE_MISS_BATCH);
     for (size_t i = 0; batch != NULL && i < batch->n_misses; i++) {
         if (random_below(random, 3) != 0) { /* the others wait when the port flaps */
-            rig_answer(rig, 0, &(struct rig_answer){.ask = batch->misses[i]->ask, .mask = &mask, .port = 1 + (uint32_t)random_below(random, RIG_PORTS), .version = 10});
+            uint32_t port = 1 + (uint32_t)random_below(random, RIG_PORTS);
+            rig_answer(rig, 0, &(struct rig_answer){.ask = batch->misses[i]->ask, .mask = &mask, .port = port, .version = 10});
         }
     }
     if (batch != NULL) {
