@@ -6,11 +6,14 @@
 #include "cli/client.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <glob.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
+#include <unistd.h>
 
 #include "lib/base/clock.h"
 #include "lib/base/memory.h"
@@ -285,6 +288,18 @@ size_t client_instances(const struct client *client, enum process_kind kind, uin
     free(pattern);
     qsort(out_instances, n, sizeof *out_instances, compare_u32);
     return n;
+}
+
+bool client_is_alive(const struct client *client, enum process_kind kind, uint32_t instance)
+{
+    char *path = memory_format("%s/%s.%u.pid", client->run_dir, process_kind_name(kind), instance);
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    bool is_dead = fd < 0 ? errno == ENOENT : flock(fd, LOCK_SH | LOCK_NB) == 0;
+    if (fd >= 0) {
+        close(fd);
+    }
+    free(path);
+    return !is_dead;
 }
 
 const Busbar__BridgeRow *client_bridge(const struct client *client, const char *name, uint64_t *out_id)

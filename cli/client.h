@@ -50,6 +50,9 @@ int client_ask(struct client *client, enum process_kind kind, uint32_t instance,
 /* Instances of a kind that have a control socket in the run directory, ascending; returns their number. */
 size_t client_instances(const struct client *client, enum process_kind kind, uint32_t *out_instances, size_t room);
 
+/* False when the process is known to be dead: nobody holds its pid file. */
+bool client_is_alive(const struct client *client, enum process_kind kind, uint32_t instance);
+
 /* Row id of a bridge or port by name, also those made earlier on this command line (their label); 0 when there is none. */
 uint64_t client_find(const struct client *client, enum cfg_table table, const char *name);
 const Busbar__BridgeRow *client_bridge(const struct client *client, const char *name, uint64_t *out_id);

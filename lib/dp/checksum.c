@@ -12,15 +12,6 @@
 
 enum { PROTO_TCP = 6, PROTO_UDP = 17, PROTO_SCTP = 132, TYPE_IPV4 = 0x0800, TYPE_IPV6 = 0x86dd };
 
-static inline uint16_t fold(uint64_t sum)
-{
-    sum = (sum & 0xffffffffu) + (sum >> 32);
-    sum = (sum & 0xffffffffu) + (sum >> 32);
-    sum = (sum & 0xffff) + (sum >> 16);
-    sum = (sum & 0xffff) + (sum >> 16);
-    return (uint16_t)((sum & 0xffff) + (sum >> 16));
-}
-
 static inline uint64_t add(uint64_t sum, uint64_t word)
 {
     sum += word;
@@ -41,15 +32,12 @@ uint16_t checksum_sum(const void *bytes, size_t size, uint16_t start)
         memcpy(&word, p, size);
         sum = add(sum, word);
     }
-    return fold(sum);
+    return checksum_fold(sum);
 }
 
 uint16_t checksum_update(uint16_t checksum, const void *before, const void *after, size_t size)
 {
-    /* HC' = ~(~HC + ~m + m') [RFC 1624 eqn. 3]; the complement of a sum is the sum of the complements. */
-    uint16_t old_sum = checksum_sum(before, size, 0);
-    uint64_t sum = (uint64_t)(uint16_t)~checksum + (uint16_t)~old_sum;
-    return (uint16_t)~checksum_sum(after, size, fold(sum));
+    return checksum_update_inline(checksum, before, after, size);
 }
 
 /* Reflected polynomial 0x82f63b78, four bits a step. */

@@ -8,6 +8,7 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "lib/flow/parse.h"
 
@@ -15,6 +16,35 @@
 uint16_t checksum_sum(const void *bytes, size_t size, uint16_t start);
 /* New checksum field after `size` (even) bytes at an even offset changed from `before` to `after`. */
 uint16_t checksum_update(uint16_t checksum, const void *before, const void *after, size_t size);
+/* The same inline: with a known size, as headers have, it is a few additions. */
+static inline uint16_t checksum_fold(uint64_t sum)
+{
+    sum = (sum & 0xffffffffu) + (sum >> 32);
+    sum = (sum & 0xffffffffu) + (sum >> 32);
+    sum = (sum & 0xffff) + (sum >> 16);
+    sum = (sum & 0xffff) + (sum >> 16);
+    return (uint16_t)((sum & 0xffff) + (sum >> 16));
+}
+static inline __attribute__((always_inline)) uint16_t checksum_update_inline(uint16_t checksum, const void *before, const void *after,
+                                                                             size_t size)
+{
+    /* HC' = ~(~HC + ~m + m') [RFC 1624 eqn. 3]; the complement of a word of 32 bits is that of both its halves. */
+    uint64_t sum = (uint16_t)~checksum;
+    uint32_t old_word, new_word;
+    uint16_t old_half, new_half;
+    size_t at = 0;
+    for (; at + 4 <= size; at += 4) {
+        memcpy(&old_word, (const uint8_t *)before + at, 4);
+        memcpy(&new_word, (const uint8_t *)after + at, 4);
+        sum += (uint64_t)(uint32_t)~old_word + new_word;
+    }
+    if (at < size) {
+        memcpy(&old_half, (const uint8_t *)before + at, 2);
+        memcpy(&new_half, (const uint8_t *)after + at, 2);
+        sum += (uint32_t)(uint16_t)~old_half + new_half;
+    }
+    return (uint16_t)~checksum_fold(sum);
+}
 uint32_t checksum_crc32c(const void *bytes, size_t size);
 /* CRC32c of an SCTP packet of `size` (at least 12) bytes with its checksum field taken as zero; stored as it is (little endian). */
 uint32_t checksum_sctp(const uint8_t *sctp, size_t size);

@@ -11,6 +11,8 @@
 
 #include "lib/dp/checksum.h"
 
+#define INLINE static inline __attribute__((always_inline))
+
 enum {
     TYPE_IPV4 = 0x0800,
     TYPE_IPV6 = 0x86dd,
@@ -91,19 +93,20 @@ static uint8_t *l4_checksum(const struct dp_packet *packet)
     }
 }
 
-static void checksum_told(const struct dp_packet *packet, uint8_t *field, const void *before, const void *after, size_t size)
+INLINE void checksum_told(const struct dp_packet *packet, uint8_t *field, const void *before, const void *after, size_t size)
 {
     uint16_t checksum;
     memcpy(&checksum, field, sizeof checksum);
-    checksum = checksum_update(checksum, before, after, size);
+    checksum = checksum_update_inline(checksum, before, after, size);
     if (checksum == 0 && packet->key.ip_proto == PROTO_UDP && field != l3_of(packet) + IPV4_CHECKSUM) {
         checksum = 0xffff;
     }
     memcpy(field, &checksum, sizeof checksum);
 }
 
-/* Writes `size` bytes at `place` and tells the checksum at `field` (may be NULL), whose sum starts at `base`. */
-static void put(const struct dp_packet *packet, uint8_t *base, uint8_t *place, const void *after, size_t size, uint8_t *field)
+/* Writes `size` bytes at `place` and tells the checksum at `field` (may be NULL), whose sum starts at `base`. Inline, so that size and
+ * oddness are known where it is called. */
+INLINE void put(const struct dp_packet *packet, uint8_t *base, uint8_t *place, const void *after, size_t size, uint8_t *field)
 {
     uint8_t before[MERGED_MAX + 2];
     size_t odd = (size_t)(place - base) & 1;
@@ -115,6 +118,21 @@ static void put(const struct dp_packet *packet, uint8_t *base, uint8_t *place, c
     memcpy(before, place - odd, span);
     memcpy(place, after, size);
     checksum_told(packet, field, before, place - odd, span);
+}
+
+/* The same for one byte. The other byte of its word does not change, so it is left out of the difference: reading the word back right
+ * behind the store of a byte would wait for the store. */
+INLINE void put_byte(const struct dp_packet *packet, const uint8_t *base, uint8_t *place, uint8_t value,
+                                                           uint8_t *field)
+{
+    uint8_t before[2] = {0}, after[2] = {0};
+    size_t odd = (size_t)(place - base) & 1;
+    before[odd] = *place;
+    after[odd] = value;
+    *place = value;
+    if (field != NULL) {
+        checksum_told(packet, field, before, after, 2);
+    }
 }
 
 /* The IPv6 header's destination is not the one in the pseudo-header while a routing header has hops to go [RFC 8200 §8.1]. */
@@ -133,25 +151,33 @@ static bool has_hops_to_go(const struct dp_packet *packet)
     return false;
 }
 
-static int set_ip_address(struct dp_packet *packet, bool is_source, const uint8_t *after)
+/* size: 4 or 16, known where it is called. ipv4_checksum: NULL for IPv6. */
+INLINE void put_ip_address(const struct dp_packet *packet, uint8_t *place, const uint8_t *after,
+                                                                 size_t size, uint8_t *l4, uint8_t *ipv4_checksum)
 {
-    bool is_ipv4 = has_type(packet, TYPE_IPV4);
-    uint8_t *l3 = l3_of(packet);
-    size_t size = is_ipv4 ? 4 : 16;
-    uint8_t *place = l3 + (is_ipv4 ? (is_source ? 12 : 16) : (is_source ? 8 : 24));
-    uint8_t *l4 = l4_checksum(packet);
-    if (packet->key.ip_proto == PROTO_ICMP) {
-        l4 = NULL; /* ICMP has no pseudo-header */
-    }
-    if (!is_ipv4 && !is_source && l4 != NULL && packet->offsets.l4_offset != packet->offsets.l3_offset + IPV6_SIZE &&
-        has_hops_to_go(packet)) {
-        l4 = NULL;
-    }
     if (l4 != NULL) {
         checksum_told(packet, l4, place, after, size);
     }
-    put(packet, l3, place, after, size, is_ipv4 ? l3 + IPV4_CHECKSUM : NULL);
-    memcpy(is_source ? packet->key.ip_src : packet->key.ip_dst, after, size);
+    if (ipv4_checksum != NULL) {
+        checksum_told(packet, ipv4_checksum, place, after, size);
+    }
+    memcpy(place, after, size);
+}
+
+static int set_ip_address(struct dp_packet *packet, bool is_source, const uint8_t *after)
+{
+    uint8_t *l3 = l3_of(packet), *in_key = is_source ? packet->key.ip_src : packet->key.ip_dst;
+    uint8_t *l4 = packet->key.ip_proto != PROTO_ICMP ? l4_checksum(packet) : NULL; /* ICMP has no pseudo-header */
+    if (has_type(packet, TYPE_IPV4)) {
+        put_ip_address(packet, l3 + (is_source ? 12 : 16), after, 4, l4, l3 + IPV4_CHECKSUM);
+        memcpy(in_key, after, 4);
+        return REWRITE_DONE;
+    }
+    if (!is_source && l4 != NULL && packet->offsets.l4_offset != packet->offsets.l3_offset + IPV6_SIZE && has_hops_to_go(packet)) {
+        l4 = NULL;
+    }
+    put_ip_address(packet, l3 + (is_source ? 8 : 24), after, 16, l4, NULL);
+    memcpy(in_key, after, 16);
     return REWRITE_DONE;
 }
 
@@ -177,7 +203,7 @@ static int set_tos(struct dp_packet *packet, uint8_t tos)
     uint8_t *l3 = l3_of(packet);
     packet->key.ip_tos = tos;
     if (has_type(packet, TYPE_IPV4)) {
-        put(packet, l3, l3 + 1, &tos, 1, l3 + IPV4_CHECKSUM);
+        put_byte(packet, l3, l3 + 1, tos, l3 + IPV4_CHECKSUM);
     } else {
         l3[0] = (uint8_t)((l3[0] & 0xf0) | tos >> 4);
         l3[1] = (uint8_t)((l3[1] & 0x0f) | tos << 4);
@@ -190,7 +216,7 @@ static int set_ttl(struct dp_packet *packet, uint8_t ttl)
     uint8_t *l3 = l3_of(packet);
     packet->key.ip_ttl = ttl;
     if (has_type(packet, TYPE_IPV4)) {
-        put(packet, l3, l3 + 8, &ttl, 1, l3 + IPV4_CHECKSUM);
+        put_byte(packet, l3, l3 + 8, ttl, l3 + IPV4_CHECKSUM);
     } else {
         l3[7] = ttl;
     }
@@ -220,7 +246,7 @@ static int set_vlan(struct dp_packet *packet, const uint8_t *after)
 static int set_icmp_byte(struct dp_packet *packet, bool is_type, uint8_t value)
 {
     uint8_t *l4 = l4_of(packet);
-    put(packet, l4, l4 + (is_type ? 0 : 1), &value, 1, l4 + 2);
+    put_byte(packet, l4, l4 + (is_type ? 0 : 1), value, l4 + 2);
     reparse(packet); /* whether it is neighbour discovery, and what its members are, depends on these */
     return REWRITE_DONE;
 }
@@ -377,6 +403,14 @@ static bool has_header(const struct dp_packet *packet, enum field_needs needs)
     return false;
 }
 
+INLINE void merge_bytes(const uint8_t *have, const uint8_t *value, const uint8_t *mask, uint8_t *out_after,
+                                                              size_t size)
+{
+    for (size_t i = 0; i < size; i++) {
+        out_after[i] = (uint8_t)((have[i] & ~mask[i]) | (value[i] & mask[i]));
+    }
+}
+
 /* after = (the key's bytes & ~mask) | (value & mask), where value and mask are shifted to the field's place in them. */
 static void merge(const struct flow_key *key, const struct field *field, const struct dp_action *action, uint8_t *out_after)
 {
@@ -384,10 +418,23 @@ static void merge(const struct flow_key *key, const struct field *field, const s
     const uint8_t *value = action->set_field.value.bytes + MERGED_MAX - field->size;
     const uint8_t *mask = action->set_field.mask.bytes + MERGED_MAX - field->size;
     if (field->shift == 0) {
-        for (size_t i = 0; i < field->size; i++) {
-            out_after[i] = (uint8_t)((have[i] & ~mask[i]) | (value[i] & mask[i]));
+        switch (field->size) { /* constant sizes, so that each is an instruction or two a word */
+        case 2:
+            merge_bytes(have, value, mask, out_after, 2);
+            return;
+        case 4:
+            merge_bytes(have, value, mask, out_after, 4);
+            return;
+        case 6:
+            merge_bytes(have, value, mask, out_after, 6);
+            return;
+        case 16:
+            merge_bytes(have, value, mask, out_after, 16);
+            return;
+        default:
+            merge_bytes(have, value, mask, out_after, field->size);
+            return;
         }
-        return;
     }
     uint64_t have_bits = 0;
     uint64_t value_bits = field_value_to_u64(action->set_field.value) << field->shift;

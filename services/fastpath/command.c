@@ -176,19 +176,46 @@ static json_t *drops_json(const uint64_t *drops)
     return json;
 }
 
+static json_t *mode_json(const struct port *port)
+{
+    return port->elsewhere != 0 ? json_sprintf("in fastpath.%u", port->elsewhere) : json_string(port->io != NULL ? port->io->mode : "");
+}
+
+/* The receive queues that are open here. */
+static json_t *queues_json(const struct port *port)
+{
+    json_t *json = json_array();
+    for (int queue = 0; queue < 64; queue++) {
+        if (port->io != NULL && (port->io->queues >> queue & 1) != 0) {
+            json_array_append_new(json, json_integer(queue));
+        }
+    }
+    return json;
+}
+
+static json_t *live_json(const struct fastpath *fp)
+{
+    json_t *json = json_array();
+    for (size_t i = 0; fp->shards != NULL && i < fp->shards->n_live; i++) {
+        json_array_append_new(json, json_integer(fp->shards->live[i]));
+    }
+    return json;
+}
+
 static json_t *port_json(const struct port *port)
 {
     struct io_stats stats = {0};
     if (port->io != NULL) {
         port->io->ops->stats(port->io, &stats);
     }
-    return json_pack("{s:s, s:i, s:s, s:s, s:s, s:b, s:i, s:i, s:I, s:I, s:I, s:I, s:o, s:o, s:I, s:I, s:I, s:I}", "name", port->name, "id",
-                     (int)port->id, "mode", port->io != NULL ? port->io->mode : "", "why", port->io != NULL ? port->io->why : "", "error",
+    return json_pack("{s:s, s:i, s:o, s:s, s:s, s:b, s:i, s:i, s:I, s:I, s:I, s:I, s:o, s:o, s:I, s:I, s:I, s:I, s:o}", "name", port->name, "id",
+                     (int)port->id, "mode", mode_json(port), "why", port->io != NULL ? port->io->why : "", "error",
                      port->error, "up", port->can_send, "mtu", (int)port->mtu, "masks", (int)port->megaflows.n_subtables, "rx_packets",
                      (json_int_t)port->rx_packets, "rx_bytes", (json_int_t)port->rx_bytes, "tx_packets", (json_int_t)port->tx_packets,
                      "tx_bytes", (json_int_t)port->tx_bytes, "rx_drops", drops_json(port->rx_drops), "tx_drops",
                      drops_json(port->tx_drops), "receive_ring_full", (json_int_t)stats.receive_ring_full, "too_long",
-                     (json_int_t)stats.too_long, "no_frame", (json_int_t)stats.no_frame, "not_written", (json_int_t)stats.not_written);
+                     (json_int_t)stats.too_long, "no_frame", (json_int_t)stats.no_frame, "not_written", (json_int_t)stats.not_written,
+                     "queues", queues_json(port));
 }
 
 static json_t *frames_json(const struct umem *umem)
@@ -248,10 +275,11 @@ static void show(void *context, struct control_call *call, const char *const *ar
     for (size_t i = 0; i < shard->ports.n_ports; i++) {
         json_array_append_new(ports, port_json(shard->ports.ports[i]));
     }
-    control_reply(call, json_pack("{s:o, s:o, s:o, s:o, s:o, s:I, s:I}", "ports", ports, "totals", totals_json(&shard->worker), "frames",
-                                  frames_json(shard->umem), "sessions", sessions_json(shard, fp->now_ns), "counts",
-                                  counts_json(&shard->counts), "flows", (json_int_t)flow_table_count(shard->flows), "exact_entries",
-                                  (json_int_t)exact_size(&shard->worker.exact)));
+    json_t *json = json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:I, s:I}", "live", live_json(fp), "ports", ports, "totals",
+                             totals_json(&shard->worker), "frames", frames_json(shard->umem), "sessions",
+                             sessions_json(shard, fp->now_ns), "counts", counts_json(&shard->counts), "flows",
+                             (json_int_t)flow_table_count(shard->flows), "exact_entries", (json_int_t)exact_size(&shard->worker.exact));
+    control_reply(call, json);
 }
 
 json_t *command_status(void *context)

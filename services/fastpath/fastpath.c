@@ -35,6 +35,7 @@ enum {
     IDLE_WAIT_MS = 50,
     PENDING_WAIT_MS = 5,
     DUMP_WAIT_MS = 1,
+    JOIN_WAIT_MS = 2000,
 };
 
 /* ---- ports ---- */
@@ -44,6 +45,10 @@ static void publish_port(void *context, const struct port *port)
     struct fastpath *fp = context;
     Busbar__PortStatusRow row = BUSBAR__PORT_STATUS_ROW__INIT;
     if (fp->is_ending) {
+        return;
+    }
+    if (!port_control_is_speaker(&fp->ports)) { /* one shard speaks for all, else they would contradict each other */
+        cfg_publish(fp->cfg, CFG_PORT_STATUS, port->row_id, NULL);
         return;
     }
     row.up = port->can_send;
@@ -95,7 +100,36 @@ static void on_version(void *context, struct version version, bool is_snapshot)
 {
     struct fastpath *fp = context;
     port_control_version(&fp->ports, version);
+    if (fp->complete_ns == 0) {
+        fp->complete_ns = fp->now_ns;
+        port_control_is_complete(&fp->ports);
+    }
     cfg_applied(fp->cfg, version, NULL, 0);
+}
+
+/* ---- the other shards ---- */
+
+/* We take our share when we know the ports; beside others only when we can ask a slowpath too, for what we take is what they forwarded. */
+static void look_at_shards(struct fastpath *fp)
+{
+    struct shard_set *set = fp->shards;
+    if (set == NULL) {
+        return;
+    }
+    (void)shard_set_look(set, fp->now_ns);
+    bool has_waited = fp->now_ns - fp->complete_ns >= JOIN_WAIT_MS * NS_PER_MS;
+    bool is_ready = fp->complete_ns != 0 && (session_count_open(&fp->shard) > 0 || set->n_live == 0 || has_waited);
+    if (is_ready && !shard_set_has_joined(set)) {
+        int err = shard_set_join(set);
+        if (err == 0) {
+            (void)shard_set_look_now(set);
+        } else if (err != -EAGAIN) {
+            LOG_LIMITED(LOG_LEVEL_ERROR, "shard_join_failed error=\"%s\"", error_text(err));
+        }
+    }
+    if (fp->ports.seen_changes != set->changes) {
+        log_info("shards_live n=%zu lowest=%u", set->n_live, shard_set_lowest(set));
+    }
 }
 
 static void join(struct fastpath *fp)
@@ -163,7 +197,8 @@ static bool tick(struct fastpath *fp)
     if (fp->links != NULL) {
         link_monitor_step(fp->links, on_link, fp);
     }
-    port_control_retry(&fp->ports, fp->now_ns);
+    look_at_shards(fp);
+    port_control_step(&fp->ports, fp->now_ns);
     meter_set_step(fp->meters, fp->now_ns);
     control_server_step(fp->control, fp->now_ns);
     command_step(fp);
@@ -261,8 +296,9 @@ int fastpath_wait_ms(const struct fastpath *fp)
     if (fp->shard.worker.pending.n_lists > 0) {
         return PENDING_WAIT_MS;
     }
-    uint64_t next_ns = port_control_next_retry(&fp->ports);
-    return next_ns < fp->now_ns + IDLE_WAIT_MS * NS_PER_MS ? PORT_SOON_MS : IDLE_WAIT_MS;
+    uint64_t next_ns = port_control_next_step(&fp->ports);
+    uint64_t wait_ms = next_ns > fp->now_ns ? (next_ns - fp->now_ns) / NS_PER_MS : 0;
+    return wait_ms < 1 ? 1 : wait_ms < IDLE_WAIT_MS ? (int)wait_ms : IDLE_WAIT_MS;
 }
 
 /* ---- birth and end ---- */
@@ -301,6 +337,7 @@ int fastpath_new(const struct fastpath_settings *settings, struct fastpath **out
     fp->pid = settings->pid;
     fp->instance = settings->instance;
     fp->now_ns = settings->now_ns;
+    fp->shards = settings->shards;
     fp->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
     int err = umem_new(settings->n_frames != 0 ? settings->n_frames : FASTPATH_FRAMES,
                        settings->n_large_frames != 0 ? settings->n_large_frames : FASTPATH_LARGE_FRAMES, &fp->umem);
@@ -313,6 +350,7 @@ int fastpath_new(const struct fastpath_settings *settings, struct fastpath **out
                                       .factory = settings->factory,
                                       .wall_base_ns = settings->wall_ns != 0 ? settings->wall_ns - settings->now_ns : 0,
                                       .holds = true,
+                                      .shards = settings->shards,
                                       .has_links = settings->watch_links,
                                       .on_change = publish_port,
                                       .on_fd = watch_fd,
@@ -347,6 +385,9 @@ void fastpath_destroy(struct fastpath **fastpath)
         return;
     }
     fp->is_ending = true;
+    if (fp->shards != NULL) {
+        shard_set_leave(fp->shards);
+    }
     if (fp->shard.umem != NULL) {
         port_control_close_all(&fp->ports);
         shard_fini(&fp->shard);

@@ -7,6 +7,7 @@
 
 #include "lib/bus/bus.h"
 #include "services/fastpath/io.h"
+#include "services/fastpath/shard_set.h"
 
 struct fastpath_settings {
     struct bus *bus;
@@ -14,6 +15,7 @@ struct fastpath_settings {
     uint32_t instance;           /* from 1 */
     const char *config_endpoint; /* of configdb */
     struct io_factory factory;
+    struct shard_set *shards;    /* joined when we are ready, left at the end; lent for life. NULL: we are alone */
     bool watch_links;            /* netlink; false in the simulator */
     const char *meters_file;     /* the buckets of meters, shared by all fastpaths; NULL: this one has its own */
     uint32_t n_frames;           /* small ones, 0 = FASTPATH_FRAMES */

@@ -22,6 +22,8 @@ struct fastpath {
     struct flow_dump *dumps; /* calls of dp-dump-flows under way, oldest first */
     struct link_monitor *links;
     struct meter_set *meters;
+    struct shard_set *shards; /* NULL: we are alone */
+    uint64_t complete_ns;     /* when the first whole configuration was applied; 0: not yet */
     struct bus *bus;
     int epoll_fd;
     bool is_ending;

@@ -37,19 +37,34 @@ struct io_ops {
     /* Its i-th descriptor, readable when there is something to receive; -1 past the last one. */
     int (*fd)(const struct io *io, unsigned i);
     void (*stats)(struct io *io, struct io_stats *out_stats);
-    /* Frees io; every frame it had is free afterwards. */
+    /* What is due at io.work_ns and when shards come or go: opens and closes its queues. Some tens of microseconds. NULL: nothing ever is. */
+    void (*work)(struct io *io, uint64_t now_ns);
+    /* Frees io; every frame it had is free afterwards, or when the factory's step() says that the kernel has let go of it. */
     void (*close)(struct io *io);
 };
 
 struct io {
     const struct io_ops *ops;
-    char mode[16];        /* "xdp-native" */
+    char mode[24];        /* "xdp-native" */
     char why[192];        /* why not a better mode; "" when there is none */
     bool rx_is_call;      /* each rx() is a system call (TAP): asked only when its descriptor says that there is something */
     bool open_checksums;  /* its peer may leave checksums to the hardware (veth, TAP): complete them */
     uint32_t frame_bytes; /* the largest frame it sends */
     bool is_held;         /* one that can wait with its first frame does, until a slowpath knows the port */
-    char failure[192];    /* why it sends no more, although it is open; "" while it works */
+
+    /* Between it and port_control.c; zeroes are right for a device that has no use for them. */
+    char trouble[192];     /* open, but not as it should be: an error of the port; "" when all is well */
+    uint64_t queues;       /* bit q: receive queue q is open here */
+    bool is_opening;       /* its queues are not open yet: nobody is told about it */
+    bool has_news;         /* mode, why, trouble or is_opening has changed */
+    bool is_lost;          /* the device or the program on it is another now: to be closed and opened again */
+    bool is_forgotten;     /* set before close(): the port has left the configuration, so nothing is to outlive us */
+    bool is_ending;        /* set before the last flush(): what cannot be sent now counts as failed */
+    uint64_t work_ns;      /* when work() is due; UINT64_MAX: when shards come or go */
+    bool is_busy;          /* and it is due then, not when the loop wakes up anyway */
+    uint64_t n_failed;     /* frames that tx() took and the kernel then refused; */
+    uint64_t failed_bytes; /*   both are taken back to zero by who has counted them */
+    uint64_t n_unserved;   /* frames received that no shard was there for (`no_shard`); taken back to zero likewise */
 };
 
 enum io_kind { IO_SYSTEM, IO_INTERNAL, IO_PCAP, IO_NULL };
@@ -74,6 +89,9 @@ struct io_request {
     size_t n_options;
     const uint64_t *now_ns; /* kept by the worker as long as the device is open */
     uint64_t wall_base_ns;  /* wall clock less *now_ns, for time stamps */
+    /* A descriptor that fd() tells comes or goes while the device is open. */
+    void (*on_fd)(void *context, int fd, bool is_open);
+    void *context;
 };
 
 /* The value of an option, or `otherwise` when it is not given. */
@@ -91,8 +109,15 @@ static inline const char *io_option(const struct io_request *request, const char
  * come), -EAGAIN when it is worth trying again in a moment, -ERROR_DAMAGED when trying again is of no use, others; detail says why. */
 struct io_factory {
     int (*open)(void *context, const struct io_request *request, struct umem *umem, struct io **out_io, struct error_detail *detail);
-    /* The port is gone from the configuration: takes away what open() left behind on purpose (a persistent TAP). May be NULL. */
+    /* The port, which is not open, is gone from the configuration: takes away what open() left behind on purpose (a persistent TAP, a
+     * program). May be NULL. */
     void (*forget)(void *context, enum io_kind kind, const char *name);
+    /* Every shard may have this kind open at the same time; else only the lowest one that lives. NULL: none may. */
+    bool (*is_shared)(enum io_kind kind);
+    /* Once a millisecond, between bursts: frames come back from closed devices. May be NULL. */
+    void (*step)(void *context, struct umem *umem);
+    /* Every row of the configuration is known; `names` are the ports: what is left of others goes. May be NULL. */
+    void (*sweep)(void *context, const char *const *names, size_t n);
     void *context;
 };
 

@@ -43,6 +43,7 @@ struct io_port_mem {
     struct io io;
     struct umem *umem;
     struct device *device;
+    enum io_kind kind;
     struct io_stats stats;
 };
 
@@ -129,6 +130,7 @@ static void mem_close(struct io *io)
 {
     struct io_port_mem *port = (struct io_port_mem *)io;
     port->device->opened = NULL;
+    port->device->is_there = port->device->is_there && !(io->is_forgotten && port->kind == IO_INTERNAL);
     queue_clear(&port->device->in);
     free(port);
 }
@@ -170,6 +172,7 @@ static int mem_open(void *context, const struct io_request *request, struct umem
     port->io = (struct io){.ops = &mem_ops, .mode = "memory", .frame_bytes = UMEM_LARGE_ROOM};
     port->umem = umem;
     port->device = device;
+    port->kind = request->kind;
     device->opened = port;
     *out_io = &port->io;
     return 0;

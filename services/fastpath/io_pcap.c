@@ -228,13 +228,14 @@ static void failed(struct io_pcap *port)
     int err = errno != 0 ? -errno : -EIO;
     port->stats.not_written += port->n_buffered;
     port->n_buffered = 0;
-    snprintf(port->io.failure, sizeof port->io.failure, "%.120s: %.60s", port->path, error_text(err));
+    port->io.has_news = true;
+    snprintf(port->io.trouble, sizeof port->io.trouble, "%.120s: %.60s", port->path, error_text(err));
 }
 
 static void flush_record(struct io_pcap *port)
 {
     errno = 0;
-    if (port->io.failure[0] == '\0' && port->n_buffered > 0 && pcap_dump_flush(port->record) != 0) {
+    if (port->io.trouble[0] == '\0' && port->n_buffered > 0 && pcap_dump_flush(port->record) != 0) {
         failed(port);
     }
     port->n_buffered = 0;
@@ -249,7 +250,7 @@ static unsigned record_tx(struct io_pcap *port, const struct io_frame *frames, u
     unsigned i = 0;
     n = n < IO_BURST ? n : IO_BURST;
     errno = 0;
-    for (; i < n && port->io.failure[0] == '\0'; i++) {
+    for (; i < n && port->io.trouble[0] == '\0'; i++) {
         header.caplen = header.len = frames[i].size;
         pcap_dump((u_char *)port->record, &header, port->umem->base + frames[i].frame + frames[i].offset);
         if (ferror(file)) {
@@ -296,7 +297,7 @@ static void pcap_io_close(struct io *io)
         uint64_t n_lost = port->stats.not_written;
         flush_record(port);
         if (port->stats.not_written > n_lost) {
-            log_error("record_failed error=\"%s\" frames=%llu", port->io.failure, (unsigned long long)port->stats.not_written);
+            log_error("record_failed error=\"%s\" frames=%llu", port->io.trouble, (unsigned long long)port->stats.not_written);
         }
         pcap_dump_close(port->record);
     }

@@ -1,8 +1,10 @@
 /* TAP devices.
  *
  * The interface is persistent, so the host keeps the address it has given it while the fastpath restarts; it is deleted when the port
- * leaves the configuration. Frames go through read() and write(), one call each: the one port type for which a system call per packet
- * is unavoidable without a vhost kernel thread, and LOCAL carries the host's own little traffic.
+ * leaves the configuration. It has many queues: each shard opens one of its own, and the kernel chooses among those that are open by
+ * flow, the queue that last sent a flow's answers first. A TAP that an older version left with a single queue is made anew.
+ * Frames go through read() and write(), one call each: the one port type for which a system call per packet is unavoidable without a
+ * vhost kernel thread, and LOCAL carries the host's own little traffic.
  * A frame is read into a small frame and what is longer into a spare buffer; only then is a large frame taken.
  * Worker thread. Invariant: a frame is the device's only inside a call, so closing has none to give back.
  */
@@ -104,6 +106,9 @@ static void tap_close(struct io *io)
 {
     struct io_tap *tap = (struct io_tap *)io;
     if (tap->fd >= 0) {
+        if (io->is_forgotten) {
+            (void)ioctl(tap->fd, TUNSETPERSIST, 0); /* it goes with the last queue */
+        }
         close(tap->fd);
     }
     free(tap);
@@ -112,10 +117,10 @@ static void tap_close(struct io *io)
 static const struct io_ops tap_ops = {
     .rx = tap_rx, .tx = tap_tx, .flush = tap_flush, .fd = tap_fd, .stats = tap_stats, .close = tap_close};
 
-/* Opens the TAP of this name, making it when there is none. Returns the descriptor or a negative error. */
-static int open_tun(const char *name)
+/* Opens a queue of the TAP of this name, making it when there is none. Returns the descriptor or a negative error. */
+static int open_tun(const char *name, int flags)
 {
-    struct ifreq request = {.ifr_flags = IFF_TAP | IFF_NO_PI};
+    struct ifreq request = {.ifr_flags = (short)(IFF_TAP | IFF_NO_PI | flags)};
     int fd = open("/dev/net/tun", O_RDWR | O_NONBLOCK | O_CLOEXEC);
     if (fd < 0) {
         return -errno;
@@ -129,9 +134,28 @@ static int open_tun(const char *name)
     return fd;
 }
 
+static void delete_tun(const char *name, int flags)
+{
+    int fd = if_nametoindex(name) != 0 ? open_tun(name, flags) : -ENODEV;
+    if (fd >= 0) {
+        (void)ioctl(fd, TUNSETPERSIST, 0);
+        close(fd);
+    }
+}
+
+static int open_queue(const char *name)
+{
+    int fd = open_tun(name, IFF_MULTI_QUEUE);
+    if (fd == -EINVAL) {
+        delete_tun(name, 0); /* succeeds only if it is a TAP of one queue that nobody uses */
+        fd = open_tun(name, IFF_MULTI_QUEUE);
+    }
+    return fd;
+}
+
 int io_tap_open(const struct io_request *request, struct umem *umem, struct io **out_io, struct error_detail *detail)
 {
-    int fd = open_tun(request->name);
+    int fd = open_queue(request->name);
     if (fd == -EINVAL || fd == -EBUSY) {
         return error_set(detail, fd, "%s: an interface of this name exists and is no free TAP", request->name);
     }
@@ -153,9 +177,5 @@ int io_tap_open(const struct io_request *request, struct umem *umem, struct io *
 
 void io_tap_forget(const char *name)
 {
-    int fd = if_nametoindex(name) != 0 ? open_tun(name) : -ENODEV;
-    if (fd >= 0) {
-        (void)ioctl(fd, TUNSETPERSIST, 0);
-        close(fd);
-    }
+    delete_tun(name, IFF_MULTI_QUEUE);
 }

@@ -1,4 +1,4 @@
-/* Internal ports: a persistent TAP, by which the host itself is on the bridge (LOCAL). */
+/* Internal ports: a persistent TAP, by which the host itself is on the bridge (LOCAL). Each shard has a queue of it. */
 #ifndef BUSBAR_FASTPATH_IO_TAP_H
 #define BUSBAR_FASTPATH_IO_TAP_H
 

@@ -1,62 +1,65 @@
-/* A device by AF_XDP: one socket a receive queue, frames in the shard's umem.
+/* A device by AF_XDP: a socket for each receive queue that this shard owns, a packet socket for sending when it owns none.
  *
- *     fill ring --kernel copies a frame in--> rx ring --rx()--> worker --tx()--> tx ring --sendto, 32 a call--> completion ring --> free
+ *     work():   owned, no socket --open--> socket in the program's map     EBUSY: another shard has it still; again in a few ms
+ *               not owned any more --> out of the map, what it has is taken --> closed by the helper, frames come back
  *
- * Frames larger than a chunk come as pieces (XDP_PKT_CONTD), are put together in a large frame, and leave as pieces again, which needs
- * no copy because a large frame is made of chunks. In copy mode nothing is sent without sendto(), at most 32 frames a call, so flush()
- * calls it until the ring is empty or the kernel wants no more. Completions and the fill ring are served every round.
- * While frames come, recvfrom() makes the driver receive on our core when the ring is empty: measured 1.6 times what waiting for the
- * other core's interrupt gives, one call a burst. A queue that falls silent is left to its interrupt and costs nothing.
- * A VLAN tag that the peer's offload took out of the frame is in the eight bytes before it (bpf/rx_meta.h) and is put back here.
- * Cost: the kernel's, some 700 ns a frame in copy mode; ours is some 10. Worker thread.
- * Invariants: I4; a frame lent to a socket carries this device's number, so that all come back when it closes.
+ * Which queues are ours, shard_set.h says; the device is open in every shard, so that each can send to it. All of it is done in steps
+ * of microseconds between bursts, but attaching the program (the first shard only) and the first registration of the umem.
+ * Zero-copy is tried where the driver says it has it, then copy mode; `why` says what was not to be had.
+ * Once a second each device is looked at: whether the pin is still the one we opened (else our sockets are in a map that nobody reads),
+ * how many queues there are, and, by the lowest shard, what was dropped for want of a shard.
+ * Cost: see xdp_queue.c. Worker thread. Invariants: I4; a queue leaves the map before its socket closes; a holder number is used again
+ * only when its frames are back.
  */
 #include "services/fastpath/io_xdp.h"
 
 #include <errno.h>
-#include <linux/if_xdp.h>
 #include <net/if.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
+#include "lib/base/clock.h"
+#include "lib/base/log.h"
 #include "lib/base/memory.h"
 #include "services/fastpath/bpf/rx_meta.h"
 #include "services/fastpath/guard.h"
+#include "services/fastpath/helper.h"
 #include "services/fastpath/io_null.h"
 #include "services/fastpath/io_pcap.h"
 #include "services/fastpath/io_tap.h"
 #include "services/fastpath/link.h"
+#include "services/fastpath/packet_tx.h"
 #include "services/fastpath/rx_program.h"
-#include "services/fastpath/xsk.h"
+#include "services/fastpath/xdp_queue.h"
 
 enum {
-    QUEUES_MAX = 16,
-    FILL_MAX = XSK_RX_RING, /* frames lent to a queue; more than the receive ring holds are of no use */
-    FILL_START = 128,       /* grows while the queue shows that it needs more */
-    FILL_LEAST = 16,        /* what every queue may have, though the frames kept for waiting packets and copies shrink */
-    KICKS_MAX = 8, /* calls in one flush: a burst of 256 */
-    POLL_ROUNDS = 32, /* a queue that gave nothing so many times is left to its interrupt */
-    TAG_BYTES = 4,
-    MACS_BYTES = 12,
-    PIECE_CONTINUES = 1 << 0, /* XDP_PKT_CONTD */
-    PIECES_MAX = UMEM_LARGE_CHUNKS + 1,
+    QUEUES_MAX = RX_QUEUES_MAX, /* as many as io.queues has bits */
+    LOOK_MS = 1000,     /* between looks at pin, queues and unserved frames */
+    BUSY_MS = 3,        /* between attempts to get a queue that another shard has */
+    PATIENCE_MS = 500,  /* then it is no other shard that is about to let go */
+    TROUBLE_MS = 1000,  /* and it is tried this often */
+    LEAVE_MIN_MS = 2,   /* what the driver had in hand when the queue left the map arrives within this */
+    LEAVE_MAX_MS = 20,  /* frames of a leaving queue that are not taken then are not waited for */
+    ZERO_COPY_MS = 200, /* the kernel takes a zero-copy queue from the driver behind our back; until then it may write to our frames */
 };
 
-struct queue {
-    struct xsk xsk;
-    uint32_t fill_target;   /* frames it should have in fill and receive ring */
-    uint32_t n_filled;      /* frames it has there */
-    uint32_t n_idle;        /* calls of rx() since it gave something */
-    uint32_t n_outstanding; /* descriptors in transmit and completion ring */
+struct pinned {
+    uint32_t ifindex;
+    uint64_t number;
 };
 
 struct io_linux {
+    const struct shard_set *shards;
+    struct rx_pins pins;
+    struct helper *helper;
     struct io_xdp *devices; /* open ones */
-    uint32_t n_queues;      /* of all devices, those being opened too */
+    uint32_t n_queues;      /* open ones of all devices */
     uint16_t next_holder;
+    bool holders[UINT16_MAX + 1]; /* in use */
+    struct pinned *found;         /* when we started */
+    size_t n_found;
 };
 
 struct io_xdp {
@@ -64,280 +67,403 @@ struct io_xdp {
     struct umem *umem;
     struct io_linux *owner;
     struct rx_program program;
-    struct queue queues[QUEUES_MAX];
+    char name[IF_NAMESIZE];
+    uint32_t ifindex;
+    struct xdp_queue *queues[QUEUES_MAX]; /* open ones, those that leave too */
     uint32_t n_queues;
-    uint32_t next_queue; /* to receive from */
-    uint16_t holder;
-    bool has_sent; /* since the last flush */
+    uint32_t next_queue;     /* to receive from */
+    struct xdp_queue *sender; /* the first open one that does not leave; NULL: packet_fd sends */
+    uint32_t n_of_device;
+    uint64_t seen_changes;  /* of the shard set */
+    uint64_t busy_since_ns; /* since when a queue that is ours has been somebody else's; 0: none is */
+    uint64_t looked_ns, tried_ns;
+    bool wants_queues;      /* not all that are ours are open */
+    bool zero_copy;         /* to be tried */
+    char copy_why[64];      /* why not zero-copy */
     struct io_stats stats;
-    int all_fd; /* while it is open, the device receives frames for every address */
+    int packet_fd; /* sends when we have no queue; while it is open, the device receives frames for every address */
+    void (*on_fd)(void *context, int fd, bool is_open);
+    void *context;
     struct io_xdp *next, **link;
 };
 
-/* ---- receiving ---- */
+/* ---- closing, in the helper's thread ---- */
 
-/* Frames to lend now. All queues together get half of the small frames, and a quarter stays free: idle ports must not hold what busy ones
- * and waiting packets need. Only a queue that has next to nothing may go into that quarter, so that late ports receive too. */
-static uint32_t fill_wanted(const struct io_xdp *device, const struct queue *queue)
+struct closing {
+    struct helper_job job;
+    struct xsk xsk; /* fd -1: none */
+    int fd;         /* -1: none */
+    uint32_t holder; /* 0: none */
+};
+
+static void run_closing(struct helper_job *job)
 {
-    const struct umem *umem = device->umem;
-    uint32_t share = umem->n_small / 2 / device->owner->n_queues;
-    uint32_t target = queue->fill_target < share ? queue->fill_target : share > FILL_LEAST ? share : FILL_LEAST;
-    uint32_t kept = umem->n_small / 4;
-    if (umem->n_free_small <= kept) {
-        target = FILL_LEAST;
-        kept = umem->n_small / 16;
+    struct closing *closing = (struct closing *)job;
+    if (closing->xsk.fd >= 0) {
+        xsk_close(&closing->xsk);
+        if (closing->xsk.is_zero_copy) {
+            usleep(ZERO_COPY_MS * 1000);
+        }
     }
-    uint32_t wanted = target > queue->n_filled ? target - queue->n_filled : 0;
-    uint32_t room = umem->n_free_small > kept ? umem->n_free_small - kept : 0;
-    uint32_t few = target < IO_BURST ? target / 2 : IO_BURST / 2; /* not worth the stores */
-    return wanted < few || room < few ? 0 : wanted < room ? wanted : room;
+    if (closing->fd >= 0) {
+        close(closing->fd);
+    }
 }
 
-static void fill(struct io_xdp *device, struct queue *queue)
+static struct closing *new_closing(void)
 {
-    uint32_t wanted = fill_wanted(device, queue), at;
-    if (wanted == 0) {
+    struct closing *closing = memory_zeroed(sizeof *closing);
+    *closing = (struct closing){.job.run = run_closing, .xsk.fd = -1, .fd = -1};
+    return closing;
+}
+
+static void take_back(struct io_linux *linux_io, struct umem *umem)
+{
+    for (struct helper_job *job; (job = helper_take_done(linux_io->helper)) != NULL;) {
+        struct closing *closing = (struct closing *)job;
+        if (closing->holder != 0) {
+            umem_take_back(umem, (uint16_t)closing->holder);
+            linux_io->holders[closing->holder] = false;
+        }
+        free(closing);
+    }
+}
+
+/* A number that no frame carries; 0 is nobody's. */
+static uint16_t free_holder(struct io_linux *linux_io)
+{
+    do {
+        linux_io->next_holder++;
+    } while (linux_io->next_holder == 0 || linux_io->holders[linux_io->next_holder]);
+    linux_io->holders[linux_io->next_holder] = true;
+    return linux_io->next_holder;
+}
+
+/* ---- queues come and go ---- */
+
+static struct xdp_queue *queue_of(const struct io_xdp *device, uint32_t number)
+{
+    for (uint32_t i = 0; i < device->n_queues; i++) {
+        if (device->queues[i]->number == number) {
+            return device->queues[i];
+        }
+    }
+    return NULL;
+}
+
+static void choose_sender(struct io_xdp *device)
+{
+    device->sender = NULL;
+    device->io.queues = 0;
+    for (uint32_t i = 0; i < device->n_queues; i++) {
+        struct xdp_queue *queue = device->queues[i];
+        device->io.queues |= queue->is_leaving ? 0 : UINT64_C(1) << queue->number;
+        if (!queue->is_leaving && (device->sender == NULL || queue->number < device->sender->number)) {
+            device->sender = queue;
+        }
+    }
+}
+
+/* Any open socket of this kind, for a new one to join. */
+static const struct xsk *any_socket(const struct io_linux *linux_io, bool zero_copy)
+{
+    for (const struct io_xdp *device = linux_io->devices; device != NULL; device = device->next) {
+        for (uint32_t i = 0; i < device->n_queues; i++) {
+            if (device->queues[i]->xsk.is_zero_copy == zero_copy) {
+                return &device->queues[i]->xsk;
+            }
+        }
+    }
+    return NULL;
+}
+
+static int open_socket(struct io_xdp *device, uint32_t number, struct xsk *out_xsk)
+{
+    if (device->zero_copy) {
+        int err = xsk_open(device->umem, device->ifindex, number, any_socket(device->owner, true), true, out_xsk);
+        if (err == 0 || err == -EBUSY) {
+            return err;
+        }
+        device->zero_copy = false;
+        device->io.has_news = true;
+        snprintf(device->copy_why, sizeof device->copy_why, "zero-copy refused: %.40s", error_text(err));
+    }
+    return xsk_open(device->umem, device->ifindex, number, any_socket(device->owner, false), false, out_xsk);
+}
+
+static int open_queue(struct io_xdp *device, uint32_t number)
+{
+    struct xsk xsk;
+    int err = open_socket(device, number, &xsk);
+    if (err != 0) {
+        return err;
+    }
+    struct xdp_queue *queue = memory_zeroed(sizeof *queue);
+    xdp_queue_init(queue, &xsk, device->umem, number, free_holder(device->owner), device->program.has_vlan_hint);
+    device->queues[device->n_queues++] = queue;
+    device->owner->n_queues++;
+    xdp_queue_fill(queue, device->owner->n_queues);
+    device->on_fd(device->context, xsk.fd, true);
+    choose_sender(device);
+    err = rx_program_set_socket(&device->program, number, xsk.fd);
+    if (err != 0) {
+        log_warn("xdp_socket_refused device=%s queue=%u error=\"%s\"", device->name, number, error_text(err));
+    }
+    return 0;
+}
+
+static void leave_queue(struct io_xdp *device, struct xdp_queue *queue, uint64_t now_ns)
+{
+    rx_program_unset_socket(&device->program, queue->number);
+    xdp_queue_flush(queue, &device->io);
+    device->on_fd(device->context, queue->xsk.fd, false);
+    queue->is_leaving = true;
+    queue->left_ns = now_ns;
+    choose_sender(device);
+}
+
+/* The socket closes in the helper; frames it still has come back then. */
+static void close_queue(struct io_xdp *device, uint32_t at)
+{
+    struct xdp_queue *queue = device->queues[at];
+    struct closing *closing = new_closing();
+    xdp_queue_give_up(queue, &device->io);
+    xdp_queue_stats(queue, &device->stats);
+    device->io.n_unserved += xdp_queue_waiting(queue);
+    closing->xsk = queue->xsk;
+    closing->holder = queue->holder;
+    helper_give(device->owner->helper, &closing->job);
+    free(queue);
+    device->queues[at] = device->queues[--device->n_queues];
+    device->owner->n_queues--;
+    choose_sender(device);
+}
+
+static void close_left(struct io_xdp *device, uint64_t now_ns)
+{
+    for (uint32_t i = device->n_queues; i > 0; i--) {
+        struct xdp_queue *queue = device->queues[i - 1];
+        uint64_t since_ns = now_ns - queue->left_ns;
+        bool is_over = since_ns >= LEAVE_MAX_MS * NS_PER_MS || (since_ns >= LEAVE_MIN_MS * NS_PER_MS && xdp_queue_waiting(queue) == 0);
+        if (queue->is_leaving && is_over) {
+            close_queue(device, i - 1);
+        }
+    }
+}
+
+static bool is_ours(const struct io_xdp *device, uint32_t number)
+{
+    return number < device->n_of_device && shard_set_owns(device->owner->shards, device->name, number);
+}
+
+/* What the port says when a queue that is ours cannot be had. */
+static void set_trouble(struct io_xdp *device, int err, uint32_t number, uint64_t now_ns)
+{
+    char text[sizeof device->io.trouble] = "";
+    bool is_patient = false;
+    if (err == -EBUSY || err == -EBADF) { /* EBADF: it would join a socket whose device is just going */
+        device->busy_since_ns = device->busy_since_ns == 0 ? now_ns : device->busy_since_ns;
+        is_patient = now_ns - device->busy_since_ns < PATIENCE_MS * NS_PER_MS;
+        if (!is_patient) {
+            snprintf(text, sizeof text, "%s: queue %u is in use by another AF_XDP socket", device->name, number);
+        }
+    } else if (err != 0) {
+        snprintf(text, sizeof text, "%s: queue %u: %s", device->name, number, error_text(err));
+    } else {
+        device->busy_since_ns = 0;
+    }
+    if (!is_patient && (device->io.is_opening || strcmp(text, device->io.trouble) != 0)) {
+        memcpy(device->io.trouble, text, sizeof text);
+        device->io.is_opening = false;
+        device->io.has_news = true;
+    }
+    device->wants_queues = err != 0;
+    device->tried_ns = now_ns + (err == 0 || is_patient ? BUSY_MS : TROUBLE_MS) * NS_PER_MS;
+}
+
+/* Opens the queues that are ours and have no socket. */
+static void open_missing(struct io_xdp *device, uint64_t now_ns)
+{
+    int err = 0;
+    uint32_t failed = 0;
+    for (uint32_t number = 0; number < device->n_of_device; number++) {
+        if (!is_ours(device, number) || queue_of(device, number) != NULL) {
+            continue;
+        }
+        int queue_err = open_queue(device, number);
+        if (queue_err != 0 && (err == 0 || err == -EBUSY)) {
+            err = queue_err;
+            failed = number;
+        }
+    }
+    set_trouble(device, err, failed, now_ns);
+}
+
+static void describe(struct io_xdp *device)
+{
+    const struct rx_program *program = &device->program;
+    struct io *io = &device->io;
+    bool takes_pieces = device->sender == NULL || device->sender->xsk.takes_pieces;
+    const char *mode = !program->is_native ? "xdp-generic" : device->zero_copy ? "xdp-native-zc" : "xdp-native";
+    const char *copy_why = program->is_native ? device->copy_why : "";
+    snprintf(io->mode, sizeof io->mode, "%s", mode);
+    snprintf(io->why, sizeof io->why, "%.90s%s%s", program->why, program->why[0] != '\0' && copy_why[0] != '\0' ? "; " : "", copy_why);
+    io->frame_bytes = UMEM_LARGE_ROOM;
+    if (!takes_pieces) {
+        io->frame_bytes = UMEM_SMALL_ROOM;
+        snprintf(io->why, sizeof io->why, "frames over %d bytes need Linux 6.6; %.140s", UMEM_SMALL_ROOM, program->why);
+    }
+}
+
+static void count_unserved(struct io_xdp *device)
+{
+    for (uint32_t number = 0; number < QUEUES_MAX && number < device->n_of_device; number++) {
+        device->io.n_unserved += rx_program_count_unserved(&device->program, number);
+    }
+}
+
+/* False: the program has to be attached anew. A veth that gets more queues runs it on the old ones only (Linux 6.18). */
+static bool take_number_of_queues(struct io_xdp *device)
+{
+    uint32_t n = link_receive_queues(device->name);
+    bool has_grown = device->n_of_device != 0 && n > device->n_of_device;
+    device->n_of_device = n < QUEUES_MAX ? n : QUEUES_MAX;
+    if (has_grown && device->io.open_checksums && device->program.pin != 0) { /* a veth: its peer is a host */
+        rx_pins_remove(&device->owner->pins, device->ifindex, device->program.pin);
+        device->io.is_lost = true;
+        log_info("xdp_attach_anew device=%s queues=%u", device->name, n);
+    }
+    return !device->io.is_lost;
+}
+
+/* Once a second, and when shards have come or gone. */
+static void look(struct io_xdp *device, uint64_t now_ns)
+{
+    device->looked_ns = now_ns;
+    device->seen_changes = device->owner->shards->changes;
+    if (!rx_program_is_current(&device->program, &device->owner->pins)) {
+        device->io.is_lost = true;
         return;
     }
-    wanted = wanted < xsk_prod_nb_free(&queue->xsk.fill, wanted) ? wanted : xsk_prod_nb_free(&queue->xsk.fill, wanted);
-    uint32_t n = 0;
-    if (xsk_ring_prod__reserve(&queue->xsk.fill, wanted, &at) != wanted) {
+    if (!take_number_of_queues(device)) {
         return;
     }
-    for (; n < wanted; n++) {
-        uint64_t frame = umem_take(device->umem, UMEM_SMALL_ROOM, FRAME_WORKER);
-        if (frame == UMEM_NONE) {
-            break;
+    for (uint32_t i = 0; i < device->n_queues; i++) {
+        if (!device->queues[i]->is_leaving && !is_ours(device, device->queues[i]->number)) {
+            leave_queue(device, device->queues[i], now_ns);
         }
-        umem_lend(device->umem, frame, FRAME_WORKER, FRAME_FILL, device->holder);
-        *xsk_ring_prod__fill_addr(&queue->xsk.fill, at + n) = frame;
     }
-    queue->xsk.fill.cached_prod -= wanted - n;
-    xsk_ring_prod__submit(&queue->xsk.fill, n);
-    queue->n_filled += n;
+    for (uint32_t number = 0; number < device->n_of_device; number++) {
+        device->wants_queues |= is_ours(device, number) && queue_of(device, number) == NULL;
+    }
+    if (shard_set_is_lowest(device->owner->shards)) {
+        count_unserved(device);
+    }
 }
 
-/* Puts back the tag that the device took out; there is always room before a received frame. */
-static void put_back_tag(struct umem *umem, struct io_frame *frame)
+static void xdp_work(struct io *io, uint64_t now_ns)
 {
-    uint8_t *data = umem->base + frame->frame + frame->offset;
-    struct rx_meta meta;
-    memcpy(&meta, data - sizeof meta, sizeof meta);
-    if (meta.mark != RX_META_TAG || frame->size < MACS_BYTES + 2) {
-        return;
+    struct io_xdp *device = (struct io_xdp *)io;
+    bool has_changed = device->seen_changes != device->owner->shards->changes;
+    if (has_changed || device->looked_ns == 0 || now_ns - device->looked_ns >= LOOK_MS * NS_PER_MS) {
+        look(device, now_ns);
+        device->tried_ns = has_changed ? now_ns : device->tried_ns;
     }
-    uint8_t tag[TAG_BYTES] = {(uint8_t)meta.tpid, (uint8_t)(meta.tpid >> 8), (uint8_t)(meta.tci >> 8), (uint8_t)meta.tci};
-    memmove(data - TAG_BYTES, data, MACS_BYTES);
-    memcpy(data - TAG_BYTES + MACS_BYTES, tag, sizeof tag);
-    frame->offset -= TAG_BYTES;
-    frame->size += TAG_BYTES;
+    close_left(device, now_ns);
+    if (!io->is_lost && (io->is_opening || device->wants_queues) && now_ns >= device->tried_ns) {
+        open_missing(device, now_ns);
+    }
+    if (io->has_news) {
+        describe(device);
+    }
+    bool is_leaving = false;
+    for (uint32_t i = 0; i < device->n_queues; i++) {
+        is_leaving |= device->queues[i]->is_leaving;
+    }
+    io->is_busy = is_leaving || device->wants_queues;
+    io->work_ns = device->looked_ns + LOOK_MS * NS_PER_MS;
+    if (device->wants_queues && device->tried_ns < io->work_ns) {
+        io->work_ns = device->tried_ns;
+    }
+    if (is_leaving && now_ns + NS_PER_MS < io->work_ns) {
+        io->work_ns = now_ns + NS_PER_MS;
+    }
 }
 
-static void clear_meta(struct umem *umem, const struct io_frame *frame)
-{
-    memset(umem->base + frame->frame + frame->offset - sizeof(struct rx_meta), 0, sizeof(struct rx_meta));
-}
-
-static bool one_piece(struct io_xdp *device, const struct xdp_desc *desc, struct io_frame *out_frame)
-{
-    uint64_t frame = umem_frame_of(device->umem, desc->addr);
-    *out_frame = (struct io_frame){.frame = frame, .offset = (uint32_t)(desc->addr - frame), .size = desc->len};
-    umem_move(device->umem, frame, FRAME_FILL, FRAME_WORKER);
-    if (device->program.has_vlan_hint) {
-        struct io_frame before = *out_frame;
-        put_back_tag(device->umem, out_frame);
-        if (before.offset == out_frame->offset) {
-            clear_meta(device->umem, out_frame);
-        }
-    }
-    return true;
-}
-
-/* Copies the pieces into a large frame and frees theirs. */
-static bool put_together(struct io_xdp *device, struct xsk_ring_cons *rx, uint32_t at, uint32_t n_pieces, struct io_frame *out_frame)
-{
-    struct umem *umem = device->umem;
-    struct io_frame first, whole = {.offset = UMEM_HEADROOM};
-    size_t size = 0;
-    for (uint32_t i = 0; i < n_pieces; i++) {
-        size += xsk_ring_cons__rx_desc(rx, at + i)->len;
-    }
-    whole.frame = size > UMEM_SMALL_ROOM && size <= UMEM_LARGE_ROOM - TAG_BYTES ? umem_take(umem, size, FRAME_WORKER) : UMEM_NONE;
-    device->stats.too_long += size > UMEM_LARGE_ROOM - TAG_BYTES;
-    device->stats.no_frame += whole.frame == UMEM_NONE && size <= UMEM_LARGE_ROOM - TAG_BYTES;
-    for (uint32_t i = 0; i < n_pieces; i++) {
-        const struct xdp_desc *desc = xsk_ring_cons__rx_desc(rx, at + i);
-        uint32_t tag_bytes = 0, from = 0;
-        if (i == 0) {
-            (void)one_piece(device, desc, &first);
-            tag_bytes = first.size - desc->len;
-            from = first.offset;
-        } else {
-            first.frame = umem_frame_of(umem, desc->addr);
-            from = (uint32_t)(desc->addr - first.frame);
-            umem_move(umem, first.frame, FRAME_FILL, FRAME_WORKER);
-        }
-        if (whole.frame != UMEM_NONE) {
-            memcpy(umem->base + whole.frame + whole.offset + whole.size, umem->base + first.frame + from, desc->len + tag_bytes);
-            whole.size += desc->len + tag_bytes;
-        }
-        umem_give(umem, first.frame, FRAME_WORKER);
-    }
-    *out_frame = whole;
-    return whole.frame != UMEM_NONE;
-}
-
-static unsigned rx_queue(struct io_xdp *device, struct queue *queue, struct io_frame *out_frames, unsigned max)
-{
-    struct xsk_ring_cons *rx = &queue->xsk.rx;
-    if (queue->n_idle < POLL_ROUNDS && xsk_cons_nb_avail(rx, 1) == 0) {
-        (void)recvfrom(queue->xsk.fd, NULL, 0, MSG_DONTWAIT, NULL, NULL); /* makes the driver receive, here and now */
-        queue->n_idle++;
-    }
-    uint32_t n_waiting = xsk_cons_nb_avail(rx, UINT32_MAX), at, n = xsk_ring_cons__peek(rx, max * PIECES_MAX, &at), done = 0;
-    unsigned n_frames = 0;
-    if (n_waiting > queue->fill_target / 2 && queue->fill_target < FILL_MAX) {
-        queue->fill_target *= 2; /* we are slower than it fills: more room for bursts */
-    }
-    while (done < n && n_frames < max) {
-        uint32_t pieces = 1;
-        while (done + pieces <= n && (xsk_ring_cons__rx_desc(rx, at + done + pieces - 1)->options & PIECE_CONTINUES) != 0) {
-            pieces++;
-        }
-        if (done + pieces > n) {
-            break; /* the rest of this frame is not in the ring yet */
-        }
-        bool is_good = pieces == 1 ? one_piece(device, xsk_ring_cons__rx_desc(rx, at + done), &out_frames[n_frames])
-                                   : put_together(device, rx, at + done, pieces, &out_frames[n_frames]);
-        n_frames += is_good;
-        done += pieces;
-    }
-    queue->n_idle = done > 0 ? 0 : queue->n_idle;
-    xsk_ring_cons__cancel(rx, n - done);
-    xsk_ring_cons__release(rx, done);
-    queue->n_filled -= done;
-    return n_frames;
-}
+/* ---- packets ---- */
 
 static unsigned xdp_rx(struct io *io, struct io_frame *out_frames, unsigned max)
 {
     struct io_xdp *device = (struct io_xdp *)io;
     unsigned n = 0;
     for (uint32_t i = 0; i < device->n_queues && n < max; i++) {
-        struct queue *queue = &device->queues[(device->next_queue + i) % device->n_queues];
-        n += rx_queue(device, queue, out_frames + n, max - n);
+        struct xdp_queue *queue = device->queues[(device->next_queue + i) % device->n_queues];
+        n += xdp_queue_rx(queue, &device->stats, out_frames + n, max - n);
     }
     device->next_queue = device->n_queues > 1 ? (device->next_queue + 1) % device->n_queues : 0;
     return n;
 }
 
-/* ---- sending ---- */
-
-static uint32_t pieces_of(const struct io_frame *frame)
-{
-    uint32_t first = frame->offset / UMEM_CHUNK_BYTES, last = (frame->offset + frame->size - 1) / UMEM_CHUNK_BYTES;
-    return last - first + 1;
-}
-
 static unsigned xdp_tx(struct io *io, const struct io_frame *frames, unsigned n)
 {
     struct io_xdp *device = (struct io_xdp *)io;
-    struct queue *queue = &device->queues[0];
-    for (unsigned i = 0; i < n; i++) {
-        uint32_t n_pieces = pieces_of(&frames[i]), at, done = 0;
-        if (xsk_ring_prod__reserve(&queue->xsk.tx, n_pieces, &at) != n_pieces) {
-            return i;
-        }
-        umem_lend(device->umem, frames[i].frame, FRAME_WORKER, FRAME_TX, device->holder);
-        *umem_pieces(device->umem, frames[i].frame) = (uint8_t)n_pieces;
-        for (uint32_t piece = 0; piece < n_pieces; piece++) {
-            uint32_t offset = frames[i].offset + done;
-            uint32_t to_edge = UMEM_CHUNK_BYTES - offset % UMEM_CHUNK_BYTES, left = frames[i].size - done;
-            uint32_t size = left < to_edge ? left : to_edge;
-            *xsk_ring_prod__tx_desc(&queue->xsk.tx, at + piece) = (struct xdp_desc){
-                .addr = frames[i].frame + offset, .len = size, .options = piece + 1 < n_pieces ? PIECE_CONTINUES : 0};
-            done += size;
-        }
-        xsk_ring_prod__submit(&queue->xsk.tx, n_pieces);
-        queue->n_outstanding += n_pieces;
-        device->has_sent = true;
+    if (device->sender == NULL) {
+        return packet_tx_send(device->packet_fd, device->umem, io, frames, n);
     }
-    return n;
-}
-
-static void take_completions(struct io_xdp *device, struct queue *queue)
-{
-    uint32_t at, n;
-    while (queue->n_outstanding > 0 && (n = xsk_ring_cons__peek(&queue->xsk.completion, 64, &at)) > 0) {
-        for (uint32_t i = 0; i < n; i++) {
-            uint64_t frame = umem_frame_of(device->umem, *xsk_ring_cons__comp_addr(&queue->xsk.completion, at + i));
-            if (--*umem_pieces(device->umem, frame) == 0) {
-                umem_give(device->umem, frame, FRAME_TX);
-            }
-        }
-        xsk_ring_cons__release(&queue->xsk.completion, n);
-        queue->n_outstanding -= n;
-    }
-}
-
-static bool has_unsent(const struct queue *queue)
-{
-    return __atomic_load_n(queue->xsk.tx.consumer, __ATOMIC_ACQUIRE) != *queue->xsk.tx.producer;
+    return xdp_queue_tx(device->sender, frames, n);
 }
 
 static void xdp_flush(struct io *io)
 {
     struct io_xdp *device = (struct io_xdp *)io;
-    struct queue *queue = &device->queues[0];
-    if (device->has_sent || has_unsent(queue)) {
-        for (unsigned i = 0; i < KICKS_MAX && has_unsent(queue); i++) {
-            if (sendto(queue->xsk.fd, NULL, 0, MSG_DONTWAIT, NULL, 0) < 0 && errno != EAGAIN) {
-                break;
-            }
-            take_completions(device, queue);
-        }
-        device->has_sent = false;
-    }
-    take_completions(device, queue);
     for (uint32_t i = 0; i < device->n_queues; i++) {
-        fill(device, &device->queues[i]);
+        xdp_queue_flush(device->queues[i], io);
+        xdp_queue_fill(device->queues[i], device->owner->n_queues);
+        if (io->is_ending) {
+            xdp_queue_give_up(device->queues[i], io);
+        }
     }
 }
 
 static int xdp_fd(const struct io *io, unsigned i)
 {
     const struct io_xdp *device = (const struct io_xdp *)io;
-    return i < device->n_queues ? device->queues[i].xsk.fd : -1;
+    for (uint32_t at = 0; at < device->n_queues; at++) {
+        if (!device->queues[at]->is_leaving && i-- == 0) {
+            return device->queues[at]->xsk.fd;
+        }
+    }
+    return -1;
 }
 
 static void xdp_stats(struct io *io, struct io_stats *out_stats)
 {
-    struct io_xdp *device = (struct io_xdp *)io;
+    const struct io_xdp *device = (const struct io_xdp *)io;
     *out_stats = device->stats;
     for (uint32_t i = 0; i < device->n_queues; i++) {
-        struct xdp_statistics s = {0};
-        socklen_t size = sizeof s;
-        if (getsockopt(device->queues[i].xsk.fd, SOL_XDP, XDP_STATISTICS, &s, &size) == 0) {
-            out_stats->receive_ring_full += s.rx_dropped + s.rx_ring_full;
-        }
+        xdp_queue_stats(device->queues[i], out_stats);
     }
 }
 
-/* ---- opening and closing ---- */
+/* ---- birth and end of a device ---- */
 
 static void xdp_close(struct io *io)
 {
     struct io_xdp *device = (struct io_xdp *)io;
-    rx_program_close(&device->program);
-    if (device->all_fd >= 0) {
-        close(device->all_fd);
-    }
+    char name[IF_NAMESIZE];
+    struct closing *closing = new_closing();
     for (uint32_t i = 0; i < device->n_queues; i++) {
-        xsk_close(&device->queues[i].xsk);
+        rx_program_unset_socket(&device->program, device->queues[i]->number);
     }
-    device->owner->n_queues -= device->n_queues;
-    umem_take_back(device->umem, device->holder);
+    while (device->n_queues > 0) {
+        close_queue(device, device->n_queues - 1);
+    }
+    closing->fd = device->packet_fd;
+    if (device->program.pin != 0 && (io->is_forgotten || if_indextoname(device->ifindex, name) == NULL)) {
+        rx_pins_remove(&device->owner->pins, device->ifindex, device->program.pin);
+    }
+    rx_program_close(&device->program);
+    helper_give(device->owner->helper, &closing->job);
     if (device->link != NULL) {
         *device->link = device->next;
         if (device->next != NULL) {
@@ -348,104 +474,60 @@ static void xdp_close(struct io *io)
 }
 
 static const struct io_ops xdp_ops = {
-    .rx = xdp_rx, .tx = xdp_tx, .flush = xdp_flush, .fd = xdp_fd, .stats = xdp_stats, .close = xdp_close};
+    .rx = xdp_rx, .tx = xdp_tx, .flush = xdp_flush, .fd = xdp_fd, .stats = xdp_stats, .work = xdp_work, .close = xdp_close};
 
-static int open_queues(struct io_xdp *device, unsigned ifindex, const char *name, struct error_detail *detail)
+static int check_device(const struct io_request *request, unsigned ifindex, struct error_detail *detail)
 {
-    uint32_t wanted = link_receive_queues(name);
-    int shared_fd = device->owner->devices != NULL ? device->owner->devices->queues[0].xsk.fd : -1;
-    bool takes_pieces = device->owner->devices != NULL && device->owner->devices->queues[0].xsk.takes_pieces;
-    if (wanted > QUEUES_MAX) {
-        return error_set(detail, -ERROR_TOO_LARGE, "%s: %u receive queues, more than %d (ethtool -L %s combined %d)", name, wanted, QUEUES_MAX,
-                         name, QUEUES_MAX);
+    if (ifindex == 0) {
+        return error_set(detail, -ENODEV, "%s: no such interface", request->name);
     }
-    for (uint32_t i = 0; i < wanted; i++) {
-        struct queue *queue = &device->queues[i];
-        int err = xsk_open(device->umem, ifindex, i, shared_fd, &queue->xsk);
-        if (err == 0) {
-            device->n_queues++;
-            device->owner->n_queues++;
-            queue->fill_target = FILL_START;
-            takes_pieces = shared_fd < 0 ? queue->xsk.takes_pieces : takes_pieces;
-            queue->xsk.takes_pieces = takes_pieces;
-            shared_fd = queue->xsk.fd;
-            fill(device, queue);
-        }
-        if (err == -EBUSY) { /* the kernel lets go of a queue some 35 ms after its socket was closed */
-            return error_set(detail, -EAGAIN, "%s: queue %u is in use by another AF_XDP socket", name, i);
-        }
-        if (err != 0) {
-            return error_set(detail, err, "%s: queue %u: %s", name, i, error_text(err));
-        }
+    uint32_t n_queues = link_receive_queues(request->name);
+    if (n_queues > QUEUES_MAX) {
+        return error_set(detail, -ERROR_TOO_LARGE, "%s: %u receive queues, more than %d (ethtool -L %s combined %d)", request->name, n_queues,
+                         QUEUES_MAX, request->name, QUEUES_MAX);
     }
-    return 0;
+    return request->force ? 0 : guard_check(request->name, ifindex, detail);
 }
 
-static int attach(struct io_xdp *device, unsigned ifindex, const char *name, struct error_detail *detail)
+static void decide_copying(struct io_xdp *device)
 {
-    int err = link_receive_all(ifindex, &device->all_fd);
-    if (err != 0) {
-        return error_set(detail, err, "%s: promiscuous mode: %s", name, error_text(err));
-    }
-    err = rx_program_open(ifindex, name, &device->program, detail);
-    for (uint32_t i = 0; err == 0 && i < device->n_queues; i++) {
-        err = rx_program_set_socket(&device->program, i, device->queues[i].xsk.fd);
-    }
-    return err;
-}
-
-static void describe(struct io_xdp *device, const char *name)
-{
-    char driver[32];
-    link_driver(name, driver);
-    snprintf(device->io.mode, sizeof device->io.mode, "%s", device->program.is_native ? "xdp-native" : "xdp-generic");
-    snprintf(device->io.why, sizeof device->io.why, "%s", device->program.why);
-    device->io.open_checksums = strcmp(driver, "veth") == 0 || strcmp(driver, "tun") == 0;
-    device->io.frame_bytes = UMEM_LARGE_ROOM;
-    if (!device->queues[0].xsk.takes_pieces) {
-        device->io.frame_bytes = UMEM_SMALL_ROOM;
-        snprintf(device->io.why, sizeof device->io.why, "frames over %d bytes need Linux 6.6; %.140s", UMEM_SMALL_ROOM,
-                 device->program.why);
-    }
-}
-
-/* A number no open device has; devices are opened and closed more often than 16 bits count. */
-static uint16_t free_holder(struct io_linux *linux_io)
-{
-    const struct io_xdp *device;
-    do {
-        linux_io->next_holder++;
-        device = linux_io->devices;
-        while (device != NULL && device->holder != linux_io->next_holder) {
-            device = device->next;
-        }
-    } while (device != NULL || linux_io->next_holder == UMEM_HOLDER_OWN);
-    return linux_io->next_holder;
+    device->zero_copy = device->program.is_native && link_has_zero_copy(device->ifindex);
+    snprintf(device->copy_why, sizeof device->copy_why, "%s", device->zero_copy ? "" : "its driver has no zero-copy");
 }
 
 int io_xdp_open(struct io_linux *linux_io, const struct io_request *request, struct umem *umem, struct io **out_io,
                 struct error_detail *detail)
 {
+    char driver[32];
     unsigned ifindex = if_nametoindex(request->name);
-    if (ifindex == 0) {
-        return error_set(detail, -ENODEV, "%s: no such interface", request->name);
-    }
-    int err = request->force ? 0 : guard_check(request->name, ifindex, detail);
+    int err = check_device(request, ifindex, detail);
     if (err != 0) {
         return err;
     }
     struct io_xdp *device = memory_zeroed(sizeof *device);
-    *device = (struct io_xdp){.io.ops = &xdp_ops, .umem = umem, .owner = linux_io, .holder = free_holder(linux_io), .program.link_fd = -1,
-                              .all_fd = -1};
-    err = open_queues(device, ifindex, request->name, detail);
-    if (err == 0) {
-        err = attach(device, ifindex, request->name, detail);
+    *device = (struct io_xdp){.io = {.ops = &xdp_ops, .is_opening = true, .has_news = true},
+                              .umem = umem,
+                              .owner = linux_io,
+                              .ifindex = ifindex,
+                              .program = RX_PROGRAM_NONE,
+                              .on_fd = request->on_fd,
+                              .context = request->context,
+                              .packet_fd = -1};
+    snprintf(device->name, sizeof device->name, "%s", request->name);
+    err = packet_tx_open(ifindex, &device->packet_fd);
+    if (err != 0) {
+        (void)error_set(detail, err, "%s: packet socket: %s", request->name, error_text(err));
+    } else {
+        err = rx_program_open(&linux_io->pins, ifindex, request->name, &device->program, detail);
     }
     if (err != 0) {
         xdp_close(&device->io);
         return err;
     }
-    describe(device, request->name);
+    link_driver(request->name, driver);
+    device->io.open_checksums = strcmp(driver, "veth") == 0 || strcmp(driver, "tun") == 0;
+    decide_copying(device);
+    describe(device);
     device->next = linux_io->devices;
     device->link = &linux_io->devices;
     if (device->next != NULL) {
@@ -455,6 +537,8 @@ int io_xdp_open(struct io_linux *linux_io, const struct io_request *request, str
     *out_io = &device->io;
     return 0;
 }
+
+/* ---- the factory ---- */
 
 static int linux_open(void *context, const struct io_request *request, struct umem *umem, struct io **out_io, struct error_detail *detail)
 {
@@ -474,23 +558,120 @@ static int linux_open(void *context, const struct io_request *request, struct um
 
 static void linux_forget(void *context, enum io_kind kind, const char *name)
 {
+    struct io_linux *linux_io = context;
+    unsigned ifindex = if_nametoindex(name);
     if (kind == IO_INTERNAL) {
         io_tap_forget(name);
+    } else if (ifindex != 0) {
+        rx_pins_remove(&linux_io->pins, ifindex, 0);
     }
 }
 
-struct io_linux *io_linux_new(void)
+static bool linux_is_shared(enum io_kind kind)
 {
-    return memory_zeroed(sizeof(struct io_linux));
+    switch (kind) {
+    case IO_SYSTEM:
+    case IO_INTERNAL:
+        return true;
+    case IO_PCAP:
+    case IO_NULL:
+        return false;
+    }
+    return false;
+}
+
+static void linux_step(void *context, struct umem *umem)
+{
+    take_back(context, umem);
+}
+
+static void remember_pins(struct io_linux *linux_io)
+{
+    uint32_t *ifindexes = memory_array(RX_PINS_MAX, sizeof *ifindexes);
+    linux_io->n_found = rx_pins_list(&linux_io->pins, ifindexes, RX_PINS_MAX);
+    linux_io->found = memory_array(linux_io->n_found + 1, sizeof *linux_io->found);
+    for (size_t i = 0; i < linux_io->n_found; i++) {
+        linux_io->found[i] = (struct pinned){.ifindex = ifindexes[i], .number = rx_pins_number(&linux_io->pins, ifindexes[i])};
+    }
+    free(ifindexes);
+}
+
+/* Programs on devices that are no ports any more: the port was removed while no fastpath lived. Only those that were there before us: what
+ * another shard has pinned since may be of a port that we do not know yet. */
+static void linux_sweep(void *context, const char *const *names, size_t n)
+{
+    struct io_linux *linux_io = context;
+    for (size_t i = 0; i < linux_io->n_found; i++) {
+        char name[IF_NAMESIZE];
+        bool is_port = false;
+        bool is_there = if_indextoname(linux_io->found[i].ifindex, name) != NULL;
+        for (size_t j = 0; is_there && j < n && !is_port; j++) {
+            is_port = strcmp(names[j], name) == 0;
+        }
+        if (!is_port && linux_io->found[i].number != 0) {
+            log_info("xdp_program_removed ifindex=%u reason=\"no port\"", linux_io->found[i].ifindex);
+            rx_pins_remove(&linux_io->pins, linux_io->found[i].ifindex, linux_io->found[i].number);
+        }
+    }
+    linux_io->n_found = 0;
+}
+
+int io_linux_new(const char *run_dir, const struct shard_set *shards, struct io_linux **out_linux, struct error_detail *detail)
+{
+    struct io_linux *linux_io = memory_zeroed(sizeof *linux_io);
+    struct error_detail why = {""};
+    linux_io->shards = shards;
+    int err = helper_new(&linux_io->helper);
+    if (err != 0) {
+        free(linux_io);
+        return error_set(detail, err, "no thread: %s", error_text(err));
+    }
+    if (rx_pins_open(run_dir, &linux_io->pins, &why) != 0) {
+        log_warn("no_pins reason=\"%s\" consequence=\"only one fastpath can share a device\"", why.text);
+    }
+    remember_pins(linux_io);
+    *out_linux = linux_io;
+    return 0;
+}
+
+/* Under the lock, so that of two shards that end together the second finds itself the last. */
+static void remove_pins_if_last(struct io_linux *linux_io)
+{
+    struct shard_set set;
+    int lock_fd;
+    if (linux_io->pins.dir[0] == '\0' || rx_pins_lock(&linux_io->pins, &lock_fd) != 0) {
+        return; /* somebody attaches: he is not alone */
+    }
+    shard_set_init(&set, linux_io->pins.run_dir, UINT32_MAX);
+    (void)shard_set_look_now(&set);
+    if (set.n_live == 0) {
+        rx_pins_remove_all(&linux_io->pins);
+    }
+    rx_pins_unlock(lock_fd);
 }
 
 void io_linux_destroy(struct io_linux **linux_io)
 {
+    if (*linux_io == NULL) {
+        return;
+    }
+    remove_pins_if_last(*linux_io); /* first: sockets close one after the other, and who stops us may not wait for all */
+    helper_stop((*linux_io)->helper);
+    for (struct helper_job *job; (job = helper_take_done((*linux_io)->helper)) != NULL;) {
+        free(job);
+    }
+    helper_destroy(&(*linux_io)->helper);
+    free((*linux_io)->found);
     free(*linux_io);
     *linux_io = NULL;
 }
 
 struct io_factory io_linux_factory(struct io_linux *linux_io)
 {
-    return (struct io_factory){.open = linux_open, .forget = linux_forget, .context = linux_io};
+    return (struct io_factory){.open = linux_open,
+                               .forget = linux_forget,
+                               .is_shared = linux_is_shared,
+                               .step = linux_step,
+                               .sweep = linux_sweep,
+                               .context = linux_io};
 }

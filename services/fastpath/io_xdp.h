@@ -3,11 +3,14 @@
 #define BUSBAR_FASTPATH_IO_XDP_H
 
 #include "services/fastpath/io.h"
+#include "services/fastpath/shard_set.h"
 
-/* Sockets over one umem, of all devices of a shard. */
+/* What all devices of a shard share: the pins, the helper thread, who lives. */
 struct io_linux;
-struct io_linux *io_linux_new(void);
-void io_linux_destroy(struct io_linux **linux_io); /* after its devices */
+/* `shards` is lent for life. */
+int io_linux_new(const char *run_dir, const struct shard_set *shards, struct io_linux **out_linux, struct error_detail *detail) MUST_CHECK;
+/* After its devices, and after we have left the set. The last shard takes the programs off the devices. */
+void io_linux_destroy(struct io_linux **linux_io);
 struct io_factory io_linux_factory(struct io_linux *linux_io);
 
 int io_xdp_open(struct io_linux *linux_io, const struct io_request *request, struct umem *umem, struct io **out_io,

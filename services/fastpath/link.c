@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <libmnl/libmnl.h>
 #include <linux/ethtool.h>
+#include <linux/genetlink.h>
 #include <linux/if_link.h>
 #include <linux/if_packet.h>
 #include <linux/rtnetlink.h>
@@ -180,6 +181,76 @@ uint32_t link_receive_queues(const char *name)
     }
     uint32_t n = channels.rx_count + channels.combined_count;
     return n > 0 ? n : 1;
+}
+
+/* ---- what a driver can do, by the generic netlink family "netdev" ---- */
+
+/* linux/netdev.h, which is younger than the headers we build with. */
+enum { NETDEV_DEV_GET = 1, NETDEV_DEV_IFINDEX = 1, NETDEV_DEV_XDP_FEATURES = 3 };
+enum { NETDEV_XDP_ZERO_COPY = 1 << 3, ANSWER_BYTES = 8192 };
+
+static int on_family(const struct nlattr *attribute, void *data)
+{
+    if (mnl_attr_get_type(attribute) == CTRL_ATTR_FAMILY_ID && mnl_attr_get_payload_len(attribute) == sizeof(uint16_t)) {
+        *(uint64_t *)data = mnl_attr_get_u16(attribute);
+    }
+    return MNL_CB_OK;
+}
+
+static int on_feature(const struct nlattr *attribute, void *data)
+{
+    if (mnl_attr_get_type(attribute) == NETDEV_DEV_XDP_FEATURES && mnl_attr_get_payload_len(attribute) == sizeof(uint64_t)) {
+        *(uint64_t *)data = mnl_attr_get_u64(attribute);
+    }
+    return MNL_CB_OK;
+}
+
+/* The one number that the answer to this request holds; 0 when there is no answer or another one. */
+static uint64_t ask_number(struct mnl_socket *socket, struct nlmsghdr *header, mnl_attr_cb_t on_one)
+{
+    char answer[ANSWER_BYTES] __attribute__((aligned(8)));
+    uint64_t number = 0;
+    if (mnl_socket_sendto(socket, header, header->nlmsg_len) < 0) {
+        return 0;
+    }
+    ssize_t size = mnl_socket_recvfrom(socket, answer, sizeof answer);
+    const struct nlmsghdr *reply = (const struct nlmsghdr *)(const void *)answer;
+    if (size > 0 && mnl_nlmsg_ok(reply, (int)size) && reply->nlmsg_type != NLMSG_ERROR) {
+        (void)mnl_attr_parse(reply, sizeof(struct genlmsghdr), on_one, &number);
+    }
+    return number;
+}
+
+static struct nlmsghdr *generic_request(char *buffer, uint16_t family, uint8_t command)
+{
+    struct nlmsghdr *header = mnl_nlmsg_put_header(buffer);
+    header->nlmsg_type = family;
+    header->nlmsg_flags = NLM_F_REQUEST;
+    struct genlmsghdr *generic = mnl_nlmsg_put_extra_header(header, sizeof *generic);
+    *generic = (struct genlmsghdr){.cmd = command, .version = 1};
+    return header;
+}
+
+bool link_has_zero_copy(uint32_t ifindex)
+{
+    char buffer[256] __attribute__((aligned(8)));
+    uint64_t features = 0;
+    struct mnl_socket *socket = mnl_socket_open2(NETLINK_GENERIC, SOCK_CLOEXEC);
+    if (socket == NULL) {
+        return false;
+    }
+    if (mnl_socket_bind(socket, 0, MNL_SOCKET_AUTOPID) >= 0) {
+        struct nlmsghdr *header = generic_request(buffer, GENL_ID_CTRL, CTRL_CMD_GETFAMILY);
+        mnl_attr_put_strz(header, CTRL_ATTR_FAMILY_NAME, "netdev");
+        uint64_t family = ask_number(socket, header, on_family);
+        if (family != 0) {
+            header = generic_request(buffer, (uint16_t)family, NETDEV_DEV_GET);
+            mnl_attr_put_u32(header, NETDEV_DEV_IFINDEX, ifindex);
+            features = ask_number(socket, header, on_feature);
+        }
+    }
+    mnl_socket_close(socket);
+    return (features & NETDEV_XDP_ZERO_COPY) != 0;
 }
 
 void link_driver(const char *name, char out_driver[32])

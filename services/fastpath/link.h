@@ -30,6 +30,8 @@ int link_query(const char *name, struct link_info *out_link) MUST_CHECK;
 /* Mbit/s, 0 when the driver does not know. */
 uint32_t link_speed_mbps(const char *name);
 uint32_t link_receive_queues(const char *name);
+/* Its driver can give AF_XDP sockets the memory it receives into (kernel 6.3 says). */
+bool link_has_zero_copy(uint32_t ifindex);
 /* "veth", "tun", "ixgbe"; "" when there is none. */
 void link_driver(const char *name, char out_driver[32]);
 int link_set_up(const char *name) MUST_CHECK;

@@ -2,13 +2,15 @@
  *
  * While packets come the loop does not sleep; after SPIN_US without any it waits in poll() for devices, bus and signals, so that an
  * idle switch costs next to nothing. The library knows when it must be called at the latest.
- * The only process of the switch with network capabilities. One thread, and the bus's own.
+ * A child process watches the loop (watchdog.h): stopped or hung, this process is killed, so that other shards can take its queues.
+ * The only process of the switch with network capabilities. One thread, the bus's own, and one that closes sockets (helper.h).
  */
 #include <errno.h>
 #include <limits.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "lib/base/clock.h"
@@ -16,8 +18,9 @@
 #include "lib/base/service.h"
 #include "services/fastpath/fastpath.h"
 #include "services/fastpath/io_xdp.h"
+#include "services/fastpath/watchdog.h"
 
-enum { SPIN_US = 30 };
+enum { SPIN_US = 30, STOP_LOOK_MS = 10 };
 
 static void wait_for_work(const struct fastpath *fastpath, const struct service *service)
 {
@@ -33,16 +36,21 @@ static void wait_for_work(const struct fastpath *fastpath, const struct service 
     }
 }
 
-static void run(struct fastpath *fastpath, struct service *service)
+static void run(struct fastpath *fastpath, struct service *service, const struct watchdog *watchdog)
 {
-    uint64_t busy_ns = clock_now_ns();
+    uint64_t busy_ns = clock_now_ns(), looked_ns = busy_ns;
     while (true) {
         uint64_t now_ns = clock_now_ns();
-        if (fastpath_step(fastpath, now_ns)) {
-            busy_ns = now_ns;
-            continue;
+        watchdog_progress(watchdog);
+        bool is_busy = fastpath_step(fastpath, now_ns);
+        busy_ns = is_busy ? now_ns : busy_ns;
+        if (now_ns - looked_ns >= STOP_LOOK_MS * NS_PER_MS) { /* packets that never end must not keep us from ending */
+            looked_ns = now_ns;
+            if (service_stopping(service)) {
+                return;
+            }
         }
-        if (now_ns - busy_ns < SPIN_US * NS_PER_US) {
+        if (is_busy || now_ns - busy_ns < SPIN_US * NS_PER_US) {
             continue;
         }
         if (service_stopping(service)) {
@@ -54,49 +62,99 @@ static void run(struct fastpath *fastpath, struct service *service)
     }
 }
 
-int main(int argc, char **argv)
+static int open_watchdog(const char *wanted, struct watchdog *out_watchdog, struct error_detail *detail)
 {
-    struct service service = {0};
-    struct error_detail detail = {""};
-    const char *config = NULL;
-    char endpoint[160], meters_file[PATH_MAX];
-    struct fastpath *fastpath = NULL;
-    const struct service_option extra[] = {
-        {.name = "config", .argument = "ENDPOINT", .help = "configdb's endpoint (else the one in the run directory)", .value = &config}};
-    if (service_open(&service, "fastpath", argc, argv, extra, 1, &detail) != 0) {
-        return service_failed("fastpath", &detail);
+    if (wanted != NULL && strcmp(wanted, "off") == 0) {
+        return 0;
     }
-    struct bus_identity self = {.kind = PROCESS_FASTPATH, .instance = service.instance, .start = service.start_number};
+    if (wanted != NULL && strcmp(wanted, "on") != 0) {
+        return error_set(detail, -ERROR_SYNTAX, "--watchdog %s: on or off is expected", wanted);
+    }
+    int err = watchdog_open(out_watchdog);
+    return err == 0 ? 0 : error_set(detail, err, "watchdog: %s", error_text(err));
+}
+
+/* ZeroMQ leaves the files of its sockets; of a shard that has been stopped on purpose nothing is to be left, or status would miss it. */
+static void remove_sockets(const struct service *service)
+{
+    static const enum wire wires[] = {WIRE_SESSION, WIRE_USAGE, WIRE_CONTROL};
+    char endpoint[160];
+    for (size_t i = 0; i < sizeof wires / sizeof wires[0]; i++) {
+        if (bus_endpoint(service->run_dir, wires[i], PROCESS_FASTPATH, service->instance, endpoint, sizeof endpoint) == 0) {
+            (void)unlink(endpoint + strlen("ipc://"));
+        }
+    }
+}
+
+/* Until the service stops. */
+static int serve(struct service *service, const char *config, struct watchdog *watchdog, struct error_detail *detail)
+{
+    struct bus_identity self = {.kind = PROCESS_FASTPATH, .instance = service->instance, .start = service->start_number};
     struct bus *bus = bus_zmq_new(&self);
-    struct io_linux *linux_io = io_linux_new();
-    int err = config != NULL ? 0 : bus_endpoint(service.run_dir, WIRE_CONFIG, PROCESS_CONFIGDB, 1, endpoint, sizeof endpoint);
-    if (err == 0 && snprintf(meters_file, sizeof meters_file, "%s/meters", service.run_dir) >= (int)sizeof meters_file) {
-        err = error_set(&detail, -ENAMETOOLONG, "%s: %s", service.run_dir, error_text(-ENAMETOOLONG));
+    struct fastpath *fastpath = NULL;
+    struct io_linux *linux_io = NULL;
+    struct shard_set shards;
+    char endpoint[160], meters_file[PATH_MAX];
+    shard_set_init(&shards, service->run_dir, service->instance);
+    int err = config != NULL ? 0 : bus_endpoint(service->run_dir, WIRE_CONFIG, PROCESS_CONFIGDB, 1, endpoint, sizeof endpoint);
+    if (err == 0 && snprintf(meters_file, sizeof meters_file, "%s/meters", service->run_dir) >= (int)sizeof meters_file) {
+        err = error_set(detail, -ENAMETOOLONG, "%s: %s", service->run_dir, error_text(-ENAMETOOLONG));
+    }
+    if (err == 0) {
+        err = io_linux_new(service->run_dir, &shards, &linux_io, detail);
     }
     if (err == 0) {
         struct fastpath_settings settings = {.bus = bus,
-                                             .run_dir = service.run_dir,
-                                             .instance = service.instance,
+                                             .run_dir = service->run_dir,
+                                             .instance = service->instance,
                                              .config_endpoint = config != NULL ? config : endpoint,
                                              .factory = io_linux_factory(linux_io),
+                                             .shards = &shards,
                                              .watch_links = true,
                                              .meters_file = meters_file,
                                              .pid = (uint32_t)getpid(),
                                              .now_ns = clock_now_ns(),
                                              .wall_ns = clock_wall_ns()};
-        err = fastpath_new(&settings, &fastpath, &detail);
+        err = fastpath_new(&settings, &fastpath, detail);
     }
     if (err == 0) {
-        err = service_ready(&service);
+        err = service_ready(service);
     }
     if (err == 0) {
-        run(fastpath, &service);
-    } else {
-        (void)service_failed("fastpath", &detail);
+        run(fastpath, service, watchdog);
     }
+    watchdog_close(watchdog); /* closing many devices takes its time */
     fastpath_destroy(&fastpath);
+    shard_set_fini(&shards);
     io_linux_destroy(&linux_io);
     bus_destroy(&bus);
+    remove_sockets(service);
+    return err;
+}
+
+int main(int argc, char **argv)
+{
+    struct service service = {0};
+    struct error_detail detail = {""};
+    const char *config = NULL, *wanted = NULL;
+    struct watchdog watchdog = {0};
+    const struct service_option extra[] = {
+        {.name = "config", .argument = "ENDPOINT", .help = "configdb's endpoint (else the one in the run directory)", .value = &config},
+        {.name = "watchdog",
+         .argument = "on|off",
+         .help = "off: a stopped or hung process is not killed after a second (for debuggers)",
+         .value = &wanted}};
+    if (service_open(&service, "fastpath", argc, argv, extra, sizeof extra / sizeof extra[0], &detail) != 0) {
+        return service_failed("fastpath", &detail);
+    }
+    int err = open_watchdog(wanted, &watchdog, &detail);
+    if (err == 0) {
+        err = serve(&service, config, &watchdog, &detail);
+    }
+    if (err != 0) {
+        (void)service_failed("fastpath", &detail);
+    }
+    watchdog_close(&watchdog);
     service_close(&service);
     return err == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }

@@ -50,6 +50,8 @@ struct port {
     char error[256];
     uint64_t retry_ns; /* open again at this time; 0: when the device changes */
     uint64_t tried_ns; /* since when -EAGAIN is the answer; 0: it is not */
+    bool is_known;      /* it has been opened, or could not be: its link and state may be told */
+    uint32_t elsewhere; /* the shard that alone has it open; 0: we have it, or are to have it */
     uint64_t row_id;
 };
 

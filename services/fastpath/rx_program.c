@@ -1,26 +1,39 @@
-/* Loading and attaching the embedded program.
+/* Finding, loading and attaching the embedded program.
  *
- * Three attempts, the best first; what an attempt failed with becomes the `why` that swctl shows. The program is held by a link that
- * ends with its descriptor, so a killed fastpath leaves nothing on the device, and a program of somebody else's is never replaced: the
- * kernel answers EBUSY. The program bound to a device (for the hint) cannot be attached in generic mode, and needs kernel 6.8.
- * Control code; some milliseconds a device. libbpf's own messages go to the debug log.
+ *     pin there, and it is what the device has? --yes--> open its maps
+ *         | no                                                               (under the lock, so that two shards do not both attach)
+ *         +--> take away what is stale, load, attach, pin maps and link
+ *
+ * Three attempts to attach, the best first; what one failed with becomes the `why` that swctl shows, and is kept in a map for the shards
+ * that find the program attached. It is held by a pinned link: a killed fastpath leaves it on the device, where the next one finds it
+ * with its maps, and frames that come meanwhile are counted. A program of somebody else's is never replaced: the kernel answers EBUSY.
+ * The program bound to a device (for the hint) cannot be attached in generic mode, and needs kernel 6.8.
+ * Control code; some 20 ms to attach, far less to find. libbpf's own messages go to the debug log.
  */
 #include "services/fastpath/rx_program.h"
 
+#include <assert.h>
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <errno.h>
 #include <linux/if_link.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "lib/base/log.h"
+#include "lib/base/memory.h"
+#include "services/fastpath/bpf/rx_meta.h"
 #include "services/fastpath/rx_embedded.h"
 
 #ifndef BPF_F_XDP_DEV_BOUND_ONLY
 #define BPF_F_XDP_DEV_BOUND_ONLY (1U << 6)
 #endif
+
+#define OUR_NAME "busbar_rx" /* as bpf/rx.bpf.c calls it */
+
+static_assert(sizeof(struct rx_about) == 200, "known to other versions");
 
 static int to_log(enum libbpf_print_level level, const char *format, va_list arguments)
 {
@@ -31,15 +44,16 @@ static int to_log(enum libbpf_print_level level, const char *format, va_list arg
     return 0;
 }
 
+/* ---- attaching ---- */
+
 static int load(const struct rx_embedded *code, unsigned bound_to, struct bpf_object **out_object)
 {
-    LIBBPF_OPTS(bpf_object_open_opts, options, .object_name = "busbar_rx");
-    libbpf_set_print(to_log);
+    LIBBPF_OPTS(bpf_object_open_opts, options, .object_name = OUR_NAME);
     struct bpf_object *object = bpf_object__open_mem(code->start, (size_t)(code->end - code->start), &options);
     if (object == NULL) {
         return -errno;
     }
-    struct bpf_program *program = bpf_object__find_program_by_name(object, "busbar_rx");
+    struct bpf_program *program = bpf_object__find_program_by_name(object, OUR_NAME);
     if (bound_to != 0) {
         bpf_program__set_ifindex(program, bound_to);
         bpf_program__set_flags(program, bpf_program__flags(program) | BPF_F_XDP_DEV_BOUND_ONLY);
@@ -56,12 +70,12 @@ static int load(const struct rx_embedded *code, unsigned bound_to, struct bpf_ob
 static int attach(struct bpf_object *object, unsigned ifindex, bool is_native)
 {
     LIBBPF_OPTS(bpf_link_create_opts, options, .flags = is_native ? XDP_FLAGS_DRV_MODE : XDP_FLAGS_SKB_MODE);
-    int program_fd = bpf_program__fd(bpf_object__find_program_by_name(object, "busbar_rx"));
+    int program_fd = bpf_program__fd(bpf_object__find_program_by_name(object, OUR_NAME));
     int fd = bpf_link_create(program_fd, (int)ifindex, BPF_XDP, &options);
     return fd >= 0 ? fd : -errno;
 }
 
-static int attempt(unsigned ifindex, bool with_hint, bool is_native, struct rx_program *out_program)
+static int attempt(unsigned ifindex, bool with_hint, bool is_native, struct rx_program *program, struct bpf_object **out_object)
 {
     struct bpf_object *object = NULL;
     int err = load(with_hint ? &rx_embedded_hint : &rx_embedded_plain, with_hint ? ifindex : 0, &object);
@@ -73,55 +87,254 @@ static int attempt(unsigned ifindex, bool with_hint, bool is_native, struct rx_p
         bpf_object__close(object);
         return fd;
     }
-    out_program->object = object;
-    out_program->link_fd = fd;
-    out_program->map_fd = bpf_object__find_map_fd_by_name(object, "sockets");
-    out_program->is_native = is_native;
-    out_program->has_vlan_hint = with_hint;
+    program->link_fd = fd;
+    program->is_native = is_native;
+    program->has_vlan_hint = with_hint;
+    *out_object = object;
     return 0;
 }
 
-int rx_program_open(unsigned ifindex, const char *name, struct rx_program *out_program, struct error_detail *detail)
+/* Names the program that is on the device, for the error. */
+static int taken(unsigned ifindex, const char *name, struct error_detail *detail)
 {
-    struct rx_program program = {.link_fd = -1};
-    int hint_err = attempt(ifindex, true, true, &program);
+    LIBBPF_OPTS(bpf_xdp_query_opts, options);
+    struct bpf_prog_info info = {0};
+    uint32_t id = 0, size = sizeof info;
+    if (bpf_xdp_query((int)ifindex, 0, &options) == 0) {
+        id = options.prog_id != 0 ? options.prog_id : options.drv_prog_id != 0 ? options.drv_prog_id : options.skb_prog_id;
+    }
+    int fd = id != 0 ? bpf_prog_get_fd_by_id(id) : -1;
+    if (fd >= 0) {
+        (void)bpf_obj_get_info_by_fd(fd, &info, &size);
+        close(fd);
+    }
+    /* Of our name, but without a pin: the one of a port that has just been removed is on its way off the device. */
+    int err = strcmp(info.name, OUR_NAME) == 0 ? -EAGAIN : -EBUSY;
+    return error_set(detail, err, "%s: somebody else's XDP program is attached: %.15s (id %u)", name,
+                     info.name[0] != '\0' ? info.name : "?", id);
+}
+
+static int attach_best(unsigned ifindex, const char *name, struct rx_program *program, struct bpf_object **out_object,
+                       struct error_detail *detail)
+{
+    int hint_err = attempt(ifindex, true, true, program, out_object);
     if (hint_err == 0) {
-        *out_program = program;
         return 0;
     }
-    int native_err = attempt(ifindex, false, true, &program);
+    int native_err = attempt(ifindex, false, true, program, out_object);
     if (native_err == 0) {
-        snprintf(program.why, sizeof program.why, "VLAN tags taken out by offload are not seen: %s", error_text(hint_err));
-        *out_program = program;
+        snprintf(program->why, sizeof program->why, "VLAN tags taken out by offload are not seen: %s", error_text(hint_err));
         return 0;
     }
     if (native_err == -EBUSY || native_err == -EEXIST) {
-        return error_set(detail, -EBUSY, "%s: somebody else's XDP program is attached", name);
+        return taken(ifindex, name, detail);
     }
-    int err = attempt(ifindex, false, false, &program);
+    int err = attempt(ifindex, false, false, program, out_object);
+    if (err == -EBUSY || err == -EEXIST) {
+        return taken(ifindex, name, detail);
+    }
+    snprintf(program->why, sizeof program->why, "native XDP refused: %s", error_text(native_err));
+    return err == 0 ? 0 : error_set(detail, err, "%s: %s", name, error_text(err));
+}
+
+static int pin(const struct rx_pins *pins, unsigned ifindex, int fd, const char *what)
+{
+    char path[RX_PINS_PATH_BYTES];
+    rx_pins_path(pins, ifindex, what, path);
+    return bpf_obj_pin(fd, path) != 0 ? -errno : 0;
+}
+
+/* The link last: with it, the rest is there. */
+static int pin_all(const struct rx_pins *pins, struct rx_program *program, const struct bpf_object *object)
+{
+    int err = pin(pins, program->ifindex, program->sockets_fd, "sockets");
+    if (err == 0) {
+        err = pin(pins, program->ifindex, program->no_shard_fd, "no_shard");
+    }
+    if (err == 0) {
+        err = pin(pins, program->ifindex, program->counted_fd, "counted");
+    }
+    if (err == 0) {
+        err = pin(pins, program->ifindex, bpf_object__find_map_fd_by_name(object, "about"), "about");
+    }
+    if (err == 0) {
+        err = pin(pins, program->ifindex, program->link_fd, "link");
+    }
     if (err != 0) {
-        bool is_taken = err == -EBUSY || err == -EEXIST;
-        return error_set(detail, is_taken ? -EBUSY : err, "%s: %s", name,
-                         is_taken ? "somebody else's XDP program is attached" : error_text(err));
+        rx_pins_remove(pins, program->ifindex, 0);
+        return err;
     }
-    snprintf(program.why, sizeof program.why, "native XDP refused: %s", error_text(native_err));
+    close(program->link_fd);
+    program->link_fd = -1;
+    program->pin = rx_pins_number(pins, program->ifindex);
+    return 0;
+}
+
+static int attach_and_pin(const struct rx_pins *pins, unsigned ifindex, const char *name, struct rx_program *out_program,
+                          struct error_detail *detail)
+{
+    struct rx_program program = RX_PROGRAM_NONE;
+    struct bpf_object *object = NULL;
+    const uint32_t key = 0;
+    int err = attach_best(ifindex, name, &program, &object, detail);
+    if (err != 0) {
+        return err;
+    }
+    struct rx_about about = {.version = RX_VERSION, .is_native = program.is_native, .has_vlan_hint = program.has_vlan_hint};
+    snprintf(about.why, sizeof about.why, "%.*s", (int)sizeof about.why - 1, program.why);
+    program.ifindex = ifindex;
+    program.sockets_fd = dup(bpf_object__find_map_fd_by_name(object, "sockets"));
+    program.no_shard_fd = dup(bpf_object__find_map_fd_by_name(object, "no_shard"));
+    program.counted_fd = dup(bpf_object__find_map_fd_by_name(object, "counted"));
+    if (program.sockets_fd < 0 || program.no_shard_fd < 0 || program.counted_fd < 0) {
+        err = -errno;
+    } else if (bpf_map_update_elem(bpf_object__find_map_fd_by_name(object, "about"), &key, &about, BPF_ANY) != 0) {
+        err = -errno;
+    } else if (pins->dir[0] != '\0') {
+        err = pin_all(pins, &program, object);
+    }
+    bpf_object__close(object);
+    if (err != 0) {
+        rx_program_close(&program);
+        return error_set(detail, err, "%s: XDP program: %s", name, error_text(err));
+    }
     *out_program = program;
     return 0;
 }
 
-void rx_program_close(struct rx_program *program)
+/* ---- finding ---- */
+
+/* The pinned link is on this device, and its program is what the device runs. */
+static bool is_on_device(const struct rx_pins *pins, unsigned ifindex)
 {
-    if (program->link_fd >= 0) {
-        close(program->link_fd);
-        program->link_fd = -1;
+    LIBBPF_OPTS(bpf_xdp_query_opts, options);
+    struct bpf_link_info info = {0};
+    uint32_t size = sizeof info;
+    char path[RX_PINS_PATH_BYTES];
+    rx_pins_path(pins, ifindex, "link", path);
+    int fd = bpf_obj_get(path);
+    if (fd < 0) {
+        return false;
     }
-    if (program->object != NULL) {
-        bpf_object__close(program->object);
-        program->object = NULL;
+    int err = bpf_obj_get_info_by_fd(fd, &info, &size);
+    close(fd);
+    if (err != 0 || info.type != BPF_LINK_TYPE_XDP || info.xdp.ifindex != ifindex || bpf_xdp_query((int)ifindex, 0, &options) != 0) {
+        return false;
     }
+    return info.prog_id == options.prog_id || info.prog_id == options.drv_prog_id || info.prog_id == options.skb_prog_id;
 }
 
-int rx_program_set_socket(struct rx_program *program, uint32_t queue, int fd)
+static int open_map(const struct rx_pins *pins, unsigned ifindex, const char *what)
 {
-    return bpf_map_update_elem(program->map_fd, &queue, &fd, BPF_ANY) != 0 ? -errno : 0;
+    char path[RX_PINS_PATH_BYTES];
+    rx_pins_path(pins, ifindex, what, path);
+    int fd = bpf_obj_get(path);
+    return fd >= 0 ? fd : -errno;
+}
+
+/* 0, -ENOENT when there is no pin that fits, -ERROR_VERSION. */
+static int find(const struct rx_pins *pins, unsigned ifindex, struct rx_program *out_program)
+{
+    struct rx_program program = RX_PROGRAM_NONE;
+    struct rx_about about = {0};
+    const uint32_t key = 0;
+    program.ifindex = ifindex;
+    program.pin = rx_pins_number(pins, ifindex);
+    if (program.pin == 0 || !is_on_device(pins, ifindex)) {
+        return -ENOENT;
+    }
+    program.sockets_fd = open_map(pins, ifindex, "sockets");
+    program.no_shard_fd = open_map(pins, ifindex, "no_shard");
+    program.counted_fd = open_map(pins, ifindex, "counted");
+    int about_fd = open_map(pins, ifindex, "about");
+    bool is_whole = program.sockets_fd >= 0 && program.no_shard_fd >= 0 && program.counted_fd >= 0 && about_fd >= 0 &&
+                    bpf_map_lookup_elem(about_fd, &key, &about) == 0;
+    if (about_fd >= 0) {
+        close(about_fd);
+    }
+    if (!is_whole || about.version != RX_VERSION) {
+        rx_program_close(&program);
+        return is_whole ? -ERROR_VERSION : -ENOENT;
+    }
+    program.is_native = about.is_native != 0;
+    program.has_vlan_hint = about.has_vlan_hint != 0;
+    snprintf(program.why, sizeof program.why, "%.*s", (int)sizeof about.why, about.why);
+    *out_program = program;
+    return 0;
+}
+
+int rx_program_open(const struct rx_pins *pins, unsigned ifindex, const char *name, struct rx_program *out_program,
+                    struct error_detail *detail)
+{
+    int lock_fd = -1;
+    libbpf_set_print(to_log);
+    if (pins->dir[0] == '\0') {
+        return attach_and_pin(pins, ifindex, name, out_program, detail);
+    }
+    int err = find(pins, ifindex, out_program);
+    if (err == 0) {
+        return 0;
+    }
+    err = rx_pins_lock(pins, &lock_fd);
+    if (err != 0) {
+        return error_set(detail, err, "%s: %s", name, err == -EAGAIN ? "another fastpath is attaching programs" : error_text(err));
+    }
+    err = find(pins, ifindex, out_program);
+    if (err == -ENOENT) {
+        rx_pins_remove(pins, ifindex, 0); /* of a device that was */
+        err = attach_and_pin(pins, ifindex, name, out_program, detail);
+    } else if (err == -ERROR_VERSION) {
+        (void)error_set(detail, err, "%s: the XDP program of another version of the fastpath is attached (stop all of them first)", name);
+    }
+    rx_pins_unlock(lock_fd);
+    return err;
+}
+
+void rx_program_close(struct rx_program *program)
+{
+    const int fds[] = {program->link_fd, program->sockets_fd, program->no_shard_fd, program->counted_fd};
+    for (size_t i = 0; i < sizeof fds / sizeof fds[0]; i++) {
+        if (fds[i] >= 0) {
+            close(fds[i]);
+        }
+    }
+    *program = RX_PROGRAM_NONE;
+}
+
+bool rx_program_is_current(const struct rx_program *program, const struct rx_pins *pins)
+{
+    return program->pin == 0 || rx_pins_number(pins, program->ifindex) == program->pin;
+}
+
+/* ---- its maps ---- */
+
+int rx_program_set_socket(const struct rx_program *program, uint32_t queue, int fd)
+{
+    return bpf_map_update_elem(program->sockets_fd, &queue, &fd, BPF_ANY) != 0 ? -errno : 0;
+}
+
+void rx_program_unset_socket(const struct rx_program *program, uint32_t queue)
+{
+    (void)bpf_map_delete_elem(program->sockets_fd, &queue); /* not there: just as well */
+}
+
+uint64_t rx_program_count_unserved(const struct rx_program *program, uint32_t queue)
+{
+    int n_cpus = libbpf_num_possible_cpus();
+    uint64_t sum = 0, counted = 0;
+    if (n_cpus <= 0) {
+        return 0;
+    }
+    uint64_t *by_cpu = memory_array((size_t)n_cpus, sizeof *by_cpu);
+    if (bpf_map_lookup_elem(program->no_shard_fd, &queue, by_cpu) == 0) {
+        for (int i = 0; i < n_cpus; i++) {
+            sum += by_cpu[i];
+        }
+    }
+    free(by_cpu);
+    if (sum == 0 || bpf_map_lookup_elem(program->counted_fd, &queue, &counted) != 0 || sum <= counted ||
+        bpf_map_update_elem(program->counted_fd, &queue, &sum, BPF_ANY) != 0) {
+        return 0;
+    }
+    return sum - counted;
 }

@@ -127,12 +127,16 @@ static void send_links(struct shard *shard, struct session *session)
     Busbar__LinkState *links = memory_array(shard->ports.n_ports + 1, sizeof *links);
     Busbar__LinkState **pointers = memory_array(shard->ports.n_ports + 1, sizeof(Busbar__LinkState *));
     for (size_t i = 0; i < shard->ports.n_ports; i++) {
-        busbar__link_state__init(&links[i]);
-        links[i].port = shard->ports.ports[i]->id;
-        links[i].up = shard->ports.ports[i]->can_send;
-        pointers[i] = &links[i];
+        const struct port *port = shard->ports.ports[i];
+        if (!port->is_known || port->elsewhere != 0) {
+            continue; /* "down" from us would be wrong: another shard knows better, or we shall in a moment */
+        }
+        Busbar__LinkState *link = &links[message.n_links];
+        busbar__link_state__init(link);
+        link->port = port->id;
+        link->up = port->can_send;
+        pointers[message.n_links++] = link;
     }
-    message.n_links = shard->ports.n_ports;
     message.links = pointers;
     session->links_late = session_send(shard, session, MESSAGE_LINK_STATES, &message.base) == -EAGAIN;
     free(links);

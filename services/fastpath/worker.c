@@ -84,7 +84,8 @@ static __attribute__((noinline)) bool find_output(struct worker *w, uint32_t por
 
 static __attribute__((noinline, cold)) void cannot_output(struct worker *w, struct port *port, struct dp_packet *packet)
 {
-    refuse_output(w, port, port->can_send ? DROP_OUTPUT_MTU : DROP_OUTPUT_DOWN, packet);
+    enum drop_reason down = port->elsewhere != 0 ? DROP_OUTPUT_OTHER_SHARD : DROP_OUTPUT_DOWN;
+    refuse_output(w, port, port->can_send ? DROP_OUTPUT_MTU : down, packet);
 }
 
 static inline void output(struct worker *w, uint32_t port_id, struct dp_packet *packet)

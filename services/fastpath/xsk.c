@@ -2,7 +2,8 @@
  *
  * Why not libxdp's own set-up: it ties a umem to the first socket made for it, whose device then cannot be let go while others use
  * the umem; ports come and go here in any order. The kernel asks only that a socket which joins names one that is bound: any.
- * Copy mode is asked for: what the devices can do differs, and a umem is either zero-copy for all of its sockets or for none.
+ * A umem as the kernel knows it is either zero-copy for all of its sockets or for none, and what the devices can do differs. So the same
+ * memory is registered twice when both kinds are there: sockets join one of their own kind.
  * Control code. Invariant: a closed socket leaves no mapping behind.
  */
 #include "services/fastpath/xsk.h"
@@ -115,21 +116,27 @@ static int set_rings(int fd)
     return 0;
 }
 
-/* The first socket decides for the umem whether frames may be in pieces; the ones that join take that over. */
-static int bind_to(struct xsk *xsk, unsigned ifindex, uint32_t queue, int shared_fd)
+/* The first socket decides for the umem whether frames may be in pieces and whether they are copied; the ones that join take that over. A
+ * zero-copy driver is told when to go on (need_wakeup), which spares it from asking all the time; copy mode sends in our call anyway. */
+static int bind_to(struct xsk *xsk, unsigned ifindex, uint32_t queue, const struct xsk *shared)
 {
     struct sockaddr_xdp address = {.sxdp_family = AF_XDP, .sxdp_ifindex = ifindex, .sxdp_queue_id = queue};
-    if (shared_fd >= 0) {
+    const uint16_t mode = xsk->is_zero_copy ? XDP_ZEROCOPY | XDP_USE_NEED_WAKEUP : XDP_COPY;
+    if (shared != NULL) {
         address.sxdp_flags = XDP_SHARED_UMEM;
-        address.sxdp_shared_umem_fd = (uint32_t)shared_fd;
+        address.sxdp_shared_umem_fd = (uint32_t)shared->fd;
+        xsk->takes_pieces = shared->takes_pieces;
         return bind(xsk->fd, (struct sockaddr *)&address, sizeof address) != 0 ? -errno : 0;
     }
-    address.sxdp_flags = XDP_COPY | XDP_USE_SG;
+    address.sxdp_flags = mode | XDP_USE_SG;
     if (bind(xsk->fd, (struct sockaddr *)&address, sizeof address) == 0) {
         xsk->takes_pieces = true;
         return 0;
     }
-    address.sxdp_flags = XDP_COPY;
+    if (errno == EBUSY) {
+        return -EBUSY;
+    }
+    address.sxdp_flags = mode;
     return bind(xsk->fd, (struct sockaddr *)&address, sizeof address) != 0 ? -errno : 0;
 }
 
@@ -142,11 +149,12 @@ static void prefer_busy_poll(int fd)
     (void)setsockopt(fd, SOL_SOCKET, SO_BUSY_POLL_BUDGET, &budget, sizeof budget);
 }
 
-int xsk_open(const struct umem *umem, unsigned ifindex, uint32_t queue, int shared_fd, struct xsk *out_xsk)
+int xsk_open(const struct umem *umem, unsigned ifindex, uint32_t queue, const struct xsk *shared, bool zero_copy,
+             struct xsk *out_xsk)
 {
-    struct xsk xsk = {.fd = socket(AF_XDP, SOCK_RAW | SOCK_CLOEXEC, 0)};
+    struct xsk xsk = {.fd = socket(AF_XDP, SOCK_RAW | SOCK_CLOEXEC, 0), .is_zero_copy = zero_copy};
     int err = xsk.fd < 0 ? -errno : 0;
-    if (err == 0 && shared_fd < 0) {
+    if (err == 0 && shared == NULL) {
         err = register_umem(umem, xsk.fd);
     }
     if (err == 0) {
@@ -156,13 +164,15 @@ int xsk_open(const struct umem *umem, unsigned ifindex, uint32_t queue, int shar
         err = map_rings(&xsk);
     }
     if (err == 0) {
-        err = bind_to(&xsk, ifindex, queue, shared_fd);
+        err = bind_to(&xsk, ifindex, queue, shared);
     }
     if (err != 0) {
         xsk_close(&xsk);
         return err;
     }
-    prefer_busy_poll(xsk.fd);
+    if (zero_copy) {
+        prefer_busy_poll(xsk.fd); /* in copy mode another core may do the copying, see xdp_queue.c */
+    }
     *out_xsk = xsk;
     return 0;
 }

@@ -24,10 +24,13 @@ struct xsk {
     struct xsk_ring_prod fill, tx;
     struct xsk_map maps[4];
     bool takes_pieces; /* frames larger than a chunk come and go in pieces (kernel 6.6) */
+    bool is_zero_copy;
 };
 
-/* shared_fd: any open socket over the same umem, -1 for the first. */
-int xsk_open(const struct umem *umem, unsigned ifindex, uint32_t queue, int shared_fd, struct xsk *out_xsk) MUST_CHECK;
+/* `shared`: any open socket over the same umem that is zero-copy too, or copies too; NULL when there is none. Zero-copy that the driver
+ * refuses is an error (-EOPNOTSUPP, -EINVAL); -EBUSY: the queue has a socket. */
+int xsk_open(const struct umem *umem, unsigned ifindex, uint32_t queue, const struct xsk *shared, bool zero_copy,
+             struct xsk *out_xsk) MUST_CHECK;
 void xsk_close(struct xsk *xsk);
 
 #endif

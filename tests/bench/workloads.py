@@ -65,12 +65,17 @@ def wide_rules():
     return rules
 
 
+def plain_rules():
+    """One rule, so one megaflow a port, whatever comes."""
+    return ["priority=1,actions=output:1"]
+
+
 def copying_rules():
     """What goes out depends on source address and source port, so each pair of them is a megaflow of its own."""
     return ["priority=1,udp,actions=move:NXM_OF_IP_SRC[]->NXM_OF_IP_DST[],move:NXM_OF_UDP_SRC[]->NXM_OF_UDP_DST[],output:1"]
 
 
-RULE_SETS = {"two": two_rules, "set-field": set_field_rules, "wide": wide_rules, "copying": copying_rules}
+RULE_SETS = {"two": two_rules, "set-field": set_field_rules, "wide": wide_rules, "plain": plain_rules, "copying": copying_rules}
 SPEED_RULE_SETS = ("two", "set-field", "wide")
 
 

@@ -46,7 +46,8 @@ def stopped_suite(request):
     yield suite
     report = getattr(request.node, "report_call", None)
     if report is not None and report.failed:
-        for service in suite_module.SERVICES:
+        logs = {path.stem for path in suite.run_dir.glob("*.log")}
+        for service in sorted(logs | set(suite_module.SERVICES)):
             print(f"---- {service}.log, last lines\n" + "\n".join(suite.log(service).splitlines()[-40:]))
     passed = report is not None and report.passed
     unaccounted = suite.unaccounted() if passed else None

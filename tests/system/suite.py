@@ -75,14 +75,20 @@ class Namespace:
 class Host(Namespace):
     """A namespace with eth0, whose other end is `port` in the switch's namespace."""
 
-    def __init__(self, suite, number, mtu=1500):
+    def __init__(self, suite, number, mtu=1500, queues=1):
         super().__init__(f"{suite.id}-h{number}")
         self.number, self.mtu = number, mtu
         self.port = f"{suite.id}p{number}"
         self.mac = f"02:00:00:00:00:{number:02x}"
         self.ip, self.ip6 = f"10.0.0.{number}", f"fd00::{number:x}"
-        sh("ip", "link", "add", self.port, "mtu", mtu, "netns", suite.namespace.name, "type", "veth",
-           "peer", "name", "eth0", "mtu", mtu, "address", self.mac, "netns", self.name)
+        self.queues = queues
+        self.plug(suite)
+
+    def plug(self, suite):
+        """Makes the device; again, when it has been deleted."""
+        queues = ("numrxqueues", self.queues, "numtxqueues", self.queues)
+        sh("ip", "link", "add", self.port, "mtu", self.mtu, *queues, "netns", suite.namespace.name, "type", "veth",
+           "peer", "name", "eth0", "mtu", self.mtu, "address", self.mac, *queues, "netns", self.name)
         suite.namespace.run("ip", "link", "set", self.port, "up")
         self.run("ip", "addr", "add", f"{self.ip}/24", "dev", "eth0")
         self.run("ip", "addr", "add", f"{self.ip6}/64", "dev", "eth0", "nodad")
@@ -178,6 +184,15 @@ class Suite:
     def alive(self):
         return {service for service in SERVICES if self.pid(service) is not None}
 
+    def fastpaths(self):
+        """Those that live: ["fastpath.1", "fastpath.2"]."""
+        services = sorted(path.stem for path in self.run_dir.glob("fastpath.*.pid"))
+        return [service for service in services if self.pid(service) is not None]
+
+    def shards(self):
+        """What dp show says of each shard, by its instance."""
+        return {shard["shard"]: shard for shard in self.swctl("dp", "show", as_json=True)}
+
     def kill(self, service, signal_number=signal.SIGKILL):
         pid = self.pid(service)
         assert pid is not None, f"{service} does not run"
@@ -205,7 +220,7 @@ class Suite:
 
     def unaccounted(self):
         """I4 and I5 by the counters that operators see, at a quiet moment: what is wrong, or None. Nothing to say without a fastpath."""
-        if self.pid("fastpath.1") is None or self.pid("configdb.1") is None:
+        if not self.fastpaths() or self.pid("configdb.1") is None:
             return None
         wrong = None
         deadline = time.monotonic() + 5
@@ -213,16 +228,21 @@ class Suite:
             result = self.swctl("--json", "dp", "show", check=False)
             if result.returncode != 0:
                 return f"dp show: {result.stdout}"
-            shard, = json.loads(result.stdout)
-            totals, frames = shard["totals"], shard["frames"]
-            came = totals["received"] + totals["packets_out"] + totals["copies"]
-            went = totals["sent"] + totals["sent_up"] + totals["consumed"] + totals["pending"] + sum(totals["drops"].values())
-            held = sum(count for owner, count in frames.items() if owner not in ("total", "sound"))
-            if came == went and held == frames["total"]:
+            wrong = [text for text in map(self._wrong_in, json.loads(result.stdout)) if text is not None]
+            if not wrong:
                 return None
-            wrong = f"{came} packets came, {went} went; {held} frames held of {frames['total']}: {totals} {frames}"
             time.sleep(0.2)
         return wrong
+
+    @staticmethod
+    def _wrong_in(shard):
+        totals, frames = shard["totals"], shard["frames"]
+        came = totals["received"] + totals["packets_out"] + totals["copies"]
+        went = totals["sent"] + totals["sent_up"] + totals["consumed"] + totals["pending"] + sum(totals["drops"].values())
+        held = sum(count for owner, count in frames.items() if owner not in ("total", "sound"))
+        if came == went and held == frames["total"] and frames["sound"] and totals["balanced"]:
+            return None
+        return f"fastpath.{shard['shard']}: {came} packets came, {went} went; {held} frames held of {frames['total']}: {totals} {frames}"
 
     # -- hosts and bridges
 
@@ -248,6 +268,7 @@ class Suite:
         for host in self.hosts:
             host.close()
         left += [f"process {line}" for line in self._processes()]
+        left += [f"mount {line}" for line in Path("/proc/mounts").read_text().splitlines() if str(self.run_dir) in line]
         self.namespace.close()
         left += [f"namespace {line}" for line in sh("ip", "netns", "list").stdout.split() if line.startswith(self.id)]
         left += [f"pin {path}" for path in Path("/sys/fs/bpf").rglob(f"*{self.id}*")]

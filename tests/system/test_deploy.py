@@ -15,7 +15,7 @@ def test_up_starts_four_processes_and_down_stops_them(stopped_suite):
     said = suite.down().stdout
     assert said.count("stopped") == len(SERVICES), said
     assert suite.alive() == set()
-    assert not [path for path in suite.run_dir.iterdir() if path.suffix in (".pid", ".ready")]
+    assert not [path for path in suite.run_dir.iterdir() if path.suffix in (".pid", ".ready", ".live", ".path") or path.name == "bpf"]
 
 
 def test_up_again_leaves_what_runs_alone(suite):
@@ -50,7 +50,8 @@ def test_up_names_the_process_that_dies_at_start(stopped_suite, tmp_path):
 
 
 def test_wrong_use_of_up_is_refused_and_starts_nothing(stopped_suite):
-    for arguments, said in ((["--slowpath", "2"], "at most 1"), (["--fastpath", "x"], "--fastpath x"), (["--what"], "--what"),
+    for arguments, said in ((["--slowpath", "2"], "at most 1"),
+                            (["--fastpath", "17"], "at most 16"), (["--fastpath", "x"], "--fastpath x"), (["--what"], "--what"),
                             (["--db"], "--db")):
         result = stopped_suite.up(*arguments, check=False)
         assert result.returncode == 2 and said in result.stdout, result.stdout

@@ -430,8 +430,8 @@ static void record_that_cannot_be_written_stops_and_says_so(void **state)
     b.io->ops->flush(b.io);
     assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
     (void)signal(SIGXFSZ, handler);
-    assert_non_null(strstr(b.io->failure, b.out));
-    assert_non_null(strstr(b.io->failure, "File too large"));
+    assert_non_null(strstr(b.io->trouble, b.out));
+    assert_non_null(strstr(b.io->trouble, "File too large"));
     b.io->ops->stats(b.io, &stats);
     assert_int_equal(stats.not_written, 5);
     send_one(&b, 0);
@@ -466,7 +466,7 @@ static void larger_burst_than_the_buffer_fails_at_the_frame_that_was_not_written
     b.io->ops->stats(b.io, &stats);
     assert_true(n_taken > 20 && n_refused > 20);
     assert_int_equal(stats.not_written, n_taken);
-    assert_string_not_equal(b.io->failure, "");
+    assert_string_not_equal(b.io->trouble, "");
     end(&b);
 }
 

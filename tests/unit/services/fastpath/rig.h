@@ -67,6 +67,7 @@ static inline void rig_add_port(struct rig *rig, uint32_t id, const char *name)
     row.bridge = 1;
     row.ofport = id;
     port_control_apply(&rig->ports, id, &row, rig->now_ns);
+    port_control_step(&rig->ports, rig->now_ns);
 }
 
 static inline struct rig *rig_new(uint32_t n_frames)
