@@ -261,3 +261,32 @@ int config_del_fail_mode(struct client *client, const struct segment *segment, s
 {
     return set_fail_mode(client, segment->arguments[0], NULL, txn, detail);
 }
+
+/* The switch is one row, the first. */
+static void set_switch(struct cfg_txn *txn, const char *column, const Busbar__SwitchRow *row)
+{
+    const char *columns[] = {column};
+    cfg_txn_update(txn, CFG_SWITCH, 1, &row->base, columns, 1);
+}
+
+int config_set_flow_limit(struct client *client, const struct segment *segment, struct cfg_txn *txn, struct error_detail *detail)
+{
+    Busbar__SwitchRow row = BUSBAR__SWITCH_ROW__INIT;
+    int err = parse_number("flow_limit", segment->arguments[0], UINT32_MAX, &row.flow_limit, detail);
+    if (err == 0) {
+        row.has_flow_limit = 1;
+        set_switch(txn, "flow_limit", &row);
+    }
+    return err;
+}
+
+int config_set_max_idle(struct client *client, const struct segment *segment, struct cfg_txn *txn, struct error_detail *detail)
+{
+    Busbar__SwitchRow row = BUSBAR__SWITCH_ROW__INIT;
+    int err = parse_number("max_idle_ms", segment->arguments[0], UINT32_MAX, &row.max_idle_ms, detail);
+    if (err == 0) {
+        row.has_max_idle_ms = 1;
+        set_switch(txn, "max_idle_ms", &row);
+    }
+    return err;
+}

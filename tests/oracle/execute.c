@@ -53,8 +53,12 @@ static uint32_t l4_sum(const struct naive *p, const struct flow_key *key, const 
     return sum;
 }
 
+/* A field that says 0xffff, which is 0 too, keeps saying so while the sum stays. */
 static void repair16(uint8_t *field, uint32_t sum_before, uint32_t sum_after, bool never_zero)
 {
+    if (sum_before == sum_after) {
+        return;
+    }
     uint32_t value = ((uint32_t)field[0] << 8 | field[1]) + 65535 * 2 + sum_before - sum_after;
     value %= 65535;
     if (value == 0 && never_zero) {
@@ -69,14 +73,20 @@ static size_t l4_field(const struct flow_key *key)
     return key->ip_proto == 6 ? 16 : key->ip_proto == 17 ? 6 : 2;
 }
 
+static uint8_t *header_at(struct naive *p, uint16_t offset)
+{
+    return offset != PARSE_NO_OFFSET ? p->bytes + offset : NULL;
+}
+
 /* Writes the frame's field bytes straight from the key after the change. */
 static void write_headers(struct naive *p, const struct flow_key *key, const struct parse_result *at, enum field_id id)
 {
-    uint8_t *l3 = p->bytes + at->l3_offset, *l4 = p->bytes + at->l4_offset;
+    uint8_t *l3 = header_at(p, at->l3_offset), *l4 = header_at(p, at->l4_offset);
     bool v4 = host16(key->eth_type) == 0x0800, v6 = host16(key->eth_type) == 0x86dd;
     memcpy(p->bytes, key->eth_dst, 6);
     memcpy(p->bytes + 6, key->eth_src, 6);
-    if (key->vlan_tci.raw != 0) {
+    bool has_tag = (p->bytes[12] == 0x81 && p->bytes[13] == 0) || (p->bytes[12] == 0x88 && p->bytes[13] == 0xa8);
+    if (has_tag && p->size >= 18) { /* whatever is written to it: a tag that says 0 is one */
         uint16_t tci = host16(key->vlan_tci);
         p->bytes[14] = (uint8_t)((p->bytes[14] & 0x10) | ((tci >> 8) & 0xef));
         p->bytes[15] = (uint8_t)tci;
@@ -157,8 +167,8 @@ static int set_key(struct naive *p, enum field_id id, const struct flow_state *s
     size_t header = has_ipv4 ? (size_t)(p->bytes[at->l3_offset] & 15) * 4 : 0;
     uint32_t ip_before = has_ipv4 ? sum_bytes(p->bytes + at->l3_offset, header, 0) : 0;
     uint32_t l4_before = has_l4 ? l4_sum(p, key, at) : 0;
-    uint8_t *l4 = p->bytes + at->l4_offset;
-    size_t l4_size = (size_t)(at->l3_end - at->l4_offset);
+    uint8_t *l4 = header_at(p, at->l4_offset);
+    size_t l4_size = has_l4 ? (size_t)(at->l3_end - at->l4_offset) : 0;
     uint8_t crc[4] = {0};
     if (has_l4 && key->ip_proto == 132) {
         memcpy(crc, l4 + 8, 4);

@@ -8,7 +8,7 @@
 
 #include "lib/dp/action.h"
 
-enum { ORACLE_FRAME_MAX = 2048, ORACLE_SENT_MAX = 256 };
+enum { ORACLE_FRAME_MAX = 16384 /* the longest that a shard receives, and pushed headers */, ORACLE_SENT_MAX = 256 };
 enum oracle_fate { ORACLE_OUTPUT, ORACLE_CONTROLLER, ORACLE_DROP, ORACLE_RECIRC, ORACLE_METER /* went through one */ };
 
 struct oracle_sent {

@@ -50,7 +50,7 @@ def test_up_names_the_process_that_dies_at_start(stopped_suite, tmp_path):
 
 
 def test_wrong_use_of_up_is_refused_and_starts_nothing(stopped_suite):
-    for arguments, said in ((["--slowpath", "2"], "at most 1"),
+    for arguments, said in ((["--slowpath", "17"], "at most 16"),
                             (["--fastpath", "17"], "at most 16"), (["--fastpath", "x"], "--fastpath x"), (["--what"], "--what"),
                             (["--db"], "--db")):
         result = stopped_suite.up(*arguments, check=False)

@@ -1,0 +1,50 @@
+"""Short runs of what tests/soak does for long: everything at once for ten seconds, and two hundred flaps of real devices."""
+import json
+from pathlib import Path
+
+import pytest
+
+from suite import BIN, PYTHON, ROOT, sh, wait_until
+
+FLAPS, PORTS = 200, 4
+GROWTH_KIB = 2048  # of the fastpath over all flaps: 10 KiB each, less than a table of a port
+
+
+def resident_kib(pid):
+    return next(int(line.split()[1]) for line in Path(f"/proc/{pid}/status").read_text().splitlines() if line.startswith("VmRSS:"))
+
+
+def flap(suite, times):
+    """The four ports flap so often; what the tool counted."""
+    result = suite.namespace.run(PYTHON, ROOT / "tests/soak/tools/flap.py", "--prefix", f"{suite.id}f", "--swctl", BIN / "swctl", "--ports", PORTS,
+                                 "--times", times, "--pause", 0, env=suite.environment, timeout=120)
+    return json.loads(result.stdout.splitlines()[-1])
+
+
+@pytest.mark.slow
+def test_nothing_goes_wrong_under_everything_at_once(tmp_path):
+    report = tmp_path / "soak.json"
+    result = sh(ROOT / "tests/soak/fastpath", "--seconds", 10, "--flows", 20000, "--json", report, check=False, timeout=150)
+    assert result.returncode == 0, result.stdout
+    said = json.loads(report.read_text())
+    assert said["killed"] >= 2 and sum(c["received"] for c in said["connections"].values()) > 10000
+
+
+def test_two_hundred_flaps_of_devices_leave_everything_in_order(suite):
+    first, second = suite.bridge_with_hosts(2)
+    first.ping(second)
+    flap(suite, FLAPS // 4)  # tables and heap have their size then
+    fastpath = suite.pid("fastpath.1")
+    before = resident_kib(fastpath)
+    said = flap(suite, FLAPS)
+    assert not said["refused"] and sum(count for what, count in said.items() if what not in ("refused", "frames")) == FLAPS, said
+    names = [f"{suite.id}f{i}" for i in range(PORTS)]
+    shown = wait_until("all ports are open and up", lambda: (lambda ports: all(
+        any(p["name"] == name and p["up"] and not p["error"] for p in ports) for name in names) and ports)(
+        [port for shard in suite.swctl("dp", "show", as_json=True) for port in shard["ports"]]), seconds=15)
+    assert len(shown) == PORTS + 3  # the hosts' and LOCAL
+    first.ping(second, count=10)
+    assert suite.pid("fastpath.1") == fastpath and "configdb.1" in suite.alive()
+    grown = resident_kib(fastpath) - before
+    print(f"{said}; grown by {grown} KiB")
+    assert grown < GROWTH_KIB, f"the fastpath grew by {grown} KiB over {FLAPS} flaps"
