@@ -248,7 +248,7 @@ static int open_queue(struct io_xdp *device, uint32_t number)
         return err;
     }
     struct xdp_queue *queue = memory_zeroed(sizeof *queue);
-    xdp_queue_init(queue, &xsk, device->umem, number, free_holder(device->owner), device->program.has_vlan_hint);
+    xdp_queue_init(queue, &xsk, device->umem, number, free_holder(device->owner), device->program.has_tags);
     device->queues[device->n_queues++] = queue;
     device->owner->n_queues++;
     xdp_queue_fill(queue, device->owner->n_queues);

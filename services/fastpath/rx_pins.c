@@ -29,7 +29,7 @@
 
 #define SYSTEM_BPFFS "/sys/fs/bpf"
 
-static const char *const parts[] = {"link", "sockets", "no_shard", "counted", "about"};
+static const char *const parts[] = {"link", "sockets", "no_shard", "counted", "tags", "about"};
 
 static bool is_bpffs(const char *path)
 {

@@ -20,12 +20,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include "lib/base/log.h"
 #include "lib/base/memory.h"
 #include "services/fastpath/bpf/rx_meta.h"
 #include "services/fastpath/rx_embedded.h"
+
+enum { TAGS_BYTES = 4096 /* a map of one element is mapped as a page */ };
 
 #ifndef BPF_F_XDP_DEV_BOUND_ONLY
 #define BPF_F_XDP_DEV_BOUND_ONLY (1U << 6)
@@ -144,6 +147,16 @@ static int pin(const struct rx_pins *pins, unsigned ifindex, int fd, const char 
     return bpf_obj_pin(fd, path) != 0 ? -errno : 0;
 }
 
+static int map_tags(struct rx_program *program)
+{
+    void *page = program->has_vlan_hint ? mmap(NULL, TAGS_BYTES, PROT_READ, MAP_SHARED, program->tags_fd, 0) : NULL;
+    if (page == MAP_FAILED) {
+        return -errno;
+    }
+    program->has_tags = page;
+    return 0;
+}
+
 /* The link last: with it, the rest is there. */
 static int pin_all(const struct rx_pins *pins, struct rx_program *program, const struct bpf_object *object)
 {
@@ -153,6 +166,9 @@ static int pin_all(const struct rx_pins *pins, struct rx_program *program, const
     }
     if (err == 0) {
         err = pin(pins, program->ifindex, program->counted_fd, "counted");
+    }
+    if (err == 0) {
+        err = pin(pins, program->ifindex, program->tags_fd, "tags");
     }
     if (err == 0) {
         err = pin(pins, program->ifindex, bpf_object__find_map_fd_by_name(object, "about"), "about");
@@ -189,11 +205,16 @@ static int attach_and_pin(const struct rx_pins *pins, unsigned ifindex, const ch
     program.sockets_fd = dup(bpf_object__find_map_fd_by_name(object, "sockets"));
     program.no_shard_fd = dup(bpf_object__find_map_fd_by_name(object, "no_shard"));
     program.counted_fd = dup(bpf_object__find_map_fd_by_name(object, "counted"));
-    if (program.sockets_fd < 0 || program.no_shard_fd < 0 || program.counted_fd < 0) {
+    program.tags_fd = dup(bpf_object__find_map_fd_by_name(object, "tags"));
+    if (program.sockets_fd < 0 || program.no_shard_fd < 0 || program.counted_fd < 0 || program.tags_fd < 0) {
         err = -errno;
-    } else if (bpf_map_update_elem(bpf_object__find_map_fd_by_name(object, "about"), &key, &about, BPF_ANY) != 0) {
+    } else {
+        err = map_tags(&program);
+    }
+    if (err == 0 && bpf_map_update_elem(bpf_object__find_map_fd_by_name(object, "about"), &key, &about, BPF_ANY) != 0) {
         err = -errno;
-    } else if (pins->dir[0] != '\0') {
+    }
+    if (err == 0 && pins->dir[0] != '\0') {
         err = pin_all(pins, &program, object);
     }
     bpf_object__close(object);
@@ -249,8 +270,9 @@ static int find(const struct rx_pins *pins, unsigned ifindex, struct rx_program 
     program.sockets_fd = open_map(pins, ifindex, "sockets");
     program.no_shard_fd = open_map(pins, ifindex, "no_shard");
     program.counted_fd = open_map(pins, ifindex, "counted");
+    program.tags_fd = open_map(pins, ifindex, "tags");
     int about_fd = open_map(pins, ifindex, "about");
-    bool is_whole = program.sockets_fd >= 0 && program.no_shard_fd >= 0 && program.counted_fd >= 0 && about_fd >= 0 &&
+    bool is_whole = program.sockets_fd >= 0 && program.no_shard_fd >= 0 && program.counted_fd >= 0 && program.tags_fd >= 0 && about_fd >= 0 &&
                     bpf_map_lookup_elem(about_fd, &key, &about) == 0;
     if (about_fd >= 0) {
         close(about_fd);
@@ -262,6 +284,11 @@ static int find(const struct rx_pins *pins, unsigned ifindex, struct rx_program 
     program.is_native = about.is_native != 0;
     program.has_vlan_hint = about.has_vlan_hint != 0;
     snprintf(program.why, sizeof program.why, "%.*s", (int)sizeof about.why, about.why);
+    int err = map_tags(&program);
+    if (err != 0) {
+        rx_program_close(&program);
+        return err;
+    }
     *out_program = program;
     return 0;
 }
@@ -298,7 +325,10 @@ int rx_program_open(const struct rx_pins *pins, unsigned ifindex, const char *na
 
 void rx_program_close(struct rx_program *program)
 {
-    const int fds[] = {program->link_fd, program->sockets_fd, program->no_shard_fd, program->counted_fd};
+    const int fds[] = {program->link_fd, program->sockets_fd, program->no_shard_fd, program->counted_fd, program->tags_fd};
+    if (program->has_tags != NULL) {
+        munmap((void *)(uintptr_t)program->has_tags, TAGS_BYTES);
+    }
     for (size_t i = 0; i < sizeof fds / sizeof fds[0]; i++) {
         if (fds[i] >= 0) {
             close(fds[i]);

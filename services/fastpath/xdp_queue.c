@@ -34,10 +34,11 @@ enum {
     PIECES_MAX = UMEM_LARGE_CHUNKS + 1,
 };
 
-void xdp_queue_init(struct xdp_queue *queue, const struct xsk *xsk, struct umem *umem, uint32_t number, uint16_t holder, bool has_vlan_hint)
+void xdp_queue_init(struct xdp_queue *queue, const struct xsk *xsk, struct umem *umem, uint32_t number, uint16_t holder,
+                    const volatile uint64_t *has_tags)
 {
     *queue = (struct xdp_queue){
-        .xsk = *xsk, .umem = umem, .number = number, .holder = holder, .has_vlan_hint = has_vlan_hint, .fill_target = FILL_START};
+        .xsk = *xsk, .umem = umem, .number = number, .holder = holder, .has_tags = has_tags, .fill_target = FILL_START};
 }
 
 /* ---- receiving ---- */
@@ -110,7 +111,7 @@ static bool one_piece(struct xdp_queue *queue, const struct xdp_desc *desc, stru
     uint64_t frame = umem_frame_of(queue->umem, desc->addr);
     *out_frame = (struct io_frame){.frame = frame, .offset = (uint32_t)(desc->addr - frame), .size = desc->len};
     umem_move(queue->umem, frame, FRAME_FILL, FRAME_WORKER);
-    if (queue->has_vlan_hint) {
+    if (queue->has_tags != NULL && *queue->has_tags != 0) {
         struct io_frame before = *out_frame;
         put_back_tag(queue->umem, out_frame);
         if (before.offset == out_frame->offset) {

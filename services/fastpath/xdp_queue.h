@@ -10,7 +10,7 @@ struct xdp_queue {
     struct umem *umem;
     uint32_t number; /* the device's */
     uint16_t holder; /* of the frames lent to it */
-    bool has_vlan_hint;
+    const volatile uint64_t *has_tags; /* of rx_program.h */
     bool is_leaving; /* gets no frames any more, what it has is still taken */
     uint64_t left_ns;
     uint32_t fill_target;   /* frames it should have in fill and receive ring */
@@ -20,7 +20,8 @@ struct xdp_queue {
 };
 
 /* Around the open socket of queue `number`. */
-void xdp_queue_init(struct xdp_queue *queue, const struct xsk *xsk, struct umem *umem, uint32_t number, uint16_t holder, bool has_vlan_hint);
+void xdp_queue_init(struct xdp_queue *queue, const struct xsk *xsk, struct umem *umem, uint32_t number, uint16_t holder,
+                    const volatile uint64_t *has_tags);
 /* Lends free frames for receiving; n_queues: of all devices of the shard, which share them. */
 void xdp_queue_fill(struct xdp_queue *queue, uint32_t n_queues);
 unsigned xdp_queue_rx(struct xdp_queue *queue, struct io_stats *stats, struct io_frame *out_frames, unsigned max);

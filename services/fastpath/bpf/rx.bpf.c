@@ -46,6 +46,16 @@ struct {
     __uint(max_entries, 1);
 } about SEC(".maps");
 
+/* Mapped by the fastpath: not 0 once a frame with a hidden tag has come. Until then nothing is written before frames and nothing read
+ * there: that line of memory would travel from core to core for every frame. */
+struct {
+    __uint(type, BPF_MAP_TYPE_ARRAY);
+    __uint(map_flags, BPF_F_MMAPABLE);
+    __type(key, __u32);
+    __type(value, __u64);
+    __uint(max_entries, 1);
+} tags SEC(".maps");
+
 #ifdef BUSBAR_VLAN_HINT
 extern int bpf_xdp_metadata_rx_vlan_tag(const struct xdp_md *ctx, __be16 *vlan_proto, __u16 *vlan_tci) __ksym;
 #endif
@@ -54,29 +64,28 @@ SEC("xdp.frags")
 int busbar_rx(struct xdp_md *ctx)
 {
     __u32 queue = ctx->rx_queue_index;
-    if (bpf_xdp_adjust_meta(ctx, -(int)sizeof(struct rx_meta)) == 0) {
-        struct rx_meta *meta = (void *)(long)ctx->data_meta;
-        if ((void *)(meta + 1) <= (void *)(long)ctx->data) {
-            __u32 mark = RX_META_NO_TAG;
-            __u16 tpid = 0, tci = 0;
 #ifdef BUSBAR_VLAN_HINT
-            __be16 hint_tpid = 0;
-            __u16 hint_tci = 0;
-            if (bpf_xdp_metadata_rx_vlan_tag(ctx, &hint_tpid, &hint_tci) == 0) {
-                mark = RX_META_TAG;
-                tpid = hint_tpid;
-                tci = hint_tci;
-            }
-            meta = (void *)(long)ctx->data_meta;
-            if ((void *)(meta + 1) > (void *)(long)ctx->data) {
-                return XDP_DROP;
-            }
-#endif
-            meta->mark = mark;
-            meta->tpid = tpid;
-            meta->tci = tci;
-        }
+    __u32 zero = 0;
+    __u64 *seen = bpf_map_lookup_elem(&tags, &zero);
+    __be16 tpid = 0;
+    __u16 tci = 0;
+    int has_tag = bpf_xdp_metadata_rx_vlan_tag(ctx, &tpid, &tci) == 0;
+    if (seen != 0 && has_tag && *seen == 0) {
+        *seen = 1; /* before the frame can be in a ring */
     }
+    if (has_tag || (seen != 0 && *seen != 0)) {
+        if (bpf_xdp_adjust_meta(ctx, -(int)sizeof(struct rx_meta)) != 0) {
+            return XDP_DROP;
+        }
+        struct rx_meta *meta = (void *)(long)ctx->data_meta;
+        if ((void *)(meta + 1) > (void *)(long)ctx->data) {
+            return XDP_DROP;
+        }
+        meta->mark = has_tag ? RX_META_TAG : RX_META_NO_TAG;
+        meta->tpid = tpid;
+        meta->tci = tci;
+    }
+#endif
     int action = (int)bpf_redirect_map(&sockets, queue, XDP_DROP);
     if (action != XDP_REDIRECT) {
         __u64 *n = bpf_map_lookup_elem(&no_shard, &queue);

@@ -1,13 +1,14 @@
-/* What the program on a device and the fastpath say to each other: the eight bytes before a received frame, and the maps' contents. */
+/* What the program on a device and the fastpath say to each other: the eight bytes before a received frame (once the map
+ * `tags` says that any frame has a hidden tag), and the maps' contents. */
 #ifndef BUSBAR_FASTPATH_BPF_RX_META_H
 #define BUSBAR_FASTPATH_BPF_RX_META_H
 
 #include <linux/types.h>
 
 #define RX_QUEUES_MAX 64 /* receive queues of a device */
-#define RX_VERSION 1     /* of program and maps: what another version of the fastpath left behind is not worked with */
+#define RX_VERSION 2     /* of program and maps: what another version of the fastpath left behind is not worked with */
 
-#define RX_META_NO_TAG 0x62757330u /* nothing was taken out of the frame, or nobody could say */
+#define RX_META_NO_TAG 0x62757330u /* nothing was taken out of this frame, but of some */
 #define RX_META_TAG 0x62757331u
 
 struct rx_meta {
