@@ -155,11 +155,26 @@ static bool can_set(enum field_id id, const struct flow_state *state, const stru
     return field_present(id, state);
 }
 
+/* A routing header between IPv6 and L4 says that the destination is not the last one, which the checksum covers [RFC 8200 §8.1]. */
+static bool has_hops(const struct naive *p, const struct parse_result *at)
+{
+    uint8_t kind = p->bytes[at->l3_offset + 6];
+    for (size_t place = at->l3_offset + 40u; place < at->l4_offset;) {
+        const uint8_t *header = p->bytes + place;
+        if (kind == 43 && header[3] > 0) {
+            return true;
+        }
+        place += kind == 44 ? 8 : kind == 51 ? (header[1] + 2u) * 4 : (header[1] + 1u) * 8;
+        kind = header[0];
+    }
+    return false;
+}
+
 /* A checksum of 0xffff, which is 0 too, keeps saying so unless something it covers is written. */
-static bool covers_field(bool is_of_l4, enum field_id id)
+static bool covers_field(bool is_of_l4, enum field_id id, bool is_on_its_way)
 {
     size_t offset = field_table[id].offset;
-    bool is_address = offset == offsetof(struct flow_key, ip_src) || offset == offsetof(struct flow_key, ip_dst);
+    bool is_address = offset == offsetof(struct flow_key, ip_src) || (offset == offsetof(struct flow_key, ip_dst) && !(is_of_l4 && is_on_its_way));
     bool is_in_ip = offset == offsetof(struct flow_key, ip_tos) || offset == offsetof(struct flow_key, ip_ttl);
     bool is_in_l4 = offset == offsetof(struct flow_key, l4_src) || offset == offsetof(struct flow_key, l4_dst) ||
                     offset == offsetof(struct flow_key, nd_target) || offset == offsetof(struct flow_key, nd_or_arp_sha) ||
@@ -187,7 +202,7 @@ static int set_key(struct naive *p, enum field_id id, const struct flow_state *s
         }
     }
     write_headers(p, key, at, id);
-    if (has_ipv4 && covers_field(false, id)) {
+    if (has_ipv4 && covers_field(false, id, false)) {
         repair16(p->bytes + at->l3_offset + 10, ip_before, sum_bytes(p->bytes + at->l3_offset, header, 0), false);
     }
     if (has_l4 && key->ip_proto == 132) {
@@ -195,7 +210,7 @@ static int set_key(struct naive *p, enum field_id id, const struct flow_state *s
         for (int i = 0; i < 4; i++) {
             l4[8 + i] = crc[i] ^ (uint8_t)(whole >> 8 * i);
         }
-    } else if (has_l4 && covers_field(true, id) && (key->ip_proto != 17 || (l4[6] | l4[7]) != 0)) {
+    } else if (has_l4 && covers_field(true, id, has_l4 && key->eth_type.raw == be16(0x86dd).raw && has_hops(p, at)) && (key->ip_proto != 17 || (l4[6] | l4[7]) != 0)) {
         repair16(l4 + l4_field(key), l4_before, l4_sum(p, key, at), key->ip_proto == 17);
     }
     return -1;
