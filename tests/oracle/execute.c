@@ -174,7 +174,8 @@ static bool has_hops(const struct naive *p, const struct parse_result *at)
 static bool covers_field(bool is_of_l4, enum field_id id, bool is_on_its_way)
 {
     size_t offset = field_table[id].offset;
-    bool is_address = offset == offsetof(struct flow_key, ip_src) || (offset == offsetof(struct flow_key, ip_dst) && !(is_of_l4 && is_on_its_way));
+    bool is_destination = offset == offsetof(struct flow_key, ip_dst) && !(is_of_l4 && is_on_its_way);
+    bool is_address = offset == offsetof(struct flow_key, ip_src) || is_destination;
     bool is_in_ip = offset == offsetof(struct flow_key, ip_tos) || offset == offsetof(struct flow_key, ip_ttl);
     bool is_in_l4 = offset == offsetof(struct flow_key, l4_src) || offset == offsetof(struct flow_key, l4_dst) ||
                     offset == offsetof(struct flow_key, nd_target) || offset == offsetof(struct flow_key, nd_or_arp_sha) ||
