@@ -177,6 +177,9 @@ static enum exit_status ask_shards(struct client *client, const char *command, c
         json_t *part = NULL, *entry;
         size_t j;
         if (client_ask(client, PROCESS_FASTPATH, instances[i], command, segment->arguments, segment->n_arguments, &part, detail) != 0) {
+            if (!client_is_alive(client, PROCESS_FASTPATH, instances[i])) {
+                continue; /* it died meanwhile */
+            }
             json_decref(all);
             return EXIT_SILENT;
         }

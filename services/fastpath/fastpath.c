@@ -1,7 +1,7 @@
 /* The shard put together.
  *
  *     each step:          stalled? -> packets of all ports, sent on
- *     each 20 us, and whenever no packet came:   session messages, TAPs that have something
+ *     each 20 us (100 while nothing waits for an answer), and whenever no packet came:   session messages, TAPs that have something
  *     each millisecond:   configuration, control, usage, deadlines, expiry, retries
  *
  * Single-threaded: packets and control take turns, a burst each. A step between two bursts is bounded by the limits of what it calls
@@ -32,6 +32,9 @@ enum {
     STALL_MS = 1000,
     TICK_US = 1000,
     BUS_US = 20, /* a look at a quiet bus costs as much as twenty packets */
+    BUS_QUIET_US = 100, /* while no packet waits for an answer */
+    BUSY_STEPS = 32, /* in a row, and */
+    BUSY_PACKETS = 32, /* in a millisecond, make a busy port */
     IDLE_WAIT_MS = 50,
     PENDING_WAIT_MS = 5,
     DUMP_WAIT_MS = 1,
@@ -66,8 +69,42 @@ static void watch_fd(void *context, int fd, bool is_open)
 {
     struct fastpath *fp = context;
     struct epoll_event event = {.events = EPOLLIN, .data.fd = fd};
-    if (epoll_ctl(fp->epoll_fd, is_open ? EPOLL_CTL_ADD : EPOLL_CTL_DEL, fd, &event) != 0) {
+    if (epoll_ctl(fp->epoll_fd, is_open ? EPOLL_CTL_ADD : EPOLL_CTL_DEL, fd, &event) != 0 && errno != EEXIST && errno != ENOENT) {
         log_warn("epoll_failed fd=%d error=\"%s\"", fd, error_text(-errno));
+    }
+}
+
+static void set_watched(struct fastpath *fp, struct port *port, bool is_watched)
+{
+    int fd;
+    for (unsigned i = 0; (fd = port->io->ops->fd(port->io, i)) >= 0; i++) {
+        watch_fd(fp, fd, is_watched);
+    }
+    port->is_unwatched = !is_watched;
+}
+
+/* A device that we wait for is told by the kernel of every frame received and sent, under a lock: 70 ns a frame, for nothing while we
+ * do not wait. So devices that carry packets all the time are not waited for, until nothing comes. */
+static void stop_watching_busy(struct fastpath *fp)
+{
+    const struct port_set *set = &fp->shard.ports;
+    for (size_t i = 0; i < set->n_ports; i++) {
+        struct port *port = set->ports[i];
+        uint64_t n_packets = port->rx_packets + port->tx_packets, n_new = n_packets - port->seen_packets;
+        port->seen_packets = n_packets;
+        if (port->io != NULL && !port->io->rx_is_call && !port->is_unwatched && fp->n_busy >= BUSY_STEPS && n_new >= BUSY_PACKETS) {
+            set_watched(fp, port, false);
+        }
+    }
+}
+
+static void watch_all(struct fastpath *fp)
+{
+    const struct port_set *set = &fp->shard.ports;
+    for (size_t i = 0; i < set->n_ports; i++) {
+        if (set->ports[i]->io != NULL && set->ports[i]->is_unwatched) {
+            set_watched(fp, set->ports[i], true);
+        }
     }
 }
 
@@ -202,6 +239,7 @@ static bool tick(struct fastpath *fp)
     meter_set_step(fp->meters, fp->now_ns);
     control_server_step(fp->control, fp->now_ns);
     command_step(fp);
+    stop_watching_busy(fp);
     miss_check_deadlines(shard, fp->now_ns);
     expire_step(shard, fp->now_ns);
     (void)usage_step(&fp->usage, shard, fp->now_ns);
@@ -250,7 +288,9 @@ bool fastpath_step(struct fastpath *fp, uint64_t now_ns)
         look_at_call_ports(fp);
     }
     unsigned n_packets = worker_poll(&shard->worker, now_ns);
-    if (n_packets == 0 || now_ns - fp->bus_ns >= BUS_US * NS_PER_US) {
+    uint64_t bus_us = shard->worker.pending.n_lists > 0 ? BUS_US : BUS_QUIET_US;
+    fp->n_busy = n_packets > 0 ? fp->n_busy + 1 : 0;
+    if (n_packets == 0 || now_ns - fp->bus_ns >= bus_us * NS_PER_US) {
         fp->bus_ns = now_ns;
         n_messages = session_step(shard, now_ns);
         if (session_update_floor(shard)) {
@@ -268,6 +308,7 @@ bool fastpath_may_wait(struct fastpath *fp, uint64_t now_ns)
 {
     struct shard *shard = &fp->shard;
     bool has_begun = tick(fp);
+    watch_all(fp);
     session_flush(shard);
     /* Sending may take in, unseen, what a descriptor would have told: every socket is looked at once more behind the last send. */
     cfg_step(fp->cfg, now_ns);

@@ -31,6 +31,7 @@ struct fastpath {
     uint32_t pid, instance;
     uint64_t now_ns;
     uint64_t tick_ns; /* of the last round of housekeeping */
+    unsigned n_busy;  /* steps in a row in which packets came */
     uint64_t bus_ns;  /* when the sessions were last looked at */
     uint64_t calls_ns; /* when the ports whose rx() is a system call were last looked at */
     struct pollfd polled[PORTS_MAX];

@@ -74,6 +74,8 @@ struct io_xdp {
     uint32_t next_queue;     /* to receive from */
     struct xdp_queue *sender; /* the first open one that does not leave; NULL: packet_fd sends */
     uint32_t n_of_device;
+    uint32_t n_counted; /* what the helper has found n_of_device to be now */
+    bool is_counting;
     uint64_t seen_changes;  /* of the shard set */
     uint64_t busy_since_ns; /* since when a queue that is ours has been somebody else's; 0: none is */
     uint64_t looked_ns, tried_ns;
@@ -87,13 +89,21 @@ struct io_xdp {
     struct io_xdp *next, **link;
 };
 
-/* ---- closing, in the helper's thread ---- */
+/* ---- jobs of the helper's thread ---- */
 
 struct closing {
     struct helper_job job;
     struct xsk xsk; /* fd -1: none */
-    int fd;         /* -1: none */
+    int fds[2];     /* -1: none */
     uint32_t holder; /* 0: none */
+};
+
+/* Counting queues takes the lock of the network configuration, which others hold for long. */
+struct counting {
+    struct helper_job job;
+    char name[IF_NAMESIZE];
+    uint32_t ifindex;
+    uint32_t n_queues; /* out */
 };
 
 static void run_closing(struct helper_job *job)
@@ -105,28 +115,67 @@ static void run_closing(struct helper_job *job)
             usleep(ZERO_COPY_MS * 1000);
         }
     }
-    if (closing->fd >= 0) {
-        close(closing->fd);
+    for (size_t i = 0; i < 2; i++) {
+        if (closing->fds[i] >= 0) {
+            close(closing->fds[i]);
+        }
     }
 }
 
 static struct closing *new_closing(void)
 {
     struct closing *closing = memory_zeroed(sizeof *closing);
-    *closing = (struct closing){.job.run = run_closing, .xsk.fd = -1, .fd = -1};
+    *closing = (struct closing){.job.run = run_closing, .xsk.fd = -1, .fds = {-1, -1}};
     return closing;
 }
 
-static void take_back(struct io_linux *linux_io, struct umem *umem)
+static void run_counting(struct helper_job *job)
+{
+    struct counting *counting = (struct counting *)job;
+    counting->n_queues = link_receive_queues(counting->name);
+}
+
+static void count_queues(struct io_xdp *device)
+{
+    struct counting *counting = memory_zeroed(sizeof *counting);
+    *counting = (struct counting){.job.run = run_counting, .ifindex = device->ifindex};
+    memcpy(counting->name, device->name, sizeof counting->name);
+    device->is_counting = true;
+    helper_give(device->owner->helper, &counting->job);
+}
+
+/* The device may have closed meanwhile. */
+static void take_count(const struct io_linux *linux_io, const struct counting *counting)
+{
+    for (struct io_xdp *device = linux_io->devices; device != NULL; device = device->next) {
+        if (device->ifindex == counting->ifindex && device->is_counting) {
+            device->is_counting = false;
+            device->n_counted = counting->n_queues < QUEUES_MAX ? counting->n_queues : QUEUES_MAX;
+            device->io.work_ns = device->n_counted != device->n_of_device ? 0 : device->io.work_ns;
+        }
+    }
+}
+
+static void take_done(struct io_linux *linux_io, struct umem *umem)
 {
     for (struct helper_job *job; (job = helper_take_done(linux_io->helper)) != NULL;) {
-        struct closing *closing = (struct closing *)job;
-        if (closing->holder != 0) {
+        const struct closing *closing = (const struct closing *)job;
+        if (job->run == run_counting) {
+            take_count(linux_io, (const struct counting *)job);
+        } else if (closing->holder != 0) {
             umem_take_back(umem, (uint16_t)closing->holder);
             linux_io->holders[closing->holder] = false;
         }
-        free(closing);
+        free(job);
     }
+}
+
+/* Its program goes when the helper comes to it. */
+static void unpin(struct io_linux *linux_io, uint32_t ifindex, uint64_t number)
+{
+    struct closing *closing = new_closing();
+    closing->fds[0] = rx_pins_remove(&linux_io->pins, ifindex, number);
+    helper_give(linux_io->helper, &closing->job);
 }
 
 /* A number that no frame carries; 0 is nobody's. */
@@ -325,13 +374,12 @@ static void count_unserved(struct io_xdp *device)
 /* False: the program has to be attached anew. A veth that gets more queues runs it on the old ones only (Linux 6.18). */
 static bool take_number_of_queues(struct io_xdp *device)
 {
-    uint32_t n = link_receive_queues(device->name);
-    bool has_grown = device->n_of_device != 0 && n > device->n_of_device;
-    device->n_of_device = n < QUEUES_MAX ? n : QUEUES_MAX;
+    bool has_grown = device->n_counted > device->n_of_device;
+    device->n_of_device = device->n_counted;
     if (has_grown && device->io.open_checksums && device->program.pin != 0) { /* a veth: its peer is a host */
-        rx_pins_remove(&device->owner->pins, device->ifindex, device->program.pin);
+        unpin(device->owner, device->ifindex, device->program.pin);
         device->io.is_lost = true;
-        log_info("xdp_attach_anew device=%s queues=%u", device->name, n);
+        log_info("xdp_attach_anew device=%s queues=%u", device->name, device->n_of_device);
     }
     return !device->io.is_lost;
 }
@@ -345,8 +393,8 @@ static void look(struct io_xdp *device, uint64_t now_ns)
         device->io.is_lost = true;
         return;
     }
-    if (!take_number_of_queues(device)) {
-        return;
+    if (!device->is_counting) {
+        count_queues(device);
     }
     for (uint32_t i = 0; i < device->n_queues; i++) {
         if (!device->queues[i]->is_leaving && !is_ours(device, device->queues[i]->number)) {
@@ -364,7 +412,10 @@ static void look(struct io_xdp *device, uint64_t now_ns)
 static void xdp_work(struct io *io, uint64_t now_ns)
 {
     struct io_xdp *device = (struct io_xdp *)io;
-    bool has_changed = device->seen_changes != device->owner->shards->changes;
+    bool has_changed = device->seen_changes != device->owner->shards->changes || device->n_counted != device->n_of_device;
+    if (!take_number_of_queues(device)) {
+        return;
+    }
     if (has_changed || device->looked_ns == 0 || now_ns - device->looked_ns >= LOOK_MS * NS_PER_MS) {
         look(device, now_ns);
         device->tried_ns = has_changed ? now_ns : device->tried_ns;
@@ -458,9 +509,9 @@ static void xdp_close(struct io *io)
     while (device->n_queues > 0) {
         close_queue(device, device->n_queues - 1);
     }
-    closing->fd = device->packet_fd;
+    closing->fds[0] = device->packet_fd;
     if (device->program.pin != 0 && (io->is_forgotten || if_indextoname(device->ifindex, name) == NULL)) {
-        rx_pins_remove(&device->owner->pins, device->ifindex, device->program.pin);
+        closing->fds[1] = rx_pins_remove(&device->owner->pins, device->ifindex, device->program.pin);
     }
     rx_program_close(&device->program);
     helper_give(device->owner->helper, &closing->job);
@@ -525,6 +576,7 @@ int io_xdp_open(struct io_linux *linux_io, const struct io_request *request, str
         return err;
     }
     link_driver(request->name, driver);
+    device->n_counted = device->n_of_device = link_receive_queues(request->name);
     device->io.open_checksums = strcmp(driver, "veth") == 0 || strcmp(driver, "tun") == 0;
     decide_copying(device);
     describe(device);
@@ -563,7 +615,7 @@ static void linux_forget(void *context, enum io_kind kind, const char *name)
     if (kind == IO_INTERNAL) {
         io_tap_forget(name);
     } else if (ifindex != 0) {
-        rx_pins_remove(&linux_io->pins, ifindex, 0);
+        unpin(linux_io, ifindex, 0);
     }
 }
 
@@ -582,7 +634,7 @@ static bool linux_is_shared(enum io_kind kind)
 
 static void linux_step(void *context, struct umem *umem)
 {
-    take_back(context, umem);
+    take_done(context, umem);
 }
 
 static void remember_pins(struct io_linux *linux_io)
@@ -610,7 +662,7 @@ static void linux_sweep(void *context, const char *const *names, size_t n)
         }
         if (!is_port && linux_io->found[i].number != 0) {
             log_info("xdp_program_removed ifindex=%u reason=\"no port\"", linux_io->found[i].ifindex);
-            rx_pins_remove(&linux_io->pins, linux_io->found[i].ifindex, linux_io->found[i].number);
+            unpin(linux_io, linux_io->found[i].ifindex, linux_io->found[i].number);
         }
     }
     linux_io->n_found = 0;

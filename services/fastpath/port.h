@@ -28,6 +28,8 @@ struct port {
     uint32_t n_tx;
     struct io_frame tx[IO_BURST];
     bool is_listed; /* among the ports with frames to send */
+    bool is_unwatched;      /* fastpath.c: too busy to be waited for; looked at by each step anyway */
+    uint64_t seen_packets;  /* fastpath.c: received and sent, a tick ago */
     bool is_ready;  /* io->rx_is_call: its descriptor said that there is something to receive */
     uint64_t rx_packets, rx_bytes, rx_errors;
     uint64_t tx_packets, tx_bytes;

@@ -6,11 +6,13 @@
  * Why by number and not by name: a device made anew under the old name has another number, and never finds the pin of the old one. A
  * number can come back only with a network namespace; rx_program.c compares what is pinned with what is on the device.
  * A pin that has been replaced is told by its inode number, which bpffs gives once only: one stat() a second a device says that the
- * program is still ours. Control code; microseconds, as the
- * kernel takes a program off its device behind our back.
+ * program is still ours. Unpinned without us, each program is taken
+ * off by a kernel thread at once, all of them queueing for the one lock of the network configuration; with the link in hand, its closing
+ * is the last reference and takes it off there and then, one after the other. Control code.
  */
 #include "services/fastpath/rx_pins.h"
 
+#include <bpf/bpf.h>
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -122,16 +124,19 @@ size_t rx_pins_list(const struct rx_pins *pins, uint32_t *out_ifindexes, size_t 
     return n;
 }
 
-void rx_pins_remove(const struct rx_pins *pins, uint32_t ifindex, uint64_t number)
+int rx_pins_remove(const struct rx_pins *pins, uint32_t ifindex, uint64_t number)
 {
+    char path[RX_PINS_PATH_BYTES];
     if (pins->dir[0] == '\0' || (number != 0 && rx_pins_number(pins, ifindex) != number)) {
-        return;
+        return -1;
     }
+    rx_pins_path(pins, ifindex, "link", path);
+    int fd = bpf_obj_get(path);
     for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++) {
-        char path[RX_PINS_PATH_BYTES];
         rx_pins_path(pins, ifindex, parts[i], path);
         (void)unlink(path);
     }
+    return fd >= 0 ? fd : -1;
 }
 
 void rx_pins_remove_all(const struct rx_pins *pins)
@@ -140,7 +145,10 @@ void rx_pins_remove_all(const struct rx_pins *pins)
     char path[RX_PINS_PATH_BYTES];
     for (size_t n; (n = rx_pins_list(pins, ifindexes, 64)) > 0;) {
         for (size_t i = 0; i < n; i++) {
-            rx_pins_remove(pins, ifindexes[i], 0);
+            int fd = rx_pins_remove(pins, ifindexes[i], 0);
+            if (fd >= 0) {
+                close(fd);
+            }
         }
         if (rx_pins_list(pins, ifindexes, 64) == n) {
             break; /* they do not go away */

@@ -32,8 +32,9 @@ void rx_pins_path(const struct rx_pins *pins, uint32_t ifindex, const char *what
 uint64_t rx_pins_number(const struct rx_pins *pins, uint32_t ifindex);
 /* The devices with a pinned link; how many. */
 size_t rx_pins_list(const struct rx_pins *pins, uint32_t *out_ifindexes, size_t max);
-/* Unpins everything of the device: its program goes, some 30 ms later. With `number` not 0 only if that is its pin. */
-void rx_pins_remove(const struct rx_pins *pins, uint32_t ifindex, uint64_t number);
+/* Unpins everything of the device; with `number` not 0 only if that is its pin. Returns the link, whose closing takes the program off the device
+ * (some 15 ms), or -1. */
+int rx_pins_remove(const struct rx_pins *pins, uint32_t ifindex, uint64_t number) MUST_CHECK;
 /* The last shard ends, and holds the lock: everything goes, the mount too. */
 void rx_pins_remove_all(const struct rx_pins *pins);
 

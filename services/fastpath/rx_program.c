@@ -161,7 +161,10 @@ static int pin_all(const struct rx_pins *pins, struct rx_program *program, const
         err = pin(pins, program->ifindex, program->link_fd, "link");
     }
     if (err != 0) {
-        rx_pins_remove(pins, program->ifindex, 0);
+        int link_fd = rx_pins_remove(pins, program->ifindex, 0);
+        if (link_fd >= 0) {
+            close(link_fd);
+        }
         return err;
     }
     close(program->link_fd);
@@ -281,7 +284,10 @@ int rx_program_open(const struct rx_pins *pins, unsigned ifindex, const char *na
     }
     err = find(pins, ifindex, out_program);
     if (err == -ENOENT) {
-        rx_pins_remove(pins, ifindex, 0); /* of a device that was */
+        int stale_fd = rx_pins_remove(pins, ifindex, 0); /* of a device that was */
+        if (stale_fd >= 0) {
+            close(stale_fd);
+        }
         err = attach_and_pin(pins, ifindex, name, out_program, detail);
     } else if (err == -ERROR_VERSION) {
         (void)error_set(detail, err, "%s: the XDP program of another version of the fastpath is attached (stop all of them first)", name);

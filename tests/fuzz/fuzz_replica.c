@@ -99,7 +99,7 @@ static void flap(struct rig *rig, uint8_t how, size_t port)
         rig_add_port(rig, (uint32_t)port + 1, names[port]);
         break;
     }
-    port_control_retry(&rig->ports, rig->now_ns);
+    port_control_step(&rig->ports, rig->now_ns);
 }
 
 static void packet(struct rig *rig, struct script *script, size_t port)

@@ -34,6 +34,16 @@ static const char *const matches[] = {
     "reg1=0x1/0xf",
     "reg2=0x0a000001",
     "ipv6",
+    "ip,nw_dst=10.0.0.0/31",
+    "udp,nw_src=10.0.0.2,tp_dst=53",
+    "udp,tp_dst=0x34/0xfffc",
+    "tcp,tp_src=81,tp_dst=80",
+    "icmp,icmp_type=80,icmp_code=53",
+    "arp,arp_spa=10.0.0.0/30",
+    "ip,nw_dst=10.0.0.1/255.0.0.3",
+    "ipv6,ipv6_dst=a00:1::/32",
+    "ipv6,ipv6_src=a00::/31",
+    "udp6,tp_dst=53",
     "",
 };
 static const char *const actions[] = {

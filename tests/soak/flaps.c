@@ -64,7 +64,7 @@ static void come_back(struct rig *rig, size_t port)
     io_mem_add(rig->mem, names[port]);
     rig_add_port(rig, (uint32_t)port + 1, names[port]);
     tell_link(rig, port, true, false);
-    port_control_retry(&rig->ports, rig->now_ns);
+    port_control_step(&rig->ports, rig->now_ns);
 }
 
 static void flap(struct rig *rig, struct random *random, struct seen *seen)

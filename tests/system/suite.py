@@ -4,6 +4,7 @@ The switch has its own namespace so that tests neither disturb the machine nor e
 the bridge). `nsenter --net` enters it rather than `ip netns exec`, which would hide /sys/fs/bpf. Hosts keep every offload at its
 default. Nothing outlives a test: close() checks for processes, namespaces, devices and files.
 """
+import fcntl
 import json
 import os
 import secrets
@@ -199,7 +200,20 @@ class Suite:
         os.kill(pid, signal_number)
         if signal_number in (signal.SIGKILL, signal.SIGTERM):
             wait_until(f"{service} ends", lambda: self.pid(service) is None)
+            wait_until(f"{service} has let go of its lock", lambda: not self._is_locked(self.run_dir / f"{service}.pid"))
         return pid
+
+    @staticmethod
+    def _is_locked(path):
+        """A thread of a killed process may hold its files for a moment longer than the process is seen."""
+        try:
+            with open(path, encoding="utf-8") as file:
+                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+        except FileNotFoundError:
+            pass
+        return False
 
     def log(self, service):
         path = self.run_dir / f"{service}.log"

@@ -110,7 +110,7 @@ def assert_all_is_well(hosts, suite):
 
 
 def packets_of_rules(suite):
-    """How often each flow's rule was hit: RATE a second, and the twenty datagrams that say it is the end."""
+    """How often each flow's rule was hit: RATE a second, and up to twenty datagrams that say it is the end."""
     return [int(n) for n in re.findall(r"n_packets=(\d+).*tp_src=", suite.ofctl("dump-flows"))]
 
 
@@ -125,7 +125,8 @@ def test_two_shards_each_receive_their_share_and_lose_nothing(stopped_suite):
     for shard in suite.shards().values():
         port = next(port for port in shard["ports"] if port["name"] == hosts[0].port)
         assert len(port["queues"]) == 2 and port["mode"] == "xdp-native" and "no zero-copy" in port["why"], port
-    wait_until("the rules' counters are the sum of both", lambda: packets_of_rules(suite) == [RATE + 20] * FLOWS)
+    wait_until("the rules of either shard's flows count", lambda: all(RATE <= n <= RATE + 20 for n in packets_of_rules(suite)))
+    assert len(packets_of_rules(suite)) == FLOWS
     hosts[0].ping(hosts[1], count=20, interval=0.02)
     hosts[1].ping(hosts[0].ip6, count=5)
     assert len({name for name in suite.fastpaths()}) == 2
@@ -139,6 +140,7 @@ def test_the_local_port_has_a_queue_in_each_shard(stopped_suite):
     hosts[0].ping("10.0.0.99", count=10, interval=0.02)
     hosts[1].ping("10.0.0.99", count=10, interval=0.02)
     suite.kill("fastpath.2")
+    wait_until("every queue is open in one shard", lambda: all_open(suite))
     hosts[0].ping("10.0.0.99", count=10, interval=0.02)
     suite.kill("fastpath.1")
     suite.up("--fastpath", "2")
@@ -318,3 +320,26 @@ def test_the_last_fastpath_takes_the_programs_along_and_down_does_so_for_killed_
     assert xdp_of(suite.namespace, hosts[0].port)
     suite.down()
     wait_until("the programs are off", lambda: not any(xdp_of(suite.namespace, host.port) for host in hosts))
+
+
+def test_many_devices_opened_and_closed_in_one_commit_do_not_hold_packets(stopped_suite):
+    """Closing one takes the kernel some 25 ms, attaching 20: fifty in a row would stand in the way for a second each."""
+    suite, n = stopped_suite, 50
+    hosts = prepared(suite)
+    for number in range(n):
+        name = f"{suite.id}m{number}"
+        suite.namespace.run("ip", "link", "add", name, "type", "veth", "peer", "name", f"{suite.id}n{number}")
+        suite.namespace.run("ip", "link", "set", name, "up"), suite.namespace.run("ip", "link", "set", f"{suite.id}n{number}", "up")
+    stream = Stream(hosts, seconds=12)
+    time.sleep(1)
+    words = ["add-br", "br1"]
+    for number in range(n):
+        words += ["--", "add-port", "br1", f"{suite.id}m{number}"]
+    suite.swctl(*words)
+    time.sleep(1)
+    suite.swctl("del-br", "br1")
+    flows = stream.result()
+    assert_ordered(flows)
+    assert_untouched(flows, flows)
+    assert all(flow["longest_gap_ms"] < HEALTHY_MS for flow in flows.values())
+    wait_until("the programs are off", lambda: not xdp_of(suite.namespace, f"{suite.id}m{n - 1}"))

@@ -85,6 +85,146 @@ static void a_stage_that_fails_leaves_the_later_ones_wild(void **state)
     classifier_destroy(&classifier);
 }
 
+static void udp_rule(struct test_rule *rule, uint64_t id, int32_t priority, uint16_t port)
+{
+    rule_make(rule, id, priority);
+    match_set(&rule->match, FIELD_ETH_TYPE, field_value_u64(0x0800));
+    match_set(&rule->match, FIELD_IP_PROTO, field_value_u64(17));
+    if (port != 0) {
+        match_set(&rule->match, FIELD_UDP_DST, field_value_u64(port));
+    }
+}
+
+static void udp_rule_to(struct test_rule *rule, uint64_t id, int32_t priority, uint64_t address, uint64_t mask)
+{
+    udp_rule(rule, id, priority, 0);
+    match_set_masked(&rule->match, FIELD_IPV4_DST, field_value_u64(address), field_value_u64(mask));
+}
+
+static struct flow_state udp_packet(uint32_t destination, uint16_t port)
+{
+    struct flow_state packet = {.key.eth_type = be16(0x0800), .key.ip_proto = 17, .key.l4_dst = be16(port)};
+    field_set(FIELD_IPV4_DST, &packet, field_value_u64(destination));
+    return packet;
+}
+
+static uint64_t looked_at(const struct flow_state *looked, enum field_id field)
+{
+    return field_value_to_u64(field_get(field, looked));
+}
+
+static void other_ports_are_told_by_their_leading_bits(void **state)
+{
+    (void)state;
+    struct classifier *classifier = classifier_new();
+    struct test_rule dns, net;
+    udp_rule(&dns, 1, 200, 53);
+    udp_rule_to(&net, 2, 100, 0x0a010000, 0xffff0000);
+    classifier_insert(classifier, &dns.node);
+    classifier_insert(classifier, &net.node);
+    struct flow_state packet = udp_packet(0x0a010203, 0x8035), looked = {0};
+    assert_ptr_equal(classifier_lookup(classifier, &packet, &looked), &net.node);
+    assert_int_equal(looked_at(&looked, FIELD_UDP_DST), 0x8000);
+    assert_int_equal(looked_at(&looked, FIELD_IPV4_DST), 0xffff0000);
+    struct flow_state near = udp_packet(0x0a810203, 54), looked_near = {0}; /* 53 is 110101, 54 is 110110 */
+    assert_null(classifier_lookup(classifier, &near, &looked_near));
+    assert_int_equal(looked_at(&looked_near, FIELD_UDP_DST), 0xfffe);
+    assert_int_equal(looked_at(&looked_near, FIELD_IPV4_DST), 0xff800000);
+    struct flow_state query = udp_packet(0x0a810203, 53), looked_query = {0};
+    assert_ptr_equal(classifier_lookup(classifier, &query, &looked_query), &dns.node);
+    assert_int_equal(looked_at(&looked_query, FIELD_UDP_DST), 0xffff);
+    assert_int_equal(looked_at(&looked_query, FIELD_IPV4_DST), 0);
+    classifier_destroy(&classifier);
+}
+
+static void a_removed_port_asks_for_no_bits(void **state)
+{
+    (void)state;
+    struct classifier *classifier = classifier_new();
+    struct test_rule dns, near;
+    udp_rule(&dns, 1, 200, 53);
+    udp_rule(&near, 2, 200, 0x8034);
+    classifier_insert(classifier, &dns.node);
+    classifier_insert(classifier, &near.node);
+    struct flow_state packet = udp_packet(0, 0x8035), looked = {0}, looked_after = {0};
+    assert_null(classifier_lookup(classifier, &packet, &looked));
+    assert_int_equal(looked_at(&looked, FIELD_UDP_DST), 0xffff);
+    classifier_remove(classifier, &near.node);
+    assert_null(classifier_lookup(classifier, &packet, &looked_after));
+    assert_int_equal(looked_at(&looked_after, FIELD_UDP_DST), 0x8000);
+    classifier_destroy(&classifier);
+}
+
+static void ports_of_other_addresses_ask_for_no_bits(void **state)
+{
+    (void)state;
+    struct classifier *classifier = classifier_new();
+    struct test_rule a, b;
+    udp_rule_to(&a, 1, 10, 0x0a010000, 0xffff0000);
+    match_set(&a.match, FIELD_UDP_DST, field_value_u64(53));
+    udp_rule_to(&b, 2, 10, 0x0a020000, 0xffff0000);
+    match_set(&b.match, FIELD_UDP_DST, field_value_u64(0x8034));
+    classifier_insert(classifier, &a.node);
+    classifier_insert(classifier, &b.node);
+    struct flow_state packet = udp_packet(0x0a010203, 0x8035), looked = {0};
+    assert_null(classifier_lookup(classifier, &packet, &looked));
+    assert_int_equal(looked_at(&looked, FIELD_UDP_DST), 0x8000);
+    struct flow_state elsewhere = udp_packet(0x0a030203, 53), looked_elsewhere = {0};
+    assert_null(classifier_lookup(classifier, &elsewhere, &looked_elsewhere));
+    assert_int_equal(looked_at(&looked_elsewhere, FIELD_UDP_DST), 0);
+    classifier_destroy(&classifier);
+}
+
+static void four_fields_with_tries_make_few_masks(void **state)
+{
+    (void)state;
+    struct classifier *classifier = classifier_new();
+    struct test_rule to, from, to_port, from_port;
+    udp_rule_to(&to, 1, 10, 0x0a010101, 0xffffffff);
+    udp_rule(&from, 2, 10, 0);
+    match_set(&from.match, FIELD_IPV4_SRC, field_value_u64(0x0a010101));
+    udp_rule(&to_port, 3, 10, 0x0101);
+    udp_rule(&from_port, 4, 10, 0);
+    match_set(&from_port.match, FIELD_UDP_SRC, field_value_u64(0x0101));
+    struct test_rule *rules[] = {&to, &from, &to_port, &from_port};
+    for (size_t i = 0; i < 4; i++) {
+        classifier_insert(classifier, &rules[i]->node);
+    }
+    for (unsigned bit = 0; bit < 32; bit++) { /* the first bit that differs is this */
+        struct flow_state packet = udp_packet(0x0a010101 ^ 1u << bit, (uint16_t)(0x0101 ^ 1u << bit % 16)), looked = {0};
+        assert_null(classifier_lookup(classifier, &packet, &looked));
+        assert_int_equal(looked_at(&looked, FIELD_IPV4_DST), UINT32_MAX << bit / 8 * 8);
+        assert_int_equal(looked_at(&looked, FIELD_UDP_DST), 0xffff & 0xffff << bit % 16 / 4 * 4);
+    }
+    for (size_t i = 0; i < 3; i++) { /* with one left, every number of bits may be */
+        classifier_remove(classifier, &rules[i]->node);
+    }
+    struct flow_state packet = {.key.eth_type = be16(0x0800), .key.ip_proto = 17, .key.l4_src = be16(0x0401)}, looked = {0};
+    assert_null(classifier_lookup(classifier, &packet, &looked));
+    assert_int_equal(looked_at(&looked, FIELD_UDP_SRC), 0xfc00);
+    classifier_destroy(&classifier);
+}
+
+static void every_bit_of_the_state_is_in_a_stage(void **state)
+{
+    (void)state;
+    struct classifier *classifier = classifier_new();
+    struct test_rule rule;
+    rule_make(&rule, 1, 1);
+    memset(&rule.match.mask, 0xff, sizeof rule.match.mask);
+    classifier_insert(classifier, &rule.node);
+    struct flow_state packet = {0}, looked = {0};
+    assert_ptr_equal(classifier_lookup(classifier, &packet, &looked), &rule.node);
+    assert_memory_equal(&looked, &rule.match.mask, sizeof looked);
+    for (size_t bit = 0; bit < sizeof packet * 8; bit++) {
+        struct flow_state flipped = {0}, looked_flipped = {0};
+        ((uint8_t *)&flipped)[bit / 8] = (uint8_t)(1u << bit % 8);
+        assert_null(classifier_lookup(classifier, &flipped, &looked_flipped));
+        assert_true(((uint8_t *)&looked_flipped)[bit / 8] >> bit % 8 & 1);
+    }
+    classifier_destroy(&classifier);
+}
+
 static void a_removed_rule_is_not_found_and_a_shadowed_one_is(void **state)
 {
     (void)state;
@@ -111,6 +251,11 @@ int main(void)
         cmocka_unit_test(of_equal_priorities_the_lowest_id_wins),
         cmocka_unit_test(tuples_that_cannot_win_are_not_looked_at),
         cmocka_unit_test(a_stage_that_fails_leaves_the_later_ones_wild),
+        cmocka_unit_test(other_ports_are_told_by_their_leading_bits),
+        cmocka_unit_test(a_removed_port_asks_for_no_bits),
+        cmocka_unit_test(ports_of_other_addresses_ask_for_no_bits),
+        cmocka_unit_test(four_fields_with_tries_make_few_masks),
+        cmocka_unit_test(every_bit_of_the_state_is_in_a_stage),
         cmocka_unit_test(a_removed_rule_is_not_found_and_a_shadowed_one_is),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
