@@ -188,6 +188,7 @@ static int set_key(struct naive *p, enum field_id id, const struct flow_state *s
     const struct flow_key *key = &state->key;
     bool has_ipv4 = at->l3_offset != PARSE_NO_OFFSET && host16(key->eth_type) == 0x0800;
     bool has_l4 = at->l4_offset != PARSE_NO_OFFSET;
+    bool is_on_its_way = has_l4 && host16(key->eth_type) == 0x86dd && has_hops(p, at);
     size_t header = has_ipv4 ? (size_t)(p->bytes[at->l3_offset] & 15) * 4 : 0;
     uint32_t ip_before = has_ipv4 ? sum_bytes(p->bytes + at->l3_offset, header, 0) : 0;
     uint32_t l4_before = has_l4 ? l4_sum(p, key, at) : 0;
@@ -211,7 +212,7 @@ static int set_key(struct naive *p, enum field_id id, const struct flow_state *s
         for (int i = 0; i < 4; i++) {
             l4[8 + i] = crc[i] ^ (uint8_t)(whole >> 8 * i);
         }
-    } else if (has_l4 && covers_field(true, id, has_l4 && key->eth_type.raw == be16(0x86dd).raw && has_hops(p, at)) && (key->ip_proto != 17 || (l4[6] | l4[7]) != 0)) {
+    } else if (has_l4 && covers_field(true, id, is_on_its_way) && (key->ip_proto != 17 || (l4[6] | l4[7]) != 0)) {
         repair16(l4 + l4_field(key), l4_before, l4_sum(p, key, at), key->ip_proto == 17);
     }
     return -1;
