@@ -22,6 +22,8 @@ enum {
     PROTO_TCP = 6,
     PROTO_UDP = 17,
     PROTO_ROUTING = 43,
+    PROTO_FRAGMENT = 44,
+    PROTO_AUTHENTICATION = 51,
     PROTO_ICMPV6 = 58,
     PROTO_SCTP = 132,
     MACS_SIZE = 12,
@@ -145,8 +147,10 @@ static bool has_hops_to_go(const struct dp_packet *packet)
         if (proto == PROTO_ROUTING && l3[at + 3] > 0) {
             return true;
         }
+        size_t length = l3[at + 1]; /* in units of its own behind an authentication header; reserved in a fragment header */
+        size_t size = proto == PROTO_AUTHENTICATION ? (length + 2) * 4 : proto == PROTO_FRAGMENT ? 8 : (length + 1) * 8;
         proto = l3[at];
-        at += ((size_t)l3[at + 1] + 1) * 8;
+        at += size;
     }
     return false;
 }

@@ -53,12 +53,8 @@ static uint32_t l4_sum(const struct naive *p, const struct flow_key *key, const 
     return sum;
 }
 
-/* A field that says 0xffff, which is 0 too, keeps saying so while the sum stays. */
 static void repair16(uint8_t *field, uint32_t sum_before, uint32_t sum_after, bool never_zero)
 {
-    if (sum_before == sum_after) {
-        return;
-    }
     uint32_t value = ((uint32_t)field[0] << 8 | field[1]) + 65535 * 2 + sum_before - sum_after;
     value %= 65535;
     if (value == 0 && never_zero) {
@@ -159,11 +155,40 @@ static bool can_set(enum field_id id, const struct flow_state *state, const stru
     return field_present(id, state);
 }
 
+/* A routing header between IPv6 and L4 says that the destination is not the last one, which the checksum covers [RFC 8200 §8.1]. */
+static bool has_hops(const struct naive *p, const struct parse_result *at)
+{
+    uint8_t kind = p->bytes[at->l3_offset + 6];
+    for (size_t place = at->l3_offset + 40u; place < at->l4_offset;) {
+        const uint8_t *header = p->bytes + place;
+        if (kind == 43 && header[3] > 0) {
+            return true;
+        }
+        place += kind == 44 ? 8 : kind == 51 ? (header[1] + 2u) * 4 : (header[1] + 1u) * 8;
+        kind = header[0];
+    }
+    return false;
+}
+
+/* A checksum of 0xffff, which is 0 too, keeps saying so unless something it covers is written. */
+static bool covers_field(bool is_of_l4, enum field_id id, bool is_on_its_way)
+{
+    size_t offset = field_table[id].offset;
+    bool is_destination = offset == offsetof(struct flow_key, ip_dst) && !(is_of_l4 && is_on_its_way);
+    bool is_address = offset == offsetof(struct flow_key, ip_src) || is_destination;
+    bool is_in_ip = offset == offsetof(struct flow_key, ip_tos) || offset == offsetof(struct flow_key, ip_ttl);
+    bool is_in_l4 = offset == offsetof(struct flow_key, l4_src) || offset == offsetof(struct flow_key, l4_dst) ||
+                    offset == offsetof(struct flow_key, nd_target) || offset == offsetof(struct flow_key, nd_or_arp_sha) ||
+                    offset == offsetof(struct flow_key, nd_or_arp_tha);
+    return is_address || (is_of_l4 ? is_in_l4 : is_in_ip);
+}
+
 static int set_key(struct naive *p, enum field_id id, const struct flow_state *state, const struct parse_result *at)
 {
     const struct flow_key *key = &state->key;
     bool has_ipv4 = at->l3_offset != PARSE_NO_OFFSET && host16(key->eth_type) == 0x0800;
     bool has_l4 = at->l4_offset != PARSE_NO_OFFSET;
+    bool is_on_its_way = has_l4 && host16(key->eth_type) == 0x86dd && has_hops(p, at);
     size_t header = has_ipv4 ? (size_t)(p->bytes[at->l3_offset] & 15) * 4 : 0;
     uint32_t ip_before = has_ipv4 ? sum_bytes(p->bytes + at->l3_offset, header, 0) : 0;
     uint32_t l4_before = has_l4 ? l4_sum(p, key, at) : 0;
@@ -179,7 +204,7 @@ static int set_key(struct naive *p, enum field_id id, const struct flow_state *s
         }
     }
     write_headers(p, key, at, id);
-    if (has_ipv4) {
+    if (has_ipv4 && covers_field(false, id, false)) {
         repair16(p->bytes + at->l3_offset + 10, ip_before, sum_bytes(p->bytes + at->l3_offset, header, 0), false);
     }
     if (has_l4 && key->ip_proto == 132) {
@@ -187,7 +212,7 @@ static int set_key(struct naive *p, enum field_id id, const struct flow_state *s
         for (int i = 0; i < 4; i++) {
             l4[8 + i] = crc[i] ^ (uint8_t)(whole >> 8 * i);
         }
-    } else if (has_l4 && (key->ip_proto != 17 || (l4[6] | l4[7]) != 0)) {
+    } else if (has_l4 && covers_field(true, id, is_on_its_way) && (key->ip_proto != 17 || (l4[6] | l4[7]) != 0)) {
         repair16(l4 + l4_field(key), l4_before, l4_sum(p, key, at), key->ip_proto == 17);
     }
     return -1;
