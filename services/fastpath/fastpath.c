@@ -155,7 +155,9 @@ static void look_at_shards(struct fastpath *fp)
     }
     (void)shard_set_look(set, fp->now_ns);
     bool has_waited = fp->now_ns - fp->complete_ns >= JOIN_WAIT_MS * NS_PER_MS;
-    bool is_ready = fp->complete_ns != 0 && (session_count_open(&fp->shard) > 0 || set->n_live == 0 || has_waited);
+    const struct io_factory *factory = &fp->ports.factory;
+    bool is_prepared = set->n_live == 0 || factory->prepare == NULL || factory->prepare(factory->context, fp->umem);
+    bool is_ready = fp->complete_ns != 0 && is_prepared && (session_count_open(&fp->shard) > 0 || set->n_live == 0 || has_waited);
     if (is_ready && !shard_set_has_joined(set)) {
         int err = shard_set_join(set);
         if (err == 0) {

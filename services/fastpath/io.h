@@ -51,6 +51,7 @@ struct io {
     bool open_checksums;  /* its peer may leave checksums to the hardware (veth, TAP): complete them */
     uint32_t frame_bytes; /* the largest frame it sends */
     bool is_held;         /* one that can wait with its first frame does, until a slowpath knows the port */
+    uint32_t speed_mbps;  /* 0 when it does not know */
 
     /* Between it and port_control.c; zeroes are right for a device that has no use for them. */
     char trouble[192];     /* open, but not as it should be: an error of the port; "" when all is well */
@@ -105,8 +106,9 @@ static inline const char *io_option(const struct io_request *request, const char
     return otherwise;
 }
 
-/* Opens devices: the real one and the tests'. Errors: -ENODEV when there is no such interface (it may
- * come), -EAGAIN when it is worth trying again in a moment, -ERROR_DAMAGED when trying again is of no use, others; detail says why. */
+/* Opens devices: the real one and the tests'. Errors: -EINPROGRESS when it is under way in another thread (asked again, the same call gives the
+ * result), -ENODEV when there is no such interface (it may come), -EAGAIN when it is worth trying again in a moment,
+ * -ERROR_DAMAGED when trying again is of no use, others; detail says why. */
 struct io_factory {
     int (*open)(void *context, const struct io_request *request, struct umem *umem, struct io **out_io, struct error_detail *detail);
     /* The port, which is not open, is gone from the configuration: takes away what open() left behind on purpose (a persistent TAP, a
@@ -116,6 +118,8 @@ struct io_factory {
     bool (*is_shared)(enum io_kind kind);
     /* Once a millisecond, between bursts: frames come back from closed devices. May be NULL. */
     void (*step)(void *context, struct umem *umem);
+    /* True when devices can be opened without a delay of its own; else to be asked again. Before a shard joins others. NULL: always. */
+    bool (*prepare)(void *context, struct umem *umem);
     /* Every row of the configuration is known; `names` are the ports: what is left of others goes. May be NULL. */
     void (*sweep)(void *context, const char *const *names, size_t n);
     void *context;

@@ -168,7 +168,8 @@ int io_tap_open(const struct io_request *request, struct umem *umem, struct io *
         return error_set(detail, err, "%s: %s", request->name, error_text(err));
     }
     struct io_tap *tap = memory_zeroed(sizeof *tap);
-    tap->io = (struct io){.ops = &tap_ops, .mode = "tap", .rx_is_call = true, .open_checksums = true, .frame_bytes = UMEM_LARGE_ROOM};
+    tap->io = (struct io){.ops = &tap_ops, .mode = "tap", .rx_is_call = true, .open_checksums = true, .frame_bytes = UMEM_LARGE_ROOM,
+                          .speed_mbps = link_speed_mbps(request->name)};
     tap->umem = umem;
     tap->fd = fd;
     *out_io = &tap->io;

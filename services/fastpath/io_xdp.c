@@ -4,7 +4,7 @@
  *               not owned any more --> out of the map, what it has is taken --> closed by the helper, frames come back
  *
  * Which queues are ours, shard_set.h says; the device is open in every shard, so that each can send to it. All of it is done in steps
- * of microseconds between bursts, but attaching the program (the first shard only) and the first registration of the umem.
+ * of microseconds between bursts, but the first registration of the umem; what takes longer is done by helpers (xdp_job.h).
  * Zero-copy is tried where the driver says it has it, then copy mode; `why` says what was not to be had.
  * Once a second each device is looked at: whether the pin is still the one we opened (else our sockets are in a map that nobody reads),
  * how many queues there are, and, by the lowest shard, what was dropped for want of a shard.
@@ -24,14 +24,12 @@
 #include "lib/base/log.h"
 #include "lib/base/memory.h"
 #include "services/fastpath/bpf/rx_meta.h"
-#include "services/fastpath/guard.h"
-#include "services/fastpath/helper.h"
 #include "services/fastpath/io_null.h"
 #include "services/fastpath/io_pcap.h"
 #include "services/fastpath/io_tap.h"
-#include "services/fastpath/link.h"
 #include "services/fastpath/packet_tx.h"
 #include "services/fastpath/rx_program.h"
+#include "services/fastpath/xdp_job.h"
 #include "services/fastpath/xdp_queue.h"
 
 enum {
@@ -42,7 +40,6 @@ enum {
     TROUBLE_MS = 1000,  /* and it is tried this often */
     LEAVE_MIN_MS = 2,   /* what the driver had in hand when the queue left the map arrives within this */
     LEAVE_MAX_MS = 20,  /* frames of a leaving queue that are not taken then are not waited for */
-    ZERO_COPY_MS = 200, /* the kernel takes a zero-copy queue from the driver behind our back; until then it may write to our frames */
 };
 
 struct pinned {
@@ -53,7 +50,9 @@ struct pinned {
 struct io_linux {
     const struct shard_set *shards;
     struct rx_pins pins;
-    struct helper *helper;
+    struct helper *closer, *opener; /* two, so that a queue for another shard is not held by devices that are opened meanwhile */
+    struct xdp_opening *openings;       /* given to the opener, result not fetched yet */
+    bool is_preparing, is_prepared;
     struct io_xdp *devices; /* open ones */
     uint32_t n_queues;      /* open ones of all devices */
     uint16_t next_holder;
@@ -89,63 +88,42 @@ struct io_xdp {
     struct io_xdp *next, **link;
 };
 
-/* ---- jobs of the helper's thread ---- */
+/* ---- what the helpers do, and have done ---- */
 
-struct closing {
-    struct helper_job job;
-    struct xsk xsk; /* fd -1: none */
-    int fds[2];     /* -1: none */
-    uint32_t holder; /* 0: none */
-};
-
-/* Counting queues takes the lock of the network configuration, which others hold for long. */
-struct counting {
-    struct helper_job job;
-    char name[IF_NAMESIZE];
-    uint32_t ifindex;
-    uint32_t n_queues; /* out */
-};
-
-static void run_closing(struct helper_job *job)
+static void give(struct helper *helper, struct xdp_job *job)
 {
-    struct closing *closing = (struct closing *)job;
-    if (closing->xsk.fd >= 0) {
-        xsk_close(&closing->xsk);
-        if (closing->xsk.is_zero_copy) {
-            usleep(ZERO_COPY_MS * 1000);
-        }
-    }
-    for (size_t i = 0; i < 2; i++) {
-        if (closing->fds[i] >= 0) {
-            close(closing->fds[i]);
-        }
-    }
-}
-
-static struct closing *new_closing(void)
-{
-    struct closing *closing = memory_zeroed(sizeof *closing);
-    *closing = (struct closing){.job.run = run_closing, .xsk.fd = -1, .fds = {-1, -1}};
-    return closing;
-}
-
-static void run_counting(struct helper_job *job)
-{
-    struct counting *counting = (struct counting *)job;
-    counting->n_queues = link_receive_queues(counting->name);
+    helper_give(helper, &job->job);
 }
 
 static void count_queues(struct io_xdp *device)
 {
-    struct counting *counting = memory_zeroed(sizeof *counting);
-    *counting = (struct counting){.job.run = run_counting, .ifindex = device->ifindex};
-    memcpy(counting->name, device->name, sizeof counting->name);
     device->is_counting = true;
-    helper_give(device->owner->helper, &counting->job);
+    give(device->owner->opener, &xdp_job_count(device->name, device->ifindex)->job);
+}
+
+/* Its program goes when the helper comes to it. */
+static void unpin(struct io_linux *linux_io, uint32_t ifindex, uint64_t number)
+{
+    struct xdp_closing *closing = xdp_job_close();
+    closing->fds[0] = rx_pins_remove(&linux_io->pins, ifindex, number);
+    give(linux_io->closer, &closing->job);
+}
+
+/* The port went while its device was being opened, or we end. */
+static void throw_away(struct io_linux *linux_io, struct xdp_opening *opening, bool unpins)
+{
+    struct xdp_closing *closing = xdp_job_close();
+    closing->fds[0] = opening->packet_fd;
+    if (unpins && opening->program.pin != 0) {
+        closing->fds[1] = rx_pins_remove(&linux_io->pins, opening->ifindex, opening->program.pin);
+    }
+    rx_program_close(&opening->program);
+    give(linux_io->closer, &closing->job);
+    free(opening);
 }
 
 /* The device may have closed meanwhile. */
-static void take_count(const struct io_linux *linux_io, const struct counting *counting)
+static void take_count(const struct io_linux *linux_io, const struct xdp_counting *counting)
 {
     for (struct io_xdp *device = linux_io->devices; device != NULL; device = device->next) {
         if (device->ifindex == counting->ifindex && device->is_counting) {
@@ -156,26 +134,36 @@ static void take_count(const struct io_linux *linux_io, const struct counting *c
     }
 }
 
-static void take_done(struct io_linux *linux_io, struct umem *umem)
+static void take_opened(struct io_linux *linux_io)
 {
-    for (struct helper_job *job; (job = helper_take_done(linux_io->helper)) != NULL;) {
-        const struct closing *closing = (const struct closing *)job;
-        if (job->run == run_counting) {
-            take_count(linux_io, (const struct counting *)job);
-        } else if (closing->holder != 0) {
+    for (struct helper_job *job; (job = helper_take_done(linux_io->opener)) != NULL;) {
+        enum xdp_job_kind kind = ((struct xdp_job *)job)->kind;
+        if (kind == XDP_JOB_OPEN) { /* open() fetches it */
+            struct xdp_opening *opening = (struct xdp_opening *)job;
+            opening->is_done = true;
+            if (opening->is_cancelled) {
+                throw_away(linux_io, opening, true);
+            }
+            continue;
+        }
+        if (kind == XDP_JOB_COUNT) {
+            take_count(linux_io, (const struct xdp_counting *)job);
+        }
+        linux_io->is_prepared |= kind == XDP_JOB_POPULATE;
+        free(job);
+    }
+}
+
+static void take_closed(struct io_linux *linux_io, struct umem *umem)
+{
+    for (struct helper_job *job; (job = helper_take_done(linux_io->closer)) != NULL;) {
+        const struct xdp_closing *closing = (const struct xdp_closing *)job;
+        if (closing->holder != 0) {
             umem_take_back(umem, (uint16_t)closing->holder);
             linux_io->holders[closing->holder] = false;
         }
         free(job);
     }
-}
-
-/* Its program goes when the helper comes to it. */
-static void unpin(struct io_linux *linux_io, uint32_t ifindex, uint64_t number)
-{
-    struct closing *closing = new_closing();
-    closing->fds[0] = rx_pins_remove(&linux_io->pins, ifindex, number);
-    helper_give(linux_io->helper, &closing->job);
 }
 
 /* A number that no frame carries; 0 is nobody's. */
@@ -275,13 +263,13 @@ static void leave_queue(struct io_xdp *device, struct xdp_queue *queue, uint64_t
 static void close_queue(struct io_xdp *device, uint32_t at)
 {
     struct xdp_queue *queue = device->queues[at];
-    struct closing *closing = new_closing();
+    struct xdp_closing *closing = xdp_job_close();
     xdp_queue_give_up(queue, &device->io);
     xdp_queue_stats(queue, &device->stats);
     device->io.n_unserved += xdp_queue_waiting(queue);
     closing->xsk = queue->xsk;
     closing->holder = queue->holder;
-    helper_give(device->owner->helper, &closing->job);
+    give(device->owner->closer, &closing->job);
     free(queue);
     device->queues[at] = device->queues[--device->n_queues];
     device->owner->n_queues--;
@@ -502,7 +490,7 @@ static void xdp_close(struct io *io)
 {
     struct io_xdp *device = (struct io_xdp *)io;
     char name[IF_NAMESIZE];
-    struct closing *closing = new_closing();
+    struct xdp_closing *closing = xdp_job_close();
     for (uint32_t i = 0; i < device->n_queues; i++) {
         rx_program_unset_socket(&device->program, device->queues[i]->number);
     }
@@ -514,7 +502,7 @@ static void xdp_close(struct io *io)
         closing->fds[1] = rx_pins_remove(&device->owner->pins, device->ifindex, device->program.pin);
     }
     rx_program_close(&device->program);
-    helper_give(device->owner->helper, &closing->job);
+    give(device->owner->closer, &closing->job);
     if (device->link != NULL) {
         *device->link = device->next;
         if (device->next != NULL) {
@@ -527,66 +515,73 @@ static void xdp_close(struct io *io)
 static const struct io_ops xdp_ops = {
     .rx = xdp_rx, .tx = xdp_tx, .flush = xdp_flush, .fd = xdp_fd, .stats = xdp_stats, .work = xdp_work, .close = xdp_close};
 
-static int check_device(const struct io_request *request, unsigned ifindex, struct error_detail *detail)
+/* The opening of this name under way or done, out of the list; NULL. */
+static struct xdp_opening **find_opening(struct io_linux *linux_io, const char *name)
 {
-    if (ifindex == 0) {
-        return error_set(detail, -ENODEV, "%s: no such interface", request->name);
+    struct xdp_opening **link = &linux_io->openings;
+    while (*link != NULL && strcmp((*link)->name, name) != 0) {
+        link = &(*link)->next;
     }
-    uint32_t n_queues = link_receive_queues(request->name);
-    if (n_queues > QUEUES_MAX) {
-        return error_set(detail, -ERROR_TOO_LARGE, "%s: %u receive queues, more than %d (ethtool -L %s combined %d)", request->name, n_queues,
-                         QUEUES_MAX, request->name, QUEUES_MAX);
-    }
-    return request->force ? 0 : guard_check(request->name, ifindex, detail);
+    return link;
 }
 
-static void decide_copying(struct io_xdp *device)
+static struct io *new_device(struct io_linux *linux_io, const struct io_request *request, struct umem *umem, const struct xdp_opening *opened)
 {
-    device->zero_copy = device->program.is_native && link_has_zero_copy(device->ifindex);
-    snprintf(device->copy_why, sizeof device->copy_why, "%s", device->zero_copy ? "" : "its driver has no zero-copy");
+    struct io_xdp *device = memory_zeroed(sizeof *device);
+    *device = (struct io_xdp){.io = {.ops = &xdp_ops,
+                                     .is_opening = true,
+                                     .has_news = true,
+                                     .open_checksums = opened->open_checksums,
+                                     .speed_mbps = opened->speed_mbps},
+                              .umem = umem,
+                              .owner = linux_io,
+                              .ifindex = opened->ifindex,
+                              .program = opened->program,
+                              .packet_fd = opened->packet_fd,
+                              .n_of_device = opened->n_queues,
+                              .n_counted = opened->n_queues,
+                              .zero_copy = opened->has_zero_copy,
+                              .on_fd = request->on_fd,
+                              .context = request->context,
+                              .next = linux_io->devices,
+                              .link = &linux_io->devices};
+    memcpy(device->name, opened->name, sizeof device->name);
+    snprintf(device->copy_why, sizeof device->copy_why, "%s", opened->has_zero_copy ? "" : "its driver has no zero-copy");
+    describe(device);
+    if (device->next != NULL) {
+        device->next->link = &device->next;
+    }
+    linux_io->devices = device;
+    return &device->io;
 }
 
 int io_xdp_open(struct io_linux *linux_io, const struct io_request *request, struct umem *umem, struct io **out_io,
                 struct error_detail *detail)
 {
-    char driver[32];
-    unsigned ifindex = if_nametoindex(request->name);
-    int err = check_device(request, ifindex, detail);
+    struct xdp_opening **link = find_opening(linux_io, request->name), *opening = *link;
+    if (opening == NULL) {
+        opening = xdp_job_open(request->name, request->force, &linux_io->pins);
+        opening->next = linux_io->openings;
+        linux_io->openings = opening;
+        give(linux_io->opener, &opening->job);
+        return -EINPROGRESS;
+    }
+    if (!opening->is_done) {
+        return -EINPROGRESS;
+    }
+    *link = opening->next;
+    int err = opening->err;
     if (err != 0) {
+        *detail = opening->detail;
+        throw_away(linux_io, opening, false);
         return err;
     }
-    struct io_xdp *device = memory_zeroed(sizeof *device);
-    *device = (struct io_xdp){.io = {.ops = &xdp_ops, .is_opening = true, .has_news = true},
-                              .umem = umem,
-                              .owner = linux_io,
-                              .ifindex = ifindex,
-                              .program = RX_PROGRAM_NONE,
-                              .on_fd = request->on_fd,
-                              .context = request->context,
-                              .packet_fd = -1};
-    snprintf(device->name, sizeof device->name, "%s", request->name);
-    err = packet_tx_open(ifindex, &device->packet_fd);
-    if (err != 0) {
-        (void)error_set(detail, err, "%s: packet socket: %s", request->name, error_text(err));
-    } else {
-        err = rx_program_open(&linux_io->pins, ifindex, request->name, &device->program, detail);
+    if (if_nametoindex(request->name) != opening->ifindex || !rx_program_is_current(&opening->program, &linux_io->pins)) {
+        throw_away(linux_io, opening, false); /* it is another device already, or another shard has taken the program off */
+        return -EAGAIN;
     }
-    if (err != 0) {
-        xdp_close(&device->io);
-        return err;
-    }
-    link_driver(request->name, driver);
-    device->n_counted = device->n_of_device = link_receive_queues(request->name);
-    device->io.open_checksums = strcmp(driver, "veth") == 0 || strcmp(driver, "tun") == 0;
-    decide_copying(device);
-    describe(device);
-    device->next = linux_io->devices;
-    device->link = &linux_io->devices;
-    if (device->next != NULL) {
-        device->next->link = &device->next;
-    }
-    linux_io->devices = device;
-    *out_io = &device->io;
+    *out_io = new_device(linux_io, request, umem, opening);
+    free(opening);
     return 0;
 }
 
@@ -611,9 +606,18 @@ static int linux_open(void *context, const struct io_request *request, struct um
 static void linux_forget(void *context, enum io_kind kind, const char *name)
 {
     struct io_linux *linux_io = context;
+    struct xdp_opening **link = find_opening(linux_io, name), *opening = *link;
     unsigned ifindex = if_nametoindex(name);
     if (kind == IO_INTERNAL) {
         io_tap_forget(name);
+        return;
+    }
+    if (opening != NULL) {
+        *link = opening->next;
+        opening->is_cancelled = true;
+        if (opening->is_done) {
+            throw_away(linux_io, opening, true);
+        }
     } else if (ifindex != 0) {
         unpin(linux_io, ifindex, 0);
     }
@@ -634,7 +638,18 @@ static bool linux_is_shared(enum io_kind kind)
 
 static void linux_step(void *context, struct umem *umem)
 {
-    take_done(context, umem);
+    take_opened(context);
+    take_closed(context, umem);
+}
+
+static bool linux_prepare(void *context, struct umem *umem)
+{
+    struct io_linux *linux_io = context;
+    if (!linux_io->is_preparing) {
+        linux_io->is_preparing = true;
+        give(linux_io->opener, &xdp_job_populate(umem->base, umem->size_bytes)->job);
+    }
+    return linux_io->is_prepared;
 }
 
 static void remember_pins(struct io_linux *linux_io)
@@ -673,8 +688,12 @@ int io_linux_new(const char *run_dir, const struct shard_set *shards, struct io_
     struct io_linux *linux_io = memory_zeroed(sizeof *linux_io);
     struct error_detail why = {""};
     linux_io->shards = shards;
-    int err = helper_new(&linux_io->helper);
+    int err = helper_new(&linux_io->closer);
+    if (err == 0) {
+        err = helper_new(&linux_io->opener);
+    }
     if (err != 0) {
+        helper_destroy(&linux_io->closer);
         free(linux_io);
         return error_set(detail, err, "no thread: %s", error_text(err));
     }
@@ -707,12 +726,21 @@ void io_linux_destroy(struct io_linux **linux_io)
     if (*linux_io == NULL) {
         return;
     }
-    remove_pins_if_last(*linux_io); /* first: sockets close one after the other, and who stops us may not wait for all */
-    helper_stop((*linux_io)->helper);
-    for (struct helper_job *job; (job = helper_take_done((*linux_io)->helper)) != NULL;) {
+    struct io_linux *l = *linux_io;
+    helper_stop(l->opener);
+    take_opened(l);
+    while (l->openings != NULL) {
+        struct xdp_opening *opening = l->openings;
+        l->openings = opening->next;
+        throw_away(l, opening, false);
+    }
+    remove_pins_if_last(l); /* before sockets close one after the other: who stops us may not wait for all */
+    helper_stop(l->closer);
+    for (struct helper_job *job; (job = helper_take_done(l->closer)) != NULL;) {
         free(job);
     }
-    helper_destroy(&(*linux_io)->helper);
+    helper_destroy(&l->opener);
+    helper_destroy(&l->closer);
     free((*linux_io)->found);
     free(*linux_io);
     *linux_io = NULL;
@@ -724,6 +752,7 @@ struct io_factory io_linux_factory(struct io_linux *linux_io)
                                .forget = linux_forget,
                                .is_shared = linux_is_shared,
                                .step = linux_step,
+                               .prepare = linux_prepare,
                                .sweep = linux_sweep,
                                .context = linux_io};
 }

@@ -3,7 +3,8 @@
  * While packets come the loop does not sleep; after SPIN_US without any it waits in poll() for devices, bus and signals, so that an
  * idle switch costs next to nothing. The library knows when it must be called at the latest.
  * A child process watches the loop (watchdog.h): stopped or hung, this process is killed, so that other shards can take its queues.
- * The only process of the switch with network capabilities. One thread, the bus's own, and one that closes sockets (helper.h).
+ * The only process of the switch with network capabilities. One thread for packets and control, the bus's own, and two for
+ * slow system calls (helper.h).
  */
 #include <errno.h>
 #include <limits.h>

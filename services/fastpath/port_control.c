@@ -140,8 +140,13 @@ static void open_device(struct port_control *control, struct port *port, uint64_
                                   (uint8_t)(port->id >> 8), (uint8_t)port->id}};
     } else if (err == 0 && control->has_links) {
         err = link_query(port->name, &link);
-        port->speed_mbps = link_speed_mbps(port->name);
+        port->speed_mbps = port->io->speed_mbps;
     }
+    if (err == -EINPROGRESS) {
+        port->retry_ns = now_ns + PORT_LOOK_MS * NS_PER_MS;
+        return;
+    }
+    control->opened_ns = now_ns;
     if (err != 0) {
         open_failed(control, port, err, detail.text[0] != '\0' ? detail.text : error_text(err), now_ns);
         return;
@@ -413,8 +418,7 @@ void port_control_step(struct port_control *control, uint64_t now_ns)
             work(control, port, now_ns);
         } else if (now_ns >= control->pause_ns && control->opened_ns == 0 && may_open(control, port) && now_ns >= port->retry_ns) {
             open_device(control, port, now_ns);
-            control->opened_ns = now_ns;
-            control->next = at + 1;
+            control->next = control->opened_ns != 0 ? at + 1 : control->next;
         }
     }
     if (control->withdraw_ns != 0 && now_ns >= control->withdraw_ns) {

@@ -9,6 +9,7 @@
 
 enum {
     PORT_RETRY_MS = 1000,    /* a device that could not be opened is tried again */
+    PORT_LOOK_MS = 1,        /* one that another thread is opening */
     PORT_SOON_MS = 10,       /* one that will be free in a moment */
     PORT_PATIENCE_MS = 500,  /* and is an error when it is not after this long */
     PORT_PAUSE_MAX_MS = 20,  /* packets have their turn between two devices opened as long as opening took, but no longer than this */

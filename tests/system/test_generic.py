@@ -44,4 +44,4 @@ def test_traffic_passes_in_generic_mode(generic):
 def test_removing_the_port_takes_the_program_away(generic):
     suite, _, _ = generic
     suite.swctl("del-port", "br0", "m0")
-    assert "xdp" not in suite.namespace.run("ip", "-d", "link", "show", "m0").stdout
+    wait_until("the program is off", lambda: "xdp" not in suite.namespace.run("ip", "-d", "link", "show", "m0").stdout)

@@ -61,7 +61,7 @@ def test_a_port_takes_frames_for_every_address_while_it_is_one(suite):
     suite.swctl("add-br", "br0", "--", "add-port", "br0", host.port)
     assert "promiscuity 1" in suite.namespace.run("ip", "-d", "link", "show", host.port).stdout
     suite.swctl("del-port", "br0", host.port)
-    assert "promiscuity 0" in suite.namespace.run("ip", "-d", "link", "show", host.port).stdout
+    wait_until("it is as it was", lambda: "promiscuity 0" in suite.namespace.run("ip", "-d", "link", "show", host.port).stdout)
 
 
 def test_the_machine_itself_is_reached_through_the_local_port(suite):

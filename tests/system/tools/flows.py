@@ -11,6 +11,7 @@ import struct
 import sys
 import time
 
+BURST_S = 0.02
 SO_RCVBUFFORCE = 33  # asm-generic/socket.h
 HEADER = struct.Struct("!IIB")  # number, how many in all, 1 = the end
 
@@ -28,8 +29,9 @@ def send(args):
         now = time.monotonic()
         if now < due:
             time.sleep(due - now)
-        else:
+        elif now - due > BURST_S:
             latest = max(latest, now - due)
+            begin += now - due  # a machine that let us wait is not to be followed by a burst
         packet = HEADER.pack(number, n, 0) + b"x" * 32
         for sock in socks:
             sock.send(packet)
