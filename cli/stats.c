@@ -7,7 +7,6 @@
  */
 #include "cli/stats.h"
 
-#include <math.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -26,11 +25,10 @@ static long long grown(const json_t *before, const json_t *now, const char *key)
     return difference > 0 ? difference : 0;
 }
 
-/* With so many decimals; null when there is nothing to divide by. */
-static json_t *ratio(double part, double whole, double decimals)
+/* Rounded to a multiple of 1 / scale; null when there is nothing to divide by. */
+static json_t *ratio(double part, double whole, double scale)
 {
-    double scale = pow(10, decimals);
-    return whole > 0 ? json_real(round(part / whole * scale) / scale) : json_null();
+    return whole > 0 ? json_real((double)(long long)(part / whole * scale + 0.5) / scale) : json_null();
 }
 
 const json_t *stats_of_shard(const json_t *before, const json_t *shard)
@@ -62,9 +60,9 @@ static json_t *stages(const json_t *before, const json_t *shard)
         double cycles = (double)grown(was, row, "sampled_cycles"), sampled = (double)grown(was, row, "sampled_packets");
         json_t *name = json_object_get(row, "stage");
         json_array_append_new(out, json_pack("{s:O, s:I, s:I, s:o, s:o, s:o, s:o, s:I}", "stage", name, "packets", (json_int_t)packets,
-                                             "batches", (json_int_t)batches, "packets_a_batch", ratio(packets, batches, 2), "cycles_a_packet",
-                                             ratio(cycles, sampled, 1), "ns_a_packet", ratio(cycles, sampled * cycles_per_ns, 2), "share",
-                                             ratio(cycles * 100, (double)all_cycles, 1), "sampled_packets", (json_int_t)sampled));
+                                             "batches", (json_int_t)batches, "packets_a_batch", ratio(packets, batches, 100), "cycles_a_packet",
+                                             ratio(cycles, sampled, 10), "ns_a_packet", ratio(cycles, sampled * cycles_per_ns, 100), "share",
+                                             ratio(cycles * 100, (double)all_cycles, 10), "sampled_packets", (json_int_t)sampled));
     }
     return out;
 }
@@ -75,9 +73,9 @@ static json_t *lookups(const json_t *before, const json_t *shard)
     double exact = (double)grown(old, now, "exact_hits"), megaflow = (double)grown(old, now, "megaflow_hits");
     double misses = (double)grown(old, now, "misses"), all = exact + megaflow + misses;
     return json_pack("{s:I, s:I, s:I, s:o, s:o, s:o, s:o, s:I}", "exact_hits", (json_int_t)exact, "megaflow_hits", (json_int_t)megaflow,
-                     "misses", (json_int_t)misses, "exact_percent", ratio(exact * 100, all, 2), "megaflow_percent",
-                     ratio(megaflow * 100, all, 2), "miss_percent", ratio(misses * 100, all, 2), "masks_a_megaflow_lookup",
-                     ratio((double)grown(old, now, "megaflow_probes"), (double)grown(old, now, "megaflow_lookups"), 2), "recirculated",
+                     "misses", (json_int_t)misses, "exact_percent", ratio(exact * 100, all, 100), "megaflow_percent",
+                     ratio(megaflow * 100, all, 100), "miss_percent", ratio(misses * 100, all, 100), "masks_a_megaflow_lookup",
+                     ratio((double)grown(old, now, "megaflow_probes"), (double)grown(old, now, "megaflow_lookups"), 100), "recirculated",
                      (json_int_t)grown(old, now, "recirculated"));
 }
 
@@ -109,7 +107,7 @@ json_t *stats_readable(const json_t *before, const json_t *shard)
         if (before != NULL && i < 3) {
             char key[32];
             snprintf(key, sizeof key, "%s_a_second", counts[i]);
-            json_object_set_new(out, key, ratio((double)n, seconds, 0));
+            json_object_set_new(out, key, ratio((double)n, seconds, 1));
         }
     }
     json_object_set_new(out, "stages", stages(before, shard));
@@ -126,7 +124,7 @@ json_t *stats_drops_text(const json_t *drops_)
     char *text = NULL;
     const char *reason;
     json_t *value;
-    json_object_foreach((json_t *)(uintptr_t)drops_, reason, value) {
+    json_object_foreach((json_t *)drops_, reason, value) {
         char *longer = memory_format("%s%s%s:%lld", text != NULL ? text : "", text != NULL ? " " : "", reason, (long long)json_integer_value(value));
         free(text);
         text = longer;

@@ -128,7 +128,7 @@ static void filters_leave_what_they_say(void **state)
     assert_int_equal(count(rig, "owner=slowpath.2"), 0);
     assert_int_equal(count(rig, "actions~output:p3"), 2000);
     assert_int_equal(count(rig, "udp,tp_src=7"), 24);
-    assert_int_equal(count(rig, "in_port=p1,owner=slowpath.1,tp_src=6,actions~p3"), 4);
+    assert_int_equal(count(rig, "udp,in_port=p1,owner=slowpath.1,tp_src=6,actions~p3"), 8);
     assert_int_equal(count(rig, "in_port=p2"), 0);
     assert_int_equal(count(rig, ""), 6000);
     rig_end(rig);
