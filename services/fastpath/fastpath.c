@@ -362,6 +362,7 @@ void fastpath_destroy(struct fastpath **fastpath)
     link_monitor_destroy(&fp->links);
     bus_close(&fp->shard.socket);
     bus_close(&fp->usage.socket);
+    usage_fini(&fp->usage);
     meter_set_close(&fp->meters);
     umem_destroy(&fp->umem);
     if (fp->epoll_fd >= 0) {
