@@ -96,7 +96,8 @@ static json_t *drops(const json_t *before, const json_t *shard)
 json_t *stats_readable(const json_t *before, const json_t *shard)
 {
     static const char *const counts[] = {"received", "sent", "sent_up", "bursts", "unmetered"};
-    static const char *const states[] = {"shard", "now_ns", "cycles_per_s", "pending", "flows", "masks", "programs", "counters", "huge_pages", "exact", "frames"};
+    static const char *const states[] = {"shard",    "now_ns",   "cycles_per_s", "pending", "flows", "masks",
+                                         "programs", "counters", "huge_pages",   "exact",   "frames"};
     json_t *out = json_object();
     double seconds = before != NULL ? (double)(integer(shard, "now_ns") - integer(before, "now_ns")) / 1e9 : 0;
     json_object_set_new(out, "since", json_string(before != NULL ? "the last look" : "the start"));

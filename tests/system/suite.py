@@ -204,25 +204,32 @@ class Suite:
         return result.stdout if check else result
 
     def unaccounted(self):
-        """I4 and I5 by the counters that operators see, at a quiet moment: what is wrong, or None. Nothing to say without a fastpath."""
-        if self.pid("fastpath.1") is None or self.pid("configdb.1") is None:
+        """I4 and I5 of every shard by the counters that operators see, at a quiet moment: what is wrong, or None. Nothing to say when no
+        fastpath or no configdb runs."""
+        shards = [path.name.removesuffix(".pid") for path in self.run_dir.glob("fastpath.*.pid")]
+        if not any(self.pid(shard) for shard in shards) or self.pid("configdb.1") is None:
             return None
         wrong = None
-        deadline = time.monotonic() + 5
+        deadline = time.monotonic() + 5  # so long may it take until the moment is quiet
         while time.monotonic() < deadline:
             result = self.swctl("--json", "dp", "show", check=False)
             if result.returncode != 0:
                 return f"dp show: {result.stdout}"
-            shard, = json.loads(result.stdout)
-            totals, frames = shard["totals"], shard["frames"]
-            came = totals["received"] + totals["packets_out"] + totals["copies"]
-            went = totals["sent"] + totals["sent_up"] + totals["consumed"] + totals["pending"] + sum(totals["drops"].values())
-            held = sum(count for owner, count in frames.items() if owner not in ("total", "sound"))
-            if came == went and held == frames["total"]:
+            wrong = next(filter(None, map(self._shard_unaccounted, json.loads(result.stdout))), None)
+            if wrong is None:
                 return None
-            wrong = f"{came} packets came, {went} went; {held} frames held of {frames['total']}: {totals} {frames}"
             time.sleep(0.2)
         return wrong
+
+    @staticmethod
+    def _shard_unaccounted(shard):
+        totals, frames = shard["totals"], shard["frames"]
+        came = totals["received"] + totals["packets_out"] + totals["copies"]
+        went = totals["sent"] + totals["sent_up"] + totals["consumed"] + totals["pending"] + sum(totals["drops"].values())
+        held = sum(count for owner, count in frames.items() if owner not in ("total", "sound"))
+        if came == went and totals["balanced"] and held == frames["total"] and frames["sound"]:
+            return None
+        return (f"fastpath.{shard['shard']}: {came} packets came, {went} went; {held} frames held of {frames['total']}: {totals} {frames}")
 
     # -- hosts and bridges
 
