@@ -35,6 +35,8 @@ void client_init(struct client *client)
 
 void client_fini(struct client *client)
 {
+    json_decref(client->before);
+    client->before = NULL;
     cfg_destroy(&client->cfg);
     bus_destroy(&client->bus);
 }

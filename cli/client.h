@@ -25,6 +25,7 @@ struct client {
     bool wants_json, no_wait;
     struct bus *bus;
     struct cfg *cfg;
+    json_t *before; /* with --watch: what the command was told the last time */
     /* Bridges and ports this command line makes: later commands of the same transaction refer to them by label. */
     struct client_new {
         enum cfg_table table;

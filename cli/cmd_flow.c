@@ -13,7 +13,7 @@
 #include "cli/render.h"
 #include "lib/base/memory.h"
 
-enum { FILE_FLOWS_MAX = 200000 /* lines of one add-flows call: about the 16 MiB that a message may have */, INSTANCES_MAX = 64 };
+enum { FILE_FLOWS_MAX = 200000 /* lines of one add-flows call: about the 16 MiB that a message may have */ };
 
 static enum exit_status ask(struct client *client, enum process_kind kind, const char *command, const char *const *arguments, size_t n,
                             json_t **out_json, struct error_detail *detail)
@@ -155,78 +155,6 @@ void read_dump_ports_print(const json_t *json, const struct segment *segment)
         {"tx_dropped", "tx drop"},  {"tx_errors", "tx errors"},
     };
     render_table(json, columns, sizeof columns / sizeof columns[0]);
-}
-
-/* Asks every living shard and joins the answers, each entry marked with its shard. */
-static enum exit_status ask_shards(struct client *client, const char *command, const struct segment *segment, json_t **out_json,
-                                   struct error_detail *detail)
-{
-    uint32_t instances[INSTANCES_MAX];
-    size_t n_known = client_instances(client, PROCESS_FASTPATH, instances, INSTANCES_MAX), n = 0;
-    for (size_t i = 0; i < n_known; i++) { /* a killed one has left its socket: the others have taken its share */
-        if (client_is_alive(client, PROCESS_FASTPATH, instances[i])) {
-            instances[n++] = instances[i];
-        }
-    }
-    if (n == 0) {
-        error_set(detail, -ERROR_NOT_CONNECTED, "no fastpath is running in %s", client->run_dir);
-        return EXIT_SILENT;
-    }
-    json_t *all = json_array();
-    for (size_t i = 0; i < n; i++) {
-        json_t *part = NULL, *entry;
-        size_t j;
-        if (client_ask(client, PROCESS_FASTPATH, instances[i], command, segment->arguments, segment->n_arguments, &part, detail) != 0) {
-            if (!client_is_alive(client, PROCESS_FASTPATH, instances[i])) {
-                continue; /* it died meanwhile */
-            }
-            json_decref(all);
-            return EXIT_SILENT;
-        }
-        if (!json_is_array(part)) {
-            part = json_pack("[o]", part);
-        }
-        json_array_foreach(part, j, entry) {
-            json_object_set_new(entry, "shard", json_integer(instances[i]));
-        }
-        json_array_extend(all, part);
-        json_decref(part);
-    }
-    *out_json = all;
-    return EXIT_DONE;
-}
-
-enum exit_status read_dp_dump_flows(struct client *client, const struct segment *segment, json_t **out_json, struct error_detail *detail)
-{
-    return ask_shards(client, "dp-dump-flows", segment, out_json, detail);
-}
-
-void read_dp_dump_flows_print(const json_t *json, const struct segment *segment)
-{
-    size_t i;
-    json_t *flow;
-    char used[64];
-    json_array_foreach(json, i, flow) {
-        const json_t *idle = json_object_get(flow, "used_s");
-        if (json_is_number(idle)) {
-            snprintf(used, sizeof used, "%.3fs", json_number_value(idle));
-        } else {
-            snprintf(used, sizeof used, "never");
-        }
-        printf("%s, packets:%lld, bytes:%lld, used:%s, actions:%s\n", json_string_value(json_object_get(flow, "match")),
-               (long long)json_integer_value(json_object_get(flow, "packets")), (long long)json_integer_value(json_object_get(flow, "bytes")),
-               used, json_string_value(json_object_get(flow, "actions")));
-    }
-}
-
-enum exit_status read_dp_show(struct client *client, const struct segment *segment, json_t **out_json, struct error_detail *detail)
-{
-    return ask_shards(client, "dp-show", segment, out_json, detail);
-}
-
-void read_dp_show_print(const json_t *json, const struct segment *segment)
-{
-    render_tree(json, 0);
 }
 
 enum exit_status read_fdb_show(struct client *client, const struct segment *segment, json_t **out_json, struct error_detail *detail)

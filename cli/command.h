@@ -27,7 +27,8 @@ struct segment {
     const struct command *command;
     const char *arguments[COMMAND_ARGUMENTS_MAX];
     size_t n_arguments;
-    bool may_exist, if_exists, force, strict, no_stats;
+    bool may_exist, if_exists, force, strict, no_stats, watch;
+    const char *sort, *top; /* NULL: not given */
 };
 
 /* All commands, in the order of commands.def. */

@@ -56,31 +56,54 @@ static int set_timeout(struct client *client, const char *text, struct error_det
     return 0;
 }
 
-/* Options that take a value. Returns how many words were used, 0 when this is none of them, negative on error. */
-static int take_valued_option(struct client *client, char **words, size_t n, struct error_detail *detail)
+static int set_run_dir(struct client *client, const char *text, struct error_detail *detail)
 {
-    static const char *const names[] = {"--run", "--timeout"};
-    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
-        size_t length = strlen(names[i]);
-        bool is_joined = strncmp(words[0], names[i], length) == 0 && words[0][length] == '=';
-        if (!is_joined && strcmp(words[0], names[i]) != 0) {
-            continue;
-        }
-        if (!is_joined && n < 2) {
-            return error_set(detail, -ERROR_SYNTAX, "%s needs a value", names[i]);
-        }
-        const char *value = is_joined ? words[0] + length + 1 : words[1];
-        if (i == 0 && strlen(value) >= sizeof client->run_dir) {
-            return error_set(detail, -ERROR_TOO_LARGE, "--run %s: longer than a socket's path may be", value);
-        }
-        if (i == 0) {
-            snprintf(client->run_dir, sizeof client->run_dir, "%s", value);
-        } else if (set_timeout(client, value, detail) != 0) {
-            return -ERROR_RANGE;
-        }
-        return is_joined ? 1 : 2;
+    if (strlen(text) >= sizeof client->run_dir) {
+        return error_set(detail, -ERROR_TOO_LARGE, "--run %s: longer than a socket's path may be", text);
     }
+    snprintf(client->run_dir, sizeof client->run_dir, "%s", text);
     return 0;
+}
+
+/* The value of option `name` at words[0], joined by = or the next word. Returns how many words it takes, 0 when it is another option, or an error. */
+static int value_of(const char *name, char **words, size_t n, const char **out_value, struct error_detail *detail)
+{
+    size_t length = strlen(name);
+    if (strncmp(words[0], name, length) != 0 || (words[0][length] != '=' && words[0][length] != '\0')) {
+        return 0;
+    }
+    if (words[0][length] == '=') {
+        *out_value = words[0] + length + 1;
+        return 1;
+    }
+    if (n < 2) {
+        return error_set(detail, -ERROR_SYNTAX, "%s needs a value", name);
+    }
+    *out_value = words[1];
+    return 2;
+}
+
+/* Options that take a value. Returns how many words were used, 0 when this is none of them, negative on error. */
+static int take_valued_option(struct client *client, struct segment *segment, char **words, size_t n, struct error_detail *detail)
+{
+    static const char *const names[] = {"--run", "--timeout", "--sort", "--top"};
+    const char *value = NULL;
+    int used = 0, err = 0;
+    size_t i = 0;
+    while (i < sizeof names / sizeof names[0] && (used = value_of(names[i], words, n, &value, detail)) == 0) {
+        i++;
+    }
+    if (used <= 0) {
+        return used;
+    }
+    if (i == 0) {
+        err = set_run_dir(client, value, detail);
+    } else if (i == 1) {
+        err = set_timeout(client, value, detail);
+    } else {
+        *(i == 2 ? &segment->sort : &segment->top) = value;
+    }
+    return err != 0 ? err : used;
 }
 
 static bool take_flag(struct client *client, struct line *line, struct segment *segment, const char *word)
@@ -93,6 +116,7 @@ static bool take_flag(struct client *client, struct line *line, struct segment *
         {"-h", &line->is_help},               {"--version", &line->is_version},    {"-V", &line->is_version},
         {"--may-exist", &segment->may_exist}, {"--if-exists", &segment->if_exists}, {"--force", &segment->force},
         {"--strict", &segment->strict},       {"--no-stats", &segment->no_stats},
+        {"--watch", &segment->watch},
     };
     for (size_t i = 0; i < sizeof flags / sizeof flags[0]; i++) {
         if (strcmp(word, flags[i].name) == 0) {
@@ -101,6 +125,22 @@ static bool take_flag(struct client *client, struct line *line, struct segment *
         }
     }
     return false;
+}
+
+/* These would be passed over without a word by a command that does not have them. */
+static int check_options(const struct segment *segment, struct error_detail *detail)
+{
+    const struct {
+        const char *name;
+        bool is_given;
+    } options[] = {{"--watch", segment->watch}, {"--sort", segment->sort != NULL}, {"--top", segment->top != NULL}};
+    for (size_t i = 0; i < sizeof options / sizeof options[0]; i++) {
+        if (options[i].is_given && strstr(segment->command->usage, options[i].name) == NULL) {
+            return error_set(detail, -ERROR_SYNTAX, "%s has no option %s; usage: swctl %s", segment->command->words, options[i].name,
+                             segment->command->usage);
+        }
+    }
+    return 0;
 }
 
 static int close_segment(struct segment *segment, struct error_detail *detail)
@@ -121,14 +161,14 @@ static int close_segment(struct segment *segment, struct error_detail *detail)
         return error_set(detail, -ERROR_SYNTAX, "%s: too %s arguments; usage: swctl %s", command->words,
                          segment->n_arguments < command->min_arguments ? "few" : "many", command->usage);
     }
-    return 0;
+    return check_options(segment, detail);
 }
 
 int line_parse(struct client *client, int argc, char **argv, struct line *line, struct error_detail *detail)
 {
     struct segment *segment = &line->segments[line->n];
     for (int i = 1; i < argc; i++) {
-        int used = take_valued_option(client, &argv[i], (size_t)(argc - i), detail);
+        int used = take_valued_option(client, segment, &argv[i], (size_t)(argc - i), detail);
         if (used != 0) {
             if (used < 0) {
                 return used;

@@ -3,11 +3,14 @@
  * swctl [OPTIONS] COMMAND [ARGUMENTS] [-- COMMAND ...]: configuration commands separated by -- make one transaction, as scripts for
  * ovs-vsctl expect. Options may stand anywhere. Everything waits a bounded time and says for whom. Exit status: cli/client.h.
  */
+#include <poll.h>
 #include <stdio.h>
 
 #include "cli/line.h"
 #include "cli/render.h"
 #include "lib/base/log.h"
+
+enum { WATCH_MS = 1000 };
 
 static void print_help(void)
 {
@@ -53,16 +56,20 @@ static enum exit_status run_config(struct client *client, const struct line *lin
     return status;
 }
 
+/* Once, or with --watch again each second until a process is silent or the reader has had enough. */
 static enum exit_status run_read(struct client *client, const struct segment *segment, struct error_detail *detail)
 {
-    json_t *json = NULL;
-    enum exit_status status = segment->command->read(client, segment, &json, detail);
-    if (json != NULL && client->wants_json) {
-        render_json(json);
-    } else if (json != NULL) {
-        segment->command->print(json, segment);
-    }
-    json_decref(json);
+    enum exit_status status;
+    do {
+        json_t *json = NULL;
+        status = segment->command->read(client, segment, &json, detail);
+        if (json != NULL && client->wants_json) {
+            render_json(json);
+        } else if (json != NULL) {
+            segment->command->print(json, segment);
+        }
+        json_decref(json);
+    } while (segment->watch && status == EXIT_DONE && fflush(stdout) == 0 && poll(NULL, 0, WATCH_MS) == 0);
     return status;
 }
 

@@ -35,7 +35,12 @@ void control_piece(struct control_call *call, json_t *json);
 void control_reply(struct control_call *call, json_t *json); /* ends the call */
 void control_fail(struct control_call *call, int error, const char *format, ...) PRINTF_LIKE(3, 4);
 
-/* Client: sends one request and collects the answer. Pieces that are arrays are joined. Waits up to timeout_ms (used by swctl and tests).
+/* The client is gone or took nothing for too long: what else is said is lost, so the command may as well end the call. */
+bool control_is_lost(const struct control_call *call);
+/* All that was said is on its way. A long answer that goes on only then holds one piece in memory. */
+bool control_has_room(const struct control_call *call);
+
+/* Client: sends one request and collects the answer. Pieces that are arrays are joined. Waits up to timeout_ms for each piece (used by swctl and tests).
  * Returns 0 and the JSON (a reference of the caller's), or the process's error with its text in `detail`, -ERROR_TIMEOUT naming the endpoint. */
 int control_request(struct bus *bus, const char *endpoint, const char *command, const char *const *arguments, size_t n_arguments,
                     uint32_t timeout_ms, json_t **out_json, struct error_detail *detail) MUST_CHECK;

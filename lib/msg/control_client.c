@@ -21,7 +21,8 @@ struct request {
     struct bus_socket *socket;
     const char *endpoint;
     uint64_t call;
-    uint64_t deadline_ns;
+    uint32_t timeout_ms;
+    uint64_t deadline_ns; /* for the next piece */
     json_t *list; /* pieces, joined; NULL while there was none */
     struct error_detail *detail;
 };
@@ -90,6 +91,7 @@ static int take_reply(struct request *r, const struct bus_message *message)
     } else if (reply->call == r->call) {
         int err = take_json(r, reply->json);
         result = err < 0 ? err : reply->last ? 1 : 0;
+        r->deadline_ns = clock_now_ns() + r->timeout_ms * NS_PER_MS;
     }
     busbar__control_reply__free_unpacked(reply, NULL);
     return result;
@@ -117,6 +119,7 @@ int control_request(struct bus *bus, const char *endpoint, const char *command, 
 {
     struct request r = {.endpoint = endpoint,
                         .call = random_start_number(),
+                        .timeout_ms = timeout_ms,
                         .deadline_ns = clock_now_ns() + timeout_ms * NS_PER_MS,
                         .detail = detail};
     int err = bus_connect(bus, WIRE_CONTROL, endpoint, &r.socket);

@@ -211,6 +211,16 @@ void control_fail(struct control_call *call, int error, const char *format, ...)
     flush(call);
 }
 
+bool control_is_lost(const struct control_call *call)
+{
+    return call->is_lost;
+}
+
+bool control_has_room(const struct control_call *call)
+{
+    return call->pending == NULL;
+}
+
 static json_t *counters_json(const struct bus_counters *c)
 {
     return json_pack("{s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I}", "received", (json_int_t)c->received, "sent", (json_int_t)c->sent,

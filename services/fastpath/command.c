@@ -1,9 +1,10 @@
 /* The control commands of a fastpath.
  *
- * dp-dump-flows goes through the flows 500 a tick with a cursor, a piece of the answer each, so packets do not wait for a dump of very
- * many; flows that come or go meanwhile may or may not be shown. dp-meters does the same with meters. dp-show gives every counter by its
- * name, with the sums of I4 and I5, so that people and tests read the same.
- * Cost: proportional to what is shown, some 15 us a flow. Worker thread, between bursts.
+ * dp-dump-flows and dp-meters go through their tables in slices, a piece of the answer each, so packets do not wait for a dump of very
+ * many. Dumps take turns, one slice a tick, and one whose reader has not taken the last piece is passed over: what waits for a
+ * reader is a piece. A reader who has gone ends its dump. dp-show gives every counter by its name, with the sums of I4 and I5, so that
+ * people and tests read the same.
+ * Cost: proportional to what is shown, and bounded a tick. Worker thread, between bursts.
  */
 #include "services/fastpath/command.h"
 
@@ -14,75 +15,25 @@
 
 #include "lib/base/clock.h"
 #include "lib/base/memory.h"
+#include "services/fastpath/cycles.h"
 #include "services/fastpath/fastpath_private.h"
+#include "services/fastpath/flow_dump.h"
 #include "services/fastpath/session.h"
+#include "services/fastpath/stats.h"
 
-enum { FLOWS_PER_TICK = 500, METERS_PER_TICK = 500 };
+enum { METERS_PER_TICK = 500, MEASURED_MS = 10 /* the rate of the cycle counter is known from then on */ };
 
-struct flow_dump {
+/* A call whose answer takes many ticks. */
+struct command_dump {
     struct control_call *call;
-    bool is_of_meters;
-    struct match wanted;
-    size_t cursor;
-    struct flow_dump *next;
+    struct flow_dump *flows; /* NULL: of meters */
+    size_t cursor;           /* of meters */
+    struct command_dump *next;
 };
 
-static json_t *owner_json(const struct shard *shard, const struct flow *flow)
+static void begin_dump(struct fastpath *fp, struct command_dump begun)
 {
-    if (flow->owner == OWNER_NONE) {
-        return json_null();
-    }
-    const struct session *session = &shard->sessions[flow->owner];
-    return json_sprintf("%s.%u%s", process_kind_name(session->who.kind), session->who.instance,
-                        session->state == SESSION_OPEN ? "" : " (closed)");
-}
-
-static const char *port_name(const void *context, uint32_t id)
-{
-    const struct port *port = port_set_find(context, id);
-    return port != NULL ? port->name : NULL;
-}
-
-static bool port_by_name(const void *context, const char *name, uint32_t *out_id)
-{
-    const struct port_set *set = context;
-    for (size_t i = 0; i < set->n_ports; i++) {
-        if (strcmp(set->ports[i]->name, name) == 0) {
-            *out_id = set->ports[i]->id;
-            return true;
-        }
-    }
-    return false;
-}
-
-static struct match flow_match(const struct flow *flow)
-{
-    struct match match = {0};
-    match.value.key = flow->key;
-    match.mask.key = flow->mask->bits;
-    return match;
-}
-
-static json_t *flow_json(const struct shard *shard, const struct flow *flow, uint64_t now_ns)
-{
-    struct match match = flow_match(flow);
-    struct match_ports ports = {.by_number = port_name, .context = &shard->ports};
-    char *text = match_format(&match, &ports);
-    char *actions = dp_actions_format(flow->program->actions, flow->program->n_actions, &ports);
-    double used_s = flow->packets > 0 ? (double)(now_ns - flow->used_ns) / 1e9 : -1;
-    json_t *json = json_pack("{s:o, s:s, s:I, s:I, s:o, s:s, s:o, s:I, s:b}", "id",
-                             json_sprintf("%016" PRIx64 "%016" PRIx64, flow->id.high, flow->id.low), "match", text, "packets",
-                             (json_int_t)flow->packets, "bytes", (json_int_t)flow->bytes, "used_s",
-                             used_s < 0 ? json_null() : json_real(used_s), "actions", actions, "owner", owner_json(shard, flow), "version",
-                             (json_int_t)flow->version_n, "exact", flow->entered == FLOW_KEY_BY_KEY);
-    free(text);
-    free(actions);
-    return json;
-}
-
-static void begin_dump(struct fastpath *fp, struct flow_dump begun)
-{
-    struct flow_dump **link = &fp->dumps;
+    struct command_dump **link = &fp->dumps;
     while (*link != NULL) {
         link = &(*link)->next;
     }
@@ -92,36 +43,23 @@ static void begin_dump(struct fastpath *fp, struct flow_dump begun)
 static void dump_flows(void *context, struct control_call *call, const char *const *arguments, size_t n_arguments)
 {
     struct fastpath *fp = context;
-    struct match_ports ports = {.by_name = port_by_name, .context = &fp->shard.ports};
     struct error_detail detail = {""};
-    struct match wanted;
-    int err = match_parse(n_arguments > 0 ? arguments[0] : "", &ports, &wanted, &detail);
+    struct flow_dump *flows;
+    int err = flow_dump_new(&fp->shard, arguments, n_arguments, &flows, &detail);
     if (err != 0) {
         control_fail(call, err, "%s", detail.text);
         return;
     }
-    begin_dump(fp, (struct flow_dump){.call = call, .wanted = wanted});
+    begin_dump(fp, (struct command_dump){.call = call, .flows = flows});
 }
 
 static void dump_meters(void *context, struct control_call *call, const char *const *arguments, size_t n_arguments)
 {
-    begin_dump(context, (struct flow_dump){.call = call, .is_of_meters = true});
+    begin_dump(context, (struct command_dump){.call = call});
 }
 
 /* True: there is more. */
-static bool flows_piece(struct fastpath *fp, struct flow_dump *dump, json_t *piece)
-{
-    struct flow *flow = NULL;
-    for (size_t i = 0; i < FLOWS_PER_TICK && (flow = flow_table_next(fp->shard.flows, &dump->cursor)) != NULL; i++) {
-        struct match match = flow_match(flow);
-        if (match_overlaps(&dump->wanted, &match)) {
-            json_array_append_new(piece, flow_json(&fp->shard, flow, fp->now_ns));
-        }
-    }
-    return flow != NULL;
-}
-
-static bool meters_piece(const struct fastpath *fp, struct flow_dump *dump, json_t *piece)
+static bool meters_piece(const struct fastpath *fp, struct command_dump *dump, json_t *piece)
 {
     uint64_t id = 0;
     for (size_t i = 0; i < METERS_PER_TICK && (id = meter_set_next(fp->meters, &dump->cursor)) != 0; i++) {
@@ -140,40 +78,61 @@ static bool meters_piece(const struct fastpath *fp, struct flow_dump *dump, json
     return id != 0;
 }
 
+/* Takes the first dump out of the list. */
+static struct command_dump *take_first(struct fastpath *fp)
+{
+    struct command_dump *dump = fp->dumps;
+    fp->dumps = dump->next;
+    dump->next = NULL;
+    return dump;
+}
+
+static void end_dump(struct command_dump *dump)
+{
+    flow_dump_destroy(&dump->flows);
+    free(dump);
+}
+
 void command_step(struct fastpath *fp)
 {
-    struct flow_dump *dump = fp->dumps;
-    if (dump == NULL) {
+    if (fp->dumps == NULL) {
         return;
     }
+    struct command_dump *dump = take_first(fp);
     json_t *piece = json_array();
-    if (dump->is_of_meters ? meters_piece(fp, dump, piece) : flows_piece(fp, dump, piece)) {
-        control_piece(dump->call, piece);
+    bool is_lost = control_is_lost(dump->call), has_more = true;
+    if (!is_lost && control_has_room(dump->call)) {
+        has_more = dump->flows != NULL ? flow_dump_step(dump->flows, fp->now_ns, piece) : meters_piece(fp, dump, piece);
+    }
+    if (is_lost || !has_more) {
+        control_reply(dump->call, piece);
+        end_dump(dump);
         return;
     }
-    control_reply(dump->call, piece);
-    fp->dumps = dump->next;
+    if (json_array_size(piece) > 0) {
+        control_piece(dump->call, piece);
+    } else {
+        json_decref(piece);
+    }
+    begin_dump(fp, *dump); /* the others have their turn first */
     free(dump);
+}
+
+bool command_is_busy(const struct fastpath *fp)
+{
+    for (const struct command_dump *dump = fp->dumps; dump != NULL; dump = dump->next) {
+        if (control_has_room(dump->call) && (dump->flows == NULL || !flow_dump_is_waiting(dump->flows))) {
+            return true;
+        }
+    }
+    return false;
 }
 
 void command_forget(struct fastpath *fp)
 {
     while (fp->dumps != NULL) {
-        struct flow_dump *dump = fp->dumps;
-        fp->dumps = dump->next;
-        free(dump);
+        end_dump(take_first(fp));
     }
-}
-
-static json_t *drops_json(const uint64_t *drops)
-{
-    json_t *json = json_object();
-    for (int reason = 0; reason < DROP_REASON_COUNT; reason++) {
-        if (drops[reason] != 0) {
-            json_object_set_new(json, drop_name((enum drop_reason)reason), json_integer((json_int_t)drops[reason]));
-        }
-    }
-    return json;
 }
 
 static json_t *mode_json(const struct port *port)
@@ -212,21 +171,10 @@ static json_t *port_json(const struct port *port)
                      (int)port->id, "mode", mode_json(port), "why", port->io != NULL ? port->io->why : "", "error",
                      port->error, "up", port->can_send, "mtu", (int)port->mtu, "masks", (int)port->megaflows.n_subtables, "rx_packets",
                      (json_int_t)port->rx_packets, "rx_bytes", (json_int_t)port->rx_bytes, "tx_packets", (json_int_t)port->tx_packets,
-                     "tx_bytes", (json_int_t)port->tx_bytes, "rx_drops", drops_json(port->rx_drops), "tx_drops",
-                     drops_json(port->tx_drops), "receive_ring_full", (json_int_t)stats.receive_ring_full, "too_long",
+                     "tx_bytes", (json_int_t)port->tx_bytes, "rx_drops", stats_drops_json(port->rx_drops), "tx_drops",
+                     stats_drops_json(port->tx_drops), "receive_ring_full", (json_int_t)stats.receive_ring_full, "too_long",
                      (json_int_t)stats.too_long, "no_frame", (json_int_t)stats.no_frame, "not_written", (json_int_t)stats.not_written,
                      "queues", queues_json(port));
-}
-
-static json_t *frames_json(const struct umem *umem)
-{
-    json_t *json = json_object();
-    for (int state = 0; state < FRAME_STATE_COUNT; state++) {
-        json_object_set_new(json, frame_state_name((enum frame_state)state), json_integer(umem_count(umem, (enum frame_state)state)));
-    }
-    json_object_set_new(json, "total", json_integer(umem_total(umem)));
-    json_object_set_new(json, "sound", json_boolean(umem_is_sound(umem)));
-    return json;
 }
 
 static json_t *totals_json(const struct worker *worker)
@@ -237,7 +185,7 @@ static json_t *totals_json(const struct worker *worker)
                      (json_int_t)t->sent_up, "consumed", (json_int_t)t->consumed, "pending", (json_int_t)worker->pending.n_packets,
                      "exact_hits", (json_int_t)t->exact_hits, "megaflow_hits", (json_int_t)t->megaflow_hits, "misses",
                      (json_int_t)t->misses, "bursts", (json_int_t)t->bursts, "recirculated", (json_int_t)t->recirculated, "unmetered",
-                     (json_int_t)t->unmetered, "drops", drops_json(t->drops), "balanced",
+                     (json_int_t)t->unmetered, "drops", stats_drops_json(t->drops), "balanced",
                      worker_is_balanced(worker));
 }
 
@@ -276,10 +224,18 @@ static void show(void *context, struct control_call *call, const char *const *ar
         json_array_append_new(ports, port_json(shard->ports.ports[i]));
     }
     json_t *json = json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:I, s:I}", "live", live_json(fp), "ports", ports, "totals",
-                             totals_json(&shard->worker), "frames", frames_json(shard->umem), "sessions",
+                             totals_json(&shard->worker), "frames", stats_frames_json(shard->umem), "sessions",
                              sessions_json(shard, fp->now_ns), "counts", counts_json(&shard->counts), "flows",
                              (json_int_t)flow_table_count(shard->flows), "exact_entries", (json_int_t)exact_size(&shard->worker.exact));
     control_reply(call, json);
+}
+
+static void stats(void *context, struct control_call *call, const char *const *arguments, size_t n_arguments)
+{
+    const struct fastpath *fp = context;
+    uint64_t n_cycles = cycles() - fp->began_cycles, ns = fp->now_ns - fp->began_ns;
+    double cycles_per_s = ns > MEASURED_MS * NS_PER_MS ? (double)n_cycles * 1e9 / (double)ns : 0;
+    control_reply(call, stats_json(&fp->shard, fp->now_ns, cycles_per_s));
 }
 
 json_t *command_status(void *context)
@@ -296,13 +252,15 @@ json_t *command_status(void *context)
 
 const struct control_command command_table[] = {
     {.name = "dp-dump-flows",
-     .usage = "[MATCH]",
-     .help = "Every flow of this fastpath (that such a packet could hit) with its use, actions and owner.",
+     .usage = "[FILTER [SORT [TOP]]]",
+     .help = "Flows of this fastpath (that such a packet could hit, with owner=PROCESS.N and actions~TEXT as it says) with their use, actions and "
+             "owner; the TOP first by packets, bytes, rate or used.",
      .run = dump_flows},
     {.name = "dp-meters",
      .usage = "",
      .help = "Packets that went through each meter, and those its bands acted on, in all fastpaths together.",
      .run = dump_meters},
     {.name = "dp-show", .usage = "", .help = "Ports, caches, sessions, frames and every counter.", .run = show},
+    {.name = "dp-stats", .usage = "", .help = "Work by stage, lookups, caches and drops; cumulative, raw.", .run = stats},
 };
 const size_t command_count = sizeof command_table / sizeof command_table[0];

@@ -1,4 +1,4 @@
-/* What swctl may ask a fastpath: dp-dump-flows, dp-meters, dp-show, and its part of status. */
+/* What swctl may ask a fastpath: dp-dump-flows, dp-meters, dp-show, dp-stats, and its part of status. */
 #ifndef BUSBAR_FASTPATH_COMMAND_H
 #define BUSBAR_FASTPATH_COMMAND_H
 
@@ -11,6 +11,8 @@ json_t *command_status(void *fastpath);
 struct fastpath;
 /* A tick's worth of the answers that take many. */
 void command_step(struct fastpath *fastpath);
+/* One of them could go on at once. */
+bool command_is_busy(const struct fastpath *fastpath);
 /* The process ends: forgets them; the control server answers the calls. */
 void command_forget(struct fastpath *fastpath);
 

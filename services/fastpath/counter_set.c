@@ -142,14 +142,16 @@ void counter_set_settle(struct counter_set *set, struct flow *flow)
     }
 }
 
-void counter_set_drop_idle(struct counter_set *set, uint8_t kind, uint64_t now_ns, uint64_t idle_ns)
+void counter_set_drop_idle(struct counter_set *set, uint8_t kind, uint64_t now_ns, uint64_t idle_ns, uint32_t *slot, uint32_t n)
 {
-    for (uint32_t slot = 0; slot < set->n_slots; slot++) {
-        const struct counter *counter = &set->counters[slot];
+    uint32_t end = set->n_slots - *slot > n ? *slot + n : set->n_slots;
+    for (; *slot < end; (*slot)++) {
+        const struct counter *counter = &set->counters[*slot];
         if (counter->id != 0 && counter->id >> 56 == kind && counter->n_programs == 0 && now_ns - counter->used_ns >= idle_ns) {
-            free_slot(set, slot);
+            free_slot(set, *slot);
         }
     }
+    *slot = *slot < set->n_slots ? *slot : 0;
 }
 
 void counter_set_retire(struct counter_set *set, uint64_t id)

@@ -43,8 +43,9 @@ void counter_set_release(struct counter_set *set, const struct program *program)
 void counter_set_credit(struct counter_set *set, const struct program *program, uint64_t packets, uint64_t bytes, uint64_t used_ns);
 /* Credits what the flow has grown by since it was settled last. */
 void counter_set_settle(struct counter_set *set, struct flow *flow);
-/* Frees the ids of one kind (the top 8 bits) that no program names and nobody has used for idle_ns: addresses are never retired. */
-void counter_set_drop_idle(struct counter_set *set, uint8_t kind, uint64_t now_ns, uint64_t idle_ns);
+/* Frees the ids of one kind (the top 8 bits) that no program names and nobody has used for idle_ns: addresses are never retired. Looks at
+ * n slots from *slot on, which moves behind them and to 0 at the end. */
+void counter_set_drop_idle(struct counter_set *set, uint8_t kind, uint64_t now_ns, uint64_t idle_ns, uint32_t *slot, uint32_t n);
 /* The id will not be used again; its slot is freed once no program names it. */
 void counter_set_retire(struct counter_set *set, uint64_t id);
 

@@ -10,6 +10,7 @@
 
 #include "lib/base/clock.h"
 #include "services/fastpath/install.h"
+#include "services/fastpath/port_flows.h"
 #include "services/fastpath/session.h"
 
 enum { SLICE = 512, EVICT_LOOK_AT = 32, TUNE_MS = 100, SETTLE_SLICE = 2048 /* a million flows in half a second */ };
@@ -33,6 +34,7 @@ void expire_step(struct shard *shard, uint64_t now_ns)
     bool may_expire = session_count_open(shard) > 0; /* without a slowpath a flow that goes cannot be made again */
     size_t left = SLICE;
     tune_caches(shard, now_ns);
+    port_flows_step(shard);
     while (left > 0) {
         struct flow *flow = flow_table_next_within(shard->flows, &shard->expire_cursor, &left);
         if (flow == NULL) {

@@ -22,6 +22,7 @@
 #include "lib/base/log.h"
 #include "lib/base/memory.h"
 #include "services/fastpath/command.h"
+#include "services/fastpath/cycles.h"
 #include "services/fastpath/expire.h"
 #include "services/fastpath/fastpath_private.h"
 #include "services/fastpath/install.h"
@@ -334,7 +335,7 @@ size_t fastpath_fds(const struct fastpath *fp, int out_fds[FASTPATH_FDS_MAX])
 int fastpath_wait_ms(const struct fastpath *fp)
 {
     if (fp->dumps != NULL) {
-        return DUMP_WAIT_MS;
+        return command_is_busy(fp) ? 0 : DUMP_WAIT_MS;
     }
     if (fp->shard.worker.pending.n_lists > 0) {
         return PENDING_WAIT_MS;
@@ -379,7 +380,8 @@ int fastpath_new(const struct fastpath_settings *settings, struct fastpath **out
     fp->bus = settings->bus;
     fp->pid = settings->pid;
     fp->instance = settings->instance;
-    fp->now_ns = settings->now_ns;
+    fp->now_ns = fp->began_ns = settings->now_ns;
+    fp->began_cycles = cycles();
     fp->shards = settings->shards;
     fp->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
     int err = umem_new(settings->n_frames != 0 ? settings->n_frames : FASTPATH_FRAMES,
@@ -444,6 +446,7 @@ void fastpath_destroy(struct fastpath **fastpath)
     link_monitor_destroy(&fp->links);
     bus_close(&fp->shard.socket);
     bus_close(&fp->usage.socket);
+    usage_fini(&fp->usage);
     meter_set_close(&fp->meters);
     umem_destroy(&fp->umem);
     if (fp->epoll_fd >= 0) {

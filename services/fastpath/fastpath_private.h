@@ -10,7 +10,7 @@
 #include "services/fastpath/port_control.h"
 #include "services/fastpath/usage.h"
 
-struct flow_dump; /* command.c */
+struct command_dump; /* command.c */
 
 struct fastpath {
     struct shard shard;
@@ -19,7 +19,7 @@ struct fastpath {
     struct umem *umem;
     struct cfg *cfg;
     struct control_server *control;
-    struct flow_dump *dumps; /* calls of dp-dump-flows under way, oldest first */
+    struct command_dump *dumps; /* calls under way whose answers take many ticks, the next one first */
     struct link_monitor *links;
     struct meter_set *meters;
     struct shard_set *shards; /* NULL: we are alone */
@@ -30,6 +30,7 @@ struct fastpath {
     char session_endpoint[128], usage_endpoint[128], control_endpoint[128];
     uint32_t pid, instance;
     uint64_t now_ns;
+    uint64_t began_ns, began_cycles; /* the rate of the cycle counter is measured from here */
     uint64_t tick_ns; /* of the last round of housekeeping */
     unsigned n_busy;  /* steps in a row in which packets came */
     uint64_t bus_ns;  /* when the sessions were last looked at */

@@ -171,7 +171,7 @@ static uint16_t free_holder(struct io_linux *linux_io)
 {
     do {
         linux_io->next_holder++;
-    } while (linux_io->next_holder == 0 || linux_io->holders[linux_io->next_holder]);
+    } while (linux_io->next_holder == 0 || linux_io->next_holder == UMEM_HOLDER_OWN || linux_io->holders[linux_io->next_holder]);
     linux_io->holders[linux_io->next_holder] = true;
     return linux_io->next_holder;
 }

@@ -177,6 +177,14 @@ void megaflow_fini(struct megaflow_table *table)
     }
 }
 
+void megaflow_clear(struct megaflow_table *table)
+{
+    while (table->n_subtables > 0) {
+        subtable_destroy(table->subtables[--table->n_subtables]);
+    }
+    table->n_by_key = 0;
+}
+
 static unsigned look_in(const struct megaflow_table *table, struct subtable *sub, struct dp_packet *const packets[], uint8_t *left,
                         unsigned n_left, struct flow **out_flows)
 {

@@ -34,6 +34,8 @@ struct megaflow_table {
 void megaflow_init(struct megaflow_table *table, uint32_t port);
 /* Frees the subtables; every flow must be out. */
 void megaflow_fini(struct megaflow_table *table);
+/* Forgets every flow at once, however many: nothing leads to them any more. They still believe to be entered: the table is about to end. */
+void megaflow_clear(struct megaflow_table *table);
 /* For each of n (at most EXACT_BURST) packets the flow that covers it, or NULL. */
 void megaflow_lookup(struct megaflow_table *table, struct dp_packet *const packets[], unsigned n, struct flow **out_flows);
 /* Enters the flow under its mask, or for `packet_key` alone when there are too many masks. */

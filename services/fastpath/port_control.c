@@ -2,14 +2,14 @@
  *
  *     row added --> open --ok--> open, link up or down --device vanishes--> closed, error, tried again every second and when the
  *                     \--error--> closed, error, tried again                device shows up
- *     row gone  --> flows of the port end, packets waiting for it are dropped (`stopped`), device closed, TAP deleted
+ *     row gone  --> packets waiting for it are dropped (`stopped`), device closed, TAP deleted; its flows end little by little (port_flows.c)
  *     shards come or go --> devices change queues among them; a kind that only one shard can have moves to the lowest
  *
  * Why the others are not affected: a device has its own rings, and its frames come back when it closes (umem_take_back). Opening takes
  * up to 20 ms (program load, kernel's grace periods), so it is a queue of work: one device a step, then as much time for packets.
  * Counters that a device reports late (frames refused by the kernel, frames that no shard was there for) are taken over here, each once (I5).
  * Cost: a look at each port a millisecond. Worker thread, between bursts.
- * Invariant: can_send implies io; no flow names a port that is not in the set as its ingress; io implies that no other shard must have it.
+ * Invariant: can_send implies io; no packet reaches a flow whose ingress is not in the set; io implies that no other shard must have it.
  */
 #include "services/fastpath/port_control.h"
 
@@ -21,7 +21,7 @@
 #include "lib/base/clock.h"
 #include "lib/base/log.h"
 #include "lib/base/memory.h"
-#include "services/fastpath/install.h"
+#include "services/fastpath/port_flows.h"
 #include "services/fastpath/session.h"
 
 enum { MTU_WITHOUT_LINKS = 9000, MTU_WITHOUT_INTERFACE = UMEM_LARGE_ROOM - PORT_TAGS_BYTES };
@@ -223,7 +223,7 @@ static void remove_port(struct port_control *control, struct port *port)
 {
     struct shard *shard = control->shard;
     log_info("port_removed port=%s id=%u", port->name, port->id);
-    install_remove_port_flows(shard, port->id, true);
+    port_flows_forget(shard, port);
     if (port->io != NULL) {
         port->io->is_forgotten = true;
     } else if (control->factory.forget != NULL && port->elsewhere == 0) {
@@ -252,6 +252,7 @@ void port_control_apply(struct port_control *control, uint64_t id, const Busbar_
         }
         return;
     }
+    port_flows_make_way(shard, (uint32_t)id);
     port = id <= UINT32_MAX && strlen(row->name) < PORT_NAME_BYTES ? port_set_add(&shard->ports, (uint32_t)id) : NULL;
     if (port == NULL) {
         log_error("port_refused port=%s error=\"name too long or too many ports\"", row->name);
@@ -459,7 +460,7 @@ void port_control_close_all(struct port_control *control)
     session_close_all(shard, "the fastpath stops", shard->worker.now_ns);
     while (shard->ports.n_ports > 0) {
         struct port *port = shard->ports.ports[0];
-        install_remove_port_flows(shard, port->id, false);
+        port_flows_forget(shard, port); /* shard_fini() ends the flows of all ports in one go */
         close_device(control, port);
         port_set_remove(&shard->ports, port);
     }

@@ -8,6 +8,7 @@
 
 #include "services/fastpath/install.h"
 #include "services/fastpath/miss.h"
+#include "services/fastpath/port_flows.h"
 #include "services/fastpath/session.h"
 #include "services/fastpath/up.h"
 
@@ -33,6 +34,7 @@ void shard_fini(struct shard *shard)
     worker_fini(&shard->worker);
     counter_set_fini(&shard->counters);
     flow_table_destroy(&shard->flows);
+    port_flows_fini(shard);
     program_table_destroy(&shard->programs);
 }
 

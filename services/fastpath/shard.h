@@ -94,6 +94,14 @@ struct shard_counts {
 #undef SHARD_COUNT
 };
 
+/* Flows of ports that have gone (port_flows.c). */
+struct port_flows {
+    uint32_t *ports; /* whose flows may still be there, in the order they went */
+    size_t n, room;
+    size_t n_in_round; /* of them, those that went before the round over all flows began */
+    size_t cursor;     /* of the round */
+};
+
 struct shard {
     struct umem *umem;
     struct port_set ports;
@@ -110,6 +118,7 @@ struct shard {
     uint32_t flow_limit, max_idle_ms; /* fastpath.c, from the configuration */
     uint64_t tuned_ns; /* expire.c: when the caches were last looked after */
     size_t expire_cursor, settle_cursor, evict_cursor;
+    struct port_flows port_flows;
     struct shard_counts counts;
     struct dp_action scratch[DP_ACTIONS_MAX];
     uint32_t scratch_slots[256]; /* counters of one program; more are refused */

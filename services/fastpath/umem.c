@@ -26,10 +26,11 @@
 
 #define HUGE_PAGE_BYTES ((size_t)2 << 20)
 
-static uint8_t *map_region(size_t size)
+static uint8_t *map_region(size_t size, bool *out_is_huge)
 {
     int flags = MAP_PRIVATE | MAP_ANONYMOUS;
     void *base = mmap(NULL, size, PROT_READ | PROT_WRITE, flags | MAP_HUGETLB, -1, 0);
+    *out_is_huge = base != MAP_FAILED;
     if (base == MAP_FAILED) {
         base = mmap(NULL, size, PROT_READ | PROT_WRITE, flags, -1, 0);
         if (base != MAP_FAILED) {
@@ -44,7 +45,7 @@ int umem_new(uint32_t n_small, uint32_t n_large, struct umem **out_umem)
     struct umem *umem = memory_zeroed(sizeof *umem);
     size_t wanted = ((size_t)n_small + (size_t)n_large * UMEM_LARGE_CHUNKS) * UMEM_CHUNK_BYTES;
     umem->size_bytes = (wanted + HUGE_PAGE_BYTES - 1) & ~(HUGE_PAGE_BYTES - 1);
-    umem->base = map_region(umem->size_bytes);
+    umem->base = map_region(umem->size_bytes, &umem->has_huge_pages);
     if (umem->base == NULL) {
         umem_destroy(&umem);
         return -ENOMEM;

@@ -38,6 +38,7 @@ enum {
 struct umem {
     uint8_t *base; /* read by devices' code, which knows frames by offset */
     size_t size_bytes;
+    bool has_huge_pages; /* reserved ones; else those the kernel has to spare */
     /* private */
     uint32_t n_small, n_large;
     uint32_t n_free_small, n_free_large;

@@ -1,8 +1,15 @@
 /* Reports of use.
  *
+ *     every 500 ms:   settle all flows, 2,048 a step  -->  begin a report to each receiver  -->  a piece or some a step, in turns
+ *
  * A report carries the values that changed since the receiver's last one; as values are cumulative, one that is lost or put off costs
- * freshness only. The floor goes to ofagents behind each report and at once when it moves, because barriers wait for it.
- * Cost: every 500 ms a look at all flows, 2,048 a millisecond, and one pass over the counters. Worker thread, between bursts.
+ * freshness only. A million counters take many steps, so the values of one report are of many moments. Two things keep that harmless:
+ * a value that changes once the report has begun counts as changed after it, and is told again with the next one; and the first piece is
+ * sent before any counter has been looked at (or with those of the same step), so everything in a report is at least as new as what was
+ * sent before its first piece, the floor above all: what ofagent needs for final counts.
+ * A piece that finds no room is made again later, from the same place; a receiver that takes none for STUCK_MS has its report put off.
+ * The floor goes to ofagents behind each report and at once when it moves, because barriers wait for it.
+ * Cost: a step has the bounds of usage.h, below 1 ms in all. Worker thread, between bursts.
  * Invariant: `told` moves only when every piece of a report has been taken by the bus.
  */
 #include "services/fastpath/usage.h"
@@ -18,17 +25,23 @@
 #include "services/fastpath/expire.h"
 
 enum {
-    VALUES_PER_PIECE = 1024,
     MAC_IDLE_S = 60, /* then the last use of an address has long been reported to whoever will ask; random addresses do not pile up (I9) */
+    STUCK_MS = 1000,
 };
 
-struct report {
+struct usage_report {
     Busbar__UsageReport message;
-    Busbar__UsageValue values[VALUES_PER_PIECE];
-    Busbar__UsageValue *value_pointers[VALUES_PER_PIECE];
-    Busbar__PortUsage *ports;
-    Busbar__PortUsage **port_pointers;
+    Busbar__UsageValue values[USAGE_VALUES_PER_PIECE];
+    Busbar__UsageValue *value_pointers[USAGE_VALUES_PER_PIECE];
+    Busbar__PortUsage ports[USAGE_PORTS_PER_PIECE];
+    Busbar__PortUsage *port_pointers[USAGE_PORTS_PER_PIECE];
 };
+
+void usage_fini(struct usage *usage)
+{
+    free(usage->piece);
+    usage->piece = NULL;
+}
 
 static struct usage_receiver *find(struct usage *usage, const struct bus_identity *who)
 {
@@ -95,6 +108,7 @@ static void on_message(struct usage *usage, struct shard *shard, const struct bu
         on_retired(shard, message);
     } else if (message->type == MESSAGE_USAGE_ASK_ALL && receiver != NULL) {
         receiver->wants_all = true;
+        receiver->is_reporting = false; /* what is under way would leave the same gap */
         usage->reported_ns = 0;
     }
 }
@@ -118,50 +132,67 @@ static void fill_port(const struct port *port, Busbar__PortUsage *out)
     }
 }
 
-static bool send_piece(struct usage *usage, struct usage_receiver *receiver, struct report *report)
+static void add_value(struct usage_report *report, const struct counter *counter, uint64_t now_ns)
 {
-    int err = msg_send(usage->socket, &receiver->who, MESSAGE_USAGE_REPORT, &report->message.base);
-    if (err == -ERROR_NOT_CONNECTED) {
-        receiver->is_used = false;
+    Busbar__UsageValue *value = &report->values[report->message.n_values++];
+    busbar__usage_value__init(value);
+    value->id = counter->id;
+    value->packets = counter->packets;
+    value->bytes = counter->bytes;
+    value->idle_ns = now_ns - counter->used_ns;
+}
+
+/* Pieces and slots that the step may still send and look at. */
+struct budget {
+    unsigned n_pieces;
+    uint32_t n_slots;
+};
+
+static void add_ports(struct usage_report *report, const struct port_set *set, uint32_t *port)
+{
+    while (*port < set->n_ports && report->message.n_ports < USAGE_PORTS_PER_PIECE) {
+        fill_port(set->ports[(*port)++], &report->ports[report->message.n_ports++]);
     }
-    report->message.n_values = 0;
-    report->message.n_ports = 0;
-    report->message.all = false;
-    return err == 0;
 }
 
-static void add_value(struct report *report, const struct counter *counter, uint64_t now_ns)
+/* Adds the receiver's changed values from *slot on, as far as piece and budget go. */
+static void add_values(struct usage_report *report, const struct usage_receiver *receiver, const struct counter_set *set, uint32_t *slot,
+                       struct budget *budget, uint64_t now_ns)
 {
-    size_t n = report->message.n_values++;
-    busbar__usage_value__init(&report->values[n]);
-    report->values[n].id = counter->id;
-    report->values[n].packets = counter->packets;
-    report->values[n].bytes = counter->bytes;
-    report->values[n].idle_ns = now_ns - counter->used_ns;
-    report->value_pointers[n] = &report->values[n];
-}
-
-static bool report_to(struct usage *usage, struct usage_receiver *receiver, const struct shard *shard, struct report *report, uint64_t now_ns)
-{
-    busbar__usage_report__init(&report->message);
-    report->message.sequence = ++receiver->sequence;
-    report->message.all = receiver->wants_all;
-    report->message.values = report->value_pointers;
-    report->message.n_ports = shard->ports.n_ports;
-    report->message.ports = report->port_pointers;
-    for (uint32_t slot = 0; slot < shard->counters.n_slots; slot++) {
-        const struct counter *counter = &shard->counters.counters[slot];
+    for (; *slot < set->n_slots && budget->n_slots > 0 && report->message.n_values < USAGE_VALUES_PER_PIECE; (*slot)++, budget->n_slots--) {
+        const struct counter *counter = &set->counters[*slot];
         bool is_theirs = counter->id != 0 && (receiver->kinds >> counter_id_kind(counter->id) & 1) != 0;
-        if (!is_theirs || (!receiver->wants_all && counter->changed <= receiver->told)) {
-            continue;
-        }
-        add_value(report, counter, now_ns);
-        if (report->message.n_values == VALUES_PER_PIECE && !send_piece(usage, receiver, report)) {
-            return false;
+        if (is_theirs && (receiver->is_all || counter->changed > receiver->told)) {
+            add_value(report, counter, now_ns);
         }
     }
-    report->message.last = true;
-    return send_piece(usage, receiver, report);
+}
+
+static struct usage_report *begin_piece(struct usage *usage, const struct usage_receiver *receiver)
+{
+    if (usage->piece == NULL) {
+        usage->piece = memory_zeroed(sizeof *usage->piece);
+        for (size_t i = 0; i < USAGE_VALUES_PER_PIECE; i++) {
+            usage->piece->value_pointers[i] = &usage->piece->values[i];
+        }
+        for (size_t i = 0; i < USAGE_PORTS_PER_PIECE; i++) {
+            usage->piece->port_pointers[i] = &usage->piece->ports[i];
+        }
+    }
+    struct usage_report *report = usage->piece;
+    busbar__usage_report__init(&report->message);
+    report->message.sequence = receiver->sequence;
+    report->message.all = receiver->is_all && !receiver->has_begun;
+    report->message.values = report->value_pointers;
+    report->message.ports = report->port_pointers;
+    return report;
+}
+
+static void put_off(struct usage *usage, struct usage_receiver *receiver)
+{
+    receiver->is_reporting = false;
+    receiver->wants_all = receiver->wants_all || receiver->is_all;
+    usage->n_late++;
 }
 
 static void send_floor(struct usage *usage, const struct shard *shard, struct usage_receiver *receiver)
@@ -185,33 +216,82 @@ void usage_tell_floor(struct usage *usage, const struct shard *shard)
     }
 }
 
-static void report_all(struct usage *usage, struct shard *shard, uint64_t now_ns)
+/* A piece of the receiver's report, if there is something to say; true when more of it can be sent in this step. */
+static bool report_some(struct usage *usage, struct usage_receiver *receiver, const struct shard *shard, struct budget *budget, uint64_t now_ns)
 {
-    struct report *report = memory_zeroed(sizeof *report);
-    report->ports = memory_array(shard->ports.n_ports + 1, sizeof *report->ports);
-    report->port_pointers = memory_array(shard->ports.n_ports + 1, sizeof(Busbar__PortUsage *));
-    for (size_t i = 0; i < shard->ports.n_ports; i++) {
-        fill_port(shard->ports.ports[i], &report->ports[i]);
-        report->port_pointers[i] = &report->ports[i];
+    struct usage_report *report = begin_piece(usage, receiver);
+    uint32_t slot = receiver->slot, port = receiver->port;
+    add_ports(report, &shard->ports, &port);
+    if (port == shard->ports.n_ports) {
+        add_values(report, receiver, &shard->counters, &slot, budget, now_ns);
     }
+    report->message.last = port == shard->ports.n_ports && slot == shard->counters.n_slots;
+    bool says_something = report->message.n_values + report->message.n_ports > 0 || report->message.last || !receiver->has_begun;
+    if (says_something) {
+        int err = msg_send(usage->socket, &receiver->who, MESSAGE_USAGE_REPORT, &report->message.base);
+        budget->n_pieces--;
+        if (err == -ERROR_NOT_CONNECTED) {
+            receiver->is_used = false;
+            return false;
+        }
+        if (err != 0) {
+            if (now_ns - receiver->moved_ns >= STUCK_MS * NS_PER_MS) {
+                put_off(usage, receiver);
+            }
+            return false;
+        }
+        receiver->has_begun = true;
+        receiver->moved_ns = now_ns;
+    }
+    receiver->slot = slot;
+    receiver->port = port;
+    if (report->message.last) {
+        receiver->is_reporting = false;
+        receiver->told = receiver->tick;
+        send_floor(usage, shard, receiver);
+        return false;
+    }
+    return budget->n_pieces > 0 && budget->n_slots > 0;
+}
+
+static void report_step(struct usage *usage, const struct shard *shard, uint64_t now_ns)
+{
+    struct budget budget = {.n_pieces = USAGE_PIECES_PER_STEP, .n_slots = USAGE_SLOTS_PER_STEP};
+    for (size_t i = 0; i < USAGE_RECEIVERS_MAX && budget.n_pieces > 0 && budget.n_slots > 0; i++) {
+        struct usage_receiver *receiver = &usage->receivers[usage->next];
+        while (receiver->is_used && receiver->is_reporting && report_some(usage, receiver, shard, &budget, now_ns)) {
+        }
+        usage->next = (usage->next + 1) % USAGE_RECEIVERS_MAX;
+    }
+}
+
+/* Flows are settled: whoever has its last report begins another. */
+static void begin_reports(struct usage *usage, struct shard *shard, uint64_t now_ns)
+{
+    uint64_t tick = shard->counters.tick++;
     for (size_t i = 0; i < USAGE_RECEIVERS_MAX; i++) {
         struct usage_receiver *receiver = &usage->receivers[i];
-        if (!receiver->is_used) {
+        if (!receiver->is_used || receiver->is_reporting) {
             continue;
         }
-        if (report_to(usage, receiver, shard, report, now_ns)) {
-            receiver->told = shard->counters.tick;
-            receiver->wants_all = false;
-            send_floor(usage, shard, receiver);
-        } else {
-            usage->n_late++;
-        }
+        receiver->is_reporting = true;
+        receiver->is_all = receiver->wants_all;
+        receiver->wants_all = receiver->has_begun = false;
+        receiver->tick = tick;
+        receiver->slot = receiver->port = 0;
+        receiver->moved_ns = now_ns;
+        receiver->sequence++;
     }
-    shard->counters.tick++;
-    counter_set_drop_idle(&shard->counters, COUNTER_MAC, now_ns, MAC_IDLE_S * NS_PER_S);
-    free(report->ports);
-    free(report->port_pointers);
-    free(report);
+    usage->n_idle_left = shard->counters.n_slots;
+}
+
+static void drop_idle_step(struct usage *usage, struct shard *shard, uint64_t now_ns)
+{
+    uint32_t n = usage->n_idle_left < USAGE_SLOTS_PER_STEP ? usage->n_idle_left : USAGE_SLOTS_PER_STEP;
+    usage->n_idle_left -= n;
+    if (n > 0) {
+        counter_set_drop_idle(&shard->counters, COUNTER_MAC, now_ns, MAC_IDLE_S * NS_PER_S, &usage->idle_slot, n);
+    }
 }
 
 unsigned usage_step(struct usage *usage, struct shard *shard, uint64_t now_ns)
@@ -229,7 +309,9 @@ unsigned usage_step(struct usage *usage, struct shard *shard, uint64_t now_ns)
     }
     if (usage->is_settling && expire_settle_some(shard)) {
         usage->is_settling = false;
-        report_all(usage, shard, now_ns);
+        begin_reports(usage, shard, now_ns);
     }
+    drop_idle_step(usage, shard, now_ns);
+    report_step(usage, shard, now_ns);
     return n;
 }

@@ -16,6 +16,7 @@
 #include "lib/base/error.h"
 #include "lib/dp/checksum.h"
 #include "lib/flow/parse_common.h"
+#include "services/fastpath/cycles.h"
 
 enum { ETHERNET_BYTES = 14 };
 
@@ -180,15 +181,6 @@ static const struct dp_sink sink = {.output = on_output,
                                     .meter = on_meter};
 
 /* ---- measuring ---- */
-
-static inline uint64_t cycles(void)
-{
-#if defined(__x86_64__)
-    return __builtin_ia32_rdtsc();
-#else
-    return 0;
-#endif
-}
 
 /* Begins the measuring of one burst in WORKER_SAMPLE. */
 static inline void begin_burst(struct worker *w)

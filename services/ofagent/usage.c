@@ -148,6 +148,7 @@ static void ask_all(struct usage *usage, struct shard *shard)
     usage->n_gaps++;
     shard->has_all = false;
     shard->is_in_report = false;
+    shard->sequence = 0; /* what is under way is taken as it comes; nothing is complete before the list */
     if (msg_send(shard->socket, NULL, MESSAGE_USAGE_ASK_ALL, &ask.base) != 0) {
         shard->hello_ns = 0; /* the HELLO will ask instead */
     }
@@ -219,8 +220,8 @@ static void on_report(struct usage *usage, struct shard *shard, const Busbar__Us
 
     usage->n_reports++;
     bool is_next = shard->sequence != 0 && report->sequence == shard->sequence + 1;
-    if (!is_next && !report->all && shard->sequence != 0) {
-        shard->sequence = report->sequence;
+    bool goes_on = shard->is_in_report && report->sequence == shard->sequence;
+    if (!is_next && !goes_on && !report->all && shard->sequence != 0) {
         ask_all(usage, shard);
         return;
     }

@@ -184,7 +184,7 @@ static void send_all_flows(struct way_test *test, unsigned per_ms, bool is_backw
 static void a_barrier_waits_for_thousands_of_corrections(void **state)
 {
     struct way_test test = begin(__func__, 1);
-    sim_flow_mod(test.sim, "br0", "add", "priority=60000,udp,udp_src=65535,actions=drop"); /* each UDP port is a flow of its own */
+    sim_flow_mod(test.sim, "br0", "add", "priority=60000,udp,udp_src=0x7fff/0x7fff,actions=drop"); /* no prefix: each UDP port is a flow of its own */
     change(&test, "add", "in_port=1,actions=output:2", 2);
     send_all_flows(&test, 50, false); /* waiting packets have a bound, and this is not about it */
     assert_true(sim_shard(test.sim).n_flows > MANY_FLOWS / 2);

@@ -237,7 +237,7 @@ class Suite:
         if not self.fastpaths() or self.pid("configdb.1") is None:
             return None
         wrong = None
-        deadline = time.monotonic() + 5
+        deadline = time.monotonic() + 5  # so long may it take until the moment is quiet
         while time.monotonic() < deadline:
             result = self.swctl("--json", "dp", "show", check=False)
             if result.returncode != 0:

@@ -69,6 +69,21 @@ static void mistakes_name_the_word(void **state)
     assert_non_null(strstr(detail.text, "chained"));
 }
 
+static void options_of_a_command_are_refused_by_others(void **state)
+{
+    assert_int_equal(PARSE("dp", "dump-flows", "tcp", "--sort", "rate", "--top=20"), 0);
+    assert_string_equal(line.segments[0].sort, "rate");
+    assert_string_equal(line.segments[0].top, "20");
+    assert_int_equal(line.segments[0].n_arguments, 1);
+    assert_int_equal(PARSE("dp", "stats", "--watch"), 0);
+    assert_true(line.segments[0].watch);
+    assert_int_equal(PARSE("dp", "show", "--watch"), -ERROR_SYNTAX);
+    assert_non_null(strstr(detail.text, "--watch"));
+    assert_int_equal(PARSE("dp", "stats", "--top", "3"), -ERROR_SYNTAX);
+    assert_int_equal(PARSE("dp", "dump-flows", "--sort"), -ERROR_SYNTAX);
+    assert_int_equal(PARSE("dp", "dump-flows", "--sorted=rate"), -ERROR_UNKNOWN_NAME);
+}
+
 static void a_single_dash_is_an_argument(void **state)
 {
     assert_int_equal(PARSE("add-flows", "br0", "-"), 0);
@@ -93,6 +108,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(options_may_stand_anywhere), cmocka_unit_test(commands_are_chained_by_two_dashes),
         cmocka_unit_test(two_words_make_one_command), cmocka_unit_test(mistakes_name_the_word),
+        cmocka_unit_test(options_of_a_command_are_refused_by_others),
         cmocka_unit_test(a_single_dash_is_an_argument), cmocka_unit_test(too_many_commands_are_refused),
     };
     int failed = cmocka_run_group_tests(tests, NULL, NULL);

@@ -282,7 +282,12 @@ static void client_that_takes_nothing_holds_its_call_five_seconds(void **state)
     ask(t, 7, "keep", NULL, 0);
     step(t, 0);
     assert_int_equal(t->n_kept, 1);
-    control_reply(t->kept[0], json_true()); /* waits, and goes after 5 s */
+    assert_true(control_has_room(t->kept[0]));
+    control_piece(t->kept[0], json_array()); /* waits, and goes after 5 s */
+    assert_true(!control_has_room(t->kept[0]) && !control_is_lost(t->kept[0]));
+    step(t, 0);
+    assert_false(control_has_room(t->kept[0]));
+    control_reply(t->kept[0], json_true());
     for (uint64_t i = 0; i < CONTROL_CALLS_MAX - 1; i++) {
         ask(t, i, "keep", NULL, 0);
     }
@@ -312,7 +317,9 @@ static void client_that_went_away_is_forgotten(void **state)
     ask(t, 1, "keep", NULL, 0);
     step(t, 0);
     bus_close(&t->client);
+    assert_false(control_is_lost(t->kept[0]));
     control_piece(t->kept[0], json_array());
+    assert_true(control_is_lost(t->kept[0]));
     control_reply(t->kept[0], json_true());
     step(t, 0);
     assert_int_equal(bus_connect(t->client_bus, WIRE_CONTROL, "c", &t->client), 0);

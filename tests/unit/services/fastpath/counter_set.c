@@ -106,24 +106,42 @@ static void idle_ids_of_a_kind_go_unless_a_program_names_them(void **state)
     bool is_new;
     counter_set_init(&set);
     uint64_t mac = 6ull << 56, rule = 1ull << 56;
+    uint32_t at = 0;
     uint32_t named = counter_set_slot(&set, mac | 1), used = counter_set_slot(&set, mac | 2);
     (void)counter_set_slot(&set, mac | 3);
     (void)counter_set_slot(&set, rule | 3);
     struct program *program = program_get(programs, NULL, 0, &named, 1, &is_new), *other = program_get(programs, NULL, 0, &used, 1, &is_new);
     counter_set_hold(&set, program);
     counter_set_credit(&set, other, 1, 60, 950);
-    counter_set_drop_idle(&set, 6, 1000, 100);
+    counter_set_drop_idle(&set, 6, 1000, 100, &at, UINT32_MAX);
     assert_int_equal(set.n_ids, 3); /* mac 3 has gone, the rule is of another kind */
-    counter_set_drop_idle(&set, 6, 1050, 100);
+    counter_set_drop_idle(&set, 6, 1050, 100, &at, UINT32_MAX);
     assert_int_equal(set.n_ids, 2);
-    counter_set_drop_idle(&set, 0, 1050, 0);
+    counter_set_drop_idle(&set, 0, 1050, 0, &at, UINT32_MAX);
     assert_int_equal(set.n_ids, 2);
     counter_set_release(&set, program);
-    counter_set_drop_idle(&set, 6, 1050, 100);
+    counter_set_drop_idle(&set, 6, 1050, 100, &at, UINT32_MAX);
     assert_int_equal(set.n_ids, 1);
     program_put(&program);
     program_put(&other);
     program_table_destroy(&programs);
+    counter_set_fini(&set);
+}
+
+static void idle_ids_are_looked_for_in_slices(void **state)
+{
+    struct counter_set set;
+    uint32_t at = 0;
+    counter_set_init(&set);
+    for (uint64_t i = 1; i <= 1000; i++) {
+        (void)counter_set_slot(&set, 6ull << 56 | i);
+    }
+    for (uint64_t left = 1000; left > 0;) {
+        uint64_t n_before = set.n_ids;
+        counter_set_drop_idle(&set, 6, 1000, 100, &at, 30);
+        assert_true(n_before - set.n_ids <= 30 && (set.n_ids < n_before || at == 0));
+        left = set.n_ids;
+    }
     counter_set_fini(&set);
 }
 
@@ -133,6 +151,7 @@ int main(void)
         cmocka_unit_test(values_are_the_sums_whatever_comes_and_goes),
         cmocka_unit_test(growth_of_a_flow_is_credited_once),
         cmocka_unit_test(retired_id_goes_with_its_last_program),
+        cmocka_unit_test(idle_ids_are_looked_for_in_slices),
         cmocka_unit_test(idle_ids_of_a_kind_go_unless_a_program_names_them),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -68,6 +68,7 @@ static void begin(struct listener *l, enum counter_kind kind)
 
 static void end(struct listener *l)
 {
+    usage_fini(&l->usage);
     bus_destroy(&l->bus);
     rig_end(l->rig);
 }
@@ -138,6 +139,124 @@ static void retired_id_is_freed_and_floor_is_told_at_once(void **state)
     end(&l);
 }
 
+enum { MANY = 100000 };
+
+/* One step, and a millisecond; returns how many values came. */
+static size_t one_step(struct listener *l)
+{
+    step(l, 0);
+    l->rig->now_ns += NS_PER_MS;
+    return l->n_values;
+}
+
+static void a_step_sends_a_bounded_part_of_many_counters(void **state)
+{
+    struct listener l;
+    size_t n_values = 0, n_steps = 0;
+    begin(&l, COUNTER_RULE);
+    for (uint64_t i = 1; i <= MANY; i++) {
+        credit(&l, counter_id(COUNTER_RULE, i), 1);
+    }
+    do {
+        size_t n = one_step(&l);
+        assert_true(n <= USAGE_SLOTS_PER_STEP && n <= USAGE_PIECES_PER_STEP * USAGE_VALUES_PER_PIECE);
+        n_values += n;
+        n_steps++;
+    } while (l.n_reports == 0);
+    assert_int_equal(n_values, MANY);
+    assert_true(n_steps >= MANY / USAGE_SLOTS_PER_STEP && l.n_floors == 1);
+    step(&l, 600);
+    assert_true(l.n_reports == 1 && l.n_values == 0);
+    end(&l);
+}
+
+static void what_changes_while_a_report_is_under_way_comes_with_the_next(void **state)
+{
+    struct listener l;
+    begin(&l, COUNTER_RULE);
+    for (uint64_t i = 1; i <= MANY; i++) {
+        credit(&l, counter_id(COUNTER_RULE, i), 1);
+    }
+    assert_true(one_step(&l) > 0 && l.n_reports == 0);
+    credit(&l, counter_id(COUNTER_RULE, 1), 41); /* its value has been sent, in the first piece */
+    while (l.n_reports == 0) {
+        (void)one_step(&l);
+    }
+    step(&l, 600);
+    assert_true(l.n_reports == 1 && l.n_values == 1 && l.last_packets == 42);
+    end(&l);
+}
+
+/* ofagent takes a report for one of the floor it had when the first piece came: so that piece goes before anything has been looked at. */
+static void a_report_begins_with_a_piece_even_when_nothing_has_changed_yet(void **state)
+{
+    struct listener l;
+    begin(&l, COUNTER_RULE);
+    for (uint64_t i = 1; i <= MANY; i++) {
+        credit(&l, counter_id(COUNTER_RULE, i), 1);
+    }
+    step(&l, 100);
+    assert_true(l.n_reports == 1 && l.n_values == MANY && l.last_sequence == 1);
+    do { /* the slots that changed lie at the end */
+        credit(&l, counter_id(COUNTER_RULE, MANY), 1);
+        step(&l, 0);
+        l.rig->now_ns += NS_PER_MS;
+    } while (l.last_sequence == 1);
+    assert_true(l.last_sequence == 2 && l.n_reports == 0 && l.n_values == 0 && l.n_ports == RIG_PORTS);
+    size_t n_values = 0;
+    while (l.n_reports == 0) {
+        n_values += one_step(&l);
+    }
+    assert_true(l.last_sequence == 2 && n_values == 1);
+    end(&l);
+}
+
+static void asked_for_all_in_the_middle_of_a_report_all_comes(void **state)
+{
+    struct listener l;
+    Busbar__UsageAskAll ask = BUSBAR__USAGE_ASK_ALL__INIT;
+    size_t n_values = 0;
+    begin(&l, COUNTER_RULE);
+    for (uint64_t i = 1; i <= MANY; i++) {
+        credit(&l, counter_id(COUNTER_RULE, i), 1);
+    }
+    step(&l, 100);
+    for (uint64_t i = 1; i <= MANY; i++) {
+        credit(&l, counter_id(COUNTER_RULE, i), 1);
+    }
+    while (l.last_sequence == 1) {
+        (void)one_step(&l);
+    }
+    assert_int_equal(msg_send(l.socket, NULL, MESSAGE_USAGE_ASK_ALL, &ask.base), 0);
+    do {
+        size_t n = one_step(&l);
+        n_values = l.is_all ? n : n_values + n;
+    } while (l.n_reports == 0);
+    assert_int_equal(n_values, MANY);
+    assert_int_equal(l.last_sequence, 3);
+    end(&l);
+}
+
+static void a_receiver_that_takes_nothing_gets_it_all_later(void **state)
+{
+    struct listener l;
+    Busbar__UsageReport report = BUSBAR__USAGE_REPORT__INIT;
+    begin(&l, COUNTER_RULE);
+    step(&l, 100);
+    credit(&l, counter_id(COUNTER_RULE, 3), 8);
+    while (msg_send(l.usage.socket, &l.usage.receivers[USAGE_RECEIVERS_MAX - 1].who, MESSAGE_USAGE_REPORT, &report.base) == 0) {
+    }
+    for (int ms = 0; ms < 1700; ms++) { /* it takes nothing */
+        (void)usage_step(&l.usage, l.rig->shard, l.rig->now_ns);
+        l.rig->now_ns += NS_PER_MS;
+    }
+    assert_int_equal(l.usage.n_late, 1);
+    step(&l, 0);
+    step(&l, 1100);
+    assert_true(l.n_reports > 0 && l.n_values == 1 && l.last_packets == 8);
+    end(&l);
+}
+
 static void garbage_is_dropped(void **state)
 {
     struct listener l;
@@ -156,6 +275,11 @@ int main(void)
         cmocka_unit_test(hello_is_answered_with_all_and_then_only_what_changed),
         cmocka_unit_test(ask_all_gives_all_again),
         cmocka_unit_test(retired_id_is_freed_and_floor_is_told_at_once),
+        cmocka_unit_test(a_step_sends_a_bounded_part_of_many_counters),
+        cmocka_unit_test(what_changes_while_a_report_is_under_way_comes_with_the_next),
+        cmocka_unit_test(a_report_begins_with_a_piece_even_when_nothing_has_changed_yet),
+        cmocka_unit_test(asked_for_all_in_the_middle_of_a_report_all_comes),
+        cmocka_unit_test(a_receiver_that_takes_nothing_gets_it_all_later),
         cmocka_unit_test(garbage_is_dropped),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -206,15 +206,16 @@ static inline void bench_floor(struct bench *b, uint64_t n)
     bench_step(b, NS_PER_MS);
 }
 
-static inline void bench_report(struct bench *b, bool is_all, uint64_t id, uint64_t packets, uint64_t idle_ns)
+/* A piece of the report that the one before began, or of the next one. */
+static inline void bench_report_piece(struct bench *b, bool is_all, bool is_last, uint64_t id, uint64_t packets, uint64_t idle_ns)
 {
     Busbar__UsageReport report = BUSBAR__USAGE_REPORT__INIT;
     Busbar__UsageValue value = BUSBAR__USAGE_VALUE__INIT;
     Busbar__UsageValue *values[] = {&value};
 
-    report.sequence = ++b->sequence;
+    report.sequence = b->sequence;
     report.all = is_all;
-    report.last = true;
+    report.last = is_last;
     value.id = id;
     value.packets = packets;
     value.bytes = packets * 100;
@@ -223,6 +224,12 @@ static inline void bench_report(struct bench *b, bool is_all, uint64_t id, uint6
     report.n_values = id != 0;
     assert_int_equal(msg_send(b->usage, &b->ofagent_on_usage, MESSAGE_USAGE_REPORT, &report.base), 0);
     bench_step(b, NS_PER_MS);
+}
+
+static inline void bench_report(struct bench *b, bool is_all, uint64_t id, uint64_t packets, uint64_t idle_ns)
+{
+    b->sequence++;
+    bench_report_piece(b, is_all, true, id, packets, idle_ns);
 }
 
 static inline void bench_join(struct bench *b)

@@ -69,6 +69,49 @@ static void a_gap_makes_us_ask_for_everything(void **state)
     json_decref(status);
 }
 
+static uint64_t gaps(const struct bench *b)
+{
+    json_t *status = usage_status(b->agent->usage);
+    uint64_t n = (uint64_t)json_integer_value(json_object_get(status, "gaps"));
+    json_decref(status);
+    return n;
+}
+
+static void pieces_of_one_report_are_no_gap(void **state)
+{
+    struct bench *b = *state;
+
+    bench_join(b);
+    add_rule(b, "ip,actions=output:1");
+    uint64_t id = counter_id(COUNTER_RULE, first_rule(b)->rule.id);
+    b->sequence++;
+    bench_report_piece(b, false, false, 0, 0, 0);
+    bench_report_piece(b, false, false, id, 7, 0);
+    bench_report_piece(b, false, true, 0, 0, 0);
+    assert_int_equal(gaps(b), 0);
+    assert_int_equal(bridge_rule_stats(bridge_find(b->agent, 1), first_rule(b)).n_packets, 7);
+    bench_report_piece(b, false, true, 0, 0, 0); /* of a report that has ended */
+    assert_int_equal(gaps(b), 1);
+    bench_report_piece(b, false, true, 0, 0, 0); /* it was asked for all already, once is enough */
+    assert_int_equal(gaps(b), 1);
+}
+
+/* What is final when its floor is reached is in a report that begins behind it, not in one that was under way. */
+static void a_report_counts_for_the_floor_before_its_first_piece(void **state)
+{
+    struct bench *b = *state;
+
+    bench_join(b);
+    b->sequence++;
+    bench_report_piece(b, false, false, 0, 0, 0);
+    uint64_t before = floor_by_start(&b->agent->floor, 501)->floor.n;
+    bench_floor(b, before + 3);
+    bench_report_piece(b, false, true, 0, 0, 0);
+    assert_int_equal(floor_by_start(&b->agent->floor, 501)->counted.n, before);
+    bench_report(b, false, 0, 0, 0);
+    assert_int_equal(floor_by_start(&b->agent->floor, 501)->counted.n, before + 3);
+}
+
 static void the_counts_of_a_shard_that_left_stay(void **state)
 {
     struct bench *b = *state;
@@ -155,6 +198,8 @@ int main(void)
         CLAIM(a_use_that_a_shard_reports_keeps_the_rule_alive),
         CLAIM(nothing_expires_before_every_shard_has_reported),
         CLAIM(a_gap_makes_us_ask_for_everything),
+        CLAIM(pieces_of_one_report_are_no_gap),
+        CLAIM(a_report_counts_for_the_floor_before_its_first_piece),
         CLAIM(the_counts_of_a_shard_that_left_stay),
         CLAIM(a_shard_that_registers_again_goes_on_counting_where_it_was),
         CLAIM(a_rule_that_is_over_is_retired_again_and_not_counted),
