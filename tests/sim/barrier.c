@@ -180,16 +180,20 @@ static void send_all_flows(struct way_test *test, unsigned per_ms, bool is_backw
     check_arrivals(test);
 }
 
+/* Looks at a whole port, so that each UDP port is a flow of its own. */
+#define EACH_ITS_OWN "move:NXM_OF_UDP_SRC[]->NXM_NX_REG0[0..15],"
+
 /* More flows than a slowpath corrects in one step. */
 static void a_barrier_waits_for_thousands_of_corrections(void **state)
 {
     struct way_test test = begin(__func__, 1);
-    sim_flow_mod(test.sim, "br0", "add", "priority=60000,udp,udp_src=0x7fff/0x7fff,actions=drop"); /* no prefix: each UDP port is a flow of its own */
-    change(&test, "add", "in_port=1,actions=output:2", 2);
+    change(&test, "add", "in_port=1,udp,actions=" EACH_ITS_OWN "output:2", 2);
     send_all_flows(&test, 50, false); /* waiting packets have a bound, and this is not about it */
     assert_true(sim_shard(test.sim).n_flows > MANY_FLOWS / 2);
     for (unsigned host = 3; host < 6; host++) {
-        change(&test, "modify", host == 3 ? "in_port=1,actions=output:3" : host == 4 ? "in_port=1,actions=output:4" : "in_port=1,actions=drop",
+        change(&test, "modify", host == 3   ? "in_port=1,udp,actions=" EACH_ITS_OWN "output:3"
+               : host == 4 ? "in_port=1,udp,actions=" EACH_ITS_OWN "output:4"
+                           : "in_port=1,udp,actions=drop",
                host < 5 ? host : 0);
         send_all_flows(&test, 200, true);
     }
