@@ -26,7 +26,9 @@ def test_stats_say_what_the_packets_did(suite):
     assert 99.9 < lookups["exact_percent"] + lookups["megaflow_percent"] + lookups["miss_percent"] < 100.1
     assert 0 < lookups["masks_a_megaflow_lookup"] <= 64
     assert stats["exact"]["lookup"] in ("avx512", "avx2", "sse4.2", "plain") and stats["exact"]["made_for"] >= 16384
-    assert stats["flows"] >= 2 and stats["programs"] >= 2 and stats["frames"] == shown["frames"]
+    assert stats["flows"] >= 2 and stats["programs"] >= 2
+    states = [{name: n for name, n in frames.items() if name not in ("total", "sound")} for frames in (stats["frames"], shown["frames"])]
+    assert states[0].keys() == states[1].keys() and sum(states[0].values()) == sum(states[1].values()) == shown["frames"]["total"]
     assert stats["drops"].keys() <= shown["totals"]["drops"].keys()
     words = suite.swctl("dp", "stats")
     assert "cycles/packet" in words and "exact_percent" in words, words
