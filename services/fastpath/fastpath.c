@@ -293,6 +293,7 @@ bool fastpath_step(struct fastpath *fp, uint64_t now_ns)
     unsigned n_packets = worker_poll(&shard->worker, now_ns);
     uint64_t bus_us = shard->worker.pending.n_lists > 0 ? BUS_US : BUS_QUIET_US;
     fp->n_busy = n_packets > 0 ? fp->n_busy + 1 : 0;
+    fp->packets_ns = n_packets > 0 ? now_ns : fp->packets_ns;
     if (n_packets == 0 || now_ns - fp->bus_ns >= bus_us * NS_PER_US) {
         fp->bus_ns = now_ns;
         n_messages = session_step(shard, now_ns);
@@ -305,6 +306,11 @@ bool fastpath_step(struct fastpath *fp, uint64_t now_ns)
         session_flush(shard);
     }
     return n_packets > 0 || n_messages > 0;
+}
+
+uint64_t fastpath_packets_ns(const struct fastpath *fp)
+{
+    return fp->packets_ns;
 }
 
 bool fastpath_may_wait(struct fastpath *fp, uint64_t now_ns)

@@ -35,6 +35,8 @@ int fastpath_new(const struct fastpath_settings *settings, struct fastpath **out
 void fastpath_destroy(struct fastpath **fastpath);
 /* Does what there is to do. True when there was something: call again at once. */
 bool fastpath_step(struct fastpath *fastpath, uint64_t now_ns);
+/* When packets came last. */
+uint64_t fastpath_packets_ns(const struct fastpath *fastpath);
 /* Before the caller waits: does what is left, and says whether it may. False: step again first. */
 bool fastpath_may_wait(struct fastpath *fastpath, uint64_t now_ns) MUST_CHECK;
 /* Descriptors to wait for when there is nothing to do (an epoll descriptor stands for the devices), and how long at most. */

@@ -32,6 +32,7 @@ struct fastpath {
     uint64_t now_ns;
     uint64_t began_ns, began_cycles; /* the rate of the cycle counter is measured from here */
     uint64_t tick_ns; /* of the last round of housekeeping */
+    uint64_t packets_ns; /* when packets came last */
     unsigned n_busy;  /* steps in a row in which packets came */
     uint64_t bus_ns;  /* when the sessions were last looked at */
     uint64_t calls_ns; /* when the ports whose rx() is a system call were last looked at */

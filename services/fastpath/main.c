@@ -1,6 +1,6 @@
 /* busbar-fastpath: the poll loop around one shard.
  *
- * While packets come the loop does not sleep; after SPIN_US without any it waits in poll() for devices, bus and signals, so that an
+ * While packets come the loop does not sleep; after some time without any it waits in poll() for devices, bus and signals, so that an
  * idle switch costs next to nothing. The library knows when it must be called at the latest.
  * A child process watches the loop (watchdog.h): stopped or hung, this process is killed, so that other shards can take its queues.
  * The only process of the switch with network capabilities. One thread for packets and control, the bus's own, and two for
@@ -21,7 +21,11 @@
 #include "services/fastpath/io_xdp.h"
 #include "services/fastpath/watchdog.h"
 
-enum { SPIN_US = 30, STOP_LOOK_MS = 10 };
+enum {
+    SPIN_US = 30,          /* after a message */
+    SPIN_PACKETS_US = 100, /* after packets: whoever answers them has not answered yet, and being woken takes 50 us */
+    STOP_LOOK_MS = 10
+};
 
 static void wait_for_work(const struct fastpath *fastpath, const struct service *service)
 {
@@ -51,7 +55,7 @@ static void run(struct fastpath *fastpath, struct service *service, const struct
                 return;
             }
         }
-        if (is_busy || now_ns - busy_ns < SPIN_US * NS_PER_US) {
+        if (is_busy || now_ns - busy_ns < SPIN_US * NS_PER_US || now_ns - fastpath_packets_ns(fastpath) < SPIN_PACKETS_US * NS_PER_US) {
             continue;
         }
         if (service_stopping(service)) {
