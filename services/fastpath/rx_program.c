@@ -111,8 +111,9 @@ static int taken(unsigned ifindex, const char *name, struct error_detail *detail
         (void)bpf_obj_get_info_by_fd(fd, &info, &size);
         close(fd);
     }
-    /* Of our name, but without a pin: the one of a port that has just been removed is on its way off the device. */
-    int err = strcmp(info.name, OUR_NAME) == 0 ? -EAGAIN : -EBUSY;
+    /* Of our name, but without a pin: the one of a port that has just been removed is on its way off the device. When it has gone between
+     * the attempt and the question there is nobody to name: fd < 0. */
+    int err = fd < 0 || strcmp(info.name, OUR_NAME) == 0 ? -EAGAIN : -EBUSY;
     return error_set(detail, err, "%s: somebody else's XDP program is attached: %.15s (id %u)", name,
                      info.name[0] != '\0' ? info.name : "?", id);
 }
