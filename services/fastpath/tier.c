@@ -68,7 +68,7 @@ struct tier {
     uint32_t n_used;
     bool is_off;
     uint32_t cursor;
-    uint64_t round_ns, renewed_ns;
+    uint64_t round_ns, renewed_ns, failed_ns;
     struct candidate candidates[TIER_CANDIDATES];
     unsigned n_candidates;
 };
@@ -534,15 +534,22 @@ static void watch_load(struct shard *shard, struct port *port, struct tier_rx *r
     }
 }
 
+/* A device that takes no redirected frames any more, whatever it said a second ago, gets none until it says so again. */
 static void count_failed(struct shard *shard)
 {
     struct tier *tier = shard->tier;
     for (size_t i = 0; i < shard->ports.n_ports; i++) {
-        struct io *io = shard->ports.ports[i]->io;
-        if (io != NULL && io->tier != NULL) {
-            uint64_t n = tier->table.count_failed(tier->table.context, io->tier->ifindex);
-            io->n_failed += n > io->tier->n_failed ? n - io->tier->n_failed : 0;
-            io->tier->n_failed = n;
+        const struct port *port = shard->ports.ports[i];
+        if (port->io == NULL || port->io->tier == NULL) {
+            continue;
+        }
+        struct tier_device *device = port->io->tier;
+        struct tier_failed now = tier->table.count_failed(tier->table.context, device->ifindex), before = device->failed;
+        device->failed = now;
+        port->io->n_failed += now.frames > before.frames ? now.frames - before.frames : 0;
+        if (now.refused > before.refused && device->takes) {
+            device->takes = false;
+            tier_port_ends(shard, port->id);
         }
     }
 }
@@ -560,9 +567,12 @@ void tier_step(struct shard *shard, uint64_t now_ns)
     look_at_waiting(tier);
     go_round(shard, now_ns);
     for_each_rx(shard, now_ns, watch_load);
-    if (now_ns - tier->renewed_ns >= TIER_RENEW_MS * NS_PER_MS) { /* without entries too: what failed last is yet to be counted */
+    if (tier->n_used > 0 && now_ns - tier->renewed_ns >= TIER_RENEW_MS * NS_PER_MS) {
         tier->renewed_ns = now_ns;
         for_each_rx(shard, now_ns, renew_rx);
+    }
+    if (now_ns - tier->failed_ns >= TIER_FAILED_MS * NS_PER_MS) {
+        tier->failed_ns = now_ns;
         count_failed(shard);
     }
 }

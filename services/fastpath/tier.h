@@ -18,6 +18,7 @@ struct port;
 enum {
     TIER_LEASE_MS = 500,   /* how long the kernel goes on without us; well below a shard's lease of 2 s and the second of a stall */
     TIER_RENEW_MS = 100,
+    TIER_FAILED_MS = 10,   /* between looks at what could not be sent */
     TIER_ROUND_MS = 100,   /* every entry is looked at so often */
     TIER_IDLE_MS = 5000,   /* an entry unused that long ends */
     TIER_REST_MS = 1000,   /* an ended slot is not used again before */
@@ -51,7 +52,7 @@ void tier_rx_end(struct tier_rx *rx);
 struct tier_device {
     uint32_t ifindex;
     bool takes; /* redirected frames: its driver does, and for a veth the host behind it */
-    uint64_t n_failed; /* counted so far */
+    struct tier_failed failed; /* counted so far */
     uint32_t n_rx;
     struct tier_rx *rx[64];
 };
@@ -63,7 +64,7 @@ struct tier_table {
     int (*put)(void *context, const struct tier_key *key, const struct tier_entry *entry);
     void (*remove)(void *context, const struct tier_key *key);
     /* Frames that were to leave through the device and did not, since it is ours. */
-    uint64_t (*count_failed)(void *context, uint32_t ifindex);
+    struct tier_failed (*count_failed)(void *context, uint32_t ifindex);
     void *context;
 };
 

@@ -30,7 +30,7 @@ struct tier_maps {
     uint32_t first;
     struct bpf_object *watch;
     struct bpf_link *links[2];
-    uint64_t *by_cpu;
+    struct tier_failed *by_cpu;
     int n_cpus;
 };
 
@@ -202,15 +202,16 @@ static void remove_key(void *context, const struct tier_key *key)
     (void)bpf_map_delete_elem(maps->flows_fd, key);
 }
 
-static uint64_t count_failed(void *context, uint32_t ifindex)
+static struct tier_failed count_failed(void *context, uint32_t ifindex)
 {
     struct tier_maps *maps = context;
-    uint64_t sum = 0;
+    struct tier_failed sum = {0};
     if (bpf_map_lookup_elem(maps->failed_fd, &ifindex, maps->by_cpu) != 0) {
-        return 0;
+        return sum;
     }
     for (int i = 0; i < maps->n_cpus; i++) {
-        sum += maps->by_cpu[i];
+        sum.frames += maps->by_cpu[i].frames;
+        sum.refused += maps->by_cpu[i].refused;
     }
     return sum;
 }

@@ -52,6 +52,12 @@ struct tier_slot {
     __u64 rest[4];
 };
 
+/* Frames that were to leave through a device and did not, by processor. */
+struct tier_failed {
+    __u64 frames;
+    __u64 refused; /* of them those that found no place to go at all; the rest found a full ring */
+};
+
 struct tier_queue {
     /* The program's. */
     __u64 redirected; /* frames given to the socket */

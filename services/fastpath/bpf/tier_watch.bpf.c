@@ -11,6 +11,8 @@
 #include <bpf/bpf_helpers.h>
 #include <bpf/bpf_tracing.h>
 
+#include "services/fastpath/bpf/tier.h"
+
 /* What is read of the kernel's own. */
 struct ns_common {
     unsigned int inum;
@@ -43,7 +45,7 @@ struct {
 struct {
     __uint(type, BPF_MAP_TYPE_LRU_PERCPU_HASH);
     __type(key, __u32);
-    __type(value, __u64);
+    __type(value, struct tier_failed);
     __uint(max_entries, 4096);
 } tier_failed SEC(".maps");
 
@@ -55,13 +57,15 @@ static __always_inline int is_ours(const struct net_device *source)
     return source->nd_net.net->ns.inum == network_namespace && bpf_map_lookup_elem(&tier_sources, &ifindex) != 0;
 }
 
-static __always_inline void count(__u32 target, __u64 n)
+static __always_inline void count(__u32 target, __u64 n, int err)
 {
-    __u64 *failed = bpf_map_lookup_elem(&tier_failed, &target);
+    struct tier_failed first = {.frames = n, .refused = err != 0 ? n : 0};
+    struct tier_failed *failed = bpf_map_lookup_elem(&tier_failed, &target);
     if (failed != 0) {
-        *failed += n;
+        failed->frames += first.frames;
+        failed->refused += first.refused;
     } else {
-        (void)bpf_map_update_elem(&tier_failed, &target, &n, BPF_ANY);
+        (void)bpf_map_update_elem(&tier_failed, &target, &first, BPF_ANY);
     }
 }
 
@@ -69,7 +73,7 @@ SEC("tp_btf/xdp_devmap_xmit")
 int BPF_PROG(busbar_sent, const struct net_device *source, const struct net_device *target, int sent, int drops, int err)
 {
     if (drops > 0 && is_ours(source)) {
-        count((__u32)target->ifindex, (__u64)drops);
+        count((__u32)target->ifindex, (__u64)drops, err);
     }
     return 0;
 }
@@ -79,7 +83,7 @@ int BPF_PROG(busbar_refused, const struct net_device *source, const struct bpf_p
              __u32 map_id, __u32 index)
 {
     if (type == 0 && is_ours(source)) { /* by number and not by a map: the tier's, not the sockets' */
-        count(index, 1);
+        count(index, 1, err);
     }
     return 0;
 }

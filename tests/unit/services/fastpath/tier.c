@@ -18,7 +18,8 @@ struct kernel {
     struct tier_rx rx;
     struct tier_device devices[RIG_PORTS];
     uint32_t n_outstanding;
-    uint64_t n_lost, n_failed;
+    uint64_t n_lost;
+    struct tier_failed failed;
 };
 
 static int find(const struct kernel *kernel, const struct tier_key *key)
@@ -53,10 +54,10 @@ static void remove_key(void *context, const struct tier_key *key)
     kernel->entries[at] = kernel->entries[kernel->n_keys];
 }
 
-static uint64_t count_failed(void *context, uint32_t ifindex)
+static struct tier_failed count_failed(void *context, uint32_t ifindex)
 {
     const struct kernel *kernel = context;
-    return ifindex == 102 ? kernel->n_failed : 0;
+    return ifindex == 102 ? kernel->failed : (struct tier_failed){0};
 }
 
 static uint64_t count_lost(const struct tier_rx *rx)
@@ -227,7 +228,7 @@ static void what_the_kernel_forwards_is_counted(void **state)
     for (int i = 0; i < 100; i++) {
         assert_true(receive(kernel, 5, 7, 1));
     }
-    kernel->n_failed = 3;
+    kernel->failed.frames = 3;
     pass(kernel, TIER_ROUND_MS + TIER_RENEW_MS);
     assert_int_equal(flow->packets, 101);
     assert_int_equal(shard->worker.totals.kernel_hits, 100);
@@ -305,7 +306,15 @@ static void a_port_that_goes_down_a_lease_and_idleness_end_it(void **state)
     assert_false(receive(kernel, 5, 7, 2));
     pass(kernel, TIER_RENEW_MS);
     assert_true(receive(kernel, 5, 7, 3));
-    kernel->devices[1].takes = false;
+    kernel->failed = (struct tier_failed){.frames = 1, .refused = 1}; /* the host behind it takes none any more */
+    pass(kernel, TIER_FAILED_MS + 1);
+    assert_false(kernel->devices[1].takes);
+    assert_int_equal(tier_count(kernel->rig->shard->tier), 0);
+    assert_false(receive(kernel, 5, 7, 4));
+    kernel->devices[1].takes = true;
+    pass(kernel, TIER_REST_MS);
+    sample(kernel, 5, 7);
+    kernel->devices[1].takes = false; /* and says so */
     pass(kernel, TIER_ROUND_MS + 1);
     assert_false(receive(kernel, 5, 7, 4));
     kernel->devices[1].takes = true;
