@@ -364,13 +364,65 @@ static void act_on_burst(struct worker *w, struct port *port, unsigned n)
     }
 }
 
+/* Trains of packets of one connection are parsed and looked up once. Whether there are any, the first two packets of a burst say: other
+ * traffic is not to pay for it. */
+static inline bool is_repeat(const struct worker *w, const struct io_frame *frame, const uint8_t *data, unsigned i, unsigned n_repeats)
+{
+    const struct dp_packet *before = &w->burst[i - 1];
+    return (i == 1 || n_repeats * 2 >= i) && frame->size == before->size && parse_is_repeat(before->data, data, frame->size);
+}
+
+/* Gives every packet of the burst its own key, for those who look at keys. */
+static __attribute__((noinline)) void write_repeated_keys(struct worker *w)
+{
+    for (uint32_t left = w->repeats; left != 0; left &= left - 1) {
+        struct dp_packet *packet = &w->burst[__builtin_ctz(left)];
+        packet->key = packet[-1].key;
+        packet->offsets = packet[-1].offsets;
+    }
+    w->repeats = w->n_repeats = 0;
+}
+
+/* What of the burst can be done without keys: one output, and nothing waits. */
+static bool needs_no_keys(const struct worker *w, unsigned n)
+{
+    bool needs_none = w->pending.n_lists == 0;
+    for (unsigned i = 0; i < n && needs_none; i++) {
+        needs_none = w->found[i] != NULL && w->found[i]->program->single_output != PROGRAM_NO_OUTPUT;
+    }
+    return needs_none;
+}
+
+/* The exact cache for a burst with trains: their first packets one by one, unless there are many. */
+static __attribute__((noinline)) void look_up_trains(struct worker *w, struct port *port, unsigned n)
+{
+    enum { TRAINS_MAX = 8 };
+    if (n - w->n_repeats > TRAINS_MAX) {
+        write_repeated_keys(w);
+        exact_lookup(&w->exact, &port->megaflows.bits, w->burst, n, w->hashes, w->found);
+        return;
+    }
+    for (unsigned i = 0; i < n; i++) {
+        if ((w->repeats >> i & 1) == 0) {
+            exact_lookup(&w->exact, &port->megaflows.bits, &w->burst[i], 1, &w->hashes[i], &w->found[i]);
+        } else {
+            w->hashes[i] = w->hashes[i - 1];
+            w->found[i] = w->found[i - 1];
+        }
+    }
+    if (!needs_no_keys(w, n)) {
+        write_repeated_keys(w);
+    }
+}
+
 /* Parses the frames into w->burst; returns how many are packets. */
 static unsigned parse_burst(struct worker *w, struct port *port, const struct io_frame *frames, unsigned n)
 {
     const uint32_t in_port = port->id;
     const bool open_checksums = port->io->open_checksums;
     uint64_t bytes = 0;
-    unsigned n_good = 0;
+    unsigned n_good = 0, head = 0 /* the packet whose key the next repeat has */, n_repeats = 0;
+    uint32_t repeats = 0;
     for (unsigned i = 0; i < n; i++) {
         struct dp_packet *packet = &w->burst[n_good];
         packet->data = w->umem->base + frames[i].frame + frames[i].offset;
@@ -380,17 +432,24 @@ static unsigned parse_burst(struct worker *w, struct port *port, const struct io
         packet->flow_hash = 0;
         packet->frame = frames[i].frame;
         bytes += packet->size;
-        if (!LIKELY(parse_common(packet->data, packet->size, in_port, &packet->key, &packet->offsets)) &&
+        if (n_good > 0 && is_repeat(w, &frames[i], packet->data, n_good, n_repeats)) {
+            repeats |= 1u << n_good;
+            n_repeats++;
+        } else if (!LIKELY(parse_common(packet->data, packet->size, in_port, &packet->key, &packet->offsets)) &&
             parse_frame(packet->data, packet->size, in_port, &packet->key, &packet->offsets) != 0) {
             drop_packet(w, DROP_FRAME_TOO_SHORT, packet);
             continue;
+        } else {
+            head = n_good;
         }
         if (open_checksums) {
-            (void)checksum_complete(packet->data, packet->size, &packet->key, &packet->offsets);
+            (void)checksum_complete(packet->data, packet->size, &w->burst[head].key, &w->burst[head].offsets);
         }
         n_good++;
     }
     port->rx_bytes += bytes;
+    w->repeats = repeats;
+    w->n_repeats = n_repeats;
     return n_good;
 }
 
@@ -439,12 +498,17 @@ static unsigned take_burst(struct worker *w, struct port *port)
     w->totals.bursts++;
     end_stage(w, STAGE_PARSE, n);
     /* Not while parsing: a key's words can be read at full speed only when the short stores that made it have left the store buffer. */
-    exact_lookup(&w->exact, &port->megaflows.bits, w->burst, n_good, w->hashes, w->found);
+    if (w->repeats == 0) {
+        exact_lookup(&w->exact, &port->megaflows.bits, w->burst, n_good, w->hashes, w->found);
+    } else {
+        look_up_trains(w, port, n_good);
+    }
     end_stage(w, STAGE_EXACT, n_good);
     unsigned n_missing = look_up_rest(w, port, n_good);
     w->totals.exact_hits += n_good - n_missing;
     end_stage(w, STAGE_MEGAFLOW, n_missing);
     if (w->events.sample != NULL && (w->totals.bursts & (w->events.sample_every - 1)) == 0) {
+        write_repeated_keys(w);
         w->events.sample(w->events.context, port, w->burst, w->found, n_good);
     }
     act_on_burst(w, port, n_good);

@@ -85,6 +85,8 @@ struct worker {
     struct dp_packet burst[IO_BURST];
     uint32_t hashes[IO_BURST]; /* in the exact cache */
     struct flow *found[IO_BURST];
+    uint32_t n_repeats;
+    uint32_t repeats; /* bit i: packet i of the burst has the key of the one before it, and no key of its own yet */
     struct meter_set *meters; /* NULL: none is known; lent by the owner */
     /* Of the packet under way, when it is looked up again: */
     unsigned depth;                /* lists of actions begun and not ended */

@@ -5,6 +5,7 @@
  * would pass otherwise. BUSBAR_SEED replays a run.
  */
 #include "lib/flow/parse.h"
+#include "lib/flow/parse_common.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -151,12 +152,44 @@ static void parser_and_twin_agree_on_frames_longer_than_offsets_reach(void **sta
     free(frame);
 }
 
+/* Frames called repeats have one key, whatever differs; and those that differ in identification, checksums and payload only are called so. */
+static void repeats_have_the_key_of_the_frame_before(void **state)
+{
+    struct random random;
+    uint8_t frame[FRAME_ROOM], next[FRAME_ROOM];
+    unsigned n_repeats = 0, n_changed = 0;
+    random_seed(&random, seed());
+    for (int i = 0; i < ROUNDS; i++) {
+        struct flow_key key, next_key;
+        struct parse_result result, next_result;
+        size_t size = frame_random(&random, frame);
+        memcpy(next, frame, size);
+        for (uint64_t n = random_below(&random, 4); n > 0; n--) {
+            next[random_below(&random, size)] ^= (uint8_t)(1u << random_below(&random, 8));
+        }
+        int err = parse_frame(frame, size, 1, &key, &result);
+        if (err != 0 || !parse_is_repeat(frame, next, size)) {
+            continue;
+        }
+        n_repeats++;
+        n_changed += memcmp(frame, next, size) != 0;
+        assert_int_equal(parse_frame(next, size, 1, &next_key, &next_result), 0);
+        if (memcmp(&key, &next_key, sizeof key) != 0 || memcmp(&result, &next_result, sizeof result) != 0) {
+            dump(frame, size, "a frame");
+            dump(next, size, "is no repeat");
+            fail();
+        }
+    }
+    assert_true(n_repeats > ROUNDS / 100 && n_changed > ROUNDS / 200);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(parser_and_twin_agree_on_random_frames),
         cmocka_unit_test(parser_and_twin_agree_on_every_truncation),
         cmocka_unit_test(parser_and_twin_agree_on_frames_longer_than_offsets_reach),
+        cmocka_unit_test(repeats_have_the_key_of_the_frame_before),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
