@@ -399,7 +399,9 @@ static void emit_rest(struct printer *p)
             emit(p, (enum field_id)i);
         }
     }
-    emit_member(p, "recirc_id", host32(value->recirc_id), host32(mask->recirc_id), UINT32_MAX);
+    if (host32(value->recirc_id) != 0 || host32(mask->recirc_id) != UINT32_MAX) { /* of flows it nearly always is 0, and always known */
+        emit_member(p, "recirc_id", host32(value->recirc_id), host32(mask->recirc_id), UINT32_MAX);
+    }
     emit_member(p, "dp_hash", host32(value->dp_hash), host32(mask->dp_hash), UINT32_MAX);
     emit_member(p, "vlan_tpid", host16(value->vlan_tpid), host16(mask->vlan_tpid), UINT16_MAX);
     emit_member(p, "vlan2_tci", host16(value->vlan2_tci), host16(mask->vlan2_tci), UINT16_MAX);

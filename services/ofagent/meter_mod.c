@@ -1,0 +1,168 @@
+/* The meaning of the three commands on meters. See meter_mod.h.
+ *
+ * A meter is a row like a group; the shards read its bands from there themselves, so a change of bands touches no flow. Deleting a meter takes
+ * the rules that use it along [OF1.3.5 §6.6]. The shards count together, in memory that they share: each reports the
+ * whole, and the newest is the greatest. The ofagent's one thread. Invariant: what is refused has changed nothing.
+ */
+#include "services/ofagent/meter_mod.h"
+
+#include <stdlib.h>
+
+#include "lib/base/memory.h"
+
+static enum of_error_number add_meter(struct bridge *bridge, const struct meter *meter, size_t *out_n_changes)
+{
+    enum of_error_number error = meter_check(meter);
+    struct meter mine;
+
+    if (error != OF_ERROR_NONE) {
+        return error;
+    }
+    if (meter_table_find(bridge->meters, meter->meter_id) != NULL) {
+        return OF_ERROR_METER_MOD_FAILED_METER_EXISTS;
+    }
+    if (meter_table_size(bridge->meters) >= METER_TABLE_MAX) {
+        return OF_ERROR_METER_MOD_FAILED_OUT_OF_METERS;
+    }
+    mine = meter_copy(meter);
+    mine.id = 0;
+    mine.bridge = bridge->id;
+    (void)inflight_note_meter(bridge->inflight, meter_table_insert(bridge->meters, &mine, (int64_t)bridge->agent->now_ns));
+    *out_n_changes = 1;
+    return OF_ERROR_NONE;
+}
+
+static enum of_error_number modify_meter(struct bridge *bridge, const struct meter *meter, size_t *out_n_changes)
+{
+    struct meter_entry *entry = meter_table_find(bridge->meters, meter->meter_id);
+    enum of_error_number error = meter_check(meter);
+    struct meter mine;
+
+    if (error != OF_ERROR_NONE) {
+        return error;
+    }
+    if (entry == NULL) {
+        return OF_ERROR_METER_MOD_FAILED_UNKNOWN_METER;
+    }
+    mine = meter_copy(meter);
+    mine.id = entry->meter.id;
+    mine.bridge = bridge->id;
+    meter_fini(&entry->meter);
+    entry->meter = mine;
+    (void)inflight_note_meter(bridge->inflight, entry);
+    *out_n_changes = 1;
+    return OF_ERROR_NONE;
+}
+
+static size_t delete_rules_of(struct bridge *bridge, uint32_t meter_id)
+{
+    struct flow_changes changes;
+
+    flow_changes_init(&changes);
+    for (unsigned i = 0; i < TABLE_COUNT; i++) {
+        struct flow_entry *entry = flow_table_first(bridge->flows, (uint8_t)i);
+        while (entry != NULL) {
+            struct flow_entry *following = entry->next;
+            if (entry->rule.instructions.meter_id == meter_id) {
+                flow_changes_remove(&changes, bridge->flows, entry, OF_REMOVED_DELETE); /* 1.3 has no reason of its own for it */
+            }
+            entry = following;
+        }
+    }
+    size_t n = changes.count;
+    (void)bridge_note(bridge, &changes, NULL);
+    return n;
+}
+
+static size_t delete_meter(struct bridge *bridge, struct meter_entry *entry)
+{
+    size_t n = 1 + delete_rules_of(bridge, entry->meter.meter_id);
+
+    meter_table_remove(bridge->meters, entry);
+    (void)inflight_note_meter(bridge->inflight, entry);
+    return n;
+}
+
+static size_t delete_meters(struct bridge *bridge, uint32_t meter_id)
+{
+    struct meter_entry *entry;
+    size_t n = 0;
+
+    if (meter_id != METER_ALL) {
+        entry = meter_table_find(bridge->meters, meter_id);
+        return entry != NULL ? delete_meter(bridge, entry) : 0;
+    }
+    while ((entry = meter_table_first(bridge->meters)) != NULL) {
+        n += delete_meter(bridge, entry);
+    }
+    return n;
+}
+
+enum of_error_number meter_mod_apply(struct bridge *bridge, enum of_meter_command command, const struct meter *meter,
+                                     size_t *out_n_changes)
+{
+    switch (command) {
+    case OF_METER_ADD:
+        return add_meter(bridge, meter, out_n_changes);
+    case OF_METER_MODIFY:
+        return modify_meter(bridge, meter, out_n_changes);
+    case OF_METER_DELETE:
+        *out_n_changes = delete_meters(bridge, meter->meter_id);
+        return OF_ERROR_NONE;
+    }
+    return OF_ERROR_METER_MOD_FAILED_BAD_COMMAND;
+}
+
+/* ---- what was counted ---- */
+
+static void raise(uint64_t *value, uint64_t to)
+{
+    *value = to > *value ? to : *value;
+}
+
+void meter_mod_report(struct ofagent *agent, uint64_t row, const struct meter_counts *counts)
+{
+    for (const struct bridge *bridge = agent->bridges; bridge != NULL; bridge = bridge->next) {
+        struct meter_entry *entry = meter_table_by_row(bridge->meters, row);
+        if (entry == NULL) {
+            continue;
+        }
+        raise(&entry->counts.n_packets, counts->n_packets);
+        raise(&entry->counts.n_bytes, counts->n_bytes);
+        for (size_t i = 0; i < METER_BANDS_MAX; i++) {
+            raise(&entry->counts.bands[i].n_packets, counts->bands[i].n_packets);
+            raise(&entry->counts.bands[i].n_bytes, counts->bands[i].n_bytes);
+        }
+        return;
+    }
+}
+
+static uint32_t references(const struct bridge *bridge, uint32_t meter_id)
+{
+    uint32_t n = 0;
+
+    for (unsigned i = 0; i < TABLE_COUNT; i++) {
+        for (struct flow_entry *e = flow_table_first(bridge->flows, (uint8_t)i); e != NULL; e = e->next) {
+            n += e->rule.instructions.meter_id == meter_id;
+        }
+    }
+    return n;
+}
+
+struct of_meter_stats meter_mod_stats(const struct bridge *bridge, const struct meter_entry *entry)
+{
+    size_t n_bands = entry->meter.n_bands;
+    struct of_meter_stats stats = {.meter_id = entry->meter.meter_id,
+                                   .n_flows = references(bridge, entry->meter.meter_id),
+                                   .n_packets = entry->counts.n_packets,
+                                   .n_bytes = entry->counts.n_bytes,
+                                   .duration_ns = bridge->agent->now_ns - (uint64_t)entry->created_ns,
+                                   .bands = memory_array(n_bands + 1, sizeof *stats.bands),
+                                   .n_bands = n_bands};
+
+    for (size_t i = 0; i < n_bands && i < METER_BANDS_MAX; i++) {
+        stats.bands[i] = (struct of_band_stats){.n_packets = entry->counts.bands[i].n_packets,
+                                                .n_bytes = entry->counts.bands[i].n_bytes};
+    }
+    return stats;
+}

@@ -1,0 +1,16 @@
+/* What a meter_mod does to the meters of a bridge and to the rules that use them [OF1.3.5 §6.6]. */
+#ifndef BUSBAR_OFAGENT_METER_MOD_H
+#define BUSBAR_OFAGENT_METER_MOD_H
+
+#include "lib/openflow/of_multipart.h"
+#include "services/ofagent/bridge.h"
+
+/* Checks the whole, then changes the tables and notes it for the next transaction. The meter is lent; its row and bridge are not read.
+ * out_n_changes: meters and rules. OF_ERROR_NONE, or what to answer, and nothing has changed. */
+enum of_error_number meter_mod_apply(struct bridge *bridge, enum of_meter_command command, const struct meter *meter,
+                                     size_t *out_n_changes);
+/* A shard's word on what all shards have counted. */
+void meter_mod_report(struct ofagent *agent, uint64_t row, const struct meter_counts *counts);
+struct of_meter_stats meter_mod_stats(const struct bridge *bridge, const struct meter_entry *entry); /* of_meter_stats_fini() */
+
+#endif
