@@ -1,5 +1,7 @@
 /* The commands about groups and meters: each is one request to the ofagent, which reads the text and writes the lists, in the syntax of
- * ovs-ofctl. One change a command, as there. Instance 1 is asked, the only one until bridges are shared among several.
+ * ovs-ofctl.
+ *
+ * One change a command, as there. Instance 1 is asked, the only one until bridges are shared among several.
  */
 #include "cli/command.h"
 

@@ -407,7 +407,8 @@ static json_t *bridge_json(const struct bridge *bridge)
     }
     return json_pack("{s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:b, s:o, s:o}", "name", bridge->name, "state",
                      bridge_state_name(bridge->state), "rules", (json_int_t)flow_table_size(bridge->flows), "groups",
-                     (json_int_t)group_table_size(bridge->groups), "meters", (json_int_t)meter_table_size(bridge->meters), "in_flight", (json_int_t)inflight_size(bridge->inflight),
+                     (json_int_t)group_table_size(bridge->groups), "meters", (json_int_t)meter_table_size(bridge->meters),
+                     "in_flight", (json_int_t)inflight_size(bridge->inflight),
                      "closed_unread", (json_int_t)bridge->n_unread, "fail_open", bridge->is_fail_open, "sessions", sessions,
                      "controllers", controllers);
 }

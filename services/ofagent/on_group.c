@@ -1,5 +1,7 @@
-/* Handlers of group_mod, meter_mod and table_mod [OF1.3.5 §7.3.4.2, §7.3.4.4, §7.3.3]: they ask for the change and remember who asked. What
- * the changes mean is in group_mod.c and meter_mod.c. The ofagent's one thread.
+/* Handlers of group_mod, meter_mod and table_mod [OF1.3.5 §7.3.4.2, §7.3.4.4, §7.3.3].
+ *
+ * They ask for the change and remember who asked. What the changes mean is in group_mod.c and meter_mod.c.
+ * The ofagent's one thread.
  */
 #include "services/ofagent/dispatch.h"
 #include "services/ofagent/group_mod.h"
