@@ -166,6 +166,7 @@ void commands_dump_group_stats(void *context, struct control_call *call, const c
     if (bridge == NULL || !read_filter(call, arguments, n_arguments, GROUP_ALL, &id)) {
         return;
     }
+    group_mod_count_references(bridge);
     json_t *list = json_array();
     for (const struct group_entry *e = group_table_first(bridge->groups); e != NULL; e = e->next) {
         if (id == GROUP_ALL || id == e->group.group_id) {
@@ -260,6 +261,7 @@ void commands_meter_stats(void *context, struct control_call *call, const char *
     if (bridge == NULL || !read_filter(call, arguments, n_arguments, METER_ALL, &id)) {
         return;
     }
+    meter_mod_count_references(bridge);
     json_t *list = json_array();
     for (const struct meter_entry *e = meter_table_first(bridge->meters); e != NULL; e = meter_table_next(e)) {
         if (id == METER_ALL || id == e->meter.meter_id) {

@@ -49,16 +49,28 @@ void group_mod_retire_counters(struct bridge *bridge, const struct group *group)
     }
 }
 
-static uint32_t references(const struct bridge *bridge, uint32_t group_id)
+static void count_references_of(struct bridge *bridge, const struct action_list *list)
 {
-    uint32_t n = 0;
-
-    for (unsigned i = 0; i < TABLE_COUNT; i++) {
-        for (struct flow_entry *e = flow_table_first(bridge->flows, (uint8_t)i); e != NULL; e = e->next) {
-            n += instructions_use_group(&e->rule.instructions, group_id);
+    for (size_t i = 0; i < list->count; i++) {
+        struct group_entry *entry =
+            list->items[i].type == ACTION_GROUP ? group_table_find(bridge->groups, list->items[i].group_id) : NULL;
+        if (entry != NULL) {
+            entry->n_references++;
         }
     }
-    return n;
+}
+
+void group_mod_count_references(struct bridge *bridge)
+{
+    for (struct group_entry *e = group_table_first(bridge->groups); e != NULL; e = e->next) {
+        e->n_references = 0;
+    }
+    for (unsigned i = 0; i < TABLE_COUNT && group_table_size(bridge->groups) > 0; i++) {
+        for (struct flow_entry *e = flow_table_first(bridge->flows, (uint8_t)i); e != NULL; e = e->next) {
+            count_references_of(bridge, &e->rule.instructions.apply);
+            count_references_of(bridge, &e->rule.instructions.write);
+        }
+    }
 }
 
 struct of_group_stats group_mod_stats(const struct bridge *bridge, const struct group_entry *entry)
@@ -66,7 +78,7 @@ struct of_group_stats group_mod_stats(const struct bridge *bridge, const struct 
     const struct group *group = &entry->group;
     uint64_t values[COUNTERS_VALUES_MAX] = {0};
     struct of_group_stats stats = {.group_id = group->group_id,
-                                   .ref_count = references(bridge, group->group_id),
+                                   .ref_count = entry->n_references,
                                    .duration_ns = bridge->agent->now_ns - (uint64_t)entry->created_ns,
                                    .buckets = memory_array(group->n_buckets + 1, sizeof *stats.buckets),
                                    .n_buckets = group->n_buckets};
@@ -240,6 +252,7 @@ static enum of_error_number remove_buckets(struct bridge *bridge, const struct g
     return OF_ERROR_NONE;
 }
 
+/* GROUP_ALL: of any group. */
 static size_t delete_rules_of(struct bridge *bridge, uint32_t group_id)
 {
     struct flow_changes changes;
@@ -249,7 +262,9 @@ static size_t delete_rules_of(struct bridge *bridge, uint32_t group_id)
         struct flow_entry *entry = flow_table_first(bridge->flows, (uint8_t)i);
         while (entry != NULL) {
             struct flow_entry *following = entry->next;
-            if (instructions_use_group(&entry->rule.instructions, group_id)) {
+            const struct instructions *in = &entry->rule.instructions;
+            bool has_any = action_list_has(&in->apply, ACTION_GROUP) || action_list_has(&in->write, ACTION_GROUP);
+            if (has_any && (group_id == GROUP_ALL || instructions_use_group(in, group_id))) {
                 flow_changes_remove(&changes, bridge->flows, entry, OF_REMOVED_GROUP_DELETE);
             }
             entry = following;
@@ -260,26 +275,27 @@ static size_t delete_rules_of(struct bridge *bridge, uint32_t group_id)
     return n;
 }
 
-static size_t delete_group(struct bridge *bridge, struct group_entry *entry)
+static void take_out(struct bridge *bridge, struct group_entry *entry)
 {
-    size_t n = 1 + delete_rules_of(bridge, entry->group.group_id);
-
     group_table_remove(bridge->groups, entry);
     (void)inflight_note_group(bridge->inflight, entry);
-    return n;
 }
 
 static size_t delete_groups(struct bridge *bridge, uint32_t group_id)
 {
-    struct group_entry *entry;
-    size_t n = 0;
+    struct group_entry *entry = group_id == GROUP_ALL ? group_table_first(bridge->groups) : group_table_find(bridge->groups, group_id);
 
+    if (entry == NULL) {
+        return 0;
+    }
+    size_t n = delete_rules_of(bridge, group_id);
     if (group_id != GROUP_ALL) {
-        entry = group_table_find(bridge->groups, group_id);
-        return entry != NULL ? delete_group(bridge, entry) : 0;
+        take_out(bridge, entry);
+        return n + 1;
     }
     while ((entry = group_table_first(bridge->groups)) != NULL) {
-        n += delete_group(bridge, entry);
+        take_out(bridge, entry);
+        n++;
     }
     return n;
 }

@@ -11,6 +11,8 @@ enum of_error_number group_mod_apply(struct bridge *bridge, enum group_command c
                                      uint32_t command_bucket_id, size_t *out_n_changes);
 /* A group's deletion is committed: what it counted will not be asked for. */
 void group_mod_retire_counters(struct bridge *bridge, const struct group *group);
+/* Sets n_references of every group, in one walk over the rules: before group_mod_stats(). */
+void group_mod_count_references(struct bridge *bridge);
 struct of_group_stats group_mod_stats(const struct bridge *bridge, const struct group_entry *entry); /* of_group_stats_fini() */
 
 #endif

@@ -14,6 +14,7 @@ enum {
 struct group_entry {
     struct group group;
     int64_t created_ns;
+    uint32_t n_references; /* as group_mod_count_references() has counted last */
     /* As in struct flow_entry: inflight.c alone writes these. */
     bool is_dirty;
     bool is_in_flight;

@@ -54,6 +54,7 @@ static enum of_error_number modify_meter(struct bridge *bridge, const struct met
     return OF_ERROR_NONE;
 }
 
+/* METER_ALL: of any meter. */
 static size_t delete_rules_of(struct bridge *bridge, uint32_t meter_id)
 {
     struct flow_changes changes;
@@ -63,7 +64,8 @@ static size_t delete_rules_of(struct bridge *bridge, uint32_t meter_id)
         struct flow_entry *entry = flow_table_first(bridge->flows, (uint8_t)i);
         while (entry != NULL) {
             struct flow_entry *following = entry->next;
-            if (entry->rule.instructions.meter_id == meter_id) {
+            uint32_t its = entry->rule.instructions.meter_id;
+            if (its != 0 && (meter_id == METER_ALL || its == meter_id)) {
                 flow_changes_remove(&changes, bridge->flows, entry, OF_REMOVED_DELETE); /* 1.3 has no reason of its own for it */
             }
             entry = following;
@@ -74,26 +76,27 @@ static size_t delete_rules_of(struct bridge *bridge, uint32_t meter_id)
     return n;
 }
 
-static size_t delete_meter(struct bridge *bridge, struct meter_entry *entry)
+static void take_out(struct bridge *bridge, struct meter_entry *entry)
 {
-    size_t n = 1 + delete_rules_of(bridge, entry->meter.meter_id);
-
     meter_table_remove(bridge->meters, entry);
     (void)inflight_note_meter(bridge->inflight, entry);
-    return n;
 }
 
 static size_t delete_meters(struct bridge *bridge, uint32_t meter_id)
 {
-    struct meter_entry *entry;
-    size_t n = 0;
+    struct meter_entry *entry = meter_id == METER_ALL ? meter_table_first(bridge->meters) : meter_table_find(bridge->meters, meter_id);
 
+    if (entry == NULL) {
+        return 0;
+    }
+    size_t n = delete_rules_of(bridge, meter_id);
     if (meter_id != METER_ALL) {
-        entry = meter_table_find(bridge->meters, meter_id);
-        return entry != NULL ? delete_meter(bridge, entry) : 0;
+        take_out(bridge, entry);
+        return n + 1;
     }
     while ((entry = meter_table_first(bridge->meters)) != NULL) {
-        n += delete_meter(bridge, entry);
+        take_out(bridge, entry);
+        n++;
     }
     return n;
 }
@@ -137,23 +140,27 @@ void meter_mod_report(struct ofagent *agent, uint64_t row, const struct meter_co
     }
 }
 
-static uint32_t references(const struct bridge *bridge, uint32_t meter_id)
+void meter_mod_count_references(struct bridge *bridge)
 {
-    uint32_t n = 0;
-
-    for (unsigned i = 0; i < TABLE_COUNT; i++) {
+    for (struct meter_entry *e = meter_table_first(bridge->meters); e != NULL; e = meter_table_next(e)) {
+        e->n_references = 0;
+    }
+    for (unsigned i = 0; i < TABLE_COUNT && meter_table_size(bridge->meters) > 0; i++) {
         for (struct flow_entry *e = flow_table_first(bridge->flows, (uint8_t)i); e != NULL; e = e->next) {
-            n += e->rule.instructions.meter_id == meter_id;
+            uint32_t meter_id = e->rule.instructions.meter_id;
+            struct meter_entry *entry = meter_id != 0 ? meter_table_find(bridge->meters, meter_id) : NULL;
+            if (entry != NULL) {
+                entry->n_references++;
+            }
         }
     }
-    return n;
 }
 
 struct of_meter_stats meter_mod_stats(const struct bridge *bridge, const struct meter_entry *entry)
 {
     size_t n_bands = entry->meter.n_bands;
     struct of_meter_stats stats = {.meter_id = entry->meter.meter_id,
-                                   .n_flows = references(bridge, entry->meter.meter_id),
+                                   .n_flows = entry->n_references,
                                    .n_packets = entry->counts.n_packets,
                                    .n_bytes = entry->counts.n_bytes,
                                    .duration_ns = bridge->agent->now_ns - (uint64_t)entry->created_ns,

@@ -11,6 +11,8 @@ enum of_error_number meter_mod_apply(struct bridge *bridge, enum of_meter_comman
                                      size_t *out_n_changes);
 /* A shard's word on what all shards have counted. */
 void meter_mod_report(struct ofagent *agent, uint64_t row, const struct meter_counts *counts);
+/* Sets n_references of every meter, in one walk over the rules: before meter_mod_stats(). */
+void meter_mod_count_references(struct bridge *bridge);
 struct of_meter_stats meter_mod_stats(const struct bridge *bridge, const struct meter_entry *entry); /* of_meter_stats_fini() */
 
 #endif

@@ -20,6 +20,7 @@ struct meter_entry {
     struct meter meter;
     struct meter_counts counts; /* the most that any shard has reported: they count together */
     int64_t created_ns;
+    uint32_t n_references; /* as meter_mod_count_references() has counted last */
     /* As in struct flow_entry: inflight.c alone writes these. */
     bool is_dirty;
     bool is_in_flight;

@@ -241,7 +241,7 @@ static void register_service(struct ofagent *agent)
 int ofagent_new(const struct ofagent_settings *settings, struct ofagent **out_agent, struct error_detail *detail)
 {
     static const enum cfg_table tables[] = {CFG_BRIDGE, CFG_PORT,    CFG_CONTROLLER, CFG_RULE,       CFG_GROUP,
-                                            CFG_OWNER,  CFG_SERVICE, CFG_COUNTER,    CFG_PORT_STATUS};
+                                            CFG_METER,  CFG_OWNER,   CFG_SERVICE,    CFG_COUNTER,    CFG_PORT_STATUS};
     struct ofagent *agent = memory_zeroed(sizeof *agent);
     struct cfg_events events = {.on_row = on_row, .on_version = on_version, .on_connection = on_connection, .context = agent};
 

@@ -154,6 +154,7 @@ static enum of_error_number write_queues(struct session *session, const struct o
 static enum of_error_number write_group_stats(struct session *session, const struct of_multipart_request *request,
                                               struct of_multipart *mp)
 {
+    group_mod_count_references(session->bridge);
     for (struct group_entry *e = group_table_first(session->bridge->groups); e != NULL; e = e->next) {
         if (request->group_id == GROUP_ALL || request->group_id == e->group.group_id) {
             struct of_group_stats stats = group_mod_stats(session->bridge, e);
@@ -225,6 +226,7 @@ static enum of_error_number write_meters(struct session *session, const struct o
 static enum of_error_number write_meter_stats(struct session *session, const struct of_multipart_request *request,
                                               struct of_multipart *mp)
 {
+    meter_mod_count_references(session->bridge);
     return write_meters(session, request, mp, write_one_meter_stats);
 }
 

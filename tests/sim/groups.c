@@ -4,6 +4,7 @@
  * has returned, so the next packet is treated the new way. One thread; a second or less each.
  */
 #include <inttypes.h>
+#include <string.h>
 
 #include "tests/sim/sim_host.h"
 
@@ -62,6 +63,14 @@ static void a_meter_drops_above_its_rate_and_counts_what_it_drops(void **state)
     assert_int_equal(number(stats, "flows"), 1);
     assert_int_equal(number(band, "n_packets"), 124);
     assert_int_equal(number(band, "n_bytes"), 124 * SIM_FRAME_BYTES);
+    json_decref(stats);
+    sim_kill(sim, PROCESS_OFAGENT, 1);
+    sim_run_ms(sim, 500);
+    sim_start(sim, PROCESS_OFAGENT, 1);
+    sim_settle(sim);
+    sim_run_ms(sim, 1500);
+    stats = only(sim, "meter-stats");
+    assert_int_equal(number(stats, "n_packets"), 150); /* as the shard tells the next one */
     json_decref(stats);
     sim_end(&sim);
 }
@@ -126,6 +135,19 @@ static void expect_spread(const unsigned *where, unsigned n_hosts)
     }
 }
 
+/* The group has counted so many, and its three buckets together as many. */
+static void expect_group_count(struct sim *sim, int64_t n)
+{
+    json_t *stats = only(sim, "dump-group-stats"), *buckets = json_object_get(stats, "buckets");
+    int64_t sum = 0;
+    for (size_t i = 0; i < 3; i++) {
+        sum += number(json_array_get(buckets, i), "n_packets");
+    }
+    assert_int_equal(number(stats, "n_packets"), n);
+    assert_int_equal(sum, n);
+    json_decref(stats);
+}
+
 static void the_datapath_hash_spreads_many_connections_with_few_flows(void **state)
 {
     struct sim *sim = sim_new(__func__, 2);
@@ -145,14 +167,37 @@ static void the_datapath_hash_spreads_many_connections_with_few_flows(void **sta
     sim_start(sim, PROCESS_SLOWPATH, 1);
     sim_settle(sim);
     sim_run_ms(sim, 1500);
-    json_t *stats = only(sim, "dump-group-stats"), *buckets = json_object_get(stats, "buckets");
-    assert_int_equal(number(stats, "n_packets"), 3 * N_CONNECTIONS);
-    int64_t sum = 0;
-    for (size_t i = 0; i < 3; i++) {
-        sum += number(json_array_get(buckets, i), "n_packets");
+    expect_group_count(sim, 3 * N_CONNECTIONS);
+    sim_kill(sim, PROCESS_OFAGENT, 1); /* the shard tells the next one */
+    sim_run_ms(sim, 500);
+    sim_start(sim, PROCESS_OFAGENT, 1);
+    sim_settle(sim);
+    sim_run_ms(sim, 1500);
+    expect_group_count(sim, 3 * N_CONNECTIONS);
+    sim_end(&sim);
+}
+
+/* What trace says is what happened to the packet before. */
+static void trace_goes_with_the_packet_through_its_second_lookup(void **state)
+{
+    struct sim *sim = sim_new(__func__, 1);
+    unsigned where[N_CONNECTIONS + 1];
+    (void)sim_network(sim, "br0", "secure", 4);
+    change(sim, "group-mod", "add", "group_id=1,type=select,selection_method=dp_hash,bucket=output:2,bucket=output:3,bucket=output:4");
+    sim_flow_mod(sim, "br0", "add", "in_port=1,actions=group:1");
+    spread(sim, N_CONNECTIONS, where);
+    for (unsigned flow = 1; flow <= 20; flow++) {
+        char packet[160], actions[16];
+        json_t *trace = NULL;
+        (void)snprintf(packet, sizeof packet,
+                       "in_port=1,dl_src=02:00:00:00:00:01,dl_dst=02:00:00:00:00:02,udp,nw_src=10.0.0.1,nw_dst=10.0.0.2,tp_src=%u,tp_dst=4000",
+                       flow);
+        assert_int_equal(sim_call_end(sim, sim_call_begin(sim, PROCESS_SLOWPATH, 1, "trace", "br0", packet, NULL), &trace), 0);
+        (void)snprintf(actions, sizeof actions, "output:p%u", where[flow]);
+        assert_string_equal(json_string_value(json_object_get(trace, "actions")), actions);
+        assert_non_null(strstr(json_string_value(json_object_get(trace, "megaflow")), "recirc_id=0x1"));
+        json_decref(trace);
     }
-    assert_int_equal(sum, 3 * N_CONNECTIONS);
-    json_decref(stats);
     sim_end(&sim);
 }
 
@@ -184,6 +229,7 @@ int main(void)
         cmocka_unit_test(a_meter_drops_above_its_rate_and_counts_what_it_drops),
         cmocka_unit_test(a_meters_new_rate_is_measured_by_when_the_command_returns),
         cmocka_unit_test(the_datapath_hash_spreads_many_connections_with_few_flows),
+        cmocka_unit_test(trace_goes_with_the_packet_through_its_second_lookup),
         cmocka_unit_test(a_group_changed_under_traffic_takes_the_next_packet_the_new_way),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

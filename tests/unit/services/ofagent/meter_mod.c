@@ -41,6 +41,7 @@ static void a_meter_lives_from_add_to_delete_and_takes_its_rules_along(void **st
     assert_int_equal(entry_of(b, 1)->meter.id, row);
     const Busbar__MeterRow *stored = (const Busbar__MeterRow *)cfg_row(b->agent->cfg, CFG_METER, row);
     assert_int_equal(stored->bands[0]->rate, 6);
+    meter_mod_count_references(bridge_find(b->agent, 1));
     struct of_meter_stats stats = meter_mod_stats(bridge_find(b->agent, 1), entry_of(b, 1));
     assert_int_equal(stats.n_flows, 1);
     of_meter_stats_fini(&stats);
