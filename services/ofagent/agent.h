@@ -28,6 +28,7 @@ struct packet;
 struct control_waits;
 struct checkpoint;
 struct port_wish;
+struct meter_use;
 
 enum bridge_state {
     BRIDGE_UNOWNED,  /* not ours yet, or not any more */
@@ -67,6 +68,7 @@ struct bridge {
     struct bridge_removal *removals; /* in the order of their commits */
     size_t n_removals, room_removals;
     uint64_t group_row_max; /* of the groups there have been: what is counted for a greater one is of a group whose insertion we do not know yet */
+    uint64_t meter_row_max; /* the same of meters */
     uint64_t matched_before[TABLE_COUNT]; /* packets of rules that are no more, so that "matched" never goes back */
 
     int listener; /* -1: none */
@@ -89,6 +91,7 @@ struct ofagent {
     struct control_server *control;
     struct bridge *bridges;
     struct counters *rule_counters; /* by counter id: packets, bytes; of rules, tables, groups and buckets */
+    struct meter_use *meter_uses;   /* by the meter's row, see meter_mod.c; owned */
     struct counters *port_counters; /* by port id: the eight of PortUsage */
     struct floor floor;
     struct usage *usage;

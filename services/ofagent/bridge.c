@@ -22,6 +22,7 @@
 #include "services/ofagent/conn_tcp.h"
 #include "services/ofagent/controller.h"
 #include "services/ofagent/group_mod.h"
+#include "services/ofagent/meter_mod.h"
 #include "services/ofagent/owner.h"
 #include "services/ofagent/packet.h"
 #include "services/ofagent/session.h"
@@ -91,7 +92,15 @@ static void on_group_removed(void *context, const struct group *group, struct ve
 static void on_meter_inserted(void *context, struct meter_entry *entry, uint64_t row)
 {
     struct bridge *bridge = context;
+
+    bridge->meter_row_max = row > bridge->meter_row_max ? row : bridge->meter_row_max;
     meter_table_set_row(bridge->meters, entry, row);
+}
+
+static void on_meter_removed(void *context, const struct meter *meter)
+{
+    const struct bridge *bridge = context;
+    meter_mod_forget(bridge->agent, meter->id);
 }
 
 static void on_lost(void *context, int error, const char *text)
@@ -114,6 +123,7 @@ struct bridge *bridge_new(struct ofagent *agent, uint64_t id, const Busbar__Brid
                                      .on_group_inserted = on_group_inserted,
                                      .on_group_removed = on_group_removed,
                                      .on_meter_inserted = on_meter_inserted,
+                                     .on_meter_removed = on_meter_removed,
                                      .on_refused = on_refused,
                                      .on_lost = on_lost,
                                      .context = bridge};
@@ -176,11 +186,19 @@ static void forget_counter(struct bridge *bridge, uint64_t id)
     usage_retire(bridge->agent->usage, id);
 }
 
-static void forget_counters(struct bridge *bridge)
+static void retire_groups_and_meters(struct bridge *bridge)
 {
     for (struct group_entry *e = group_table_first(bridge->groups); e != NULL; e = e->next) {
         group_mod_retire_counters(bridge, &e->group);
     }
+    for (const struct meter_entry *e = meter_table_first(bridge->meters); e != NULL; e = meter_table_next(e)) {
+        meter_mod_forget(bridge->agent, e->meter.id);
+    }
+}
+
+static void forget_counters(struct bridge *bridge)
+{
+    retire_groups_and_meters(bridge);
     for (unsigned i = 0; i < TABLE_COUNT; i++) {
         for (struct flow_entry *e = flow_table_first(bridge->flows, (uint8_t)i); e != NULL; e = e->next) {
             forget_counter(bridge, counter_id(COUNTER_RULE, e->rule.id));
@@ -233,9 +251,7 @@ static void retire(struct ofagent *agent, uint64_t id)
 
 void bridge_retire_counters(struct bridge *bridge)
 {
-    for (struct group_entry *e = group_table_first(bridge->groups); e != NULL; e = e->next) {
-        group_mod_retire_counters(bridge, &e->group);
-    }
+    retire_groups_and_meters(bridge);
     for (unsigned table = 0; table < TABLE_COUNT; table++) {
         for (struct flow_entry *e = flow_table_first(bridge->flows, (uint8_t)table); e != NULL; e = e->next) {
             if (e->rule.id != 0) {

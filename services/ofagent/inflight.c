@@ -247,6 +247,7 @@ static void commit_meter(struct inflight *inflight, struct item *item, const str
         inflight->events.on_meter_inserted(inflight->events.context, item->meter, result->ids[item->op]);
     }
     if (item->was_removed) {
+        inflight->events.on_meter_removed(inflight->events.context, &item->meter->meter);
         meter_entry_destroy(&item->meter);
     }
 }

@@ -43,6 +43,8 @@ struct inflight_events {
     /* The insertion of this group or meter is committed; it may have left its table since. */
     void (*on_group_inserted)(void *context, struct group_entry *entry, uint64_t row);
     void (*on_meter_inserted)(void *context, struct meter_entry *entry, uint64_t row);
+    /* The deletion of this meter is committed. */
+    void (*on_meter_removed)(void *context, const struct meter *meter);
     void (*on_refused)(void *context, const struct inflight_request *request, int error, const char *text);
     void (*on_lost)(void *context, int error, const char *text);
     void *context;

@@ -118,6 +118,37 @@ enum of_error_number meter_mod_apply(struct bridge *bridge, enum of_meter_comman
 
 /* ---- what was counted ---- */
 
+/* Apart from the tables, since shards tell what they have counted once, perhaps before the tables are loaded. */
+struct meter_use {
+    uint64_t row;
+    struct meter_counts counts; /* the most that any shard has told: they count together */
+    UT_hash_handle hh;
+};
+
+enum { USES_MAX = 262144 /* four times the slots that shards have; they cannot make it grow without end */ };
+
+static struct meter_use *use_find(const struct ofagent *agent, uint64_t row)
+{
+    struct meter_use *use;
+
+    HASH_FIND(hh, agent->meter_uses, &row, sizeof row, use);
+    return use;
+}
+
+/* Is there such a meter, or may there be one that we do not know yet? */
+static bool is_wanted(const struct ofagent *agent, uint64_t row)
+{
+    bool may_come = true;
+
+    for (const struct bridge *bridge = agent->bridges; bridge != NULL; bridge = bridge->next) {
+        if (bridge->state != BRIDGE_READY || meter_table_by_row(bridge->meters, row) != NULL) {
+            return true;
+        }
+        may_come = may_come && row > bridge->meter_row_max;
+    }
+    return may_come;
+}
+
 static void raise(uint64_t *value, uint64_t to)
 {
     *value = to > *value ? to : *value;
@@ -125,18 +156,38 @@ static void raise(uint64_t *value, uint64_t to)
 
 void meter_mod_report(struct ofagent *agent, uint64_t row, const struct meter_counts *counts)
 {
-    for (const struct bridge *bridge = agent->bridges; bridge != NULL; bridge = bridge->next) {
-        struct meter_entry *entry = meter_table_by_row(bridge->meters, row);
-        if (entry == NULL) {
-            continue;
+    struct meter_use *use = use_find(agent, row);
+
+    if (use == NULL) {
+        if (HASH_COUNT(agent->meter_uses) >= USES_MAX || !is_wanted(agent, row)) {
+            return;
         }
-        raise(&entry->counts.n_packets, counts->n_packets);
-        raise(&entry->counts.n_bytes, counts->n_bytes);
-        for (size_t i = 0; i < METER_BANDS_MAX; i++) {
-            raise(&entry->counts.bands[i].n_packets, counts->bands[i].n_packets);
-            raise(&entry->counts.bands[i].n_bytes, counts->bands[i].n_bytes);
-        }
-        return;
+        use = memory_zeroed(sizeof *use);
+        use->row = row;
+        HASH_ADD(hh, agent->meter_uses, row, sizeof use->row, use);
+    }
+    raise(&use->counts.n_packets, counts->n_packets);
+    raise(&use->counts.n_bytes, counts->n_bytes);
+    for (size_t i = 0; i < METER_BANDS_MAX; i++) {
+        raise(&use->counts.bands[i].n_packets, counts->bands[i].n_packets);
+        raise(&use->counts.bands[i].n_bytes, counts->bands[i].n_bytes);
+    }
+}
+
+void meter_mod_forget(struct ofagent *agent, uint64_t row)
+{
+    struct meter_use *use = use_find(agent, row);
+
+    if (use != NULL) {
+        HASH_DELETE(hh, agent->meter_uses, use);
+        free(use);
+    }
+}
+
+void meter_mod_forget_all(struct ofagent *agent)
+{
+    while (agent->meter_uses != NULL) {
+        meter_mod_forget(agent, agent->meter_uses->row);
     }
 }
 
@@ -158,18 +209,21 @@ void meter_mod_count_references(struct bridge *bridge)
 
 struct of_meter_stats meter_mod_stats(const struct bridge *bridge, const struct meter_entry *entry)
 {
+    static const struct meter_counts none;
+    const struct meter_use *use = entry->meter.id != 0 ? use_find(bridge->agent, entry->meter.id) : NULL;
+    const struct meter_counts *counts = use != NULL ? &use->counts : &none;
     size_t n_bands = entry->meter.n_bands;
     struct of_meter_stats stats = {.meter_id = entry->meter.meter_id,
                                    .n_flows = entry->n_references,
-                                   .n_packets = entry->counts.n_packets,
-                                   .n_bytes = entry->counts.n_bytes,
+                                   .n_packets = counts->n_packets,
+                                   .n_bytes = counts->n_bytes,
                                    .duration_ns = bridge->agent->now_ns - (uint64_t)entry->created_ns,
                                    .bands = memory_array(n_bands + 1, sizeof *stats.bands),
                                    .n_bands = n_bands};
 
     for (size_t i = 0; i < n_bands && i < METER_BANDS_MAX; i++) {
-        stats.bands[i] = (struct of_band_stats){.n_packets = entry->counts.bands[i].n_packets,
-                                                .n_bytes = entry->counts.bands[i].n_bytes};
+        stats.bands[i] =
+            (struct of_band_stats){.n_packets = counts->bands[i].n_packets, .n_bytes = counts->bands[i].n_bytes};
     }
     return stats;
 }

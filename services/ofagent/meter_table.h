@@ -9,16 +9,8 @@
 
 enum { METER_TABLE_MAX = 16384 /* of a bridge: a quarter of the slots that the shards have for all bridges */ };
 
-struct meter_counts {
-    uint64_t n_packets, n_bytes;
-    struct {
-        uint64_t n_packets, n_bytes; /* that the band acted on */
-    } bands[METER_BANDS_MAX];
-};
-
 struct meter_entry {
     struct meter meter;
-    struct meter_counts counts; /* the most that any shard has reported: they count together */
     int64_t created_ns;
     uint32_t n_references; /* as meter_mod_count_references() has counted last */
     /* As in struct flow_entry: inflight.c alone writes these. */

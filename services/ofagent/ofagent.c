@@ -18,6 +18,7 @@
 #include "services/ofagent/commands.h"
 #include "services/ofagent/controller.h"
 #include "services/ofagent/dispatch.h"
+#include "services/ofagent/meter_mod.h"
 #include "services/ofagent/owner.h"
 #include "services/ofagent/packet.h"
 #include "services/ofagent/ports.h"
@@ -296,6 +297,7 @@ void ofagent_destroy(struct ofagent **out_agent)
     port_wishes_destroy(&agent->port_wishes);
     usage_destroy(&agent->usage);
     packet_destroy(&agent->packet);
+    meter_mod_forget_all(agent);
     counters_destroy(&agent->rule_counters);
     counters_destroy(&agent->port_counters);
     free(agent->fds);

@@ -143,7 +143,6 @@ static void load_groups(struct bridge *bridge)
     }
 }
 
-/* What the shards have counted is told again only when it grows, so the counts of meters that stay are kept. */
 static void load_meters(struct bridge *bridge)
 {
     struct meter_table *before = bridge->meters;
@@ -161,11 +160,8 @@ static void load_meters(struct bridge *bridge)
             continue;
         }
         const struct meter_entry *known = meter_table_by_row(before, id);
-        struct meter_entry *entry =
-            meter_table_insert(bridge->meters, &meter, known != NULL ? known->created_ns : (int64_t)bridge->agent->now_ns);
-        if (known != NULL) {
-            entry->counts = known->counts;
-        }
+        bridge->meter_row_max = id > bridge->meter_row_max ? id : bridge->meter_row_max;
+        (void)meter_table_insert(bridge->meters, &meter, known != NULL ? known->created_ns : (int64_t)bridge->agent->now_ns);
     }
     meter_table_destroy(&before);
 }

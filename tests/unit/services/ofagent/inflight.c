@@ -15,7 +15,7 @@ struct bench {
     struct inflight *inflight;
     struct inflight_owner owner;
     uint64_t committed;
-    size_t n_removed, n_refused, n_lost, n_groups_removed;
+    size_t n_removed, n_refused, n_lost, n_groups_removed, n_meters_removed;
     uint64_t refused_sessions[16];
     uint64_t now_ns;
 };
@@ -66,6 +66,12 @@ static void on_meter_inserted(void *context, struct meter_entry *entry, uint64_t
     meter_table_set_row(b->meters, entry, row);
 }
 
+static void on_meter_removed(void *context, const struct meter *meter)
+{
+    struct bench *b = context;
+    b->n_meters_removed++;
+}
+
 static void row_ignored(void *context, enum cfg_table table, uint64_t id, const ProtobufCMessage *before,
                         const ProtobufCMessage *after)
 {
@@ -85,6 +91,7 @@ static int set_up(void **state)
         .on_group_inserted = on_group_inserted,
         .on_group_removed = on_group_removed,
         .on_meter_inserted = on_meter_inserted,
+        .on_meter_removed = on_meter_removed,
         .on_refused = on_refused,
         .on_lost = on_lost,
         .context = b};
@@ -386,6 +393,7 @@ static void meters_travel_with_the_rules(void **state)
     flush(b);
     fake_cfg_refuse(b->cfg, -ERROR_CONFLICT, "no"); /* it is let go */
     assert_int_equal(b->n_lost, 1);
+    assert_int_equal(b->n_meters_removed, 0);
     meter_table_destroy(&b->meters);
 }
 
