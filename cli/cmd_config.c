@@ -290,3 +290,16 @@ int config_set_max_idle(struct client *client, const struct segment *segment, st
     }
     return err;
 }
+
+int config_set_kernel_tier(struct client *client, const struct segment *segment, struct cfg_txn *txn, struct error_detail *detail)
+{
+    Busbar__SwitchRow row = BUSBAR__SWITCH_ROW__INIT;
+    bool is_on = strcmp(segment->arguments[0], "on") == 0;
+    if (!is_on && strcmp(segment->arguments[0], "off") != 0) {
+        return error_set(detail, -ERROR_SYNTAX, "%s: on or off is expected", segment->arguments[0]);
+    }
+    row.has_kernel_tier = 1;
+    row.kernel_tier = is_on;
+    set_switch(txn, "kernel_tier", &row);
+    return 0;
+}

@@ -72,9 +72,10 @@ static json_t *lookups(const json_t *before, const json_t *shard)
     const json_t *now = json_object_get(shard, "lookups"), *old = json_object_get(before, "lookups");
     double exact = (double)grown(old, now, "exact_hits"), megaflow = (double)grown(old, now, "megaflow_hits");
     double misses = (double)grown(old, now, "misses"), all = exact + megaflow + misses;
-    return json_pack("{s:I, s:I, s:I, s:o, s:o, s:o, s:o, s:I}", "exact_hits", (json_int_t)exact, "megaflow_hits", (json_int_t)megaflow,
-                     "misses", (json_int_t)misses, "exact_percent", ratio(exact * 100, all, 100), "megaflow_percent",
-                     ratio(megaflow * 100, all, 100), "miss_percent", ratio(misses * 100, all, 100), "masks_a_megaflow_lookup",
+    return json_pack("{s:I, s:I, s:I, s:I, s:o, s:o, s:o, s:o, s:I}", "kernel_hits", (json_int_t)grown(old, now, "kernel_hits"), "exact_hits",
+                     (json_int_t)exact, "megaflow_hits", (json_int_t)megaflow, "misses", (json_int_t)misses, "exact_percent",
+                     ratio(exact * 100, all, 100), "megaflow_percent", ratio(megaflow * 100, all, 100), "miss_percent",
+                     ratio(misses * 100, all, 100), "masks_a_megaflow_lookup",
                      ratio((double)grown(old, now, "megaflow_probes"), (double)grown(old, now, "megaflow_lookups"), 100), "recirculated",
                      (json_int_t)grown(old, now, "recirculated"));
 }

@@ -20,6 +20,7 @@
 #include "services/fastpath/flow_dump.h"
 #include "services/fastpath/session.h"
 #include "services/fastpath/stats.h"
+#include "services/fastpath/tier.h"
 
 enum { METERS_PER_TICK = 500, MEASURED_MS = 10 /* the rate of the cycle counter is known from then on */ };
 
@@ -189,6 +190,14 @@ static json_t *totals_json(const struct worker *worker)
                      worker_is_balanced(worker));
 }
 
+static json_t *tier_json(const struct fastpath *fp)
+{
+    const struct tier *tier = fp->shard.tier;
+    const char *why = tier_is_on(tier) ? "" : tier != NULL ? "switched off" : fp->no_tier != NULL ? fp->no_tier : "no devices that have it";
+    return json_pack("{s:b, s:s, s:i, s:I}", "on", tier_is_on(tier), "why", why, "entries", (int)tier_count(tier), "packets",
+                     (json_int_t)fp->shard.worker.totals.kernel_hits);
+}
+
 static json_t *sessions_json(const struct shard *shard, uint64_t now_ns)
 {
     json_t *json = json_array();
@@ -223,7 +232,7 @@ static void show(void *context, struct control_call *call, const char *const *ar
     for (size_t i = 0; i < shard->ports.n_ports; i++) {
         json_array_append_new(ports, port_json(shard->ports.ports[i]));
     }
-    json_t *json = json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:I, s:I}", "live", live_json(fp), "ports", ports, "totals",
+    json_t *json = json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:I, s:I}", "live", live_json(fp), "kernel_tier", tier_json(fp), "ports", ports, "totals",
                              totals_json(&shard->worker), "frames", stats_frames_json(shard->umem), "sessions",
                              sessions_json(shard, fp->now_ns), "counts", counts_json(&shard->counts), "flows",
                              (json_int_t)flow_table_count(shard->flows), "exact_entries", (json_int_t)exact_size(&shard->worker.exact));

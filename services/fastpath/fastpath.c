@@ -28,6 +28,7 @@
 #include "services/fastpath/install.h"
 #include "services/fastpath/miss.h"
 #include "services/fastpath/session.h"
+#include "services/fastpath/tier.h"
 
 enum {
     STALL_MS = 1000,
@@ -130,6 +131,7 @@ static void on_row(void *context, enum cfg_table table, uint64_t id, const Proto
     } else if (table == CFG_SWITCH) {
         const Busbar__SwitchRow *row = (const Busbar__SwitchRow *)after;
         fp->shard.flow_limit = row != NULL && row->has_flow_limit && row->flow_limit > 0 ? row->flow_limit : FLOW_LIMIT_DEFAULT;
+        tier_switch(&fp->shard, row == NULL || !row->has_kernel_tier || row->kernel_tier);
         fp->shard.max_idle_ms = row != NULL && row->has_max_idle_ms && row->max_idle_ms > 0 ? row->max_idle_ms : MAX_IDLE_DEFAULT_MS;
     }
 }
@@ -226,6 +228,12 @@ static void on_stall(struct fastpath *fp, uint64_t stood_ms)
     join(fp);
 }
 
+static void sample_for_tier(void *context, const struct port *port, const struct dp_packet *packets, struct flow *const *flows, unsigned n)
+{
+    const struct shard *shard = context;
+    tier_sample(shard->tier, shard->umem, port, packets, flows, n);
+}
+
 /* ---- the step ---- */
 
 /* True when a port has begun that was held. */
@@ -245,6 +253,7 @@ static bool tick(struct fastpath *fp)
     command_step(fp);
     stop_watching_busy(fp);
     miss_check_deadlines(shard, fp->now_ns);
+    tier_step(shard, fp->now_ns);
     expire_step(shard, fp->now_ns);
     (void)usage_step(&fp->usage, shard, fp->now_ns);
     if (session_update_floor(shard)) {
@@ -292,6 +301,7 @@ bool fastpath_step(struct fastpath *fp, uint64_t now_ns)
         look_at_call_ports(fp);
     }
     unsigned n_packets = worker_poll(&shard->worker, now_ns);
+    tier_settle(shard, n_packets >= IO_BURST, now_ns);
     uint64_t bus_us = shard->worker.pending.n_lists > 0 ? BUS_US : BUS_QUIET_US;
     fp->n_busy = n_packets > 0 ? fp->n_busy + 1 : 0;
     fp->packets_ns = n_packets > 0 ? now_ns : fp->packets_ns;
@@ -390,6 +400,7 @@ int fastpath_new(const struct fastpath_settings *settings, struct fastpath **out
     fp->now_ns = fp->began_ns = settings->now_ns;
     fp->began_cycles = cycles();
     fp->shards = settings->shards;
+    fp->no_tier = settings->no_tier;
     fp->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
     int err = umem_new(settings->n_frames != 0 ? settings->n_frames : FASTPATH_FRAMES,
                        settings->n_large_frames != 0 ? settings->n_large_frames : FASTPATH_LARGE_FRAMES, &fp->umem);
@@ -398,6 +409,9 @@ int fastpath_new(const struct fastpath_settings *settings, struct fastpath **out
         goto fail;
     }
     shard_init(&fp->shard, fp->umem, NULL);
+    fp->shard.tier = settings->tier != NULL ? tier_new(settings->tier) : NULL;
+    fp->shard.worker.events.sample = fp->shard.tier != NULL ? sample_for_tier : NULL;
+    fp->shard.worker.events.sample_every = TIER_SAMPLE;
     fp->ports = (struct port_control){.shard = &fp->shard,
                                       .factory = settings->factory,
                                       .wall_base_ns = settings->wall_ns != 0 ? settings->wall_ns - settings->now_ns : 0,

@@ -9,12 +9,16 @@
 #include "services/fastpath/io.h"
 #include "services/fastpath/shard_set.h"
 
+struct tier_table;
+
 struct fastpath_settings {
     struct bus *bus;
     const char *run_dir;         /* where its sockets are */
     uint32_t instance;           /* from 1 */
     const char *config_endpoint; /* of configdb */
     struct io_factory factory;
+    const struct tier_table *tier; /* the kernel's; NULL: there is none */
+    const char *no_tier;           /* why not; lent for life */
     struct shard_set *shards;    /* joined when we are ready, left at the end; lent for life. NULL: we are alone */
     bool watch_links;            /* netlink; false in the simulator */
     const char *meters_file;     /* the buckets of meters, shared by all fastpaths; NULL: this one has its own */

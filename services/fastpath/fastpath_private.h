@@ -29,6 +29,7 @@ struct fastpath {
     bool is_ending;
     char session_endpoint[128], usage_endpoint[128], control_endpoint[128];
     uint32_t pid, instance;
+    const char *no_tier; /* why the kernel forwards nothing by itself; NULL: nobody said */
     uint64_t now_ns;
     uint64_t began_ns, began_cycles; /* the rate of the cycle counter is measured from here */
     uint64_t tick_ns; /* of the last round of housekeeping */

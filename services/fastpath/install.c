@@ -21,6 +21,7 @@
 #include "services/fastpath/adopt.h"
 #include "services/fastpath/expire.h"
 #include "services/fastpath/session.h"
+#include "services/fastpath/tier.h"
 
 enum { GONE_PER_MESSAGE = 512 };
 
@@ -86,6 +87,7 @@ void install_remove_flow(struct shard *shard, struct flow *flow, bool tell)
 {
     struct port *port = port_set_find(&shard->ports, flow->in_port);
     uint8_t owner = flow->owner;
+    tier_flow_ends(shard, flow);
     counter_set_settle(&shard->counters, flow);
     if (port != NULL) {
         megaflow_remove(&port->megaflows, flow);
@@ -211,6 +213,7 @@ void install_program_destroy(struct shard *shard, struct program **program)
 /* Gives the flow another program, or the same again. Takes *program. */
 static void change_program(struct shard *shard, struct flow *flow, struct program **program)
 {
+    tier_flow_ends(shard, flow);
     counter_set_settle(&shard->counters, flow);
     install_program_destroy(shard, &flow->program);
     flow->program = *program;

@@ -27,6 +27,7 @@ struct io_stats {
 };
 
 struct io;
+struct tier_device; /* tier.h */
 struct io_ops {
     /* Up to max (at most IO_BURST) received frames, now the worker's. */
     unsigned (*rx)(struct io *io, struct io_frame *out_frames, unsigned max);
@@ -66,6 +67,7 @@ struct io {
     uint64_t n_failed;     /* frames that tx() took and the kernel then refused; */
     uint64_t failed_bytes; /*   both are taken back to zero by who has counted them */
     uint64_t n_unserved;   /* frames received that no shard was there for (`no_shard`); taken back to zero likewise */
+    struct tier_device *tier; /* NULL: the kernel's tier can neither take from it nor send to it */
 };
 
 enum io_kind { IO_SYSTEM, IO_INTERNAL, IO_PCAP, IO_NULL };

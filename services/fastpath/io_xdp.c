@@ -5,7 +5,7 @@
  *
  * Which queues are ours, shard_set.h says; the device is open in every shard, so that each can send to it. All of it is done in steps
  * of microseconds between bursts, but the first registration of the umem; what takes longer is done by helpers (xdp_job.h).
- * Zero-copy is tried where the driver says it has it, then copy mode; `why` says what was not to be had.
+ * Zero-copy is tried where the driver says it has it, then copy mode; `why` says what was not.
  * Once a second each device is looked at: whether the pin is still the one we opened (else our sockets are in a map that nobody reads),
  * how many queues there are, and, by the lowest shard, what was dropped for want of a shard.
  * Cost: see xdp_queue.c. Worker thread. Invariants: I4; a queue leaves the map before its socket closes; a holder number is used again
@@ -29,6 +29,7 @@
 #include "services/fastpath/io_tap.h"
 #include "services/fastpath/packet_tx.h"
 #include "services/fastpath/rx_program.h"
+#include "services/fastpath/tier_maps.h"
 #include "services/fastpath/xdp_job.h"
 #include "services/fastpath/xdp_queue.h"
 
@@ -50,6 +51,8 @@ struct pinned {
 struct io_linux {
     const struct shard_set *shards;
     struct rx_pins pins;
+    struct tier_maps *tier; /* NULL: none */
+    struct error_detail tier_why; /* why none */
     struct helper *closer, *opener; /* two, so that a queue for another shard is not held by devices that are opened meanwhile */
     struct xdp_opening *openings;       /* given to the opener, result not fetched yet */
     bool is_preparing, is_prepared;
@@ -66,6 +69,7 @@ struct io_xdp {
     struct umem *umem;
     struct io_linux *owner;
     struct rx_program program;
+    struct tier_device tier;
     char name[IF_NAMESIZE];
     uint32_t ifindex;
     struct xdp_queue *queues[QUEUES_MAX]; /* open ones, those that leave too */
@@ -129,6 +133,7 @@ static void take_count(const struct io_linux *linux_io, const struct xdp_countin
         if (device->ifindex == counting->ifindex && device->is_counting) {
             device->is_counting = false;
             device->n_counted = counting->n_queues < QUEUES_MAX ? counting->n_queues : QUEUES_MAX;
+            device->tier.takes = counting->takes_redirects;
             device->io.work_ns = device->n_counted != device->n_of_device ? 0 : device->io.work_ns;
         }
     }
@@ -192,10 +197,15 @@ static void choose_sender(struct io_xdp *device)
 {
     device->sender = NULL;
     device->io.queues = 0;
+    device->tier.n_rx = 0;
     for (uint32_t i = 0; i < device->n_queues; i++) {
         struct xdp_queue *queue = device->queues[i];
-        device->io.queues |= queue->is_leaving ? 0 : UINT64_C(1) << queue->number;
-        if (!queue->is_leaving && (device->sender == NULL || queue->number < device->sender->number)) {
+        if (queue->is_leaving) {
+            continue;
+        }
+        device->io.queues |= UINT64_C(1) << queue->number;
+        device->tier.rx[device->tier.n_rx++] = &queue->tier;
+        if (device->sender == NULL || queue->number < device->sender->number) {
             device->sender = queue;
         }
     }
@@ -228,6 +238,15 @@ static int open_socket(struct io_xdp *device, uint32_t number, struct xsk *out_x
     return xsk_open(device->umem, device->ifindex, number, any_socket(device->owner, false), false, out_xsk);
 }
 
+/* Its entries are told from those of whoever had the queue before by a number that nobody else has. */
+static void begin_tier(struct io_xdp *device, struct xdp_queue *queue)
+{
+    if (device->program.tier_queues != NULL && !queue->xsk.is_zero_copy) { /* zero-copy frames would have to be copied */
+        queue->tier.shared = &device->program.tier_queues[queue->number];
+    }
+    tier_rx_begin(&queue->tier, clock_now_ns()); /* system calls apart: never twice the same */
+}
+
 static int open_queue(struct io_xdp *device, uint32_t number)
 {
     struct xsk xsk;
@@ -242,6 +261,7 @@ static int open_queue(struct io_xdp *device, uint32_t number)
     xdp_queue_fill(queue, device->owner->n_queues);
     device->on_fd(device->context, xsk.fd, true);
     choose_sender(device);
+    begin_tier(device, queue);
     err = rx_program_set_socket(&device->program, number, xsk.fd);
     if (err != 0) {
         log_warn("xdp_socket_refused device=%s queue=%u error=\"%s\"", device->name, number, error_text(err));
@@ -251,6 +271,7 @@ static int open_queue(struct io_xdp *device, uint32_t number)
 
 static void leave_queue(struct io_xdp *device, struct xdp_queue *queue, uint64_t now_ns)
 {
+    tier_rx_end(&queue->tier);
     rx_program_unset_socket(&device->program, queue->number);
     xdp_queue_flush(queue, &device->io);
     device->on_fd(device->context, queue->xsk.fd, false);
@@ -264,6 +285,7 @@ static void close_queue(struct io_xdp *device, uint32_t at)
 {
     struct xdp_queue *queue = device->queues[at];
     struct xdp_closing *closing = xdp_job_close();
+    tier_rx_end(&queue->tier);
     xdp_queue_give_up(queue, &device->io);
     xdp_queue_stats(queue, &device->stats);
     device->io.n_unserved += xdp_queue_waiting(queue);
@@ -502,6 +524,9 @@ static void xdp_close(struct io *io)
         closing->fds[1] = rx_pins_remove(&device->owner->pins, device->ifindex, device->program.pin);
     }
     rx_program_close(&device->program);
+    if (device->owner->tier != NULL) {
+        tier_maps_watch(device->owner->tier, device->ifindex, false);
+    }
     give(device->owner->closer, &closing->job);
     if (device->link != NULL) {
         *device->link = device->next;
@@ -546,6 +571,11 @@ static struct io *new_device(struct io_linux *linux_io, const struct io_request 
                               .next = linux_io->devices,
                               .link = &linux_io->devices};
     memcpy(device->name, opened->name, sizeof device->name);
+    device->tier = (struct tier_device){.ifindex = opened->ifindex, .takes = opened->takes_redirects};
+    if (linux_io->tier != NULL) {
+        tier_maps_watch(linux_io->tier, opened->ifindex, true);
+        device->io.tier = &device->tier;
+    }
     snprintf(device->copy_why, sizeof device->copy_why, "%s", opened->has_zero_copy ? "" : "its driver has no zero-copy");
     describe(device);
     if (device->next != NULL) {
@@ -560,7 +590,7 @@ int io_xdp_open(struct io_linux *linux_io, const struct io_request *request, str
 {
     struct xdp_opening **link = find_opening(linux_io, request->name), *opening = *link;
     if (opening == NULL) {
-        opening = xdp_job_open(request->name, request->force, &linux_io->pins);
+        opening = xdp_job_open(request->name, request->force, &linux_io->pins, linux_io->tier);
         opening->next = linux_io->openings;
         linux_io->openings = opening;
         give(linux_io->opener, &opening->job);
@@ -701,6 +731,9 @@ int io_linux_new(const char *run_dir, const struct shard_set *shards, struct io_
         log_warn("no_pins reason=\"%s\" consequence=\"only one fastpath can share a device\"", why.text);
     }
     remember_pins(linux_io);
+    if (tier_maps_open(&linux_io->pins, shards->self, &linux_io->tier, &linux_io->tier_why) != 0) {
+        log_info("no_kernel_tier reason=\"%s\"", linux_io->tier_why.text);
+    }
     *out_linux = linux_io;
     return 0;
 }
@@ -741,9 +774,17 @@ void io_linux_destroy(struct io_linux **linux_io)
     }
     helper_destroy(&l->opener);
     helper_destroy(&l->closer);
+    tier_maps_close(&(*linux_io)->tier);
     free((*linux_io)->found);
     free(*linux_io);
     *linux_io = NULL;
+}
+
+bool io_linux_tier(struct io_linux *linux_io, struct tier_table *out_table, const char **out_why)
+{
+    *out_why = linux_io->tier_why.text;
+    *out_table = linux_io->tier != NULL ? tier_maps_table(linux_io->tier) : (struct tier_table){0};
+    return linux_io->tier != NULL;
 }
 
 struct io_factory io_linux_factory(struct io_linux *linux_io)

@@ -187,7 +187,7 @@ uint32_t link_receive_queues(const char *name)
 
 /* linux/netdev.h, which is younger than the headers we build with. */
 enum { NETDEV_DEV_GET = 1, NETDEV_DEV_IFINDEX = 1, NETDEV_DEV_XDP_FEATURES = 3 };
-enum { NETDEV_XDP_ZERO_COPY = 1 << 3, ANSWER_BYTES = 8192 };
+enum { NETDEV_XDP_TRANSMIT = 1 << 2, NETDEV_XDP_ZERO_COPY = 1 << 3, ANSWER_BYTES = 8192 };
 
 static int on_family(const struct nlattr *attribute, void *data)
 {
@@ -231,13 +231,13 @@ static struct nlmsghdr *generic_request(char *buffer, uint16_t family, uint8_t c
     return header;
 }
 
-bool link_has_zero_copy(uint32_t ifindex)
+static uint64_t xdp_features(uint32_t ifindex)
 {
     char buffer[256] __attribute__((aligned(8)));
     uint64_t features = 0;
     struct mnl_socket *socket = mnl_socket_open2(NETLINK_GENERIC, SOCK_CLOEXEC);
     if (socket == NULL) {
-        return false;
+        return 0;
     }
     if (mnl_socket_bind(socket, 0, MNL_SOCKET_AUTOPID) >= 0) {
         struct nlmsghdr *header = generic_request(buffer, GENL_ID_CTRL, CTRL_CMD_GETFAMILY);
@@ -250,7 +250,17 @@ bool link_has_zero_copy(uint32_t ifindex)
         }
     }
     mnl_socket_close(socket);
-    return (features & NETDEV_XDP_ZERO_COPY) != 0;
+    return features;
+}
+
+bool link_has_zero_copy(uint32_t ifindex)
+{
+    return (xdp_features(ifindex) & NETDEV_XDP_ZERO_COPY) != 0;
+}
+
+bool link_takes_redirects(uint32_t ifindex)
+{
+    return (xdp_features(ifindex) & NETDEV_XDP_TRANSMIT) != 0;
 }
 
 void link_driver(const char *name, char out_driver[32])

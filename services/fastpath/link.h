@@ -32,6 +32,8 @@ uint32_t link_speed_mbps(const char *name);
 uint32_t link_receive_queues(const char *name);
 /* Its driver can give AF_XDP sockets the memory it receives into (kernel 6.3 says). */
 bool link_has_zero_copy(uint32_t ifindex);
+/* Frames can be redirected to it by XDP; of a veth: the host behind it takes them. */
+bool link_takes_redirects(uint32_t ifindex);
 /* "veth", "tun", "ixgbe"; "" when there is none. */
 void link_driver(const char *name, char out_driver[32]);
 int link_set_up(const char *name) MUST_CHECK;

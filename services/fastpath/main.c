@@ -109,12 +109,17 @@ static int serve(struct service *service, const char *config, struct watchdog *w
         err = io_linux_new(service->run_dir, &shards, &linux_io, detail);
     }
     if (err == 0) {
+        struct tier_table tier;
+        const char *no_tier;
+        bool has_tier = io_linux_tier(linux_io, &tier, &no_tier);
         struct fastpath_settings settings = {.bus = bus,
                                              .run_dir = service->run_dir,
                                              .instance = service->instance,
                                              .config_endpoint = config != NULL ? config : endpoint,
                                              .factory = io_linux_factory(linux_io),
                                              .shards = &shards,
+                                             .tier = has_tier ? &tier : NULL,
+                                             .no_tier = no_tier,
                                              .watch_links = true,
                                              .meters_file = meters_file,
                                              .pid = (uint32_t)getpid(),

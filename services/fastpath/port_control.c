@@ -23,6 +23,7 @@
 #include "lib/base/memory.h"
 #include "services/fastpath/port_flows.h"
 #include "services/fastpath/session.h"
+#include "services/fastpath/tier.h"
 
 enum { MTU_WITHOUT_LINKS = 9000, MTU_WITHOUT_INTERFACE = UMEM_LARGE_ROOM - PORT_TAGS_BYTES };
 
@@ -33,6 +34,9 @@ static void set_link(struct port_control *control, struct port *port, bool is_up
     bool can_send = is_up && port->io != NULL;
     if (can_send != port->can_send) {
         port->can_send = can_send;
+        if (!can_send) {
+            tier_port_ends(control->shard, port->id);
+        }
         log_info("port_link port=%s up=%d", port->name, can_send);
         if (port->elsewhere == 0) { /* else another shard tells */
             session_tell_link(control->shard, port);
@@ -76,6 +80,7 @@ static void close_device(struct port_control *control, struct port *port)
     if (port->io == NULL) {
         return;
     }
+    tier_port_ends(control->shard, port->id);
     watch(control, port, false);
     port->io->is_ending = true;
     port->io->ops->flush(port->io);

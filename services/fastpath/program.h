@@ -36,6 +36,12 @@ size_t program_table_count(const struct program_table *table);
 /* The program of these actions and counters, one more user of it; `out_is_new` tells whether it is the first. */
 struct program *program_get(struct program_table *table, const struct dp_action *actions, size_t n_actions, const uint32_t *counters,
                             size_t n_counters, bool *out_is_new);
+/* One user more. */
+static inline struct program *program_hold(struct program *program)
+{
+    program->n_users++;
+    return program;
+}
 /* One user less; the last one frees it. NULL inside is fine. */
 void program_put(struct program **program);
 

@@ -1,7 +1,8 @@
 /* Pins in a bpffs.
  *
  *     RUN/bpf/                        or /sys/fs/bpf/busbar-<hash of RUN>/
- *         7-link  7-sockets  7-no_shard  7-counted  7-about          of the device with ifindex 7   (bpffs refuses names with dots)
+ *         7-link  7-sockets  7-no_shard  7-counted  7-tier_queues  7-about     of the device with ifindex 7   (bpffs refuses names with dots)
+ *         tier_flows  tier_slots                                    of all
  *
  * Why by number and not by name: a device made anew under the old name has another number, and never finds the pin of the old one. A
  * number can come back only with a network namespace; rx_program.c compares what is pinned with what is on the device.
@@ -29,7 +30,8 @@
 
 #define SYSTEM_BPFFS "/sys/fs/bpf"
 
-static const char *const parts[] = {"link", "sockets", "no_shard", "counted", "tags", "about"};
+static const char *const parts[] = {"link", "sockets", "no_shard", "counted", "tags", "tier_queues", "about"};
+static const char *const shared_parts[] = {"tier_flows", "tier_slots"}; /* of no device, tier_maps.c */
 
 static bool is_bpffs(const char *path)
 {
@@ -156,6 +158,10 @@ void rx_pins_remove_all(const struct rx_pins *pins)
     }
     if (pins->dir[0] == '\0') {
         return;
+    }
+    for (size_t i = 0; i < sizeof shared_parts / sizeof shared_parts[0]; i++) {
+        snprintf(path, sizeof path, "%s/%s", pins->dir, shared_parts[i]);
+        (void)unlink(path);
     }
     if (pins->is_mounted) {
         (void)umount2(pins->dir, MNT_DETACH);

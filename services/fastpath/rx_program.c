@@ -27,8 +27,9 @@
 #include "lib/base/memory.h"
 #include "services/fastpath/bpf/rx_meta.h"
 #include "services/fastpath/rx_embedded.h"
+#include "services/fastpath/tier_maps.h"
 
-enum { TAGS_BYTES = 4096 /* a map of one element is mapped as a page */ };
+enum { TAGS_BYTES = 4096 /* a map of one element is mapped as a page */, TIER_BYTES = RX_QUEUES_MAX * (int)sizeof(struct tier_queue) };
 
 #ifndef BPF_F_XDP_DEV_BOUND_ONLY
 #define BPF_F_XDP_DEV_BOUND_ONLY (1U << 6)
@@ -49,7 +50,18 @@ static int to_log(enum libbpf_print_level level, const char *format, va_list arg
 
 /* ---- attaching ---- */
 
-static int load(const struct rx_embedded *code, unsigned bound_to, struct bpf_object **out_object)
+/* The maps that all programs share, or, without a tier, maps of their own that hold nothing. */
+static int use_tier(struct bpf_object *object, const struct tier_maps *tier)
+{
+    struct bpf_map *flows = bpf_object__find_map_by_name(object, "tier_flows"), *slots = bpf_object__find_map_by_name(object, "tier_slots");
+    int err = tier != NULL ? bpf_map__reuse_fd(flows, tier_maps_flows_fd(tier)) : bpf_map__set_max_entries(flows, 1);
+    if (err == 0) {
+        err = tier != NULL ? bpf_map__reuse_fd(slots, tier_maps_slots_fd(tier)) : bpf_map__set_max_entries(slots, 1);
+    }
+    return err;
+}
+
+static int load(const struct rx_embedded *code, const struct tier_maps *tier, unsigned bound_to, struct bpf_object **out_object)
 {
     LIBBPF_OPTS(bpf_object_open_opts, options, .object_name = OUR_NAME);
     struct bpf_object *object = bpf_object__open_mem(code->start, (size_t)(code->end - code->start), &options);
@@ -61,7 +73,10 @@ static int load(const struct rx_embedded *code, unsigned bound_to, struct bpf_ob
         bpf_program__set_ifindex(program, bound_to);
         bpf_program__set_flags(program, bpf_program__flags(program) | BPF_F_XDP_DEV_BOUND_ONLY);
     }
-    int err = bpf_object__load(object);
+    int err = use_tier(object, tier);
+    if (err == 0) {
+        err = bpf_object__load(object);
+    }
     if (err != 0) {
         bpf_object__close(object);
         return err;
@@ -78,10 +93,10 @@ static int attach(struct bpf_object *object, unsigned ifindex, bool is_native)
     return fd >= 0 ? fd : -errno;
 }
 
-static int attempt(unsigned ifindex, bool with_hint, bool is_native, struct rx_program *program, struct bpf_object **out_object)
+static int attempt(unsigned ifindex, const struct tier_maps *tier, bool with_hint, bool is_native, struct rx_program *program, struct bpf_object **out_object)
 {
     struct bpf_object *object = NULL;
-    int err = load(with_hint ? &rx_embedded_hint : &rx_embedded_plain, with_hint ? ifindex : 0, &object);
+    int err = load(with_hint ? &rx_embedded_hint : &rx_embedded_plain, tier, with_hint ? ifindex : 0, &object);
     if (err != 0) {
         return err;
     }
@@ -118,14 +133,14 @@ static int taken(unsigned ifindex, const char *name, struct error_detail *detail
                      info.name[0] != '\0' ? info.name : "?", id);
 }
 
-static int attach_best(unsigned ifindex, const char *name, struct rx_program *program, struct bpf_object **out_object,
+static int attach_best(unsigned ifindex, const struct tier_maps *tier, const char *name, struct rx_program *program, struct bpf_object **out_object,
                        struct error_detail *detail)
 {
-    int hint_err = attempt(ifindex, true, true, program, out_object);
+    int hint_err = attempt(ifindex, tier, true, true, program, out_object);
     if (hint_err == 0) {
         return 0;
     }
-    int native_err = attempt(ifindex, false, true, program, out_object);
+    int native_err = attempt(ifindex, tier, false, true, program, out_object);
     if (native_err == 0) {
         snprintf(program->why, sizeof program->why, "VLAN tags taken out by offload are not seen: %s", error_text(hint_err));
         return 0;
@@ -133,7 +148,7 @@ static int attach_best(unsigned ifindex, const char *name, struct rx_program *pr
     if (native_err == -EBUSY || native_err == -EEXIST) {
         return taken(ifindex, name, detail);
     }
-    int err = attempt(ifindex, false, false, program, out_object);
+    int err = attempt(ifindex, tier, false, false, program, out_object);
     if (err == -EBUSY || err == -EEXIST) {
         return taken(ifindex, name, detail);
     }
@@ -158,6 +173,17 @@ static int map_tags(struct rx_program *program)
     return 0;
 }
 
+/* Without a tier nothing is mapped, and the program finds no owner there. */
+static int map_tier(struct rx_program *program, const struct tier_maps *tier)
+{
+    void *pages = tier != NULL && program->is_native ? mmap(NULL, TIER_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, program->tier_fd, 0) : NULL;
+    if (pages == MAP_FAILED) {
+        return -errno;
+    }
+    program->tier_queues = pages;
+    return 0;
+}
+
 /* The link last: with it, the rest is there. */
 static int pin_all(const struct rx_pins *pins, struct rx_program *program, const struct bpf_object *object)
 {
@@ -170,6 +196,9 @@ static int pin_all(const struct rx_pins *pins, struct rx_program *program, const
     }
     if (err == 0) {
         err = pin(pins, program->ifindex, program->tags_fd, "tags");
+    }
+    if (err == 0) {
+        err = pin(pins, program->ifindex, program->tier_fd, "tier_queues");
     }
     if (err == 0) {
         err = pin(pins, program->ifindex, bpf_object__find_map_fd_by_name(object, "about"), "about");
@@ -190,13 +219,13 @@ static int pin_all(const struct rx_pins *pins, struct rx_program *program, const
     return 0;
 }
 
-static int attach_and_pin(const struct rx_pins *pins, unsigned ifindex, const char *name, struct rx_program *out_program,
+static int attach_and_pin(const struct rx_pins *pins, const struct tier_maps *tier, unsigned ifindex, const char *name, struct rx_program *out_program,
                           struct error_detail *detail)
 {
     struct rx_program program = RX_PROGRAM_NONE;
     struct bpf_object *object = NULL;
     const uint32_t key = 0;
-    int err = attach_best(ifindex, name, &program, &object, detail);
+    int err = attach_best(ifindex, tier, name, &program, &object, detail);
     if (err != 0) {
         return err;
     }
@@ -207,10 +236,14 @@ static int attach_and_pin(const struct rx_pins *pins, unsigned ifindex, const ch
     program.no_shard_fd = dup(bpf_object__find_map_fd_by_name(object, "no_shard"));
     program.counted_fd = dup(bpf_object__find_map_fd_by_name(object, "counted"));
     program.tags_fd = dup(bpf_object__find_map_fd_by_name(object, "tags"));
-    if (program.sockets_fd < 0 || program.no_shard_fd < 0 || program.counted_fd < 0 || program.tags_fd < 0) {
+    program.tier_fd = dup(bpf_object__find_map_fd_by_name(object, "tier_queues"));
+    if (program.sockets_fd < 0 || program.no_shard_fd < 0 || program.counted_fd < 0 || program.tags_fd < 0 || program.tier_fd < 0) {
         err = -errno;
     } else {
         err = map_tags(&program);
+    }
+    if (err == 0) {
+        err = map_tier(&program, tier);
     }
     if (err == 0 && bpf_map_update_elem(bpf_object__find_map_fd_by_name(object, "about"), &key, &about, BPF_ANY) != 0) {
         err = -errno;
@@ -258,7 +291,7 @@ static int open_map(const struct rx_pins *pins, unsigned ifindex, const char *wh
 }
 
 /* 0, -ENOENT when there is no pin that fits, -ERROR_VERSION. */
-static int find(const struct rx_pins *pins, unsigned ifindex, struct rx_program *out_program)
+static int find(const struct rx_pins *pins, const struct tier_maps *tier, unsigned ifindex, struct rx_program *out_program)
 {
     struct rx_program program = RX_PROGRAM_NONE;
     struct rx_about about = {0};
@@ -272,9 +305,10 @@ static int find(const struct rx_pins *pins, unsigned ifindex, struct rx_program 
     program.no_shard_fd = open_map(pins, ifindex, "no_shard");
     program.counted_fd = open_map(pins, ifindex, "counted");
     program.tags_fd = open_map(pins, ifindex, "tags");
+    program.tier_fd = open_map(pins, ifindex, "tier_queues");
     int about_fd = open_map(pins, ifindex, "about");
-    bool is_whole = program.sockets_fd >= 0 && program.no_shard_fd >= 0 && program.counted_fd >= 0 && program.tags_fd >= 0 && about_fd >= 0 &&
-                    bpf_map_lookup_elem(about_fd, &key, &about) == 0;
+    bool is_whole = program.sockets_fd >= 0 && program.no_shard_fd >= 0 && program.counted_fd >= 0 && program.tags_fd >= 0 &&
+                    program.tier_fd >= 0 && about_fd >= 0 && bpf_map_lookup_elem(about_fd, &key, &about) == 0;
     if (about_fd >= 0) {
         close(about_fd);
     }
@@ -286,6 +320,9 @@ static int find(const struct rx_pins *pins, unsigned ifindex, struct rx_program 
     program.has_vlan_hint = about.has_vlan_hint != 0;
     snprintf(program.why, sizeof program.why, "%.*s", (int)sizeof about.why, about.why);
     int err = map_tags(&program);
+    if (err == 0) {
+        err = map_tier(&program, tier);
+    }
     if (err != 0) {
         rx_program_close(&program);
         return err;
@@ -294,15 +331,15 @@ static int find(const struct rx_pins *pins, unsigned ifindex, struct rx_program 
     return 0;
 }
 
-int rx_program_open(const struct rx_pins *pins, unsigned ifindex, const char *name, struct rx_program *out_program,
+int rx_program_open(const struct rx_pins *pins, const struct tier_maps *tier, unsigned ifindex, const char *name, struct rx_program *out_program,
                     struct error_detail *detail)
 {
     int lock_fd = -1;
     libbpf_set_print(to_log);
     if (pins->dir[0] == '\0') {
-        return attach_and_pin(pins, ifindex, name, out_program, detail);
+        return attach_and_pin(pins, tier, ifindex, name, out_program, detail);
     }
-    int err = find(pins, ifindex, out_program);
+    int err = find(pins, tier, ifindex, out_program);
     if (err == 0) {
         return 0;
     }
@@ -310,13 +347,13 @@ int rx_program_open(const struct rx_pins *pins, unsigned ifindex, const char *na
     if (err != 0) {
         return error_set(detail, err, "%s: %s", name, err == -EAGAIN ? "another fastpath is attaching programs" : error_text(err));
     }
-    err = find(pins, ifindex, out_program);
+    err = find(pins, tier, ifindex, out_program);
     if (err == -ENOENT) {
         int stale_fd = rx_pins_remove(pins, ifindex, 0); /* of a device that was */
         if (stale_fd >= 0) {
             close(stale_fd);
         }
-        err = attach_and_pin(pins, ifindex, name, out_program, detail);
+        err = attach_and_pin(pins, tier, ifindex, name, out_program, detail);
     } else if (err == -ERROR_VERSION) {
         (void)error_set(detail, err, "%s: the XDP program of another version of the fastpath is attached (stop all of them first)", name);
     }
@@ -326,9 +363,12 @@ int rx_program_open(const struct rx_pins *pins, unsigned ifindex, const char *na
 
 void rx_program_close(struct rx_program *program)
 {
-    const int fds[] = {program->link_fd, program->sockets_fd, program->no_shard_fd, program->counted_fd, program->tags_fd};
+    const int fds[] = {program->link_fd, program->sockets_fd, program->no_shard_fd, program->counted_fd, program->tags_fd, program->tier_fd};
     if (program->has_tags != NULL) {
         munmap((void *)(uintptr_t)program->has_tags, TAGS_BYTES);
+    }
+    if (program->tier_queues != NULL) {
+        munmap(program->tier_queues, TIER_BYTES);
     }
     for (size_t i = 0; i < sizeof fds / sizeof fds[0]; i++) {
         if (fds[i] >= 0) {

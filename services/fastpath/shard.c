@@ -10,6 +10,7 @@
 #include "services/fastpath/miss.h"
 #include "services/fastpath/port_flows.h"
 #include "services/fastpath/session.h"
+#include "services/fastpath/tier.h"
 #include "services/fastpath/up.h"
 
 void shard_init(struct shard *shard, struct umem *umem, struct bus_socket *socket)
@@ -32,6 +33,7 @@ void shard_fini(struct shard *shard)
     install_remove_all_flows(shard);
     miss_drop_all(shard, DROP_STOPPED);
     worker_fini(&shard->worker);
+    tier_destroy(&shard->tier);
     counter_set_fini(&shard->counters);
     flow_table_destroy(&shard->flows);
     port_flows_fini(shard);

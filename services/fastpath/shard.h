@@ -102,6 +102,8 @@ struct port_flows {
     size_t cursor;     /* of the round */
 };
 
+struct tier;
+
 struct shard {
     struct umem *umem;
     struct port_set ports;
@@ -120,6 +122,7 @@ struct shard {
     uint64_t tuned_ns; /* expire.c: when the caches were last looked after */
     size_t expire_cursor, settle_cursor, evict_cursor;
     struct port_flows port_flows;
+    struct tier *tier; /* NULL: the kernel forwards nothing by itself */
     struct shard_counts counts;
     struct dp_action scratch[DP_ACTIONS_MAX];
     uint32_t scratch_slots[256]; /* counters of one program; more are refused */

@@ -58,7 +58,8 @@ static json_t *lookups_json(const struct shard *shard)
         n_lookups += shard->ports.ports[i]->megaflows.n_lookups;
         n_probes += shard->ports.ports[i]->megaflows.n_probes;
     }
-    return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I}", "exact_hits", (json_int_t)totals->exact_hits, "megaflow_hits",
+    return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "kernel_hits", (json_int_t)totals->kernel_hits, "exact_hits",
+                     (json_int_t)totals->exact_hits, "megaflow_hits",
                      (json_int_t)totals->megaflow_hits, "misses", (json_int_t)totals->misses, "recirculated",
                      (json_int_t)totals->recirculated, "megaflow_lookups", (json_int_t)n_lookups, "megaflow_probes", (json_int_t)n_probes);
 }

@@ -444,6 +444,9 @@ static unsigned take_burst(struct worker *w, struct port *port)
     unsigned n_missing = look_up_rest(w, port, n_good);
     w->totals.exact_hits += n_good - n_missing;
     end_stage(w, STAGE_MEGAFLOW, n_missing);
+    if (w->events.sample != NULL && (w->totals.bursts & (w->events.sample_every - 1)) == 0) {
+        w->events.sample(w->events.context, port, w->burst, w->found, n_good);
+    }
     act_on_burst(w, port, n_good);
     end_stage(w, STAGE_ACT, n_good);
     worker_flush(w);

@@ -17,6 +17,9 @@ struct worker_events {
     int (*ask)(void *context, struct pending_list *list, const struct dp_packet *head);
     /* A packet for a controller. WORKER_ASKED when it is queued, or the reason why not. */
     int (*up)(void *context, const struct dp_controller *to, const struct dp_packet *packet);
+    /* Samples of the traffic, with the flows that were found; NULL: nobody wants them. */
+    void (*sample)(void *context, const struct port *port, const struct dp_packet *packets, struct flow *const *flows, unsigned n);
+    unsigned sample_every; /* one burst of so many, a power of two */
     void *context;
 };
 enum { WORKER_ASKED = -1 };
@@ -50,6 +53,7 @@ struct worker_totals {
     uint64_t sent, sent_up, consumed;
     uint64_t drops[DROP_REASON_COUNT];
     uint64_t exact_hits, megaflow_hits, misses, bursts;
+    uint64_t kernel_hits; /* received and sent by the kernel's tier (tier.h) */
     uint64_t recirculated, unmetered; /* lookups beyond the first; packets whose meter nobody knows */
 };
 enum {

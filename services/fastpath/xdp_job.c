@@ -53,6 +53,7 @@ static void run_counting(struct helper_job *job)
 {
     struct xdp_counting *counting = (struct xdp_counting *)job;
     counting->n_queues = link_receive_queues(counting->name);
+    counting->takes_redirects = link_takes_redirects(counting->ifindex);
 }
 
 struct xdp_counting *xdp_job_count(const char *name, uint32_t ifindex)
@@ -91,20 +92,22 @@ static void run_opening(struct helper_job *job)
         (void)error_set(&opening->detail, opening->err, "%s: packet socket: %s", opening->name, error_text(opening->err));
         return;
     }
-    opening->err = rx_program_open(opening->pins, opening->ifindex, opening->name, &opening->program, &opening->detail);
+    opening->err = rx_program_open(opening->pins, opening->tier, opening->ifindex, opening->name, &opening->program, &opening->detail);
     if (opening->err == 0) {
         link_driver(opening->name, driver);
         opening->open_checksums = strcmp(driver, "veth") == 0 || strcmp(driver, "tun") == 0;
+        opening->takes_redirects = link_takes_redirects(opening->ifindex);
         opening->has_zero_copy = opening->program.is_native && link_has_zero_copy(opening->ifindex);
         opening->speed_mbps = link_speed_mbps(opening->name);
     }
 }
 
-struct xdp_opening *xdp_job_open(const char *name, bool force, const struct rx_pins *pins)
+struct xdp_opening *xdp_job_open(const char *name, bool force, const struct rx_pins *pins, const struct tier_maps *tier)
 {
     struct xdp_opening *opening = memory_zeroed(sizeof *opening);
     *opening = (struct xdp_opening){.job = {.job.run = run_opening, .kind = XDP_JOB_OPEN},
                                     .pins = pins,
+                                    .tier = tier,
                                     .force = force,
                                     .program = RX_PROGRAM_NONE,
                                     .packet_fd = -1};

@@ -26,18 +26,20 @@ struct xdp_closing {
     uint32_t holder; /* whose frames are free afterwards; 0: nobody's */
 };
 
-/* Counts the receive queues of a device. */
+/* Counts the receive queues of a device, and asks what it can do now. */
 struct xdp_counting {
     struct xdp_job job;
     char name[IF_NAMESIZE];
     uint32_t ifindex;
     uint32_t n_queues; /* out */
+    bool takes_redirects; /* out */
 };
 
 /* Opens a device, but for its queues: guard, packet socket, program. */
 struct xdp_opening {
     struct xdp_job job;
     const struct rx_pins *pins;
+    const struct tier_maps *tier; /* NULL: none */
     char name[IF_NAMESIZE];
     bool force;
     bool is_done, is_cancelled; /* the packet thread's */
@@ -48,7 +50,7 @@ struct xdp_opening {
     struct rx_program program;
     int packet_fd;
     uint32_t n_queues, speed_mbps;
-    bool open_checksums, has_zero_copy;
+    bool open_checksums, has_zero_copy, takes_redirects;
 };
 
 /* Gets the memory of the frames from the kernel, which otherwise comes with the first socket that is opened. */
@@ -60,7 +62,7 @@ struct xdp_populating {
 
 struct xdp_closing *xdp_job_close(void);
 struct xdp_counting *xdp_job_count(const char *name, uint32_t ifindex);
-struct xdp_opening *xdp_job_open(const char *name, bool force, const struct rx_pins *pins);
+struct xdp_opening *xdp_job_open(const char *name, bool force, const struct rx_pins *pins, const struct tier_maps *tier);
 struct xdp_populating *xdp_job_populate(uint8_t *base, size_t size);
 
 #endif

@@ -34,11 +34,31 @@ enum {
     PIECES_MAX = UMEM_LARGE_CHUNKS + 1,
 };
 
+void xdp_queue_stats(const struct xdp_queue *queue, struct io_stats *stats)
+{
+    struct xdp_statistics s = {0};
+    socklen_t size = sizeof s;
+    if (getsockopt(queue->xsk.fd, SOL_XDP, XDP_STATISTICS, &s, &size) == 0) {
+        stats->receive_ring_full += s.rx_dropped + s.rx_ring_full;
+    }
+}
+
+/* Frames that came to the socket and found no frame or no place. */
+static uint64_t count_lost(const struct tier_rx *rx)
+{
+    const struct xdp_queue *queue = (const struct xdp_queue *)((const char *)rx - offsetof(struct xdp_queue, tier));
+    struct io_stats stats = {0};
+    xdp_queue_stats(queue, &stats);
+    return stats.receive_ring_full;
+}
+
 void xdp_queue_init(struct xdp_queue *queue, const struct xsk *xsk, struct umem *umem, uint32_t number, uint16_t holder,
                     const volatile uint64_t *has_tags)
 {
     *queue = (struct xdp_queue){
         .xsk = *xsk, .umem = umem, .number = number, .holder = holder, .has_tags = has_tags, .fill_target = FILL_START};
+    queue->tier = (struct tier_rx){
+        .number = number, .holder = holder, .n_outstanding = &queue->n_outstanding, .count_lost = count_lost};
 }
 
 /* ---- receiving ---- */
@@ -180,6 +200,7 @@ unsigned xdp_queue_rx(struct xdp_queue *queue, struct io_stats *stats, struct io
                                    : put_together(queue, stats, at + done, pieces, &out_frames[n_frames]);
         n_frames += is_good;
         done += pieces;
+        queue->tier.n_received++;
     }
     queue->n_idle = done > 0 ? 0 : queue->n_idle;
     xsk_ring_cons__cancel(rx, n - done);
@@ -295,14 +316,5 @@ void xdp_queue_give_up(struct xdp_queue *queue, struct io *io)
         const struct xdp_desc *desc = sent_desc(queue, end - left);
         io->n_failed += (desc->options & PIECE_CONTINUES) == 0;
         io->failed_bytes += desc->len;
-    }
-}
-
-void xdp_queue_stats(const struct xdp_queue *queue, struct io_stats *stats)
-{
-    struct xdp_statistics s = {0};
-    socklen_t size = sizeof s;
-    if (getsockopt(queue->xsk.fd, SOL_XDP, XDP_STATISTICS, &s, &size) == 0) {
-        stats->receive_ring_full += s.rx_dropped + s.rx_ring_full;
     }
 }

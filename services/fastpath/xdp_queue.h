@@ -3,6 +3,7 @@
 #define BUSBAR_FASTPATH_XDP_QUEUE_H
 
 #include "services/fastpath/io.h"
+#include "services/fastpath/tier.h"
 #include "services/fastpath/xsk.h"
 
 struct xdp_queue {
@@ -17,6 +18,7 @@ struct xdp_queue {
     uint32_t n_filled;      /* frames it has there */
     uint32_t n_idle;        /* calls of rx since it gave something */
     uint32_t n_outstanding; /* descriptors in transmit and completion ring */
+    struct tier_rx tier;    /* its account with the kernel's tier */
 };
 
 /* Around the open socket of queue `number`. */

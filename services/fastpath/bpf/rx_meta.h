@@ -6,7 +6,7 @@
 #include <linux/types.h>
 
 #define RX_QUEUES_MAX 64 /* receive queues of a device */
-#define RX_VERSION 2     /* of program and maps: what another version of the fastpath left behind is not worked with */
+#define RX_VERSION 3     /* of program and maps: what another version of the fastpath left behind is not worked with */
 
 #define RX_META_NO_TAG 0x62757330u /* nothing was taken out of this frame, but of some */
 #define RX_META_TAG 0x62757331u
