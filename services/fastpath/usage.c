@@ -175,7 +175,8 @@ static void add_meter(struct usage_report *report, uint64_t id, const struct met
     }
 }
 
-/* Adds meters that changed since the receiver's last report, whoever saw it first; true when all have been looked at. */
+/* Adds meters that changed since the receiver's last report, whoever saw it first; true when all have been looked at. Whoever did is told again
+ * with the next report. */
 static bool add_meters(struct usage_report *report, const struct usage_receiver *receiver, const struct shard *shard, size_t *cursor,
                        struct budget *budget)
 {
@@ -194,7 +195,7 @@ static bool add_meters(struct usage_report *report, const struct usage_receiver 
         struct policer *policer = meter_set_find(set, id);
         if (counts.packets != policer->seen_packets) {
             policer->seen_packets = counts.packets;
-            policer->changed = receiver->tick;
+            policer->changed = shard->counters.tick; /* of the next report: others have looked at it already in the one of this tick */
         }
         if (receiver->is_all || policer->changed > receiver->told) {
             add_meter(report, id, &counts);

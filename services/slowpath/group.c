@@ -1,8 +1,8 @@
 /* Groups: which buckets a packet goes through, each with a copy of it [OF1.3.5 §5.6].
  *
  * all: every bucket; indirect: the first; fast failover: the first whose watched port or group lives; select: one of the living by weight,
- * chosen by the flow hash, so that a connection stays where it is and, when a bucket dies, only its own connections move (each bucket
- * draws from the hash and its place; the best draw over the weight wins). The bits the hash is made of are looked at, so such a group costs a flow
+ * chosen by the flow hash, so that a connection stays where it is and, when a bucket dies, or goes, only its own connections move (each bucket
+ * draws from the hash and its number; the best draw over the weight wins). The bits the hash is made of are looked at, so such a group costs a flow
  * per connection direction; by a hash over chosen fields one for each of their values; by the datapath's hash one for each value of a few
  * of its bits, for a second lookup of every packet.
  * A bucket's actions are an action set. Buckets with groups nest, up to the depth of translate.h. Groups may watch groups, also in a
@@ -123,7 +123,7 @@ static size_t draw_bucket(struct walk *walk, const struct group *group, uint32_t
         if (group->buckets[i].weight == 0 || !bucket_is_live(walk, &group->buckets[i], 0)) {
             continue;
         }
-        uint64_t draw = (hash ^ (i + 1) * 0x9e3779b97f4a7c15ull) * 0xd6e8feb86659fd93ull;
+        uint64_t draw = (hash ^ ((uint64_t)group->buckets[i].bucket_id + 1) * 0x9e3779b97f4a7c15ull) * 0xd6e8feb86659fd93ull;
         draw = (draw ^ draw >> 32) * 0xd6e8feb86659fd93ull;
         double unit = ((double)(draw >> 11) + 0.5) / 9007199254740992.0; /* in (0, 1) */
         double score = group->buckets[i].weight / -log(unit);

@@ -118,6 +118,9 @@ static void random_group(struct fixture *f, const char *text)
     }
     parsed.group.id = f->next_id++;
     parsed.group.bridge = FIXTURE_BRIDGE;
+    for (size_t i = 0; i < parsed.group.n_buckets; i++) {
+        parsed.group.buckets[i].bucket_id = (uint32_t)i;
+    }
     world_set_group(&f->world, &parsed.group);
 }
 

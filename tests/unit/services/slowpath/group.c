@@ -1,6 +1,8 @@
 /* Groups: every bucket with its own copy, failover by liveness, select by weight, loops bounded. */
 #include "tests/unit/services/slowpath/fixture.h"
 
+#include "lib/dp/hash.h"
+
 static void add_group(struct fixture *f, uint32_t number, enum group_type type, const char *const *buckets,
                       const uint32_t *watch, size_t n)
 {
@@ -8,7 +10,7 @@ static void add_group(struct fixture *f, uint32_t number, enum group_type type, 
     group.buckets = memory_array(n, sizeof *group.buckets);
     for (size_t i = 0; i < n; i++) {
         group.buckets[i] =
-            (struct bucket){.watch_port = watch != NULL ? watch[i] : PORT_ANY, .watch_group = GROUP_ANY, .weight = 1};
+            (struct bucket){.watch_port = watch != NULL ? watch[i] : PORT_ANY, .watch_group = GROUP_ANY, .bucket_id = (uint32_t)i, .weight = 1};
         assert_int_equal(action_list_parse(buckets[i], NULL, &group.buckets[i].actions, NULL), 0);
     }
     world_set_group(&f->world, &group);
@@ -86,6 +88,9 @@ static void add_select(struct fixture *f, const char *text)
     }
     parsed.group.id = f->next_id++;
     parsed.group.bridge = FIXTURE_BRIDGE;
+    for (size_t i = 0; i < parsed.group.n_buckets; i++) {
+        parsed.group.buckets[i].bucket_id = parsed.group.buckets[i].bucket_id <= BUCKET_ID_MAX ? parsed.group.buckets[i].bucket_id : (uint32_t)i;
+    }
     world_set_group(&f->world, &parsed.group);
 }
 
@@ -163,6 +168,66 @@ static void the_datapath_hash_spreads_without_looking_at_the_packet(void **state
         translate_hashed(&f, "tcp,tp_src=5", i * 0x9e3779b1u);
         assert_int_equal(f.translation.actions[f.translation.n_actions - 1].port, 12);
     }
+    fixture_close(&f);
+}
+
+/* Buckets before others come and go; only connections of those concerned move. */
+static void buckets_that_come_or_go_move_no_others(void **state)
+{
+    (void)state;
+    struct fixture f;
+    fixture_open(&f);
+    fixture_rule(&f, "ip,actions=group:1");
+    static const char *const texts[] = {
+        "group_id=1,type=select,bucket=bucket_id:0,actions=output:2,bucket=bucket_id:1,actions=output:3",
+        "group_id=1,type=select,bucket=bucket_id:5,actions=output:4,bucket=bucket_id:0,actions=output:2,bucket=bucket_id:1,actions=output:3",
+        "group_id=1,type=select,bucket=bucket_id:5,actions=output:4,bucket=bucket_id:1,actions=output:3",
+    };
+    uint32_t where[3][200];
+    for (size_t t = 0; t < 3; t++) {
+        add_select(&f, texts[t]);
+        for (unsigned i = 0; i < 200; i++) {
+            char packet[32];
+            (void)snprintf(packet, sizeof packet, "tcp,tp_src=%u", 1000 + i);
+            fixture_translate(&f, packet, 11);
+            where[t][i] = f.translation.actions[0].port;
+        }
+        world_remove_group(&f.world, f.next_id - 1);
+    }
+    unsigned n_new = 0;
+    for (unsigned i = 0; i < 200; i++) {
+        assert_true(where[1][i] == where[0][i] || where[1][i] == 14);
+        assert_true(where[2][i] == where[1][i] || where[1][i] == 12);
+        n_new += where[1][i] == 14;
+    }
+    assert_true(n_new > 40 && n_new < 95);
+    fixture_close(&f);
+}
+
+/* A controller's packet meets no second lookup: its hash is computed here, and is the shard's. */
+static void packet_outs_are_hashed_at_once(void **state)
+{
+    (void)state;
+    struct fixture f;
+    fixture_open(&f);
+    add_select(&f, "group_id=1,type=select,selection_method=dp_hash,bucket=output:2,bucket=output:3");
+    fixture_rule(&f, "ip,actions=group:1");
+    struct translate_input input = fixture_input(&f, false);
+    struct action to_group = {.type = ACTION_GROUP, .group_id = 1};
+    struct action_list list = {0};
+    action_list_add(&list, &to_group);
+    struct dp_hash symmetric = {.algorithm = DP_HASH_SYMMETRIC_L4};
+    for (unsigned i = 0; i < 20; i++) {
+        char packet[32];
+        (void)snprintf(packet, sizeof packet, "tcp,tp_src=%u", 1000 + i);
+        struct flow_key key = fixture_key(packet, 11);
+        translate_packet_out(&input, FIXTURE_BRIDGE, 1, &list, &key, &f.translation);
+        assert_int_equal(f.translation.n_actions, 1);
+        uint32_t port = f.translation.actions[0].port;
+        translate_hashed(&f, packet, hash_packet(&key, &symmetric));
+        assert_int_equal(f.translation.actions[0].port, port);
+    }
+    action_list_fini(&list);
     fixture_close(&f);
 }
 
@@ -289,6 +354,8 @@ int main(void)
         cmocka_unit_test(select_spreads_connections_and_keeps_each_where_it_is),
         cmocka_unit_test(a_hash_of_fields_looks_at_these_fields_alone),
         cmocka_unit_test(the_datapath_hash_spreads_without_looking_at_the_packet),
+        cmocka_unit_test(buckets_that_come_or_go_move_no_others),
+        cmocka_unit_test(packet_outs_are_hashed_at_once),
         cmocka_unit_test(a_hash_needed_inside_copies_begins_all_again),
         cmocka_unit_test(packets_of_an_unknown_recirculation_are_refused),
         cmocka_unit_test(groups_that_call_each_other_end),
