@@ -400,6 +400,10 @@ static void emit_rest(struct printer *p)
         }
     }
     emit_member(p, "recirc_id", host32(value->recirc_id), host32(mask->recirc_id), UINT32_MAX);
+    if (host32(value->recirc_id) != 0 && host32(value->dp_hash) == 0 && host32(mask->dp_hash) != 0) {
+        add_comma(p); /* the packet comes with a hash, and these bits of it are 0: the flow is for no others */
+        text_add(&p->text, "dp_hash=0/%#" PRIx32, host32(mask->dp_hash));
+    }
     emit_member(p, "dp_hash", host32(value->dp_hash), host32(mask->dp_hash), UINT32_MAX);
     emit_member(p, "vlan_tpid", host16(value->vlan_tpid), host16(mask->vlan_tpid), UINT16_MAX);
     emit_member(p, "vlan2_tci", host16(value->vlan2_tci), host16(mask->vlan2_tci), UINT16_MAX);

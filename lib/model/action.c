@@ -170,6 +170,16 @@ static bool list_uses_group(const struct action_list *list, uint32_t group_id)
     return false;
 }
 
+bool action_list_has(const struct action_list *list, enum action_type type)
+{
+    for (size_t i = 0; i < list->count; i++) {
+        if (list->items[i].type == type) {
+            return true;
+        }
+    }
+    return false;
+}
+
 bool instructions_use_group(const struct instructions *in, uint32_t group_id)
 {
     return group_id == 0xffffffffu || list_uses_group(&in->apply, group_id) || list_uses_group(&in->write, group_id);

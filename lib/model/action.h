@@ -86,7 +86,8 @@ void instructions_fini(struct instructions *in);
 struct instructions instructions_copy(const struct instructions *in);
 bool instructions_equal(const struct instructions *a, const struct instructions *b);
 bool instructions_output_to(const struct instructions *in, uint32_t port); /* out_port filter [OF1.3.5 A.3.4.1] */
-bool instructions_use_group(const struct instructions *in, uint32_t group_id);
+bool instructions_use_group(const struct instructions *in, uint32_t group_id); /* out_group filter: GROUP_ANY fits all */
+bool action_list_has(const struct action_list *list, enum action_type type);
 
 /* Open vSwitch's action syntax, ovs-actions(7): "dec_ttl,output:2", "set_field:10.0.0.1->nw_dst", "goto_table:3",
  * "write_actions(...)", "drop", "resubmit(,1)", "mod_vlan_vid:5", "load:0x5->NXM_NX_REG0[]" ... */

@@ -261,24 +261,12 @@ int rule_filter_parse(const char *text, const struct match_ports *ports, struct 
     return 0;
 }
 
-/* Seconds, with milliseconds unless they are none at all: "5s", "0.029s", "2.500s". */
-static void put_duration(FILE *stream, uint64_t duration_ns)
-{
-    unsigned millis = (unsigned)(duration_ns / 1000000 % 1000);
-
-    fprintf(stream, "%" PRIu64, duration_ns / 1000000000);
-    if (millis != 0) {
-        fprintf(stream, ".%03u", millis);
-    }
-    fputc('s', stream);
-}
-
 static void put_rule_head(FILE *stream, const struct rule *rule, const struct rule_stats *stats)
 {
     fprintf(stream, " cookie=0x%" PRIx64 ", ", rule->cookie);
     if (stats != NULL) {
         fputs("duration=", stream);
-        put_duration(stream, stats->duration_ns);
+        word_put_duration(stream, stats->duration_ns);
         fprintf(stream, ", table=%u, n_packets=%" PRIu64 ", n_bytes=%" PRIu64 ", ", rule->table, stats->n_packets,
                 stats->n_bytes);
     } else {

@@ -7,6 +7,7 @@
 
 #include <ctype.h>
 #include <errno.h>
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -97,4 +98,15 @@ int word_number(const char *what, const char *text, uint64_t max, uint64_t *out,
     }
     *out = value;
     return 0;
+}
+
+void word_put_duration(FILE *stream, uint64_t duration_ns)
+{
+    unsigned millis = (unsigned)(duration_ns / 1000000 % 1000);
+
+    fprintf(stream, "%" PRIu64, duration_ns / 1000000000);
+    if (millis != 0) {
+        fprintf(stream, ".%03u", millis);
+    }
+    fputc('s', stream);
 }

@@ -7,6 +7,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #include "lib/base/error.h"
 
@@ -20,5 +21,7 @@ struct word {
 int word_next(char **pos, struct word *out, struct error_detail *detail) MUST_CHECK;
 /* "80", "0x50" or "-1" for all ones when max is UINT64_MAX. `what` names it in the message. -ERROR_SYNTAX, -ERROR_RANGE. */
 int word_number(const char *what, const char *text, uint64_t max, uint64_t *out, struct error_detail *detail) MUST_CHECK;
+/* Seconds, with milliseconds unless they are none at all: "5s", "0.029s", "2.500s". */
+void word_put_duration(FILE *stream, uint64_t duration_ns);
 
 #endif

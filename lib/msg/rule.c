@@ -182,6 +182,19 @@ int msg_rule_decode(uint64_t id, const Busbar__RuleRow *row, struct rule *out_ru
     return err;
 }
 
+static void encode_hash_fields(const struct group *group, Busbar__GroupRow *row)
+{
+    row->hash_fields = memory_array(group->n_fields, sizeof *row->hash_fields);
+    row->n_hash_fields = group->n_fields;
+    for (size_t i = 0; i < group->n_fields; i++) {
+        const struct group_hash_field *field = &group->fields[i];
+        row->hash_fields[i] = memory_zeroed(sizeof *row->hash_fields[i]);
+        busbar__field_match__init(row->hash_fields[i]);
+        row->hash_fields[i]->field = field_wire_number(field->field);
+        row->hash_fields[i]->value = field_wire_copy(field->field, &field->mask);
+    }
+}
+
 Busbar__GroupRow *msg_group_encode(const struct group *group)
 {
     Busbar__GroupRow *row = memory_zeroed(sizeof *row);
@@ -200,17 +213,26 @@ Busbar__GroupRow *msg_group_encode(const struct group *group)
         message->weight = bucket->weight;
         message->watch_port = bucket->watch_port;
         message->watch_group = bucket->watch_group;
+        message->bucket_id = bucket->bucket_id;
+        message->counter = bucket->counter;
         row->buckets[i] = message;
     }
+    row->selection = (uint32_t)group->selection;
+    row->selection_param = group->selection_param;
+    row->next_counter = group->next_counter;
+    encode_hash_fields(group, row);
     return row;
 }
 
 static int decode_bucket(const Busbar__BucketMessage *message, struct bucket *out_bucket, struct error_detail *detail)
 {
-    struct bucket bucket = {
-        .watch_port = message->watch_port, .watch_group = message->watch_group, .weight = (uint16_t)message->weight};
-    if (message->weight > UINT16_MAX) {
-        return error_set(detail, -ERROR_RANGE, "bucket: weight %u", message->weight);
+    struct bucket bucket = {.watch_port = message->watch_port,
+                            .watch_group = message->watch_group,
+                            .bucket_id = message->bucket_id,
+                            .weight = (uint16_t)message->weight,
+                            .counter = (uint16_t)message->counter};
+    if (message->weight > UINT16_MAX || message->counter > UINT16_MAX) {
+        return error_set(detail, -ERROR_RANGE, "bucket: weight %u, counter %u", message->weight, message->counter);
     }
     int err = msg_actions_decode(message->actions, message->n_actions, &bucket.actions, detail);
     if (err == 0) {
@@ -219,18 +241,45 @@ static int decode_bucket(const Busbar__BucketMessage *message, struct bucket *ou
     return err;
 }
 
+static int decode_hash_fields(const Busbar__GroupRow *row, struct group *group, struct error_detail *detail)
+{
+    static const ProtobufCBinaryData whole = {0};
+    struct field_value ones;
+
+    if (row->n_hash_fields > GROUP_HASH_FIELDS_MAX) {
+        return error_set(detail, -ERROR_TOO_LARGE, "group %u: a hash of %zu fields", row->group_id, row->n_hash_fields);
+    }
+    for (size_t i = 0; i < row->n_hash_fields; i++) {
+        struct group_hash_field *field = &group->fields[i];
+        int err = field_wire_decode(row->hash_fields[i]->field, &row->hash_fields[i]->value, &whole, &field->field, &field->mask, &ones, detail);
+        if (err < 0) {
+            return err;
+        }
+        group->n_fields++;
+    }
+    return 0;
+}
+
 int msg_group_decode(uint64_t id, const Busbar__GroupRow *row, struct group *out_group, struct error_detail *detail)
 {
-    if (row->type > GROUP_TYPE_FF || row->group_id > GROUP_MAX) {
-        return error_set(detail, -ERROR_RANGE, "group %u: type %u", row->group_id, row->type);
+    if (row->type > GROUP_TYPE_FF || row->group_id > GROUP_MAX || row->selection >= GROUP_SELECTION_COUNT || row->next_counter > UINT16_MAX) {
+        return error_set(detail, -ERROR_RANGE, "group %u: type %u, selection %u, next counter %u", row->group_id, row->type, row->selection,
+                         row->next_counter);
     }
     struct group group = {.id = id,
                           .bridge = row->bridge,
                           .group_id = row->group_id,
                           .type = (enum group_type)row->type,
-                          .buckets = memory_array(row->n_buckets, sizeof *group.buckets)};
+                          .selection = (enum group_selection)row->selection,
+                          .selection_param = row->selection_param,
+                          .next_counter = (uint16_t)row->next_counter};
+    int err = decode_hash_fields(row, &group, detail);
+    if (err < 0) {
+        return err;
+    }
+    group.buckets = memory_array(row->n_buckets, sizeof *group.buckets);
     for (size_t i = 0; i < row->n_buckets; i++) {
-        int err = decode_bucket(row->buckets[i], &group.buckets[i], detail);
+        err = decode_bucket(row->buckets[i], &group.buckets[i], detail);
         if (err < 0) {
             group_fini(&group);
             return err;

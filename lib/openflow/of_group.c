@@ -17,7 +17,7 @@ static int get_bucket(struct reader *r, struct bucket *bucket, struct of_error *
 {
     uint16_t length = reader_u16(r);
 
-    *bucket = (struct bucket){.weight = reader_u16(r)};
+    *bucket = (struct bucket){.bucket_id = BUCKET_ALL /* 1.3 has no number for it */, .weight = reader_u16(r)};
     bucket->watch_port = reader_u32(r);
     bucket->watch_group = reader_u32(r);
     reader_skip(r, 4);

@@ -147,10 +147,10 @@ struct of_group_mod {
 };
 
 enum of_meter_command { OF_METER_ADD = 0, OF_METER_MODIFY = 1, OF_METER_DELETE = 2 };
-#define OF_METER_ID_MAX 0xffff0000u
-#define OF_METER_SLOWPATH 0xfffffffdu
-#define OF_METER_CONTROLLER 0xfffffffeu
-#define OF_METER_ALL 0xffffffffu
+#define OF_METER_ID_MAX METER_MAX
+#define OF_METER_SLOWPATH METER_SLOWPATH
+#define OF_METER_CONTROLLER METER_CONTROLLER
+#define OF_METER_ALL METER_ALL
 
 struct of_meter_mod {
     enum of_meter_command command;

@@ -144,6 +144,7 @@ static void on_version(void *context, struct version version, bool is_snapshot)
         fp->complete_ns = fp->now_ns;
         port_control_is_complete(&fp->ports);
     }
+    fp->shard.known = version;
     cfg_applied(fp->cfg, version, NULL, 0);
 }
 

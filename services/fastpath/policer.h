@@ -46,6 +46,8 @@ struct policer {
     bool counts_packets;       /* rates are packets a second, not kilobits */
     uint32_t n_bands;
     struct policer_band bands[POLICER_BANDS_MAX];
+    /* usage.c's: what the meter had counted when it was looked at last, and the tick behind the one when that was more than before. */
+    uint64_t seen_packets, changed;
 };
 
 /* One packet of `size` bytes at `now_ns`. DP_METER_DROP, DP_METER_PASS, levels, or POLICER_UNKNOWN when the slot has become another's. */

@@ -5,7 +5,8 @@
  * Only the shard decides who answers what: 256 buckets of the flow hash, each to the open session with the highest hash of (bucket,
  * replica), so that a replica that comes or goes moves only its own buckets. A closed session stays in the table as the owner of its
  * flows, which go on forwarding while adopt.c offers them; its `reached` holds the floor down until they are adopted.
- * The floor is the least `reached` of open sessions and unadopted flows, and never sinks: nobody below it is let in.
+ * The floor is the least `reached` of open sessions and unadopted flows, and never sinks: nobody below it is let in. Nor does it pass what the shard
+ * knows itself: a barrier behind a change of a meter is answered when packets are measured by the new rate (I3).
  * Cost: per message; one thread. Invariants: a message acts only within the session that sent it; floor and reached only grow.
  */
 #include "services/fastpath/session.h"
@@ -74,6 +75,9 @@ bool session_update_floor(struct shard *shard)
             least = session->reached;
             any = true;
         }
+    }
+    if (any && shard->known.n != 0 && shard->known.n < least.n) {
+        least = shard->known;
     }
     if (!any || least.n <= shard->floor.n) {
         return false;

@@ -116,6 +116,7 @@ struct shard {
     struct bus_socket *socket;        /* of the session wire */
     bool is_registered;               /* fastpath.c */
     struct version registered;        /* r of the design */
+    struct version known;             /* fastpath.c: up to where it knows the configuration itself, meters above all; 0: it follows none */
     struct version floor;             /* session.c */
     uint32_t flow_limit, max_idle_ms; /* fastpath.c, from the configuration */
     uint64_t tuned_ns; /* expire.c: when the caches were last looked after */

@@ -35,6 +35,9 @@ struct usage_report {
     Busbar__UsageValue *value_pointers[USAGE_VALUES_PER_PIECE];
     Busbar__PortUsage ports[USAGE_PORTS_PER_PIECE];
     Busbar__PortUsage *port_pointers[USAGE_PORTS_PER_PIECE];
+    Busbar__MeterUsage meters[USAGE_METERS_PER_PIECE];
+    Busbar__MeterUsage *meter_pointers[USAGE_METERS_PER_PIECE];
+    uint64_t band_packets[USAGE_METERS_PER_PIECE][POLICER_BANDS_MAX], band_bytes[USAGE_METERS_PER_PIECE][POLICER_BANDS_MAX];
 };
 
 void usage_fini(struct usage *usage)
@@ -155,6 +158,52 @@ static void add_ports(struct usage_report *report, const struct port_set *set, u
     }
 }
 
+static void add_meter(struct usage_report *report, uint64_t id, const struct meter_counts *counts)
+{
+    size_t i = report->message.n_meters++;
+    Busbar__MeterUsage *meter = &report->meters[i];
+    busbar__meter_usage__init(meter);
+    meter->meter = id;
+    meter->packets = counts->packets;
+    meter->bytes = counts->bytes;
+    meter->band_packets = report->band_packets[i];
+    meter->band_bytes = report->band_bytes[i];
+    meter->n_band_packets = meter->n_band_bytes = counts->n_bands;
+    for (size_t k = 0; k < counts->n_bands; k++) {
+        report->band_packets[i][k] = counts->bands[k].packets;
+        report->band_bytes[i][k] = counts->bands[k].bytes;
+    }
+}
+
+/* Adds meters that changed since the receiver's last report, whoever saw it first; true when all have been looked at. Whoever did is told again
+ * with the next report. */
+static bool add_meters(struct usage_report *report, const struct usage_receiver *receiver, const struct shard *shard, size_t *cursor,
+                       struct budget *budget)
+{
+    const struct meter_set *set = shard->worker.meters;
+    bool is_theirs = set != NULL && (receiver->kinds >> COUNTER_METER & 1) != 0;
+    uint64_t id;
+    while (is_theirs && budget->n_slots > 0 && report->message.n_meters < USAGE_METERS_PER_PIECE) {
+        struct meter_counts counts;
+        if ((id = meter_set_next(set, cursor)) == 0) {
+            return true;
+        }
+        budget->n_slots--;
+        if (!meter_set_read(set, id, &counts)) {
+            continue;
+        }
+        struct policer *policer = meter_set_find(set, id);
+        if (counts.packets != policer->seen_packets) {
+            policer->seen_packets = counts.packets;
+            policer->changed = shard->counters.tick; /* of the next report: others have looked at it already in the one of this tick */
+        }
+        if (receiver->is_all || policer->changed > receiver->told) {
+            add_meter(report, id, &counts);
+        }
+    }
+    return !is_theirs;
+}
+
 /* Adds the receiver's changed values from *slot on, as far as piece and budget go. */
 static void add_values(struct usage_report *report, const struct usage_receiver *receiver, const struct counter_set *set, uint32_t *slot,
                        struct budget *budget, uint64_t now_ns)
@@ -178,6 +227,9 @@ static struct usage_report *begin_piece(struct usage *usage, const struct usage_
         for (size_t i = 0; i < USAGE_PORTS_PER_PIECE; i++) {
             usage->piece->port_pointers[i] = &usage->piece->ports[i];
         }
+        for (size_t i = 0; i < USAGE_METERS_PER_PIECE; i++) {
+            usage->piece->meter_pointers[i] = &usage->piece->meters[i];
+        }
     }
     struct usage_report *report = usage->piece;
     busbar__usage_report__init(&report->message);
@@ -185,6 +237,7 @@ static struct usage_report *begin_piece(struct usage *usage, const struct usage_
     report->message.all = receiver->is_all && !receiver->has_begun;
     report->message.values = report->value_pointers;
     report->message.ports = report->port_pointers;
+    report->message.meters = report->meter_pointers;
     return report;
 }
 
@@ -221,12 +274,14 @@ static bool report_some(struct usage *usage, struct usage_receiver *receiver, co
 {
     struct usage_report *report = begin_piece(usage, receiver);
     uint32_t slot = receiver->slot, port = receiver->port;
+    size_t meter = receiver->meter;
     add_ports(report, &shard->ports, &port);
-    if (port == shard->ports.n_ports) {
+    bool has_meters = port == shard->ports.n_ports && add_meters(report, receiver, shard, &meter, budget);
+    if (has_meters) {
         add_values(report, receiver, &shard->counters, &slot, budget, now_ns);
     }
-    report->message.last = port == shard->ports.n_ports && slot == shard->counters.n_slots;
-    bool says_something = report->message.n_values + report->message.n_ports > 0 || report->message.last || !receiver->has_begun;
+    report->message.last = has_meters && slot == shard->counters.n_slots;
+    bool says_something = report->message.n_values + report->message.n_ports + report->message.n_meters > 0 || report->message.last || !receiver->has_begun;
     if (says_something) {
         int err = msg_send(usage->socket, &receiver->who, MESSAGE_USAGE_REPORT, &report->message.base);
         budget->n_pieces--;
@@ -245,6 +300,7 @@ static bool report_some(struct usage *usage, struct usage_receiver *receiver, co
     }
     receiver->slot = slot;
     receiver->port = port;
+    receiver->meter = meter;
     if (report->message.last) {
         receiver->is_reporting = false;
         receiver->told = receiver->tick;
@@ -279,6 +335,7 @@ static void begin_reports(struct usage *usage, struct shard *shard, uint64_t now
         receiver->wants_all = receiver->has_begun = false;
         receiver->tick = tick;
         receiver->slot = receiver->port = 0;
+        receiver->meter = 0;
         receiver->moved_ns = now_ns;
         receiver->sequence++;
     }

@@ -11,6 +11,7 @@ enum {
     USAGE_VALUES_PER_PIECE = 1024, /* 0.15 ms to make, pack and send */
     USAGE_PIECES_PER_STEP = 4,
     USAGE_PORTS_PER_PIECE = 128,  /* a system call each */
+    USAGE_METERS_PER_PIECE = 128, /* three cache lines each that all shards write */
 };
 
 struct usage_receiver {
@@ -25,6 +26,7 @@ struct usage_receiver {
     bool has_begun;     /* its first piece has been sent */
     uint64_t tick;      /* up to which it will know when this report has ended */
     uint32_t slot, port; /* the next ones to look at */
+    size_t meter;
     uint64_t moved_ns;  /* when a piece was sent last */
 };
 

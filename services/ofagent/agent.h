@@ -1,6 +1,7 @@
 /* What the files of this service share: the agent, its bridges, and who they are connected to. Not for anybody outside.
  *
- *     ofagent ─┬─ bridge ─┬─ flow_table, group_table, inflight, expiry      what controllers mean
+ *     ofagent ─┬─ bridge ─┬─ flow_table, group_table, meter_table,
+ *              │          │  inflight, expiry                               what controllers mean
  *              │          ├─ session ── conn                               who talks to us
  *              │          └─ controller ── (session)                       whom we connect to
  *              ├─ usage (fastpaths): counters, floor
@@ -17,6 +18,7 @@
 #include "services/ofagent/floor.h"
 #include "services/ofagent/group_table.h"
 #include "services/ofagent/inflight.h"
+#include "services/ofagent/meter_table.h"
 #include "services/ofagent/ofagent.h"
 
 struct session;
@@ -26,6 +28,7 @@ struct packet;
 struct control_waits;
 struct checkpoint;
 struct port_wish;
+struct meter_use;
 
 enum bridge_state {
     BRIDGE_UNOWNED,  /* not ours yet, or not any more */
@@ -56,6 +59,7 @@ struct bridge {
 
     struct flow_table *flows;
     struct group_table *groups;
+    struct meter_table *meters;
     struct inflight *inflight;
     struct expiry expiry;
     struct version behind_version;   /* a commit that not every shard follows yet, */
@@ -63,6 +67,8 @@ struct bridge {
     uint64_t followed_total;         /* changes that every shard follows */
     struct bridge_removal *removals; /* in the order of their commits */
     size_t n_removals, room_removals;
+    uint64_t group_row_max; /* of the groups there have been: what is counted for a greater one is of a group whose insertion we do not know yet */
+    uint64_t meter_row_max; /* the same of meters */
     uint64_t matched_before[TABLE_COUNT]; /* packets of rules that are no more, so that "matched" never goes back */
 
     int listener; /* -1: none */
@@ -84,7 +90,8 @@ struct ofagent {
     struct cfg *cfg;
     struct control_server *control;
     struct bridge *bridges;
-    struct counters *rule_counters; /* by counter id: packets, bytes */
+    struct counters *rule_counters; /* by counter id: packets, bytes; of rules, tables, groups and buckets */
+    struct meter_use *meter_uses;   /* by the meter's row, see meter_mod.c; owned */
     struct counters *port_counters; /* by port id: the eight of PortUsage */
     struct floor floor;
     struct usage *usage;

@@ -21,6 +21,8 @@
 #include "services/ofagent/commands.h"
 #include "services/ofagent/conn_tcp.h"
 #include "services/ofagent/controller.h"
+#include "services/ofagent/group_mod.h"
+#include "services/ofagent/meter_mod.h"
 #include "services/ofagent/owner.h"
 #include "services/ofagent/packet.h"
 #include "services/ofagent/session.h"
@@ -66,10 +68,39 @@ static void on_refused(void *context, const struct inflight_request *request, in
     struct session *session = session_by_number(bridge, request->session);
 
     if (session != NULL && session->state == SESSION_ACTIVE) {
-        bool is_group = request->size > 1 && request->head[1] == OF_GROUP_MOD;
-        session_send_error(session, is_group ? OF_ERROR_GROUP_MOD_FAILED_EPERM : OF_ERROR_FLOW_MOD_FAILED_UNKNOWN,
-                           request->head, request->size);
+        uint8_t type = request->size > 1 ? request->head[1] : OF_FLOW_MOD;
+        enum of_error_number number = type == OF_GROUP_MOD   ? OF_ERROR_GROUP_MOD_FAILED_EPERM
+                                      : type == OF_METER_MOD ? OF_ERROR_METER_MOD_FAILED_UNKNOWN
+                                                             : OF_ERROR_FLOW_MOD_FAILED_UNKNOWN;
+        session_send_error(session, number, request->head, request->size);
     }
+}
+
+static void on_group_inserted(void *context, struct group_entry *entry, uint64_t row)
+{
+    struct bridge *bridge = context;
+
+    bridge->group_row_max = row > bridge->group_row_max ? row : bridge->group_row_max;
+    group_table_set_row(bridge->groups, entry, row);
+}
+
+static void on_group_removed(void *context, const struct group *group, struct version version)
+{
+    group_mod_retire_counters(context, group);
+}
+
+static void on_meter_inserted(void *context, struct meter_entry *entry, uint64_t row)
+{
+    struct bridge *bridge = context;
+
+    bridge->meter_row_max = row > bridge->meter_row_max ? row : bridge->meter_row_max;
+    meter_table_set_row(bridge->meters, entry, row);
+}
+
+static void on_meter_removed(void *context, const struct meter *meter)
+{
+    const struct bridge *bridge = context;
+    meter_mod_forget(bridge->agent, meter->id);
 }
 
 static void on_lost(void *context, int error, const char *text)
@@ -89,6 +120,10 @@ struct bridge *bridge_new(struct ofagent *agent, uint64_t id, const Busbar__Brid
     struct bridge *bridge = memory_zeroed(sizeof *bridge);
     struct inflight_events events = {.on_committed = on_committed,
                                      .on_removed = on_removed,
+                                     .on_group_inserted = on_group_inserted,
+                                     .on_group_removed = on_group_removed,
+                                     .on_meter_inserted = on_meter_inserted,
+                                     .on_meter_removed = on_meter_removed,
                                      .on_refused = on_refused,
                                      .on_lost = on_lost,
                                      .context = bridge};
@@ -98,6 +133,7 @@ struct bridge *bridge_new(struct ofagent *agent, uint64_t id, const Busbar__Brid
     bridge->name = memory_string(row->name);
     bridge->flows = flow_table_new();
     bridge->groups = group_table_new();
+    bridge->meters = meter_table_new();
     bridge->inflight = inflight_new(agent->cfg, id, bridge->flows, &events);
     expiry_init(&bridge->expiry);
     bridge->listener = -1;
@@ -150,8 +186,19 @@ static void forget_counter(struct bridge *bridge, uint64_t id)
     usage_retire(bridge->agent->usage, id);
 }
 
+static void retire_groups_and_meters(struct bridge *bridge)
+{
+    for (struct group_entry *e = group_table_first(bridge->groups); e != NULL; e = e->next) {
+        group_mod_retire_counters(bridge, &e->group);
+    }
+    for (const struct meter_entry *e = meter_table_first(bridge->meters); e != NULL; e = meter_table_next(e)) {
+        meter_mod_forget(bridge->agent, e->meter.id);
+    }
+}
+
 static void forget_counters(struct bridge *bridge)
 {
+    retire_groups_and_meters(bridge);
     for (unsigned i = 0; i < TABLE_COUNT; i++) {
         for (struct flow_entry *e = flow_table_first(bridge->flows, (uint8_t)i); e != NULL; e = e->next) {
             forget_counter(bridge, counter_id(COUNTER_RULE, e->rule.id));
@@ -189,6 +236,7 @@ void bridge_destroy(struct bridge **bridge)
     inflight_destroy(&b->inflight);
     flow_table_destroy(&b->flows);
     group_table_destroy(&b->groups);
+    meter_table_destroy(&b->meters);
     free(b->listener_path);
     free(b->name);
     free(b);
@@ -203,6 +251,7 @@ static void retire(struct ofagent *agent, uint64_t id)
 
 void bridge_retire_counters(struct bridge *bridge)
 {
+    retire_groups_and_meters(bridge);
     for (unsigned table = 0; table < TABLE_COUNT; table++) {
         for (struct flow_entry *e = flow_table_first(bridge->flows, (uint8_t)table); e != NULL; e = e->next) {
             if (e->rule.id != 0) {
@@ -279,7 +328,8 @@ static bool group_exists(const void *context, uint32_t group_id)
 
 static bool meter_exists(const void *context, uint32_t meter_id)
 {
-    return false; /* see on_group.c */
+    const struct bridge *bridge = context;
+    return meter_table_find(bridge->meters, meter_id) != NULL;
 }
 
 struct flow_mod_context bridge_flow_mod_context(const struct bridge *bridge)

@@ -12,6 +12,7 @@
 
 #include "lib/base/memory.h"
 #include "services/ofagent/bridge.h"
+#include "services/ofagent/commands_group.h"
 #include "services/ofagent/controller.h"
 #include "services/ofagent/on_multipart.h"
 #include "services/ofagent/packet.h"
@@ -102,9 +103,7 @@ void commands_lost(struct ofagent *agent, uint64_t bridge, int error, const char
     }
 }
 
-/* The bridge an argument names, or NULL and the call has failed. */
-static struct bridge *bridge_of(struct ofagent *agent, struct control_call *call, const char *const *arguments,
-                                size_t n_arguments)
+struct bridge *commands_bridge(struct ofagent *agent, struct control_call *call, const char *const *arguments, size_t n_arguments)
 {
     struct bridge *bridge;
 
@@ -117,6 +116,34 @@ static struct bridge *bridge_of(struct ofagent *agent, struct control_call *call
         control_fail(call, -ERROR_NOT_FOUND, "bridge %s: %s", arguments[0], error_text(-ERROR_NOT_FOUND));
     }
     return bridge;
+}
+
+bool commands_may_change(const struct bridge *bridge, struct control_call *call)
+{
+    if (bridge_is_writable(bridge) && bridge->agent->waits->count < CONTROL_CALLS_MAX) {
+        return true;
+    }
+    control_fail(call, -ERROR_NOT_CONNECTED, "bridge %s takes no changes now: it is %s, configdb is %s", bridge->name,
+                 bridge_state_name(bridge->state), cfg_is_connected(bridge->agent->cfg) ? "there" : "away");
+    return false;
+}
+
+void commands_await(struct bridge *bridge, struct control_call *call, size_t n_changes)
+{
+    struct ofagent *agent = bridge->agent;
+    struct wait *wait = &agent->waits->waits[agent->waits->count++];
+    struct version committed;
+
+    *wait = (struct wait){.call = call,
+                          .bridge = bridge->id,
+                          .batch = inflight_batch(bridge->inflight),
+                          .n_changes = n_changes,
+                          .deadline_ns = agent->now_ns + COMMANDS_WAIT_NS};
+    if (n_changes == 0 && inflight_committed(bridge->inflight, &committed) + 1 == inflight_batch(bridge->inflight)) {
+        wait->is_committed = true; /* nothing to change, nothing under way */
+    } else if (n_changes == 0) {
+        wait->batch--;
+    }
 }
 
 /* ---- flow-mod ---- */
@@ -180,7 +207,7 @@ static bool apply_all(struct bridge *bridge, struct control_call *call, const st
 static void run_flow_mod(void *context, struct control_call *call, const char *const *arguments, size_t n_arguments)
 {
     struct ofagent *agent = context;
-    struct bridge *bridge = bridge_of(agent, call, arguments, n_arguments);
+    struct bridge *bridge = commands_bridge(agent, call, arguments, n_arguments);
     enum flow_mod_command command;
     struct flow_changes changes;
 
@@ -191,9 +218,7 @@ static void run_flow_mod(void *context, struct control_call *call, const char *c
         control_fail(call, -ERROR_SYNTAX, "BRIDGE add|modify|modify-strict|delete|delete-strict FLOW... is expected");
         return;
     }
-    if (!bridge_is_writable(bridge) || agent->waits->count == CONTROL_CALLS_MAX) {
-        control_fail(call, -ERROR_NOT_CONNECTED, "bridge %s takes no changes now: it is %s, configdb is %s", bridge->name,
-                     bridge_state_name(bridge->state), cfg_is_connected(agent->cfg) ? "there" : "away");
+    if (!commands_may_change(bridge, call)) {
         return;
     }
     size_t n = n_arguments - 2;
@@ -203,16 +228,9 @@ static void run_flow_mod(void *context, struct control_call *call, const char *c
     }
     flow_changes_init(&changes);
     if (apply_all(bridge, call, mods, arguments + 2, n, &changes)) {
-        struct wait *wait = &agent->waits->waits[agent->waits->count++];
-        *wait = (struct wait){
-            .call = call, .bridge = bridge->id, .n_changes = changes.count, .deadline_ns = agent->now_ns + COMMANDS_WAIT_NS};
-        struct version committed;
-        wait->batch = changes.count > 0 ? bridge_note(bridge, &changes, NULL) : 0;
-        if (wait->batch == 0 && inflight_committed(bridge->inflight, &committed) + 1 == inflight_batch(bridge->inflight)) {
-            wait->is_committed = true; /* nothing to change, nothing under way */
-        } else if (wait->batch == 0) {
-            wait->batch = inflight_batch(bridge->inflight) - 1;
-        }
+        size_t n_changes = changes.count;
+        (void)bridge_note(bridge, &changes, NULL);
+        commands_await(bridge, call, n_changes);
     }
     flow_changes_fini(&changes);
     for (size_t i = 0; i < n; i++) {
@@ -245,7 +263,7 @@ static json_t *flow_json(const struct bridge *bridge, const struct flow_entry *e
 
 static void run_dump_flows(void *context, struct control_call *call, const char *const *arguments, size_t n_arguments)
 {
-    struct bridge *bridge = bridge_of(context, call, arguments, n_arguments);
+    struct bridge *bridge = commands_bridge(context, call, arguments, n_arguments);
     struct error_detail detail = {{0}};
     struct rule_filter filter;
 
@@ -333,7 +351,7 @@ void commands_step(struct ofagent *agent)
 
 static void run_dump_ports(void *context, struct control_call *call, const char *const *arguments, size_t n_arguments)
 {
-    struct bridge *bridge = bridge_of(context, call, arguments, n_arguments);
+    struct bridge *bridge = commands_bridge(context, call, arguments, n_arguments);
     const Busbar__PortRow *row;
     uint64_t cursor = 0, id;
 
@@ -355,7 +373,7 @@ static void run_dump_ports(void *context, struct control_call *call, const char 
 
 static void run_dump_tables(void *context, struct control_call *call, const char *const *arguments, size_t n_arguments)
 {
-    struct bridge *bridge = bridge_of(context, call, arguments, n_arguments);
+    struct bridge *bridge = commands_bridge(context, call, arguments, n_arguments);
 
     if (bridge == NULL) {
         return;
@@ -387,9 +405,10 @@ static json_t *bridge_json(const struct bridge *bridge)
         json_array_append_new(controllers, json_pack("{s:s, s:b, s:s}", "target", c->target, "is_connected", c->is_active,
                                                      "last_error", c->last_error));
     }
-    return json_pack("{s:s, s:s, s:I, s:I, s:I, s:I, s:b, s:o, s:o}", "name", bridge->name, "state",
+    return json_pack("{s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:b, s:o, s:o}", "name", bridge->name, "state",
                      bridge_state_name(bridge->state), "rules", (json_int_t)flow_table_size(bridge->flows), "groups",
-                     (json_int_t)group_table_size(bridge->groups), "in_flight", (json_int_t)inflight_size(bridge->inflight),
+                     (json_int_t)group_table_size(bridge->groups), "meters", (json_int_t)meter_table_size(bridge->meters),
+                     "in_flight", (json_int_t)inflight_size(bridge->inflight),
                      "closed_unread", (json_int_t)bridge->n_unread, "fail_open", bridge->is_fail_open, "sessions", sessions,
                      "controllers", controllers);
 }
@@ -413,6 +432,18 @@ const struct control_command commands_table[] = {
      .usage = "BRIDGE add|modify|modify-strict|delete|delete-strict FLOW...",
      .help = "Changes rules, all or none, and answers when every shard forwards that way.",
      .run = run_flow_mod},
+    {.name = "group-mod",
+     .usage = "BRIDGE add|modify|delete|insert-buckets|remove-buckets GROUP",
+     .help = "Changes a group, and answers when every shard forwards that way.",
+     .run = commands_group_mod},
+    {.name = "dump-groups", .usage = "BRIDGE [GROUP]", .help = "The groups.", .run = commands_dump_groups},
+    {.name = "dump-group-stats", .usage = "BRIDGE [GROUP]", .help = "What groups and buckets have counted.", .run = commands_dump_group_stats},
+    {.name = "meter-mod",
+     .usage = "BRIDGE add|modify|delete METER",
+     .help = "Changes a meter, and answers when every shard measures that way.",
+     .run = commands_meter_mod},
+    {.name = "dump-meters", .usage = "BRIDGE [METER]", .help = "The meters.", .run = commands_dump_meters},
+    {.name = "meter-stats", .usage = "BRIDGE [METER]", .help = "What meters and bands have counted.", .run = commands_meter_stats},
     {.name = "dump-flows", .usage = "BRIDGE [FILTER]", .help = "The rules and what they have counted.", .run = run_dump_flows},
     {.name = "dump-ports", .usage = "BRIDGE", .help = "What the ports have counted.", .run = run_dump_ports},
     {.name = "dump-tables", .usage = "BRIDGE", .help = "The tables in use: rules, look-ups, matches.", .run = run_dump_tables},

@@ -21,6 +21,12 @@ json_t *commands_status(void *agent);
 /* A batch of a bridge is committed / its uncommitted changes are lost. */
 void commands_committed(struct ofagent *agent, uint64_t bridge, uint64_t batch, struct version version);
 void commands_lost(struct ofagent *agent, uint64_t bridge, int error, const char *text);
+/* For the tables of commands in other files (commands_group.c): the bridge that the first argument names, or NULL and the call has failed. */
+struct bridge *commands_bridge(struct ofagent *agent, struct control_call *call, const char *const *arguments, size_t n_arguments);
+/* May the bridge be changed now? When not, the call has failed. */
+bool commands_may_change(const struct bridge *bridge, struct control_call *call);
+/* Changes were made, or none: the call is answered when they are committed and every shard forwards that way. */
+void commands_await(struct bridge *bridge, struct control_call *call, size_t n_changes);
 /* Answers the calls whose changes every shard follows, and goes on with long lists. */
 void commands_step(struct ofagent *agent);
 /* Is there a list to go on with? Then the next step should come at once. */

@@ -23,8 +23,9 @@
 enum { ROW_OVERHEAD = 32, UPDATE_OVERHEAD = 128 };
 
 struct item {
-    struct flow_entry *flow; /* one of the two */
+    struct flow_entry *flow; /* one of the three */
     struct group_entry *group;
+    struct meter_entry *meter;
     uint32_t op; /* its operation in the transaction */
     bool was_inserted;
     bool was_removed;
@@ -103,22 +104,31 @@ static bool is_ours(bool is_in_table, bool is_dirty, bool is_in_flight)
     return !is_in_table && !is_dirty && !is_in_flight;
 }
 
+static void release_item(struct item *item, bool is_dirty_list)
+{
+    if (item->flow != NULL) {
+        *(is_dirty_list ? &item->flow->is_dirty : &item->flow->is_in_flight) = false;
+        if (is_ours(item->flow->is_in_table, item->flow->is_dirty, item->flow->is_in_flight)) {
+            flow_entry_destroy(&item->flow);
+        }
+    } else if (item->group != NULL) {
+        *(is_dirty_list ? &item->group->is_dirty : &item->group->is_in_flight) = false;
+        if (is_ours(item->group->is_in_table, item->group->is_dirty, item->group->is_in_flight)) {
+            group_entry_destroy(&item->group);
+        }
+    } else {
+        *(is_dirty_list ? &item->meter->is_dirty : &item->meter->is_in_flight) = false;
+        if (is_ours(item->meter->is_in_table, item->meter->is_dirty, item->meter->is_in_flight)) {
+            meter_entry_destroy(&item->meter);
+        }
+    }
+}
+
 /* Lets go of every entry; those in no table are destroyed. */
 static void release(struct items *list, bool is_dirty_list)
 {
     for (size_t i = 0; i < list->count; i++) {
-        struct item *item = &list->items[i];
-        if (item->flow != NULL) {
-            *(is_dirty_list ? &item->flow->is_dirty : &item->flow->is_in_flight) = false;
-            if (is_ours(item->flow->is_in_table, item->flow->is_dirty, item->flow->is_in_flight)) {
-                flow_entry_destroy(&item->flow);
-            }
-        } else {
-            *(is_dirty_list ? &item->group->is_dirty : &item->group->is_in_flight) = false;
-            if (is_ours(item->group->is_in_table, item->group->is_dirty, item->group->is_in_flight)) {
-                group_entry_destroy(&item->group);
-            }
-        }
+        release_item(&list->items[i], is_dirty_list);
     }
     items_fini(list);
 }
@@ -168,6 +178,15 @@ uint64_t inflight_note_group(struct inflight *inflight, struct group_entry *entr
     return inflight->batch;
 }
 
+uint64_t inflight_note_meter(struct inflight *inflight, struct meter_entry *entry)
+{
+    if (!entry->is_dirty) {
+        entry->is_dirty = true;
+        items_append(&inflight->dirty)->meter = entry;
+    }
+    return inflight->batch;
+}
+
 void inflight_note_request(struct inflight *inflight, struct inflight_request *request)
 {
     struct requests *list = &inflight->requests;
@@ -207,16 +226,29 @@ static void commit_flow(struct inflight *inflight, struct item *item, const stru
     }
 }
 
-static void commit_group(struct item *item, const struct cfg_result *result)
+static void commit_group(struct inflight *inflight, struct item *item, const struct cfg_result *result)
 {
     struct group_entry *entry = item->group;
 
     entry->is_in_flight = false;
     if (item->was_inserted) {
-        entry->group.id = result->ids[item->op];
+        inflight->events.on_group_inserted(inflight->events.context, entry, result->ids[item->op]);
     }
     if (item->was_removed) {
+        inflight->events.on_group_removed(inflight->events.context, &entry->group, inflight->version);
         group_entry_destroy(&item->group);
+    }
+}
+
+static void commit_meter(struct inflight *inflight, struct item *item, const struct cfg_result *result)
+{
+    item->meter->is_in_flight = false;
+    if (item->was_inserted) {
+        inflight->events.on_meter_inserted(inflight->events.context, item->meter, result->ids[item->op]);
+    }
+    if (item->was_removed) {
+        inflight->events.on_meter_removed(inflight->events.context, &item->meter->meter);
+        meter_entry_destroy(&item->meter);
     }
 }
 
@@ -235,8 +267,10 @@ static void committed(struct inflight *inflight, const struct cfg_result *result
     for (size_t i = 0; i < done.count; i++) {
         if (done.items[i].flow != NULL) {
             commit_flow(inflight, &done.items[i], result);
+        } else if (done.items[i].group != NULL) {
+            commit_group(inflight, &done.items[i], result);
         } else {
-            commit_group(&done.items[i], result);
+            commit_meter(inflight, &done.items[i], result);
         }
     }
     items_fini(&done);
@@ -304,7 +338,7 @@ static size_t write_rule(struct cfg_txn *txn, struct item *item)
 
 static size_t write_group(struct cfg_txn *txn, struct item *item)
 {
-    static const char *const columns[] = {"type", "buckets"};
+    static const char *const columns[] = {"type", "buckets", "selection", "selection_param", "hash_fields", "next_counter"};
     const struct group *group = &item->group->group;
 
     if (item->was_removed) {
@@ -323,6 +357,27 @@ static size_t write_group(struct cfg_txn *txn, struct item *item)
     return size;
 }
 
+static size_t write_meter(struct cfg_txn *txn, struct item *item)
+{
+    static const char *const columns[] = {"flags", "bands"};
+    const struct meter *meter = &item->meter->meter;
+
+    if (item->was_removed) {
+        cfg_txn_delete(txn, CFG_METER, meter->id);
+        return ROW_OVERHEAD;
+    }
+    Busbar__MeterRow *row = msg_meter_encode(meter);
+    size_t size = protobuf_c_message_get_packed_size(&row->base) + ROW_OVERHEAD;
+    if (item->was_inserted) {
+        (void)cfg_txn_insert(txn, CFG_METER, &row->base);
+    } else {
+        cfg_txn_update(txn, CFG_METER, meter->id, &row->base, columns, sizeof columns / sizeof columns[0]);
+        size += UPDATE_OVERHEAD;
+    }
+    protobuf_c_message_free_unpacked(&row->base, NULL);
+    return size;
+}
+
 /* Moves an item into the batch. A row that was made and removed while collecting is not written at all. Returns its size. */
 static size_t write_item(struct cfg_txn *txn, struct items *under_way, const struct item *dirty)
 {
@@ -335,18 +390,23 @@ static size_t write_item(struct cfg_txn *txn, struct items *under_way, const str
         item->flow->is_in_flight = true;
         item->was_removed = !item->flow->is_in_table;
         has_row = item->flow->rule.id != 0;
-    } else {
+    } else if (item->group != NULL) {
         item->group->is_dirty = false;
         item->group->is_in_flight = true;
         item->was_removed = !item->group->is_in_table;
         has_row = item->group->group.id != 0;
+    } else {
+        item->meter->is_dirty = false;
+        item->meter->is_in_flight = true;
+        item->was_removed = !item->meter->is_in_table;
+        has_row = item->meter->meter.id != 0;
     }
     item->was_inserted = !has_row && !item->was_removed;
     item->op = (uint32_t)cfg_txn_size(txn);
     if (!has_row && item->was_removed) {
         return 0;
     }
-    return item->flow != NULL ? write_rule(txn, item) : write_group(txn, item);
+    return item->flow != NULL ? write_rule(txn, item) : item->group != NULL ? write_group(txn, item) : write_meter(txn, item);
 }
 
 static void require_owner(struct cfg_txn *txn, uint64_t bridge, const struct inflight_owner *owner)

@@ -8,7 +8,7 @@
  * When it is refused, or unanswered for INFLIGHT_TIMEOUT_NS, every request not yet committed is handed to on_refused in the order they came, then
  * on_lost is called once, and the owner rebuilds its tables from the mirror (inflight holds no entry any more then).
  *
- * One thread. Entries: see struct flow_entry and struct group_entry for who owns them when.
+ * One thread. Entries: see struct flow_entry, struct group_entry and struct meter_entry for who owns them when.
  */
 #ifndef BUSBAR_OFAGENT_INFLIGHT_H
 #define BUSBAR_OFAGENT_INFLIGHT_H
@@ -16,6 +16,7 @@
 #include "lib/cfg/cfg.h"
 #include "services/ofagent/flow_mod.h"
 #include "services/ofagent/group_table.h"
+#include "services/ofagent/meter_table.h"
 
 enum {
     INFLIGHT_CHANGES_MAX = 16384, /* uncommitted changes above which sessions are not read: about 0.2 s of configdb's work */
@@ -37,6 +38,13 @@ struct inflight_events {
     void (*on_committed)(void *context, uint64_t batch, struct version version);
     /* The deletion of this rule is committed. Takes the entry. */
     void (*on_removed)(void *context, struct flow_entry *entry, struct version version);
+    /* The deletion of this group is committed. */
+    void (*on_group_removed)(void *context, const struct group *group, struct version version);
+    /* The insertion of this group or meter is committed; it may have left its table since. */
+    void (*on_group_inserted)(void *context, struct group_entry *entry, uint64_t row);
+    void (*on_meter_inserted)(void *context, struct meter_entry *entry, uint64_t row);
+    /* The deletion of this meter is committed. */
+    void (*on_meter_removed)(void *context, const struct meter *meter);
     void (*on_refused)(void *context, const struct inflight_request *request, int error, const char *text);
     void (*on_lost)(void *context, int error, const char *text);
     void *context;
@@ -58,6 +66,7 @@ void inflight_set_table(struct inflight *inflight, struct flow_table *table);
 /* Takes note of the changes and empties the list. Returns the number of the batch that will carry them. */
 uint64_t inflight_note_flows(struct inflight *inflight, struct flow_changes *changes);
 uint64_t inflight_note_group(struct inflight *inflight, struct group_entry *entry);
+uint64_t inflight_note_meter(struct inflight *inflight, struct meter_entry *entry);
 /* The request is part of the batch being collected. */
 void inflight_note_request(struct inflight *inflight, struct inflight_request *request);
 /* Sends what has been collected, if nothing is under way. */

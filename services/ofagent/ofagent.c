@@ -18,6 +18,7 @@
 #include "services/ofagent/commands.h"
 #include "services/ofagent/controller.h"
 #include "services/ofagent/dispatch.h"
+#include "services/ofagent/meter_mod.h"
 #include "services/ofagent/owner.h"
 #include "services/ofagent/packet.h"
 #include "services/ofagent/ports.h"
@@ -241,7 +242,7 @@ static void register_service(struct ofagent *agent)
 int ofagent_new(const struct ofagent_settings *settings, struct ofagent **out_agent, struct error_detail *detail)
 {
     static const enum cfg_table tables[] = {CFG_BRIDGE, CFG_PORT,    CFG_CONTROLLER, CFG_RULE,       CFG_GROUP,
-                                            CFG_OWNER,  CFG_SERVICE, CFG_COUNTER,    CFG_PORT_STATUS};
+                                            CFG_METER,  CFG_OWNER,   CFG_SERVICE,    CFG_COUNTER,    CFG_PORT_STATUS};
     struct ofagent *agent = memory_zeroed(sizeof *agent);
     struct cfg_events events = {.on_row = on_row, .on_version = on_version, .on_connection = on_connection, .context = agent};
 
@@ -296,6 +297,7 @@ void ofagent_destroy(struct ofagent **out_agent)
     port_wishes_destroy(&agent->port_wishes);
     usage_destroy(&agent->usage);
     packet_destroy(&agent->packet);
+    meter_mod_forget_all(agent);
     counters_destroy(&agent->rule_counters);
     counters_destroy(&agent->port_counters);
     free(agent->fds);

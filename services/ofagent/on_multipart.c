@@ -19,6 +19,8 @@
 #include "lib/msg/counter_id.h"
 #include "services/ofagent/bridge.h"
 #include "services/ofagent/dispatch.h"
+#include "services/ofagent/group_mod.h"
+#include "services/ofagent/meter_mod.h"
 #include "services/ofagent/ports.h"
 
 enum { GROUPS_PER_TYPE_MAX = GROUP_TABLE_MAX };
@@ -149,40 +151,16 @@ static enum of_error_number write_queues(struct session *session, const struct o
     return OF_ERROR_NONE; /* no port has queues */
 }
 
-static uint32_t references(const struct bridge *bridge, uint32_t group_id)
-{
-    uint32_t n = 0;
-
-    for (unsigned i = 0; i < TABLE_COUNT; i++) {
-        for (struct flow_entry *e = flow_table_first(bridge->flows, (uint8_t)i); e != NULL; e = e->next) {
-            n += instructions_use_group(&e->rule.instructions, group_id);
-        }
-    }
-    return n;
-}
-
 static enum of_error_number write_group_stats(struct session *session, const struct of_multipart_request *request,
                                               struct of_multipart *mp)
 {
-    const struct bridge *bridge = session->bridge;
-
-    for (struct group_entry *e = group_table_first(bridge->groups); e != NULL; e = e->next) {
-        uint64_t values[COUNTERS_VALUES_MAX] = {0};
-        if (request->group_id != GROUP_ALL && request->group_id != e->group.group_id) {
-            continue;
+    group_mod_count_references(session->bridge);
+    for (struct group_entry *e = group_table_first(session->bridge->groups); e != NULL; e = e->next) {
+        if (request->group_id == GROUP_ALL || request->group_id == e->group.group_id) {
+            struct of_group_stats stats = group_mod_stats(session->bridge, e);
+            note(session, of_group_stats_encode(mp, &stats), "group");
+            of_group_stats_fini(&stats);
         }
-        if (e->group.id != 0) {
-            counters_total(bridge->agent->rule_counters, counter_id(COUNTER_GROUP, e->group.id), values);
-        }
-        struct of_group_stats stats = {.group_id = e->group.group_id,
-                                       .ref_count = references(bridge, e->group.group_id),
-                                       .n_packets = values[0],
-                                       .n_bytes = values[1],
-                                       .duration_ns = bridge->agent->now_ns - (uint64_t)e->created_ns,
-                                       .buckets = memory_array(e->group.n_buckets + 1, sizeof *stats.buckets),
-                                       .n_buckets = e->group.n_buckets};
-        note(session, of_group_stats_encode(mp, &stats), "group");
-        free(stats.buckets);
     }
     return OF_ERROR_NONE;
 }
@@ -201,7 +179,7 @@ static enum of_error_number write_group_features(struct session *session, const 
 {
     struct of_group_features features = {.types = 1u << GROUP_TYPE_ALL | 1u << GROUP_TYPE_SELECT | 1u << GROUP_TYPE_INDIRECT |
                                                   1u << GROUP_TYPE_FF,
-                                         .capabilities = 1 | 2 | 4 /* select weight and liveness, chaining */};
+                                         .capabilities = 1 | 2 | 4 | 8 /* select weight and liveness, chaining, its loops are refused */};
 
     for (size_t i = 0; i < 4; i++) {
         features.max_groups[i] = GROUPS_PER_TYPE_MAX;
@@ -211,18 +189,62 @@ static enum of_error_number write_group_features(struct session *session, const 
     return OF_ERROR_NONE;
 }
 
-static enum of_error_number write_meters(struct session *session, const struct of_multipart_request *request,
-                                         struct of_multipart *mp)
+typedef void write_meter(struct session *session, struct of_multipart *mp, const struct meter_entry *entry);
+
+static void write_one_meter_stats(struct session *session, struct of_multipart *mp, const struct meter_entry *entry)
 {
-    return request->meter_id == OF_METER_ALL ? OF_ERROR_NONE : OF_ERROR_METER_MOD_FAILED_UNKNOWN_METER;
+    struct of_meter_stats stats = meter_mod_stats(session->bridge, entry);
+
+    note(session, of_meter_stats_encode(mp, &stats), "meter");
+    of_meter_stats_fini(&stats);
+}
+
+static void write_one_meter_config(struct session *session, struct of_multipart *mp, const struct meter_entry *entry)
+{
+    note(session, of_meter_config_encode(mp, &entry->meter), "meter-config");
+}
+
+static enum of_error_number write_meters(struct session *session, const struct of_multipart_request *request,
+                                         struct of_multipart *mp, write_meter *write)
+{
+    const struct meter_table *meters = session->bridge->meters;
+
+    if (request->meter_id != OF_METER_ALL) {
+        const struct meter_entry *entry = meter_table_find(meters, request->meter_id);
+        if (entry == NULL) {
+            return OF_ERROR_METER_MOD_FAILED_UNKNOWN_METER;
+        }
+        write(session, mp, entry);
+        return OF_ERROR_NONE;
+    }
+    for (struct meter_entry *e = meter_table_first(meters); e != NULL; e = meter_table_next(e)) {
+        write(session, mp, e);
+    }
+    return OF_ERROR_NONE;
+}
+
+static enum of_error_number write_meter_stats(struct session *session, const struct of_multipart_request *request,
+                                              struct of_multipart *mp)
+{
+    meter_mod_count_references(session->bridge);
+    return write_meters(session, request, mp, write_one_meter_stats);
+}
+
+static enum of_error_number write_meter_config(struct session *session, const struct of_multipart_request *request,
+                                               struct of_multipart *mp)
+{
+    return write_meters(session, request, mp, write_one_meter_config);
 }
 
 static enum of_error_number write_meter_features(struct session *session, const struct of_multipart_request *request,
                                                  struct of_multipart *mp)
 {
-    struct of_meter_features none = {0};
+    struct of_meter_features features = {.max_meters = METER_TABLE_MAX,
+                                         .band_types = 1u << METER_BAND_DROP | 1u << METER_BAND_DSCP_REMARK,
+                                         .capabilities = METER_KBPS | METER_PKTPS | METER_BURST | METER_STATS,
+                                         .max_bands = METER_BANDS_MAX};
 
-    note(session, of_meter_features_encode(mp, &none), "meter-features");
+    note(session, of_meter_features_encode(mp, &features), "meter-features");
     return OF_ERROR_NONE;
 }
 
@@ -238,8 +260,8 @@ static const struct {
     {OF_MULTIPART_GROUP, write_group_stats},
     {OF_MULTIPART_GROUP_DESC, write_group_desc},
     {OF_MULTIPART_GROUP_FEATURES, write_group_features},
-    {OF_MULTIPART_METER, write_meters},
-    {OF_MULTIPART_METER_CONFIG, write_meters},
+    {OF_MULTIPART_METER, write_meter_stats},
+    {OF_MULTIPART_METER_CONFIG, write_meter_config},
     {OF_MULTIPART_METER_FEATURES, write_meter_features},
     {OF_MULTIPART_TABLE_FEATURES, write_table_features},
     {OF_MULTIPART_PORT_DESC, write_port_desc},

@@ -138,8 +138,32 @@ static void load_groups(struct bridge *bridge)
             log_error("group-unreadable bridge=%s id=%llu", bridge->name, (unsigned long long)id);
             continue;
         }
+        bridge->group_row_max = id > bridge->group_row_max ? id : bridge->group_row_max;
         (void)group_table_insert(bridge->groups, &group, (int64_t)bridge->agent->now_ns);
     }
+}
+
+static void load_meters(struct bridge *bridge)
+{
+    struct meter_table *before = bridge->meters;
+    const ProtobufCMessage *row;
+    uint64_t cursor = 0, id;
+
+    bridge->meters = meter_table_new();
+    while (cfg_next(bridge->agent->cfg, CFG_METER, &cursor, &id, &row)) {
+        struct meter meter;
+        if (((const Busbar__MeterRow *)row)->bridge != bridge->id) {
+            continue;
+        }
+        if (msg_meter_decode(id, (const Busbar__MeterRow *)row, &meter, NULL) != 0) {
+            log_error("meter-unreadable bridge=%s id=%llu", bridge->name, (unsigned long long)id);
+            continue;
+        }
+        const struct meter_entry *known = meter_table_by_row(before, id);
+        bridge->meter_row_max = id > bridge->meter_row_max ? id : bridge->meter_row_max;
+        (void)meter_table_insert(bridge->meters, &meter, known != NULL ? known->created_ns : (int64_t)bridge->agent->now_ns);
+    }
+    meter_table_destroy(&before);
 }
 
 void owner_load(struct bridge *bridge)
@@ -158,6 +182,7 @@ void owner_load(struct bridge *bridge)
     inflight_set_table(bridge->inflight, table);
     expiry_init(&bridge->expiry);
     load_groups(bridge);
+    load_meters(bridge);
 }
 
 void owner_reload(struct bridge *bridge)
@@ -182,8 +207,8 @@ void owner_step(struct bridge *bridge)
     if (bridge->state == BRIDGE_LOADING && version_reached(cfg_version(agent->cfg), bridge->claimed)) {
         owner_load(bridge);
         bridge->state = BRIDGE_READY;
-        log_info("bridge-ready bridge=%s rules=%zu groups=%zu epoch=%llu", bridge->name, flow_table_size(bridge->flows),
-                 group_table_size(bridge->groups), (unsigned long long)bridge->owner.epoch);
+        log_info("bridge-ready bridge=%s rules=%zu groups=%zu meters=%zu epoch=%llu", bridge->name, flow_table_size(bridge->flows),
+                 group_table_size(bridge->groups), meter_table_size(bridge->meters), (unsigned long long)bridge->owner.epoch);
         packet_bridges_changed(agent->packet);
     }
 }

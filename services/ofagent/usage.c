@@ -18,6 +18,7 @@
 #include "lib/msg/counter_id.h"
 #include "lib/msg/msg.h"
 #include "proto/usage.pb-c.h"
+#include "services/ofagent/meter_mod.h"
 
 enum { SHARDS_MAX = FLOOR_SHARDS_MAX, RETIRED_MAX = 4096 /* in one message */ };
 
@@ -198,13 +199,75 @@ static bool note_use(struct usage *usage, const Busbar__UsageValue *value)
     return true;
 }
 
+static bool has_counter(const struct group *group, uint16_t counter)
+{
+    for (size_t i = 0; i < group->n_buckets; i++) {
+        if (group->buckets[i].counter == counter) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Is there a group or bucket that counts under this id, or may there be one soon? When not, the shard is told. */
+static bool is_of_group(struct usage *usage, uint64_t id)
+{
+    bool is_bucket = counter_id_kind(id) == COUNTER_BUCKET, may_come = true;
+    uint64_t number = counter_id_number(id), row = is_bucket ? number >> 16 : number;
+
+    for (const struct bridge *b = usage->agent->bridges; b != NULL; b = b->next) {
+        const struct group_entry *entry = group_table_by_row(b->groups, row);
+        if (entry != NULL && (!is_bucket || has_counter(&entry->group, (uint16_t)number))) {
+            return true;
+        }
+        if (b->state != BRIDGE_READY) {
+            return true; /* we know nothing of its groups */
+        }
+        may_come = may_come && entry == NULL && row > b->group_row_max;
+    }
+    if (!may_come) {
+        usage_retire(usage, id);
+    }
+    return may_come;
+}
+
+static bool is_wanted(struct usage *usage, const Busbar__UsageValue *value)
+{
+    switch (counter_id_kind(value->id)) {
+    case COUNTER_RULE:
+        return note_use(usage, value);
+    case COUNTER_GROUP:
+    case COUNTER_BUCKET:
+        return is_of_group(usage, value->id);
+    case COUNTER_TABLE:
+    case COUNTER_METER:
+    case COUNTER_MAC:
+        break;
+    }
+    return true;
+}
+
+static void credit_meter(struct usage *usage, const Busbar__MeterUsage *m)
+{
+    struct meter_counts counts = {.n_packets = m->packets, .n_bytes = m->bytes};
+
+    for (size_t i = 0; i < m->n_band_packets && i < m->n_band_bytes && i < METER_BANDS_MAX; i++) {
+        counts.bands[i].n_packets = m->band_packets[i];
+        counts.bands[i].n_bytes = m->band_bytes[i];
+    }
+    meter_mod_report(usage->agent, m->meter, &counts);
+}
+
 static void credit(struct usage *usage, const struct shard *shard, const Busbar__UsageReport *report)
 {
     for (size_t i = 0; i < report->n_values; i++) {
         const Busbar__UsageValue *value = report->values[i];
-        if (counter_id_kind(value->id) != COUNTER_RULE || note_use(usage, value)) {
+        if (is_wanted(usage, value)) {
             counters_report(usage->agent->rule_counters, shard->start, value->id, (uint64_t[]){value->packets, value->bytes});
         }
+    }
+    for (size_t i = 0; i < report->n_meters; i++) {
+        credit_meter(usage, report->meters[i]);
     }
     for (size_t i = 0; i < report->n_ports; i++) {
         const Busbar__PortUsage *p = report->ports[i];

@@ -14,6 +14,7 @@
 
 #include "lib/base/clock.h"
 #include "lib/base/memory.h"
+#include "lib/dp/hash.h"
 #include "services/slowpath/session.h"
 
 enum { PIECE = 1000 /* addresses in one message: some 100 KB */ };
@@ -195,6 +196,12 @@ static void trace(void *context, struct control_call *call, const char *const *a
     struct translate_trace sink = {.line = trace_line, .context = lines};
     struct translate_input input = {.world = &core->world, .macs = core->macs, .now_ns = core->now_ns, .trace = &sink};
     translate_key(&input, &key, &translation);
+    if (translation.needs_hash) { /* and what the packet meets when it comes back with it */
+        const struct dp_action *hash = &translation.actions[0];
+        key.dp_hash = be32(hash_packet(&key, &hash->hash));
+        key.recirc_id = be32(TRANSLATE_RECIRC_HASHED);
+        translate_key(&input, &key, &translation);
+    }
     control_reply(call, trace_result(core, &key, &translation, lines));
     translation_fini(&translation);
 }

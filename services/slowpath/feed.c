@@ -104,6 +104,15 @@ static void feed_group(struct core *core, uint64_t id, const Busbar__GroupRow *r
     }
 }
 
+static void feed_meter(struct core *core, uint64_t id, const Busbar__MeterRow *row)
+{
+    if (row != NULL) {
+        world_set_meter(&core->world, id, row->bridge, row->meter_id);
+    } else {
+        world_remove_meter(&core->world, id);
+    }
+}
+
 static void feed_port_status(struct core *core, uint64_t id, const Busbar__PortStatusRow *row)
 {
     if (row != NULL) {
@@ -135,8 +144,10 @@ void feed_row(struct core *core, enum cfg_table table, uint64_t id, const Protob
     case CFG_CONTROLLER_STATUS:
         feed_controller_status(core, id, (const Busbar__ControllerStatusRow *)after);
         break;
-    case CFG_SWITCH:
     case CFG_METER:
+        feed_meter(core, id, (const Busbar__MeterRow *)after);
+        break;
+    case CFG_SWITCH:
     case CFG_OWNER:
     case CFG_SERVICE:
     case CFG_COUNTER:

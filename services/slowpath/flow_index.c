@@ -114,6 +114,7 @@ static void flow_take(struct flow_index *index, struct flow *flow, const struct 
     memcpy(flow->visited, translation->visited, sizeof flow->visited);
     flow->rewritten_words = translation->rewritten_words;
     flow->uses_groups = translation->uses_groups;
+    flow->uses_meters = translation->uses_meters;
     flow->n_actions = translation->n_actions;
     flow->actions = flow->n_actions > 0 ? memory_copy(translation->actions, flow->n_actions * sizeof *flow->actions) : NULL;
     flow->n_counters = translation->n_counters;
@@ -215,7 +216,7 @@ void flow_index_mark_mac(struct flow_index *index, const struct mac_name *name)
 struct bridge_changes {
     uint64_t bridge;
     uint64_t tables[4];
-    bool all, groups;
+    bool all, groups, meters;
 };
 
 static size_t summarize(const struct change *changes, size_t n_changes, struct bridge_changes *out)
@@ -235,6 +236,9 @@ static size_t summarize(const struct change *changes, size_t n_changes, struct b
             break;
         case CHANGE_GROUPS:
             out[i].groups = true;
+            break;
+        case CHANGE_METERS:
+            out[i].meters = true;
             break;
         case CHANGE_BRIDGE:
         case CHANGE_PORT_GONE:
@@ -284,7 +288,7 @@ static enum concern concern_of(const struct flow *flow, const struct bridge_chan
     if (i == n_bridges) {
         return CONCERN_NONE;
     }
-    if (bridges[i].all || (bridges[i].groups && flow->uses_groups)) {
+    if (bridges[i].all || (bridges[i].groups && flow->uses_groups) || (bridges[i].meters && flow->uses_meters)) {
         return CONCERN_CERTAIN;
     }
     uint64_t common = 0;

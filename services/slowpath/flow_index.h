@@ -18,7 +18,7 @@ struct flow {
     uint32_t in_ofport;
     uint64_t visited[4];
     uint32_t rewritten_words;
-    bool uses_groups;
+    bool uses_groups, uses_meters;
     bool is_unsure;  /* what the shard holds may differ from `actions` and `counters` */
     bool is_removal; /* to be removed without translation */
     bool is_marked;

@@ -1,9 +1,10 @@
 /* Groups: which buckets a packet goes through, each with a copy of it [OF1.3.5 §5.6].
  *
  * all: every bucket; indirect: the first; fast failover: the first whose watched port or group lives; select: one of the living by weight,
- * chosen by the flow hash, so that a connection stays where it is and, when a bucket dies, only its own connections move (each bucket
- * draws from the hash and its place; the best draw over the weight wins). The bits the hash is made of are looked at, so a select
- * group costs a flow per connection direction.
+ * chosen by the flow hash, so that a connection stays where it is and, when a bucket dies, or goes, only its own connections move (each bucket
+ * draws from the hash and its number; the best draw over the weight wins). The bits the hash is made of are looked at, so such a group costs a flow
+ * per connection direction; by a hash over chosen fields one for each of their values; by the datapath's hash one for each value of a few
+ * of its bits, for a second lookup of every packet.
  * A bucket's actions are an action set. Buckets with groups nest, up to the depth of translate.h. Groups may watch groups, also in a
  * circle: what a translation looks at for that is bounded, and what lies beyond is dead. Thread: the one that translates.
  */
@@ -11,6 +12,8 @@
 
 #include "lib/msg/counter_id.h"
 #include "services/slowpath/walk.h"
+
+enum { DP_HASH_BITS_MAX = 12 /* flows of one group and one packet's mask: 4,096 at most */ };
 
 static bool group_is_live(struct walk *walk, uint32_t group_id, unsigned depth);
 
@@ -82,16 +85,45 @@ static uint32_t look_at_flow_hash(struct walk *walk)
     return key_flow_hash(&walk->state.key);
 }
 
-static size_t select_bucket(struct walk *walk, const struct group *group)
+static uint64_t mix(uint64_t hash, uint64_t word)
 {
-    uint32_t hash = look_at_flow_hash(walk);
+    hash = (hash ^ word) * 0xd6e8feb86659fd93ull;
+    return hash ^ hash >> 32;
+}
+
+/* Of the listed fields, those that the packet has. */
+static uint32_t look_at_fields(struct walk *walk, const struct group *group)
+{
+    uint64_t hash = group->selection_param;
+    for (size_t i = 0; i < group->n_fields; i++) {
+        const struct group_hash_field *field = &group->fields[i];
+        if (!walk_has_field(walk, field->field)) {
+            continue;
+        }
+        struct flow_state mask = {0};
+        field_set(field->field, &mask, field->mask);
+        walk_look(walk, &mask);
+        struct field_value value = field_get(field->field, &walk->state);
+        uint64_t words[2];
+        for (size_t b = 0; b < sizeof value.bytes; b++) {
+            value.bytes[b] &= field->mask.bytes[b];
+        }
+        memcpy(words, value.bytes, sizeof words);
+        hash = mix(mix(mix(hash, (uint64_t)field->field + 1), words[0]), words[1]);
+    }
+    return (uint32_t)(hash >> 16);
+}
+
+/* A draw of each living bucket from the hash; the best over the weight wins. n_buckets: there is none. */
+static size_t draw_bucket(struct walk *walk, const struct group *group, uint32_t hash)
+{
     size_t best = group->n_buckets;
     double best_score = 0;
     for (size_t i = 0; i < group->n_buckets; i++) {
         if (group->buckets[i].weight == 0 || !bucket_is_live(walk, &group->buckets[i], 0)) {
             continue;
         }
-        uint64_t draw = (hash ^ (i + 1) * 0x9e3779b97f4a7c15ull) * 0xd6e8feb86659fd93ull;
+        uint64_t draw = (hash ^ ((uint64_t)group->buckets[i].bucket_id + 1) * 0x9e3779b97f4a7c15ull) * 0xd6e8feb86659fd93ull;
         draw = (draw ^ draw >> 32) * 0xd6e8feb86659fd93ull;
         double unit = ((double)(draw >> 11) + 0.5) / 9007199254740992.0; /* in (0, 1) */
         double score = group->buckets[i].weight / -log(unit);
@@ -101,6 +133,61 @@ static size_t select_bucket(struct walk *walk, const struct group *group)
         }
     }
     return best;
+}
+
+/* How many bits of the datapath hash the group needs: 16 values a bucket, and one at least for the lightest. */
+static unsigned hash_bits(const struct group *group, uint64_t *out_total)
+{
+    uint64_t total = 0, lightest = UINT64_MAX, n = 0;
+    for (size_t i = 0; i < group->n_buckets; i++) {
+        uint64_t weight = group->buckets[i].weight;
+        total += weight;
+        n += weight > 0;
+        lightest = weight > 0 && weight < lightest ? weight : lightest;
+    }
+    uint64_t wanted = total > lightest * 16 * n ? total / lightest : 16 * n;
+    unsigned n_bits = 4;
+    while (n_bits < DP_HASH_BITS_MAX && 1ull << n_bits < wanted) {
+        n_bits++;
+    }
+    *out_total = total;
+    return n_bits;
+}
+
+/* The values of the hash are dealt out by weight, to the dead too; theirs are drawn for among the living. So one flow serves all connections of a
+ * value, and those of the living stay where they are when another dies. Bits from another place for each group: chains do not choose alike. */
+static size_t bucket_of_datapath_hash(struct walk *walk, const struct group *group)
+{
+    uint64_t total, dealt = 0;
+    uint32_t value;
+    unsigned n_bits = hash_bits(group, &total);
+    unsigned shift = (unsigned)(group->group_id * 0x9e3779b1u >> 16) % (33 - n_bits);
+    if (total == 0 || !walk_hash_bits(walk, shift, n_bits, &value)) {
+        return group->n_buckets;
+    }
+    value ^= (uint32_t)group->selection_param & ((1u << n_bits) - 1);
+    size_t owner = 0;
+    while ((dealt += group->buckets[owner].weight) << n_bits <= value * total) {
+        owner++;
+    }
+    return bucket_is_live(walk, &group->buckets[owner], 0) ? owner : draw_bucket(walk, group, value * 0x9e3779b1u);
+}
+
+static size_t select_bucket(struct walk *walk, const struct group *group)
+{
+    switch (group->selection) {
+    case GROUP_SELECTION_HASH:
+        if (group->n_fields > 0) {
+            return draw_bucket(walk, group, look_at_fields(walk, group));
+        }
+        break;
+    case GROUP_SELECTION_DP_HASH:
+        return bucket_of_datapath_hash(walk, group);
+    case GROUP_SELECTION_DEFAULT:
+    case GROUP_SELECTION_COUNT:
+        break;
+    }
+    return draw_bucket(walk, group, look_at_flow_hash(walk));
 }
 
 static size_t first_live_bucket(struct walk *walk, const struct group *group)
@@ -129,7 +216,7 @@ void group_perform(struct walk *walk, uint32_t group_id)
     size_t chosen = 0;
     switch (group->type) {
     case GROUP_TYPE_ALL:
-        for (size_t i = 0; i < group->n_buckets && !walk->out->is_refused; i++) {
+        for (size_t i = 0; i < group->n_buckets && !walk_is_void(walk); i++) {
             bucket_perform(walk, found, i);
         }
         return;

@@ -32,7 +32,16 @@ void output_to_controller(struct walk *walk, uint16_t max_len, enum packet_in_re
     action.controller.max_len = max_len;
     action.controller.reason = (uint8_t)(is_miss ? PACKET_IN_NO_MATCH : reason);
     walk_trace(walk, "output to the controller");
+    walk->out->uses_meters = true;
+    if (world_meter(walk->input->world, walk->bridge->id, METER_CONTROLLER) == 0) {
+        walk_emit(walk, &action);
+        return;
+    }
+    struct walk_copy copy; /* what the meter drops goes on here */
+    walk_begin_copy(walk, &copy);
+    perform_meter(walk, METER_CONTROLLER);
     walk_emit(walk, &action);
+    walk_end_copy(walk, &copy);
 }
 
 static void output_to_all(struct walk *walk, bool is_flood)

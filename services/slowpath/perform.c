@@ -156,6 +156,18 @@ static void set_vlan(struct walk *walk, enum field_id field, struct field_value 
     }
 }
 
+/* The shard knows the meter by its row, and its rates from there. */
+void perform_meter(struct walk *walk, uint32_t meter_id)
+{
+    uint64_t row = world_meter(walk->input->world, walk->bridge->id, meter_id);
+    walk->out->uses_meters = true;
+    walk_trace(walk, "meter %u%s", meter_id, row == 0 ? ": there is none" : "");
+    if (row != 0) {
+        struct dp_action action = {.type = DP_ACTION_METER, .meter = row};
+        walk_emit(walk, &action);
+    }
+}
+
 /* ---- fields ---- */
 
 void perform_set_field(struct walk *walk, enum field_id field, struct field_value value, struct field_value mask)

@@ -81,8 +81,7 @@ void pipeline_run(struct walk *walk, uint8_t table, uint32_t in_port)
         walk_count(walk, counter_id(COUNTER_RULE, rule->rule.id));
         const struct instructions *in = &rule->rule.instructions;
         if (in->meter_id != 0) {
-            walk_refuse(walk, DROP_MISS_REFUSED);
-            break;
+            perform_meter(walk, in->meter_id);
         }
         if (in->has_apply) {
             perform_list(walk, &in->apply);

@@ -6,6 +6,12 @@
  * earlier table has written costs no mask bit, and moving a field into a register costs that field's bits once.
  * The TTL is the exception: after a decrement it follows from the packet's, which was not looked at; walk_look() sees to it.
  *
+ * The datapath hash. A group that chooses by it needs a number that only the shard computes. The first translation that comes to such a group is
+ * then void: all it says is "hash the packet and look it up again", for the packets that come so far. What comes back is the packet as it came (nothing
+ * was done to it yet) with its hash and the recirc_id that says so, and it goes through the tables from the beginning, looking at as many bits of the
+ * hash as the group needs. So there is nothing to remember between the two, any replica can take the second, and one recirc_id is enough.
+ * Every flow says which of the two kinds of packets it is for: recirc_id is always whole in the mask.
+ *
  * The end. Rewrites that no output follows are taken off, a copy that is the last thing (of a copy too) needs no copy, and a list that sends
  * nothing becomes one drop with its reason. So does a list that dp_actions_check() would refuse.
  * Cost: some microseconds a packet that missed. Thread: the one that translates.
@@ -17,6 +23,7 @@
 #include <stdlib.h>
 
 #include "lib/base/memory.h"
+#include "lib/dp/hash.h"
 #include "lib/msg/counter_id.h"
 #include "services/slowpath/walk.h"
 
@@ -71,6 +78,20 @@ void walk_written(struct walk *walk, enum field_id field, struct field_value val
             walk->out->rewritten_words |= 1u << i;
         }
     }
+}
+
+bool walk_hash_bits(struct walk *walk, unsigned shift, unsigned n_bits, uint32_t *out_bits)
+{
+    uint32_t mask = ((1u << n_bits) - 1) << shift;
+    if (!walk->has_hash) {
+        walk_trace(walk, "needs the datapath's hash: from the beginning, with it");
+        walk->out->needs_hash = true;
+        walk->is_over = true;
+        return false;
+    }
+    walk->looked.key.dp_hash = be32(host32(walk->looked.key.dp_hash) | mask);
+    *out_bits = (walk->hash & mask) >> shift;
+    return true;
 }
 
 void walk_look_vlans(struct walk *walk)
@@ -235,7 +256,7 @@ void walk_begin_copy(struct walk *walk, struct walk_copy *copy)
 void walk_end_copy(struct walk *walk, const struct walk_copy *copy)
 {
     struct translation *out = walk->out;
-    if (out->is_refused) {
+    if (walk_is_void(walk)) {
         return;
     }
     struct flow_state looked = walk->looked;
@@ -292,13 +313,34 @@ static void walk_begin(struct walk *walk, const struct translate_input *input, s
     walk->state.actset_output = be32(OFPORT_UNSET);
     memset((uint8_t *)&walk->written + sizeof(struct flow_key), 0xff, sizeof walk->written - sizeof(struct flow_key));
     walk->written.key.in_port = be32(UINT32_MAX);
+    walk->has_hash = host32(key->recirc_id) == TRANSLATE_RECIRC_HASHED;
+    walk->hash = host32(key->dp_hash);
+    walk->state.key.recirc_id = walk->state.key.dp_hash = be32(0); /* rules see the packet as it came in */
+    walk->written.key.recirc_id = walk->written.key.dp_hash = be32(UINT32_MAX);
+}
+
+static const struct dp_hash hash_of_groups = {.algorithm = DP_HASH_SYMMETRIC_L4};
+
+/* The packets are hashed and come back; what this walk did and counted is for the next to do and count. */
+static void begin_again(struct walk *walk)
+{
+    struct dp_action hash = {.type = DP_ACTION_HASH, .hash = hash_of_groups};
+    struct dp_action again = {.type = DP_ACTION_RECIRC, .recirc_id = TRANSLATE_RECIRC_HASHED};
+    walk->out->n_actions = walk->out->n_counters = 0;
+    walk_emit(walk, &hash);
+    walk_emit(walk, &again);
 }
 
 static void walk_finish(struct walk *walk)
 {
     struct translation *out = walk->out;
     out->mask = walk->looked.key;
-    out->mask.in_port = be32(UINT32_MAX);
+    out->mask.in_port = out->mask.recirc_id = be32(UINT32_MAX);
+    out->needs_hash = out->needs_hash && !out->is_refused;
+    if (out->needs_hash) {
+        begin_again(walk);
+        return;
+    }
     if (!out->is_refused) {
         trim(out, 0);
         open_last_copy(out, 0);
@@ -335,7 +377,7 @@ void translate_key(const struct translate_input *input, const struct flow_key *k
     translation_clear(out);
     walk_begin(&walk, input, out, key);
     const struct world_port *port = world_port(input->world, host32(key->in_port));
-    if (port == NULL) {
+    if (port == NULL || host32(key->recirc_id) > TRANSLATE_RECIRC_HASHED) {
         out->is_refused = out->is_single = true;
         out->reason = DROP_MISS_REFUSED;
         return;
@@ -363,7 +405,8 @@ void translate_packet_out(const struct translate_input *input, uint64_t bridge, 
     translation_clear(out);
     walk_begin(&walk, input, out, key);
     out->is_single = true;
-    walk.is_packet_out = true;
+    walk.is_packet_out = walk.has_hash = true;
+    walk.hash = hash_packet(key, &hash_of_groups);
     walk.bridge = world_bridge(input->world, bridge);
     if (walk.bridge == NULL) {
         out->is_refused = true;

@@ -14,6 +14,7 @@ enum {
     TRANSLATE_DEPTH_MAX = 64,       /* nested resubmits and groups: Open vSwitch's limit, so that its rule sets run */
     TRANSLATE_RESUBMITS_MAX = 4096, /* in one translation, likewise; some 2 ms of work at worst */
     TRANSLATE_COUNTERS_MAX = 256,   /* ids of one flow: what a shard credits in one program */
+    TRANSLATE_RECIRC_HASHED = 1,    /* the one recirc_id there is: the packet as it came, with its dp_hash */
 };
 
 /* A MAC lookup the decision depends on: `port` it answered, 0: not known. */
@@ -35,9 +36,10 @@ struct translation {
     uint64_t visited[4];      /* tables looked into */
     uint32_t rewritten_words; /* of the key, that an action may have written before some lookup */
     unsigned work;            /* what it cost, in tuples looked into and ports flooded to: some 50 ns each */
-    bool uses_groups;
+    bool uses_groups, uses_meters;
     bool is_single;  /* good for this packet only: no flow may be made of it */
     bool is_refused; /* cannot be translated: `reason` */
+    bool needs_hash; /* it is the way to the same translation with the datapath's hash: HASH, RECIRC */
     enum drop_reason reason;
 };
 

@@ -40,6 +40,8 @@ struct walk {
     unsigned n_ttl_decrements; /* of the TTL as it came */
     bool is_ttl_set;           /* the TTL is a constant now */
     bool is_packet_out;
+    bool has_hash; /* the packet's datapath hash is known: `hash` */
+    uint32_t hash;
     bool is_over;            /* nothing more happens to the packet */
     enum drop_reason reason; /* why nothing came out, should nothing come out */
     struct {
@@ -55,6 +57,9 @@ void walk_look(struct walk *walk, const struct flow_state *mask);
 void walk_look_field(struct walk *walk, enum field_id field);
 /* These bits of the state become known without looking. */
 void walk_written(struct walk *walk, enum field_id field, struct field_value mask);
+/* Which of 2^n_bits the packet's datapath hash says, of its bits from `shift` on: known, or the translation begins again when it is (see
+ * translate.c), and false. */
+bool walk_hash_bits(struct walk *walk, unsigned shift, unsigned n_bits, uint32_t *out_bits) MUST_CHECK;
 void walk_look_vlans(struct walk *walk);
 /* Does the packet have the field's protocol? Looks at what tells. */
 bool walk_has_field(struct walk *walk, enum field_id field);
@@ -72,6 +77,11 @@ struct walk_copy {
 void walk_begin_copy(struct walk *walk, struct walk_copy *copy);
 void walk_end_copy(struct walk *walk, const struct walk_copy *copy);
 /* The whole translation is void: the packet is dropped for this reason. */
+/* Refused, or begun again elsewhere: what is still to be done does not matter. */
+static inline bool walk_is_void(const struct walk *walk)
+{
+    return walk->out->is_refused || walk->out->needs_hash;
+}
 void walk_refuse(struct walk *walk, enum drop_reason reason);
 void walk_trace(const struct walk *walk, const char *format, ...) PRINTF_LIKE(2, 3);
 
@@ -80,6 +90,7 @@ void walk_trace(const struct walk *walk, const char *format, ...) PRINTF_LIKE(2,
 /* From a table to the end, without the action set. in_port: what the first lookup takes it to be, PORT_IN_PORT: as it is. */
 void pipeline_run(struct walk *walk, uint8_t table, uint32_t in_port);
 void perform_list(struct walk *walk, const struct action_list *list);
+void perform_meter(struct walk *walk, uint32_t meter_id); /* none of that number: nothing is done */
 void perform_push_vlan(struct walk *walk, uint16_t tpid, uint16_t tci);
 void perform_pop_vlan(struct walk *walk);
 void perform_set_field(struct walk *walk, enum field_id field, struct field_value value, struct field_value mask);

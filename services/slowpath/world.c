@@ -1,6 +1,6 @@
-/* The mirror of configdb's rows as bridges, ports, classifiers and groups, and the list of what changed.
+/* The mirror of configdb's rows as bridges, ports, classifiers, groups and meters, and the list of what changed.
  *
- * Each kind of row has a map by id, groups one by (bridge, number) too; translation goes from port id to port, bridge and table without a
+ * Each kind of row has a map by id, groups and meters one by (bridge, number) too; translation goes from port id to port, bridge and table without a
  * search but the ports of a bridge by number: a sorted array, since floods walk it in order and outputs search it by halves.
  * A bridge lives from the first row that names it to the last, so the order of rows within a commit does not matter.
  * Thread: the one that translates. Out of memory ends the process.
@@ -65,7 +65,7 @@ static void bridge_destroy(struct world *world, struct world_bridge *bridge)
 static void bridge_unnamed(struct world *world, struct world_bridge *bridge)
 {
     if (!bridge->has_row && bridge->n_ports == 0 && bridge->n_rules == 0 && bridge->n_groups == 0 &&
-        bridge->n_controllers == 0) {
+        bridge->n_meters == 0 && bridge->n_controllers == 0) {
         bridge_destroy(world, bridge);
     }
 }
@@ -359,6 +359,42 @@ void world_remove_group(struct world *world, uint64_t id)
     }
 }
 
+static struct world_meter *meter_find(const struct world *world, uint64_t id)
+{
+    struct world_meter *meter;
+    HASH_FIND(hh, world->meters, &id, sizeof id, meter);
+    return meter;
+}
+
+/* A row keeps its bridge and number: what may change of it is for the shards. */
+void world_set_meter(struct world *world, uint64_t id, uint64_t bridge, uint32_t meter_id)
+{
+    if (meter_find(world, id) != NULL) {
+        return;
+    }
+    struct world_meter *meter = memory_zeroed(sizeof *meter);
+    meter->id = id;
+    meter->name = (struct world_group_name){.bridge = bridge, .number = meter_id};
+    HASH_ADD(hh, world->meters, id, sizeof meter->id, meter);
+    HASH_ADD(hh_name, world->meters_by_name, name, sizeof meter->name, meter);
+    bridge_named_by(world, bridge)->n_meters++;
+    change_add(world, CHANGE_METERS, bridge);
+}
+
+void world_remove_meter(struct world *world, uint64_t id)
+{
+    struct world_meter *meter = meter_find(world, id);
+    if (meter != NULL) {
+        struct world_bridge *bridge = bridge_find(world, meter->name.bridge);
+        HASH_DELETE(hh, world->meters, meter);
+        HASH_DELETE(hh_name, world->meters_by_name, meter);
+        free(meter);
+        bridge->n_meters--;
+        change_add(world, CHANGE_METERS, bridge->id);
+        bridge_unnamed(world, bridge);
+    }
+}
+
 /* ---- the whole ---- */
 
 void world_init(struct world *world)
@@ -373,6 +409,9 @@ void world_fini(struct world *world)
     }
     while (world->groups != NULL) {
         world_remove_group(world, world->groups->id);
+    }
+    while (world->meters != NULL) {
+        world_remove_meter(world, world->meters->id);
     }
     while (world->ports != NULL) {
         world_remove_port(world, world->ports->id);
@@ -423,6 +462,14 @@ const struct world_group *world_group(const struct world *world, uint64_t bridge
     struct world_group *group;
     HASH_FIND(hh_name, world->groups_by_name, &name, sizeof name, group);
     return group;
+}
+
+uint64_t world_meter(const struct world *world, uint64_t bridge, uint32_t meter_id)
+{
+    struct world_group_name name = {.bridge = bridge, .number = meter_id};
+    struct world_meter *meter;
+    HASH_FIND(hh_name, world->meters_by_name, &name, sizeof name, meter);
+    return meter != NULL ? meter->id : 0;
 }
 
 bool world_port_is_live(const struct world_port *port)

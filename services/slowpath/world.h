@@ -54,6 +54,12 @@ struct world_group {
     UT_hash_handle hh, hh_name;
 };
 
+struct world_meter {
+    uint64_t id;
+    struct world_group_name name; /* of a meter, too: bridge and number */
+    UT_hash_handle hh, hh_name;
+};
+
 /* What a bridge does without a controller's word. */
 enum fail_open {
     FAIL_OPEN_NO,     /* its rules only */
@@ -72,7 +78,7 @@ struct world_bridge {
     struct world_port **ports; /* by ofport upwards */
     size_t n_ports, ports_room;
     struct classifier *tables[TABLE_COUNT]; /* NULL: empty */
-    size_t n_rules, n_groups, n_controllers;
+    size_t n_rules, n_groups, n_meters, n_controllers;
     UT_hash_handle hh;
 };
 
@@ -85,6 +91,7 @@ struct world_controller {
 enum change_kind {
     CHANGE_RULE,     /* a rule of `match` came, went or does something else */
     CHANGE_GROUPS,   /* a group, or a link that a group may watch */
+    CHANGE_METERS,   /* a meter came or went; its rate is the shards' business */
     CHANGE_BRIDGE,   /* ports or fail mode: every flow of the bridge */
     CHANGE_PORT_GONE /* `port` has left, or is in other VLANs: what was learned there is void */
 };
@@ -102,6 +109,7 @@ struct world {
     struct world_port *ports;
     struct world_rule *rules;
     struct world_group *groups, *groups_by_name;
+    struct world_meter *meters, *meters_by_name;
     struct world_controller *controllers;
     struct change *changes;
     size_t n_changes, changes_room;
@@ -141,6 +149,8 @@ void world_set_rule(struct world *world, struct rule *rule);
 void world_remove_rule(struct world *world, uint64_t id);
 void world_set_group(struct world *world, struct group *group);
 void world_remove_group(struct world *world, uint64_t id);
+void world_set_meter(struct world *world, uint64_t id, uint64_t bridge, uint32_t meter_id);
+void world_remove_meter(struct world *world, uint64_t id);
 
 void world_clear_changes(struct world *world);
 
@@ -149,6 +159,8 @@ const struct world_bridge *world_bridge_by_name(const struct world *world, const
 const struct world_port *world_port(const struct world *world, uint32_t id);
 const struct world_port *world_port_by_ofport(const struct world_bridge *bridge, uint32_t ofport);
 const struct world_group *world_group(const struct world *world, uint64_t bridge, uint32_t group_id);
+/* The row of a meter by its number; 0: there is none. */
+uint64_t world_meter(const struct world *world, uint64_t bridge, uint32_t meter_id);
 /* The port is there and packets go out of it: link up, not configured down. */
 bool world_port_is_live(const struct world_port *port);
 /* Does the port carry the VLAN? */

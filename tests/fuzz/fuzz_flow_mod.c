@@ -1,4 +1,5 @@
-/* Text of flow mods: refused with a reason, or a flow mod whose rule, written as a line of dump-flows, is read as the same rule. */
+/* Text of flow mods: refused with a reason, or a flow mod whose rule, written as a line of dump-flows, is read as the same rule. The same of
+ * groups and meters, whose texts begin otherwise: each input is offered to all three. */
 #include <stdlib.h>
 
 #include "lib/model/rule.h"
@@ -37,6 +38,56 @@ static void check_again(const struct flow_mod *mod)
     flow_mod_fini(&again);
 }
 
+static void try_group(const char *text)
+{
+    struct group_text read, again;
+    struct error_detail detail = {""};
+
+    if (group_parse(text, GROUP_ADD, NULL, &read, &detail) != 0) {
+        if (detail.text[0] == '\0') {
+            abort();
+        }
+        return;
+    }
+    char *line = group_format(&read.group, NULL);
+    if (group_parse(line, GROUP_ADD, NULL, &again, &detail) != 0) {
+        abort();
+    }
+    char *line_again = group_format(&again.group, NULL);
+    if (strcmp(line, line_again) != 0) {
+        abort();
+    }
+    free(line_again);
+    free(line);
+    group_fini(&again.group);
+    group_fini(&read.group);
+}
+
+static void try_meter(const char *text)
+{
+    struct meter read, again;
+    struct error_detail detail = {""};
+
+    if (meter_parse(text, false, &read, &detail) != 0) {
+        if (detail.text[0] == '\0') {
+            abort();
+        }
+        return;
+    }
+    char *lines = meter_format(&read);
+    if (meter_parse(lines, false, &again, &detail) != 0) {
+        abort();
+    }
+    char *lines_again = meter_format(&again);
+    if (strcmp(lines, lines_again) != 0) {
+        abort();
+    }
+    free(lines_again);
+    free(lines);
+    meter_fini(&again);
+    meter_fini(&read);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct flow_mod mod;
@@ -56,6 +107,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     } else if (detail.text[0] == '\0') {
         abort();
     }
+    try_group(text);
+    try_meter(text);
     free(text);
     return 0;
 }

@@ -1,6 +1,6 @@
 /* Written from the OpenFlow standard and ovs-actions(7), not from the code it judges. A packet is a key and a stack of tags; copying it is an
- * assignment. Every lookup walks all rules of the switch. Groups all and fast failover only: which bucket a select group takes is not said
- * by the standard. Bits are compared with the packet in hand, so there is nothing to wildcard. */
+ * assignment. Every lookup walks all rules of the switch. Which bucket a select group takes is not said by the standard: it is told from
+ * outside. A meter lets everything pass: packets are below its rate. Bits are compared with the packet in hand, so there is nothing to wildcard. */
 #include "tests/oracle/pipeline.h"
 
 #include <stdlib.h>
@@ -23,6 +23,7 @@ struct run {
     const struct mac_table *macs;
     const struct world_bridge *bridge;
     struct oracle_events *out;
+    struct oracle_choices *choices;
     unsigned depth, n_steps;
     bool has_ended; /* TTL, or a miss: nothing more happens to this packet */
 };
@@ -220,13 +221,73 @@ static void do_normal(struct run *run, const struct packet *packet, uint32_t in_
     }
 }
 
+static bool is_port_live(const struct run *run, uint32_t ofport)
+{
+    for (size_t i = 0; i < run->bridge->n_ports; i++) {
+        const struct world_port *p = run->bridge->ports[i];
+        if (p->ofport == ofport) {
+            return p->is_up && (p->config & PORT_CONFIG_DOWN) == 0;
+        }
+    }
+    return false;
+}
+
+static bool is_bucket_live(const struct run *run, const struct bucket *bucket, unsigned depth)
+{
+    const struct world_group *watched = NULL;
+    bool is_live = bucket->watch_port == PORT_ANY && bucket->watch_group == GROUP_ANY;
+    if (bucket->watch_port != PORT_ANY) {
+        is_live = is_port_live(run, bucket->watch_port);
+    }
+    if (bucket->watch_group != GROUP_ANY && depth < 4) {
+        watched = world_group(run->world, run->bridge->id, bucket->watch_group);
+    }
+    for (size_t i = 0; watched != NULL && i < watched->group.n_buckets; i++) {
+        is_live = is_live || is_bucket_live(run, &watched->group.buckets[i], depth + 1);
+    }
+    return is_live;
+}
+
+/* Buckets of the group that the packet goes through, as a bit mask. */
+static uint64_t buckets_of(struct run *run, const struct group *group)
+{
+    uint64_t living = 0, all = (1ull << group->n_buckets) - 1;
+    unsigned n_living = 0, taken = 0;
+    for (size_t i = 0; i < group->n_buckets; i++) {
+        bool may_be = group->type != GROUP_TYPE_SELECT || group->buckets[i].weight > 0;
+        if (may_be && is_bucket_live(run, &group->buckets[i], 0)) {
+            living |= 1ull << i;
+            n_living++;
+        }
+    }
+    if (group->type == GROUP_TYPE_ALL || group->type == GROUP_TYPE_INDIRECT) {
+        return all;
+    }
+    if (group->type == GROUP_TYPE_SELECT && n_living > 0) {
+        if (run->choices->n == ORACLE_CHOICES_MAX) {
+            run->out->is_too_deep = true;
+            return 0;
+        }
+        taken = run->choices->taken[run->choices->n];
+        run->choices->n_of[run->choices->n++] = n_living;
+    }
+    for (; taken > 0; taken--) {
+        living &= living - 1;
+    }
+    return living & -living;
+}
+
 static void do_group(struct run *run, const struct packet *packet, uint32_t number, unsigned table)
 {
     const struct world_group *group = world_group(run->world, run->bridge->id, number);
+    uint64_t through = group != NULL ? buckets_of(run, &group->group) : 0;
     if (++run->depth > TRANSLATE_DEPTH_MAX) {
         run->out->is_too_deep = true;
     }
     for (size_t i = 0; group != NULL && i < group->group.n_buckets && !run->out->is_too_deep; i++) {
+        if ((through >> i & 1) == 0) {
+            continue;
+        }
         struct packet copy = *packet;
         struct set set = {0};
         bool has_ended = run->has_ended;
@@ -344,11 +405,30 @@ static void do_action(struct run *run, struct packet *packet, const struct actio
     }
 }
 
+bool oracle_choose_next(struct oracle_choices *choices)
+{
+    while (choices->n > 0) {
+        if (++choices->taken[choices->n - 1] < choices->n_of[choices->n - 1]) {
+            return true;
+        }
+        choices->taken[--choices->n] = 0;
+    }
+    return false;
+}
+
 void oracle_pipeline(const struct world *world, const struct mac_table *macs, const struct flow_key *key,
                      struct oracle_events *out)
 {
+    struct oracle_choices first = {.n = 0};
+    oracle_pipeline_choosing(world, macs, key, &first, out);
+}
+
+void oracle_pipeline_choosing(const struct world *world, const struct mac_table *macs, const struct flow_key *key,
+                              struct oracle_choices *choices, struct oracle_events *out)
+{
     const struct world_port *port = world_port(world, host32(key->in_port));
-    struct run run = {.world = world, .macs = macs, .bridge = world_bridge(world, port->bridge), .out = out};
+    struct run run = {.world = world, .macs = macs, .bridge = world_bridge(world, port->bridge), .out = out, .choices = choices};
+    choices->n = 0;
     struct packet packet = {.state.key = *key};
     struct set set = {0};
     out->n = 0;
@@ -400,9 +480,9 @@ static void execute(const struct dp_action *actions, size_t n_actions, struct pa
         case DP_ACTION_DEC_MPLS_TTL:
         case DP_ACTION_TRUNCATE:
         case DP_ACTION_HASH:
-        case DP_ACTION_RECIRC:
-        case DP_ACTION_METER:
+        case DP_ACTION_RECIRC: /* whoever asks translates the packet again, with its hash, before it comes here */
             abort(); /* no translation has them yet; one that does must say here what they do to a key */
+        case DP_ACTION_METER: /* the packet is below its rate */
         case DP_ACTION_DROP:
         case DP_ACTION_COUNT:
             break;

@@ -23,6 +23,18 @@ struct oracle_events {
     bool is_too_deep; /* the rules nest without end */
 };
 
+/* Which bucket a select group takes is not said by the standard, but that it is one of the living, and with a weight. The naive twin takes the
+ * one it is told for each select group that the packet comes to, and says how many there were to take. */
+enum { ORACLE_CHOICES_MAX = 6 };
+struct oracle_choices {
+    unsigned taken[ORACLE_CHOICES_MAX], n_of[ORACLE_CHOICES_MAX];
+    size_t n;
+};
+void oracle_pipeline_choosing(const struct world *world, const struct mac_table *macs, const struct flow_key *key,
+                              struct oracle_choices *choices, struct oracle_events *out);
+/* The first of the next choices that may come out otherwise; false when all have been tried. */
+bool oracle_choose_next(struct oracle_choices *choices);
+/* With the first living bucket of each select group. */
 void oracle_pipeline(const struct world *world, const struct mac_table *macs, const struct flow_key *key,
                      struct oracle_events *out);
 void oracle_execute(const struct dp_action *actions, size_t n_actions, const struct flow_key *key, struct oracle_events *out);

@@ -78,6 +78,8 @@ static const char *const actions[] = {
     "resubmit(,3)",
     "group:1",
     "group:2",
+    "group:3",
+    "group:4",
 };
 
 #define PICK(r, list) (list)[random_below((r), sizeof(list) / sizeof(list)[0])]
@@ -87,8 +89,8 @@ static void random_rule(struct fixture *f, struct random *r)
     unsigned table = (unsigned)random_below(r, 4);
     char text[512];
     const char *match = PICK(r, matches);
-    int n = snprintf(text, sizeof text, "table=%u,priority=%u%s%s,actions=%s", table, (unsigned)random_below(r, 5),
-                     *match ? "," : "", match, "load:0x1->NXM_NX_REG15[]");
+    int n = snprintf(text, sizeof text, "table=%u,priority=%u%s%s,actions=%s%s", table, (unsigned)random_below(r, 5),
+                     *match ? "," : "", match, random_below(r, 6) == 0 ? "meter:1," : "", "load:0x1->NXM_NX_REG15[]");
     for (uint64_t i = random_below(r, 4); i > 0; i--) {
         const char *action = PICK(r, actions);
         if (strcmp(action, "drop") != 0) {
@@ -107,19 +109,52 @@ static void random_rule(struct fixture *f, struct random *r)
     }
 }
 
-/* Group 1: all; group 2: select when `with_select`, else all. */
-static void random_groups(struct fixture *f, bool with_select)
+static void random_group(struct fixture *f, const char *text)
 {
-    static const char *const buckets[] = {"output:2", "set_field:00:00:00:00:00:02->dl_dst,output:3"};
-    for (uint32_t number = 1; number <= 2; number++) {
-        struct group group = {.id = f->next_id++, .bridge = FIXTURE_BRIDGE, .group_id = number, .n_buckets = 2};
-        group.type = number == 2 && with_select ? GROUP_TYPE_SELECT : GROUP_TYPE_ALL;
-        group.buckets = memory_array(2, sizeof *group.buckets);
-        for (size_t i = 0; i < 2; i++) {
-            group.buckets[i] = (struct bucket){.watch_port = PORT_ANY, .watch_group = GROUP_ANY, .weight = 1};
-            assert_int_equal(action_list_parse(buckets[i], NULL, &group.buckets[i].actions, NULL), 0);
-        }
-        world_set_group(&f->world, &group);
+    struct group_text parsed;
+    struct error_detail detail = {{0}};
+    if (group_parse(text, GROUP_ADD, NULL, &parsed, &detail) != 0) {
+        fail_msg("%s: %s", text, detail.text);
+    }
+    parsed.group.id = f->next_id++;
+    parsed.group.bridge = FIXTURE_BRIDGE;
+    for (size_t i = 0; i < parsed.group.n_buckets; i++) {
+        parsed.group.buckets[i].bucket_id = (uint32_t)i;
+    }
+    world_set_group(&f->world, &parsed.group);
+}
+
+/* Groups 1 to 4: all, select in one of its ways, fast failover, indirect; a meter or two; some links are down. */
+static void random_groups(struct fixture *f, struct random *r)
+{
+    static const char *const selects[] = {
+        "group_id=2,type=select,bucket=output:2,bucket=set_field:00:00:00:00:00:02->dl_dst,output:3",
+        "group_id=2,type=select,bucket=weight:3,watch_port:2,actions=output:2,bucket=weight:1,watch_port:3,actions=output:3,"
+        "bucket=weight:0,actions=output:1",
+        "group_id=2,type=select,selection_method=hash,fields(nw_src,tcp_dst=0xf),bucket=output:2,bucket=dec_ttl,output:3,bucket=group:1",
+        "group_id=2,type=select,selection_method=hash,fields(dl_src,vlan_vid),bucket=output:1,bucket=output:3",
+        "group_id=2,type=select,selection_method=hash,bucket=output:1,bucket=output:3",
+        "group_id=2,type=select,selection_method=dp_hash,bucket=weight:5,watch_port:2,actions=output:2,bucket=pop_vlan,output:3",
+        "group_id=2,type=select,selection_method=dp_hash,selection_method_param=3,bucket=output:1,bucket=group:1,bucket=drop",
+    };
+    static const char *const failovers[] = {
+        "group_id=3,type=ff,bucket=watch_port:2,actions=output:2,bucket=watch_port:3,actions=output:3",
+        "group_id=3,type=ff,bucket=watch_group:2,actions=group:2,bucket=watch_port:1,watch_group:1,actions=output:3",
+    };
+    static const char *const indirects[] = {"group_id=4,type=indirect,bucket=group:2,dec_ttl",
+                                            "group_id=4,type=indirect,bucket=set_field:80->tcp_dst,group:3"};
+    random_group(f, "group_id=1,type=all,bucket=output:2,bucket=set_field:00:00:00:00:00:02->dl_dst,output:3");
+    random_group(f, PICK(r, selects));
+    random_group(f, PICK(r, failovers));
+    random_group(f, PICK(r, indirects));
+    if (random_below(r, 4) != 0) {
+        world_set_meter(&f->world, f->next_id++, FIXTURE_BRIDGE, 1);
+    }
+    if (random_below(r, 2) == 0) {
+        world_set_meter(&f->world, f->next_id++, FIXTURE_BRIDGE, METER_CONTROLLER);
+    }
+    for (uint32_t port = 12; port <= 13; port++) {
+        world_set_link(&f->world, port, random_below(r, 3) != 0);
     }
 }
 

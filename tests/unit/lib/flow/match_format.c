@@ -140,7 +140,7 @@ static void bits_beyond_the_fields_are_shown_when_they_are_not_zero(void **state
     match.value.key.l4_src = be16(8);
     char *text = match_format(&match, NULL);
     assert_string_equal(text, "icmp,in_port=2,vlan_tci=0x0000,dl_src=00:00:00:00:00:00,dl_dst=00:00:00:00:00:00,nw_src=0.0.0.0,"
-                              "nw_dst=0.0.0.0,nw_tos=0,nw_ecn=0,nw_ttl=0,nw_frag=no,icmp_type=8,icmp_code=0,recirc_id=0x3,"
+                              "nw_dst=0.0.0.0,nw_tos=0,nw_ecn=0,nw_ttl=0,nw_frag=no,icmp_type=8,icmp_code=0,recirc_id=0x3,dp_hash=0/0xffffffff,"
                               "vlan2_tci=0x1005");
     free(text);
     match_init(&match);

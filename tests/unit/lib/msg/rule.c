@@ -273,10 +273,16 @@ static void random_rows_are_read_safely(void **state)
 static void groups_survive_and_bad_ones_are_refused(void **state)
 {
     struct group in = {.id = 4, .bridge = 3, .group_id = 77, .type = GROUP_TYPE_SELECT, .n_buckets = 2}, out = {0};
+    in.selection = GROUP_SELECTION_HASH;
+    in.selection_param = UINT64_MAX;
+    in.next_counter = 0xffff;
+    in.n_fields = 2;
+    in.fields[0] = (struct group_hash_field){.field = FIELD_IPV6_SRC, .mask = field_all_ones(FIELD_IPV6_SRC)};
+    in.fields[1] = (struct group_hash_field){.field = FIELD_TCP_DST, .mask = field_value_u64(0xff)};
     struct action output = {.type = ACTION_OUTPUT, .output = {.port = 5, .max_len = 9}};
     in.buckets = memory_array(2, sizeof *in.buckets);
     in.buckets[0] = (struct bucket){.watch_port = PORT_ANY, .watch_group = GROUP_ANY, .weight = 100};
-    in.buckets[1] = (struct bucket){.watch_port = 1, .watch_group = 2, .weight = 0xffff};
+    in.buckets[1] = (struct bucket){.watch_port = 1, .watch_group = 2, .bucket_id = 9, .weight = 0xffff, .counter = 0xfffe};
     action_list_add(&in.buckets[1].actions, &output);
     Busbar__GroupRow *row = msg_group_encode(&in);
     assert_int_equal(msg_group_decode(4, row, &out, NULL), 0);
@@ -285,11 +291,29 @@ static void groups_survive_and_bad_ones_are_refused(void **state)
         assert_true(action_list_equal(&in.buckets[i].actions, &out.buckets[i].actions));
         assert_true(in.buckets[i].weight == out.buckets[i].weight && in.buckets[i].watch_port == out.buckets[i].watch_port);
         assert_true(in.buckets[i].watch_group == out.buckets[i].watch_group);
+        assert_true(in.buckets[i].bucket_id == out.buckets[i].bucket_id && in.buckets[i].counter == out.buckets[i].counter);
     }
+    assert_true(out.selection == in.selection && out.selection_param == in.selection_param && out.next_counter == in.next_counter);
+    assert_int_equal(out.n_fields, 2);
+    assert_memory_equal(out.fields, in.fields, 2 * sizeof in.fields[0]);
     group_fini(&out);
     row->buckets[1]->weight = 0x10000;
     assert_int_equal(msg_group_decode(4, row, &out, NULL), -ERROR_RANGE);
     row->buckets[1]->weight = 1;
+    row->buckets[1]->counter = 0x10000;
+    assert_int_equal(msg_group_decode(4, row, &out, NULL), -ERROR_RANGE);
+    row->buckets[1]->counter = 1;
+    row->selection = GROUP_SELECTION_COUNT;
+    assert_int_equal(msg_group_decode(4, row, &out, NULL), -ERROR_RANGE);
+    row->selection = 1;
+    row->next_counter = 0x10000;
+    assert_int_equal(msg_group_decode(4, row, &out, NULL), -ERROR_RANGE);
+    row->next_counter = 1;
+    row->hash_fields[1]->field = 0x7fff0000;
+    assert_true(msg_group_decode(4, row, &out, NULL) < 0);
+    row->hash_fields[1]->field = row->hash_fields[0]->field; /* its value has another length */
+    assert_true(msg_group_decode(4, row, &out, NULL) < 0);
+    row->n_hash_fields = 1;
     row->buckets[1]->actions[0]->type = 0;
     assert_int_equal(msg_group_decode(4, row, &out, NULL), -ERROR_RANGE);
     row->type = 4;
@@ -297,6 +321,7 @@ static void groups_survive_and_bad_ones_are_refused(void **state)
     row->type = 0;
     row->group_id = GROUP_ALL;
     assert_int_equal(msg_group_decode(4, row, &out, NULL), -ERROR_RANGE);
+    row->n_hash_fields = 2;
     busbar__group_row__free_unpacked(row, NULL);
     group_fini(&in);
 }

@@ -135,9 +135,27 @@ static void floor_is_the_least_of_sessions_and_orphans_and_never_sinks(void **st
     rig_end(rig);
 }
 
+/* A barrier behind a change of a meter must not be answered while the shard measures by the old rate. */
+static void floor_does_not_pass_what_the_shard_knows_itself(void **state)
+{
+    struct rig *rig = rig_new(256);
+    rig_hello(rig, 0, 10, MSG_KEY_LAYOUT);
+    rig->shard->known = (struct version){.epoch = 1, .n = 12};
+    rig_reached(rig, 0, 15);
+    assert_int_equal(rig->shard->floor.n, 12);
+    rig->shard->known.n = 14;
+    assert_true(session_update_floor(rig->shard));
+    assert_int_equal(rig->shard->floor.n, 14);
+    rig->shard->known.n = 20;
+    assert_true(session_update_floor(rig->shard));
+    assert_int_equal(rig->shard->floor.n, 15);
+    rig_end(rig);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(floor_does_not_pass_what_the_shard_knows_itself),
         cmocka_unit_test(replica_that_has_reached_the_floor_is_let_in),
         cmocka_unit_test(others_are_refused_with_the_reason),
         cmocka_unit_test(silence_of_500_ms_closes_and_beats_keep_open),

@@ -12,14 +12,15 @@ struct listener {
     struct usage usage;
     struct bus *bus;
     struct bus_socket *socket;
-    size_t n_reports, n_values, n_floors;
+    size_t n_reports, n_values, n_floors, n_meters;
+    uint64_t meter, metered, acted; /* of the last meter */
     bool is_all;
     uint64_t last_sequence, last_packets, floor, idle_ns, n_ports;
 };
 
 static void step(struct listener *l, unsigned ms)
 {
-    l->n_reports = l->n_values = l->n_floors = 0;
+    l->n_reports = l->n_values = l->n_floors = l->n_meters = 0;
     l->is_all = false;
     for (unsigned i = 0; i <= ms; i++) {
         struct bus_message message;
@@ -33,6 +34,13 @@ static void step(struct listener *l, unsigned ms)
                 l->is_all |= report->all;
                 l->last_sequence = report->sequence;
                 l->n_values += report->n_values;
+                l->n_meters += report->n_meters;
+                if (report->n_meters > 0) {
+                    const Busbar__MeterUsage *meter = report->meters[report->n_meters - 1];
+                    l->meter = meter->meter;
+                    l->metered = meter->packets;
+                    l->acted = meter->n_band_packets > 0 ? meter->band_packets[0] : 0;
+                }
                 l->n_ports = report->n_ports > 0 ? report->n_ports : l->n_ports;
                 if (report->n_values > 0) {
                     l->last_packets = report->values[0]->packets;
@@ -102,6 +110,50 @@ static void hello_is_answered_with_all_and_then_only_what_changed(void **state)
     assert_int_equal(l.n_values, 1);
     assert_int_equal(l.last_packets, 6);
     assert_int_equal(l.last_sequence, 3);
+    end(&l);
+}
+
+static void measure(struct listener *l, uint64_t id, unsigned n_packets)
+{
+    const struct policer *policer = meter_set_find(l->rig->shard->worker.meters, id);
+    for (unsigned i = 0; i < n_packets; i++) {
+        (void)policer_run(policer, 100, l->rig->now_ns);
+    }
+}
+
+static void meters_are_reported_when_they_have_measured_something(void **state)
+{
+    struct listener l;
+    begin(&l, COUNTER_METER);
+    Busbar__BandMessage band = BUSBAR__BAND_MESSAGE__INIT, *bands[] = {&band};
+    Busbar__MeterRow row = BUSBAR__METER_ROW__INIT;
+    struct meter_set *set;
+    assert_int_equal(meter_set_open(NULL, &set, NULL), 0);
+    l.rig->shard->worker.meters = set;
+    band.type = 1;
+    band.rate = 3;
+    row.flags = 1 << 1; /* packets a second */
+    row.bands = bands;
+    row.n_bands = 1;
+    for (uint64_t id = 1; id <= 1000; id++) {
+        meter_set_apply(set, id, &row, l.rig->now_ns);
+    }
+    step(&l, 10);
+    assert_int_equal(l.n_meters, 1000); /* all there are, in pieces */
+    step(&l, 500);
+    assert_int_equal(l.n_meters, 0);
+    measure(&l, 77, 5);
+    step(&l, 500);
+    assert_int_equal(l.n_meters, 1);
+    assert_int_equal(l.meter, 77);
+    assert_int_equal(l.metered, 5);
+    assert_int_equal(l.acted, 2);
+    step(&l, 500);
+    assert_int_equal(l.n_meters, 1); /* once more, for those who looked before it changed */
+    step(&l, 500);
+    assert_int_equal(l.n_meters, 0);
+    l.rig->shard->worker.meters = NULL;
+    meter_set_close(&set);
     end(&l);
 }
 
@@ -273,6 +325,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(hello_is_answered_with_all_and_then_only_what_changed),
+        cmocka_unit_test(meters_are_reported_when_they_have_measured_something),
         cmocka_unit_test(ask_all_gives_all_again),
         cmocka_unit_test(retired_id_is_freed_and_floor_is_told_at_once),
         cmocka_unit_test(a_step_sends_a_bounded_part_of_many_counters),

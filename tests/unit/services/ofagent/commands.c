@@ -1,77 +1,7 @@
 /* Tests of services/ofagent/commands.c: what swctl gets. */
 #include "services/ofagent/commands.h"
 
-#include "tests/unit/services/ofagent/bench.h"
-
-/* One request and its whole answer; NULL and *out_error when it failed or none has come yet (0). Pieces that are arrays are joined. */
-static json_t *await(struct bench *b, int *out_error, char *out_text, size_t room)
-{
-    struct bus_message message;
-    json_t *all = NULL;
-    bool is_last = false;
-
-    *out_error = 0;
-    for (int i = 0; i < 10 && !is_last; i++) {
-        bench_step(b, NS_PER_MS);
-        while (!is_last && bus_recv(b->control, &message) == 0) {
-            Busbar__ControlReply *reply = (Busbar__ControlReply *)msg_unpack(&message, &busbar__control_reply__descriptor);
-            is_last = reply->last;
-            *out_error = reply->error;
-            (void)snprintf(out_text, room, "%s", reply->text);
-            json_t *piece = reply->error == 0 ? json_loads(reply->json, JSON_DECODE_ANY, NULL) : NULL;
-            if (all != NULL && piece != NULL) {
-                json_array_extend(all, piece);
-                json_decref(piece);
-            } else if (piece != NULL) {
-                all = piece;
-            }
-            protobuf_c_message_free_unpacked(&reply->base, NULL);
-            bus_message_fini(&message);
-        }
-    }
-    return all;
-}
-
-static void ask(struct bench *b, const char *command, const char *a1, const char *a2, const char *a3, const char *a4)
-{
-    Busbar__ControlRequest request = BUSBAR__CONTROL_REQUEST__INIT;
-    char *arguments[] = {(char *)(uintptr_t)a1, (char *)(uintptr_t)a2, (char *)(uintptr_t)a3, (char *)(uintptr_t)a4};
-
-    request.command = (char *)(uintptr_t)command;
-    request.arguments = arguments;
-    while (request.n_arguments < 4 && arguments[request.n_arguments] != NULL) {
-        request.n_arguments++;
-    }
-    assert_int_equal(msg_send(b->control, NULL, MESSAGE_CONTROL_REQUEST, &request.base), 0);
-}
-
-static json_t *said(struct bench *b, const char *command, const char *a1, const char *a2, const char *a3, const char *a4)
-{
-    char text[512];
-    int error;
-
-    ask(b, command, a1, a2, a3, a4);
-    json_t *answer = await(b, &error, text, sizeof text);
-    if (answer == NULL) {
-        print_error("%s: %d %s\n", command, error, text);
-    }
-    assert_non_null(answer);
-    return answer;
-}
-
-static void refused(struct bench *b, const char *command, const char *a1, const char *a2, const char *a3, const char *a4,
-                    const char *word)
-{
-    char text[512];
-    int error;
-
-    ask(b, command, a1, a2, a3, a4);
-    assert_null(await(b, &error, text, sizeof text));
-    assert_int_not_equal(error, 0);
-    if (strstr(text, word) == NULL) {
-        fail_msg("\"%s\" does not name %s", text, word);
-    }
-}
+#include "tests/unit/services/ofagent/swctl.h"
 
 static size_t n_rules(const struct bench *b)
 {

@@ -10,10 +10,12 @@
 struct bench {
     struct cfg *cfg;
     struct flow_table *table;
+    struct group_table *groups; /* of the tests that have some */
+    struct meter_table *meters;
     struct inflight *inflight;
     struct inflight_owner owner;
     uint64_t committed;
-    size_t n_removed, n_refused, n_lost;
+    size_t n_removed, n_refused, n_lost, n_groups_removed, n_meters_removed;
     uint64_t refused_sessions[16];
     uint64_t now_ns;
 };
@@ -46,6 +48,30 @@ static void on_lost(void *context, int error, const char *text)
     b->n_lost++;
 }
 
+static void on_group_inserted(void *context, struct group_entry *entry, uint64_t row)
+{
+    struct bench *b = context;
+    group_table_set_row(b->groups, entry, row);
+}
+
+static void on_group_removed(void *context, const struct group *group, struct version version)
+{
+    struct bench *b = context;
+    b->n_groups_removed++;
+}
+
+static void on_meter_inserted(void *context, struct meter_entry *entry, uint64_t row)
+{
+    struct bench *b = context;
+    meter_table_set_row(b->meters, entry, row);
+}
+
+static void on_meter_removed(void *context, const struct meter *meter)
+{
+    struct bench *b = context;
+    b->n_meters_removed++;
+}
+
 static void row_ignored(void *context, enum cfg_table table, uint64_t id, const ProtobufCMessage *before,
                         const ProtobufCMessage *after)
 {
@@ -60,7 +86,15 @@ static int set_up(void **state)
     struct bench *b = memory_zeroed(sizeof *b);
     struct cfg_events cfg_events = {.on_row = row_ignored, .on_version = version_ignored};
     struct inflight_events events = {
-        .on_committed = on_committed, .on_removed = on_removed, .on_refused = on_refused, .on_lost = on_lost, .context = b};
+        .on_committed = on_committed,
+        .on_removed = on_removed,
+        .on_group_inserted = on_group_inserted,
+        .on_group_removed = on_group_removed,
+        .on_meter_inserted = on_meter_inserted,
+        .on_meter_removed = on_meter_removed,
+        .on_refused = on_refused,
+        .on_lost = on_lost,
+        .context = b};
     Busbar__OwnerRow row = BUSBAR__OWNER_ROW__INIT;
 
     assert_int_equal(cfg_new(NULL, "", NULL, 0, &cfg_events, &b->cfg), 0);
@@ -317,21 +351,50 @@ static void a_batch_of_large_rules_stays_below_what_the_bus_takes(void **state)
 static void groups_travel_with_the_rules(void **state)
 {
     struct bench *b = *state;
-    struct group_table *groups = group_table_new();
     struct group group = {.bridge = 1, .group_id = 5};
 
-    struct group_entry *entry = group_table_insert(groups, &group, 0);
+    b->groups = group_table_new();
+    struct group_entry *entry = group_table_insert(b->groups, &group, 0);
     inflight_note_group(b->inflight, entry);
     note(b, FLOW_MOD_ADD, "ip,actions=output:1");
     flush(b);
     assert_int_equal(b->cfg->txns[0]->n_ops, 3);
     fake_cfg_commit(b->cfg);
-    assert_true(entry->group.id != 0);
-    group_table_remove(groups, entry);
+    assert_ptr_equal(group_table_by_row(b->groups, entry->group.id), entry);
+    group_table_remove(b->groups, entry);
     inflight_note_group(b->inflight, entry);
     flush(b);
+    assert_int_equal(b->n_groups_removed, 0);
     fake_cfg_commit(b->cfg);
-    group_table_destroy(&groups);
+    assert_int_equal(b->n_groups_removed, 1);
+    group_table_destroy(&b->groups);
+}
+
+static void meters_travel_with_the_rules(void **state)
+{
+    struct bench *b = *state;
+    struct meter meter = {.bridge = 1, .meter_id = 5};
+
+    b->meters = meter_table_new();
+    struct meter_entry *entry = meter_table_insert(b->meters, &meter, 0);
+    inflight_note_meter(b->inflight, entry);
+    note(b, FLOW_MOD_ADD, "ip,actions=output:1");
+    flush(b);
+    assert_int_equal(b->cfg->txns[0]->n_ops, 3);
+    entry->meter.flags = METER_PKTPS;
+    inflight_note_meter(b->inflight, entry); /* changed while it is under way */
+    fake_cfg_commit(b->cfg);
+    assert_ptr_equal(meter_table_by_row(b->meters, entry->meter.id), entry);
+    flush(b);
+    fake_cfg_commit(b->cfg);
+    assert_int_equal(((const Busbar__MeterRow *)cfg_row(b->cfg, CFG_METER, entry->meter.id))->flags, METER_PKTPS);
+    meter_table_remove(b->meters, entry);
+    inflight_note_meter(b->inflight, entry);
+    flush(b);
+    fake_cfg_refuse(b->cfg, -ERROR_CONFLICT, "no"); /* it is let go */
+    assert_int_equal(b->n_lost, 1);
+    assert_int_equal(b->n_meters_removed, 0);
+    meter_table_destroy(&b->meters);
 }
 
 /* What configdb holds at the end is what the table holds, whatever came when (I8). */
@@ -400,6 +463,7 @@ int main(void)
         CLAIM(a_batch_too_large_for_a_transaction_goes_as_several),
         CLAIM(a_batch_of_large_rules_stays_below_what_the_bus_takes),
         CLAIM(groups_travel_with_the_rules),
+        CLAIM(meters_travel_with_the_rules),
         CLAIM(random_changes_end_with_configdb_equal_to_the_table),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -121,6 +121,41 @@ static void every_kind_is_answered_or_refused_by_name(void **state)
     client_close(&c);
 }
 
+static void meters_are_described_and_their_use_is_told(void **state)
+{
+    struct bench *b = *state;
+    struct meter_band band = {.type = METER_BAND_DROP, .rate = 100, .burst_size = 7};
+    struct of_message add = {
+        .type = OF_METER_MOD,
+        .meter_mod = {.command = OF_METER_ADD, .meter = {.meter_id = 3, .flags = METER_PKTPS | METER_BURST, .bands = &band, .n_bands = 1}}};
+    struct of_meter_features features;
+    struct of_meter_stats stats;
+    struct meter meter;
+    struct client c;
+
+    client_open(b, &c);
+    client_send(b, &c, &add);
+    client_flow_mod(b, &c, FLOW_MOD_ADD, "ip,actions=meter:3,output:1");
+    struct reader r = ask(b, &c, (struct of_multipart_request){.type = OF_MULTIPART_METER_CONFIG, .meter_id = 3});
+    assert_int_equal(of_meter_config_decode(&r, &meter), 0);
+    assert_int_equal(meter.meter_id, 3);
+    assert_int_equal(meter.flags, METER_PKTPS | METER_BURST);
+    assert_int_equal(meter.bands[0].burst_size, 7);
+    meter_fini(&meter);
+    assert_int_equal(reader_left(&r), 0);
+    r = ask(b, &c, (struct of_multipart_request){.type = OF_MULTIPART_METER, .meter_id = OF_METER_ALL});
+    assert_int_equal(of_meter_stats_decode(&r, &stats), 0);
+    assert_int_equal(stats.n_flows, 1);
+    assert_int_equal(stats.n_bands, 1);
+    of_meter_stats_fini(&stats);
+    assert_int_equal(reader_left(&r), 0);
+    r = ask(b, &c, (struct of_multipart_request){.type = OF_MULTIPART_METER_FEATURES});
+    assert_int_equal(of_meter_features_decode(&r, &features), 0);
+    assert_int_equal(features.max_bands, METER_BANDS_MAX);
+    assert_int_equal(features.band_types, 1u << METER_BAND_DROP | 1u << METER_BAND_DSCP_REMARK);
+    client_close(&c);
+}
+
 static void a_long_answer_comes_in_several_messages(void **state)
 {
     struct bench *b = *state;
@@ -234,6 +269,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         CLAIM(rules_are_listed_with_what_shards_counted), CLAIM(matches_of_a_table_do_not_go_back_when_a_rule_goes),
         CLAIM(ports_are_described_and_counted),           CLAIM(every_kind_is_answered_or_refused_by_name),
+        CLAIM(meters_are_described_and_their_use_is_told),
         CLAIM(a_long_answer_comes_in_several_messages),   CLAIM(a_very_long_list_is_made_as_the_peer_takes_it),
         CLAIM(a_list_is_not_ended_early_by_new_tables),
     };

@@ -92,10 +92,26 @@ static void rules_come_change_and_go_and_senseless_ones_are_counted(void **state
     core_close(&core);
 }
 
+static void meters_come_by_number_and_go(void **state)
+{
+    (void)state;
+    struct core core;
+    core_open(&core);
+    Busbar__MeterRow row = BUSBAR__METER_ROW__INIT;
+    row.bridge = 1;
+    row.meter_id = 5;
+    feed_row(&core, CFG_METER, 70, &row.base);
+    assert_int_equal(world_meter(&core.world, 1, 5), 70);
+    feed_row(&core, CFG_METER, 70, NULL);
+    assert_int_equal(world_meter(&core.world, 1, 5), 0);
+    core_close(&core);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(configuration_rows_make_the_world),
+        cmocka_unit_test(meters_come_by_number_and_go),
         cmocka_unit_test(rules_come_change_and_go_and_senseless_ones_are_counted),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

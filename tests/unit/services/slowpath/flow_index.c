@@ -62,6 +62,24 @@ static void rewritten_fields_are_not_compared(void **state)
     fixture_close(&f);
 }
 
+static void meters_that_come_or_go_concern_the_flows_that_ask_for_some(void **state)
+{
+    (void)state;
+    struct fixture f;
+    fixture_open(&f);
+    fixture_rule(&f, "ip,actions=meter:1,output:2");
+    fixture_rule(&f, "arp,actions=output:2");
+    struct flow_index *index = flow_index_new();
+    struct flow *metered = put(index, &f, "ip", 11);
+    (void)put(index, &f, "arp", 11);
+    world_clear_changes(&f.world);
+    world_set_meter(&f.world, 71, FIXTURE_BRIDGE, 1);
+    assert_int_equal(mark(index, &f, 1), 1);
+    assert_ptr_equal(flow_index_marked(index), metered);
+    flow_index_destroy(&index);
+    fixture_close(&f);
+}
+
 static void versions_wait_before_events_and_a_version_outranks_an_event(void **state)
 {
     (void)state;
@@ -142,6 +160,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(rules_mark_the_flows_they_may_match_and_no_others),
         cmocka_unit_test(rewritten_fields_are_not_compared),
+        cmocka_unit_test(meters_that_come_or_go_concern_the_flows_that_ask_for_some),
         cmocka_unit_test(versions_wait_before_events_and_a_version_outranks_an_event),
         cmocka_unit_test(an_answer_takes_no_mark_off),
         cmocka_unit_test(too_many_concerned_flows_are_to_be_removed),

@@ -1,6 +1,8 @@
 /* Groups: every bucket with its own copy, failover by liveness, select by weight, loops bounded. */
 #include "tests/unit/services/slowpath/fixture.h"
 
+#include "lib/dp/hash.h"
+
 static void add_group(struct fixture *f, uint32_t number, enum group_type type, const char *const *buckets,
                       const uint32_t *watch, size_t n)
 {
@@ -8,7 +10,7 @@ static void add_group(struct fixture *f, uint32_t number, enum group_type type, 
     group.buckets = memory_array(n, sizeof *group.buckets);
     for (size_t i = 0; i < n; i++) {
         group.buckets[i] =
-            (struct bucket){.watch_port = watch != NULL ? watch[i] : PORT_ANY, .watch_group = GROUP_ANY, .weight = 1};
+            (struct bucket){.watch_port = watch != NULL ? watch[i] : PORT_ANY, .watch_group = GROUP_ANY, .bucket_id = (uint32_t)i, .weight = 1};
         assert_int_equal(action_list_parse(buckets[i], NULL, &group.buckets[i].actions, NULL), 0);
     }
     world_set_group(&f->world, &group);
@@ -74,6 +76,187 @@ static void select_spreads_connections_and_keeps_each_where_it_is(void **state)
         assert_true(first[i] == 14 || f.translation.actions[0].port == first[i]);
         assert_int_not_equal(f.translation.actions[0].port, 14);
     }
+    fixture_close(&f);
+}
+
+static void add_select(struct fixture *f, const char *text)
+{
+    struct group_text parsed;
+    struct error_detail detail = {{0}};
+    if (group_parse(text, GROUP_ADD, NULL, &parsed, &detail) != 0) {
+        fail_msg("%s: %s", text, detail.text);
+    }
+    parsed.group.id = f->next_id++;
+    parsed.group.bridge = FIXTURE_BRIDGE;
+    for (size_t i = 0; i < parsed.group.n_buckets; i++) {
+        parsed.group.buckets[i].bucket_id = parsed.group.buckets[i].bucket_id <= BUCKET_ID_MAX ? parsed.group.buckets[i].bucket_id : (uint32_t)i;
+    }
+    world_set_group(&f->world, &parsed.group);
+}
+
+static void a_hash_of_fields_looks_at_these_fields_alone(void **state)
+{
+    (void)state;
+    struct fixture f;
+    fixture_open(&f);
+    add_select(&f, "group_id=1,type=select,selection_method=hash,fields(ip_src=255.255.255.0,tcp_dst),bucket=output:2,bucket=output:3");
+    fixture_rule(&f, "ip,actions=group:1");
+    unsigned n_to[20] = {0};
+    for (unsigned i = 0; i < 200; i++) {
+        char packet[96];
+        uint32_t ports[3];
+        for (unsigned k = 0; k < 3; k++) { /* what is not listed makes no difference */
+            (void)snprintf(packet, sizeof packet, "tcp,nw_src=10.0.%u.%u,nw_dst=10.1.0.%u,tp_src=%u,tp_dst=80", i, k, k, k);
+            fixture_translate(&f, packet, 11);
+            ports[k] = f.translation.actions[0].port;
+        }
+        assert_true(ports[0] == ports[1] && ports[1] == ports[2]);
+        n_to[ports[0]]++;
+    }
+    assert_true(n_to[12] > 60 && n_to[13] > 60);
+    struct flow_state looked = {.key = f.translation.mask};
+    assert_int_equal(field_value_to_u64(field_get(FIELD_IPV4_SRC, &looked)), 0xffffff00);
+    assert_true(fixture_looked(&f, FIELD_TCP_DST));
+    assert_false(fixture_looked(&f, FIELD_TCP_SRC) || fixture_looked(&f, FIELD_IPV4_DST));
+    fixture_translate(&f, "udp", 11); /* has no tcp_dst */
+    assert_false(fixture_looked(&f, FIELD_UDP_DST));
+    fixture_close(&f);
+}
+
+/* The packet of the key with this hash, as the shard gives it back. */
+static void translate_hashed(struct fixture *f, const char *packet, uint32_t hash)
+{
+    struct flow_key key = fixture_key(packet, 11);
+    key.recirc_id = be32(TRANSLATE_RECIRC_HASHED);
+    key.dp_hash = be32(hash);
+    struct translate_input input = fixture_input(f, true);
+    translate_key(&input, &key, &f->translation);
+}
+
+static void the_datapath_hash_spreads_without_looking_at_the_packet(void **state)
+{
+    (void)state;
+    struct fixture f;
+    fixture_open(&f);
+    add_select(&f, "group_id=1,type=select,selection_method=dp_hash,bucket=weight:1,watch_port:2,actions=output:2,"
+                   "bucket=weight:3,watch_port:3,actions=output:3");
+    fixture_rule(&f, "table=0,ip,actions=set_field:10.0.0.9->nw_dst,output:4,group:1");
+    fixture_expect(&f, "tcp,tp_src=5", 11, "hash(symmetric_l4,basis=0),recirc(1)");
+    assert_int_equal(f.translation.n_counters, 0); /* they are for the second look */
+    assert_int_equal(host32(f.translation.mask.recirc_id), UINT32_MAX);
+    assert_false(fixture_looked(&f, FIELD_TCP_SRC));
+    unsigned n_to[20] = {0};
+    uint32_t before[512], looked = 0;
+    for (uint32_t i = 0; i < 512; i++) {
+        translate_hashed(&f, "tcp,tp_src=5", i * 0x9e3779b1u);
+        before[i] = f.translation.actions[f.translation.n_actions - 1].port;
+        n_to[before[i]]++;
+        assert_false(fixture_looked(&f, FIELD_TCP_SRC) || fixture_looked(&f, FIELD_IPV4_SRC));
+        looked |= host32(f.translation.mask.dp_hash);
+        assert_int_equal(host32(f.translation.mask.recirc_id), UINT32_MAX);
+    }
+    assert_true(n_to[12] > 90 && n_to[13] > 330); /* 128 and 384 */
+    assert_int_equal(__builtin_popcount(looked), 5);
+    world_set_link(&f.world, 12, false);
+    for (uint32_t i = 0; i < 512; i++) {
+        translate_hashed(&f, "tcp,tp_src=5", i * 0x9e3779b1u);
+        assert_int_equal(f.translation.actions[f.translation.n_actions - 1].port, 13);
+    }
+    world_set_link(&f.world, 12, true);
+    world_set_link(&f.world, 13, false);
+    for (uint32_t i = 0; i < 512; i++) { /* those of the living stay where they are */
+        translate_hashed(&f, "tcp,tp_src=5", i * 0x9e3779b1u);
+        assert_int_equal(f.translation.actions[f.translation.n_actions - 1].port, 12);
+    }
+    fixture_close(&f);
+}
+
+/* Buckets before others come and go; only connections of those concerned move. */
+static void buckets_that_come_or_go_move_no_others(void **state)
+{
+    (void)state;
+    struct fixture f;
+    fixture_open(&f);
+    fixture_rule(&f, "ip,actions=group:1");
+    static const char *const texts[] = {
+        "group_id=1,type=select,bucket=bucket_id:0,actions=output:2,bucket=bucket_id:1,actions=output:3",
+        "group_id=1,type=select,bucket=bucket_id:5,actions=output:4,bucket=bucket_id:0,actions=output:2,bucket=bucket_id:1,actions=output:3",
+        "group_id=1,type=select,bucket=bucket_id:5,actions=output:4,bucket=bucket_id:1,actions=output:3",
+    };
+    uint32_t where[3][200];
+    for (size_t t = 0; t < 3; t++) {
+        add_select(&f, texts[t]);
+        for (unsigned i = 0; i < 200; i++) {
+            char packet[32];
+            (void)snprintf(packet, sizeof packet, "tcp,tp_src=%u", 1000 + i);
+            fixture_translate(&f, packet, 11);
+            where[t][i] = f.translation.actions[0].port;
+        }
+        world_remove_group(&f.world, f.next_id - 1);
+    }
+    unsigned n_new = 0;
+    for (unsigned i = 0; i < 200; i++) {
+        assert_true(where[1][i] == where[0][i] || where[1][i] == 14);
+        assert_true(where[2][i] == where[1][i] || where[1][i] == 12);
+        n_new += where[1][i] == 14;
+    }
+    assert_true(n_new > 40 && n_new < 95);
+    fixture_close(&f);
+}
+
+/* A controller's packet meets no second lookup: its hash is computed here, and is the shard's. */
+static void packet_outs_are_hashed_at_once(void **state)
+{
+    (void)state;
+    struct fixture f;
+    fixture_open(&f);
+    add_select(&f, "group_id=1,type=select,selection_method=dp_hash,bucket=output:2,bucket=output:3");
+    fixture_rule(&f, "ip,actions=group:1");
+    struct translate_input input = fixture_input(&f, false);
+    struct action to_group = {.type = ACTION_GROUP, .group_id = 1};
+    struct action_list list = {0};
+    action_list_add(&list, &to_group);
+    struct dp_hash symmetric = {.algorithm = DP_HASH_SYMMETRIC_L4};
+    for (unsigned i = 0; i < 20; i++) {
+        char packet[32];
+        (void)snprintf(packet, sizeof packet, "tcp,tp_src=%u", 1000 + i);
+        struct flow_key key = fixture_key(packet, 11);
+        translate_packet_out(&input, FIXTURE_BRIDGE, 1, &list, &key, &f.translation);
+        assert_int_equal(f.translation.n_actions, 1);
+        uint32_t port = f.translation.actions[0].port;
+        translate_hashed(&f, packet, hash_packet(&key, &symmetric));
+        assert_int_equal(f.translation.actions[0].port, port);
+    }
+    action_list_fini(&list);
+    fixture_close(&f);
+}
+
+static void a_hash_needed_inside_copies_begins_all_again(void **state)
+{
+    (void)state;
+    struct fixture f;
+    fixture_open(&f);
+    add_select(&f, "group_id=1,type=select,selection_method=dp_hash,bucket=output:2");
+    const char *buckets[] = {"output:3", "dec_ttl,group:1", "output:4"};
+    add_group(&f, 2, GROUP_TYPE_ALL, buckets, NULL, 3);
+    fixture_rule(&f, "ip,actions=group:2,output:1");
+    fixture_expect(&f, "ip,nw_ttl=64", 12, "hash(symmetric_l4,basis=0),recirc(1)");
+    translate_hashed(&f, "ip,nw_ttl=64", 77);
+    fixture_expect_actions(&f, "clone(output:13),clone(dec_ttl,output:12),output:14");
+    fixture_close(&f);
+}
+
+static void packets_of_an_unknown_recirculation_are_refused(void **state)
+{
+    (void)state;
+    struct fixture f;
+    fixture_open(&f);
+    fixture_rule(&f, "ip,actions=output:2");
+    struct flow_key key = fixture_key("ip", 11);
+    struct translate_input input = fixture_input(&f, false);
+    key.recirc_id = be32(2);
+    translate_key(&input, &key, &f.translation);
+    assert_true(f.translation.is_refused && f.translation.is_single);
     fixture_close(&f);
 }
 
@@ -169,6 +352,12 @@ int main(void)
         cmocka_unit_test(all_gives_each_bucket_its_own_copy),
         cmocka_unit_test(failover_takes_the_first_bucket_whose_link_is_up),
         cmocka_unit_test(select_spreads_connections_and_keeps_each_where_it_is),
+        cmocka_unit_test(a_hash_of_fields_looks_at_these_fields_alone),
+        cmocka_unit_test(the_datapath_hash_spreads_without_looking_at_the_packet),
+        cmocka_unit_test(buckets_that_come_or_go_move_no_others),
+        cmocka_unit_test(packet_outs_are_hashed_at_once),
+        cmocka_unit_test(a_hash_needed_inside_copies_begins_all_again),
+        cmocka_unit_test(packets_of_an_unknown_recirculation_are_refused),
         cmocka_unit_test(groups_that_call_each_other_end),
         cmocka_unit_test(copies_nest_as_deep_as_shards_take_them),
         cmocka_unit_test(a_chain_of_single_buckets_needs_one_copy),

@@ -204,6 +204,46 @@ static void packet_outs_go_where_they_are_told_or_through_the_tables(void **stat
     fixture_close(&f);
 }
 
+static void meters_stand_where_their_rule_is_met(void **state)
+{
+    (void)state;
+    struct fixture f;
+    fixture_open(&f);
+    fixture_rule(&f, "table=0,ip,actions=meter:1,dec_ttl,goto_table:1");
+    fixture_rule(&f, "table=1,ip,actions=meter:2,output:2");
+    fixture_rule(&f, "table=0,arp,actions=meter:1");
+    fixture_expect(&f, "ip,nw_ttl=64", 11, "dec_ttl,output:12"); /* there are no meters of these numbers */
+    assert_true(f.translation.uses_meters);
+    world_set_meter(&f.world, 71, FIXTURE_BRIDGE, 1);
+    world_set_meter(&f.world, 72, FIXTURE_BRIDGE, 2);
+    fixture_expect(&f, "ip,nw_ttl=64", 11, "meter(71),dec_ttl,meter(72),output:12");
+    fixture_expect(&f, "arp", 11, "meter(71)"); /* measured, then dropped */
+    fixture_expect(&f, "dl_type=0x88cc", 11, "drop(no_rule)");
+    assert_false(f.translation.uses_meters);
+    fixture_close(&f);
+}
+
+static void the_meter_of_controllers_measures_what_goes_there_and_nothing_else(void **state)
+{
+    (void)state;
+    struct fixture f;
+    fixture_open(&f);
+    fixture_rule(&f, "ip,actions=controller,output:2");
+    world_set_meter(&f.world, 71, FIXTURE_BRIDGE, METER_CONTROLLER);
+    fixture_translate(&f, "ip", 11);
+    assert_int_equal(f.translation.n_actions, 4);
+    assert_int_equal(f.translation.actions[0].type, DP_ACTION_CLONE);
+    assert_int_equal(f.translation.actions[0].clone.n_actions, 2);
+    assert_int_equal(f.translation.actions[1].type, DP_ACTION_METER);
+    assert_int_equal(f.translation.actions[2].type, DP_ACTION_CONTROLLER);
+    assert_int_equal(f.translation.actions[3].type, DP_ACTION_OUTPUT);
+    world_remove_meter(&f.world, 71);
+    fixture_translate(&f, "ip", 11);
+    assert_int_equal(f.translation.n_actions, 2);
+    assert_true(f.translation.uses_meters); /* it may come again */
+    fixture_close(&f);
+}
+
 static void the_silent_controllers_bridge_learns_and_the_lonely_ones_misses_do(void **state)
 {
     (void)state;
@@ -236,6 +276,8 @@ int main(void)
         cmocka_unit_test(table_miss_rules_say_so_to_the_controller),
         cmocka_unit_test(unknown_ports_are_refused_and_closed_ones_drop),
         cmocka_unit_test(packet_outs_go_where_they_are_told_or_through_the_tables),
+        cmocka_unit_test(meters_stand_where_their_rule_is_met),
+        cmocka_unit_test(the_meter_of_controllers_measures_what_goes_there_and_nothing_else),
         cmocka_unit_test(the_silent_controllers_bridge_learns_and_the_lonely_ones_misses_do),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -47,6 +47,31 @@ static void changes_name_what_flows_depend_on(void **state)
     fixture_close(&f);
 }
 
+static void meters_are_known_by_number_and_only_their_coming_and_going_changes_flows(void **state)
+{
+    (void)state;
+    struct fixture f;
+    fixture_open(&f);
+    world_clear_changes(&f.world);
+    assert_int_equal(world_meter(&f.world, FIXTURE_BRIDGE, 5), 0);
+    world_set_meter(&f.world, 70, FIXTURE_BRIDGE, 5);
+    assert_int_equal(f.world.n_changes, 1);
+    assert_int_equal(f.world.changes[0].kind, CHANGE_METERS);
+    world_set_meter(&f.world, 70, FIXTURE_BRIDGE, 5); /* other bands */
+    assert_int_equal(f.world.n_changes, 1);
+    assert_int_equal(world_meter(&f.world, FIXTURE_BRIDGE, 5), 70);
+    assert_int_equal(world_meter(&f.world, FIXTURE_BRIDGE + 1, 5), 0);
+    world_remove_meter(&f.world, 70);
+    world_remove_meter(&f.world, 70);
+    assert_int_equal(f.world.n_changes, 2);
+    assert_int_equal(world_meter(&f.world, FIXTURE_BRIDGE, 5), 0);
+    world_set_meter(&f.world, 71, 9, 5); /* names a bridge that has nothing else */
+    assert_non_null(world_bridge(&f.world, 9));
+    world_remove_meter(&f.world, 71);
+    assert_null(world_bridge(&f.world, 9));
+    fixture_close(&f);
+}
+
 static void fail_mode_follows_all_controllers(void **state)
 {
     (void)state;
@@ -76,6 +101,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(rows_may_come_in_any_order_and_go_in_any_order),
         cmocka_unit_test(changes_name_what_flows_depend_on),
+        cmocka_unit_test(meters_are_known_by_number_and_only_their_coming_and_going_changes_flows),
         cmocka_unit_test(fail_mode_follows_all_controllers),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
