@@ -169,6 +169,9 @@ void normal_perform(struct walk *walk)
     memset(mask.key.eth_dst, 0xff, sizeof mask.key.eth_dst);
     mask.key.vlan_tci = be16(KEY_VLAN_PRESENT | 0x0fff);
     walk_look(walk, &mask);
+    if (walk->is_over) {
+        return;
+    }
     uint16_t vlan = vlan_of(walk);
     if (vlan == VLAN_NONE) {
         walk->reason = DROP_VLAN_NOT_MEMBER;

@@ -71,6 +71,9 @@ void pipeline_run(struct walk *walk, uint8_t table, uint32_t in_port)
     while (goes_on && !walk->is_over) {
         const struct world_rule *rule = table_lookup(walk, table, in_port);
         in_port = PORT_IN_PORT;
+        if (walk->is_over) {
+            break; /* the lookup asked for what cannot be seen */
+        }
         walk->table = table;
         walk->rule = rule;
         if (rule == NULL) {

@@ -4,7 +4,7 @@
  * decided something, `written` the bits of the packet as it is now that are the same for every packet with the same looked-at bits, because
  * a constant or a looked-at value was put there. A decision on bits M adds M & ~written to `looked`. So a rule that matches a field an
  * earlier table has written costs no mask bit, and moving a field into a register costs that field's bits once.
- * The TTL is the exception: after a decrement it follows from the packet's, which was not looked at; walk_look() sees to it.
+ * The TTL is the exception: after a decrement it follows from the packet's, which was not looked at, and so may a label's; walk_look() sees to it.
  *
  * The end. Rewrites that no output follows are taken off, a copy that is the last thing (of a copy too) needs no copy, and a list that sends
  * nothing becomes one drop with its reason. So does a list that dp_actions_check() would refuse.
@@ -45,12 +45,18 @@ static void translation_clear(struct translation *translation)
 
 void walk_look(struct walk *walk, const struct flow_state *mask)
 {
+    uint64_t unseen = 0;
     for (size_t i = 0; i < STATE_WORDS; i++) {
         uint64_t bits = state_word(mask, i) & ~state_word(&walk->written, i);
         state_set_word(&walk->looked, i, state_word(&walk->looked, i) | bits);
+        unseen |= state_word(mask, i) & state_word(&walk->unseen, i);
     }
-    if (mask->key.ip_ttl != 0 && walk->n_ttl_decrements > 0 && !walk->is_ttl_set) {
+    bool is_label_ttl = (host32(mask->key.mpls[0]) & 0xff) != 0 || (host32(mask->key.mpls[1]) & 0xff) != 0;
+    if ((mask->key.ip_ttl != 0 && walk->n_ttl_decrements > 0 && !walk->is_ttl_set) || (is_label_ttl && walk->is_label_ttl_copied)) {
         walk->looked.key.ip_ttl = 0xff;
+    }
+    if (unseen != 0) {
+        walk_refuse(walk, DROP_HEADER_UNSEEN);
     }
 }
 
@@ -66,6 +72,9 @@ void walk_written(struct walk *walk, enum field_id field, struct field_value val
     struct flow_state mask = {0};
     field_set(field, &mask, value_mask);
     state_mask_add(&walk->written, &mask);
+    for (size_t i = 0; i < STATE_WORDS; i++) {
+        state_set_word(&walk->unseen, i, state_word(&walk->unseen, i) & ~state_word(&mask, i));
+    }
     for (size_t i = 0; i < KEY_WORDS; i++) {
         if (state_word(&mask, i) != 0) {
             walk->out->rewritten_words |= 1u << i;

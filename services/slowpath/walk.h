@@ -1,7 +1,8 @@
-/* One translation under way: the state that its parts share. Private to translate.c, pipeline.c, perform.c, output.c, group.c, normal.c.
+/* One translation under way: the state that its parts share. Private to translate.c, pipeline.c, perform.c, mpls.c, output.c, group.c, normal.c.
  *
  *     translate.c   begins and ends       pipeline.c   tables and instructions       perform.c   actions and the action set
  *     output.c      ports and emission    group.c      buckets                       normal.c    the learning switch
+ *     mpls.c        labels
  */
 #ifndef BUSBAR_SLOWPATH_WALK_H
 #define BUSBAR_SLOWPATH_WALK_H
@@ -31,6 +32,7 @@ struct walk {
     struct flow_state state;          /* the packet as the next lookup sees it; in_port is an OpenFlow port number */
     struct flow_state looked;         /* bits of the packet as it came that decided something */
     struct flow_state written;        /* bits of `state` that follow from constants and bits in `looked` */
+    struct flow_state unseen;         /* bits of `state` that cannot be known: mpls.c; within `written`, zero in `state` */
     struct action_set set;
     const struct world_rule *rule; /* whose actions are performed, NULL: none's */
     uint8_t table;
@@ -39,6 +41,11 @@ struct walk {
     unsigned n_watched;        /* buckets of watched groups looked at, at most TRANSLATE_RESUBMITS_MAX */
     unsigned n_ttl_decrements; /* of the TTL as it came */
     bool is_ttl_set;           /* the TTL is a constant now */
+    bool is_label_ttl_copied;  /* a label's TTL may be that of the IP header, which was not looked at */
+    struct {
+        bool is_ip;
+        uint8_t ttl; /* of that header, as it is now */
+    } covered; /* what the first label pushed here stands in front of */
     bool is_packet_out;
     bool is_over;            /* nothing more happens to the packet */
     enum drop_reason reason; /* why nothing came out, should nothing come out */
@@ -50,7 +57,7 @@ struct walk {
 
 /* ---- what was looked at ---- */
 
-/* These bits of the state decide something. */
+/* These bits of the state decide something. One that is unseen makes the translation void. */
 void walk_look(struct walk *walk, const struct flow_state *mask);
 void walk_look_field(struct walk *walk, enum field_id field);
 /* These bits of the state become known without looking. */
@@ -83,6 +90,12 @@ void perform_list(struct walk *walk, const struct action_list *list);
 void perform_push_vlan(struct walk *walk, uint16_t tpid, uint16_t tci);
 void perform_pop_vlan(struct walk *walk);
 void perform_set_field(struct walk *walk, enum field_id field, struct field_value value, struct field_value mask);
+void perform_ttl_expired(struct walk *walk);
+void mpls_push(struct walk *walk, uint16_t ethertype);
+void mpls_pop(struct walk *walk, uint16_t ethertype);
+void mpls_dec_ttl(struct walk *walk);
+void mpls_copy_ttl_out(struct walk *walk);
+void mpls_copy_ttl_in(struct walk *walk);
 void action_set_write(struct walk *walk, struct action_set *set, const struct action_list *list);
 void action_set_perform(struct walk *walk, const struct action_set *set);
 void output_perform(struct walk *walk, uint32_t ofport, uint16_t max_len);

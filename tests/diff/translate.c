@@ -34,15 +34,17 @@ static void print_events(const char *who, const struct oracle_events *events)
     }
 }
 
-static void check(struct fixture *f, const struct flow_key *key, struct oracle_events *said, struct oracle_events *done)
+/* Did the comparison tell anything? */
+static bool check(struct fixture *f, const struct flow_key *key, struct oracle_events *said, struct oracle_events *done)
 {
     struct translate_input input = fixture_input(f, false);
     translate_key(&input, key, &f->translation);
     oracle_pipeline(&f->world, f->macs, key, said);
     bool is_cut = f->translation.n_actions == 1 && f->translation.actions[0].type == DP_ACTION_DROP &&
-                  f->translation.actions[0].reason == DROP_PIPELINE_LIMIT;
+                  (f->translation.actions[0].reason == DROP_PIPELINE_LIMIT ||
+                   f->translation.actions[0].reason == DROP_HEADER_UNSEEN);
     if (is_cut || said->is_too_deep) {
-        return; /* limits are tested by themselves */
+        return false; /* limits, and what is not seen, are tested by themselves */
     }
     oracle_execute(f->translation.actions, f->translation.n_actions, key, done);
     sort_by_port(said);
@@ -55,6 +57,7 @@ static void check(struct fixture *f, const struct flow_key *key, struct oracle_e
         print_events("the actions do", done);
         fail_msg("%zu packets should leave, %zu do, or they differ", said->n, done->n);
     }
+    return said->n > 0;
 }
 
 static void actions_do_what_the_rules_say(void **state)
@@ -63,6 +66,7 @@ static void actions_do_what_the_rules_say(void **state)
     struct random r;
     random_seed(&r, seed_of_run());
     struct oracle_events *said = memory_zeroed(sizeof *said), *done = memory_zeroed(sizeof *done);
+    int n_telling = 0;
     for (int w = 0; w < N_DIFF_WORLDS; w++) {
         struct fixture f;
         fixture_open(&f);
@@ -77,10 +81,12 @@ static void actions_do_what_the_rules_say(void **state)
             struct flow_key key = random_key(&r);
             struct translate_input learning = fixture_input(&f, true);
             translate_key(&learning, &key, &f.translation);
-            check(&f, &key, said, done);
+            n_telling += check(&f, &key, said, done);
         }
         fixture_close(&f);
     }
+    print_message("%d of %d packets leave\n", n_telling, N_DIFF_WORLDS * N_DIFF_PACKETS);
+    assert_true(n_telling > N_DIFF_WORLDS * N_DIFF_PACKETS / 8);
     free(said);
     free(done);
 }

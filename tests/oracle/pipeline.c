@@ -10,6 +10,9 @@ struct packet {
     uint16_t tags[ORACLE_TAGS_MAX];
     uint16_t tpids[ORACLE_TAGS_MAX];
     size_t n_tags;
+    uint32_t labels[ORACLE_LABELS_MAX];
+    size_t n_labels;
+    struct flow_key inner; /* what the labels cover, as far as it was seen */
 };
 
 struct set {
@@ -72,6 +75,102 @@ static void pop_tag(struct packet *packet)
     }
 }
 
+/* ---- labels ---- */
+
+static bool is_mpls(const struct packet *packet)
+{
+    return field_present(FIELD_MPLS_LABEL, &packet->state);
+}
+
+static void show_labels(struct packet *packet)
+{
+    for (size_t i = 0; i < 3; i++) {
+        packet->state.key.mpls[i] = be32(i < packet->n_labels ? packet->labels[i] : 0);
+    }
+}
+
+static void read_labels(struct packet *packet)
+{
+    packet->n_labels = 0;
+    for (size_t i = 0; i < 3 && is_mpls(packet); i++) {
+        packet->labels[packet->n_labels++] = host32(packet->state.key.mpls[i]);
+        if ((packet->labels[i] & 0x100) != 0) {
+            break;
+        }
+    }
+}
+
+/* The headers behind Ethernet type and tags become those of `from`. */
+static void show_inner(struct packet *packet, const struct flow_key *from)
+{
+    struct flow_key *key = &packet->state.key, shown = *from;
+    shown.in_port = key->in_port;
+    memcpy(shown.eth_dst, key->eth_dst, 6);
+    memcpy(shown.eth_src, key->eth_src, 6);
+    *key = shown;
+    show_tags(packet);
+}
+
+static void push_label(struct packet *packet, uint16_t type)
+{
+    struct flow_key nothing = {0};
+    uint32_t label = host32(packet->state.key.mpls[0]) & ~0x100u;
+    if (packet->n_labels == ORACLE_LABELS_MAX) {
+        return;
+    }
+    if (!is_mpls(packet)) {
+        label = 0x100u | (field_present(FIELD_IP_TTL, &packet->state) ? packet->state.key.ip_ttl : 0);
+        packet->inner = packet->state.key;
+        packet->n_labels = 0;
+        show_inner(packet, &nothing);
+    }
+    memmove(packet->labels + 1, packet->labels, packet->n_labels * sizeof packet->labels[0]);
+    packet->labels[0] = label;
+    packet->n_labels++;
+    packet->state.key.eth_type = be16(type);
+    show_labels(packet);
+}
+
+static void pop_label(struct packet *packet, uint16_t type)
+{
+    struct flow_key nothing = {0};
+    bool stays_mpls = type == 0x8847 || type == 0x8848;
+    if (!is_mpls(packet)) {
+        return;
+    }
+    if (packet->n_labels > 0) {
+        packet->n_labels--;
+        memmove(packet->labels, packet->labels + 1, packet->n_labels * sizeof packet->labels[0]);
+    }
+    if (!stays_mpls) {
+        bool is_seen = packet->n_labels == 0 && host16(packet->inner.eth_type) == type;
+        packet->n_labels = 0;
+        show_inner(packet, is_seen ? &packet->inner : &nothing);
+    }
+    packet->state.key.eth_type = be16(type);
+    show_labels(packet);
+}
+
+static void set_label_ttl(struct packet *packet, size_t i, uint32_t ttl)
+{
+    if (i < packet->n_labels) {
+        packet->labels[i] = (packet->labels[i] & ~0xffu) | (ttl & 0xff);
+        show_labels(packet);
+    }
+}
+
+static void copy_ttl(struct packet *packet, bool is_out)
+{
+    if (!is_mpls(packet)) {
+        return;
+    }
+    if (packet->n_labels > 1) {
+        set_label_ttl(packet, is_out ? 0 : 1, packet->labels[is_out ? 1 : 0]);
+    } else if (is_out) {
+        set_label_ttl(packet, 0, packet->inner.ip_ttl);
+    }
+}
+
 static void send_to(struct oracle_events *out, const struct packet *packet, uint32_t port)
 {
     if (out->n < ORACLE_EVENTS_MAX) {
@@ -82,6 +181,8 @@ static void send_to(struct oracle_events *out, const struct packet *packet, uint
         event->key.in_port = be32(0);
         memcpy(event->tags, packet->tags, packet->n_tags * sizeof packet->tags[0]);
         event->n_tags = packet->n_tags;
+        memcpy(event->labels, packet->labels, packet->n_labels * sizeof packet->labels[0]);
+        event->n_labels = packet->n_labels;
     }
 }
 
@@ -250,6 +351,7 @@ static void do_set_field(struct packet *packet, enum field_id field, struct fiel
         }
     } else if (field_present(field, &packet->state)) {
         field_set_masked(field, &packet->state, value, mask);
+        packet->labels[0] = packet->n_labels > 0 ? host32(packet->state.key.mpls[0]) : 0;
     }
 }
 
@@ -279,6 +381,17 @@ static void do_dec_ttl(struct run *run, struct packet *packet)
         return;
     }
     packet->state.key.ip_ttl--;
+}
+
+static void do_dec_mpls_ttl(struct run *run, struct packet *packet)
+{
+    uint32_t ttl = host32(packet->state.key.mpls[0]) & 0xff;
+    if (is_mpls(packet) && ttl <= 1) {
+        send_to(run->out, packet, 0);
+        run->has_ended = true;
+    } else if (is_mpls(packet)) {
+        set_label_ttl(packet, 0, ttl - 1);
+    }
 }
 
 static void do_resubmit(struct run *run, struct packet *packet, unsigned table)
@@ -332,13 +445,24 @@ static void do_action(struct run *run, struct packet *packet, const struct actio
     case ACTION_RESUBMIT:
         do_resubmit(run, packet, action->resubmit.table == TABLE_ALL ? table : action->resubmit.table);
         break;
-    case ACTION_SET_QUEUE:
     case ACTION_COPY_TTL_IN:
     case ACTION_COPY_TTL_OUT:
+        copy_ttl(packet, action->type == ACTION_COPY_TTL_OUT);
+        break;
     case ACTION_POP_MPLS:
+        pop_label(packet, action->ethertype);
+        break;
     case ACTION_PUSH_MPLS:
+        push_label(packet, action->ethertype);
+        break;
     case ACTION_DEC_MPLS_TTL:
+        do_dec_mpls_ttl(run, packet);
+        break;
     case ACTION_SET_MPLS_TTL:
+        ttl = field_value_u64(action->ttl);
+        do_set_field(packet, FIELD_MPLS_TTL, ttl, field_all_ones(FIELD_MPLS_TTL));
+        break;
+    case ACTION_SET_QUEUE:
     case ACTION_TYPE_COUNT:
         break;
     }
@@ -354,6 +478,7 @@ void oracle_pipeline(const struct world *world, const struct mac_table *macs, co
     out->n = 0;
     out->is_too_deep = false;
     read_tags(&packet);
+    read_labels(&packet);
     packet.state.key.in_port = packet.state.in_phy_port = be32(port->ofport);
     do_table(&run, &packet, 0, &set);
     if (!run.has_ended && !out->is_too_deep) {
@@ -381,6 +506,7 @@ static void execute(const struct dp_action *actions, size_t n_actions, struct pa
                 packet.tags[0] = host16(packet.state.key.vlan_tci) & (uint16_t)~KEY_VLAN_PRESENT;
             }
             show_tags(&packet);
+            packet.labels[0] = packet.n_labels > 0 ? host32(packet.state.key.mpls[0]) : 0;
             break;
         case DP_ACTION_PUSH_VLAN:
             push_tag(&packet, action->push_vlan.tpid, action->push_vlan.tci);
@@ -396,8 +522,14 @@ static void execute(const struct dp_action *actions, size_t n_actions, struct pa
             i += action->clone.n_actions;
             break;
         case DP_ACTION_PUSH_MPLS:
+            push_label(&packet, action->ethertype);
+            break;
         case DP_ACTION_POP_MPLS:
+            pop_label(&packet, action->ethertype);
+            break;
         case DP_ACTION_DEC_MPLS_TTL:
+            set_label_ttl(&packet, 0, host32(packet.state.key.mpls[0]) - 1);
+            break;
         case DP_ACTION_TRUNCATE:
         case DP_ACTION_HASH:
         case DP_ACTION_RECIRC:
@@ -416,5 +548,6 @@ void oracle_execute(const struct dp_action *actions, size_t n_actions, const str
     out->n = 0;
     out->is_too_deep = false;
     read_tags(&packet);
+    read_labels(&packet);
     execute(actions, n_actions, packet, out);
 }

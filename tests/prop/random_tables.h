@@ -44,6 +44,11 @@ static const char *const matches[] = {
     "ipv6,ipv6_dst=a00:1::/32",
     "ipv6,ipv6_src=a00::/31",
     "udp6,tp_dst=53",
+    "mpls",
+    "mpls",
+    "mpls,mpls_label=1",
+    "mpls,mpls_bos=1,mpls_tc=0",
+    "mpls,mpls_ttl=64",
     "",
 };
 static const char *const actions[] = {
@@ -76,6 +81,14 @@ static const char *const actions[] = {
     "resubmit(,1)",
     "resubmit(,2)",
     "resubmit(,3)",
+    "push_mpls:0x8847",
+    "push_mpls:0x8848,set_mpls_label:1",
+    "pop_mpls:0x8847",
+    "pop_mpls:0x0800",
+    "dec_mpls_ttl",
+    "set_mpls_ttl(9)",
+    "copy_ttl_out",
+    "copy_ttl_in",
     "group:1",
     "group:2",
 };
@@ -123,10 +136,22 @@ static void random_groups(struct fixture *f, bool with_select)
     }
 }
 
+/* One to three labels, perhaps more behind them; nothing is seen behind labels. */
+static void random_labels(struct random *r, struct flow_key *key)
+{
+    static const uint8_t ttls[] = {0, 1, 2, 63, 64};
+    const size_t first = offsetof(struct flow_key, tcp_flags);
+    size_t n = 1 + (size_t)random_below(r, 4);
+    memset((uint8_t *)key + first, 0, sizeof *key - first);
+    for (size_t i = 0; i < n && i < 3; i++) {
+        key->mpls[i] = be32((uint32_t)(random_below(r, 3) << 12 | random_below(r, 2) << 9) | (i == n - 1 ? 0x100u : 0) | PICK(r, ttls));
+    }
+}
+
 static struct flow_key random_key(struct random *r)
 {
     static const uint8_t ttls[] = {0, 1, 2, 3, 10, 63, 64, 65, 255};
-    static const uint16_t types[] = {0x0800, 0x0800, 0x0806, 0x86dd, 0x88cc};
+    static const uint16_t types[] = {0x0800, 0x0800, 0x0806, 0x86dd, 0x88cc, 0x8847};
     static const uint8_t protos[] = {1, 6, 17};
     struct flow_key key = {.in_port = be32(11 + (uint32_t)random_below(r, 3)), .eth_type = be16(PICK(r, types))};
     key.eth_src[5] = (uint8_t)random_below(r, 4);
@@ -144,6 +169,9 @@ static struct flow_key random_key(struct random *r)
     key.ip_frag = random_below(r, 8) == 0 ? KEY_FRAG_ANY | KEY_FRAG_LATER : 0;
     key.l4_src = be16((uint16_t)(0x50 + random_below(r, 3)));
     key.l4_dst = be16(random_below(r, 2) == 0 ? 80 : 53);
+    if (host16(key.eth_type) == 0x8847) {
+        random_labels(r, &key);
+    }
     return key;
 }
 
