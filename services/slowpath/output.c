@@ -13,6 +13,11 @@ void output_to(struct walk *walk, const struct world_port *port)
         walk->reason = DROP_PORT_CONFIG;
         return;
     }
+    if (walk->truncate_to != 0) {
+        struct dp_action truncate = {.type = DP_ACTION_TRUNCATE, .max_len = walk->truncate_to};
+        walk_trace(walk, "truncated to %u bytes", walk->truncate_to);
+        walk_emit(walk, &truncate);
+    }
     walk_trace(walk, "output to %s", port->name);
     struct dp_action action = {.type = DP_ACTION_OUTPUT, .port = port->id};
     walk_emit(walk, &action);
@@ -76,6 +81,13 @@ static void output_to_tables(struct walk *walk)
         action_set_perform(walk, &set);
     }
     walk->depth--;
+}
+
+void output_truncated(struct walk *walk, uint32_t ofport, uint32_t max_len)
+{
+    walk->truncate_to = max_len;
+    output_perform(walk, ofport, 0);
+    walk->truncate_to = 0;
 }
 
 void output_perform(struct walk *walk, uint32_t ofport, uint16_t max_len)

@@ -282,16 +282,33 @@ static void perform_action(struct walk *walk, const struct action *action)
     case ACTION_RESUBMIT:
         perform_resubmit(walk, action);
         break;
+    case ACTION_EXIT:
+    case ACTION_CLONE:
+    case ACTION_OUTPUT_REG:
+    case ACTION_OUTPUT_TRUNC:
+    case ACTION_STACK_PUSH:
+    case ACTION_STACK_POP:
+    case ACTION_NOTE:
+    case ACTION_CONJUNCTION:
+    case ACTION_DATA:
+        extension_perform(walk, action);
+        break;
     case ACTION_TYPE_COUNT:
         break;
     }
 }
 
+void perform_items(struct walk *walk, const struct action *items, size_t n)
+{
+    for (size_t i = 0; i < n && !walk->is_over && !walk->has_exited; i++) {
+        perform_action(walk, &items[i]);
+        i += action_extent(&items[i]);
+    }
+}
+
 void perform_list(struct walk *walk, const struct action_list *list)
 {
-    for (size_t i = 0; i < list->count && !walk->is_over; i++) {
-        perform_action(walk, &list->items[i]);
-    }
+    perform_items(walk, list->items, list->count);
 }
 
 /* ---- the action set ---- */

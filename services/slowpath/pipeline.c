@@ -68,7 +68,7 @@ void pipeline_run(struct walk *walk, uint8_t table, uint32_t in_port)
     uint8_t outer_table = walk->table;
     const struct world_rule *outer_rule = walk->rule;
     bool goes_on = true;
-    while (goes_on && !walk->is_over) {
+    while (goes_on && !walk->is_over && !walk->has_exited) {
         const struct world_rule *rule = table_lookup(walk, table, in_port);
         in_port = PORT_IN_PORT;
         if (walk->is_over) {
@@ -89,6 +89,9 @@ void pipeline_run(struct walk *walk, uint8_t table, uint32_t in_port)
         }
         if (in->has_apply) {
             perform_list(walk, &in->apply);
+        }
+        if (walk->has_exited) {
+            break;
         }
         if (in->has_clear) {
             memset(&walk->set, 0, sizeof walk->set);

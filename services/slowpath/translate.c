@@ -268,6 +268,7 @@ void walk_refuse(struct walk *walk, enum drop_reason reason)
 {
     if (!walk->out->is_refused) {
         walk_trace(walk, "refused: %s", drop_text(reason));
+        walk->out->reason = reason; /* what follows finds its own */
     }
     walk->out->is_refused = true;
     walk->reason = reason;
@@ -317,6 +318,7 @@ static void walk_finish(struct walk *walk)
     }
     if (out->is_refused) {
         out->n_actions = 0;
+        walk->reason = out->reason;
     }
     out->reason = walk->reason;
     if (out->n_actions == 0) {

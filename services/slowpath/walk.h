@@ -1,8 +1,8 @@
-/* One translation under way: the state that its parts share. Private to translate.c, pipeline.c, perform.c, mpls.c, output.c, group.c, normal.c.
+/* One translation under way: the state that its parts share. Private to translate.c, pipeline.c, perform.c, mpls.c, extension.c, output.c, group.c, normal.c.
  *
  *     translate.c   begins and ends       pipeline.c   tables and instructions       perform.c   actions and the action set
  *     output.c      ports and emission    group.c      buckets                       normal.c    the learning switch
- *     mpls.c        labels
+ *     mpls.c        labels                extension.c  Open vSwitch's own actions
  */
 #ifndef BUSBAR_SLOWPATH_WALK_H
 #define BUSBAR_SLOWPATH_WALK_H
@@ -14,6 +14,7 @@
 enum {
     WALK_HIDDEN_TAGS_MAX = 4, /* tags that pushes hide from the key; a fifth push is refused */
     WALK_SET_FIELDS_MAX = 32, /* different fields an action set writes */
+    WALK_STACK_MAX = 64,      /* values on the stack of push and pop; rules that keep more are wrong */
 };
 
 /* The action set [OF1.3.5 §5.10]: one of each type, of set-fields one for each field, executed in the order of the types. */
@@ -47,12 +48,16 @@ struct walk {
         uint8_t ttl; /* of that header, as it is now */
     } covered; /* what the first label pushed here stands in front of */
     bool is_packet_out;
+    bool has_exited;         /* no further action is done but those of the action set */
     bool is_over;            /* nothing more happens to the packet */
     enum drop_reason reason; /* why nothing came out, should nothing come out */
     struct {
         struct be16 tci, tpid;
     } hidden_tags[WALK_HIDDEN_TAGS_MAX];
     size_t n_hidden_tags;
+    uint32_t truncate_to; /* bytes, of the output under way; 0: all */
+    struct field_value stack[WALK_STACK_MAX];
+    size_t n_stack;
 };
 
 /* ---- what was looked at ---- */
@@ -87,6 +92,9 @@ void walk_trace(const struct walk *walk, const char *format, ...) PRINTF_LIKE(2,
 /* From a table to the end, without the action set. in_port: what the first lookup takes it to be, PORT_IN_PORT: as it is. */
 void pipeline_run(struct walk *walk, uint8_t table, uint32_t in_port);
 void perform_list(struct walk *walk, const struct action_list *list);
+void extension_perform(struct walk *walk, const struct action *action);
+/* n actions, with what belongs to them. */
+void perform_items(struct walk *walk, const struct action *items, size_t n);
 void perform_push_vlan(struct walk *walk, uint16_t tpid, uint16_t tci);
 void perform_pop_vlan(struct walk *walk);
 void perform_set_field(struct walk *walk, enum field_id field, struct field_value value, struct field_value mask);
@@ -99,6 +107,7 @@ void mpls_copy_ttl_in(struct walk *walk);
 void action_set_write(struct walk *walk, struct action_set *set, const struct action_list *list);
 void action_set_perform(struct walk *walk, const struct action_set *set);
 void output_perform(struct walk *walk, uint32_t ofport, uint16_t max_len);
+void output_truncated(struct walk *walk, uint32_t ofport, uint32_t max_len);
 void output_to(struct walk *walk, const struct world_port *port); /* unless its configuration forbids it */
 void output_to_controller(struct walk *walk, uint16_t max_len, enum packet_in_reason reason);
 void group_perform(struct walk *walk, uint32_t group_id);

@@ -5,6 +5,8 @@
 
 #include <stdlib.h>
 
+#include "services/slowpath/walk.h"
+
 struct packet {
     struct flow_state state; /* without tags: these are in `tags` */
     uint16_t tags[ORACLE_TAGS_MAX];
@@ -12,6 +14,9 @@ struct packet {
     size_t n_tags;
     uint32_t labels[ORACLE_LABELS_MAX];
     size_t n_labels;
+    struct field_value stack[WALK_STACK_MAX];
+    size_t n_stack;
+    uint32_t max_len; /* of the next output */
     struct flow_key inner; /* what the labels cover, as far as it was seen */
 };
 
@@ -28,6 +33,7 @@ struct run {
     struct oracle_events *out;
     unsigned depth, n_steps;
     bool has_ended; /* TTL, or a miss: nothing more happens to this packet */
+    bool has_exited;
 };
 
 /* The members of the key that mirror the two outermost tags. */
@@ -183,6 +189,7 @@ static void send_to(struct oracle_events *out, const struct packet *packet, uint
         event->n_tags = packet->n_tags;
         memcpy(event->labels, packet->labels, packet->n_labels * sizeof packet->labels[0]);
         event->n_labels = packet->n_labels;
+        event->max_len = packet->max_len;
     }
 }
 
@@ -210,11 +217,17 @@ static const struct world_rule *best_rule(const struct run *run, const struct pa
     return best;
 }
 
+static void do_items(struct run *run, struct packet *packet, const struct action *items, size_t n, unsigned table)
+{
+    for (size_t i = 0; i < n && !run->has_ended && !run->has_exited && !run->out->is_too_deep; i++) {
+        do_action(run, packet, &items[i], table);
+        i += action_extent(&items[i]);
+    }
+}
+
 static void do_list(struct run *run, struct packet *packet, const struct action_list *list, unsigned table)
 {
-    for (size_t i = 0; i < list->count && !run->has_ended && !run->out->is_too_deep; i++) {
-        do_action(run, packet, &list->items[i], table);
-    }
+    do_items(run, packet, list->items, list->count, table);
 }
 
 static void write_set(struct set *set, const struct action_list *list)
@@ -256,7 +269,7 @@ static void do_table(struct run *run, struct packet *packet, unsigned table, str
     }
     const struct instructions *in = &rule->rule.instructions;
     do_list(run, packet, &in->apply, table);
-    if (run->has_ended || run->out->is_too_deep) {
+    if (run->has_ended || run->has_exited || run->out->is_too_deep) {
         return;
     }
     if (in->has_clear) {
@@ -330,10 +343,11 @@ static void do_group(struct run *run, const struct packet *packet, uint32_t numb
     for (size_t i = 0; group != NULL && i < group->group.n_buckets && !run->out->is_too_deep; i++) {
         struct packet copy = *packet;
         struct set set = {0};
-        bool has_ended = run->has_ended;
+        bool has_ended = run->has_ended, has_exited = run->has_exited;
         write_set(&set, &group->group.buckets[i].actions);
         do_set(run, &copy, &set, table);
         run->has_ended = has_ended;
+        run->has_exited = has_exited;
     }
     run->depth--;
 }
@@ -405,6 +419,53 @@ static void do_resubmit(struct run *run, struct packet *packet, unsigned table)
     run->depth--;
 }
 
+static unsigned bit_of(const struct field_value *value, unsigned bit)
+{
+    return value->bytes[15 - bit / 8] >> bit % 8 & 1;
+}
+
+static struct field_value bits_of(const struct packet *packet, enum field_id field, unsigned offset, unsigned n_bits)
+{
+    struct field_value all = field_get(field, &packet->state), out = {{0}};
+    for (unsigned i = 0; i < n_bits && field_present(field, &packet->state); i++) {
+        out.bytes[15 - i / 8] |= (uint8_t)(bit_of(&all, offset + i) << i % 8);
+    }
+    return out;
+}
+
+static void do_stack(struct run *run, struct packet *packet, const struct action *action)
+{
+    struct field_value value = {{0}}, mask = {{0}};
+    if (action->type == ACTION_STACK_PUSH && packet->n_stack == WALK_STACK_MAX) {
+        run->out->is_too_deep = true;
+    } else if (action->type == ACTION_STACK_PUSH) {
+        packet->stack[packet->n_stack++] = bits_of(packet, action->part.field, action->part.offset, action->part.n_bits);
+    } else if (packet->n_stack > 0) {
+        packet->n_stack--;
+        for (unsigned i = 0; i < action->part.n_bits; i++) {
+            unsigned t = action->part.offset + i;
+            value.bytes[15 - t / 8] |= (uint8_t)(bit_of(&packet->stack[packet->n_stack], i) << t % 8);
+            mask.bytes[15 - t / 8] |= (uint8_t)(1u << t % 8);
+        }
+        do_set_field(packet, action->part.field, value, mask);
+    }
+}
+
+static void do_clone(struct run *run, const struct packet *packet, const struct action *action, unsigned table)
+{
+    struct packet copy = *packet;
+    bool has_ended = run->has_ended;
+    do_items(run, &copy, action + 1, action->n_inner, table);
+    run->has_ended = has_ended;
+    run->has_exited = false;
+}
+
+static void do_output_reg(struct run *run, struct packet *packet, const struct action *action, uint32_t in_port)
+{
+    struct field_value value = bits_of(packet, action->output_reg.field, action->output_reg.offset, action->output_reg.n_bits);
+    do_output(run, packet, (uint32_t)field_value_to_u64(value), in_port);
+}
+
 static void do_action(struct run *run, struct packet *packet, const struct action *action, unsigned table)
 {
     uint32_t in_port = host32(packet->state.key.in_port);
@@ -462,6 +523,27 @@ static void do_action(struct run *run, struct packet *packet, const struct actio
         ttl = field_value_u64(action->ttl);
         do_set_field(packet, FIELD_MPLS_TTL, ttl, field_all_ones(FIELD_MPLS_TTL));
         break;
+    case ACTION_EXIT:
+        run->has_exited = true;
+        break;
+    case ACTION_CLONE:
+        do_clone(run, packet, action, table);
+        break;
+    case ACTION_OUTPUT_REG:
+        do_output_reg(run, packet, action, in_port);
+        break;
+    case ACTION_OUTPUT_TRUNC:
+        packet->max_len = action->output_trunc.max_len;
+        do_output(run, packet, action->output_trunc.port, in_port);
+        packet->max_len = 0;
+        break;
+    case ACTION_STACK_PUSH:
+    case ACTION_STACK_POP:
+        do_stack(run, packet, action);
+        break;
+    case ACTION_NOTE:
+    case ACTION_CONJUNCTION:
+    case ACTION_DATA:
     case ACTION_SET_QUEUE:
     case ACTION_TYPE_COUNT:
         break;
@@ -495,6 +577,7 @@ static void execute(const struct dp_action *actions, size_t n_actions, struct pa
         switch ((enum dp_action_type)action->type) {
         case DP_ACTION_OUTPUT:
             send_to(out, &packet, action->port);
+            packet.max_len = 0;
             break;
         case DP_ACTION_CONTROLLER:
             send_to(out, &packet, 0);
@@ -531,6 +614,8 @@ static void execute(const struct dp_action *actions, size_t n_actions, struct pa
             set_label_ttl(&packet, 0, host32(packet.state.key.mpls[0]) - 1);
             break;
         case DP_ACTION_TRUNCATE:
+            packet.max_len = action->max_len;
+            break;
         case DP_ACTION_HASH:
         case DP_ACTION_RECIRC:
         case DP_ACTION_METER:

@@ -17,6 +17,7 @@ struct oracle_event {
     size_t n_tags;
     uint32_t labels[ORACLE_LABELS_MAX]; /* MPLS, from the outermost on */
     size_t n_labels;
+    uint32_t max_len; /* bytes that leave at most; 0: all */
 };
 
 struct oracle_events {
