@@ -77,7 +77,7 @@ static char *set_field_text(const struct text *t, const struct action *action)
     if (id == FIELD_VLAN_VID) {
         return memory_format("%" PRIu64, field_value_to_u64(action->set_field.value));
     }
-    if (field_table[id].format == FIELD_FORMAT_HEX) {
+    if (field_table[id].format == FIELD_FORMAT_HEX && field_table[id].bits <= 64) {
         return memory_format("%#" PRIx64, field_value_to_u64(action->set_field.value));
     }
     return match_format_value(id, action->set_field.value, NULL, t->ports);

@@ -278,6 +278,22 @@ static struct world_rule *rule_find(const struct world *world, uint64_t id)
     return rule;
 }
 
+/* The rule as the classifier is to see it. */
+static void rule_take_clauses(struct world_rule *rule)
+{
+    const struct action_list *list = &rule->rule.instructions.apply;
+    for (size_t i = 0; i < list->count; i++) {
+        if (list->items[i].type != ACTION_CONJUNCTION) {
+            continue;
+        }
+        rule->clauses = memory_resize(rule->clauses, (rule->node.n_clauses + 1) * sizeof *rule->clauses);
+        rule->clauses[rule->node.n_clauses++] = (struct classifier_clause){.id = list->items[i].conjunction.id,
+                                                                           .clause = list->items[i].conjunction.clause,
+                                                                           .n_clauses = list->items[i].conjunction.n_clauses};
+    }
+    rule->node.clauses = rule->clauses;
+}
+
 void world_set_rule(struct world *world, struct rule *taken)
 {
     world_remove_rule(world, taken->id);
@@ -285,6 +301,7 @@ void world_set_rule(struct world *world, struct rule *taken)
     rule->rule = *taken;
     memset(&taken->instructions, 0, sizeof taken->instructions);
     rule->node = (struct classifier_rule){.match = &rule->rule.match, .id = rule->rule.id, .priority = rule->rule.priority};
+    rule_take_clauses(rule);
     struct match everything;
     match_init(&everything);
     rule->is_table_miss = rule->rule.priority == 0 && match_equal(&rule->rule.match, &everything);
@@ -317,6 +334,7 @@ void world_remove_rule(struct world *world, uint64_t id)
     change->table = rule->rule.table;
     change->match = rule->rule.match;
     rule_fini(&rule->rule);
+    free(rule->clauses);
     free(rule);
     bridge->n_rules--;
     bridge_unnamed(world, bridge);

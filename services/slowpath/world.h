@@ -38,6 +38,7 @@ struct world_port {
 struct world_rule {
     struct classifier_rule node;
     struct rule rule;
+    struct classifier_clause *clauses; /* owned; those of node */
     bool is_table_miss; /* priority 0, matches everything [OF1.3.5 §5.4] */
     UT_hash_handle hh;
 };

@@ -199,19 +199,69 @@ static void do_action(struct run *run, struct packet *packet, const struct actio
 static void do_table(struct run *run, struct packet *packet, unsigned table, struct set *set);
 static void do_set(struct run *run, struct packet *packet, const struct set *set, unsigned table);
 
-static const struct world_rule *best_rule(const struct run *run, const struct packet *packet, unsigned table)
+static bool rule_fits(const struct run *run, const struct rule *r, const struct flow_state *state, unsigned table)
+{
+    bool fits = r->bridge == run->bridge->id && r->table == table;
+    const uint8_t *value = (const uint8_t *)&r->match.value, *mask = (const uint8_t *)&r->match.mask;
+    for (size_t i = 0; i < sizeof *state && fits; i++) {
+        fits = (((const uint8_t *)state)[i] & mask[i]) == value[i];
+    }
+    return fits;
+}
+
+/* Does the rule say conjunction(id, clause + 1 / n)? n 0: any conjunction. */
+static bool has_clause(const struct rule *r, uint32_t id, unsigned clause, unsigned n)
+{
+    for (size_t i = 0; i < r->instructions.apply.count; i++) {
+        const struct action *a = &r->instructions.apply.items[i];
+        bool is_it = a->conjunction.id == id && a->conjunction.clause == clause && a->conjunction.n_clauses == n;
+        if (a->type == ACTION_CONJUNCTION && (n == 0 || is_it)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static const struct world_rule *best_plain(const struct run *run, const struct flow_state *state, unsigned table)
 {
     const struct world_rule *best = NULL;
     for (const struct world_rule *rule = run->world->rules; rule != NULL; rule = rule->hh.next) {
         const struct rule *r = &rule->rule;
-        bool fits = r->bridge == run->bridge->id && r->table == table;
-        const uint8_t *value = (const uint8_t *)&r->match.value, *mask = (const uint8_t *)&r->match.mask;
-        for (size_t i = 0; i < sizeof packet->state && fits; i++) {
-            fits = (((const uint8_t *)&packet->state)[i] & mask[i]) == value[i];
-        }
-        if (fits && (best == NULL || r->priority > best->rule.priority ||
-                     (r->priority == best->rule.priority && r->id < best->rule.id))) {
+        bool is_better = best == NULL || r->priority > best->rule.priority || (r->priority == best->rule.priority && r->id < best->rule.id);
+        if (is_better && !has_clause(r, 0, 0, 0) && rule_fits(run, r, state, table)) {
             best = rule;
+        }
+    }
+    return best;
+}
+
+static bool is_met(const struct run *run, const struct flow_state *state, unsigned table, int priority, uint32_t id, unsigned n)
+{
+    unsigned n_met = 0;
+    for (unsigned clause = 0; clause < n; clause++) {
+        for (const struct world_rule *rule = run->world->rules; rule != NULL; rule = rule->hh.next) {
+            if (rule->rule.priority == priority && has_clause(&rule->rule, id, clause, n) && rule_fits(run, &rule->rule, state, table)) {
+                n_met++;
+                break;
+            }
+        }
+    }
+    return n_met == n;
+}
+
+/* Conjunctions of two or three clauses with small ids and priorities are all that random tables have. */
+static const struct world_rule *best_rule(const struct run *run, const struct packet *packet, unsigned table)
+{
+    const struct world_rule *best = best_plain(run, &packet->state, table);
+    for (int priority = 15; priority > (best != NULL ? best->rule.priority : -1); priority--) {
+        for (uint32_t id = 0; id < 8; id++) {
+            struct flow_state again = packet->state;
+            again.conj_id = be32(id);
+            bool is_complete = is_met(run, &packet->state, table, priority, id, 2) || is_met(run, &packet->state, table, priority, id, 3);
+            const struct world_rule *found = is_complete ? best_plain(run, &again, table) : NULL;
+            if (found != NULL) {
+                return found;
+            }
         }
     }
     return best;

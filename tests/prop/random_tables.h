@@ -44,6 +44,12 @@ static const char *const matches[] = {
     "ipv6,ipv6_dst=a00:1::/32",
     "ipv6,ipv6_src=a00::/31",
     "udp6,tp_dst=53",
+    "conj_id=1",
+    "conj_id=2",
+    "conj_id=1,ip",
+    "xreg1=0x5",
+    "packet_type=(0,0),ip",
+    "packet_type=(1,0x800)",
     "mpls",
     "mpls",
     "mpls,mpls_label=1",
@@ -81,6 +87,8 @@ static const char *const actions[] = {
     "resubmit(,1)",
     "resubmit(,2)",
     "resubmit(,3)",
+    "set_field:0x500000001->xreg0",
+    "move:NXM_NX_REG0[]->OXM_OF_PKT_REG1[0..31]",
     "exit",
     "clone(output:1,exit)",
     "clone(set_field:10.0.0.1->nw_dst,resubmit(,2)),output:3",
@@ -114,13 +122,19 @@ static void random_rule(struct fixture *f, struct random *r)
     const char *match = PICK(r, matches);
     int n = snprintf(text, sizeof text, "table=%u,priority=%u%s%s,actions=%s", table, (unsigned)random_below(r, 5),
                      *match ? "," : "", match, "load:0x1->NXM_NX_REG15[]");
-    for (uint64_t i = random_below(r, 4); i > 0; i--) {
+    bool is_clause = random_below(r, 6) == 0;
+    if (is_clause) {
+        unsigned n_clauses = 2 + (random_below(r, 4) == 0);
+        n = snprintf(text, sizeof text, "table=%u,priority=%u%s%s,actions=conjunction(%u,%u/%u)", table, 2 + (unsigned)random_below(r, 4),
+                     *match ? "," : "", match, 1 + (unsigned)random_below(r, 2), 1 + (unsigned)random_below(r, n_clauses), n_clauses);
+    }
+    for (uint64_t i = is_clause ? 0 : random_below(r, 4); i > 0; i--) {
         const char *action = PICK(r, actions);
         if (strcmp(action, "drop") != 0) {
             n += snprintf(text + n, sizeof text - (size_t)n, ",%s", action);
         }
     }
-    if (table < 3 && random_below(r, 2) == 0) {
+    if (!is_clause && table < 3 && random_below(r, 2) == 0) {
         n += snprintf(text + n, sizeof text - (size_t)n, ",write_metadata:0x%x,goto_table:%u", (unsigned)random_below(r, 2),
                       table + 1);
     }

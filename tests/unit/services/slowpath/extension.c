@@ -1,4 +1,4 @@
-/* Open vSwitch's own actions in translation. */
+/* Open vSwitch's own actions and matches in translation. */
 #include "tests/unit/services/slowpath/fixture.h"
 
 static void exit_ends_the_actions_of_all_tables_but_not_the_set(void **state)
@@ -84,6 +84,58 @@ static void a_stack_that_grows_without_end_is_cut(void **state)
     fixture_close(&f);
 }
 
+static void a_conjunction_holds_when_all_its_clauses_are_met_at_one_priority(void **state)
+{
+    (void)state;
+    struct fixture f;
+    fixture_open(&f);
+    fixture_rule(&f, "priority=10,ip,nw_src=10.0.0.1,actions=conjunction(7,1/2)");
+    fixture_rule(&f, "priority=10,ip,nw_src=10.0.0.2,actions=conjunction(7,1/2),conjunction(8,1/2)");
+    fixture_rule(&f, "priority=10,tcp,tp_dst=80,actions=conjunction(7,2/2)");
+    fixture_rule(&f, "priority=11,tcp,tp_dst=81,actions=conjunction(7,2/2)");
+    uint64_t clause = fixture_rule(&f, "priority=10,tcp,tp_dst=82,actions=conjunction(8,2/2)");
+    fixture_rule(&f, "priority=10,conj_id=7,ip,actions=output:2");
+    fixture_rule(&f, "priority=10,conj_id=8,ip,actions=output:3");
+    fixture_rule(&f, "priority=1,actions=output:4");
+    fixture_expect(&f, "tcp,nw_src=10.0.0.1,tp_dst=80", 11, "output:12");
+    assert_true(f.translation.mask.l4_dst.raw != 0 && f.translation.mask.ip_src[3] != 0);
+    fixture_expect(&f, "tcp,nw_src=10.0.0.2,tp_dst=80", 11, "output:12");
+    fixture_expect(&f, "tcp,nw_src=10.0.0.2,tp_dst=82", 11, "output:13");
+    fixture_expect(&f, "tcp,nw_src=10.0.0.1,tp_dst=82", 11, "output:14"); /* of 8 only the second */
+    fixture_expect(&f, "tcp,nw_src=10.0.0.1,tp_dst=81", 11, "output:14"); /* at another priority */
+    fixture_expect(&f, "tcp,nw_src=10.0.0.3,tp_dst=80", 11, "output:14");
+    world_remove_rule(&f.world, clause);
+    fixture_expect(&f, "tcp,nw_src=10.0.0.2,tp_dst=82", 11, "output:14");
+    fixture_rule(&f, "priority=20,tcp,tp_dst=80,actions=output:1"); /* above all clauses */
+    fixture_expect(&f, "tcp,nw_src=10.0.0.1,tp_dst=80", 13, "output:11");
+    fixture_close(&f);
+}
+
+static void a_conjunction_without_its_rule_decides_nothing(void **state)
+{
+    (void)state;
+    struct fixture f;
+    fixture_open(&f);
+    fixture_rule(&f, "priority=10,ip,actions=conjunction(7,1/2),conjunction(9,1/2)");
+    fixture_rule(&f, "priority=10,tcp,actions=conjunction(7,2/2),conjunction(9,2/2)");
+    fixture_expect(&f, "tcp", 11, "drop(no_rule)");
+    fixture_rule(&f, "priority=3,conj_id=9,tcp,actions=output:3");
+    fixture_expect(&f, "tcp", 11, "output:13");
+    fixture_expect(&f, "udp", 11, "drop(no_rule)");
+    fixture_close(&f);
+}
+
+static void registers_have_long_names_too(void **state)
+{
+    (void)state;
+    struct fixture f;
+    fixture_open(&f);
+    fixture_rule(&f, "table=0,actions=set_field:0x100000002->xreg1,load:0x5->NXM_NX_XXREG1[0..31],goto_table:1");
+    fixture_rule(&f, "table=1,reg2=1,reg3=2,reg7=5,xxreg0=0x0000000100000002/0x0000000f0000000f,actions=output:2");
+    fixture_expect(&f, "ip", 11, "output:12");
+    fixture_close(&f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -93,6 +145,9 @@ int main(void)
         cmocka_unit_test(one_output_is_truncated_and_no_other),
         cmocka_unit_test(the_stack_gives_back_what_was_pushed_last),
         cmocka_unit_test(a_stack_that_grows_without_end_is_cut),
+        cmocka_unit_test(a_conjunction_holds_when_all_its_clauses_are_met_at_one_priority),
+        cmocka_unit_test(a_conjunction_without_its_rule_decides_nothing),
+        cmocka_unit_test(registers_have_long_names_too),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
