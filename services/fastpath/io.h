@@ -68,7 +68,7 @@ struct io {
     uint64_t n_unserved;   /* frames received that no shard was there for (`no_shard`); taken back to zero likewise */
 };
 
-enum io_kind { IO_SYSTEM, IO_INTERNAL, IO_PCAP, IO_NULL };
+enum io_kind { IO_SYSTEM, IO_INTERNAL, IO_PCAP, IO_NULL, IO_PATCH /* the slowpath sends through it; a shard never does */ };
 
 /* The port has a Linux interface of its name. */
 static inline bool io_kind_has_interface(enum io_kind kind)

@@ -13,6 +13,10 @@ void output_to(struct walk *walk, const struct world_port *port)
         walk->reason = DROP_PORT_CONFIG;
         return;
     }
+    if (port->peer != NULL) {
+        patch_output(walk, port);
+        return;
+    }
     if (walk->truncate_to != 0) {
         struct dp_action truncate = {.type = DP_ACTION_TRUNCATE, .max_len = walk->truncate_to};
         walk_trace(walk, "truncated to %u bytes", walk->truncate_to);
@@ -35,6 +39,7 @@ void output_to_controller(struct walk *walk, uint16_t max_len, enum packet_in_re
     action.controller.cookie = walk->rule != NULL ? walk->rule->rule.cookie : UINT64_MAX;
     action.controller.rule_table = walk->table;
     action.controller.max_len = max_len;
+    action.controller.in_port = walk->has_crossed ? walk->in_port->id : 0;
     action.controller.reason = (uint8_t)(is_miss ? PACKET_IN_NO_MATCH : reason);
     walk_trace(walk, "output to the controller");
     walk_emit(walk, &action);

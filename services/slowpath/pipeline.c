@@ -18,7 +18,7 @@ static const struct world_rule *table_lookup(struct walk *walk, uint8_t table, u
         walk->out->rewritten_words |= 1;
     }
     const struct classifier_rule *node = NULL;
-    walk->out->visited[table / 64] |= 1ull << (table % 64);
+    walk->visited[table / 64] |= 1ull << (table % 64);
     walk_count(walk, counter_id(COUNTER_TABLE, walk->bridge->id << 8 | table));
     walk->out->work += 20; /* a visit without its lookup */
     if (walk->bridge->tables[table] != NULL) {
@@ -52,7 +52,7 @@ static void no_rule(struct walk *walk, uint8_t table)
         walk_trace(walk, "table %u: no rule", table);
         walk->reason = DROP_NO_RULE;
     }
-    walk->is_over = walk->depth == 0;
+    walk->is_over = walk->depth == walk->base_depth;
 }
 
 static void write_metadata(struct walk *walk, const struct instructions *in)

@@ -297,6 +297,7 @@ static void walk_begin(struct walk *walk, const struct translate_input *input, s
     memset(walk, 0, sizeof *walk);
     walk->input = input;
     walk->out = out;
+    walk->visited = out->visited;
     walk->reason = DROP_RULE;
     walk->state.key = *key;
     walk->state.actset_output = be32(OFPORT_UNSET);
@@ -331,9 +332,17 @@ static void walk_finish(struct walk *walk)
     }
 }
 
-/* The tables, then what the action set has gathered. */
-static void walk_from_table_0(struct walk *walk)
+void walk_enter(struct walk *walk)
 {
+    if ((walk->in_port->config & (PORT_CONFIG_NO_RECV | PORT_CONFIG_DOWN)) != 0) {
+        walk->reason = DROP_PORT_CONFIG;
+        return;
+    }
+    if (walk->bridge->fail_open == FAIL_OPEN_ALL) {
+        walk_trace(walk, "no controller answers: learning switch");
+        normal_perform(walk);
+        return;
+    }
     pipeline_run(walk, 0, PORT_IN_PORT);
     if (!walk->is_over) {
         action_set_perform(walk, &walk->set);
@@ -356,14 +365,7 @@ void translate_key(const struct translate_input *input, const struct flow_key *k
     walk.state.key.in_port = walk.state.in_phy_port = be32(port->ofport);
     out->bridge = walk.bridge->id;
     out->in_ofport = port->ofport;
-    if ((port->config & (PORT_CONFIG_NO_RECV | PORT_CONFIG_DOWN)) != 0) {
-        walk.reason = DROP_PORT_CONFIG;
-    } else if (walk.bridge->fail_open == FAIL_OPEN_ALL) {
-        walk_trace(&walk, "no controller answers: learning switch");
-        normal_perform(&walk);
-    } else {
-        walk_from_table_0(&walk);
-    }
+    walk_enter(&walk);
     walk_finish(&walk);
 }
 

@@ -1,8 +1,8 @@
-/* One translation under way: the state that its parts share. Private to translate.c, pipeline.c, perform.c, mpls.c, extension.c, output.c, group.c, normal.c.
+/* One translation under way: the state that its parts share. Private to translate.c, pipeline.c, perform.c, mpls.c, extension.c, output.c, group.c, normal.c, patch.c.
  *
  *     translate.c   begins and ends       pipeline.c   tables and instructions       perform.c   actions and the action set
  *     output.c      ports and emission    group.c      buckets                       normal.c    the learning switch
- *     mpls.c        labels                extension.c  Open vSwitch's own actions
+ *     mpls.c        labels                extension.c  Open vSwitch's own actions    patch.c      other bridges
  */
 #ifndef BUSBAR_SLOWPATH_WALK_H
 #define BUSBAR_SLOWPATH_WALK_H
@@ -29,6 +29,7 @@ struct walk {
     const struct translate_input *input;
     struct translation *out;
     const struct world_bridge *bridge;
+    uint64_t *visited;                /* tables of that bridge */
     const struct world_port *in_port; /* where the packet came in; NULL: nowhere (packet-out) */
     struct flow_state state;          /* the packet as the next lookup sees it; in_port is an OpenFlow port number */
     struct flow_state looked;         /* bits of the packet as it came that decided something */
@@ -37,7 +38,7 @@ struct walk {
     struct action_set set;
     const struct world_rule *rule; /* whose actions are performed, NULL: none's */
     uint8_t table;
-    unsigned depth;
+    unsigned depth, base_depth; /* of nesting; of the run through this bridge's tables */
     unsigned n_resubmits;
     unsigned n_watched;        /* buckets of watched groups looked at, at most TRANSLATE_RESUBMITS_MAX */
     unsigned n_ttl_decrements; /* of the TTL as it came */
@@ -48,6 +49,7 @@ struct walk {
         uint8_t ttl; /* of that header, as it is now */
     } covered; /* what the first label pushed here stands in front of */
     bool is_packet_out;
+    bool has_crossed; /* a patch port, so in_port is not the packet's */
     bool has_exited;         /* no further action is done but those of the action set */
     bool is_over;            /* nothing more happens to the packet */
     enum drop_reason reason; /* why nothing came out, should nothing come out */
@@ -89,6 +91,9 @@ void walk_trace(const struct walk *walk, const char *format, ...) PRINTF_LIKE(2,
 
 /* ---- the parts ---- */
 
+/* As a packet that has just come in by walk->in_port: its configuration, what fails open, the tables, the action set. */
+void walk_enter(struct walk *walk);
+void patch_output(struct walk *walk, const struct world_port *port);
 /* From a table to the end, without the action set. in_port: what the first lookup takes it to be, PORT_IN_PORT: as it is. */
 void pipeline_run(struct walk *walk, uint8_t table, uint32_t in_port);
 void perform_list(struct walk *walk, const struct action_list *list);

@@ -31,7 +31,7 @@ struct run {
     const struct mac_table *macs;
     const struct world_bridge *bridge;
     struct oracle_events *out;
-    unsigned depth, n_steps;
+    unsigned depth, base_depth, n_steps;
     bool has_ended; /* TTL, or a miss: nothing more happens to this packet */
     bool has_exited;
 };
@@ -314,7 +314,7 @@ static void do_table(struct run *run, struct packet *packet, unsigned table, str
         run->out->is_too_deep = true;
     }
     if (rule == NULL) {
-        run->has_ended = run->depth == 0;
+        run->has_ended = run->depth == run->base_depth;
         return;
     }
     const struct instructions *in = &rule->rule.instructions;
@@ -335,6 +335,56 @@ static void do_table(struct run *run, struct packet *packet, unsigned table, str
     }
 }
 
+static const struct world_port *peer_of(const struct run *run, const struct world_port *port)
+{
+    for (const struct world_port *p = run->world->ports; p != NULL; p = p->hh.next) {
+        if (p->peer != NULL && strcmp(p->peer, port->name) == 0 && strcmp(p->name, port->peer) == 0) {
+            return p;
+        }
+    }
+    return NULL;
+}
+
+/* The packet comes into the bridge at the other end; what it does there changes nothing here. */
+static void cross(struct run *run, const struct packet *packet, const struct world_port *port)
+{
+    const struct world_port *peer = peer_of(run, port);
+    const struct run before = *run;
+    struct packet copy = *packet;
+    struct set set = {0};
+    if (peer == NULL || packet->max_len != 0) {
+        return;
+    }
+    memset(&copy.state, 0, sizeof copy.state);
+    copy.state.key = packet->state.key;
+    copy.state.key.in_port = copy.state.in_phy_port = be32(peer->ofport);
+    copy.n_stack = 0;
+    run->bridge = world_bridge(run->world, peer->bridge);
+    run->base_depth = ++run->depth;
+    run->has_exited = false;
+    if (run->depth > TRANSLATE_DEPTH_MAX) {
+        run->out->is_too_deep = true;
+    }
+    if (!run->out->is_too_deep) {
+        do_table(run, &copy, 0, &set);
+    }
+    if (!run->has_ended && !run->out->is_too_deep) {
+        do_set(run, &copy, &set, 0);
+    }
+    unsigned n_steps = run->n_steps;
+    *run = before;
+    run->n_steps = n_steps;
+}
+
+static void send_port(struct run *run, const struct packet *packet, const struct world_port *port)
+{
+    if (port->peer != NULL) {
+        cross(run, packet, port);
+    } else {
+        send_to(run->out, packet, port->id);
+    }
+}
+
 static void do_output(struct run *run, struct packet *packet, uint32_t port, uint32_t in_port)
 {
     for (size_t i = 0; i < run->bridge->n_ports; i++) {
@@ -343,7 +393,7 @@ static void do_output(struct run *run, struct packet *packet, uint32_t port, uin
         bool is_named = port == p->ofport && p->ofport != in_port;
         bool is_back = port == PORT_IN_PORT && p->ofport == in_port;
         if (is_named || is_back || (is_all && p->ofport != in_port)) {
-            send_to(run->out, packet, p->id);
+            send_port(run, packet, p);
         }
     }
     if (port == PORT_CONTROLLER) {
@@ -351,36 +401,90 @@ static void do_output(struct run *run, struct packet *packet, uint32_t port, uin
     }
 }
 
-/* Ports are trunks or, with a tag, access ports. */
+static bool carries(const struct world_port *port, unsigned vlan)
+{
+    bool is_fixed = port->vlan_mode == VLAN_MODE_ACCESS || port->vlan_mode == VLAN_MODE_TUNNEL;
+    bool is_native = port->vlan_mode == VLAN_MODE_NATIVE_TAGGED || port->vlan_mode == VLAN_MODE_NATIVE_UNTAGGED;
+    if (is_fixed || (is_native && vlan == port->tag)) {
+        return vlan == port->tag;
+    }
+    return !port->has_trunks || (port->trunks[vlan / 64] >> vlan % 64 & 1) != 0;
+}
+
+static bool takes_customer(const struct world_port *port, unsigned vlan)
+{
+    return port->vlan_mode != VLAN_MODE_TUNNEL || !port->has_cvlans || (port->cvlans[vlan / 64] >> vlan % 64 & 1) != 0;
+}
+
+/* The VLAN of a packet that comes in, or -1. */
+static int vlan_in(const struct world_port *in, unsigned vid)
+{
+    bool has_native = in->vlan_mode == VLAN_MODE_NATIVE_TAGGED || in->vlan_mode == VLAN_MODE_NATIVE_UNTAGGED;
+    if (in->vlan_mode == VLAN_MODE_ACCESS) {
+        return vid == 0 ? in->tag : -1;
+    }
+    if (in->vlan_mode == VLAN_MODE_TUNNEL) {
+        return takes_customer(in, vid) ? in->tag : -1;
+    }
+    if (has_native && vid == 0) {
+        return in->tag;
+    }
+    return carries(in, vid) ? (int)vid : -1;
+}
+
+/* The packet within its VLAN, with the tags it has there, leaves by a port. */
+static void normal_send(struct run *run, const struct packet *packet, const struct world_port *in, const struct world_port *p, unsigned vlan)
+{
+    struct packet copy = *packet;
+    bool is_tunnel_in = in->vlan_mode == VLAN_MODE_TUNNEL;
+    bool is_trunk = p->vlan_mode != VLAN_MODE_ACCESS && p->vlan_mode != VLAN_MODE_TUNNEL;
+    bool tagged = is_trunk && vlan != 0 && !(p->vlan_mode == VLAN_MODE_NATIVE_UNTAGGED && vlan == p->tag);
+    unsigned inner = is_tunnel_in || packet->n_tags == 0 ? (packet->n_tags > 0 ? packet->tags[0] & 0xfff : 0)
+                                                         : (packet->n_tags > 1 ? packet->tags[1] & 0xfff : 0);
+    if (!takes_customer(p, inner)) {
+        return;
+    }
+    if (is_tunnel_in && tagged) {
+        push_tag(&copy, 0x88a8, (uint16_t)vlan);
+    } else if (!is_tunnel_in && !tagged) {
+        pop_tag(&copy);
+    } else if (!is_tunnel_in && copy.n_tags == 0) {
+        push_tag(&copy, 0x8100, (uint16_t)vlan);
+    } else if (!is_tunnel_in) {
+        copy.tags[0] = (uint16_t)((copy.tags[0] & ~0xfff) | vlan); /* a priority tag gets the VLAN */
+        show_tags(&copy);
+    }
+    send_port(run, &copy, p);
+}
+
+static bool could_reach(const struct packet *packet, const struct world_port *in, const struct world_port *p, unsigned vlan)
+{
+    bool is_outer = in->vlan_mode != VLAN_MODE_TUNNEL && packet->n_tags > 0;
+    unsigned inner = is_outer ? (packet->n_tags > 1 ? packet->tags[1] & 0xfff : 0) : (packet->n_tags > 0 ? packet->tags[0] & 0xfff : 0);
+    return carries(p, vlan) && takes_customer(p, inner);
+}
+
 static void do_normal(struct run *run, const struct packet *packet, uint32_t in_port)
 {
     const struct world_port *in = world_port_by_ofport(run->bridge, in_port);
-    uint16_t vid = packet->n_tags > 0 ? packet->tags[0] & 0xfff : 0;
-    uint16_t vlan = in->tag != VLAN_NONE ? in->tag : vid;
+    int vlan = vlan_in(in, packet->n_tags > 0 ? packet->tags[0] & 0xfff : 0);
     const uint8_t *dst = packet->state.key.eth_dst;
-    if (in->tag != VLAN_NONE && vid != 0) {
+    const struct world_port *only = NULL;
+    if (vlan < 0) {
         return;
     }
-    struct mac_name name = {.bridge = run->bridge->id, .vlan = vlan};
+    struct mac_name name = {.bridge = run->bridge->id, .vlan = (uint16_t)vlan};
     memcpy(name.mac, dst, 6);
     const struct mac_entry *entry = (dst[0] & 1) != 0 ? NULL : mac_table_find(run->macs, &name);
+    for (size_t i = 0; entry != NULL && i < run->bridge->n_ports; i++) {
+        const struct world_port *p = run->bridge->ports[i];
+        only = p->id == entry->port && could_reach(packet, in, p, (unsigned)vlan) ? p : only;
+    }
     for (size_t i = 0; i < run->bridge->n_ports; i++) {
         const struct world_port *p = run->bridge->ports[i];
-        bool is_member = p->tag == VLAN_NONE || p->tag == vlan;
-        if (p == in || !is_member || (entry != NULL && entry->port != p->id)) {
-            continue;
+        if (p != in && carries(p, (unsigned)vlan) && (only == NULL || only == p)) {
+            normal_send(run, packet, in, p, (unsigned)vlan);
         }
-        struct packet copy = *packet;
-        bool tagged = p->tag == VLAN_NONE && vlan != 0;
-        if (!tagged) {
-            pop_tag(&copy);
-        } else if (copy.n_tags == 0) {
-            push_tag(&copy, 0x8100, vlan);
-        } else {
-            copy.tags[0] = (uint16_t)((copy.tags[0] & ~0xfff) | vlan); /* a priority tag gets the VLAN */
-            show_tags(&copy);
-        }
-        send_to(run->out, &copy, p->id);
     }
 }
 

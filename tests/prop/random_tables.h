@@ -61,6 +61,8 @@ static const char *const actions[] = {
     "output:1",
     "output:2",
     "output:3",
+    "output:5",
+    "output:5",
     "flood",
     "all",
     "in_port",
@@ -142,7 +144,33 @@ static void random_rule(struct fixture *f, struct random *r)
     if (flow_mod_parse(text, FLOW_MOD_ADD, NULL, &mod, NULL) ==
         0) { /* a rewrite without its protocol in the match is refused */
         flow_mod_fini(&mod);
-        fixture_rule(f, text);
+        fixture_rule_on(f, f->world.bridges->hh.next != NULL && random_below(r, 3) == 0 ? 2 : FIXTURE_BRIDGE, text);
+    }
+}
+
+/* VLAN modes, and in half of the worlds a second bridge behind a patch; in some a second patch, so that packets may go in circles. */
+static void random_ports(struct fixture *f, struct random *r, bool is_secure)
+{
+    static const uint16_t tags[] = {VLAN_NONE, 5, 5, 7};
+    static const uint32_t vlans[] = {5};
+    for (uint32_t i = 1; i <= 3; i++) {
+        char name[16];
+        (void)snprintf(name, sizeof name, "p%u", 10 + i);
+        struct world_port_settings port = {.name = name, .bridge = FIXTURE_BRIDGE, .ofport = i, .trunks = vlans, .cvlans = vlans};
+        port.vlan_mode = (enum vlan_mode)random_below(r, VLAN_MODE_TUNNEL + 1);
+        port.tag = PICK(r, tags);
+        port.n_trunks = (size_t)random_below(r, 2);
+        port.n_cvlans = (size_t)random_below(r, 2);
+        if (random_below(r, 2) == 0) {
+            world_set_port(&f->world, 10 + i, &port);
+        }
+    }
+    if (random_below(r, 2) == 0) {
+        fixture_second_bridge(f, is_secure);
+    }
+    if (f->world.bridges->hh.next != NULL && random_below(r, 8) == 0) {
+        fixture_patch_port(f, FIXTURE_BRIDGE, 16, 6, "p16", "p28");
+        fixture_patch_port(f, 2, 28, 4, "p28", "p16");
     }
 }
 
@@ -186,6 +214,10 @@ static struct flow_key random_key(struct random *r)
     if (random_below(r, 2) == 0) {
         key.vlan_tci = be16((uint16_t)(KEY_VLAN_PRESENT | 5 | random_below(r, 8) << 13));
         key.vlan_tpid = be16(0x8100);
+    }
+    if (key.vlan_tci.raw != 0 && random_below(r, 3) == 0) {
+        key.vlan2_tci = be16((uint16_t)(KEY_VLAN_PRESENT | (5 + random_below(r, 2))));
+        key.vlan2_tpid = be16(0x8100);
     }
     key.ip_proto = PICK(r, protos);
     key.ip_ttl = PICK(r, ttls);
