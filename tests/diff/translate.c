@@ -5,13 +5,19 @@
 
 enum { N_DIFF_WORLDS = 300, N_DIFF_PACKETS = 60 };
 
-/* Which copy leaves first is nobody's promise between ports; to one port it is. */
-static void sort_by_port(struct oracle_events *events)
+/* Which copy leaves first is nobody's promise between ports; to one port it is, but for what comes back from another bridge: NORMAL sends the
+ * forms of a packet in turn. */
+static bool is_after(const struct oracle_event *a, const struct oracle_event *b, bool is_one_bridge)
+{
+    return a->port != b->port ? a->port > b->port : !is_one_bridge && memcmp(a, b, sizeof *a) > 0;
+}
+
+static void sort_by_port(struct oracle_events *events, bool is_one_bridge)
 {
     for (size_t i = 1; i < events->n; i++) {
         struct oracle_event event = events->events[i];
         size_t j = i;
-        for (; j > 0 && events->events[j - 1].port > event.port; j--) {
+        for (; j > 0 && is_after(&events->events[j - 1], &event, is_one_bridge); j--) {
             events->events[j] = events->events[j - 1];
         }
         events->events[j] = event;
@@ -47,8 +53,9 @@ static bool check(struct fixture *f, const struct flow_key *key, struct oracle_e
         return false; /* limits, and what is not seen, are tested by themselves */
     }
     oracle_execute(f->translation.actions, f->translation.n_actions, key, done);
-    sort_by_port(said);
-    sort_by_port(done);
+    bool is_one_bridge = f->world.bridges->hh.next == NULL;
+    sort_by_port(said, is_one_bridge);
+    sort_by_port(done, is_one_bridge);
     if (said->n != done->n || memcmp(said->events, done->events, said->n * sizeof said->events[0]) != 0) {
         struct translate_trace trace = {.line = explain};
         input.trace = &trace;
@@ -71,6 +78,10 @@ static void actions_do_what_the_rules_say(void **state)
         struct fixture f;
         fixture_open(&f);
         random_ports(&f, &r, true);
+        if (f.world.bridges->hh.next != NULL && random_below(&r, 16) == 0) { /* packets may go in circles */
+            fixture_patch_port(&f, FIXTURE_BRIDGE, 16, 6, "p16", "p28");
+            fixture_patch_port(&f, 2, 28, 4, "p28", "p16");
+        }
         random_groups(&f, false);
         for (int i = 0; i < N_RULES; i++) {
             random_rule(&f, &r);

@@ -249,12 +249,12 @@ static bool is_met(const struct run *run, const struct flow_state *state, unsign
     return n_met == n;
 }
 
-/* Conjunctions of two or three clauses with small ids and priorities are all that random tables have. */
+/* Conjunctions 1 and 2, of two or three clauses, at priorities up to 5 are all that random tables have. */
 static const struct world_rule *best_rule(const struct run *run, const struct packet *packet, unsigned table)
 {
     const struct world_rule *best = best_plain(run, &packet->state, table);
-    for (int priority = 15; priority > (best != NULL ? best->rule.priority : -1); priority--) {
-        for (uint32_t id = 0; id < 8; id++) {
+    for (int priority = 5; priority > (best != NULL ? best->rule.priority : -1); priority--) {
+        for (uint32_t id = 1; id <= 2; id++) {
             struct flow_state again = packet->state;
             again.conj_id = be32(id);
             bool is_complete = is_met(run, &packet->state, table, priority, id, 2) || is_met(run, &packet->state, table, priority, id, 3);

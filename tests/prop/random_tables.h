@@ -148,7 +148,7 @@ static void random_rule(struct fixture *f, struct random *r)
     }
 }
 
-/* VLAN modes, and in half of the worlds a second bridge behind a patch; in some a second patch, so that packets may go in circles. */
+/* VLAN modes, and in half of the worlds a second bridge behind a patch. */
 static void random_ports(struct fixture *f, struct random *r, bool is_secure)
 {
     static const uint16_t tags[] = {VLAN_NONE, 5, 5, 7};
@@ -167,10 +167,6 @@ static void random_ports(struct fixture *f, struct random *r, bool is_secure)
     }
     if (random_below(r, 2) == 0) {
         fixture_second_bridge(f, is_secure);
-    }
-    if (f->world.bridges->hh.next != NULL && random_below(r, 8) == 0) {
-        fixture_patch_port(f, FIXTURE_BRIDGE, 16, 6, "p16", "p28");
-        fixture_patch_port(f, 2, 28, 4, "p28", "p16");
     }
 }
 
