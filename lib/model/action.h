@@ -1,7 +1,8 @@
 /* Actions and instructions as a controller means them, without the bytes of any OpenFlow version.
  *
  * An action is a value; an action_list owns its array. What does not fit a value stands behind it in the list: CLONE is followed by the
- * n_inner items done to the copy, NOTE and CONTROLLER by their bytes, in items of type DATA. Instructions are the standard's [OF1.3.5 §5.9], executed in the order meter,
+ * n_inner items done to the copy, NOTE and CONTROLLER by their bytes, in items of type DATA.
+ * Instructions are the standard's [OF1.3.5 §5.9], executed in the order meter,
  * apply, clear, write, write-metadata, goto.
  */
 #ifndef BUSBAR_MODEL_ACTION_H

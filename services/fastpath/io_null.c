@@ -68,7 +68,8 @@ static const struct io_ops null_ops = {
 struct io *io_null_open(struct umem *umem, const char *mode)
 {
     struct io_null *null = memory_zeroed(sizeof *null);
-    null->io = (struct io){.ops = &null_ops, .mode = mode, .frame_bytes = UMEM_LARGE_ROOM};
+    null->io = (struct io){.ops = &null_ops, .frame_bytes = UMEM_LARGE_ROOM};
+    (void)snprintf(null->io.mode, sizeof null->io.mode, "%s", mode);
     null->umem = umem;
     return &null->io;
 }

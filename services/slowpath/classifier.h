@@ -1,8 +1,10 @@
 /* The classifier of one table: which rule a packet meets, and which of its bits had to be looked at to know.
  *
  * The rule with the highest priority whose match covers the packet; of several with one priority the one with the lowest id, so that
- * every replica decides alike (I1). Conjunctive match, as in Open vSwitch: where the packet meets clauses of all dimensions of a conjunction
- * at one priority, above that of the best rule, the rules are looked through once more with conj_id set. The rules' matches are lent: they stay as they are while the rule is in the classifier.
+ * every replica decides alike (I1). Conjunctive match, as in Open vSwitch: where the packet meets every clause of a conjunction at one
+ * priority, above that of the best rule, the rules are looked through once more with conj_id set.
+ *
+ * The rules' matches and clauses are lent: they stay as they are while the rule is in the classifier.
  */
 #ifndef BUSBAR_SLOWPATH_CLASSIFIER_H
 #define BUSBAR_SLOWPATH_CLASSIFIER_H

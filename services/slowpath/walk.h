@@ -1,4 +1,5 @@
-/* One translation under way: the state that its parts share. Private to translate.c, pipeline.c, perform.c, mpls.c, extension.c, output.c, group.c, normal.c, patch.c.
+/* One translation under way: the state that its parts share. Private to translate.c, pipeline.c, perform.c,
+ * mpls.c, extension.c, output.c, patch.c, group.c, normal.c.
  *
  *     translate.c   begins and ends       pipeline.c   tables and instructions       perform.c   actions and the action set
  *     output.c      ports and emission    group.c      buckets                       normal.c    the learning switch
