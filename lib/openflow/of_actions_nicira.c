@@ -255,7 +255,7 @@ static int decode_note(struct reader *r, struct action_list *list)
     return 0;
 }
 
-/* type(2) length(2) value, zeroes up to a multiple of eight, which the length does not count. */
+/* type(2) length(2) value, zeroes up to a multiple of eight; the length counts those behind numbers of two bytes only. */
 static int decode_property(struct reader *r, struct action *action, const uint8_t **data, struct of_error *error)
 {
     uint16_t type = reader_u16(r);
@@ -272,9 +272,10 @@ static int decode_property(struct reader *r, struct action *action, const uint8_
         *data = reader_bytes(&value, size);
         return 0;
     }
-    if (type == PROPERTY_MAX_LEN && size == 2) {
+    bool is_u16 = size == 4 || size == 2; /* with its padding, as Open vSwitch writes it, or without */
+    if (type == PROPERTY_MAX_LEN && is_u16) {
         action->controller.max_len = reader_u16(&value);
-    } else if (type == PROPERTY_CONTROLLER_ID && size == 2) {
+    } else if (type == PROPERTY_CONTROLLER_ID && is_u16) {
         action->controller.controller_id = reader_u16(&value);
     } else if (type == PROPERTY_REASON && size == 1) {
         action->controller.reason = (enum packet_in_reason)reader_u8(&value);
@@ -454,14 +455,14 @@ static void encode_controller(struct writer *w, const struct action_list *list, 
     begin(w, 0, NICIRA_CONTROLLER2);
     writer_pad(w, 6);
     if (action->controller.max_len != UINT16_MAX) {
-        begin_property(w, PROPERTY_MAX_LEN, 2);
+        begin_property(w, PROPERTY_MAX_LEN, 4);
         writer_u16(w, action->controller.max_len);
-        end_property(w, 2);
+        writer_pad(w, 2);
     }
     if (action->controller.controller_id != 0) {
-        begin_property(w, PROPERTY_CONTROLLER_ID, 2);
+        begin_property(w, PROPERTY_CONTROLLER_ID, 4);
         writer_u16(w, action->controller.controller_id);
-        end_property(w, 2);
+        writer_pad(w, 2);
     }
     if (action->controller.reason != PACKET_IN_ACTION) {
         begin_property(w, PROPERTY_REASON, 1);
