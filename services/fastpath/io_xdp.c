@@ -628,7 +628,10 @@ static int linux_open(void *context, const struct io_request *request, struct um
     case IO_PCAP:
         return io_pcap_open(request, umem, out_io, detail);
     case IO_NULL:
-        *out_io = io_null_open(umem);
+        *out_io = io_null_open(umem, "null");
+        return 0;
+    case IO_PATCH:
+        *out_io = io_null_open(umem, "patch");
         return 0;
     }
     return -EINVAL;
@@ -662,6 +665,7 @@ static bool linux_is_shared(enum io_kind kind)
         return true;
     case IO_PCAP:
     case IO_NULL:
+    case IO_PATCH:
         return false;
     }
     return false;

@@ -27,7 +27,7 @@
 
 enum { MTU_WITHOUT_LINKS = 9000, MTU_WITHOUT_INTERFACE = UMEM_LARGE_ROOM - PORT_TAGS_BYTES };
 
-static const char *const kind_names[] = {[IO_SYSTEM] = "system", [IO_INTERNAL] = "internal", [IO_PCAP] = "pcap", [IO_NULL] = "null"};
+static const char *const kind_names[] = {[IO_SYSTEM] = "system", [IO_INTERNAL] = "internal", [IO_PCAP] = "pcap", [IO_NULL] = "null", [IO_PATCH] = "patch"};
 
 static void set_link(struct port_control *control, struct port *port, bool is_up)
 {

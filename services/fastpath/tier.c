@@ -268,8 +268,8 @@ static bool is_plain(const struct flow_key *key, const struct flow_key *mask)
 {
     uint16_t type = host16(key->eth_type);
     return (type == 0x0800 || type == 0x86dd) && (key->ip_proto == 6 || key->ip_proto == 17) && key->ip_frag == 0 &&
-           (key->l4_src.raw | key->l4_dst.raw) != 0 && key->vlan_tci.raw == 0 && key->recirc_id.raw == 0 && key->dp_hash.raw == 0 && mask->ip_ttl == 0 && mask->tcp_flags.raw == 0 &&
-           is_all_zero(&mask->reserved, sizeof mask->reserved);
+           (key->l4_src.raw | key->l4_dst.raw) != 0 && key->vlan_tci.raw == 0 && key->recirc_id.raw == 0 && key->dp_hash.raw == 0 &&
+           mask->ip_ttl == 0 && mask->tcp_flags.raw == 0 && is_all_zero(&mask->reserved, sizeof mask->reserved);
 }
 
 void tier_sample(struct tier *tier, const struct umem *umem, const struct port *port, const struct dp_packet *packets, struct flow *const *flows, unsigned n)

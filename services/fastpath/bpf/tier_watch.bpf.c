@@ -2,8 +2,8 @@
  *
  * A frame is refused at once (xdp_redirect_err: the device is down or gone, the frame too large) or when its batch is handed over
  * (xdp_devmap_xmit: the ring is full, or the host behind a veth takes no redirected frames any more). Only frames that came in through
- * our devices in this network namespace count, and each shard counts its own:
- * which entry a batch was redirected by, the processor remembers, for the batch leaves before it does anything else. Cost: a look-up a batch of 16 frames. Needs the kernel's type information (BTF).
+ * our devices in this network namespace count, and each shard counts its own: by whose entry a batch was redirected, the processor remembers,
+ * for the batch leaves before it does anything else. Cost: a look-up a batch of 16 frames. Needs the kernel's type information (BTF).
  */
 #include <linux/types.h>
 #include <linux/bpf.h>

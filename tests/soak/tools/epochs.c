@@ -62,6 +62,17 @@ static struct board *open_board(const char *path)
     return at;
 }
 
+static double number(const char *text)
+{
+    char *end;
+    double value = strtod(text, &end);
+    if (*end != '\0' || end == text || value < 0) {
+        errno = EINVAL;
+        die(text);
+    }
+    return value;
+}
+
 static int open_socket(const char *device, int type)
 {
     struct sockaddr_ll address = {.sll_family = AF_PACKET, .sll_protocol = htons(type), .sll_ifindex = (int)if_nametoindex(device)};
@@ -125,8 +136,8 @@ static int do_send(struct board *board, char **arguments)
     uint8_t macs[12];
     parse_mac(arguments[2], macs);
     parse_mac(arguments[1], macs + 6);
-    uint32_t n_flows = (uint32_t)atoi(arguments[3]), n_classes = (uint32_t)atoi(arguments[4]);
-    double rate = atof(arguments[5]), seconds = atof(arguments[6]);
+    uint32_t n_flows = (uint32_t)number(arguments[3]), n_classes = (uint32_t)number(arguments[4]);
+    double rate = number(arguments[5]), seconds = number(arguments[6]);
     uint32_t *numbers = calloc(n_flows, sizeof *numbers);
     static uint8_t frames[BATCH][FRAME];
     struct iovec parts[BATCH];
@@ -184,8 +195,8 @@ static bool may_be_ours(const struct board *board, unsigned class, uint32_t epoc
 static int do_receive(struct board *board, char **arguments)
 {
     int fd = open_socket(arguments[0], ETH_P_ALL);
-    unsigned owner = (unsigned)atoi(arguments[1]);
-    double seconds = atof(arguments[2]);
+    unsigned owner = (unsigned)number(arguments[1]);
+    double seconds = number(arguments[2]);
     uint32_t *last = calloc(FLOWS_MAX, sizeof *last);
     uint64_t begin = now_ns(), received = 0, late = 0, back = 0, twice = 0;
     static uint8_t frames[BATCH][2048];
