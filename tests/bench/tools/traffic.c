@@ -8,9 +8,9 @@
  * Both run in the network namespace of their host; one thread, pin it with taskset. Frames go into the veth by ndo_xdp_xmit, so the device at
  * its other end must have an XDP program (or GRO on). The end of sending is a timer's signal, which interrupts the run in the kernel.
  *
- * At a rate it sends chunks of CHUNK frames (more when late) and sleeps until the next is due, so that its core is free for the switch's interrupts and idle when
- * there are none: what processor time is measured by. With `spin` the program in the kernel waits for the time of each frame, which keeps the core
- * busy and the frames apart: what latency is measured by.
+ * At a rate it sends chunks of CHUNK frames (more when late) and sleeps until the next is due, so that its core is free for the switch's interrupts
+ * and idle when there are none: what processor time is measured by. With `spin` the program in the kernel waits for the time of each frame, which
+ * keeps the core busy and the frames apart: what latency is measured by.
  */
 #include "tests/bench/tools/traffic.h"
 
