@@ -8,7 +8,7 @@
  * Both run in the network namespace of their host; one thread, pin it with taskset. Frames go into the veth by ndo_xdp_xmit, so the device at
  * its other end must have an XDP program (or GRO on). The end of sending is a timer's signal, which interrupts the run in the kernel.
  *
- * At a rate it sends chunks of CHUNK frames (more when late) and sleeps until the next is due, so that its core is free for the switch's interrupts
+ * At a rate it sends chunks of frames and sleeps until the next is due, so that its core is free for the switch's interrupts
  * and idle when there are none: what processor time is measured by. With `spin` the program in the kernel waits for the time of each frame, which
  * keeps the core busy and the frames apart: what latency is measured by.
  */
@@ -36,9 +36,10 @@
 #include <time.h>
 #include <unistd.h>
 
-/* A run costs some 60 us besides its frames, so what is late is caught up by longer runs; without that it would end at 3 million frames a second. More
- * than CHUNK_MAX in a burst, or than came due in LATE_NS, could overflow a ring of 2,048 frames and would say nothing of the switch. */
-enum { CHUNK = 256, CHUNK_MAX = 1024, LATE_NS = 500000 };
+/* A run costs some 60 us besides its frames, so it has as many as come due in CHUNK_NS, within bounds: a burst of more than CHUNK_MAX could overflow a ring of
+ * 2,048 frames and would say nothing of the switch, and neither would catching up more than LATE_NS. The number depends on the rate only, never on
+ * how late it is: what the generator costs must be the same beside a switch and alone. */
+enum { CHUNK_MIN = 256, CHUNK_MAX = 1024, CHUNK_NS = 320000, LATE_NS = 500000 };
 
 enum { FRAME_MAX = 1514, FRAME_MIN = 60, BATCH = 64, CPUS_MAX = 256, PATH_ROOM = 4096 };
 
@@ -161,7 +162,8 @@ static bool run_frames(int fd, struct bpf_test_run_opts *options, uint64_t end)
 static uint64_t run_chunks(int fd, struct bpf_test_run_opts *options, double rate, uint64_t begin, uint64_t end)
 {
     uint64_t late = 0;
-    double interval = 1e9 / rate, due = (double)begin, now = due;
+    double due = (double)begin, now = due, chunk = rate * CHUNK_NS / 1e9;
+    options->repeat = chunk < CHUNK_MIN ? CHUNK_MIN : chunk > CHUNK_MAX ? CHUNK_MAX : (int)chunk;
     if (prctl(PR_SET_TIMERSLACK, 1, 0, 0, 0) != 0) {
         die("timer slack");
     }
@@ -174,9 +176,7 @@ static uint64_t run_chunks(int fd, struct bpf_test_run_opts *options, double rat
         if (now < due && clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &wake, NULL) != 0) {
             break;
         }
-        double owed = now < due ? CHUNK : CHUNK + (now - due) / interval;
-        options->repeat = owed < CHUNK_MAX ? (int)owed : CHUNK_MAX;
-        due += options->repeat * interval;
+        due += options->repeat * 1e9 / rate;
         if (!run_frames(fd, options, end)) {
             break;
         }
