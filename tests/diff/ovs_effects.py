@@ -175,7 +175,7 @@ def ovs_run(effect, packet, text, sections):
             said = re.search(r"controller\(reason=(\d+),.*?rule_cookie=([0-9a-fx]+),.*?max_len=(\d+)", arguments)
             if said is None:
                 raise Unknown(action)
-            effect.leave(CONTROLLER, packet, ("reason", int(said.group(1))), ("max_len", int(said.group(3))))
+            effect.leave(CONTROLLER, packet, ("reason", 0 if said.group(1) == "6" else int(said.group(1))), ("max_len", int(said.group(3))))
         elif name == "clone":
             ovs_run(effect, dict(packet), arguments, sections)
         elif name == "sample" and "actions(" in arguments:
@@ -356,6 +356,22 @@ def ovs_mask(text):
             mask[member] |= bits
         else:
             raise Unknown(part)
+    return mask
+
+
+def comparable(mask, key, is_ovs=False):
+    """The mask without bits that follow from others: of a tag that is not there all follow from its absence, of a second tag from the absence of the
+    first. Open vSwitch always looks at how many tags there are: in a datapath's flow the Ethernet type of a tagged packet is 0x8100, and the packet's
+    own is inside (`tests/diff/README.md`)."""
+    mask = dict(mask)
+    if is_ovs:
+        mask["vlan_tci"] |= PRESENT
+        mask["vlan2_tci"] |= PRESENT
+    if not key["vlan_tci"] & PRESENT:
+        mask["vlan_tci"] = PRESENT if mask["vlan_tci"] or mask["vlan2_tci"] else 0
+        mask["vlan2_tci"] = 0
+    elif not key["vlan2_tci"] & PRESENT:
+        mask["vlan2_tci"] = PRESENT if mask["vlan2_tci"] else 0
     return mask
 
 

@@ -98,8 +98,8 @@ def match(r, table):
 def rewrite(r, protocol, is_tagged=False):
     """`is_tagged`: the match says so; Open vSwitch refuses to strip a tag otherwise."""
     eth_type, ip_proto = PROTOCOLS.get(protocol, (None, None))
-    choices = ["set_field:%s->dl_dst" % r.choice(MACS), "mod_dl_src:" + r.choice(MACS), "push_vlan:0x8100,set_field:4102->vlan_vid,set_field:1->vlan_pcp", "push_vlan:0x88a8,set_field:4103->vlan_vid,set_field:0->vlan_pcp", "mod_vlan_vid:6",
-               "mod_vlan_pcp:3", "load:0x%x->NXM_NX_REG%d[]" % (r.choice((1, 5, 80)), r.randrange(3)),
+    choices = ["set_field:%s->dl_dst" % r.choice(MACS), "mod_dl_src:" + r.choice(MACS), "push_vlan:0x8100,set_field:4102->vlan_vid,set_field:1->vlan_pcp", "push_vlan:0x88a8,set_field:4103->vlan_vid,set_field:0->vlan_pcp",
+               "load:0x%x->NXM_NX_REG%d[]" % (r.choice((1, 5, 80)), r.randrange(3)),
                "load:0x5->NXM_NX_REG%d[4..8]" % r.randrange(3), "move:NXM_OF_ETH_SRC[]->NXM_OF_ETH_DST[]", "move:NXM_NX_REG0[]->NXM_NX_REG1[]",
                "move:NXM_OF_IN_PORT[]->NXM_NX_REG0[0..15]", "set_field:0x1/0x1->metadata", "push_vlan:0x8100,set_field:%d->vlan_vid,set_field:3->vlan_pcp" % (4096 + r.choice((5, 6))),
                "move:NXM_OF_ETH_DST[0..15]->NXM_NX_REG2[16..31]"]
@@ -118,7 +118,7 @@ def rewrite(r, protocol, is_tagged=False):
         choices += ["set_field:2->arp_op", "move:NXM_OF_ARP_SPA[]->NXM_OF_ARP_TPA[]", "move:NXM_NX_ARP_SHA[]->NXM_NX_ARP_THA[]",
                     "set_field:%s->arp_spa" % v4(r)]
     if is_tagged:
-        choices += ["strip_vlan", "strip_vlan", "set_field:4102->vlan_vid", "mod_vlan_vid:7"]
+        choices += ["strip_vlan", "strip_vlan", "set_field:4102->vlan_vid", "mod_vlan_vid:7", "mod_vlan_pcp:3"]
     return r.choice(choices)
 
 
@@ -272,7 +272,7 @@ def groups(r, rules):
 def rule_set(r):
     rules = r.choices((pipeline, access_list, routing, exact), (5, 2, 2, 1))[0](r)
     groups(r, rules)
-    rules.macs = [(r.choice(PORTS), r.choice((0, 5)), mac) for mac in r.sample(MACS, r.randrange(0, 3))]
+    rules.macs = [(r.choice(PORTS), r.choice((0, 5, 6)), mac) for mac in r.sample(MACS, r.randrange(0, 4))]
     return rules
 
 
@@ -281,7 +281,9 @@ def rule_set(r):
 def packet(r):
     """Fields of a packet by their names in Open vSwitch's syntax, in a form that frame() and flow() take."""
     p = {"in_port": r.choice(PORTS[:3]), "dl_src": r.choice(MACS), "dl_dst": r.choice(MACS + GROUP_MACS), "tags": [], "dl_type": 0x0800}
-    for _ in range(r.choice((0, 0, 0, 1, 1, 2))):
+    if p["dl_dst"] == p["dl_src"]:
+        p["dl_dst"] = GROUP_MACS[0]
+    for _ in range(r.choice((0, 0, 0, 0, 1, 1, 1, 2))):
         p["tags"].append((r.choice((0x8100, 0x8100, 0x88a8)), r.choice((0, 3)) << 13 | r.choice((5, 5, 6, 7))))
     p["dl_type"] = r.choice((0x0800, 0x0800, 0x0800, 0x86dd, 0x0806, 0x88cc))
     if p["dl_type"] == 0x0800:
