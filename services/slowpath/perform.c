@@ -239,6 +239,7 @@ static void perform_resubmit(struct walk *walk, const struct action *action)
 
 static void perform_action(struct walk *walk, const struct action *action)
 {
+    walk_trace_action(walk, action);
     switch (action->type) {
     case ACTION_COPY_TTL_IN:
     case ACTION_COPY_TTL_OUT:

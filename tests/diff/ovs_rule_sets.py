@@ -9,6 +9,7 @@ import ipaddress
 
 PORTS = (1, 2, 3, 4)
 MACS = ["00:00:00:00:00:0%d" % i for i in range(1, 5)]
+SOURCES, KNOWN = MACS[:2], MACS[2:]  # who sends, and whose place is known: a static entry of Open vSwitch's would not move
 GROUP_MACS = ["01:00:5e:00:00:01", "ff:ff:ff:ff:ff:ff"]
 V6 = ["fd00::%d" % i for i in range(1, 5)] + ["fd00:1::1", "fe80::1"]
 L4_PORTS = [22, 53, 80, 81, 443, 8080]
@@ -98,7 +99,7 @@ def match(r, table):
 def rewrite(r, protocol, is_tagged=False):
     """`is_tagged`: the match says so; Open vSwitch refuses to strip a tag otherwise."""
     eth_type, ip_proto = PROTOCOLS.get(protocol, (None, None))
-    choices = ["set_field:%s->dl_dst" % r.choice(MACS), "mod_dl_src:" + r.choice(MACS), "push_vlan:0x8100,set_field:4102->vlan_vid,set_field:1->vlan_pcp", "push_vlan:0x88a8,set_field:4103->vlan_vid,set_field:0->vlan_pcp",
+    choices = ["set_field:%s->dl_dst" % r.choice(MACS), "mod_dl_src:" + r.choice(SOURCES), "push_vlan:0x8100,set_field:4102->vlan_vid,set_field:1->vlan_pcp", "push_vlan:0x88a8,set_field:4103->vlan_vid,set_field:0->vlan_pcp",
                "load:0x%x->NXM_NX_REG%d[]" % (r.choice((1, 5, 80)), r.randrange(3)),
                "load:0x5->NXM_NX_REG%d[4..8]" % r.randrange(3), "move:NXM_OF_ETH_SRC[]->NXM_OF_ETH_DST[]", "move:NXM_NX_REG0[]->NXM_NX_REG1[]",
                "move:NXM_OF_IN_PORT[]->NXM_NX_REG0[0..15]", "set_field:0x1/0x1->metadata", "push_vlan:0x8100,set_field:%d->vlan_vid,set_field:3->vlan_pcp" % (4096 + r.choice((5, 6))),
@@ -235,7 +236,7 @@ def routing(r):
         value = int.from_bytes(bytes(int(x) for x in v4(r).split(".")), "big") & (0xffffffff << (32 - bits))
         text = "%s/%d" % (".".join(str(b) for b in value.to_bytes(4, "big")), bits)
         rules.add(2, ["ip", "nw_dst=" + text], "mod_dl_src:%s,mod_dl_dst:%s,dec_ttl,%s" % (
-            r.choice(MACS), r.choice(MACS), r.choice(("output:%d" % r.choice(PORTS), "goto_table:3", "group:%d" % r.choice((2, 3))))), 100 + bits)
+            r.choice(SOURCES), r.choice(MACS), r.choice(("output:%d" % r.choice(PORTS), "goto_table:3", "group:%d" % r.choice((2, 3))))), 100 + bits)
     rules.add(2, ["arp"], r.choice(("NORMAL", "controller", "flood")), 1)
     for port in L4_PORTS[:3]:
         rules.add(3, ["tcp", "tp_dst=%d" % port], r.choice(("drop", "output:2", "mod_tp_dst:8080,output:3")), 10)
@@ -272,7 +273,7 @@ def groups(r, rules):
 def rule_set(r):
     rules = r.choices((pipeline, access_list, routing, exact), (5, 2, 2, 1))[0](r)
     groups(r, rules)
-    rules.macs = [(r.choice(PORTS), r.choice((0, 5, 6)), mac) for mac in r.sample(MACS, r.randrange(0, 4))]
+    rules.macs = [(r.choice(PORTS), r.choice((0, 5, 6)), mac) for mac in r.sample(KNOWN, r.randrange(0, 3))]
     return rules
 
 
@@ -280,7 +281,7 @@ def rule_set(r):
 
 def packet(r):
     """Fields of a packet by their names in Open vSwitch's syntax, in a form that frame() and flow() take."""
-    p = {"in_port": r.choice(PORTS[:3]), "dl_src": r.choice(MACS), "dl_dst": r.choice(MACS + GROUP_MACS), "tags": [], "dl_type": 0x0800}
+    p = {"in_port": r.choice(PORTS[:3]), "dl_src": r.choice(SOURCES), "dl_dst": r.choice(MACS + GROUP_MACS), "tags": [], "dl_type": 0x0800}
     if p["dl_dst"] == p["dl_src"]:
         p["dl_dst"] = GROUP_MACS[0]
     for _ in range(r.choice((0, 0, 0, 0, 1, 1, 1, 2))):

@@ -8,8 +8,8 @@
  *     flow TEXT                a packet as the text of a match, with in_port
  *     frame PORT HEX           a packet as bytes
  *
- * The answer to a packet is one line of three parts between tabs: the datapath actions; the bits looked at, a NAME=HEX for each member of the key;
- * the key itself, likewise. A translation that needs the datapath's hash is made twice, as in the shard. Nothing is learned.
+ * A packet is learned from while it is translated, as Open vSwitch's trace does, and what was learned is forgotten behind it. The answer to it is one line of three parts between tabs: the datapath actions; the bits looked at, a NAME=HEX for each member of the key;
+ * the key itself, likewise. A translation that needs the datapath's hash is made twice, as in the shard.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -22,13 +22,18 @@
 #include "lib/flow/parse.h"
 #include "services/slowpath/translate.h"
 
-enum { BRIDGE = 1, LINE_MAX_BYTES = 1 << 16, FRAME_MAX = 2048, N_PORTS = 4 };
+enum { BRIDGE = 1, LINE_MAX_BYTES = 1 << 16, FRAME_MAX = 2048, N_PORTS = 4, KNOWN_MAX = 16 };
 
 struct driver {
     struct world world;
     struct mac_table *macs;
     struct translation translation;
     uint64_t next_id;
+    struct {
+        struct mac_name name;
+        uint32_t port;
+    } known[KNOWN_MAX]; /* addresses that are there at the beginning of each translation */
+    size_t n_known;
 };
 
 static void close_switch(struct driver *d)
@@ -112,7 +117,12 @@ static void add_mac(struct driver *d, const char *text)
     for (size_t i = 0; i < 6; i++) {
         name.mac[i] = (uint8_t)m[i];
     }
-    (void)mac_table_learn(d->macs, &name, port, 1000, NS_PER_S);
+    if (d->n_known == KNOWN_MAX) {
+        puts("refused: too many addresses");
+        return;
+    }
+    d->known[d->n_known].name = name;
+    d->known[d->n_known++].port = port;
     puts("ok");
 }
 
@@ -128,9 +138,19 @@ static void print_key(const struct flow_key *key)
 #include "lib/flow/fields.def"
 }
 
+static void remember_the_known(struct driver *d)
+{
+    mac_table_destroy(&d->macs);
+    d->macs = mac_table_new();
+    for (size_t i = 0; i < d->n_known; i++) {
+        (void)mac_table_learn(d->macs, &d->known[i].name, d->known[i].port, 1000, NS_PER_S);
+    }
+}
+
 static void translate(struct driver *d, struct flow_key key)
 {
-    struct translate_input input = {.world = &d->world, .macs = d->macs, .now_ns = NS_PER_S, .learning = TRANSLATE_LEARN_NOTHING};
+    remember_the_known(d);
+    struct translate_input input = {.world = &d->world, .macs = d->macs, .now_ns = NS_PER_S, .learning = TRANSLATE_LEARN};
     translate_key(&input, &key, &d->translation);
     if (d->translation.needs_hash) {
         key.dp_hash = be32(hash_packet(&key, &d->translation.actions[0].hash));
@@ -154,7 +174,10 @@ static void take_flow(struct driver *d, const char *text)
     if (err != 0) {
         answer(err, &detail);
     } else {
-        translate(d, match.value.key);
+        struct flow_key key = match.value.key;
+        bool is_tagged = (host16(key.vlan_tci) & KEY_VLAN_PRESENT) != 0;
+        key.vlan_tpid = be16(is_tagged ? 0x8100 : 0); /* text does not say which */
+        translate(d, key);
     }
 }
 
