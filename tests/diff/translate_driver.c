@@ -8,7 +8,7 @@
  *     flow TEXT                a packet as the text of a match, with in_port
  *     frame PORT HEX           a packet as bytes
  *
- * A packet is learned from while it is translated, as Open vSwitch's trace does, and what was learned is forgotten behind it. The answer to it is one line of three parts between tabs: the datapath actions; the bits looked at, a NAME=HEX for each member of the key;
+ * A packet of bytes is learned from while it is translated, as Open vSwitch's trace does, and what was learned is forgotten behind it. The answer is one line of three parts between tabs: the datapath actions; the bits looked at, a NAME=HEX for each member of the key;
  * the key itself, likewise. A translation that needs the datapath's hash is made twice, as in the shard.
  */
 #include <inttypes.h>
@@ -147,10 +147,10 @@ static void remember_the_known(struct driver *d)
     }
 }
 
-static void translate(struct driver *d, struct flow_key key)
+static void translate(struct driver *d, struct flow_key key, enum translate_learning learning)
 {
     remember_the_known(d);
-    struct translate_input input = {.world = &d->world, .macs = d->macs, .now_ns = NS_PER_S, .learning = TRANSLATE_LEARN};
+    struct translate_input input = {.world = &d->world, .macs = d->macs, .now_ns = NS_PER_S, .learning = learning};
     translate_key(&input, &key, &d->translation);
     if (d->translation.needs_hash) {
         key.dp_hash = be32(hash_packet(&key, &d->translation.actions[0].hash));
@@ -177,7 +177,7 @@ static void take_flow(struct driver *d, const char *text)
         struct flow_key key = match.value.key;
         bool is_tagged = (host16(key.vlan_tci) & KEY_VLAN_PRESENT) != 0;
         key.vlan_tpid = be16(is_tagged ? 0x8100 : 0); /* text does not say which */
-        translate(d, key);
+        translate(d, key, TRANSLATE_LEARN_NOTHING);
     }
 }
 
@@ -199,7 +199,7 @@ static void take_frame(struct driver *d, const char *text)
     if (parse_frame(frame, size, port, &key, &result) != 0) {
         puts("refused: too short");
     } else {
-        translate(d, key);
+        translate(d, key, TRANSLATE_LEARN);
     }
 }
 
