@@ -96,13 +96,18 @@ def match(r, table):
     return words, protocol
 
 
+def push_tag(tpid, vid, pcp):
+    """With its id and priority, which are the outer tag's for us and zero for Open vSwitch otherwise."""
+    return "push_vlan:0x%x,set_field:%d->vlan_vid,set_field:%d->vlan_pcp" % (tpid, 4096 + vid, pcp)
+
+
 def rewrite(r, protocol, is_tagged=False):
     """`is_tagged`: the match says so; Open vSwitch refuses to strip a tag otherwise."""
     eth_type, ip_proto = PROTOCOLS.get(protocol, (None, None))
-    choices = ["set_field:%s->dl_dst" % r.choice(MACS), "mod_dl_src:" + r.choice(SOURCES), "push_vlan:0x8100,set_field:4102->vlan_vid,set_field:1->vlan_pcp", "push_vlan:0x88a8,set_field:4103->vlan_vid,set_field:0->vlan_pcp",
+    choices = ["set_field:%s->dl_dst" % r.choice(MACS), "mod_dl_src:" + r.choice(SOURCES), push_tag(0x8100, 6, 1), push_tag(0x88a8, 7, 0),
                "load:0x%x->NXM_NX_REG%d[]" % (r.choice((1, 5, 80)), r.randrange(3)),
                "load:0x5->NXM_NX_REG%d[4..8]" % r.randrange(3), "move:NXM_OF_ETH_SRC[]->NXM_OF_ETH_DST[]", "move:NXM_NX_REG0[]->NXM_NX_REG1[]",
-               "move:NXM_OF_IN_PORT[]->NXM_NX_REG0[0..15]", "set_field:0x1/0x1->metadata", "push_vlan:0x8100,set_field:%d->vlan_vid,set_field:3->vlan_pcp" % (4096 + r.choice((5, 6))),
+               "move:NXM_OF_IN_PORT[]->NXM_NX_REG0[0..15]", "set_field:0x1/0x1->metadata", push_tag(0x8100, r.choice((5, 6)), 3),
                "move:NXM_OF_ETH_DST[0..15]->NXM_NX_REG2[16..31]"]
     if eth_type == 0x0800:
         choices += ["mod_nw_src:" + v4(r), "mod_nw_dst:" + v4(r), "set_field:%s->nw_dst" % v4(r), "move:NXM_OF_IP_SRC[]->NXM_OF_IP_DST[]",
@@ -257,7 +262,7 @@ def exact(r):
 
 def groups(r, rules):
     simple = lambda: r.choice(("set_field:%s->dl_dst,output:%d" % (r.choice(MACS), r.choice(PORTS)), "output:%d" % r.choice(PORTS),
-                               "push_vlan:0x8100,set_field:4101->vlan_vid,set_field:2->vlan_pcp,output:%d" % r.choice(PORTS)))
+                               push_tag(0x8100, 5, 2) + ",output:%d" % r.choice(PORTS)))
     rules.down = [p for p in (2, 3) if r.random() < 0.3]
     first, second = r.sample((2, 3, 4), 2)
     rules.groups = [
@@ -378,7 +383,8 @@ def frame(p):
     l4 = l4_bytes(p)
     if p["dl_type"] == 0x0800:
         fragment = {"no": 0, "first": 0x2000, "later": 0x00b9}[p["frag"]]
-        head = bytes((0x45, p["tos"])) + two(20 + len(l4)) + two(7) + two(fragment) + bytes((p["ttl"], p["proto"])) + bytes(2) + raw_v4(p["src"]) + raw_v4(p["dst"])
+        head = bytes((0x45, p["tos"])) + two(20 + len(l4)) + two(7) + two(fragment) + bytes((p["ttl"], p["proto"])) + bytes(2)
+        head += raw_v4(p["src"]) + raw_v4(p["dst"])
         return data + head[:10] + checksum(head) + head[12:] + l4
     word = 6 << 28 | p["tos"] << 20 | p["label"]
     return data + word.to_bytes(4, "big") + two(len(l4)) + bytes((p["proto"], p["ttl"])) + raw_v6(p["src"]) + raw_v6(p["dst"]) + l4

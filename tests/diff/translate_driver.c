@@ -8,7 +8,8 @@
  *     flow TEXT                a packet as the text of a match, with in_port
  *     frame PORT HEX           a packet as bytes
  *
- * A packet of bytes is learned from while it is translated, as Open vSwitch's trace does, and what was learned is forgotten behind it. The answer is one line of three parts between tabs: the datapath actions; the bits looked at, a NAME=HEX for each member of the key;
+ * A packet of bytes is learned from while it is translated, as Open vSwitch's trace does, and what was learned is forgotten behind it.
+ * The answer is one line of three parts between tabs: the datapath actions; the bits looked at, a NAME=HEX for each member of the key;
  * the key itself, likewise. A translation that needs the datapath's hash is made twice, as in the shard.
  */
 #include <inttypes.h>
