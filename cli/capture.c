@@ -36,7 +36,8 @@ static int read_packet(pcap_t *capture, const char *path, unsigned long number, 
         return error_set(detail, -ERROR_TRUNCATED, "%s: %s", path, pcap_geterr(capture));
     }
     if (header->caplen > CAPTURE_FRAME_MAX) {
-        return error_set(detail, -ERROR_TOO_LARGE, "%s: packet %lu has %u bytes, more than %d", path, number, header->caplen, CAPTURE_FRAME_MAX);
+        return error_set(detail, -ERROR_TOO_LARGE, "%s: packet %lu has %u bytes, more than %d", path, number, header->caplen,
+                         CAPTURE_FRAME_MAX);
     }
     *out_hex = hex_of(bytes, header->caplen);
     return 0;

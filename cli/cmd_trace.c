@@ -50,14 +50,16 @@ static int packet_bytes(const struct segment *segment, char **out_hex, struct er
     return capture_read(segment->from_capture, number, out_hex, detail);
 }
 
-enum exit_status read_trace(struct client *client, const struct segment *segment, json_t **out_json, struct error_detail *detail)
+enum exit_status read_trace(struct client *client, const struct segment *segment, json_t **out_json,
+                            struct error_detail *detail)
 {
     uint32_t instances[REPLICAS_MAX];
     char *hex = NULL;
     if (packet_bytes(segment, &hex, detail) != 0) {
         return EXIT_USAGE;
     }
-    const char *words[3] = {segment->arguments[0], segment->arguments[1], segment->n_arguments > 2 ? segment->arguments[2] : hex};
+    const char *words[3] = {segment->arguments[0], segment->arguments[1],
+                            segment->n_arguments > 2 ? segment->arguments[2] : hex};
     size_t n = living_replicas(client, instances), n_words = words[2] != NULL ? 3 : 2;
     int err = client_ask(client, PROCESS_SLOWPATH, n > 0 ? instances[0] : 1, "trace", words, n_words, out_json, detail);
     free(hex);
@@ -73,7 +75,8 @@ void read_trace_print(const json_t *json, const struct segment *segment)
 
 /* ---- explain ---- */
 
-enum exit_status read_explain(struct client *client, const struct segment *segment, json_t **out_json, struct error_detail *detail)
+enum exit_status read_explain(struct client *client, const struct segment *segment, json_t **out_json,
+                              struct error_detail *detail)
 {
     uint32_t instances[REPLICAS_MAX];
     size_t n = living_replicas(client, instances);
@@ -82,8 +85,10 @@ enum exit_status read_explain(struct client *client, const struct segment *segme
     for (size_t i = 0; err == 0 && i < n; i++) {
         json_t *part = NULL, *flow;
         size_t k;
-        err = client_ask(client, PROCESS_SLOWPATH, instances[i], "explain", segment->arguments, segment->n_arguments, &part, detail);
-        json_array_foreach(part, k, flow) {
+        err = client_ask(client, PROCESS_SLOWPATH, instances[i], "explain", segment->arguments, segment->n_arguments, &part,
+                         detail);
+        json_array_foreach(part, k, flow)
+        {
             json_object_set_new(flow, "owner", json_sprintf("slowpath.%u", instances[i]));
         }
         if (part != NULL) {
@@ -106,7 +111,8 @@ void read_explain_print(const json_t *json, const struct segment *segment)
 {
     size_t i;
     json_t *flow;
-    json_array_foreach(json, i, flow) {
+    json_array_foreach(json, i, flow)
+    {
         printf("%sOwner: %s\n", i > 0 ? "\n" : "", json_string_value(json_object_get(flow, "owner")));
         read_trace_print(flow, segment);
     }

@@ -101,7 +101,8 @@ static void write_table(struct trace *trace, const struct translate_step *step, 
     json_object_set_new(json, "table", json_integer(step->table));
     if (trace->bridge != step->bridge) {
         trace->bridge = step->bridge;
-        fprintf(trace->text, "\nbridge(\"%s\")\n----------%.*s\n", step->bridge->name, (int)strlen(step->bridge->name), "--------------------------------");
+        fprintf(trace->text, "\nbridge(\"%s\")\n----------%.*s\n", step->bridge->name, (int)strlen(step->bridge->name),
+                "--------------------------------");
     }
     fprintf(trace->text, "%*s%2u. ", indent, "", step->table);
     if (step->rule == NULL) {
@@ -124,7 +125,8 @@ static void write_table(struct trace *trace, const struct translate_step *step, 
 
 static void take_step(void *context, const struct translate_step *step)
 {
-    static const char *const kinds[] = {[STEP_TABLE] = "table", [STEP_ACTION] = "action", [STEP_NOTE] = "note", [STEP_END] = "end"};
+    static const char *const kinds[] = {
+        [STEP_TABLE] = "table", [STEP_ACTION] = "action", [STEP_NOTE] = "note", [STEP_END] = "end"};
     struct trace *trace = context;
     int indent = (int)step->depth * 4;
     json_t *json = json_pack("{s:s, s:i}", "kind", kinds[step->kind], "depth", (int)step->depth);
@@ -173,7 +175,8 @@ static void end_pass(struct trace *trace, const struct flow_key *key, const stru
     char *megaflow = megaflow_text(trace->world, key, &translation->mask);
     char *actions = actions_text(trace->world, translation->actions, translation->n_actions);
     bool is_drop = translation->n_actions == 0 || translation->actions[0].type == DP_ACTION_DROP;
-    fprintf(trace->text, "Megaflow: %s%s\nDatapath actions: %s\n", megaflow, translation->is_single ? " (not kept: this packet only)" : "", actions);
+    fprintf(trace->text, "Megaflow: %s%s\nDatapath actions: %s\n", megaflow,
+            translation->is_single ? " (not kept: this packet only)" : "", actions);
     json_object_set_new(out, "megaflow", json_string(megaflow));
     json_object_set_new(out, "actions", json_string(actions));
     json_object_set_new(out, "cacheable", json_boolean(!translation->is_single));
@@ -186,7 +189,8 @@ static void end_pass(struct trace *trace, const struct flow_key *key, const stru
 }
 
 /* One way of the packet or, where a group wants the datapath's hash, two; the result is the last one's. The key has the port's id. */
-static void translate_twice(struct core *core, struct trace *trace, struct flow_key *key, struct translation *translation, json_t *out)
+static void translate_twice(struct core *core, struct trace *trace, struct flow_key *key, struct translation *translation,
+                            json_t *out)
 {
     struct translate_trace sink = {.step = take_step, .context = trace};
     struct translate_input input = {
@@ -238,7 +242,8 @@ static int read_hex(const char *text, uint8_t *frame, size_t *out_size, struct e
             continue;
         }
         if (!isxdigit((unsigned char)*c) || n / 2 == TRACE_FRAME_MAX) {
-            return error_set(detail, -ERROR_SYNTAX, "the packet must be hexadecimal digits, of %d bytes at most", TRACE_FRAME_MAX);
+            return error_set(detail, -ERROR_SYNTAX, "the packet must be hexadecimal digits, of %d bytes at most",
+                             TRACE_FRAME_MAX);
         }
         int digit = isdigit((unsigned char)*c) ? *c - '0' : tolower((unsigned char)*c) - 'a' + 10;
         frame[n / 2] = (uint8_t)(n % 2 == 0 ? digit << 4 : frame[n / 2] | digit);
@@ -248,14 +253,17 @@ static int read_hex(const char *text, uint8_t *frame, size_t *out_size, struct e
     return n % 2 == 0 ? 0 : error_set(detail, -ERROR_SYNTAX, "the packet has an odd number of hexadecimal digits");
 }
 
-static int key_of_frame(const struct match *match, const struct world_port *port, const char *hex, struct flow_key *out_key, struct error_detail *detail)
+static int key_of_frame(const struct match *match, const struct world_port *port, const char *hex, struct flow_key *out_key,
+                        struct error_detail *detail)
 {
     struct match only_port = {0};
     struct parse_result result;
     uint8_t *frame = memory_zeroed(TRACE_FRAME_MAX);
     size_t size = 0;
     match_set(&only_port, FIELD_IN_PORT, field_value_u64(port->ofport));
-    int err = match_equal(match, &only_port) ? 0 : error_set(detail, -ERROR_SYNTAX, "with the bytes of a packet give in_port and nothing else");
+    int err = match_equal(match, &only_port)
+                  ? 0
+                  : error_set(detail, -ERROR_SYNTAX, "with the bytes of a packet give in_port and nothing else");
     err = err != 0 ? err : read_hex(hex, frame, &size, detail);
     if (err == 0) {
         err = parse_frame(frame, size, port->id, out_key, &result);
@@ -266,7 +274,8 @@ static int key_of_frame(const struct match *match, const struct world_port *port
 }
 
 /* The key that the words describe, with the port's id. */
-static int key_of_words(const struct world_bridge *bridge, const char *flow, const char *hex, struct flow_key *out_key, struct error_detail *detail)
+static int key_of_words(const struct world_bridge *bridge, const char *flow, const char *hex, struct flow_key *out_key,
+                        struct error_detail *detail)
 {
     struct match_ports names = names_of_bridge(bridge);
     struct match match;
@@ -331,10 +340,11 @@ static json_t *rule_json(const struct world *world, const struct world_rule *rul
     struct match_ports names = names_of_bridge(bridge);
     char *line = rule_format(&rule->rule, NULL, &names);
     const char *rest = line + strspn(line, " ");
-    fprintf(text, "  rule of %s: table=%u, cookie=0x%" PRIx64 ", %s\n", bridge->name, rule->rule.table, rule->rule.cookie, rest);
-    json_t *json = json_pack("{s:s, s:i, s:i, s:o, s:I, s:s}", "bridge", bridge->name, "table", (int)rule->rule.table, "priority",
-                             (int)rule->rule.priority, "cookie", json_sprintf("0x%" PRIx64, rule->rule.cookie), "rule",
-                             (json_int_t)rule->rule.id, "text", rest);
+    fprintf(text, "  rule of %s: table=%u, cookie=0x%" PRIx64 ", %s\n", bridge->name, rule->rule.table, rule->rule.cookie,
+            rest);
+    json_t *json = json_pack("{s:s, s:i, s:i, s:o, s:I, s:s}", "bridge", bridge->name, "table", (int)rule->rule.table,
+                             "priority", (int)rule->rule.priority, "cookie", json_sprintf("0x%" PRIx64, rule->rule.cookie),
+                             "rule", (json_int_t)rule->rule.id, "text", rest);
     free(line);
     return json;
 }
@@ -346,7 +356,8 @@ static json_t *group_json(const struct world *world, const struct world_group *g
     char *line = group_format(&group->group, &names);
     const char *rest = line + strspn(line, " ");
     fprintf(text, "  group of %s: %s\n", bridge->name, rest);
-    json_t *json = json_pack("{s:s, s:I, s:s, s:[]}", "bridge", bridge->name, "group_id", (json_int_t)group->group.group_id, "text", rest, "buckets");
+    json_t *json = json_pack("{s:s, s:I, s:s, s:[]}", "bridge", bridge->name, "group_id", (json_int_t)group->group.group_id,
+                             "text", rest, "buckets");
     free(line);
     return json;
 }
@@ -396,7 +407,8 @@ static void explain_meters(const struct core *core, const struct flow *flow, FIL
 {
     json_t *meters = json_array();
     for (size_t i = 0; i < flow->n_actions; i++) {
-        const struct world_meter *meter = flow->actions[i].type == DP_ACTION_METER ? world_meter_by_row(&core->world, flow->actions[i].meter) : NULL;
+        const struct world_meter *meter =
+            flow->actions[i].type == DP_ACTION_METER ? world_meter_by_row(&core->world, flow->actions[i].meter) : NULL;
         if (meter != NULL) {
             fprintf(text, "  meter %llu\n", (unsigned long long)meter->name.number);
             json_array_append_new(meters, json_integer((json_int_t)meter->name.number));
@@ -407,13 +419,15 @@ static void explain_meters(const struct core *core, const struct flow *flow, FIL
 
 static bool is_same_decision(const struct flow *flow, const struct translation *now)
 {
-    return dp_actions_equal(flow->actions, flow->n_actions, now->actions, now->n_actions) && key_mask_covers(&flow->mask, &now->mask);
+    return dp_actions_equal(flow->actions, flow->n_actions, now->actions, now->n_actions) &&
+           key_mask_covers(&flow->mask, &now->mask);
 }
 
 /* What is installed, what from, and what a packet of it would meet now. */
 static void explain_flow(struct core *core, const struct session *session, const struct flow *flow, FILE *text, json_t *out)
 {
-    char *match = megaflow_text(&core->world, &flow->key, &flow->mask), *actions = actions_text(&core->world, flow->actions, flow->n_actions);
+    char *match = megaflow_text(&core->world, &flow->key, &flow->mask),
+         *actions = actions_text(&core->world, flow->actions, flow->n_actions);
     fprintf(text, "Flow in fastpath.%u: %s\nActions: %s\nMade from:\n", session_shard(session)->instance, match, actions);
     json_object_set_new(out, "id", json_sprintf("%016" PRIx64 "%016" PRIx64, flow->id.high, flow->id.low));
     json_object_set_new(out, "shard", json_integer(session_shard(session)->instance));
@@ -426,13 +440,16 @@ static void explain_flow(struct core *core, const struct session *session, const
     free(actions);
 
     struct translation translation = {0};
-    struct translate_input input = {.world = &core->world, .macs = core->macs, .now_ns = core->now_ns, .learning = TRANSLATE_LEARN_NOTHING};
+    struct translate_input input = {
+        .world = &core->world, .macs = core->macs, .now_ns = core->now_ns, .learning = TRANSLATE_LEARN_NOTHING};
     json_t *now = json_object();
     translate_key(&input, &flow->key, &translation);
     bool is_current = is_same_decision(flow, &translation);
     json_object_set_new(out, "is_current", json_boolean(is_current));
     fprintf(text, "%s\n\nOne of its packets now:\n",
-            flow->is_marked ? "A correction is on its way." : is_current ? "The tables still say so." : "The tables say otherwise now.");
+            flow->is_marked ? "A correction is on its way."
+            : is_current    ? "The tables still say so."
+                            : "The tables say otherwise now.");
     trace_key(core, flow->key, text, &translation, now);
     json_object_set_new(out, "now", now);
     translation_fini(&translation);

@@ -130,11 +130,11 @@ static void add_mac(struct driver *d, const char *text)
 static void print_key(const struct flow_key *key)
 {
     size_t at = 0;
-#define KEY_MEMBER(type, name, dimension)                                  \
-    printf("%s%s=", at == 0 ? "" : " ", #name);                            \
-    for (size_t i = 0; i < sizeof key->name; i++) {                        \
-        printf("%02x", ((const uint8_t *)key)[at + i]);                    \
-    }                                                                      \
+#define KEY_MEMBER(type, name, dimension)                                                                                      \
+    printf("%s%s=", at == 0 ? "" : " ", #name);                                                                                \
+    for (size_t i = 0; i < sizeof key->name; i++) {                                                                            \
+        printf("%02x", ((const uint8_t *)key)[at + i]);                                                                        \
+    }                                                                                                                          \
     at += sizeof key->name;
 #include "lib/flow/fields.def"
 }
