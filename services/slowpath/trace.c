@@ -362,6 +362,27 @@ static json_t *group_json(const struct world *world, const struct world_group *g
     return json;
 }
 
+/* Into the entry of its group, which came before it; groups nest, so that need not be the last. */
+static void explain_bucket(const struct world_group *group, uint16_t counter, FILE *text, json_t *groups)
+{
+    json_t *entry;
+    size_t i, at = 0;
+    while (at < group->group.n_buckets && group->group.buckets[at].counter != counter) {
+        at++;
+    }
+    if (at == group->group.n_buckets) {
+        return;
+    }
+    fprintf(text, "  bucket %zu of group %u\n", at, group->group.group_id);
+    json_array_foreach(groups, i, entry)
+    {
+        if (json_integer_value(json_object_get(entry, "group_id")) == group->group.group_id) {
+            json_array_append_new(json_object_get(entry, "buckets"), json_integer((json_int_t)at));
+            return;
+        }
+    }
+}
+
 /* By the counter ids of a flow: what its packets are credited to, which is what it was made from. */
 static void explain_counters(const struct core *core, const struct flow *flow, FILE *text, json_t *out)
 {
@@ -385,12 +406,8 @@ static void explain_counters(const struct core *core, const struct flow *flow, F
             break;
         case COUNTER_BUCKET:
             group = world_group_by_row(&core->world, number >> 16);
-            for (size_t b = 0; group != NULL && b < group->group.n_buckets; b++) {
-                if (group->group.buckets[b].counter == (number & 0xffff)) {
-                    fprintf(text, "  bucket %zu of group %u\n", b, group->group.group_id);
-                    json_array_append_new(json_object_get(json_array_get(groups, json_array_size(groups) - 1), "buckets"),
-                                          json_integer((json_int_t)b));
-                }
+            if (group != NULL) {
+                explain_bucket(group, (uint16_t)number, text, groups);
             }
             break;
         case COUNTER_TABLE:
