@@ -155,6 +155,7 @@ def actions(r, table, match_words, protocol, n_tables):
             words.append(output(r))
         elif kind < 0.82:
             words.append(rewrite(r, protocol, is_tagged))
+            is_tagged = is_tagged and words[-1] != "strip_vlan"
         elif kind < 0.92 and table + 1 < n_tables:
             words.append("resubmit(,%d)" % r.randrange(table + 1, n_tables))
         else:
