@@ -154,7 +154,10 @@ def actions(r, table, match_words, protocol, n_tables):
         if kind < 0.42:
             words.append(output(r))
         elif kind < 0.82:
-            words.append(rewrite(r, protocol, is_tagged))
+            action = rewrite(r, protocol, is_tagged)
+            if action.startswith("push_vlan") and any(w.startswith("push_vlan") for w in words):
+                continue  # Open vSwitch refuses a rule of more than two tags
+            words.append(action)
             is_tagged = is_tagged and words[-1] != "strip_vlan"
         elif kind < 0.92 and table + 1 < n_tables:
             words.append("resubmit(,%d)" % r.randrange(table + 1, n_tables))
