@@ -59,14 +59,14 @@ static int parse_number(const char *column, const char *text, unsigned long max,
     return 0;
 }
 
-static int parse_trunks(const char *text, Busbar__PortRow *row, struct error_detail *detail)
+static int parse_vlans(const char *column, const char *text, uint32_t **vlans, size_t *n_vlans, struct error_detail *detail)
 {
     char *copy = memory_string(text), *rest = copy, *word;
     int err = 0;
     while (err == 0 && (word = strsep(&rest, ",")) != NULL) {
-        row->trunks = memory_resize(row->trunks, (row->n_trunks + 1) * sizeof *row->trunks);
-        err = parse_number("trunks", word, 4095, &row->trunks[row->n_trunks], detail);
-        row->n_trunks += err == 0;
+        *vlans = memory_resize(*vlans, (*n_vlans + 1) * sizeof **vlans);
+        err = parse_number(column, word, 4095, &(*vlans)[*n_vlans], detail);
+        *n_vlans += err == 0;
     }
     free(copy);
     return err;
@@ -106,7 +106,15 @@ static int parse_port_column(char *word, Busbar__PortRow *row, struct error_deta
         return parse_number(word, value, 4095, &row->tag, detail);
     }
     if (strcmp(word, "trunks") == 0) {
-        return parse_trunks(value, row, detail);
+        return parse_vlans(word, value, &row->trunks, &row->n_trunks, detail);
+    }
+    if (strcmp(word, "cvlans") == 0) {
+        return parse_vlans(word, value, &row->cvlans, &row->n_cvlans, detail);
+    }
+    if (strcmp(word, "vlan_mode") == 0) {
+        free(row->vlan_mode);
+        row->vlan_mode = memory_string(value);
+        return 0;
     }
     if (strcmp(word, "ofport_request") == 0) {
         row->has_ofport_request = 1;
@@ -121,7 +129,7 @@ static int parse_port_column(char *word, Busbar__PortRow *row, struct error_deta
         return 0;
     }
     return error_set(detail, -ERROR_UNKNOWN_NAME,
-                     "column %s of a port is not supported yet (tag, trunks, type, ofport_request, options:KEY are)", word);
+                     "column %s of a port is not supported yet (tag, trunks, vlan_mode, cvlans, type, ofport_request, options:KEY are)", word);
 }
 
 int config_add_port(struct client *client, const struct segment *segment, struct cfg_txn *txn, struct error_detail *detail)
@@ -154,6 +162,8 @@ int config_add_port(struct client *client, const struct segment *segment, struct
     }
     free_options(&row);
     free(row.trunks);
+    free(row.cvlans);
+    free(row.vlan_mode);
     free(row.type);
     return err;
 }

@@ -13,6 +13,17 @@
 
 enum { INSTANCES_MAX = 64 };
 
+static void set_vlans(json_t *json, const char *name, const uint32_t *vlans, size_t n)
+{
+    json_t *array = n > 0 ? json_array() : NULL;
+    for (size_t i = 0; i < n; i++) {
+        json_array_append_new(array, json_integer(vlans[i]));
+    }
+    if (array != NULL) {
+        json_object_set_new(json, name, array);
+    }
+}
+
 static json_t *port_json(const struct client *client, uint64_t id, const Busbar__PortRow *port)
 {
     json_t *json = json_pack("{s:s, s:I, s:I}", "name", port->name, "id", (json_int_t)id, "ofport", (json_int_t)port->ofport);
@@ -21,13 +32,11 @@ static json_t *port_json(const struct client *client, uint64_t id, const Busbar_
     if (port->has_tag) {
         json_object_set_new(json, "tag", json_integer(port->tag));
     }
-    if (port->n_trunks > 0) {
-        json_t *trunks = json_array();
-        for (size_t i = 0; i < port->n_trunks; i++) {
-            json_array_append_new(trunks, json_integer(port->trunks[i]));
-        }
-        json_object_set_new(json, "trunks", trunks);
+    set_vlans(json, "trunks", port->trunks, port->n_trunks);
+    if (port->vlan_mode != NULL) {
+        json_object_set_new(json, "vlan_mode", json_string(port->vlan_mode));
     }
+    set_vlans(json, "cvlans", port->cvlans, port->n_cvlans);
     if (port->n_options > 0) {
         json_t *options = json_object();
         for (size_t i = 0; i < port->n_options; i++) {
@@ -105,9 +114,18 @@ enum exit_status read_show(struct client *client, const struct segment *segment,
     return EXIT_DONE;
 }
 
+static void show_vlans(const char *name, const json_t *vlans)
+{
+    if (vlans != NULL) {
+        char *text = json_dumps(vlans, 0);
+        printf("        %s: %s\n", name, text);
+        free(text);
+    }
+}
+
 static void show_port(const json_t *port)
 {
-    const json_t *tag = json_object_get(port, "tag"), *trunks = json_object_get(port, "trunks");
+    const json_t *tag = json_object_get(port, "tag");
     const char *link = json_string_value(json_object_get(port, "link")), *error = json_string_value(json_object_get(port, "error"));
     long long ofport = json_integer_value(json_object_get(port, "ofport"));
     printf("    Port %s\n", json_string_value(json_object_get(port, "name")));
@@ -125,11 +143,12 @@ static void show_port(const json_t *port)
     if (tag != NULL) {
         printf("        tag: %lld\n", (long long)json_integer_value(tag));
     }
-    if (trunks != NULL) {
-        char *text = json_dumps(trunks, 0);
-        printf("        trunks: %s\n", text);
-        free(text);
+    const char *vlan_mode = json_string_value(json_object_get(port, "vlan_mode"));
+    if (vlan_mode != NULL) {
+        printf("        vlan_mode: %s\n", vlan_mode);
     }
+    show_vlans("trunks", json_object_get(port, "trunks"));
+    show_vlans("cvlans", json_object_get(port, "cvlans"));
     if (error != NULL) {
         printf("        error: \"%s\"\n", error);
     } else if (link != NULL) {

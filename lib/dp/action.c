@@ -221,7 +221,7 @@ static bool action_equal(const struct dp_action *a, const struct dp_action *b)
     case DP_ACTION_CONTROLLER:
         return a->controller.bridge == b->controller.bridge && a->controller.cookie == b->controller.cookie &&
                a->controller.rule_table == b->controller.rule_table && a->controller.max_len == b->controller.max_len &&
-               a->controller.reason == b->controller.reason;
+               a->controller.reason == b->controller.reason && a->controller.in_port == b->controller.in_port;
     case DP_ACTION_CLONE:
         return a->clone.n_actions == b->clone.n_actions;
     case DP_ACTION_DROP:

@@ -29,10 +29,13 @@ const struct field field_table[FIELD_COUNT] = {
 #include "lib/flow/fields.def"
 };
 
-/* A row whose bits do not fit its storage or its payload, or whose storage runs out of its member, does not compile. */
+/* A row whose bits do not fit its storage or its payload, or whose storage runs out of its member (or the registers), does not compile. */
 #define FIELD(id, text, member, storage, low_bit, width, tlv_class, tlv_field, tlv_size, mask, set, prerequisite, form)                \
     _Static_assert((low_bit) + (width) <= (storage) * 8 && (width) <= (tlv_size) * 8 && (tlv_size) <= 16, text);                 \
-    _Static_assert((storage) <= sizeof(((struct flow_state *)NULL)->member), text);                                             \
+    _Static_assert((storage) <= sizeof(((struct flow_state *)NULL)->member) ||                                                   \
+                       (offsetof(struct flow_state, member) >= offsetof(struct flow_state, reg) &&                               \
+                        offsetof(struct flow_state, member) + (storage) <= offsetof(struct flow_state, actset_output)),          \
+                   text);                                                                                                     \
     _Static_assert((width) == (storage) * 8 || (storage) <= 8, text);
 #include "lib/flow/fields.def"
 

@@ -42,7 +42,8 @@ enum field_format {
     FIELD_FORMAT_IPV6,
     FIELD_FORMAT_PORT,
     FIELD_FORMAT_FRAG,
-    FIELD_FORMAT_TCP_FLAGS
+    FIELD_FORMAT_TCP_FLAGS,
+    FIELD_FORMAT_PACKET_TYPE /* "(NAMESPACE,TYPE)" */
 };
 
 struct field {
@@ -65,6 +66,12 @@ struct field_value {
 };
 
 extern const struct field field_table[FIELD_COUNT];
+
+/* Another name for what several fields are together: xreg0 for reg0 and reg1. */
+static inline bool field_is_overlay(enum field_id id)
+{
+    return id >= FIELD_XREG0 && id <= FIELD_XXREG3;
+}
 
 /* FIELD_COUNT when there is none. */
 enum field_id field_by_name(const char *name, size_t length);

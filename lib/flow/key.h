@@ -39,7 +39,7 @@ enum {
 
 _Static_assert(sizeof(struct flow_key) == 128, "two cache lines, two AVX-512 compares");
 _Static_assert(offsetof(struct flow_key, ip_src) == 40 && offsetof(struct flow_key, l4_src) == 72, "the common part is in 80 bytes");
-_Static_assert(sizeof(struct flow_state) == 216, "no padding");
+_Static_assert(sizeof(struct flow_state) == 224, "no padding");
 
 /* The words of a key or state, for loops over all bits. The structs are made of integers in network order without padding. */
 static inline uint64_t key_word(const struct flow_key *key, size_t i)

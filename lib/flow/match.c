@@ -1,6 +1,6 @@
 /* Matches as value and mask: setting, comparing, and asking whether every bit that is looked at makes sense.
  *
- * All comparisons are loops over 27 words; the interesting one is match_check(). Several fields share storage (tcp_dst, udp_dst
+ * All comparisons are loops over 28 words; the interesting one is match_check(). Several fields share storage (tcp_dst, udp_dst
  * and icmp_code are all l4_dst), so a match does not know by which name a bit was set. The check therefore collects the
  * bits that some field with a fulfilled prerequisite explains, and anything left over was set without its protocol.
  * Control code, any thread, no state; match_check() costs some 0.5 us.
@@ -103,9 +103,22 @@ static bool is_near_a_bit(enum field_id id, const struct flow_state *mask)
     return any != 0;
 }
 
+/* A packet of another type has no Ethernet header to match. */
+static bool is_of_other_type(const struct match *match)
+{
+    struct flow_key rest = match->mask.key;
+    struct flow_key nothing = {0};
+    rest.in_port = be32(0);
+    return (match->value.packet_type.raw & match->mask.packet_type.raw) != 0 && !key_equal(&rest, &nothing);
+}
+
 int match_check(const struct match *match, struct error_detail *detail)
 {
     struct flow_state left = match->mask;
+
+    if (is_of_other_type(match)) {
+        return error_set(detail, -ERROR_PREREQUISITE, "packet_type: headers are matched of Ethernet packets, packet_type=(0,0), only");
+    }
 
     for (size_t i = 0; i < STATE_WORDS; i++) {
         if ((state_word(&match->value, i) & ~state_word(&match->mask, i)) != 0) {

@@ -150,10 +150,16 @@ static void add_flags(struct text *text, uint64_t value, uint64_t mask)
 }
 
 /* Open vSwitch pads these to their width and writes a zero elsewhere without 0x. */
-static void add_hex(struct text *text, enum field_id id, uint64_t number)
+static void add_hex(struct text *text, enum field_id id, struct field_value value)
 {
     unsigned bits = field_table[id].bits;
-    if (bits <= 20) {
+    uint64_t number = field_value_to_u64(value), high = 0;
+    for (size_t i = 0; i < 8; i++) {
+        high = high << 8 | value.bytes[i];
+    }
+    if (high != 0) {
+        text_add(text, "%#" PRIx64 "%016" PRIx64, high, number);
+    } else if (bits <= 20) {
         text_add(text, "0x%0*" PRIx64, bits <= 16 ? 4 : 5, number);
     } else {
         text_add(text, "%#" PRIx64, number);
@@ -176,10 +182,10 @@ static void add_value(struct text *text, enum field_id id, struct field_value va
         }
         return;
     case FIELD_FORMAT_HEX:
-        add_hex(text, id, number);
+        add_hex(text, id, value);
         if (mask != NULL) {
             text_add(text, "/");
-            add_hex(text, id, mask_number);
+            add_hex(text, id, *mask);
         }
         return;
     case FIELD_FORMAT_MAC:
@@ -206,6 +212,9 @@ static void add_value(struct text *text, enum field_id id, struct field_value va
         return;
     case FIELD_FORMAT_TCP_FLAGS:
         add_flags(text, number, mask != NULL ? mask_number : 0xfff);
+        return;
+    case FIELD_FORMAT_PACKET_TYPE:
+        text_add(text, "(%u,%#x)", (unsigned)(number >> 16), (unsigned)(number & 0xffff));
         return;
     }
 }
@@ -417,7 +426,9 @@ char *match_format(const struct match *match, const struct match_ports *ports)
     struct printer p = {.match = match, .ports = ports, .left = match->mask};
     text_init(&p.text);
 
+    emit(&p, FIELD_CONJ_ID);
     emit(&p, FIELD_ACTSET_OUTPUT);
+    emit(&p, FIELD_PACKET_TYPE);
     emit_protocol(&p);
     for (unsigned i = FIELD_REG0; i <= FIELD_REG15; i++) {
         emit(&p, (enum field_id)i);

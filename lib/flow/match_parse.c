@@ -326,6 +326,9 @@ static int parse_plain_field(struct match *match, enum field_id id, const char *
     if (field_table[id].mask_rule == FIELD_MASK_NONE && memcmp(&mask, &ones, sizeof mask) != 0 && !field_value_is_zero(mask)) {
         return error_set(detail, -ERROR_MASK, "%s: cannot be masked", name);
     }
+    if (id == FIELD_PACKET_TYPE && field_value_is_zero(value)) {
+        return 0; /* Ethernet: so is every packet */
+    }
     if (id == FIELD_VLAN_VID) {
         id = FIELD_VLAN_TCI; /* the same bits; there the present bit may be shared with the priority */
     }
@@ -402,8 +405,10 @@ static int next_word(const char **cursor, struct word *out_word, struct error_de
     const char *start = c;
     const char *equals = NULL;
     bool quoted = false;
-    for (; *c != '\0' && (quoted || !is_separator(*c)); c++) {
+    int depth = 0; /* of parentheses: packet_type=(1,0x800) */
+    for (; *c != '\0' && (quoted || depth > 0 || !is_separator(*c)); c++) {
         quoted = *c == '"' ? !quoted : quoted;
+        depth += quoted ? 0 : (*c == '(') - (*c == ')');
         equals = *c == '=' && equals == NULL ? c : equals;
     }
     *cursor = c;

@@ -49,9 +49,51 @@ static int parse_number(const char *text, uint64_t *out_number)
     return 0;
 }
 
+/* More than 16 digits, which only the registers of 128 bits take. */
+static int parse_long_hex(const char *digits, struct field_value *out_value)
+{
+    struct field_value value = {{0}};
+    size_t n = strlen(digits);
+    if (n > 32 || strspn(digits, "0123456789abcdefABCDEF") != n) {
+        return n > 32 ? -ERROR_RANGE : -ERROR_SYNTAX;
+    }
+    for (size_t i = 0; i < n; i++) {
+        int lower = tolower((unsigned char)digits[n - 1 - i]);
+        unsigned digit = (unsigned)(lower <= '9' ? lower - '0' : lower - 'a' + 10);
+        value.bytes[15 - i / 2] |= (uint8_t)(digit << (i % 2 * 4));
+    }
+    *out_value = value;
+    return 0;
+}
+
+/* "(1,0x800)": a namespace and a type in it. */
+static int parse_packet_type(const char *text, struct field_value *out_value)
+{
+    char copy[TEXT_LIMIT];
+    uint64_t space, type;
+    size_t size = strlen(text);
+    char *comma = memccpy(copy, text, '\0', sizeof copy) != NULL ? strchr(copy, ',') : NULL;
+    if (comma == NULL || copy[0] != '(' || copy[size - 1] != ')') {
+        return -ERROR_SYNTAX;
+    }
+    *comma = '\0';
+    copy[size - 1] = '\0';
+    if (parse_number(copy + 1, &space) != 0 || parse_number(comma + 1, &type) != 0) {
+        return -ERROR_SYNTAX;
+    }
+    if (space > UINT16_MAX || type > UINT16_MAX) {
+        return -ERROR_RANGE;
+    }
+    *out_value = field_value_u64(space << 16 | type);
+    return 0;
+}
+
 static int parse_integer(const char *text, struct field_value *out_value)
 {
     uint64_t number;
+    if (text[0] == '0' && (text[1] == 'x' || text[1] == 'X') && strlen(text) > 18) {
+        return parse_long_hex(text + 2, out_value);
+    }
     int err = parse_number(text, &number);
     if (err == 0) {
         *out_value = field_value_u64(number);
@@ -232,6 +274,8 @@ static int parse_part(enum field_id id, const char *text, bool is_mask, const st
         return is_mask && number ? parse_prefix(text, 128, out_part) : parse_ipv6(text, out_part);
     case FIELD_FORMAT_PORT:
         return parse_port(text, ports, out_part);
+    case FIELD_FORMAT_PACKET_TYPE:
+        return parse_packet_type(text, out_part);
     }
     return -ERROR_SYNTAX;
 }

@@ -16,6 +16,87 @@ void action_list_add(struct action_list *list, const struct action *action)
     list->items[list->count++] = *action;
 }
 
+void action_list_add_data(struct action_list *list, const uint8_t *bytes, size_t n_bytes)
+{
+    for (size_t at = 0; at < n_bytes; at += ACTION_DATA_SIZE) {
+        struct action item = {.type = ACTION_DATA};
+        size_t size = n_bytes - at < ACTION_DATA_SIZE ? n_bytes - at : ACTION_DATA_SIZE;
+        item.data.n_bytes = (uint8_t)size;
+        memcpy(item.data.bytes, bytes + at, size);
+        action_list_add(list, &item);
+    }
+}
+
+static size_t items_of_data(uint16_t n_bytes)
+{
+    return (n_bytes + ACTION_DATA_SIZE - 1u) / ACTION_DATA_SIZE;
+}
+
+size_t action_extent(const struct action *action)
+{
+    switch ((unsigned)action->type) {
+    case ACTION_CLONE:
+        return action->n_inner;
+    case ACTION_NOTE:
+        return items_of_data(action->n_data);
+    case ACTION_CONTROLLER:
+        return items_of_data(action->controller.n_data);
+    default:
+        return 0;
+    }
+}
+
+size_t action_list_data(const struct action_list *list, size_t i, uint8_t *out_bytes, size_t room)
+{
+    size_t n = 0;
+    for (size_t k = i + 1; k < list->count && list->items[k].type == ACTION_DATA; k++) {
+        size_t size = list->items[k].data.n_bytes;
+        if (size > ACTION_DATA_SIZE || size > room - n) {
+            break;
+        }
+        memcpy(out_bytes + n, list->items[k].data.bytes, size);
+        n += size;
+    }
+    return n;
+}
+
+static bool is_whole_data(const struct action *items, uint16_t n_bytes)
+{
+    for (size_t left = n_bytes, i = 0; left > 0; i++) {
+        size_t size = left < ACTION_DATA_SIZE ? left : ACTION_DATA_SIZE;
+        if (items[i].type != ACTION_DATA || items[i].data.n_bytes != size) {
+            return false;
+        }
+        left -= size;
+    }
+    return true;
+}
+
+static bool is_whole(const struct action *items, size_t n, unsigned depth)
+{
+    for (size_t i = 0; i < n; i++) {
+        size_t extent = action_extent(&items[i]);
+        bool is_good = items[i].type != ACTION_DATA && extent <= n - i - 1;
+        if (is_good && items[i].type == ACTION_CLONE) {
+            is_good = depth < ACTION_CLONE_DEPTH_MAX && is_whole(&items[i + 1], extent, depth + 1);
+        } else if (is_good && items[i].type == ACTION_NOTE && items[i].n_data % 8 != 6) {
+            is_good = false; /* it fills its eight bytes on the wire */
+        } else if (is_good && extent > 0) {
+            is_good = is_whole_data(&items[i + 1], items[i].type == ACTION_NOTE ? items[i].n_data : items[i].controller.n_data);
+        }
+        if (!is_good) {
+            return false;
+        }
+        i += extent;
+    }
+    return true;
+}
+
+bool action_list_is_whole(const struct action_list *list)
+{
+    return is_whole(list->items, list->count, 0);
+}
+
 struct action_list action_list_copy(const struct action_list *list)
 {
     struct action_list copy = {.items = NULL, .count = list->count};
@@ -52,7 +133,7 @@ static bool equal_set_field(const struct action *a, const struct action *b)
 static bool equal_controller(const struct action *a, const struct action *b)
 {
     return a->controller.max_len == b->controller.max_len && a->controller.controller_id == b->controller.controller_id &&
-           a->controller.reason == b->controller.reason;
+           a->controller.reason == b->controller.reason && a->controller.n_data == b->controller.n_data;
 }
 
 static bool equal_move(const struct action *a, const struct action *b)
@@ -65,6 +146,43 @@ static bool equal_move(const struct action *a, const struct action *b)
 static bool equal_resubmit(const struct action *a, const struct action *b)
 {
     return a->resubmit.in_port == b->resubmit.in_port && a->resubmit.table == b->resubmit.table;
+}
+
+static bool equal_n_inner(const struct action *a, const struct action *b)
+{
+    return a->n_inner == b->n_inner;
+}
+
+static bool equal_output_reg(const struct action *a, const struct action *b)
+{
+    return a->output_reg.field == b->output_reg.field && a->output_reg.offset == b->output_reg.offset &&
+           a->output_reg.n_bits == b->output_reg.n_bits && a->output_reg.max_len == b->output_reg.max_len;
+}
+
+static bool equal_output_trunc(const struct action *a, const struct action *b)
+{
+    return a->output_trunc.port == b->output_trunc.port && a->output_trunc.max_len == b->output_trunc.max_len;
+}
+
+static bool equal_n_data(const struct action *a, const struct action *b)
+{
+    return a->n_data == b->n_data;
+}
+
+static bool equal_part(const struct action *a, const struct action *b)
+{
+    return a->part.field == b->part.field && a->part.offset == b->part.offset && a->part.n_bits == b->part.n_bits;
+}
+
+static bool equal_conjunction(const struct action *a, const struct action *b)
+{
+    return a->conjunction.id == b->conjunction.id && a->conjunction.clause == b->conjunction.clause &&
+           a->conjunction.n_clauses == b->conjunction.n_clauses;
+}
+
+static bool equal_data(const struct action *a, const struct action *b)
+{
+    return a->data.n_bytes == b->data.n_bytes && memcmp(a->data.bytes, b->data.bytes, sizeof a->data.bytes) == 0;
 }
 
 static bool equal_group_id(const struct action *a, const struct action *b)
@@ -146,6 +264,9 @@ static bool list_outputs_to(const struct action_list *list, uint32_t port)
     for (size_t i = 0; i < list->count; i++) {
         const struct action *action = &list->items[i];
         if (action->type == ACTION_OUTPUT && action->output.port == port) {
+            return true;
+        }
+        if (action->type == ACTION_OUTPUT_TRUNC && action->output_trunc.port == port) {
             return true;
         }
         if (action->type == ACTION_CONTROLLER && port == PORT_CONTROLLER) {

@@ -1,6 +1,8 @@
 /* Actions and instructions as a controller means them, without the bytes of any OpenFlow version.
  *
- * An action is a value; an action_list owns its array. Instructions are the standard's [OF1.3.5 §5.9], executed in the order meter,
+ * An action is a value; an action_list owns its array. What does not fit a value stands behind it in the list: CLONE is followed by the
+ * n_inner items done to the copy, NOTE and CONTROLLER by their bytes, in items of type DATA.
+ * Instructions are the standard's [OF1.3.5 §5.9], executed in the order meter,
  * apply, clear, write, write-metadata, goto.
  */
 #ifndef BUSBAR_MODEL_ACTION_H
@@ -28,6 +30,13 @@ enum port_number {
 #define PORT_LOCAL 0xfffffffeu
 #define PORT_ANY 0xffffffffu
 
+enum {
+    ACTION_DATA_SIZE = 32,      /* bytes an item of type DATA holds */
+    ACTION_CLONE_DEPTH_MAX = 8, /* clones within clones, as many as the datapath nests */
+    ACTION_TRUNCATE_MIN = 14,   /* an Ethernet header stays, as in Open vSwitch */
+    CONJUNCTION_CLAUSES_MAX = 64 /* Open vSwitch's */
+};
+
 enum packet_in_reason { PACKET_IN_NO_MATCH = 0, PACKET_IN_ACTION = 1, PACKET_IN_INVALID_TTL = 2 };
 
 struct action {
@@ -46,6 +55,7 @@ struct action {
             uint16_t max_len;
             uint16_t controller_id;
             enum packet_in_reason reason;
+            uint16_t n_data; /* bytes of user data behind it */
         } controller; /* Nicira's form of output to the controller */
         struct {
             enum field_id source, target;
@@ -55,6 +65,30 @@ struct action {
             uint32_t in_port; /* PORT_IN_PORT: unchanged */
             uint8_t table;    /* 255: this one */
         } resubmit;
+        struct {
+            enum field_id field;
+            uint8_t offset, n_bits;
+            uint16_t max_len;
+        } output_reg; /* to the port whose number these bits are */
+        struct {
+            uint32_t port;
+            uint32_t max_len; /* bytes, ACTION_TRUNCATE_MIN or more */
+        } output_trunc;
+        struct {
+            enum field_id field;
+            uint8_t offset, n_bits;
+        } part; /* onto the stack, or from it */
+        struct {
+            uint32_t id;
+            uint8_t clause; /* 0 .. n_clauses - 1 */
+            uint8_t n_clauses;
+        } conjunction;
+        struct {
+            uint8_t n_bytes;
+            uint8_t bytes[ACTION_DATA_SIZE]; /* zeroes behind n_bytes */
+        } data;
+        uint16_t n_inner;
+        uint16_t n_data;
         uint32_t group_id;
         uint32_t queue_id;
         uint16_t ethertype; /* host order */
@@ -78,6 +112,14 @@ struct instructions {
 };
 
 void action_list_add(struct action_list *list, const struct action *action);
+/* The bytes behind a NOTE or CONTROLLER that has just been added. */
+void action_list_add_data(struct action_list *list, const uint8_t *bytes, size_t n_bytes);
+/* How many of the items behind this one belong to it. */
+size_t action_extent(const struct action *action);
+/* Bytes of the DATA items behind items[i], at most `room`; returns how many. */
+size_t action_list_data(const struct action_list *list, size_t i, uint8_t *out_bytes, size_t room);
+/* Every item has what belongs to it behind it, and nothing else is of type DATA; clones nest no deeper than they may. */
+bool action_list_is_whole(const struct action_list *list);
 struct action_list action_list_copy(const struct action_list *list);
 void action_list_fini(struct action_list *list);
 bool action_list_equal(const struct action_list *a, const struct action_list *b);

@@ -12,6 +12,8 @@ struct walk {
     struct match known; /* of the packet at this action */
     bool is_blind;      /* nothing is known, and everything believed */
     bool is_set;
+    bool is_inner; /* of a clone */
+    bool has_conjunction, has_other;
     struct error_detail *detail;
 };
 
@@ -164,9 +166,89 @@ static enum action_fault check_pop_mpls(struct walk *walk, uint16_t ethertype)
     return result;
 }
 
+/* Only what Open vSwitch truncates for: real ports. */
+static enum action_fault check_output_trunc(struct walk *walk, const struct action *action)
+{
+    uint32_t port = action->output_trunc.port;
+    if (port > PORT_MAX && port != PORT_IN_PORT && port != PORT_LOCAL) {
+        return fault(walk, ACTION_FAULT_OUT_PORT, "%s: not to this reserved port", "output(max_len)");
+    }
+    if (action->output_trunc.max_len < ACTION_TRUNCATE_MIN) {
+        return fault(walk, ACTION_FAULT_ARGUMENT, "%s: a packet keeps 14 bytes", "output(max_len)");
+    }
+    return ACTION_FAULT_NONE;
+}
+
+static enum action_fault check_part(struct walk *walk, enum field_id field, unsigned offset, unsigned n_bits, bool is_target)
+{
+    if (n_bits == 0 || offset + n_bits > subfield_width(field)) {
+        return fault(walk, ACTION_FAULT_ARGUMENT, "%s: bits outside the field", field_table[field].name);
+    }
+    if (!known_present(walk, field)) {
+        return fault(walk, ACTION_FAULT_INCONSISTENT, "%s: used without its protocol in the match", field_table[field].name);
+    }
+    return is_target ? check_target(walk, field) : ACTION_FAULT_NONE;
+}
+
+static enum action_fault check_pop(struct walk *walk, const struct action *action)
+{
+    enum action_fault result = check_part(walk, action->part.field, action->part.offset, action->part.n_bits, true);
+    if (result == ACTION_FAULT_NONE) {
+        struct subfield part = {.field = action->part.field, .offset = action->part.offset, .n_bits = action->part.n_bits};
+        struct field_value unknown = {{0}};
+        field_set_masked(part.field, &walk->known.mask, unknown, subfield_mask(part));
+        field_set_masked(part.field, &walk->known.value, unknown, subfield_mask(part));
+    }
+    return result;
+}
+
+/* A rule with conjunctions is a clause of them and does nothing else. */
+static enum action_fault check_conjunction(struct walk *walk, const struct action *action)
+{
+    if (action->conjunction.n_clauses < 2 || action->conjunction.n_clauses > CONJUNCTION_CLAUSES_MAX ||
+        action->conjunction.clause >= action->conjunction.n_clauses) {
+        return fault(walk, ACTION_FAULT_CONJUNCTION, "%s: a clause of 2 to 64", "conjunction");
+    }
+    if (walk->is_inner || walk->has_other) {
+        return fault(walk, ACTION_FAULT_CONJUNCTION, "%s: may stand along with notes only", "conjunction");
+    }
+    walk->has_conjunction = true;
+    return ACTION_FAULT_NONE;
+}
+
+static enum action_fault check_items(struct walk *walk, const struct action *items, size_t n);
+
+/* The copy's headers are its own. */
+static enum action_fault check_clone(struct walk *walk, const struct action *action)
+{
+    struct walk inner = *walk;
+    inner.is_inner = true;
+    return check_items(&inner, action + 1, action->n_inner);
+}
+
 static enum action_fault refuse_in_set(struct walk *walk, const char *name)
 {
     return walk->is_set ? fault(walk, ACTION_FAULT_TYPE, "%s: not allowed in write_actions", name) : ACTION_FAULT_NONE;
+}
+
+static enum action_fault check_extension(struct walk *walk, const struct action *action)
+{
+    switch ((unsigned)action->type) {
+    case ACTION_CLONE:
+        return check_clone(walk, action);
+    case ACTION_OUTPUT_REG:
+        return check_part(walk, action->output_reg.field, action->output_reg.offset, action->output_reg.n_bits, false);
+    case ACTION_OUTPUT_TRUNC:
+        return check_output_trunc(walk, action);
+    case ACTION_STACK_PUSH:
+        return check_part(walk, action->part.field, action->part.offset, action->part.n_bits, false);
+    case ACTION_STACK_POP:
+        return check_pop(walk, action);
+    case ACTION_CONJUNCTION:
+        return check_conjunction(walk, action);
+    default:
+        return ACTION_FAULT_NONE;
+    }
 }
 
 static enum action_fault check_action(struct walk *walk, const struct action *action)
@@ -206,6 +288,17 @@ static enum action_fault check_action(struct walk *walk, const struct action *ac
         return check_needs(walk, FIELD_IP_TTL, "mod_nw_ttl");
     case ACTION_GROUP:
         return action->group_id > 0xffffff00u ? fault(walk, ACTION_FAULT_OUT_GROUP, "%s: no such group", "group") : result;
+    case ACTION_EXIT:
+    case ACTION_CLONE:
+    case ACTION_OUTPUT_REG:
+    case ACTION_OUTPUT_TRUNC:
+    case ACTION_NOTE:
+    case ACTION_STACK_PUSH:
+    case ACTION_STACK_POP:
+    case ACTION_CONJUNCTION:
+        result = refuse_in_set(walk, "an extension");
+        return result != ACTION_FAULT_NONE ? result : check_extension(walk, action);
+    case ACTION_DATA:
     case ACTION_SET_QUEUE:
     case ACTION_TYPE_COUNT:
         break;
@@ -213,15 +306,29 @@ static enum action_fault check_action(struct walk *walk, const struct action *ac
     return result;
 }
 
-static enum action_fault check_list(struct walk *walk, const struct action_list *list)
+static enum action_fault check_items(struct walk *walk, const struct action *items, size_t n)
 {
-    for (size_t i = 0; i < list->count; i++) {
-        enum action_fault result = check_action(walk, &list->items[i]);
+    for (size_t i = 0; i < n; i++) {
+        bool is_other = items[i].type != ACTION_CONJUNCTION && items[i].type != ACTION_NOTE;
+        enum action_fault result = check_action(walk, &items[i]);
+        walk->has_other = walk->has_other || is_other;
+        if (result == ACTION_FAULT_NONE && walk->has_conjunction && is_other) {
+            result = fault(walk, ACTION_FAULT_CONJUNCTION, "%s: may stand along with notes only", "conjunction");
+        }
         if (result != ACTION_FAULT_NONE) {
             return result;
         }
+        i += action_extent(&items[i]);
     }
     return ACTION_FAULT_NONE;
+}
+
+static enum action_fault check_list(struct walk *walk, const struct action_list *list)
+{
+    if (!action_list_is_whole(list)) {
+        return fault(walk, ACTION_FAULT_ARGUMENT, "%s: one lacks what belongs behind it, or clones nest too deeply", "actions");
+    }
+    return check_items(walk, list->items, list->count);
 }
 
 enum action_fault action_list_check(const struct action_list *list, const struct match *match, bool is_set,
@@ -246,6 +353,10 @@ enum action_fault instructions_check(const struct instructions *in, const struct
     if (result == ACTION_FAULT_NONE) {
         walk.is_set = true; /* of the packet as the applied actions left it */
         result = check_list(&walk, &in->write);
+    }
+    bool has_more = in->write.count > 0 || in->has_clear || in->has_write_metadata || in->has_goto || in->meter_id != 0;
+    if (result == ACTION_FAULT_NONE && walk.has_conjunction && has_more) {
+        result = fault(&walk, ACTION_FAULT_CONJUNCTION, "%s: may stand along with notes only", "conjunction");
     }
     if (result != ACTION_FAULT_NONE) {
         return result;

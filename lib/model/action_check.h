@@ -18,7 +18,8 @@ enum action_fault {
     ACTION_FAULT_OUT_GROUP,
     ACTION_FAULT_TAG,   /* more VLAN tags than two */
     ACTION_FAULT_TABLE, /* goto_table back, or to a table that is not there */
-    ACTION_FAULT_METER
+    ACTION_FAULT_METER,
+    ACTION_FAULT_CONJUNCTION /* a clause that is none, or beside other actions */
 };
 
 /* The list, as it would be executed on packets of `match` (NULL: headers are not checked, as for buckets of groups);

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 
 #include "lib/base/memory.h"
+#include "lib/model/action_extension.h"
 #include "lib/model/field_names.h"
 
 struct text {
@@ -76,7 +77,7 @@ static char *set_field_text(const struct text *t, const struct action *action)
     if (id == FIELD_VLAN_VID) {
         return memory_format("%" PRIu64, field_value_to_u64(action->set_field.value));
     }
-    if (field_table[id].format == FIELD_FORMAT_HEX) {
+    if (field_table[id].format == FIELD_FORMAT_HEX && field_table[id].bits <= 64) {
         return memory_format("%#" PRIx64, field_value_to_u64(action->set_field.value));
     }
     return match_format_value(id, action->set_field.value, NULL, t->ports);
@@ -102,13 +103,14 @@ static void put_set_field(struct text *t, const struct action *action)
     }
 }
 
-static void put_controller(struct text *t, const struct action *action)
+static void put_controller(struct text *t, const struct action_list *list, size_t i)
 {
+    const struct action *action = &list->items[i];
     static const char *const reasons[] = {
         [PACKET_IN_NO_MATCH] = "no_match", [PACKET_IN_ACTION] = "action", [PACKET_IN_INVALID_TTL] = "invalid_ttl"};
     const char *comma = "";
 
-    if (action->controller.reason == PACKET_IN_ACTION && action->controller.controller_id == 0) {
+    if (action->controller.reason == PACKET_IN_ACTION && action->controller.controller_id == 0 && action->controller.n_data == 0) {
         fprintf(t->stream, "CONTROLLER:%u", action->controller.max_len);
         return;
     }
@@ -123,6 +125,11 @@ static void put_controller(struct text *t, const struct action *action)
     }
     if (action->controller.controller_id != 0) {
         fprintf(t->stream, "%sid=%u", comma, action->controller.controller_id);
+        comma = ",";
+    }
+    if (action->controller.n_data != 0) {
+        fprintf(t->stream, "%suserdata=", comma);
+        action_extension_format_bytes(t->stream, list, i);
     }
     fputc(')', t->stream);
 }
@@ -152,8 +159,23 @@ static void put_resubmit(struct text *t, const struct action *action)
     fputc(')', t->stream);
 }
 
-static void put_action(struct text *t, const struct action *action)
+static void put_items(struct text *t, const struct action_list *list, size_t first, size_t end);
+
+static void put_clone(struct text *t, const struct action_list *list, size_t i)
 {
+    fputs("clone(", t->stream);
+    t->is_first = true;
+    put_items(t, list, i + 1, i + 1 + list->items[i].n_inner);
+    if (t->is_first) {
+        fputs("drop", t->stream);
+    }
+    t->is_first = false;
+    fputc(')', t->stream);
+}
+
+static void put_action(struct text *t, const struct action_list *list, size_t i)
+{
+    const struct action *action = &list->items[i];
     switch (action->type) {
     case ACTION_COPY_TTL_IN:
         fputs("copy_ttl_in", t->stream);
@@ -198,7 +220,7 @@ static void put_action(struct text *t, const struct action *action)
         put_output(t, action);
         return;
     case ACTION_CONTROLLER:
-        put_controller(t, action);
+        put_controller(t, list, i);
         return;
     case ACTION_MOVE:
         put_move(t, action);
@@ -206,17 +228,38 @@ static void put_action(struct text *t, const struct action *action)
     case ACTION_RESUBMIT:
         put_resubmit(t, action);
         return;
+    case ACTION_EXIT:
+        fputs("exit", t->stream);
+        return;
+    case ACTION_CLONE:
+        put_clone(t, list, i);
+        return;
+    case ACTION_OUTPUT_REG:
+    case ACTION_OUTPUT_TRUNC:
+    case ACTION_NOTE:
+    case ACTION_STACK_PUSH:
+    case ACTION_STACK_POP:
+    case ACTION_CONJUNCTION:
+        action_extension_format(t->stream, list, i, t->ports);
+        return;
+    case ACTION_DATA:
     case ACTION_TYPE_COUNT:
         return;
     }
 }
 
+static void put_items(struct text *t, const struct action_list *list, size_t first, size_t end)
+{
+    for (size_t i = first; i < end && i < list->count; i++) {
+        separate(t);
+        put_action(t, list, i);
+        i += action_extent(&list->items[i]);
+    }
+}
+
 static void put_list(struct text *t, const struct action_list *list)
 {
-    for (size_t i = 0; i < list->count; i++) {
-        separate(t);
-        put_action(t, &list->items[i]);
-    }
+    put_items(t, list, 0, list->count);
 }
 
 static void put_metadata(struct text *t, const struct instructions *in)

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 
 #include "lib/base/memory.h"
+#include "lib/model/action_extension.h"
 #include "lib/model/field_names.h"
 #include "lib/model/word.h"
 
@@ -21,6 +22,7 @@ struct parse {
     int stage;               /* of the last instruction, in the order of execution */
     bool has_vlan;           /* a tag is there for certain */
     bool has_drop;
+    unsigned depth; /* of clones */
     struct error_detail *detail;
 };
 
@@ -82,15 +84,37 @@ static int add_output(struct parse *p, const char *name, const char *port_text, 
 
 static int parse_output(struct parse *p, const struct word *word, int unused)
 {
-    if (word->in_parentheses || (word->value != NULL && strchr(word->value, '[') != NULL)) {
-        return error_set(p->detail, -ERROR_UNSUPPORTED, "output: truncation and output to a register are not supported");
-    }
     int err = expect_value(p, word);
-    return err != 0 ? err : add_output(p, "output", word->value, NULL);
+    if (err != 0) {
+        return err;
+    }
+    if (word->in_parentheses) {
+        return action_extension_parse_trunc(word, p->ports, p->list, p->detail);
+    }
+    size_t name_size = strcspn(word->value, "[");
+    bool is_field = word->value[name_size] == '[' || field_names_find(word->value, name_size) != FIELD_COUNT;
+    if (is_field && strcmp(word->value, "in_port") != 0) {
+        return action_extension_parse_output_reg(word, p->list, p->detail);
+    }
+    return add_output(p, "output", word->value, NULL);
+}
+
+/* What the standard's output says as well is said so. */
+static void add_controller(struct parse *p, struct action action, const uint8_t *data)
+{
+    bool is_plain = action.controller.reason == PACKET_IN_ACTION && action.controller.controller_id == 0 && action.controller.n_data == 0;
+    if (is_plain) {
+        action =
+            (struct action){.type = ACTION_OUTPUT, .output = {.port = PORT_CONTROLLER, .max_len = action.controller.max_len}};
+    }
+    action_list_add(p->list, &action);
+    if (!is_plain) {
+        action_list_add_data(p->list, data, action.controller.n_data);
+    }
 }
 
 /* One "reason=action" of controller(...). */
-static int parse_controller_part(struct parse *p, struct action *action, const struct word *part)
+static int parse_controller_part(struct parse *p, struct action *action, const struct word *part, uint8_t **data)
 {
     static const char *const reasons[] = {
         [PACKET_IN_NO_MATCH] = "no_match", [PACKET_IN_ACTION] = "action", [PACKET_IN_INVALID_TTL] = "invalid_ttl"};
@@ -116,6 +140,12 @@ static int parse_controller_part(struct parse *p, struct action *action, const s
         action->controller.controller_id = (uint16_t)number;
         return err;
     }
+    if (strcmp(part->name, "userdata") == 0 && part->value != NULL && *data == NULL) {
+        size_t n = 0;
+        err = action_extension_parse_bytes("userdata", part->value, data, &n, p->detail);
+        action->controller.n_data = (uint16_t)n;
+        return err;
+    }
     return error_set(p->detail, -ERROR_UNSUPPORTED, "controller: \"%s\" is not supported", part->name);
 }
 
@@ -130,22 +160,37 @@ static int parse_controller(struct parse *p, const struct word *word, int unused
     char *copy = memory_string(word->value);
     char *pos = copy;
     struct word part;
+    uint8_t *data = NULL;
     int err;
     while ((err = word_next(&pos, &part, p->detail)) > 0) {
-        err = parse_controller_part(p, &action, &part);
+        err = parse_controller_part(p, &action, &part, &data);
         if (err != 0) {
             break;
         }
     }
     free(copy);
-    if (err != 0) {
-        return err;
+    if (err == 0) {
+        add_controller(p, action, data);
     }
-    if (action.controller.reason == PACKET_IN_ACTION && action.controller.controller_id == 0) {
-        action =
-            (struct action){.type = ACTION_OUTPUT, .output = {.port = PORT_CONTROLLER, .max_len = action.controller.max_len}};
-    }
-    return add(p, action);
+    free(data);
+    return err;
+}
+
+static int parse_clone(struct parse *p, const struct word *word, int unused);
+
+static int parse_note(struct parse *p, const struct word *word, int unused)
+{
+    return action_extension_parse_note(word, p->list, p->detail);
+}
+
+static int parse_part(struct parse *p, const struct word *word, int type)
+{
+    return action_extension_parse_part(word, (enum action_type)type, p->list, p->detail);
+}
+
+static int parse_conjunction(struct parse *p, const struct word *word, int unused)
+{
+    return action_extension_parse_conjunction(word, p->list, p->detail);
 }
 
 static int parse_reserved_port(struct parse *p, const struct word *word, int unused)
@@ -518,6 +563,12 @@ static const struct action_word {
     {"load", STAGE_APPLY, parse_load, 0},
     {"move", STAGE_APPLY, parse_move, 0},
     {"resubmit", STAGE_APPLY, parse_resubmit, 0},
+    {"exit", STAGE_APPLY, parse_plain, ACTION_EXIT},
+    {"clone", STAGE_APPLY, parse_clone, 0},
+    {"note", STAGE_APPLY, parse_note, 0},
+    {"push", STAGE_APPLY, parse_part, ACTION_STACK_PUSH},
+    {"pop", STAGE_APPLY, parse_part, ACTION_STACK_POP},
+    {"conjunction", STAGE_APPLY, parse_conjunction, 0},
     {"meter", STAGE_METER, parse_instruction, STAGE_METER},
     {"apply_actions", STAGE_APPLY, parse_instruction, STAGE_APPLY},
     {"clear_actions", STAGE_CLEAR, parse_instruction, STAGE_CLEAR},
@@ -569,6 +620,25 @@ static int parse_words(struct parse *p, const char *text)
     if (err == 0 && p->has_drop && n_words > 1) {
         err = error_set(p->detail, -ERROR_SYNTAX, "drop: cannot stand with other actions");
     }
+    return err;
+}
+
+/* The items behind the CLONE are its own. */
+static int parse_clone(struct parse *p, const struct word *word, int unused)
+{
+    struct parse inner = {.ports = p->ports, .match = p->match, .list = p->list, .detail = p->detail, .depth = p->depth + 1};
+    size_t place = p->list->count;
+
+    if (inner.depth > ACTION_CLONE_DEPTH_MAX) {
+        return error_set(p->detail, -ERROR_RANGE, "clone: %d within each other at most", ACTION_CLONE_DEPTH_MAX);
+    }
+    (void)add(p, (struct action){.type = ACTION_CLONE});
+    int err = parse_words(&inner, word->value != NULL ? word->value : "");
+    size_t n_inner = p->list->count - place - 1;
+    if (err == 0 && n_inner > UINT16_MAX) {
+        err = error_set(p->detail, -ERROR_RANGE, "clone: of %zu actions", n_inner);
+    }
+    p->list->items[place].n_inner = (uint16_t)n_inner;
     return err;
 }
 

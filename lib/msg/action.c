@@ -9,6 +9,7 @@
 #include "lib/msg/rule.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "lib/base/memory.h"
 #include "lib/msg/field_wire.h"
@@ -58,6 +59,7 @@ static void encode_controller(const struct action *action, Busbar__ActionMessage
     message->max_len = action->controller.max_len;
     message->controller_id = action->controller.controller_id;
     message->reason = (uint32_t)action->controller.reason;
+    message->number = action->controller.n_data;
 }
 
 static void encode_move(const struct action *action, Busbar__ActionMessage *message)
@@ -73,6 +75,50 @@ static void encode_resubmit(const struct action *action, Busbar__ActionMessage *
 {
     message->number = action->resubmit.in_port;
     message->table = action->resubmit.table;
+}
+
+static void encode_n_inner(const struct action *action, Busbar__ActionMessage *message)
+{
+    message->number = action->n_inner;
+}
+
+static void encode_output_reg(const struct action *action, Busbar__ActionMessage *message)
+{
+    message->source_field = field_wire_number(action->output_reg.field);
+    message->source_offset = action->output_reg.offset;
+    message->n_bits = action->output_reg.n_bits;
+    message->max_len = action->output_reg.max_len;
+}
+
+static void encode_output_trunc(const struct action *action, Busbar__ActionMessage *message)
+{
+    message->number = action->output_trunc.port;
+    message->max_len = action->output_trunc.max_len;
+}
+
+static void encode_n_data(const struct action *action, Busbar__ActionMessage *message)
+{
+    message->number = action->n_data;
+}
+
+static void encode_part(const struct action *action, Busbar__ActionMessage *message)
+{
+    message->source_field = field_wire_number(action->part.field);
+    message->source_offset = action->part.offset;
+    message->n_bits = action->part.n_bits;
+}
+
+static void encode_conjunction(const struct action *action, Busbar__ActionMessage *message)
+{
+    message->conjunction = action->conjunction.id;
+    message->clause = action->conjunction.clause;
+    message->n_clauses = action->conjunction.n_clauses;
+}
+
+static void encode_data(const struct action *action, Busbar__ActionMessage *message)
+{
+    message->data.len = action->data.n_bytes;
+    message->data.data = memory_copy(action->data.bytes, action->data.n_bytes);
 }
 
 static int decode_nothing(const Busbar__ActionMessage *message, struct action *action)
@@ -126,8 +172,9 @@ static int decode_controller(const Busbar__ActionMessage *message, struct action
     action->controller.max_len = (uint16_t)message->max_len;
     action->controller.controller_id = (uint16_t)message->controller_id;
     action->controller.reason = (enum packet_in_reason)message->reason;
-    bool fits =
-        message->max_len <= UINT16_MAX && message->controller_id <= UINT16_MAX && message->reason <= PACKET_IN_INVALID_TTL;
+    action->controller.n_data = (uint16_t)message->number;
+    bool fits = message->max_len <= UINT16_MAX && message->controller_id <= UINT16_MAX && message->reason <= PACKET_IN_INVALID_TTL &&
+                message->number <= UINT16_MAX;
     return fits ? 0 : -ERROR_RANGE;
 }
 
@@ -153,6 +200,64 @@ static int decode_resubmit(const Busbar__ActionMessage *message, struct action *
     action->resubmit.in_port = message->number;
     action->resubmit.table = (uint8_t)message->table;
     return message->table <= UINT8_MAX ? 0 : -ERROR_RANGE;
+}
+
+static int decode_n_inner(const Busbar__ActionMessage *message, struct action *action)
+{
+    action->n_inner = (uint16_t)message->number;
+    return message->number <= UINT16_MAX ? 0 : -ERROR_RANGE;
+}
+
+static int decode_output_reg(const Busbar__ActionMessage *message, struct action *action)
+{
+    action->output_reg.field = field_wire_id(message->source_field);
+    action->output_reg.offset = (uint8_t)message->source_offset;
+    action->output_reg.n_bits = (uint8_t)message->n_bits;
+    action->output_reg.max_len = (uint16_t)message->max_len;
+    bool fits = message->n_bits > 0 && part_fits(action->output_reg.field, message->source_offset, message->n_bits) &&
+                message->max_len <= UINT16_MAX;
+    return fits ? 0 : -ERROR_RANGE;
+}
+
+static int decode_output_trunc(const Busbar__ActionMessage *message, struct action *action)
+{
+    action->output_trunc.port = message->number;
+    action->output_trunc.max_len = message->max_len;
+    return message->max_len >= ACTION_TRUNCATE_MIN ? 0 : -ERROR_RANGE;
+}
+
+static int decode_n_data(const Busbar__ActionMessage *message, struct action *action)
+{
+    action->n_data = (uint16_t)message->number;
+    return message->number <= UINT16_MAX ? 0 : -ERROR_RANGE;
+}
+
+static int decode_part(const Busbar__ActionMessage *message, struct action *action)
+{
+    action->part.field = field_wire_id(message->source_field);
+    action->part.offset = (uint8_t)message->source_offset;
+    action->part.n_bits = (uint8_t)message->n_bits;
+    bool fits = message->n_bits > 0 && part_fits(action->part.field, message->source_offset, message->n_bits);
+    return fits ? 0 : -ERROR_RANGE;
+}
+
+static int decode_conjunction(const Busbar__ActionMessage *message, struct action *action)
+{
+    action->conjunction.id = message->conjunction;
+    action->conjunction.clause = (uint8_t)message->clause;
+    action->conjunction.n_clauses = (uint8_t)message->n_clauses;
+    bool fits = message->n_clauses >= 2 && message->n_clauses <= CONJUNCTION_CLAUSES_MAX && message->clause < message->n_clauses;
+    return fits ? 0 : -ERROR_RANGE;
+}
+
+static int decode_data(const Busbar__ActionMessage *message, struct action *action)
+{
+    if (message->data.len == 0 || message->data.len > ACTION_DATA_SIZE) {
+        return -ERROR_RANGE;
+    }
+    action->data.n_bytes = (uint8_t)message->data.len;
+    memcpy(action->data.bytes, message->data.data, message->data.len);
+    return 0;
 }
 
 static Busbar__ActionMessage *encode_one(const struct action *action)
@@ -220,6 +325,10 @@ int msg_actions_decode(Busbar__ActionMessage *const *messages, size_t n, struct 
             return error_set(detail, err, "action %zu of type %u: a value is out of range", i, messages[i]->type);
         }
         action_list_add(&list, &action);
+    }
+    if (!action_list_is_whole(&list)) {
+        action_list_fini(&list);
+        return error_set(detail, -ERROR_RANGE, "actions: one lacks what belongs behind it");
     }
     *out_list = list;
     return 0;

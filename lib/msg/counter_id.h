@@ -4,10 +4,20 @@
 
 #include <stdint.h>
 
-enum counter_kind { COUNTER_RULE = 1, COUNTER_TABLE = 2, COUNTER_GROUP = 3, COUNTER_BUCKET = 4, COUNTER_METER = 5, COUNTER_MAC = 6 };
+enum counter_kind {
+    COUNTER_RULE = 1,
+    COUNTER_TABLE = 2,
+    COUNTER_GROUP = 3,
+    COUNTER_BUCKET = 4,
+    COUNTER_METER = 5,
+    COUNTER_MAC = 6,
+    COUNTER_PATCH_IN = 7,
+    COUNTER_PATCH_OUT = 8
+};
 
 /* number: RULE, GROUP, METER: row number; TABLE: bridge row << 8 | table, for packets looked up there (matched ones are the
- * sum over its rules); BUCKET: group row << 16 | counter of the bucket (lib/model/rule.h); MAC: 56-bit hash of bridge, VLAN and address. */
+ * sum over its rules); PATCH_IN, PATCH_OUT: port row, for packets that crossed it;
+ * BUCKET: group row << 16 | counter of the bucket (lib/model/rule.h); MAC: 56-bit hash of bridge, VLAN and address. */
 static inline uint64_t counter_id(enum counter_kind kind, uint64_t number)
 {
     return (uint64_t)kind << 56 | (number & 0x00ffffffffffffffull);

@@ -42,6 +42,7 @@ static void encode_controller(const struct dp_action *action, Busbar__DpAction *
     message->table = action->controller.rule_table;
     message->max_len = action->controller.max_len;
     message->reason = action->controller.reason;
+    message->port = action->controller.in_port;
 }
 
 static void encode_clone(const struct dp_action *action, Busbar__DpAction *message)
@@ -117,7 +118,8 @@ static bool decode_push_vlan(const Busbar__DpAction *message, struct dp_action *
 
 static bool decode_controller(const Busbar__DpAction *message, struct dp_action *action)
 {
-    action->controller = (struct dp_controller){.bridge = message->bridge,
+    action->controller = (struct dp_controller){.in_port = message->port,
+                                                .bridge = message->bridge,
                                                 .cookie = message->cookie,
                                                 .rule_table = message->table,
                                                 .max_len = (uint16_t)message->max_len,

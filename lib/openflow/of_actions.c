@@ -159,12 +159,12 @@ static bool type_of_number(uint16_t number, enum action_type *out)
     return false;
 }
 
-static int decode_action(struct reader *body, uint16_t number, struct action *out, struct of_error *error)
+static int decode_action(struct reader *body, uint16_t number, unsigned depth, struct action_list *list, struct of_error *error)
 {
     struct action action = {.type = ACTION_OUTPUT};
 
     if (number == ACTION_EXPERIMENTER) {
-        return of_actions_nicira_decode(body, out, error);
+        return of_actions_nicira_decode(body, depth, list, error);
     }
     if (!type_of_number(number, &action.type)) {
         return of_refuse(error, OF_ERROR_BAD_ACTION_BAD_TYPE, "unknown action %u", number);
@@ -176,26 +176,29 @@ static int decode_action(struct reader *body, uint16_t number, struct action *ou
     if (reader_finish(body) != 0) {
         return of_refuse(error, OF_ERROR_BAD_ACTION_BAD_LEN, "action %u: wrong length", number);
     }
-    *out = action;
+    action_list_add(list, &action);
     return 0;
 }
 
 int of_actions_decode(struct reader *r, struct action_list *out, struct of_error *error)
 {
     *out = (struct action_list){.items = NULL, .count = 0};
+    return of_actions_decode_more(r, 0, out, error);
+}
+
+int of_actions_decode_more(struct reader *r, unsigned depth, struct action_list *list, struct of_error *error)
+{
     while (reader_left(r) > 0) {
-        struct action action;
         uint16_t number = reader_u16(r);
         uint16_t length = reader_u16(r);
         if (r->failed || length < 8 || length % 8 != 0 || reader_left(r) < length - 4u) {
             return of_refuse(error, OF_ERROR_BAD_ACTION_BAD_LEN, "action %u: length %u", number, length);
         }
         struct reader body = reader_sub(r, length - 4u);
-        int err = decode_action(&body, number, &action, error);
+        int err = decode_action(&body, number, depth, list, error);
         if (err != 0) {
             return err;
         }
-        action_list_add(out, &action);
     }
     return 0;
 }
@@ -213,11 +216,17 @@ static bool is_masked(const struct action *action)
 
 void of_actions_encode(struct writer *w, const struct action_list *list)
 {
-    for (size_t i = 0; i < list->count; i++) {
+    of_actions_encode_items(w, list, 0, list->count);
+}
+
+void of_actions_encode_items(struct writer *w, const struct action_list *list, size_t first, size_t end)
+{
+    for (size_t i = first; i < end && i < list->count; i++) {
         const struct action *action = &list->items[i];
         const struct codec *codec = &codecs[action->type];
         if (codec->encode == NULL || is_masked(action)) {
-            of_actions_nicira_encode(w, action);
+            of_actions_nicira_encode(w, list, i);
+            i += action_extent(action);
             continue;
         }
         size_t begin = w->size;
@@ -260,6 +269,8 @@ static int fault_to_error(enum action_fault fault, const struct error_detail *de
         return of_refuse(error, OF_ERROR_BAD_ACTION_BAD_TAG, "%s", detail->text);
     case ACTION_FAULT_TABLE:
         return of_refuse(error, OF_ERROR_BAD_INSTRUCTION_BAD_TABLE_ID, "%s", detail->text);
+    case ACTION_FAULT_CONJUNCTION:
+        return of_refuse(error, OF_ERROR_BAD_ACTION_BAD_ARGUMENT, "%s", detail->text);
     case ACTION_FAULT_METER:
         return of_refuse(error, OF_ERROR_METER_MOD_FAILED_INVALID_METER, "%s", detail->text);
     }

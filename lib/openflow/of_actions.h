@@ -9,6 +9,9 @@
 /* Reads actions to the end of `r`. Errors BAD_ACTION/... ; on failure *out holds what was read and is the caller's to finish. */
 int of_actions_decode(struct reader *r, struct action_list *out, struct of_error *error) MUST_CHECK;
 void of_actions_encode(struct writer *w, const struct action_list *list);
+/* The same for the actions inside a clone: appends to `list`, writes items [first, end). */
+int of_actions_decode_more(struct reader *r, unsigned depth, struct action_list *list, struct of_error *error) MUST_CHECK;
+void of_actions_encode_items(struct writer *w, const struct action_list *list, size_t first, size_t end);
 /* Checks that the actions fit the match (lib/model/action_check.h), as an OpenFlow error. */
 int of_actions_check(const struct action_list *list, const struct match *match, struct of_error *error) MUST_CHECK;
 /* Bit n: actions of type n (OFPAT_*) are understood. */

@@ -1,4 +1,5 @@
-/* NXAST_REG_MOVE, REG_LOAD, RESUBMIT, RESUBMIT_TABLE and CONTROLLER.
+/* NXAST_RESUBMIT, REG_MOVE, REG_LOAD, NOTE, RESUBMIT_TABLE, OUTPUT_REG, EXIT, CONTROLLER, STACK_PUSH, STACK_POP, CONJUNCTION, CONTROLLER2,
+ * OUTPUT_TRUNC and CLONE.
  *
  *     type 0xffff(2) length(2) 0x00002320(4) subtype(2) body
  * OpenFlow 1.3 has no masked set_field, so one goes out as a load for each run of mask bits (of up to 64), as from Open vSwitch; read
@@ -15,10 +16,25 @@ enum {
     NICIRA_RESUBMIT = 1,
     NICIRA_REG_MOVE = 6,
     NICIRA_REG_LOAD = 7,
+    NICIRA_NOTE = 8,
     NICIRA_RESUBMIT_TABLE = 14,
+    NICIRA_OUTPUT_REG = 15,
+    NICIRA_EXIT = 17,
     NICIRA_CONTROLLER = 20,
+    NICIRA_STACK_PUSH = 27,
+    NICIRA_STACK_POP = 28,
+    NICIRA_CONJUNCTION = 34,
+    NICIRA_CONTROLLER2 = 37,
+    NICIRA_OUTPUT_TRUNC = 39,
+    NICIRA_CLONE = 42,
     TABLE_SAME = 255,
     NXM_OF_IN_PORT = 0x00000002 /* 16 bits wide: the low ones of ours */
+};
+enum { /* properties of CONTROLLER2 */
+    PROPERTY_MAX_LEN = 0,
+    PROPERTY_CONTROLLER_ID = 1,
+    PROPERTY_REASON = 2,
+    PROPERTY_USERDATA = 3
 };
 #define NICIRA_EXPERIMENTER 0x00002320u
 
@@ -116,6 +132,88 @@ static int decode_controller(struct reader *r, struct action *out, struct of_err
     return 0;
 }
 
+static uint32_t widen_port(uint16_t port)
+{
+    return port >= 0xfff8 ? port | 0xffff0000u : port;
+}
+
+/* Skips padding that must be zero. */
+static bool skip_zeroes(struct reader *r, size_t size)
+{
+    uint8_t any = 0;
+    for (size_t i = 0; i < size; i++) {
+        any |= reader_u8(r);
+    }
+    return any == 0;
+}
+
+static int refuse_padding(struct of_error *error)
+{
+    return of_refuse(error, OF_ERROR_BAD_ACTION_BAD_ARGUMENT, "padding is not zero");
+}
+
+static int decode_output_reg(struct reader *r, struct action *out, struct of_error *error)
+{
+    struct subfield part;
+    uint16_t place = reader_u16(r);
+    uint32_t header = reader_u32(r);
+    uint16_t max_len = reader_u16(r);
+
+    if (!skip_zeroes(r, 6)) {
+        return refuse_padding(error);
+    }
+    int err = read_subfield(header, place >> 6, (place & 63u) + 1, OF_ERROR_BAD_MATCH_BAD_FIELD, &part, error);
+    if (err == 0) {
+        *out = (struct action){
+            .type = ACTION_OUTPUT_REG,
+            .output_reg = {.field = part.field, .offset = part.offset, .n_bits = part.n_bits, .max_len = max_len}};
+    }
+    return err;
+}
+
+static int decode_stack(struct reader *r, enum action_type type, struct action *out, struct of_error *error)
+{
+    struct subfield part;
+    uint16_t offset = reader_u16(r);
+    uint32_t header = reader_u32(r);
+    uint16_t n_bits = reader_u16(r);
+
+    if (!skip_zeroes(r, 6)) {
+        return refuse_padding(error);
+    }
+    int err = read_subfield(header, offset, n_bits, OF_ERROR_BAD_MATCH_BAD_FIELD, &part, error);
+    if (err == 0) {
+        *out = (struct action){.type = type, .part = {.field = part.field, .offset = part.offset, .n_bits = part.n_bits}};
+    }
+    return err;
+}
+
+static int decode_output_trunc(struct reader *r, struct action *out, struct of_error *error)
+{
+    uint32_t port = widen_port(reader_u16(r));
+    uint32_t max_len = reader_u32(r);
+
+    if (max_len < ACTION_TRUNCATE_MIN) {
+        return of_refuse(error, OF_ERROR_BAD_ACTION_BAD_ARGUMENT, "output: max_len %u", max_len);
+    }
+    *out = (struct action){.type = ACTION_OUTPUT_TRUNC, .output_trunc = {.port = port, .max_len = max_len}};
+    return 0;
+}
+
+static int decode_conjunction(struct reader *r, struct action *out, struct of_error *error)
+{
+    uint8_t clause = reader_u8(r);
+    uint8_t n_clauses = reader_u8(r);
+    uint32_t id = reader_u32(r);
+
+    if (n_clauses < 2 || n_clauses > CONJUNCTION_CLAUSES_MAX || clause >= n_clauses) {
+        return of_refuse(error, OF_ERROR_BAD_ACTION_BAD_ARGUMENT, "conjunction: clause %u of %u", clause, n_clauses);
+    }
+    *out = (struct action){.type = ACTION_CONJUNCTION, .conjunction = {.id = id, .clause = clause, .n_clauses = n_clauses}};
+    return 0;
+}
+
+/* Those of one value. */
 static int decode_subtype(struct reader *r, uint16_t subtype, struct action *out, struct of_error *error)
 {
     switch (subtype) {
@@ -129,25 +227,128 @@ static int decode_subtype(struct reader *r, uint16_t subtype, struct action *out
         return decode_resubmit(r, true, out, error);
     case NICIRA_CONTROLLER:
         return decode_controller(r, out, error);
+    case NICIRA_OUTPUT_REG:
+        return decode_output_reg(r, out, error);
+    case NICIRA_OUTPUT_TRUNC:
+        return decode_output_trunc(r, out, error);
+    case NICIRA_STACK_PUSH:
+        return decode_stack(r, ACTION_STACK_PUSH, out, error);
+    case NICIRA_STACK_POP:
+        return decode_stack(r, ACTION_STACK_POP, out, error);
+    case NICIRA_CONJUNCTION:
+        return decode_conjunction(r, out, error);
+    case NICIRA_EXIT:
+        *out = (struct action){.type = ACTION_EXIT};
+        return skip_zeroes(r, 6) ? 0 : refuse_padding(error);
     default:
         return of_refuse(error, OF_ERROR_BAD_ACTION_BAD_EXP_TYPE, "unknown Nicira action %u", subtype);
     }
 }
 
-/* The size of the body is fixed for each of the subtypes: 14 bytes of moves and loads, six of the others. */
-static bool has_size_of(uint16_t subtype, size_t size)
+static int decode_note(struct reader *r, struct action_list *list)
 {
-    bool is_long = subtype == NICIRA_REG_MOVE || subtype == NICIRA_REG_LOAD;
-    return size == (is_long ? 14u : 6u);
+    size_t n = reader_left(r);
+    const uint8_t *bytes = reader_bytes(r, n);
+
+    action_list_add(list, &(struct action){.type = ACTION_NOTE, .n_data = (uint16_t)n});
+    action_list_add_data(list, bytes, n);
+    return 0;
 }
 
-static bool is_known(uint16_t subtype)
+/* type(2) length(2) value, zeroes up to a multiple of eight; the length counts those behind numbers of two bytes only. */
+static int decode_property(struct reader *r, struct action *action, const uint8_t **data, struct of_error *error)
 {
-    return subtype == NICIRA_REG_MOVE || subtype == NICIRA_REG_LOAD || subtype == NICIRA_RESUBMIT ||
-           subtype == NICIRA_RESUBMIT_TABLE || subtype == NICIRA_CONTROLLER;
+    uint16_t type = reader_u16(r);
+    uint16_t length = reader_u16(r);
+    size_t size = length >= 4 ? length - 4u : SIZE_MAX;
+    struct reader value = reader_sub(r, size);
+
+    reader_skip(r, (8u - length % 8) % 8);
+    if (r->failed) {
+        return of_refuse(error, OF_ERROR_BAD_ACTION_BAD_LEN, "controller: property %u of length %u", type, length);
+    }
+    if (type == PROPERTY_USERDATA) {
+        action->controller.n_data = (uint16_t)size;
+        *data = reader_bytes(&value, size);
+        return 0;
+    }
+    bool is_u16 = size == 4 || size == 2; /* with its padding, as Open vSwitch writes it, or without */
+    if (type == PROPERTY_MAX_LEN && is_u16) {
+        action->controller.max_len = reader_u16(&value);
+    } else if (type == PROPERTY_CONTROLLER_ID && is_u16) {
+        action->controller.controller_id = reader_u16(&value);
+    } else if (type == PROPERTY_REASON && size == 1) {
+        action->controller.reason = (enum packet_in_reason)reader_u8(&value);
+    } else {
+        return of_refuse(error, OF_ERROR_BAD_ACTION_BAD_ARGUMENT, "controller: property %u of length %u is not known", type, length);
+    }
+    return action->controller.reason <= PACKET_IN_INVALID_TTL
+               ? 0
+               : of_refuse(error, OF_ERROR_BAD_ACTION_BAD_ARGUMENT, "controller: unknown reason %u", action->controller.reason);
 }
 
-int of_actions_nicira_decode(struct reader *r, struct action *out, struct of_error *error)
+static int decode_controller2(struct reader *r, struct action_list *list, struct of_error *error)
+{
+    struct action action = {.type = ACTION_CONTROLLER, .controller = {.max_len = UINT16_MAX, .reason = PACKET_IN_ACTION}};
+    const uint8_t *data = NULL;
+
+    if (!skip_zeroes(r, 6)) {
+        return refuse_padding(error);
+    }
+    while (reader_left(r) > 0) {
+        int err = decode_property(r, &action, &data, error);
+        if (err != 0) {
+            return err;
+        }
+    }
+    action_list_add(list, &action);
+    if (data != NULL) {
+        action_list_add_data(list, data, action.controller.n_data);
+    }
+    return 0;
+}
+
+static int decode_clone(struct reader *r, unsigned depth, struct action_list *list, struct of_error *error)
+{
+    size_t place = list->count;
+
+    reader_skip(r, 6);
+    if (depth >= ACTION_CLONE_DEPTH_MAX) {
+        return of_refuse(error, OF_ERROR_BAD_ACTION_TOO_MANY, "clone: %d within each other at most", ACTION_CLONE_DEPTH_MAX);
+    }
+    action_list_add(list, &(struct action){.type = ACTION_CLONE});
+    int err = of_actions_decode_more(r, depth + 1, list, error);
+    list->items[place].n_inner = (uint16_t)(list->count - place - 1);
+    return err;
+}
+
+/* How long the body behind the subtype is; SIZE_MAX: 6 bytes or more, in steps of 8; 0: an unknown subtype. */
+static size_t body_size(uint16_t subtype)
+{
+    switch (subtype) {
+    case NICIRA_REG_MOVE:
+    case NICIRA_REG_LOAD:
+    case NICIRA_OUTPUT_REG:
+    case NICIRA_STACK_PUSH:
+    case NICIRA_STACK_POP:
+        return 14;
+    case NICIRA_RESUBMIT:
+    case NICIRA_RESUBMIT_TABLE:
+    case NICIRA_CONTROLLER:
+    case NICIRA_EXIT:
+    case NICIRA_CONJUNCTION:
+    case NICIRA_OUTPUT_TRUNC:
+        return 6;
+    case NICIRA_NOTE:
+    case NICIRA_CONTROLLER2:
+    case NICIRA_CLONE:
+        return SIZE_MAX;
+    default:
+        return 0;
+    }
+}
+
+int of_actions_nicira_decode(struct reader *r, unsigned depth, struct action_list *list, struct of_error *error)
 {
     uint32_t experimenter = reader_u32(r);
 
@@ -158,10 +359,25 @@ int of_actions_nicira_decode(struct reader *r, struct action *out, struct of_err
         return of_refuse(error, OF_ERROR_BAD_ACTION_BAD_EXPERIMENTER, "unknown experimenter 0x%08x", experimenter);
     }
     uint16_t subtype = reader_u16(r);
-    if (r->failed || (is_known(subtype) && !has_size_of(subtype, reader_left(r)))) {
+    size_t size = body_size(subtype);
+    if (r->failed || (size == SIZE_MAX && reader_left(r) < 6) || (size != SIZE_MAX && size != 0 && reader_left(r) != size)) {
         return of_refuse(error, OF_ERROR_BAD_ACTION_BAD_LEN, "Nicira action %u: wrong length", subtype);
     }
-    return decode_subtype(r, subtype, out, error);
+    if (subtype == NICIRA_NOTE) {
+        return decode_note(r, list);
+    }
+    if (subtype == NICIRA_CONTROLLER2) {
+        return decode_controller2(r, list, error);
+    }
+    if (subtype == NICIRA_CLONE) {
+        return decode_clone(r, depth, list, error);
+    }
+    struct action action;
+    int err = decode_subtype(r, subtype, &action, error);
+    if (err == 0) {
+        action_list_add(list, &action);
+    }
+    return err;
 }
 
 static void begin(struct writer *w, uint16_t size, uint16_t subtype)
@@ -170,6 +386,14 @@ static void begin(struct writer *w, uint16_t size, uint16_t subtype)
     writer_u16(w, size);
     writer_u32(w, NICIRA_EXPERIMENTER);
     writer_u16(w, subtype);
+}
+
+/* The bytes behind items[i]. */
+static void encode_data(struct writer *w, const struct action_list *list, size_t i)
+{
+    for (size_t k = i + 1; k < list->count && list->items[k].type == ACTION_DATA; k++) {
+        writer_bytes(w, list->items[k].data.bytes, list->items[k].data.n_bytes);
+    }
 }
 
 static void encode_loads(struct writer *w, const struct action *action)
@@ -203,24 +427,147 @@ static void encode_resubmit(struct writer *w, const struct action *action)
     writer_pad(w, 3);
 }
 
-static void encode_controller(struct writer *w, const struct action *action)
+static void begin_property(struct writer *w, uint16_t type, size_t size)
 {
-    begin(w, 16, NICIRA_CONTROLLER);
-    writer_u16(w, action->controller.max_len);
-    writer_u16(w, action->controller.controller_id);
-    writer_u8(w, (uint8_t)action->controller.reason);
-    writer_u8(w, 0);
+    writer_u16(w, type);
+    writer_u16(w, (uint16_t)(4 + size));
 }
 
-void of_actions_nicira_encode(struct writer *w, const struct action *action)
+static void end_property(struct writer *w, size_t size)
 {
-    if (action->type == ACTION_SET_FIELD) {
+    writer_pad(w, (8 - (4 + size) % 8) % 8);
+}
+
+/* The older form where it can say all. */
+static void encode_controller(struct writer *w, const struct action_list *list, size_t i)
+{
+    const struct action *action = &list->items[i];
+    size_t n = action->controller.n_data, place = w->size;
+
+    if (n == 0) {
+        begin(w, 16, NICIRA_CONTROLLER);
+        writer_u16(w, action->controller.max_len);
+        writer_u16(w, action->controller.controller_id);
+        writer_u8(w, (uint8_t)action->controller.reason);
+        writer_u8(w, 0);
+        return;
+    }
+    begin(w, 0, NICIRA_CONTROLLER2);
+    writer_pad(w, 6);
+    if (action->controller.max_len != UINT16_MAX) {
+        begin_property(w, PROPERTY_MAX_LEN, 4);
+        writer_u16(w, action->controller.max_len);
+        writer_pad(w, 2);
+    }
+    if (action->controller.controller_id != 0) {
+        begin_property(w, PROPERTY_CONTROLLER_ID, 4);
+        writer_u16(w, action->controller.controller_id);
+        writer_pad(w, 2);
+    }
+    if (action->controller.reason != PACKET_IN_ACTION) {
+        begin_property(w, PROPERTY_REASON, 1);
+        writer_u8(w, (uint8_t)action->controller.reason);
+        end_property(w, 1);
+    }
+    begin_property(w, PROPERTY_USERDATA, n);
+    encode_data(w, list, i);
+    end_property(w, n);
+    writer_patch_u16(w, place + 2, (uint16_t)(w->size - place));
+}
+
+static void encode_note(struct writer *w, const struct action_list *list, size_t i)
+{
+    size_t place = w->size;
+
+    begin(w, 0, NICIRA_NOTE);
+    encode_data(w, list, i);
+    writer_patch_u16(w, place + 2, (uint16_t)(w->size - place));
+}
+
+static void encode_clone(struct writer *w, const struct action_list *list, size_t i)
+{
+    size_t place = w->size;
+
+    begin(w, 0, NICIRA_CLONE);
+    writer_pad(w, 6);
+    of_actions_encode_items(w, list, i + 1, i + 1 + list->items[i].n_inner);
+    writer_patch_u16(w, place + 2, (uint16_t)(w->size - place));
+}
+
+static void encode_output_reg(struct writer *w, const struct action *action)
+{
+    begin(w, 24, NICIRA_OUTPUT_REG);
+    writer_u16(w, (uint16_t)(action->output_reg.offset << 6 | (action->output_reg.n_bits - 1)));
+    writer_u32(w, of_oxm_header(action->output_reg.field, false));
+    writer_u16(w, action->output_reg.max_len);
+    writer_pad(w, 6);
+}
+
+static void encode_stack(struct writer *w, const struct action *action)
+{
+    begin(w, 24, action->type == ACTION_STACK_PUSH ? NICIRA_STACK_PUSH : NICIRA_STACK_POP);
+    writer_u16(w, action->part.offset);
+    writer_u32(w, of_oxm_header(action->part.field, false));
+    writer_u16(w, action->part.n_bits);
+    writer_pad(w, 6);
+}
+
+static void encode_output_trunc(struct writer *w, const struct action *action)
+{
+    begin(w, 16, NICIRA_OUTPUT_TRUNC);
+    writer_u16(w, (uint16_t)action->output_trunc.port);
+    writer_u32(w, action->output_trunc.max_len);
+}
+
+static void encode_conjunction(struct writer *w, const struct action *action)
+{
+    begin(w, 16, NICIRA_CONJUNCTION);
+    writer_u8(w, action->conjunction.clause);
+    writer_u8(w, action->conjunction.n_clauses);
+    writer_u32(w, action->conjunction.id);
+}
+
+void of_actions_nicira_encode(struct writer *w, const struct action_list *list, size_t i)
+{
+    const struct action *action = &list->items[i];
+
+    switch ((unsigned)action->type) {
+    case ACTION_SET_FIELD:
         encode_loads(w, action);
-    } else if (action->type == ACTION_MOVE) {
+        return;
+    case ACTION_MOVE:
         encode_move(w, action);
-    } else if (action->type == ACTION_RESUBMIT) {
+        return;
+    case ACTION_RESUBMIT:
         encode_resubmit(w, action);
-    } else if (action->type == ACTION_CONTROLLER) {
-        encode_controller(w, action);
+        return;
+    case ACTION_CONTROLLER:
+        encode_controller(w, list, i);
+        return;
+    case ACTION_EXIT:
+        begin(w, 16, NICIRA_EXIT);
+        writer_pad(w, 6);
+        return;
+    case ACTION_CLONE:
+        encode_clone(w, list, i);
+        return;
+    case ACTION_NOTE:
+        encode_note(w, list, i);
+        return;
+    case ACTION_OUTPUT_REG:
+        encode_output_reg(w, action);
+        return;
+    case ACTION_OUTPUT_TRUNC:
+        encode_output_trunc(w, action);
+        return;
+    case ACTION_STACK_PUSH:
+    case ACTION_STACK_POP:
+        encode_stack(w, action);
+        return;
+    case ACTION_CONJUNCTION:
+        encode_conjunction(w, action);
+        return;
+    default:
+        return; /* the standard's, which of_actions.c writes, and DATA, which its owner does */
     }
 }

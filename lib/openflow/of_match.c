@@ -11,12 +11,12 @@
 
 #include "lib/openflow/of_codec.h"
 
-enum { OXM_CLASS_BASIC = 0x8000, OXM_CLASS_EXPERIMENTER = 0xffff, OXM_FIRST_EXTENSION = 41, MATCH_TYPE_OXM = 1 };
+enum { OXM_CLASS_BASIC = 0x8000, OXM_CLASS_EXPERIMENTER = 0xffff, MATCH_TYPE_OXM = 1 };
 #define ONF_EXPERIMENTER 0x4f4e4600u
 
 static bool is_extension(enum field_id field)
 {
-    return field_table[field].oxm_class == OXM_CLASS_BASIC && field_table[field].oxm_field >= OXM_FIRST_EXTENSION;
+    return field == FIELD_TCP_FLAGS || field == FIELD_ACTSET_OUTPUT;
 }
 
 enum field_id of_oxm_field(uint32_t header)
@@ -127,7 +127,9 @@ static int add_field(struct match *match, struct of_oxm *oxm, struct of_error *e
     if (!field_value_is_zero(field_get(oxm->field, &match->mask))) {
         return of_refuse(error, OF_ERROR_BAD_MATCH_DUP_FIELD, "%s: given twice", name);
     }
-    match_set_masked(match, oxm->field, oxm->value, oxm->mask);
+    if (oxm->field != FIELD_PACKET_TYPE || !field_value_is_zero(oxm->value)) { /* that of Ethernet says nothing */
+        match_set_masked(match, oxm->field, oxm->value, oxm->mask);
+    }
     return 0;
 }
 
@@ -155,6 +157,9 @@ int of_match_decode(struct reader *r, struct match *out, struct of_error *error)
         if (err != 0) {
             return err;
         }
+    }
+    if (match.mask.packet_type.raw != 0 && match_check(&match, NULL) != 0) {
+        return of_refuse(error, OF_ERROR_BAD_MATCH_BAD_PREREQ, "packet_type: headers are matched of Ethernet packets only");
     }
     *out = match;
     return 0;
@@ -219,7 +224,7 @@ void of_match_encode(struct writer *w, const struct match *match)
     for (size_t i = 0; i < FIELD_COUNT; i++) {
         bool is_tci = i == FIELD_VLAN_TCI;
         bool is_part_of_tci = i == FIELD_VLAN_VID || i == FIELD_VLAN_PCP;
-        if (!(is_tci && !by_tci) && !(is_part_of_tci && by_tci)) {
+        if (!(is_tci && !by_tci) && !(is_part_of_tci && by_tci) && !field_is_overlay((enum field_id)i)) {
             put_field(w, (enum field_id)i, match);
         }
     }

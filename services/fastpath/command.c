@@ -194,8 +194,8 @@ static json_t *tier_json(const struct fastpath *fp)
 {
     const struct tier *tier = fp->shard.tier;
     const char *why = tier_is_on(tier) ? "" : tier != NULL ? "switched off" : fp->no_tier != NULL ? fp->no_tier : "no devices that have it";
-    return json_pack("{s:b, s:s, s:i, s:I}", "on", tier_is_on(tier), "why", why, "entries", (int)tier_count(tier), "packets",
-                     (json_int_t)fp->shard.worker.totals.kernel_hits);
+    return json_pack("{s:b, s:s, s:i, s:I, s:I}", "on", tier_is_on(tier), "why", why, "entries", (int)tier_count(tier), "full",
+                     (json_int_t)tier_count_full(tier), "packets", (json_int_t)fp->shard.worker.totals.kernel_hits);
 }
 
 static json_t *sessions_json(const struct shard *shard, uint64_t now_ns)

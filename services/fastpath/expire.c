@@ -12,6 +12,7 @@
 #include "services/fastpath/install.h"
 #include "services/fastpath/port_flows.h"
 #include "services/fastpath/session.h"
+#include "services/fastpath/tier.h"
 
 enum { SLICE = 512, EVICT_LOOK_AT = 32, TUNE_MS = 100, SETTLE_SLICE = 2048 /* a million flows in half a second */ };
 
@@ -42,6 +43,10 @@ void expire_step(struct shard *shard, uint64_t now_ns)
             return;
         }
         if (may_expire && now_ns > flow->used_ns && now_ns - flow->used_ns > idle_ns) {
+            tier_collect(shard, flow);
+            if (now_ns <= flow->used_ns || now_ns - flow->used_ns <= idle_ns) {
+                continue; /* the kernel used it */
+            }
             shard->counts.expired++;
             install_remove_flow(shard, flow, true);
         }

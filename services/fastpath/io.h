@@ -70,7 +70,7 @@ struct io {
     struct tier_device *tier; /* NULL: the kernel's tier can neither take from it nor send to it */
 };
 
-enum io_kind { IO_SYSTEM, IO_INTERNAL, IO_PCAP, IO_NULL };
+enum io_kind { IO_SYSTEM, IO_INTERNAL, IO_PCAP, IO_NULL, IO_PATCH /* the slowpath sends through it; a shard never does */ };
 
 /* The port has a Linux interface of its name. */
 static inline bool io_kind_has_interface(enum io_kind kind)

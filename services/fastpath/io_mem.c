@@ -153,8 +153,8 @@ static int mem_open(void *context, const struct io_request *request, struct umem
     if (request->kind == IO_PCAP) {
         return io_pcap_open(request, umem, out_io, detail);
     }
-    if (request->kind == IO_NULL) {
-        *out_io = io_null_open(umem);
+    if (request->kind == IO_NULL || request->kind == IO_PATCH) {
+        *out_io = io_null_open(umem, request->kind == IO_PATCH ? "patch" : "null");
         return 0;
     }
     struct device *device = find(context, request->name);

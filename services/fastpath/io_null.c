@@ -65,10 +65,11 @@ static void null_close(struct io *io)
 static const struct io_ops null_ops = {
     .rx = null_rx, .tx = null_tx, .flush = null_flush, .fd = null_fd, .stats = null_stats, .close = null_close};
 
-struct io *io_null_open(struct umem *umem)
+struct io *io_null_open(struct umem *umem, const char *mode)
 {
     struct io_null *null = memory_zeroed(sizeof *null);
-    null->io = (struct io){.ops = &null_ops, .mode = "null", .frame_bytes = UMEM_LARGE_ROOM};
+    null->io = (struct io){.ops = &null_ops, .frame_bytes = UMEM_LARGE_ROOM};
+    (void)snprintf(null->io.mode, sizeof null->io.mode, "%s", mode);
     null->umem = umem;
     return &null->io;
 }

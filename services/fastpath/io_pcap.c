@@ -416,7 +416,7 @@ int io_pcap_open(const struct io_request *request, struct umem *umem, struct io 
     if (err == 0 && record != NULL) {
         err = open_record(port, record, detail);
     } else if (err == 0) {
-        port->nowhere = io_null_open(umem);
+        port->nowhere = io_null_open(umem, "null");
     }
     if (err != 0) {
         pcap_io_close(&port->io);

@@ -28,6 +28,7 @@
 #include "services/fastpath/io_pcap.h"
 #include "services/fastpath/io_tap.h"
 #include "services/fastpath/packet_tx.h"
+#include "services/fastpath/pins_life.h"
 #include "services/fastpath/rx_program.h"
 #include "services/fastpath/tier_maps.h"
 #include "services/fastpath/xdp_job.h"
@@ -627,7 +628,10 @@ static int linux_open(void *context, const struct io_request *request, struct um
     case IO_PCAP:
         return io_pcap_open(request, umem, out_io, detail);
     case IO_NULL:
-        *out_io = io_null_open(umem);
+        *out_io = io_null_open(umem, "null");
+        return 0;
+    case IO_PATCH:
+        *out_io = io_null_open(umem, "patch");
         return 0;
     }
     return -EINVAL;
@@ -661,6 +665,7 @@ static bool linux_is_shared(enum io_kind kind)
         return true;
     case IO_PCAP:
     case IO_NULL:
+    case IO_PATCH:
         return false;
     }
     return false;
@@ -730,28 +735,13 @@ int io_linux_new(const char *run_dir, const struct shard_set *shards, struct io_
     if (rx_pins_open(run_dir, &linux_io->pins, &why) != 0) {
         log_warn("no_pins reason=\"%s\" consequence=\"only one fastpath can share a device\"", why.text);
     }
+    pins_remove_other_versions(&linux_io->pins);
     remember_pins(linux_io);
     if (tier_maps_open(&linux_io->pins, shards->self, &linux_io->tier, &linux_io->tier_why) != 0) {
         log_info("no_kernel_tier reason=\"%s\"", linux_io->tier_why.text);
     }
     *out_linux = linux_io;
     return 0;
-}
-
-/* Under the lock, so that of two shards that end together the second finds itself the last. */
-static void remove_pins_if_last(struct io_linux *linux_io)
-{
-    struct shard_set set;
-    int lock_fd;
-    if (linux_io->pins.dir[0] == '\0' || rx_pins_lock(&linux_io->pins, &lock_fd) != 0) {
-        return; /* somebody attaches: he is not alone */
-    }
-    shard_set_init(&set, linux_io->pins.run_dir, UINT32_MAX);
-    (void)shard_set_look_now(&set);
-    if (set.n_live == 0) {
-        rx_pins_remove_all(&linux_io->pins);
-    }
-    rx_pins_unlock(lock_fd);
 }
 
 void io_linux_destroy(struct io_linux **linux_io)
@@ -767,7 +757,7 @@ void io_linux_destroy(struct io_linux **linux_io)
         l->openings = opening->next;
         throw_away(l, opening, false);
     }
-    remove_pins_if_last(l); /* before sockets close one after the other: who stops us may not wait for all */
+    pins_remove_if_last(&l->pins); /* before sockets close one after the other: who stops us may not wait for all */
     helper_stop(l->closer);
     for (struct helper_job *job; (job = helper_take_done(l->closer)) != NULL;) {
         free(job);

@@ -27,7 +27,7 @@
 
 enum { MTU_WITHOUT_LINKS = 9000, MTU_WITHOUT_INTERFACE = UMEM_LARGE_ROOM - PORT_TAGS_BYTES };
 
-static const char *const kind_names[] = {[IO_SYSTEM] = "system", [IO_INTERNAL] = "internal", [IO_PCAP] = "pcap", [IO_NULL] = "null"};
+static const char *const kind_names[] = {[IO_SYSTEM] = "system", [IO_INTERNAL] = "internal", [IO_PCAP] = "pcap", [IO_NULL] = "null", [IO_PATCH] = "patch"};
 
 static void set_link(struct port_control *control, struct port *port, bool is_up)
 {
@@ -80,7 +80,7 @@ static void close_device(struct port_control *control, struct port *port)
     if (port->io == NULL) {
         return;
     }
-    tier_port_ends(control->shard, port->id);
+    tier_port_closes(control->shard, port);
     watch(control, port, false);
     port->io->is_ending = true;
     port->io->ops->flush(port->io);
@@ -292,6 +292,9 @@ static void on_link_of(struct port_control *control, struct port *port, const st
         return;
     }
     if (port->mtu != link->mtu || port->is_up != link->is_up || memcmp(port->mac, link->mac, 6) != 0) {
+        if (port->mtu != link->mtu) {
+            tier_port_ends(control->shard, port->id); /* they know how much it took */
+        }
         take_link(port, link);
         set_link(control, port, link->is_up);
         tell(control, port);

@@ -2,7 +2,7 @@
  *
  *     RUN/bpf/                        or /sys/fs/bpf/busbar-<hash of RUN>/
  *         7-link  7-sockets  7-no_shard  7-counted  7-tier_queues  7-about     of the device with ifindex 7   (bpffs refuses names with dots)
- *         tier_flows  tier_slots                                    of all
+ *         tier4_flows  tier4_slots  tier4_cpu                       of all, by the version of their layout
  *
  * Why by number and not by name: a device made anew under the old name has another number, and never finds the pin of the old one. A
  * number can come back only with a network namespace; rx_program.c compares what is pinned with what is on the device.
@@ -31,7 +31,6 @@
 #define SYSTEM_BPFFS "/sys/fs/bpf"
 
 static const char *const parts[] = {"link", "sockets", "no_shard", "counted", "tags", "tier_queues", "about"};
-static const char *const shared_parts[] = {"tier_flows", "tier_slots"}; /* of no device, tier_maps.c */
 
 static bool is_bpffs(const char *path)
 {
@@ -141,10 +140,23 @@ int rx_pins_remove(const struct rx_pins *pins, uint32_t ifindex, uint64_t number
     return fd >= 0 ? fd : -1;
 }
 
-void rx_pins_remove_all(const struct rx_pins *pins)
+/* What is of no device (tier_maps.c), or of another version of ours. */
+static void unlink_rest(const struct rx_pins *pins)
+{
+    DIR *dir = opendir(pins->dir);
+    for (const struct dirent *entry; dir != NULL && (entry = readdir(dir)) != NULL;) {
+        if (entry->d_name[0] != '.') {
+            (void)unlinkat(dirfd(dir), entry->d_name, 0);
+        }
+    }
+    if (dir != NULL) {
+        closedir(dir);
+    }
+}
+
+void rx_pins_remove_programs(const struct rx_pins *pins)
 {
     uint32_t ifindexes[64];
-    char path[RX_PINS_PATH_BYTES];
     for (size_t n; (n = rx_pins_list(pins, ifindexes, 64)) > 0;) {
         for (size_t i = 0; i < n; i++) {
             int fd = rx_pins_remove(pins, ifindexes[i], 0);
@@ -156,12 +168,17 @@ void rx_pins_remove_all(const struct rx_pins *pins)
             break; /* they do not go away */
         }
     }
+    if (pins->dir[0] != '\0') {
+        unlink_rest(pins);
+    }
+}
+
+void rx_pins_remove_all(const struct rx_pins *pins)
+{
+    char path[RX_PINS_PATH_BYTES];
+    rx_pins_remove_programs(pins);
     if (pins->dir[0] == '\0') {
         return;
-    }
-    for (size_t i = 0; i < sizeof shared_parts / sizeof shared_parts[0]; i++) {
-        snprintf(path, sizeof path, "%s/%s", pins->dir, shared_parts[i]);
-        (void)unlink(path);
     }
     if (pins->is_mounted) {
         (void)umount2(pins->dir, MNT_DETACH);

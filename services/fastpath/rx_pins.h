@@ -35,6 +35,8 @@ size_t rx_pins_list(const struct rx_pins *pins, uint32_t *out_ifindexes, size_t 
 /* Unpins everything of the device; with `number` not 0 only if that is its pin. Returns the link, whose closing takes the program off the device
  * (some 15 ms), or -1. */
 int rx_pins_remove(const struct rx_pins *pins, uint32_t ifindex, uint64_t number) MUST_CHECK;
+/* Unpins every device, and everything else there; the directory stays. The lock is held. */
+void rx_pins_remove_programs(const struct rx_pins *pins);
 /* The last shard ends, and holds the lock: everything goes, the mount too. */
 void rx_pins_remove_all(const struct rx_pins *pins);
 

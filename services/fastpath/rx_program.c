@@ -53,10 +53,10 @@ static int to_log(enum libbpf_print_level level, const char *format, va_list arg
 /* The maps that all programs share, or, without a tier, maps of their own that hold nothing. */
 static int use_tier(struct bpf_object *object, const struct tier_maps *tier)
 {
-    struct bpf_map *flows = bpf_object__find_map_by_name(object, "tier_flows"), *slots = bpf_object__find_map_by_name(object, "tier_slots");
-    int err = tier != NULL ? bpf_map__reuse_fd(flows, tier_maps_flows_fd(tier)) : bpf_map__set_max_entries(flows, 1);
-    if (err == 0) {
-        err = tier != NULL ? bpf_map__reuse_fd(slots, tier_maps_slots_fd(tier)) : bpf_map__set_max_entries(slots, 1);
+    int err = 0;
+    for (int which = 0; err == 0 && which < TIER_MAPS; which++) {
+        struct bpf_map *map = bpf_object__find_map_by_name(object, tier_map_name((enum tier_map)which));
+        err = tier != NULL ? bpf_map__reuse_fd(map, tier_maps_fd(tier, (enum tier_map)which)) : bpf_map__set_max_entries(map, 1);
     }
     return err;
 }
@@ -229,7 +229,8 @@ static int attach_and_pin(const struct rx_pins *pins, const struct tier_maps *ti
     if (err != 0) {
         return err;
     }
-    struct rx_about about = {.version = RX_VERSION, .is_native = program.is_native, .has_vlan_hint = program.has_vlan_hint};
+    struct rx_about about = {.version = RX_VERSION, .is_native = program.is_native, .has_vlan_hint = program.has_vlan_hint,
+                             .tier_id = tier != NULL ? tier_maps_id(tier) : 0};
     snprintf(about.why, sizeof about.why, "%.*s", (int)sizeof about.why - 1, program.why);
     program.ifindex = ifindex;
     program.sockets_fd = dup(bpf_object__find_map_fd_by_name(object, "sockets"));
@@ -321,7 +322,7 @@ static int find(const struct rx_pins *pins, const struct tier_maps *tier, unsign
     snprintf(program.why, sizeof program.why, "%.*s", (int)sizeof about.why, about.why);
     int err = map_tags(&program);
     if (err == 0) {
-        err = map_tier(&program, tier);
+        err = map_tier(&program, tier != NULL && about.tier_id == tier_maps_id(tier) ? tier : NULL);
     }
     if (err != 0) {
         rx_program_close(&program);
@@ -329,6 +330,19 @@ static int find(const struct rx_pins *pins, const struct tier_maps *tier, unsign
     }
     *out_program = program;
     return 0;
+}
+
+bool rx_program_is_there_another_version(const struct rx_pins *pins)
+{
+    const uint32_t key = 0;
+    uint32_t ifindex;
+    struct rx_about about = {0};
+    int fd = rx_pins_list(pins, &ifindex, 1) == 1 ? open_map(pins, ifindex, "about") : -1;
+    bool is_other = fd >= 0 && bpf_map_lookup_elem(fd, &key, &about) == 0 && about.version != RX_VERSION;
+    if (fd >= 0) {
+        close(fd);
+    }
+    return is_other;
 }
 
 int rx_program_open(const struct rx_pins *pins, const struct tier_maps *tier, unsigned ifindex, const char *name, struct rx_program *out_program,

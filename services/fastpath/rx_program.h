@@ -27,6 +27,8 @@ struct rx_program {
  * else's program is there (detail names it), -EAGAIN when another shard is at it. */
 int rx_program_open(const struct rx_pins *pins, const struct tier_maps *tier, unsigned ifindex, const char *name, struct rx_program *out_program,
                     struct error_detail *detail) MUST_CHECK;
+/* Some device has the pinned program of another version of ours. */
+bool rx_program_is_there_another_version(const struct rx_pins *pins);
 /* Lets go of it. Pinned, it stays on the device. */
 void rx_program_close(struct rx_program *program);
 /* What we have open is what is pinned for the device. */

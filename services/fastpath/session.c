@@ -324,10 +324,11 @@ static void on_message(struct shard *shard, const struct bus_message *message, u
     }
 }
 
-static void beat(struct shard *shard, struct session *session, uint64_t now_ns)
+/* is_heard: all that it has said so far has been read, so its silence is its own. */
+static void beat(struct shard *shard, struct session *session, bool is_heard, uint64_t now_ns)
 {
     Busbar__SessionBeat message = BUSBAR__SESSION_BEAT__INIT;
-    if (now_ns - session->heard_ns > SESSION_SILENCE_MS * NS_PER_MS) {
+    if (is_heard && now_ns - session->heard_ns > SESSION_SILENCE_MS * NS_PER_MS) {
         session_close(shard, session, "silent for 500 ms", now_ns);
         return;
     }
@@ -361,8 +362,8 @@ unsigned session_step(struct shard *shard, uint64_t now_ns)
 {
     unsigned n = session_receive(shard, now_ns);
     for (size_t i = 0; i < SESSIONS_MAX; i++) {
-        if (shard->sessions[i].state == SESSION_OPEN && n < MESSAGES_PER_STEP) {
-            beat(shard, &shard->sessions[i], now_ns);
+        if (shard->sessions[i].state == SESSION_OPEN) {
+            beat(shard, &shard->sessions[i], n < MESSAGES_PER_STEP, now_ns);
         }
     }
     adopt_step(shard);

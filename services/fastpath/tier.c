@@ -1,7 +1,7 @@
 /* The records behind the kernel's entries.
  *
- *     sampled -> candidate -> USED, entry put --(flow, port or idleness)--> DYING, generation changed: the kernel uses it no more
- *             -> entry removed, RESTING for a second -> last counts taken -> FREE
+ *     sampled -> candidate -> USED, entry put --(flow, port, queue or idleness)--> RESTING, generation changed: the kernel uses it no more
+ *             -> a second later: last counts taken, entry removed -> FREE
  *
  * Why samples: a connection that sends much is in every other sample, one that sends ten packets is hardly ever in one, and handing over
  * costs a system call. Why one entry a connection and not one a megaflow: the kernel compares no masks, and order (I7) is kept by
@@ -28,22 +28,25 @@
 
 enum {
     INDEX_SLOTS = 2 * TIER_SLOTS,
-    ENDS_PER_STEP = 64,
+    ENDS_PER_STEP = 128, /* removals from the map in one step */
     WAITING_PER_STEP = 512,
     LOSING_STEPS = 3,   /* milliseconds in a row with losses, and frames are held back */
     HOLD_MS = 5,        /* so long at most */
     HOLD_PAUSE_MS = 25, /* and then not again before; twice that, four and eight times when it was in vain */
     VAIN_MAX = 3,
+    STUCK_MS = 20, /* an account that does not come out so long, with nothing coming, is begun anew */
 };
 
-enum record_state { RECORD_FREE, RECORD_USED, RECORD_DYING, RECORD_RESTING };
+enum record_state { RECORD_FREE, RECORD_USED, RECORD_RESTING };
 
 struct record {
     struct tier_key key;
     uint8_t state;
     bool is_listed; /* among those not live yet */
-    uint32_t next_of_flow;
+    uint32_t next_of_flow, prev_of_flow; /* record + 1, 0: none */
     uint32_t flow;             /* number; FLOW_NONE when it has ended */
+    uint32_t queue;
+    uint64_t owner;            /* of the queue */
     uint32_t in_port, out_port; /* switch-wide ids */
     struct program *program;   /* held, for the counts that come after the flow has ended */
     uint64_t packets, bytes;   /* collected so far */
@@ -61,11 +64,11 @@ struct tier {
     struct record *records;
     uint32_t n_top;             /* records below were used at least once */
     uint32_t *free, n_free;     /* below n_top */
-    uint32_t *dying, n_dying;   /* a ring's worth: TIER_SLOTS */
     uint32_t *waiting, n_waiting, waiting_cursor; /* listed: not live at the last look */
     uint32_t *index;            /* open addressing by key: record + 1 */
     uint32_t *first_of_flow;    /* by flow number: record + 1; address space */
     uint32_t n_used;
+    uint64_t n_full;
     bool is_off;
     uint32_t cursor;
     uint64_t round_ns, renewed_ns, failed_ns;
@@ -164,21 +167,55 @@ static void collect(struct shard *shard, struct record *record, uint64_t now_ns)
 
 /* ---- the end of a record ---- */
 
+static struct tier_device *device_of(const struct shard *shard, uint32_t port_id)
+{
+    const struct port *port = port_set_find(&shard->ports, port_id);
+    return port != NULL && port->io != NULL ? port->io->tier : NULL;
+}
+
+/* `n`: 1 or -1. */
+static void count_at_devices(const struct shard *shard, const struct record *record, int n)
+{
+    struct tier_device *in = device_of(shard, record->in_port), *out = device_of(shard, record->out_port);
+    if (in != NULL) {
+        in->n_in += (uint32_t)n;
+    }
+    if (out != NULL) {
+        out->n_out += (uint32_t)n;
+    }
+}
+
+static void unlink_from_flow(struct tier *tier, struct record *record)
+{
+    if (record->prev_of_flow != 0) {
+        tier->records[record->prev_of_flow - 1].next_of_flow = record->next_of_flow;
+    } else {
+        tier->first_of_flow[record->flow] = record->next_of_flow;
+    }
+    if (record->next_of_flow != 0) {
+        tier->records[record->next_of_flow - 1].prev_of_flow = record->prev_of_flow;
+    }
+}
+
 static void end_record(struct shard *shard, struct record *record, uint64_t now_ns)
 {
     struct tier *tier = shard->tier;
-    uint32_t number = (uint32_t)(record - tier->records);
-    __atomic_fetch_add(&tier->table.slots[number].generation, 1, __ATOMIC_RELEASE);
+    __atomic_fetch_add(&tier->table.slots[record - tier->records].generation, 1, __ATOMIC_RELEASE);
     collect(shard, record, now_ns);
-    uint32_t *link = &tier->first_of_flow[record->flow];
-    while (*link != number + 1) {
-        link = &tier->records[*link - 1].next_of_flow;
-    }
-    *link = record->next_of_flow;
+    unlink_from_flow(tier, record);
+    count_at_devices(shard, record, -1);
     record->flow = FLOW_NONE;
-    record->state = RECORD_DYING;
-    tier->dying[tier->n_dying++] = number;
+    record->state = RECORD_RESTING;
+    record->since_ns = now_ns;
     tier->n_used--;
+}
+
+void tier_collect(struct shard *shard, const struct flow *flow)
+{
+    struct tier *tier = shard->tier;
+    for (uint32_t at = tier != NULL && tier->n_used > 0 ? tier->first_of_flow[flow->number] : 0; at != 0; at = tier->records[at - 1].next_of_flow) {
+        collect(shard, &tier->records[at - 1], shard->worker.now_ns);
+    }
 }
 
 void tier_flow_ends(struct shard *shard, const struct flow *flow)
@@ -213,18 +250,6 @@ void tier_end_all(struct shard *shard)
     }
 }
 
-static void bury(struct shard *shard, unsigned limit, uint64_t now_ns)
-{
-    struct tier *tier = shard->tier;
-    for (; tier->n_dying > 0 && limit > 0; limit--) {
-        struct record *record = &tier->records[tier->dying[--tier->n_dying]];
-        tier->table.remove(tier->table.context, &record->key);
-        index_remove(tier, &record->key);
-        record->state = RECORD_RESTING;
-        record->since_ns = now_ns;
-    }
-}
-
 /* ---- handing over ---- */
 
 static bool is_all_zero(const void *bytes, size_t size)
@@ -237,13 +262,14 @@ static bool is_all_zero(const void *bytes, size_t size)
     return any == 0;
 }
 
-/* The kernel can tell whether the flow covers a packet: TCP or UDP, untagged, not looked up again, no bits looked at that no entry has. */
+/* The kernel can tell whether the flow covers a packet: TCP or UDP, untagged, not looked up again, no bits looked at that no entry has. Ports of
+ * 0 are those of later fragments too. */
 static bool is_plain(const struct flow_key *key, const struct flow_key *mask)
 {
     uint16_t type = host16(key->eth_type);
     return (type == 0x0800 || type == 0x86dd) && (key->ip_proto == 6 || key->ip_proto == 17) && key->ip_frag == 0 &&
-           key->vlan_tci.raw == 0 && key->recirc_id.raw == 0 && key->dp_hash.raw == 0 && mask->ip_ttl == 0 && mask->tcp_flags.raw == 0 &&
-           is_all_zero(&mask->reserved, sizeof mask->reserved);
+           (key->l4_src.raw | key->l4_dst.raw) != 0 && key->vlan_tci.raw == 0 && key->recirc_id.raw == 0 && key->dp_hash.raw == 0 &&
+           mask->ip_ttl == 0 && mask->tcp_flags.raw == 0 && is_all_zero(&mask->reserved, sizeof mask->reserved);
 }
 
 void tier_sample(struct tier *tier, const struct umem *umem, const struct port *port, const struct dp_packet *packets, struct flow *const *flows, unsigned n)
@@ -307,17 +333,25 @@ static struct tier_rx *rx_of(const struct tier_device *device, uint16_t holder)
     return NULL;
 }
 
-static bool takes_frames(const struct port *port)
+static bool takes_frames(const struct port *port, uint64_t now_ns)
 {
-    return port != NULL && port->io != NULL && port->can_send && port->io->tier != NULL && port->io->tier->takes;
+    const struct tier_device *device = port != NULL && port->io != NULL && port->can_send ? port->io->tier : NULL;
+    bool is_believed = device != NULL && (device->refused_ns == 0 || now_ns - device->refused_ns >= TIER_REFUSED_MS * NS_PER_MS);
+    return is_believed && device->takes;
 }
 
-static struct record *take_record(struct tier *tier)
+/* The last quarter is for ports that have few. */
+static struct record *take_record(struct tier *tier, const struct tier_device *in)
 {
+    uint32_t n_left = tier->n_free + TIER_SLOTS - tier->n_top;
+    if (n_left == 0 || (n_left <= TIER_SLOTS / 4 && in->n_in >= TIER_SHARE)) {
+        tier->n_full++;
+        return NULL;
+    }
     if (tier->n_free > 0) {
         return &tier->records[tier->free[--tier->n_free]];
     }
-    return tier->n_top < TIER_SLOTS ? &tier->records[tier->n_top++] : NULL;
+    return &tier->records[tier->n_top++];
 }
 
 static void list_waiting(struct tier *tier, struct record *record)
@@ -341,10 +375,10 @@ static void hand_over(struct shard *shard, const struct candidate *candidate, ui
     const struct tier_rx *rx = rx_of(in->io->tier, candidate->holder);
     struct tier_key key = key_of(&candidate->key, in->io->tier->ifindex);
     uint32_t place = index_place(tier, &key);
-    if (rx == NULL || !takes_frames(out) || tier->index[place] != 0) {
+    if (rx == NULL || !takes_frames(out, now_ns) || tier->index[place] != 0) {
         return;
     }
-    struct record *record = take_record(tier);
+    struct record *record = take_record(tier, in->io->tier);
     if (record == NULL) {
         return;
     }
@@ -355,9 +389,10 @@ static void hand_over(struct shard *shard, const struct candidate *candidate, ui
                                .generation = slot->generation,
                                .target_ifindex = out->io->tier->ifindex,
                                .max_bytes = out->mtu + 14,
-                               .queue = rx->number};
+                               .queue = rx->number,
+                               .check = tier_check(&key)};
     fill_entry(&entry, flow, key.version);
-    slot->is_live = 0;
+    slot->live = 0;
     if (tier->table.put(tier->table.context, &key, &entry) != 0) {
         tier->free[tier->n_free++] = number;
         return;
@@ -367,13 +402,19 @@ static void hand_over(struct shard *shard, const struct candidate *candidate, ui
                               .is_listed = record->is_listed,
                               .next_of_flow = tier->first_of_flow[flow->number],
                               .flow = flow->number,
+                              .queue = rx->number,
+                              .owner = rx->owner,
                               .in_port = in->id,
                               .out_port = out->id,
                               .program = program_hold(flow->program),
                               .packets = slot->packets,
                               .bytes = slot->bytes,
                               .since_ns = now_ns};
+    if (record->next_of_flow != 0) {
+        tier->records[record->next_of_flow - 1].prev_of_flow = number + 1;
+    }
     tier->first_of_flow[flow->number] = number + 1;
+    count_at_devices(shard, record, 1);
     tier->index[place] = number + 1;
     tier->n_used++;
     list_waiting(tier, record);
@@ -381,11 +422,11 @@ static void hand_over(struct shard *shard, const struct candidate *candidate, ui
 
 /* ---- order ---- */
 
-/* No device has a frame of ours that it has not sent. */
+/* No device that sends has a frame of ours that it has not sent; to one that is down no entry leads. */
 static bool is_all_sent(const struct port_set *ports)
 {
     for (size_t i = 0; i < ports->n_ports; i++) {
-        const struct io *io = ports->ports[i]->io;
+        const struct io *io = ports->ports[i]->can_send ? ports->ports[i]->io : NULL;
         for (uint32_t j = 0; io != NULL && io->tier != NULL && j < io->tier->n_rx; j++) {
             if (*io->tier->rx[j]->n_outstanding != 0) {
                 return false;
@@ -395,22 +436,39 @@ static bool is_all_sent(const struct port_set *ports)
     return true;
 }
 
-static void say_worked_off(struct shard *shard, const struct port *port, struct tier_rx *rx)
+/* Something went neither way that is counted: once nothing has come for a while and nothing is there, the account begins anew. */
+static void mend_account(struct tier_rx *rx, uint64_t redirected, uint64_t now_ns)
+{
+    if (rx->stuck != redirected) {
+        rx->stuck = redirected;
+        rx->stuck_ns = now_ns;
+    } else if (now_ns - rx->stuck_ns >= STUCK_MS * NS_PER_MS) {
+        rx->base = redirected - rx->n_received - rx->n_lost;
+    }
+}
+
+static void say_worked_off(struct shard *shard, const struct port *port, struct tier_rx *rx, uint64_t now_ns)
 {
     uint64_t redirected = __atomic_load_n(&rx->shared->redirected, __ATOMIC_ACQUIRE);
-    bool is_taken = redirected == rx->base + rx->n_received + rx->n_lost;
-    if (is_taken && redirected != rx->shared->processed && port->n_pending == 0 && is_all_sent(&shard->ports)) {
+    if (redirected == rx->shared->processed) {
+        return;
+    }
+    if (redirected != rx->base + rx->n_received + rx->n_lost) {
+        mend_account(rx, redirected, now_ns);
+    } else if (port->n_pending == 0 && is_all_sent(&shard->ports)) {
         __atomic_store_n(&rx->shared->processed, redirected, __ATOMIC_RELEASE);
         rx->shared->hold = 0;
         rx->n_vain = 0;
     }
 }
 
+/* Of ports with entries. */
 static void for_each_rx(struct shard *shard, uint64_t now_ns, void (*what)(struct shard *, struct port *, struct tier_rx *, uint64_t))
 {
     for (size_t i = 0; i < shard->ports.n_ports; i++) {
         struct port *port = shard->ports.ports[i];
-        for (uint32_t j = 0; port->io != NULL && port->io->tier != NULL && j < port->io->tier->n_rx; j++) {
+        bool has_entries = port->io != NULL && port->io->tier != NULL && port->io->tier->n_in > 0;
+        for (uint32_t j = 0; has_entries && j < port->io->tier->n_rx; j++) {
             if (port->io->tier->rx[j]->shared != NULL) {
                 what(shard, port, port->io->tier->rx[j], now_ns);
             }
@@ -420,8 +478,7 @@ static void for_each_rx(struct shard *shard, uint64_t now_ns, void (*what)(struc
 
 static void settle_rx(struct shard *shard, struct port *port, struct tier_rx *rx, uint64_t now_ns)
 {
-    (void)now_ns;
-    say_worked_off(shard, port, rx);
+    say_worked_off(shard, port, rx, now_ns);
 }
 
 void tier_settle(struct shard *shard, bool is_busy, uint64_t now_ns)
@@ -441,14 +498,32 @@ void tier_settle(struct shard *shard, bool is_busy, uint64_t now_ns)
 
 /* ---- once a millisecond ---- */
 
-/* Those that have become live, or ended, wait no more. */
-static void look_at_waiting(struct tier *tier)
+static struct tier_rx *rx_of_record(const struct shard *shard, const struct record *record)
 {
+    const struct tier_device *device = device_of(shard, record->in_port);
+    for (uint32_t i = 0; device != NULL && i < device->n_rx; i++) {
+        if (device->rx[i]->number == record->queue && device->rx[i]->owner == record->owner && device->rx[i]->shared != NULL) {
+            return device->rx[i];
+        }
+    }
+    return NULL;
+}
+
+static bool is_live(const struct shard *shard, const struct record *record)
+{
+    const struct tier_rx *rx = rx_of_record(shard, record);
+    return rx != NULL && shard->tier->table.slots[record - shard->tier->records].live == rx->shared->epoch + 1;
+}
+
+/* Those that have become live, or ended, wait no more. */
+static void look_at_waiting(struct shard *shard)
+{
+    struct tier *tier = shard->tier;
     for (unsigned n = WAITING_PER_STEP; n > 0 && tier->n_waiting > 0; n--) {
         uint32_t at = tier->waiting_cursor < tier->n_waiting ? tier->waiting_cursor : 0;
         struct record *record = &tier->records[tier->waiting[at]];
         tier->waiting_cursor = at + 1;
-        if (record->state != RECORD_USED || tier->table.slots[tier->waiting[at]].is_live != 0) {
+        if (record->state != RECORD_USED || is_live(shard, record)) {
             record->is_listed = false;
             tier->waiting[at] = tier->waiting[--tier->n_waiting];
         }
@@ -458,25 +533,24 @@ static void look_at_waiting(struct tier *tier)
 static void end_rest(struct shard *shard, struct record *record, uint64_t now_ns)
 {
     struct tier *tier = shard->tier;
+    uint32_t number = (uint32_t)(record - tier->records);
     collect(shard, record, now_ns);
+    tier->table.remove(tier->table.context, &record->key, tier->table.first + number);
+    index_remove(tier, &record->key);
     install_program_destroy(shard, &record->program);
     record->state = RECORD_FREE;
-    tier->free[tier->n_free++] = (uint32_t)(record - tier->records);
+    tier->free[tier->n_free++] = number;
 }
 
-static void look_at_record(struct shard *shard, struct record *record, uint64_t now_ns)
+static void look_at_used(struct shard *shard, struct record *record, uint64_t now_ns)
 {
-    struct tier *tier = shard->tier;
-    if (record->state == RECORD_USED) {
-        const struct port *out = port_set_find(&shard->ports, record->out_port);
-        collect(shard, record, now_ns);
-        if (now_ns - record->since_ns >= TIER_IDLE_MS * NS_PER_MS || !takes_frames(out)) {
-            end_record(shard, record, now_ns);
-        } else if (tier->table.slots[record - tier->records].is_live == 0) {
-            list_waiting(tier, record);
-        }
-    } else if (record->state == RECORD_RESTING && now_ns - record->since_ns >= TIER_REST_MS * NS_PER_MS) {
-        end_rest(shard, record, now_ns);
+    const struct port *out = port_set_find(&shard->ports, record->out_port);
+    collect(shard, record, now_ns);
+    bool is_idle = now_ns > record->since_ns && now_ns - record->since_ns >= TIER_IDLE_MS * NS_PER_MS;
+    if (is_idle || !takes_frames(out, now_ns) || rx_of_record(shard, record) == NULL) {
+        end_record(shard, record, now_ns);
+    } else if (!is_live(shard, record)) {
+        list_waiting(shard->tier, record);
     }
 }
 
@@ -487,9 +561,15 @@ static void go_round(struct shard *shard, uint64_t now_ns)
     uint64_t passed_ns = now_ns - tier->round_ns;
     uint64_t n = passed_ns >= TIER_ROUND_MS * NS_PER_MS ? tier->n_top : tier->n_top * passed_ns / (TIER_ROUND_MS * NS_PER_MS) + 1;
     tier->round_ns = now_ns;
-    for (; n > 0 && tier->n_top > 0; n--) {
+    for (unsigned n_ends = 0; n > 0 && n_ends < ENDS_PER_STEP; n--) {
         tier->cursor = tier->cursor + 1 < tier->n_top ? tier->cursor + 1 : 0;
-        look_at_record(shard, &tier->records[tier->cursor], now_ns);
+        struct record *record = &tier->records[tier->cursor];
+        if (record->state == RECORD_USED) {
+            look_at_used(shard, record, now_ns);
+        } else if (record->state == RECORD_RESTING && now_ns - record->since_ns >= TIER_REST_MS * NS_PER_MS) {
+            end_rest(shard, record, now_ns);
+            n_ends++;
+        }
     }
 }
 
@@ -534,22 +614,52 @@ static void watch_load(struct shard *shard, struct port *port, struct tier_rx *r
     }
 }
 
-/* A device that takes no redirected frames any more, whatever it said a second ago, gets none until it says so again. */
-static void count_failed(struct shard *shard)
+/* What could not be sent through the device since the last look. Their bytes nobody counts: they have the port's usual size. A device that took
+ * nothing at all, whatever it says, gets nothing for a while. */
+static void count_failed(struct shard *shard, struct port *port, uint64_t now_ns)
 {
     struct tier *tier = shard->tier;
+    struct tier_device *device = port->io->tier;
+    struct tier_failed now = tier->table.count_failed(tier->table.context, device->ifindex), before = device->failed;
+    uint64_t n = now.frames > before.frames ? now.frames - before.frames : 0;
+    device->failed = now;
+    port->io->n_failed += n;
+    port->io->failed_bytes += n > 0 && port->tx_packets > 0 ? n * (port->tx_bytes / port->tx_packets) : 0;
+    if (now.refused > before.refused) {
+        device->refused_ns = now_ns;
+        tier_port_ends(shard, port->id);
+    }
+}
+
+/* Ports that entries led to within the last round. */
+static void count_all_failed(struct shard *shard, uint64_t now_ns)
+{
     for (size_t i = 0; i < shard->ports.n_ports; i++) {
-        const struct port *port = shard->ports.ports[i];
-        if (port->io == NULL || port->io->tier == NULL) {
+        struct port *port = shard->ports.ports[i];
+        struct tier_device *device = port->io != NULL ? port->io->tier : NULL;
+        if (device == NULL) {
             continue;
         }
-        struct tier_device *device = port->io->tier;
-        struct tier_failed now = tier->table.count_failed(tier->table.context, device->ifindex), before = device->failed;
-        device->failed = now;
-        port->io->n_failed += now.frames > before.frames ? now.frames - before.frames : 0;
-        if (now.refused > before.refused && device->takes) {
-            device->takes = false;
-            tier_port_ends(shard, port->id);
+        if (device->n_out > 0) {
+            device->led_to_ns = now_ns;
+        }
+        if (device->led_to_ns != 0 && now_ns - device->led_to_ns < TIER_REST_MS * NS_PER_MS) {
+            count_failed(shard, port, now_ns);
+        }
+    }
+}
+
+void tier_port_closes(struct shard *shard, struct port *port)
+{
+    struct tier_device *device = port->io != NULL ? port->io->tier : NULL;
+    if (shard->tier == NULL || device == NULL) {
+        return;
+    }
+    tier_port_ends(shard, port->id);
+    count_failed(shard, port, shard->worker.now_ns);
+    for (uint32_t i = 0; i < device->n_rx; i++) {
+        if (device->rx[i]->shared != NULL) {
+            count_held(shard, port, device->rx[i]);
         }
     }
 }
@@ -560,11 +670,10 @@ void tier_step(struct shard *shard, uint64_t now_ns)
     if (tier == NULL) {
         return;
     }
-    bury(shard, ENDS_PER_STEP, now_ns);
     if (tier->n_top == 0) {
         return;
     }
-    look_at_waiting(tier);
+    look_at_waiting(shard);
     go_round(shard, now_ns);
     for_each_rx(shard, now_ns, watch_load);
     if (tier->n_used > 0 && now_ns - tier->renewed_ns >= TIER_RENEW_MS * NS_PER_MS) {
@@ -573,7 +682,7 @@ void tier_step(struct shard *shard, uint64_t now_ns)
     }
     if (now_ns - tier->failed_ns >= TIER_FAILED_MS * NS_PER_MS) {
         tier->failed_ns = now_ns;
-        count_failed(shard);
+        count_all_failed(shard, now_ns);
     }
 }
 
@@ -591,6 +700,11 @@ void tier_switch(struct shard *shard, bool is_on)
 bool tier_is_on(const struct tier *tier)
 {
     return tier != NULL && !tier->is_off;
+}
+
+uint64_t tier_count_full(const struct tier *tier)
+{
+    return tier != NULL ? tier->n_full : 0;
 }
 
 uint32_t tier_count(const struct tier *tier)
@@ -611,7 +725,6 @@ struct tier *tier_new(const struct tier_table *table)
     tier->first_of_flow = space;
     tier->records = memory_array(TIER_SLOTS, sizeof *tier->records);
     tier->free = memory_array(TIER_SLOTS, sizeof *tier->free);
-    tier->dying = memory_array(TIER_SLOTS, sizeof *tier->dying);
     tier->waiting = memory_array(TIER_SLOTS, sizeof *tier->waiting);
     tier->index = memory_array(INDEX_SLOTS, sizeof *tier->index);
     return tier;
@@ -624,9 +737,9 @@ void tier_destroy(struct tier **tier)
         return;
     }
     for (uint32_t i = 0; i < it->n_top; i++) {
-        if (it->records[i].state == RECORD_USED || it->records[i].state == RECORD_DYING) {
+        if (it->records[i].state != RECORD_FREE) {
             __atomic_fetch_add(&it->table.slots[i].generation, 1, __ATOMIC_RELEASE);
-            it->table.remove(it->table.context, &it->records[i].key);
+            it->table.remove(it->table.context, &it->records[i].key, it->table.first + i);
         }
         if (it->records[i].program != NULL) {
             program_put(&it->records[i].program);
@@ -635,7 +748,6 @@ void tier_destroy(struct tier **tier)
     munmap(it->first_of_flow, (size_t)FLOWS_MAX * sizeof(uint32_t));
     free(it->records);
     free(it->free);
-    free(it->dying);
     free(it->waiting);
     free(it->index);
     free(it);

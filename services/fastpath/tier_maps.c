@@ -1,10 +1,10 @@
 /* The maps of the kernel's tier.
  *
- *     RUN/bpf/tier_flows  tier_slots      shared by all programs and shards; shard n has the slots from (n - 1) % 16 * 16,384 on
+ *     RUN/bpf/tier4_flows  tier4_slots  tier4_cpu    shared by all programs and shards; shard n has the slots from (n - 1) * 16,384 on
  *
  * Entries of a shard that was killed stay in the map: nothing forwards by them when their owner's lease has run out, and the next shard with
  * the same slots takes them out when it starts. What counts refused frames (bpf/tier_watch.bpf.c) is each shard's own, so that nothing of
- * it outlives us; the lowest shard's count is the one that is told. Without it (no BTF, no right to trace) there is no tier: a packet that
+ * it outlives us, and counts what that shard redirected. Without it (no BTF, no right to trace) there is no tier: a packet that
  * disappears uncounted is worse than a slow one (I5). Control code but for put and remove, a system call each.
  */
 #include "services/fastpath/tier_maps.h"
@@ -20,12 +20,29 @@
 #include <unistd.h>
 
 #include "lib/base/memory.h"
+#include "services/fastpath/bpf/rx_meta.h"
 #include "services/fastpath/rx_embedded.h"
 
 enum { SLOTS_ALL = TIER_SHARDS * TIER_SLOTS, SLOTS_BYTES = SLOTS_ALL * (int)sizeof(struct tier_slot) };
 
+static const struct {
+    const char *name, *pin;
+    enum bpf_map_type type;
+    uint32_t key_size, value_size, n_entries, flags;
+} shapes[TIER_MAPS] = {
+    [TIER_MAP_FLOWS] = {"tier_flows", "flows", BPF_MAP_TYPE_HASH, sizeof(struct tier_key), sizeof(struct tier_entry), SLOTS_ALL,
+                        BPF_F_NO_PREALLOC},
+    [TIER_MAP_SLOTS] = {"tier_slots", "slots", BPF_MAP_TYPE_ARRAY, sizeof(uint32_t), sizeof(struct tier_slot), SLOTS_ALL, BPF_F_MMAPABLE},
+    [TIER_MAP_CPU] = {"tier_cpu", "cpu", BPF_MAP_TYPE_PERCPU_ARRAY, sizeof(uint32_t), sizeof(uint32_t), 1, 0},
+};
+
+/* As in bpf/tier_watch.bpf.c. */
+struct watched {
+    uint32_t network_namespace, shard;
+};
+
 struct tier_maps {
-    int flows_fd, slots_fd, sources_fd, failed_fd;
+    int fds[TIER_MAPS], sources_fd, failed_fd;
     struct tier_slot *slots; /* all of them, mapped */
     uint32_t first;
     struct bpf_object *watch;
@@ -34,18 +51,19 @@ struct tier_maps {
     int n_cpus;
 };
 
-/* The pinned map, or a new one of this shape, pinned when there is a place for pins. */
-static int open_map(const struct rx_pins *pins, const char *name, enum bpf_map_type type, uint32_t key_size, uint32_t value_size, uint32_t flags)
+/* The pinned map, or a new one, pinned when there is a place for pins. Its name carries the version of its layout. */
+static int open_map(const struct rx_pins *pins, enum tier_map which)
 {
-    LIBBPF_OPTS(bpf_map_create_opts, options, .map_flags = flags);
+    LIBBPF_OPTS(bpf_map_create_opts, options, .map_flags = shapes[which].flags);
     char path[RX_PINS_PATH_BYTES];
-    snprintf(path, sizeof path, "%s/%s", pins->dir, name);
+    snprintf(path, sizeof path, "%s/tier%d_%s", pins->dir, RX_VERSION, shapes[which].pin);
     for (int attempt = 0; attempt < 2; attempt++) {
         int fd = pins->dir[0] != '\0' ? bpf_obj_get(path) : -1;
         if (fd >= 0) {
             return fd;
         }
-        fd = bpf_map_create(type, name, key_size, value_size, SLOTS_ALL, &options);
+        fd = bpf_map_create(shapes[which].type, shapes[which].name, shapes[which].key_size, shapes[which].value_size, shapes[which].n_entries,
+                            &options);
         if (fd < 0) {
             return -errno;
         }
@@ -66,12 +84,12 @@ static void sweep(const struct tier_maps *maps)
 {
     struct tier_key key, next;
     struct tier_entry entry;
-    bool has_next = bpf_map_get_next_key(maps->flows_fd, NULL, &next) == 0;
+    bool has_next = bpf_map_get_next_key(maps->fds[TIER_MAP_FLOWS], NULL, &next) == 0;
     while (has_next) {
         key = next;
-        has_next = bpf_map_get_next_key(maps->flows_fd, &key, &next) == 0;
-        if (bpf_map_lookup_elem(maps->flows_fd, &key, &entry) == 0 && entry.slot - maps->first < TIER_SLOTS) {
-            (void)bpf_map_delete_elem(maps->flows_fd, &key);
+        has_next = bpf_map_get_next_key(maps->fds[TIER_MAP_FLOWS], &key, &next) == 0;
+        if (bpf_map_lookup_elem(maps->fds[TIER_MAP_FLOWS], &key, &entry) == 0 && entry.slot - maps->first < TIER_SLOTS) {
+            (void)bpf_map_delete_elem(maps->fds[TIER_MAP_FLOWS], &key);
         }
     }
     for (uint32_t i = 0; i < TIER_SLOTS; i++) { /* and no slot fits an entry that somebody may just be reading */
@@ -92,12 +110,13 @@ static int start_watch(struct tier_maps *maps, struct error_detail *detail)
     }
     size_t size;
     struct bpf_map *constants = bpf_object__find_map_by_name(maps->watch, ".rodata");
-    uint32_t *number = constants != NULL ? (uint32_t *)(uintptr_t)bpf_map__initial_value(constants, &size) : NULL;
-    if (number == NULL || size < sizeof *number) {
-        return error_set(detail, -EINVAL, "counting of refused frames: the program has no place for the namespace");
+    struct watched *watched = constants != NULL ? (struct watched *)(uintptr_t)bpf_map__initial_value(constants, &size) : NULL;
+    if (watched == NULL || size < sizeof *watched) {
+        return error_set(detail, -EINVAL, "counting of refused frames: the program has no place for what it is to watch");
     }
-    *number = (uint32_t)namespace.st_ino;
-    int err = bpf_object__load(maps->watch);
+    *watched = (struct watched){.network_namespace = (uint32_t)namespace.st_ino, .shard = maps->first / TIER_SLOTS + 1};
+    int err = bpf_map__reuse_fd(bpf_object__find_map_by_name(maps->watch, "tier_cpu"), maps->fds[TIER_MAP_CPU]);
+    err = err == 0 ? bpf_object__load(maps->watch) : err;
     for (int i = 0; err == 0 && i < 2; i++) {
         maps->links[i] = bpf_program__attach(bpf_object__find_program_by_name(maps->watch, names[i]));
         err = maps->links[i] == NULL ? -errno : 0;
@@ -112,20 +131,21 @@ static int start_watch(struct tier_maps *maps, struct error_detail *detail)
 
 int tier_maps_open(const struct rx_pins *pins, uint32_t instance, struct tier_maps **out_maps, struct error_detail *detail)
 {
-    struct tier_maps *maps = memory_zeroed(sizeof *maps);
-    maps->slots_fd = -1;
-    maps->first = (instance - 1) % TIER_SHARDS * TIER_SLOTS;
+    struct tier_maps *maps;
+    int err = 0;
+    if (instance > TIER_SHARDS) {
+        return error_set(detail, -ERROR_RANGE, "fastpath.%u: only those up to fastpath.%d have a share of the kernel's tier", instance, TIER_SHARDS);
+    }
+    maps = memory_zeroed(sizeof *maps);
+    maps->first = (instance - 1) * TIER_SLOTS;
     maps->n_cpus = libbpf_num_possible_cpus();
     maps->by_cpu = memory_array(maps->n_cpus > 0 ? (size_t)maps->n_cpus : 1, sizeof *maps->by_cpu);
-    maps->flows_fd =
-        open_map(pins, "tier_flows", BPF_MAP_TYPE_HASH, sizeof(struct tier_key), sizeof(struct tier_entry), BPF_F_NO_PREALLOC);
-    int err = maps->flows_fd < 0 ? maps->flows_fd : 0;
-    if (err == 0) {
-        maps->slots_fd = open_map(pins, "tier_slots", BPF_MAP_TYPE_ARRAY, sizeof(uint32_t), sizeof(struct tier_slot), BPF_F_MMAPABLE);
-        err = maps->slots_fd < 0 ? maps->slots_fd : 0;
+    for (int which = 0; which < TIER_MAPS; which++) {
+        maps->fds[which] = open_map(pins, (enum tier_map)which);
+        err = err == 0 && maps->fds[which] < 0 ? maps->fds[which] : err;
     }
     if (err == 0) {
-        void *mapped = mmap(NULL, SLOTS_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, maps->slots_fd, 0);
+        void *mapped = mmap(NULL, SLOTS_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, maps->fds[TIER_MAP_SLOTS], 0);
         err = mapped == MAP_FAILED ? -errno : 0;
         maps->slots = mapped != MAP_FAILED ? mapped : NULL;
     }
@@ -156,25 +176,31 @@ void tier_maps_close(struct tier_maps **maps)
     if (it->slots != NULL) {
         munmap(it->slots, SLOTS_BYTES);
     }
-    if (it->flows_fd >= 0) {
-        close(it->flows_fd);
-    }
-    if (it->slots_fd >= 0) {
-        close(it->slots_fd);
+    for (int which = 0; which < TIER_MAPS; which++) {
+        if (it->fds[which] >= 0) {
+            close(it->fds[which]);
+        }
     }
     free(it->by_cpu);
     free(it);
     *maps = NULL;
 }
 
-int tier_maps_flows_fd(const struct tier_maps *maps)
+int tier_maps_fd(const struct tier_maps *maps, enum tier_map which)
 {
-    return maps->flows_fd;
+    return maps->fds[which];
 }
 
-int tier_maps_slots_fd(const struct tier_maps *maps)
+const char *tier_map_name(enum tier_map which)
 {
-    return maps->slots_fd;
+    return shapes[which].name;
+}
+
+uint32_t tier_maps_id(const struct tier_maps *maps)
+{
+    struct bpf_map_info info = {0};
+    uint32_t size = sizeof info;
+    return bpf_obj_get_info_by_fd(maps->fds[TIER_MAP_FLOWS], &info, &size) == 0 ? info.id : 0;
 }
 
 void tier_maps_watch(struct tier_maps *maps, uint32_t ifindex, bool is_ours)
@@ -193,13 +219,17 @@ void tier_maps_watch(struct tier_maps *maps, uint32_t ifindex, bool is_ours)
 static int put(void *context, const struct tier_key *key, const struct tier_entry *entry)
 {
     const struct tier_maps *maps = context;
-    return bpf_map_update_elem(maps->flows_fd, key, entry, BPF_ANY) != 0 ? -errno : 0;
+    return bpf_map_update_elem(maps->fds[TIER_MAP_FLOWS], key, entry, BPF_ANY) != 0 ? -errno : 0;
 }
 
-static void remove_key(void *context, const struct tier_key *key)
+/* Another shard may have put its own over it. */
+static void remove_key(void *context, const struct tier_key *key, uint32_t slot)
 {
     const struct tier_maps *maps = context;
-    (void)bpf_map_delete_elem(maps->flows_fd, key);
+    struct tier_entry entry;
+    if (bpf_map_lookup_elem(maps->fds[TIER_MAP_FLOWS], key, &entry) == 0 && entry.slot == slot) {
+        (void)bpf_map_delete_elem(maps->fds[TIER_MAP_FLOWS], key);
+    }
 }
 
 static struct tier_failed count_failed(void *context, uint32_t ifindex)

@@ -59,7 +59,7 @@ void up_flush(struct shard *shard, struct session *session)
         packets[i].table = up->to.rule_table;
         packets[i].reason = up->to.reason;
         packets[i].max_len = up->to.max_len;
-        packets[i].in_port = up->in_port;
+        packets[i].in_port = up->to.in_port != 0 ? up->to.in_port : up->in_port;
         packets[i].total_size = up->total_size;
         packets[i].frame = (ProtobufCBinaryData){.len = up->size, .data = session->up_bytes + up->offset};
         pointers[i] = &packets[i];

@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "lib/msg/counter_id.h"
 #include "services/ofagent/bridge.h"
 
 bool ports_next(const struct bridge *bridge, uint64_t *cursor, uint64_t *out_id, const Busbar__PortRow **out_row)
@@ -82,6 +83,10 @@ struct of_port_stats ports_stats(const struct ofagent *agent, uint64_t id, const
     uint64_t v[COUNTERS_VALUES_MAX];
 
     counters_total(agent->port_counters, id, v);
+    if (row->type != NULL && strcmp(row->type, "patch") == 0) { /* no device counts for it: its flows do */
+        counters_total(agent->rule_counters, counter_id(COUNTER_PATCH_IN, id), &v[0]);
+        counters_total(agent->rule_counters, counter_id(COUNTER_PATCH_OUT, id), &v[4]);
+    }
     return (struct of_port_stats){.port_no = row->ofport,
                                   .rx_packets = v[0],
                                   .rx_bytes = v[1],

@@ -126,7 +126,7 @@ void usage_leave(struct usage *usage, uint64_t service)
 static void say_hello(struct usage *usage, struct shard *shard)
 {
     Busbar__UsageHello hello = BUSBAR__USAGE_HELLO__INIT;
-    uint32_t kinds[] = {COUNTER_RULE, COUNTER_TABLE, COUNTER_GROUP, COUNTER_BUCKET, COUNTER_METER};
+    uint32_t kinds[] = {COUNTER_RULE, COUNTER_TABLE, COUNTER_GROUP, COUNTER_BUCKET, COUNTER_METER, COUNTER_PATCH_IN, COUNTER_PATCH_OUT};
     uint64_t now_ns = usage->agent->now_ns;
     bool is_silent = now_ns - shard->heard_ns > USAGE_SILENCE_NS && now_ns - shard->hello_ns > USAGE_SILENCE_NS;
 
@@ -242,6 +242,8 @@ static bool is_wanted(struct usage *usage, const Busbar__UsageValue *value)
     case COUNTER_TABLE:
     case COUNTER_METER:
     case COUNTER_MAC:
+    case COUNTER_PATCH_IN:
+    case COUNTER_PATCH_OUT:
         break;
     }
     return true;

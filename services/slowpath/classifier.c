@@ -5,7 +5,12 @@
  * was found. Most rule sets have few masks and many rules; a set with a mask for each rule is the bad case, linear in tuples.
  *
  * The highest priority of a tuple may be too high after removals, which costs a visit; it is made exact when half were removed, so a
- * removal costs O(1) on average. Thread: the one that translates. No allocation in a lookup.
+ * removal costs O(1) on average. Thread: the one that translates.
+ *
+ * Rules that are clauses of conjunctions are in a classifier of their own within this one. All that cover the packet and have a higher priority
+ * than its best rule are gathered, priority by priority from the highest; of the conjunctions whose every clause was met at that priority the
+ * one with the lowest id whose second lookup finds a rule decides. The bits that told are those of every lookup made. With clauses in a
+ * table a lookup that meets some allocates.
  */
 #include "services/slowpath/classifier.h"
 
@@ -26,6 +31,7 @@ struct classifier {
     size_t n_rules;
     size_t n_with_trie[TUPLE_STAGES]; /* tuples that have a trie in that stage */
     unsigned levels_log2;             /* for so many different stages */
+    struct classifier *clauses;       /* owned; NULL: none */
 };
 
 struct classifier *classifier_new(void)
@@ -38,6 +44,7 @@ void classifier_destroy(struct classifier **classifier)
     if (*classifier == NULL) {
         return;
     }
+    classifier_destroy(&(*classifier)->clauses);
     for (size_t i = 0; i < (*classifier)->n_tuples; i++) {
         tuple_destroy(&(*classifier)->tuples[i]);
     }
@@ -82,7 +89,7 @@ static void classifier_count_tries(struct classifier *classifier, const struct c
     classifier->levels_log2 = levels_log2_of[n_fields];
 }
 
-void classifier_insert(struct classifier *classifier, struct classifier_rule *rule)
+static void insert(struct classifier *classifier, struct classifier_rule *rule)
 {
     size_t i = classifier_find(classifier, &rule->match->mask);
     if (i == classifier->n_tuples) {
@@ -102,7 +109,15 @@ void classifier_insert(struct classifier *classifier, struct classifier_rule *ru
     classifier->n_rules++;
 }
 
-void classifier_remove(struct classifier *classifier, struct classifier_rule *rule)
+void classifier_insert(struct classifier *classifier, struct classifier_rule *rule)
+{
+    if (rule->n_clauses > 0 && classifier->clauses == NULL) {
+        classifier->clauses = classifier_new();
+    }
+    insert(rule->n_clauses > 0 ? classifier->clauses : classifier, rule);
+}
+
+static void take_out(struct classifier *classifier, struct classifier_rule *rule)
 {
     struct classifier_tuple *tuple = rule->tuple;
     tuple_remove(tuple, rule);
@@ -126,8 +141,20 @@ void classifier_remove(struct classifier *classifier, struct classifier_rule *ru
     classifier_sort(classifier, i);
 }
 
-const struct classifier_rule *classifier_lookup(const struct classifier *classifier, const struct flow_state *packet,
-                                                struct flow_state *looked)
+void classifier_remove(struct classifier *classifier, struct classifier_rule *rule)
+{
+    if (rule->n_clauses == 0) {
+        take_out(classifier, rule);
+        return;
+    }
+    take_out(classifier->clauses, rule);
+    if (classifier->clauses->n_rules == 0) {
+        classifier_destroy(&classifier->clauses);
+    }
+}
+
+static const struct classifier_rule *lookup(const struct classifier *classifier, const struct flow_state *packet,
+                                            struct flow_state *looked)
 {
     const struct classifier_rule *best = NULL;
     for (size_t i = 0; i < classifier->n_tuples; i++) {
@@ -143,12 +170,118 @@ const struct classifier_rule *classifier_lookup(const struct classifier *classif
     return best;
 }
 
+/* ---- conjunctions ---- */
+
+struct met {
+    const struct classifier_rule **rules; /* owned; those with clauses that cover the packet */
+    size_t n, room;
+};
+
+static void gather(const struct classifier *clauses, int32_t above, const struct flow_state *packet, struct flow_state *looked,
+                   struct met *met)
+{
+    for (size_t i = 0; i < clauses->n_tuples && clauses->tuples[i]->priority_max > above; i++) {
+        const struct classifier_rule *rule = tuple_lookup(clauses->tuples[i], clauses->levels_log2, packet, looked);
+        for (; rule != NULL; rule = rule->next) {
+            if (rule->priority <= above || !match_covers_packet(rule->match, packet)) {
+                continue;
+            }
+            if (met->n == met->room) {
+                met->room = met->room == 0 ? 16 : met->room * 2;
+                met->rules = memory_resize(met->rules, met->room * sizeof *met->rules);
+            }
+            met->rules[met->n++] = rule;
+        }
+    }
+}
+
+/* The highest priority met that is below `below`; false: none. */
+static bool next_priority(const struct met *met, int64_t below, int32_t *out_priority)
+{
+    bool found = false;
+    for (size_t i = 0; i < met->n; i++) {
+        if (met->rules[i]->priority < below && (!found || met->rules[i]->priority > *out_priority)) {
+            *out_priority = met->rules[i]->priority;
+            found = true;
+        }
+    }
+    return found;
+}
+
+/* The lowest id from `from` on among the clauses of this priority; false: none. */
+static bool next_id(const struct met *met, int32_t priority, uint64_t from, uint32_t *out_id)
+{
+    bool found = false;
+    for (size_t i = 0; i < met->n; i++) {
+        const struct classifier_rule *rule = met->rules[i];
+        for (size_t c = 0; rule->priority == priority && c < rule->n_clauses; c++) {
+            if (rule->clauses[c].id >= from && (!found || rule->clauses[c].id < *out_id)) {
+                *out_id = rule->clauses[c].id;
+                found = true;
+            }
+        }
+    }
+    return found;
+}
+
+/* Are all clauses met? Those that say another number of clauses belong to another conjunction with that id. */
+static bool is_complete(const struct met *met, int32_t priority, uint32_t id)
+{
+    uint64_t clauses[CLASSIFIER_CLAUSES_MAX + 1] = {0}; /* by number of clauses */
+    for (size_t i = 0; i < met->n; i++) {
+        const struct classifier_rule *rule = met->rules[i];
+        for (size_t c = 0; rule->priority == priority && c < rule->n_clauses; c++) {
+            const struct classifier_clause *clause = &rule->clauses[c];
+            if (clause->id != id || clause->n_clauses > CLASSIFIER_CLAUSES_MAX) {
+                continue;
+            }
+            clauses[clause->n_clauses] |= 1ull << clause->clause;
+            if (clauses[clause->n_clauses] == UINT64_MAX >> (64 - clause->n_clauses)) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
+static const struct classifier_rule *resolve(const struct classifier *classifier, const struct met *met,
+                                             const struct flow_state *packet, struct flow_state *looked)
+{
+    struct flow_state again = *packet;
+    int32_t priority = 0;
+    for (int64_t below = INT64_MAX; next_priority(met, below, &priority); below = priority) {
+        uint32_t id = 0;
+        for (uint64_t from = 0; next_id(met, priority, from, &id); from = (uint64_t)id + 1) {
+            again.conj_id = be32(id);
+            const struct classifier_rule *rule = is_complete(met, priority, id) ? lookup(classifier, &again, looked) : NULL;
+            if (rule != NULL) {
+                return rule;
+            }
+        }
+    }
+    return NULL;
+}
+
+const struct classifier_rule *classifier_lookup(const struct classifier *classifier, const struct flow_state *packet,
+                                                struct flow_state *looked)
+{
+    const struct classifier_rule *best = lookup(classifier, packet, looked);
+    if (classifier->clauses == NULL) {
+        return best;
+    }
+    struct met met = {.n = 0};
+    gather(classifier->clauses, best != NULL ? best->priority : -1, packet, looked, &met);
+    const struct classifier_rule *found = resolve(classifier, &met, packet, looked);
+    free(met.rules);
+    return found != NULL ? found : best;
+}
+
 size_t classifier_count(const struct classifier *classifier)
 {
-    return classifier->n_rules;
+    return classifier->n_rules + (classifier->clauses != NULL ? classifier->clauses->n_rules : 0);
 }
 
 size_t classifier_count_tuples(const struct classifier *classifier)
 {
-    return classifier->n_tuples;
+    return classifier->n_tuples + (classifier->clauses != NULL ? classifier->clauses->n_tuples : 0);
 }

@@ -1,7 +1,10 @@
 /* The classifier of one table: which rule a packet meets, and which of its bits had to be looked at to know.
  *
  * The rule with the highest priority whose match covers the packet; of several with one priority the one with the lowest id, so that
- * every replica decides alike (I1). The rules' matches are lent: they stay as they are while the rule is in the classifier.
+ * every replica decides alike (I1). Conjunctive match, as in Open vSwitch: where the packet meets every clause of a conjunction at one
+ * priority, above that of the best rule, the rules are looked through once more with conj_id set.
+ *
+ * The rules' matches and clauses are lent: they stay as they are while the rule is in the classifier.
  */
 #ifndef BUSBAR_SLOWPATH_CLASSIFIER_H
 #define BUSBAR_SLOWPATH_CLASSIFIER_H
@@ -11,11 +14,21 @@
 struct classifier;
 struct classifier_tuple;
 
+enum { CLASSIFIER_CLAUSES_MAX = 64 /* of one conjunction: Open vSwitch's limit */ };
+
+/* One action conjunction(id, clause + 1 / n_clauses). */
+struct classifier_clause {
+    uint32_t id;
+    uint8_t clause, n_clauses;
+};
+
 /* Embedded in the owner's rule. */
 struct classifier_rule {
     const struct match *match; /* canonical */
     uint64_t id;
     int32_t priority;
+    const struct classifier_clause *clauses; /* lent like the match; a rule with clauses is met through them only */
+    size_t n_clauses;
     /* private */
     uint64_t hash;
     struct classifier_rule *next;

@@ -30,6 +30,37 @@ static void feed_bridge(struct core *core, uint64_t id, const Busbar__BridgeRow 
     world_set_bridge(&core->world, id, &settings);
 }
 
+static enum vlan_mode vlan_mode_of(const Busbar__PortRow *row)
+{
+    static const char *const words[] = {
+        [VLAN_MODE_TRUNK] = "trunk",
+        [VLAN_MODE_ACCESS] = "access",
+        [VLAN_MODE_NATIVE_TAGGED] = "native-tagged",
+        [VLAN_MODE_NATIVE_UNTAGGED] = "native-untagged",
+        [VLAN_MODE_TUNNEL] = "dot1q-tunnel",
+    };
+    for (size_t i = VLAN_MODE_TRUNK; row->vlan_mode != NULL && i < sizeof words / sizeof words[0]; i++) {
+        if (strcmp(row->vlan_mode, words[i]) == 0) {
+            return (enum vlan_mode)i;
+        }
+    }
+    return VLAN_MODE_UNSET;
+}
+
+/* A patch port without a peer is one that leads nowhere. */
+static const char *peer_of(const Busbar__PortRow *row)
+{
+    if (row->type == NULL || strcmp(row->type, "patch") != 0) {
+        return NULL;
+    }
+    for (size_t i = 0; i < row->n_options; i++) {
+        if (strcmp(row->options[i]->key, "peer") == 0) {
+            return row->options[i]->value;
+        }
+    }
+    return "";
+}
+
 static void feed_port(struct core *core, uint64_t id, const Busbar__PortRow *row)
 {
     if (row == NULL || id > UINT32_MAX) {
@@ -43,8 +74,12 @@ static void feed_port(struct core *core, uint64_t id, const Busbar__PortRow *row
         .ofport = row->ofport,
         .config = row->config,
         .tag = row->has_tag && row->tag > 0 && row->tag < 4095 ? (uint16_t)row->tag : VLAN_NONE,
+        .vlan_mode = vlan_mode_of(row),
         .trunks = row->trunks,
         .n_trunks = row->n_trunks,
+        .cvlans = row->cvlans,
+        .n_cvlans = row->n_cvlans,
+        .peer = peer_of(row),
     };
     world_set_port(&core->world, (uint32_t)id, &settings);
 }

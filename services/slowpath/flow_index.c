@@ -109,6 +109,9 @@ static void flow_take(struct flow_index *index, struct flow *flow, const struct 
     macs_forget(index, flow);
     free(flow->actions);
     free(flow->counters);
+    free(flow->more);
+    flow->n_more = translation->n_more;
+    flow->more = flow->n_more > 0 ? memory_copy(translation->more, flow->n_more * sizeof *flow->more) : NULL;
     flow->bridge = translation->bridge;
     flow->in_ofport = translation->in_ofport;
     memcpy(flow->visited, translation->visited, sizeof flow->visited);
@@ -154,6 +157,7 @@ void flow_index_remove(struct flow_index *index, struct flow *flow)
     queue_leave(index, flow);
     macs_forget(index, flow);
     HASH_DELETE(hh, index->flows, flow);
+    free(flow->more);
     free(flow->actions);
     free(flow->counters);
     free(flow);
@@ -264,12 +268,26 @@ static bool overlaps(const struct flow *flow, const struct match *match)
     return true;
 }
 
+/* The tables of a bridge that the flow looked into; NULL: not a bridge of its. */
+static const uint64_t *tables_of(const struct flow *flow, uint64_t bridge)
+{
+    if (bridge == flow->bridge) {
+        return flow->visited;
+    }
+    for (size_t i = 0; i < flow->n_more; i++) {
+        if (flow->more[i].bridge == bridge) {
+            return flow->more[i].tables;
+        }
+    }
+    return NULL;
+}
+
 static bool concerned_by_rules(const struct flow *flow, const struct change *changes, size_t n_changes)
 {
     for (size_t c = 0; c < n_changes; c++) {
         const struct change *change = &changes[c];
-        bool looked_there = change->kind == CHANGE_RULE && change->bridge == flow->bridge &&
-                            (flow->visited[change->table / 64] >> (change->table % 64) & 1) != 0;
+        const uint64_t *tables = change->kind == CHANGE_RULE ? tables_of(flow, change->bridge) : NULL;
+        bool looked_there = tables != NULL && (tables[change->table / 64] >> (change->table % 64) & 1) != 0;
         if (looked_there && overlaps(flow, &change->match)) {
             return true;
         }
@@ -281,19 +299,15 @@ enum concern { CONCERN_NONE, CONCERN_RULES, CONCERN_CERTAIN };
 
 static enum concern concern_of(const struct flow *flow, const struct bridge_changes *bridges, size_t n_bridges)
 {
-    size_t i = 0;
-    while (i < n_bridges && bridges[i].bridge != flow->bridge) {
-        i++;
-    }
-    if (i == n_bridges) {
-        return CONCERN_NONE;
-    }
-    if (bridges[i].all || (bridges[i].groups && flow->uses_groups) || (bridges[i].meters && flow->uses_meters)) {
-        return CONCERN_CERTAIN;
-    }
     uint64_t common = 0;
-    for (size_t t = 0; t < 4; t++) {
-        common |= flow->visited[t] & bridges[i].tables[t];
+    for (size_t i = 0; i < n_bridges; i++) {
+        const uint64_t *tables = tables_of(flow, bridges[i].bridge);
+        if (tables != NULL && (bridges[i].all || (bridges[i].groups && flow->uses_groups) || (bridges[i].meters && flow->uses_meters))) {
+            return CONCERN_CERTAIN;
+        }
+        for (size_t t = 0; tables != NULL && t < 4; t++) {
+            common |= tables[t] & bridges[i].tables[t];
+        }
     }
     return common != 0 ? CONCERN_RULES : CONCERN_NONE;
 }

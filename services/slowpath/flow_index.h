@@ -17,6 +17,8 @@ struct flow {
     uint64_t bridge;
     uint32_t in_ofport;
     uint64_t visited[4];
+    struct translation_visit *more; /* owned: bridges behind patch ports */
+    size_t n_more;
     uint32_t rewritten_words;
     bool uses_groups, uses_meters;
     bool is_unsure;  /* what the shard holds may differ from `actions` and `counters` */

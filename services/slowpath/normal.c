@@ -1,6 +1,13 @@
 /* NORMAL: the learning switch, per bridge and VLAN.
  *
- * The VLAN is the access port's tag, or the packet's own on a trunk. The source is learned behind the port it came in by; the destination
+ *     port mode          packets in                                   packets out
+ *     access             without a VLAN, or refused: the tag's        without tag
+ *     trunk              their own, when the port carries it          with the VLAN's tag
+ *     native-tagged      as trunk; without one the tag's              as trunk
+ *     native-untagged    likewise                                     as trunk, the tag's VLAN without tag
+ *     dot1q-tunnel       the tag's, their tags belong to customers    as they came into the tunnel: another tag goes around them on trunks
+ *
+ * The source is learned behind the port it came in by; the destination
  * goes where it was learned, to all members of the VLAN when it was not. Frames to 01:80:c2:00:00:00-0f stay on their link [IEEE 802.1Q §8.6.3].
  *
  * What a flow made here depends on: the two addresses and the VLAN id (looked at), the lookup of the destination, absence too, and that the
@@ -42,10 +49,42 @@ static uint16_t vlan_of(const struct walk *walk)
     if (walk->in_port == NULL) {
         return vid;
     }
-    if (walk->in_port->tag != VLAN_NONE) {
+    switch (walk->in_port->vlan_mode) {
+    case VLAN_MODE_ACCESS:
         return vid == 0 ? walk->in_port->tag : VLAN_NONE;
+    case VLAN_MODE_TUNNEL:
+        return world_port_takes_cvlan(walk->in_port, vid) ? walk->in_port->tag : VLAN_NONE;
+    case VLAN_MODE_NATIVE_TAGGED:
+    case VLAN_MODE_NATIVE_UNTAGGED:
+        vid = vid == 0 ? walk->in_port->tag : vid;
+        break;
+    case VLAN_MODE_TRUNK:
+    case VLAN_MODE_UNSET:
+        break;
     }
     return world_port_in_vlan(walk->in_port, vid) ? vid : VLAN_NONE;
+}
+
+static bool is_from_tunnel(const struct walk *walk)
+{
+    return walk->in_port != NULL && walk->in_port->vlan_mode == VLAN_MODE_TUNNEL;
+}
+
+/* The VLAN within the VLAN: a customer's. */
+static uint16_t inner_vid(struct walk *walk)
+{
+    struct flow_state mask = {.key.vlan2_tci = be16(KEY_VLAN_PRESENT | 0x0fff)};
+    if (is_from_tunnel(walk) || !has_tag(walk)) {
+        return tag_vid(walk);
+    }
+    walk_look(walk, &mask);
+    return host16(walk->state.key.vlan2_tci) & 0x0fff;
+}
+
+static bool is_member(struct walk *walk, const struct world_port *port, uint16_t vlan)
+{
+    bool asks_inner = port->vlan_mode == VLAN_MODE_TUNNEL && port->has_cvlans;
+    return world_port_in_vlan(port, vlan) && (!asks_inner || world_port_takes_cvlan(port, inner_vid(walk)));
 }
 
 static void learn(struct walk *walk, const struct mac_name *source)
@@ -72,11 +111,25 @@ static void learn(struct walk *walk, const struct mac_name *source)
 /* Does a packet of this VLAN leave the port with a tag? */
 static bool wants_tag(const struct world_port *port, uint16_t vlan)
 {
-    return port->tag == VLAN_NONE && vlan != 0;
+    switch (port->vlan_mode) {
+    case VLAN_MODE_ACCESS:
+    case VLAN_MODE_TUNNEL:
+        return false;
+    case VLAN_MODE_NATIVE_UNTAGGED:
+        return vlan != 0 && vlan != port->tag;
+    case VLAN_MODE_NATIVE_TAGGED:
+    case VLAN_MODE_TRUNK:
+    case VLAN_MODE_UNSET:
+        break;
+    }
+    return vlan != 0;
 }
 
 static bool is_as_wanted(const struct walk *walk, bool tagged, uint16_t vlan)
 {
+    if (is_from_tunnel(walk)) {
+        return !tagged; /* its tags are the customer's */
+    }
     return tagged ? has_tag(walk) && tag_vid(walk) == vlan : !has_tag(walk);
 }
 
@@ -84,6 +137,8 @@ static void retag(struct walk *walk, bool tagged, uint16_t vlan)
 {
     if (!tagged) {
         perform_pop_vlan(walk);
+    } else if (is_from_tunnel(walk)) {
+        perform_push_vlan(walk, 0x88a8, vlan);
     } else if (has_tag(walk)) {
         struct field_value vid = field_value_u64(vlan | KEY_VLAN_PRESENT);
         perform_set_field(walk, FIELD_VLAN_VID, vid, field_all_ones(FIELD_VLAN_VID));
@@ -127,7 +182,7 @@ static void flood(struct walk *walk, uint16_t vlan)
     walk->out->work += (unsigned)walk->bridge->n_ports;
     for (size_t i = 0; i < walk->bridge->n_ports; i++) {
         const struct world_port *port = walk->bridge->ports[i];
-        if (port == walk->in_port || (port->config & PORT_CONFIG_NO_FLOOD) != 0 || !world_port_in_vlan(port, vlan)) {
+        if (port == walk->in_port || (port->config & PORT_CONFIG_NO_FLOOD) != 0 || !is_member(walk, port, vlan)) {
             continue;
         }
         if (n == DP_ACTIONS_MAX) {
@@ -151,7 +206,7 @@ static void forward(struct walk *walk, uint16_t vlan)
     const struct mac_entry *entry = mac_table_find(walk->input->macs, &target);
     const struct world_port *port = entry != NULL ? world_port(walk->input->world, entry->port) : NULL;
     walk_need_mac(walk, &target, entry != NULL ? entry->port : 0);
-    if (port == NULL || port->bridge != walk->bridge->id || !world_port_in_vlan(port, vlan)) {
+    if (port == NULL || port->bridge != walk->bridge->id || !is_member(walk, port, vlan)) {
         flood(walk, vlan);
     } else if (port == walk->in_port) {
         walk->reason = DROP_MAC_ON_INPUT_PORT;
@@ -169,6 +224,9 @@ void normal_perform(struct walk *walk)
     memset(mask.key.eth_dst, 0xff, sizeof mask.key.eth_dst);
     mask.key.vlan_tci = be16(KEY_VLAN_PRESENT | 0x0fff);
     walk_look(walk, &mask);
+    if (walk->is_over) {
+        return;
+    }
     uint16_t vlan = vlan_of(walk);
     if (vlan == VLAN_NONE) {
         walk->reason = DROP_VLAN_NOT_MEMBER;

@@ -13,6 +13,15 @@ void output_to(struct walk *walk, const struct world_port *port)
         walk->reason = DROP_PORT_CONFIG;
         return;
     }
+    if (port->peer != NULL) {
+        patch_output(walk, port);
+        return;
+    }
+    if (walk->truncate_to != 0) {
+        struct dp_action truncate = {.type = DP_ACTION_TRUNCATE, .max_len = walk->truncate_to};
+        walk_trace(walk, "truncated to %u bytes", walk->truncate_to);
+        walk_emit(walk, &truncate);
+    }
     walk_trace(walk, "output to %s", port->name);
     struct dp_action action = {.type = DP_ACTION_OUTPUT, .port = port->id};
     walk_emit(walk, &action);
@@ -30,6 +39,7 @@ void output_to_controller(struct walk *walk, uint16_t max_len, enum packet_in_re
     action.controller.cookie = walk->rule != NULL ? walk->rule->rule.cookie : UINT64_MAX;
     action.controller.rule_table = walk->table;
     action.controller.max_len = max_len;
+    action.controller.in_port = walk->has_crossed ? walk->in_port->id : 0;
     action.controller.reason = (uint8_t)(is_miss ? PACKET_IN_NO_MATCH : reason);
     walk_trace(walk, "output to the controller");
     walk->out->uses_meters = true;
@@ -85,6 +95,13 @@ static void output_to_tables(struct walk *walk)
         action_set_perform(walk, &set);
     }
     walk->depth--;
+}
+
+void output_truncated(struct walk *walk, uint32_t ofport, uint32_t max_len)
+{
+    walk->truncate_to = max_len;
+    output_perform(walk, ofport, 0);
+    walk->truncate_to = 0;
 }
 
 void output_perform(struct walk *walk, uint32_t ofport, uint16_t max_len)

@@ -10,7 +10,7 @@
  */
 #include "services/slowpath/walk.h"
 
-static void count_ttl_expired(struct walk *walk)
+void perform_ttl_expired(struct walk *walk)
 {
     output_to_controller(walk, 0xffff, PACKET_IN_INVALID_TTL);
     walk->reason = DROP_TTL_EXPIRED;
@@ -47,9 +47,13 @@ static void dec_ttl(struct walk *walk)
     if (!walk_has_field(walk, FIELD_IP_TTL)) {
         return;
     }
+    if (walk->unseen.key.ip_ttl != 0) {
+        walk_refuse(walk, DROP_HEADER_UNSEEN);
+        return;
+    }
     prove_ttl(walk);
     if (walk->state.key.ip_ttl <= 1) {
-        count_ttl_expired(walk);
+        perform_ttl_expired(walk);
         return;
     }
     walk->state.key.ip_ttl--;
@@ -242,12 +246,22 @@ static void perform_action(struct walk *walk, const struct action *action)
     walk_trace_action(walk, action);
     switch (action->type) {
     case ACTION_COPY_TTL_IN:
+        mpls_copy_ttl_in(walk);
+        break;
     case ACTION_COPY_TTL_OUT:
+        mpls_copy_ttl_out(walk);
+        break;
     case ACTION_POP_MPLS:
+        mpls_pop(walk, action->ethertype);
+        break;
     case ACTION_PUSH_MPLS:
+        mpls_push(walk, action->ethertype);
+        break;
     case ACTION_DEC_MPLS_TTL:
+        mpls_dec_ttl(walk);
+        break;
     case ACTION_SET_MPLS_TTL:
-        walk_refuse(walk, DROP_MISS_REFUSED); /* no datapath action does this; ofagent refuses rules that ask for it */
+        perform_set_field(walk, FIELD_MPLS_TTL, field_value_u64(action->ttl), field_all_ones(FIELD_MPLS_TTL));
         break;
     case ACTION_POP_VLAN:
         perform_pop_vlan(walk);
@@ -281,16 +295,33 @@ static void perform_action(struct walk *walk, const struct action *action)
     case ACTION_RESUBMIT:
         perform_resubmit(walk, action);
         break;
+    case ACTION_EXIT:
+    case ACTION_CLONE:
+    case ACTION_OUTPUT_REG:
+    case ACTION_OUTPUT_TRUNC:
+    case ACTION_STACK_PUSH:
+    case ACTION_STACK_POP:
+    case ACTION_NOTE:
+    case ACTION_CONJUNCTION:
+    case ACTION_DATA:
+        extension_perform(walk, action);
+        break;
     case ACTION_TYPE_COUNT:
         break;
     }
 }
 
+void perform_items(struct walk *walk, const struct action *items, size_t n)
+{
+    for (size_t i = 0; i < n && !walk->is_over && !walk->has_exited; i++) {
+        perform_action(walk, &items[i]);
+        i += action_extent(&items[i]);
+    }
+}
+
 void perform_list(struct walk *walk, const struct action_list *list)
 {
-    for (size_t i = 0; i < list->count && !walk->is_over; i++) {
-        perform_action(walk, &list->items[i]);
-    }
+    perform_items(walk, list->items, list->count);
 }
 
 /* ---- the action set ---- */

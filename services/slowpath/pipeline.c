@@ -18,7 +18,7 @@ static const struct world_rule *table_lookup(struct walk *walk, uint8_t table, u
         walk->out->rewritten_words |= 1;
     }
     const struct classifier_rule *node = NULL;
-    walk->out->visited[table / 64] |= 1ull << (table % 64);
+    walk->visited[table / 64] |= 1ull << (table % 64);
     walk_count(walk, counter_id(COUNTER_TABLE, walk->bridge->id << 8 | table));
     walk->out->work += 20; /* a visit without its lookup */
     if (walk->bridge->tables[table] != NULL) {
@@ -60,7 +60,7 @@ static void no_rule(struct walk *walk, uint8_t table)
     } else {
         walk->reason = DROP_NO_RULE;
     }
-    walk->is_over = walk->depth == 0;
+    walk->is_over = walk->depth == walk->base_depth;
 }
 
 static void write_metadata(struct walk *walk, const struct instructions *in)
@@ -76,9 +76,12 @@ void pipeline_run(struct walk *walk, uint8_t table, uint32_t in_port)
     uint8_t outer_table = walk->table;
     const struct world_rule *outer_rule = walk->rule;
     bool goes_on = true;
-    while (goes_on && !walk->is_over) {
+    while (goes_on && !walk->is_over && !walk->has_exited) {
         const struct world_rule *rule = table_lookup(walk, table, in_port);
         in_port = PORT_IN_PORT;
+        if (walk->is_over) {
+            break; /* the lookup asked for what cannot be seen */
+        }
         walk->table = table;
         walk->rule = rule;
         walk_trace_table(walk, table, rule);
@@ -93,6 +96,9 @@ void pipeline_run(struct walk *walk, uint8_t table, uint32_t in_port)
         }
         if (in->has_apply) {
             perform_list(walk, &in->apply);
+        }
+        if (walk->has_exited) {
+            break;
         }
         trace_writes(walk, in);
         if (in->has_clear) {

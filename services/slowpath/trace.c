@@ -413,6 +413,8 @@ static void explain_counters(const struct core *core, const struct flow *flow, F
         case COUNTER_TABLE:
         case COUNTER_METER:
         case COUNTER_MAC:
+        case COUNTER_PATCH_IN:
+        case COUNTER_PATCH_OUT:
             break;
         }
     }

@@ -4,7 +4,7 @@
  * decided something, `written` the bits of the packet as it is now that are the same for every packet with the same looked-at bits, because
  * a constant or a looked-at value was put there. A decision on bits M adds M & ~written to `looked`. So a rule that matches a field an
  * earlier table has written costs no mask bit, and moving a field into a register costs that field's bits once.
- * The TTL is the exception: after a decrement it follows from the packet's, which was not looked at; walk_look() sees to it.
+ * The TTL is the exception: after a decrement it follows from the packet's, which was not looked at, and so may a label's; walk_look() sees to it.
  *
  * The datapath hash. A group that chooses by it needs a number that only the shard computes. The first translation that comes to such a group is
  * then void: all it says is "hash the packet and look it up again", for the packets that come so far. What comes back is the packet as it came (nothing
@@ -52,12 +52,18 @@ static void translation_clear(struct translation *translation)
 
 void walk_look(struct walk *walk, const struct flow_state *mask)
 {
+    uint64_t unseen = 0;
     for (size_t i = 0; i < STATE_WORDS; i++) {
         uint64_t bits = state_word(mask, i) & ~state_word(&walk->written, i);
         state_set_word(&walk->looked, i, state_word(&walk->looked, i) | bits);
+        unseen |= state_word(mask, i) & state_word(&walk->unseen, i);
     }
-    if (mask->key.ip_ttl != 0 && walk->n_ttl_decrements > 0 && !walk->is_ttl_set) {
+    bool is_label_ttl = (host32(mask->key.mpls[0]) & 0xff) != 0 || (host32(mask->key.mpls[1]) & 0xff) != 0;
+    if ((mask->key.ip_ttl != 0 && walk->n_ttl_decrements > 0 && !walk->is_ttl_set) || (is_label_ttl && walk->is_label_ttl_copied)) {
         walk->looked.key.ip_ttl = 0xff;
+    }
+    if (unseen != 0) {
+        walk_refuse(walk, DROP_HEADER_UNSEEN);
     }
 }
 
@@ -73,6 +79,9 @@ void walk_written(struct walk *walk, enum field_id field, struct field_value val
     struct flow_state mask = {0};
     field_set(field, &mask, value_mask);
     state_mask_add(&walk->written, &mask);
+    for (size_t i = 0; i < STATE_WORDS; i++) {
+        state_set_word(&walk->unseen, i, state_word(&walk->unseen, i) & ~state_word(&mask, i));
+    }
     for (size_t i = 0; i < KEY_WORDS; i++) {
         if (state_word(&mask, i) != 0) {
             walk->out->rewritten_words |= 1u << i;
@@ -280,6 +289,7 @@ void walk_refuse(struct walk *walk, enum drop_reason reason)
 {
     if (!walk->out->is_refused) {
         walk_trace(walk, "refused: %s", drop_text(reason));
+        walk->out->reason = reason; /* what follows finds its own */
     }
     walk->out->is_refused = true;
     walk->reason = reason;
@@ -332,11 +342,12 @@ void walk_trace_action(const struct walk *walk, const struct action *action)
     if (walk->input->trace == NULL) {
         return;
     }
-    struct action copy = *action;
-    struct action_list list = {.items = &copy, .count = 1};
+    size_t n = 1 + action_extent(action);
+    struct action_list list = {.items = memory_copy(action, n * sizeof *action), .count = n};
     char *text = action_list_format(&list, NULL);
     trace_step(walk, (struct translate_step){.kind = STEP_ACTION, .text = text});
     free(text);
+    free(list.items);
 }
 
 /* ---- beginning and end ---- */
@@ -347,6 +358,7 @@ static void walk_begin(struct walk *walk, const struct translate_input *input, s
     memset(walk, 0, sizeof *walk);
     walk->input = input;
     walk->out = out;
+    walk->visited = out->visited;
     walk->reason = DROP_RULE;
     walk->state.key = *key;
     walk->state.actset_output = be32(OFPORT_UNSET);
@@ -389,6 +401,7 @@ static void walk_finish(struct walk *walk)
     }
     if (out->is_refused) {
         out->n_actions = 0;
+        walk->reason = out->reason;
     }
     out->reason = walk->reason;
     if (out->n_actions == 0) {
@@ -403,9 +416,17 @@ static void walk_finish(struct walk *walk)
     }
 }
 
-/* The tables, then what the action set has gathered. */
-static void walk_from_table_0(struct walk *walk)
+void walk_enter(struct walk *walk)
 {
+    if ((walk->in_port->config & (PORT_CONFIG_NO_RECV | PORT_CONFIG_DOWN)) != 0) {
+        walk->reason = DROP_PORT_CONFIG;
+        return;
+    }
+    if (walk->bridge->fail_open == FAIL_OPEN_ALL) {
+        walk_trace(walk, "no controller answers: learning switch");
+        normal_perform(walk);
+        return;
+    }
     pipeline_run(walk, 0, PORT_IN_PORT);
     if (!walk->is_over) {
         action_set_perform(walk, &walk->set);
@@ -428,14 +449,7 @@ void translate_key(const struct translate_input *input, const struct flow_key *k
     walk.state.key.in_port = walk.state.in_phy_port = be32(port->ofport);
     out->bridge = walk.bridge->id;
     out->in_ofport = port->ofport;
-    if ((port->config & (PORT_CONFIG_NO_RECV | PORT_CONFIG_DOWN)) != 0) {
-        walk.reason = DROP_PORT_CONFIG;
-    } else if (walk.bridge->fail_open == FAIL_OPEN_ALL) {
-        walk_trace(&walk, "no controller answers: learning switch");
-        normal_perform(&walk);
-    } else {
-        walk_from_table_0(&walk);
-    }
+    walk_enter(&walk);
     walk_finish(&walk);
 }
 

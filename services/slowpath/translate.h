@@ -13,6 +13,7 @@
 enum {
     TRANSLATE_DEPTH_MAX = 64,       /* nested resubmits and groups: Open vSwitch's limit, so that its rule sets run */
     TRANSLATE_RESUBMITS_MAX = 4096, /* in one translation, likewise; some 2 ms of work at worst */
+    TRANSLATE_BRIDGES_MAX = 16,     /* that patch ports lead one packet through, beside the first */
     TRANSLATE_COUNTERS_MAX = 256,   /* ids of one flow: what a shard credits in one program */
     TRANSLATE_RECIRC_HASHED = 1,    /* the one recirc_id there is: the packet as it came, with its dp_hash */
 };
@@ -21,6 +22,12 @@ enum {
 struct mac_need {
     struct mac_name name;
     uint32_t port;
+};
+
+/* The tables of a bridge that a packet was looked up in. */
+struct translation_visit {
+    uint64_t bridge;
+    uint64_t tables[4];
 };
 
 struct translation {
@@ -34,6 +41,8 @@ struct translation {
     size_t n_macs, macs_room;
     struct flow_key mask;     /* in_port is always whole */
     uint64_t visited[4];      /* tables looked into */
+    struct translation_visit more[TRANSLATE_BRIDGES_MAX]; /* and those of the bridges behind patch ports */
+    size_t n_more;
     uint32_t rewritten_words; /* of the key, that an action may have written before some lookup */
     unsigned work;            /* what it cost, in tuples looked into and ports flooded to: some 50 ns each */
     bool uses_groups, uses_meters;

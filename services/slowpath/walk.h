@@ -1,7 +1,9 @@
-/* One translation under way: the state that its parts share. Private to translate.c, pipeline.c, perform.c, output.c, group.c, normal.c.
+/* One translation under way: the state that its parts share. Private to translate.c, pipeline.c, perform.c,
+ * mpls.c, extension.c, output.c, patch.c, group.c, normal.c.
  *
  *     translate.c   begins and ends       pipeline.c   tables and instructions       perform.c   actions and the action set
  *     output.c      ports and emission    group.c      buckets                       normal.c    the learning switch
+ *     mpls.c        labels                extension.c  Open vSwitch's own actions    patch.c      other bridges
  */
 #ifndef BUSBAR_SLOWPATH_WALK_H
 #define BUSBAR_SLOWPATH_WALK_H
@@ -13,6 +15,7 @@
 enum {
     WALK_HIDDEN_TAGS_MAX = 4, /* tags that pushes hide from the key; a fifth push is refused */
     WALK_SET_FIELDS_MAX = 32, /* different fields an action set writes */
+    WALK_STACK_MAX = 64,      /* values on the stack of push and pop; rules that keep more are wrong */
 };
 
 /* The action set [OF1.3.5 §5.10]: one of each type, of set-fields one for each field, executed in the order of the types. */
@@ -27,32 +30,44 @@ struct walk {
     const struct translate_input *input;
     struct translation *out;
     const struct world_bridge *bridge;
+    uint64_t *visited;                /* tables of that bridge */
     const struct world_port *in_port; /* where the packet came in; NULL: nowhere (packet-out) */
     struct flow_state state;          /* the packet as the next lookup sees it; in_port is an OpenFlow port number */
     struct flow_state looked;         /* bits of the packet as it came that decided something */
     struct flow_state written;        /* bits of `state` that follow from constants and bits in `looked` */
+    struct flow_state unseen;         /* bits of `state` that cannot be known: mpls.c; within `written`, zero in `state` */
     struct action_set set;
     const struct world_rule *rule; /* whose actions are performed, NULL: none's */
     uint8_t table;
-    unsigned depth;
+    unsigned depth, base_depth; /* of nesting; of the run through this bridge's tables */
     unsigned n_resubmits;
     unsigned n_watched;        /* buckets of watched groups looked at, at most TRANSLATE_RESUBMITS_MAX */
     unsigned n_ttl_decrements; /* of the TTL as it came */
     bool is_ttl_set;           /* the TTL is a constant now */
+    bool is_label_ttl_copied;  /* a label's TTL may be that of the IP header, which was not looked at */
+    struct {
+        bool is_ip;
+        uint8_t ttl; /* of that header, as it is now */
+    } covered; /* what the first label pushed here stands in front of */
     bool is_packet_out;
     bool has_hash; /* the packet's datapath hash is known: `hash` */
     uint32_t hash;
+    bool has_crossed; /* a patch port, so in_port is not the packet's */
+    bool has_exited;         /* no further action is done but those of the action set */
     bool is_over;            /* nothing more happens to the packet */
     enum drop_reason reason; /* why nothing came out, should nothing come out */
     struct {
         struct be16 tci, tpid;
     } hidden_tags[WALK_HIDDEN_TAGS_MAX];
     size_t n_hidden_tags;
+    uint32_t truncate_to; /* bytes, of the output under way; 0: all */
+    struct field_value stack[WALK_STACK_MAX];
+    size_t n_stack;
 };
 
 /* ---- what was looked at ---- */
 
-/* These bits of the state decide something. */
+/* These bits of the state decide something. One that is unseen makes the translation void. */
 void walk_look(struct walk *walk, const struct flow_state *mask);
 void walk_look_field(struct walk *walk, enum field_id field);
 /* These bits of the state become known without looking. */
@@ -91,16 +106,29 @@ void walk_trace_text(const struct walk *walk, const char *format, ...) PRINTF_LI
 
 /* ---- the parts ---- */
 
+/* As a packet that has just come in by walk->in_port: its configuration, what fails open, the tables, the action set. */
+void walk_enter(struct walk *walk);
+void patch_output(struct walk *walk, const struct world_port *port);
 /* From a table to the end, without the action set. in_port: what the first lookup takes it to be, PORT_IN_PORT: as it is. */
 void pipeline_run(struct walk *walk, uint8_t table, uint32_t in_port);
 void perform_list(struct walk *walk, const struct action_list *list);
 void perform_meter(struct walk *walk, uint32_t meter_id); /* none of that number: nothing is done */
+void extension_perform(struct walk *walk, const struct action *action);
+/* n actions, with what belongs to them. */
+void perform_items(struct walk *walk, const struct action *items, size_t n);
 void perform_push_vlan(struct walk *walk, uint16_t tpid, uint16_t tci);
 void perform_pop_vlan(struct walk *walk);
 void perform_set_field(struct walk *walk, enum field_id field, struct field_value value, struct field_value mask);
+void perform_ttl_expired(struct walk *walk);
+void mpls_push(struct walk *walk, uint16_t ethertype);
+void mpls_pop(struct walk *walk, uint16_t ethertype);
+void mpls_dec_ttl(struct walk *walk);
+void mpls_copy_ttl_out(struct walk *walk);
+void mpls_copy_ttl_in(struct walk *walk);
 void action_set_write(struct walk *walk, struct action_set *set, const struct action_list *list);
 void action_set_perform(struct walk *walk, const struct action_set *set);
 void output_perform(struct walk *walk, uint32_t ofport, uint16_t max_len);
+void output_truncated(struct walk *walk, uint32_t ofport, uint32_t max_len);
 void output_to(struct walk *walk, const struct world_port *port); /* unless its configuration forbids it */
 void output_to_controller(struct walk *walk, uint16_t max_len, enum packet_in_reason reason);
 void group_perform(struct walk *walk, uint32_t group_id);

@@ -157,18 +157,64 @@ static struct world_port *port_find(const struct world *world, uint32_t id)
     return port;
 }
 
+static void vlan_set(uint64_t *set, uint32_t vlan)
+{
+    set[vlan % 4096 / 64] |= 1ull << (vlan % 64);
+}
+
+static bool vlan_has(const uint64_t *set, uint16_t vlan)
+{
+    return (set[vlan / 64] >> (vlan % 64) & 1) != 0;
+}
+
+/* A native VLAN is always carried. */
+static void port_take_vlans(struct world_port *port, const struct world_port_settings *settings)
+{
+    enum vlan_mode implicit = settings->tag != VLAN_NONE ? VLAN_MODE_ACCESS : VLAN_MODE_TRUNK;
+    port->vlan_mode = settings->vlan_mode != VLAN_MODE_UNSET ? settings->vlan_mode : implicit;
+    port->tag = settings->tag != VLAN_NONE ? settings->tag : 0;
+    port->has_trunks = settings->n_trunks > 0;
+    port->has_cvlans = settings->n_cvlans > 0;
+    memset(port->trunks, 0, sizeof port->trunks);
+    memset(port->cvlans, 0, sizeof port->cvlans);
+    for (size_t i = 0; i < settings->n_trunks; i++) {
+        vlan_set(port->trunks, settings->trunks[i]);
+    }
+    for (size_t i = 0; i < settings->n_cvlans; i++) {
+        vlan_set(port->cvlans, settings->cvlans[i]);
+    }
+    if (port->vlan_mode == VLAN_MODE_NATIVE_TAGGED || port->vlan_mode == VLAN_MODE_NATIVE_UNTAGGED) {
+        vlan_set(port->trunks, port->tag);
+    }
+}
+
+static bool port_same_vlans(const struct world_port *a, const struct world_port *b)
+{
+    return a->vlan_mode == b->vlan_mode && a->tag == b->tag && a->has_trunks == b->has_trunks && a->has_cvlans == b->has_cvlans &&
+           memcmp(a->trunks, b->trunks, sizeof a->trunks) == 0 && memcmp(a->cvlans, b->cvlans, sizeof a->cvlans) == 0;
+}
+
 static void port_take_settings(struct world_port *port, const struct world_port_settings *settings)
 {
     free(port->name);
+    free(port->peer);
     port->name = memory_string(settings->name);
+    port->peer = settings->peer != NULL ? memory_string(settings->peer) : NULL;
     port->bridge = settings->bridge;
     port->ofport = settings->ofport;
     port->config = settings->config;
-    port->tag = settings->tag;
-    port->has_trunks = settings->n_trunks > 0;
-    memset(port->trunks, 0, sizeof port->trunks);
-    for (size_t i = 0; i < settings->n_trunks; i++) {
-        port->trunks[settings->trunks[i] % 4096 / 64] |= 1ull << (settings->trunks[i] % 64);
+    port_take_vlans(port, settings);
+}
+
+/* The bridge at the other end, as far as this end names it: what it sends here goes elsewhere now. */
+static void peer_changed(struct world *world, const char *peer)
+{
+    struct world_port *other = NULL;
+    if (peer != NULL) {
+        HASH_FIND(hh_name, world->ports_by_name, peer, strlen(peer), other);
+    }
+    if (other != NULL) {
+        change_add(world, CHANGE_BRIDGE, other->bridge);
     }
 }
 
@@ -182,19 +228,19 @@ void world_set_port(struct world *world, uint32_t id, const struct world_port_se
         port->is_up = true;
         HASH_ADD(hh, world->ports, id, sizeof port->id, port);
     } else {
-        struct world_port before = *port;
-        before.name = NULL;
-        port_take_settings(&before, settings);
-        bool same_vlans = port->tag == before.tag && port->has_trunks == before.has_trunks &&
-                          memcmp(port->trunks, before.trunks, sizeof before.trunks) == 0;
-        free(before.name);
-        if (!same_vlans || port->bridge != settings->bridge) {
+        struct world_port wanted = {0};
+        port_take_vlans(&wanted, settings);
+        peer_changed(world, port->peer);
+        HASH_DELETE(hh_name, world->ports_by_name, port);
+        if (!port_same_vlans(port, &wanted) || port->bridge != settings->bridge) {
             change_add(world, CHANGE_PORT_GONE, port->bridge)->port = id;
         }
         port_leave(world, port);
         bridge = bridge_named_by(world, settings->bridge);
     }
     port_take_settings(port, settings);
+    HASH_ADD_KEYPTR(hh_name, world->ports_by_name, port->name, strlen(port->name), port);
+    peer_changed(world, port->peer);
     port_join(bridge, port);
     change_add(world, CHANGE_BRIDGE, bridge->id);
 }
@@ -204,9 +250,12 @@ void world_remove_port(struct world *world, uint32_t id)
     struct world_port *port = port_find(world, id);
     if (port != NULL) {
         change_add(world, CHANGE_PORT_GONE, port->bridge)->port = id;
+        peer_changed(world, port->peer);
         port_leave(world, port);
         HASH_DELETE(hh, world->ports, port);
+        HASH_DELETE(hh_name, world->ports_by_name, port);
         free(port->name);
+        free(port->peer);
         free(port);
     }
 }
@@ -278,6 +327,22 @@ static struct world_rule *rule_find(const struct world *world, uint64_t id)
     return rule;
 }
 
+/* The rule as the classifier is to see it. */
+static void rule_take_clauses(struct world_rule *rule)
+{
+    const struct action_list *list = &rule->rule.instructions.apply;
+    for (size_t i = 0; i < list->count; i++) {
+        if (list->items[i].type != ACTION_CONJUNCTION) {
+            continue;
+        }
+        rule->clauses = memory_resize(rule->clauses, (rule->node.n_clauses + 1) * sizeof *rule->clauses);
+        rule->clauses[rule->node.n_clauses++] = (struct classifier_clause){.id = list->items[i].conjunction.id,
+                                                                           .clause = list->items[i].conjunction.clause,
+                                                                           .n_clauses = list->items[i].conjunction.n_clauses};
+    }
+    rule->node.clauses = rule->clauses;
+}
+
 void world_set_rule(struct world *world, struct rule *taken)
 {
     world_remove_rule(world, taken->id);
@@ -285,6 +350,7 @@ void world_set_rule(struct world *world, struct rule *taken)
     rule->rule = *taken;
     memset(&taken->instructions, 0, sizeof taken->instructions);
     rule->node = (struct classifier_rule){.match = &rule->rule.match, .id = rule->rule.id, .priority = rule->rule.priority};
+    rule_take_clauses(rule);
     struct match everything;
     match_init(&everything);
     rule->is_table_miss = rule->rule.priority == 0 && match_equal(&rule->rule.match, &everything);
@@ -317,6 +383,7 @@ void world_remove_rule(struct world *world, uint64_t id)
     change->table = rule->rule.table;
     change->match = rule->rule.match;
     rule_fini(&rule->rule);
+    free(rule->clauses);
     free(rule);
     bridge->n_rules--;
     bridge_unnamed(world, bridge);
@@ -498,8 +565,22 @@ bool world_port_is_live(const struct world_port *port)
 
 bool world_port_in_vlan(const struct world_port *port, uint16_t vlan)
 {
-    if (port->tag != VLAN_NONE) {
+    if (port->vlan_mode == VLAN_MODE_ACCESS || port->vlan_mode == VLAN_MODE_TUNNEL) {
         return port->tag == vlan;
     }
-    return !port->has_trunks || (port->trunks[vlan / 64] >> (vlan % 64) & 1) != 0;
+    return !port->has_trunks || vlan_has(port->trunks, vlan);
+}
+
+bool world_port_takes_cvlan(const struct world_port *port, uint16_t cvlan)
+{
+    return !port->has_cvlans || vlan_has(port->cvlans, cvlan);
+}
+
+const struct world_port *world_port_peer(const struct world *world, const struct world_port *port)
+{
+    struct world_port *peer = NULL;
+    if (port->peer != NULL) {
+        HASH_FIND(hh_name, world->ports_by_name, port->peer, strlen(port->peer), peer);
+    }
+    return peer != NULL && peer != port && peer->peer != NULL && strcmp(peer->peer, port->name) == 0 ? peer : NULL;
 }

@@ -22,22 +22,37 @@ enum port_config {
 
 enum { VLAN_NONE = 0xffff };
 
+/* What NORMAL makes of a port's VLAN columns. */
+enum vlan_mode {
+    VLAN_MODE_UNSET, /* of settings: access with a tag, trunk without */
+    VLAN_MODE_TRUNK,
+    VLAN_MODE_ACCESS,
+    VLAN_MODE_NATIVE_TAGGED,
+    VLAN_MODE_NATIVE_UNTAGGED,
+    VLAN_MODE_TUNNEL /* dot1q-tunnel: customers' frames, tags and all, within the tag's VLAN */
+};
+
 struct world_port {
     uint32_t id; /* switch-wide: the row */
     uint64_t bridge;
     uint32_t ofport;
     uint32_t config; /* enum port_config */
-    uint16_t tag;    /* access VLAN, or VLAN_NONE: a trunk */
-    bool has_trunks; /* else every VLAN */
+    enum vlan_mode vlan_mode; /* not UNSET */
+    uint16_t tag;             /* of all modes but trunk */
+    bool has_trunks;          /* else every VLAN */
     uint64_t trunks[64];
+    bool has_cvlans; /* else every customer's VLAN */
+    uint64_t cvlans[64];
     bool is_up;
     char *name; /* owned */
-    UT_hash_handle hh;
+    char *peer; /* owned; the name of a patch port's other end, NULL: no patch port */
+    UT_hash_handle hh, hh_name;
 };
 
 struct world_rule {
     struct classifier_rule node;
     struct rule rule;
+    struct classifier_clause *clauses; /* owned; those of node */
     bool is_table_miss; /* priority 0, matches everything [OF1.3.5 §5.4] */
     UT_hash_handle hh;
 };
@@ -106,7 +121,7 @@ struct change {
 
 struct world {
     struct world_bridge *bridges;
-    struct world_port *ports;
+    struct world_port *ports, *ports_by_name;
     struct world_rule *rules;
     struct world_group *groups, *groups_by_name;
     struct world_meter *meters, *meters_by_name;
@@ -131,9 +146,13 @@ struct world_port_settings {
     const char *name;
     uint64_t bridge;
     uint32_t ofport, config;
-    uint16_t tag; /* VLAN_NONE: trunk */
+    enum vlan_mode vlan_mode;
+    uint16_t tag; /* VLAN_NONE: none */
     const uint32_t *trunks;
     size_t n_trunks;
+    const uint32_t *cvlans;
+    size_t n_cvlans;
+    const char *peer; /* of a patch port, else NULL */
 };
 void world_set_port(struct world *world, uint32_t id, const struct world_port_settings *settings);
 void world_remove_port(struct world *world, uint32_t id);
@@ -167,7 +186,10 @@ const struct world_meter *world_meter_by_row(const struct world *world, uint64_t
 uint64_t world_meter(const struct world *world, uint64_t bridge, uint32_t meter_id);
 /* The port is there and packets go out of it: link up, not configured down. */
 bool world_port_is_live(const struct world_port *port);
-/* Does the port carry the VLAN? */
+/* Does the port carry the VLAN? Of a tunnel port the customer's VLAN decides too. */
 bool world_port_in_vlan(const struct world_port *port, uint16_t vlan);
+bool world_port_takes_cvlan(const struct world_port *port, uint16_t cvlan);
+/* The other end of a patch port: the patch port that it names and that names it. NULL: there is none. */
+const struct world_port *world_port_peer(const struct world *world, const struct world_port *port);
 
 #endif

@@ -119,7 +119,10 @@ static bool list_is_known_to_ovs(const struct action_list *list)
         const struct action *action = &list->items[i];
         bool forgets_tag = action->type == ACTION_SET_FIELD && action->set_field.field == FIELD_VLAN_TCI;
         bool moves_unknown = action->type == ACTION_MOVE && action->move.source == FIELD_IN_PHY_PORT;
-        if (action->type == ACTION_COPY_TTL_IN || action->type == ACTION_COPY_TTL_OUT || moves_unknown || forgets_tag) {
+        bool reads_unknown = (action->type == ACTION_OUTPUT_REG && action->output_reg.field == FIELD_IN_PHY_PORT) ||
+                             (action->type == ACTION_STACK_PUSH && action->part.field == FIELD_IN_PHY_PORT);
+        forgets_tag = forgets_tag || (action->type == ACTION_STACK_POP && action->part.field == FIELD_VLAN_TCI);
+        if (reads_unknown || action->type == ACTION_COPY_TTL_IN || action->type == ACTION_COPY_TTL_OUT || moves_unknown || forgets_tag) {
             return false;
         }
     }
@@ -257,6 +260,20 @@ static const char *const flow_texts[] = {
     "icmp actions=set_field:3->icmp_type",
     "arp actions=set_field:2->arp_op,set_field:1.1.1.1->arp_spa",
     "tcp,in_port=LOCAL,tp_dst=80,nw_dst=10.0.0.0/8 actions= output:1 , output:2",
+    "conj_id=5,ip actions=2",
+    "xreg0=5 actions=set_field:5->xreg1,set_field:5/0xff->xreg0,set_field:0x11223344556677889900->xxreg1",
+    "packet_type=(1,0x800) actions=2",
+    "packet_type=(0,0),tcp,tcp_flags=+syn-ack actions=load:5->xxreg0[0..15],move:xreg0[]->xreg1[]",
+    "actions=exit,2",
+    "actions=clone(set_field:1->reg0,output:2),output:3",
+    "actions=clone(1,clone(exit)),clone()",
+    "actions=output:NXM_NX_REG1[16..31],output:reg1",
+    "actions=output(port=1,max_len=64),output(port=in_port,max_len=64)",
+    "actions=controller(userdata=01.02.03)",
+    "actions=controller(userdata=01.02.03,max_len=100,reason=no_match,id=3)",
+    "actions=note:01.02.03,note:01.02.03.04.05.06.07",
+    "actions=push:reg2[],pop:NXM_NX_REG3[3..9]",
+    "actions=conjunction(1,1/2),conjunction(2,2/3),note:05",
     "vlan_tci=0x1000/0x1000 actions=set_field:4098->vlan_vid",
 };
 

@@ -68,7 +68,7 @@ struct match match_random(struct random *random)
     set_protocol(random, &match);
     for (unsigned i = 0; i < FIELD_COUNT; i++) {
         enum field_id id = (enum field_id)i;
-        if (!chance(random, percent) || id == FIELD_ETH_TYPE || id == FIELD_IP_PROTO || !is_free(&match, id)) {
+        if (!chance(random, percent) || id == FIELD_ETH_TYPE || id == FIELD_IP_PROTO || id == FIELD_PACKET_TYPE || !is_free(&match, id)) {
             continue;
         }
         if (field_table[i].mask_rule == FIELD_MASK_ANY && chance(random, 50)) {

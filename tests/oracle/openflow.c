@@ -103,9 +103,19 @@ static uint16_t random_ethertype(struct random *random)
     return types[random_below(random, 6)];
 }
 
+static void random_part(struct random *random, struct subfield *part, unsigned most)
+{
+    unsigned width;
+    part->field = random_field(random);
+    width = subfield_width(part->field);
+    part->n_bits = (uint8_t)(1 + random_below(random, width < most ? width : most));
+    part->offset = (uint8_t)random_below(random, width - part->n_bits + 1u);
+}
+
 static struct action random_action(struct random *random)
 {
     struct action action = {.type = (enum action_type)random_below(random, ACTION_TYPE_COUNT)};
+    struct subfield part;
 
     switch (action.type) {
     case ACTION_COPY_TTL_IN:
@@ -145,12 +155,70 @@ static struct action random_action(struct random *random)
     case ACTION_MOVE:
         random_move(random, &action);
         break;
+    case ACTION_EXIT:
+    case ACTION_CLONE: /* random_extension() gives these three what belongs behind them */
+    case ACTION_NOTE:
+    case ACTION_DATA:
+        break;
+    case ACTION_OUTPUT_REG:
+        random_part(random, &part, 32);
+        action.output_reg.field = part.field;
+        action.output_reg.offset = part.offset;
+        action.output_reg.n_bits = part.n_bits;
+        action.output_reg.max_len = UINT16_MAX;
+        break;
+    case ACTION_OUTPUT_TRUNC:
+        action.output_trunc.port = (uint32_t)random_below(random, PORT_MAX + 1);
+        action.output_trunc.max_len = ACTION_TRUNCATE_MIN + any16(random);
+        break;
+    case ACTION_STACK_PUSH:
+    case ACTION_STACK_POP:
+        random_part(random, &part, 128);
+        action.part.field = part.field;
+        action.part.offset = part.offset;
+        action.part.n_bits = part.n_bits;
+        break;
+    case ACTION_CONJUNCTION:
+        action.conjunction.id = any32(random);
+        action.conjunction.n_clauses = (uint8_t)(2 + random_below(random, CONJUNCTION_CLAUSES_MAX - 1));
+        action.conjunction.clause = (uint8_t)random_below(random, action.conjunction.n_clauses);
+        break;
     case ACTION_RESUBMIT:
         action.resubmit.in_port = random_below(random, 2) == 0 ? PORT_IN_PORT : (uint32_t)random_below(random, PORT_MAX + 1);
         action.resubmit.table = any8(random);
         break;
     }
     return action;
+}
+
+/* With what belongs behind it. */
+static void add_random(struct random *random, struct action_list *list, struct action action)
+{
+    uint8_t bytes[70];
+    size_t n = 6 + 8 * (size_t)random_below(random, 8);
+    for (size_t i = 0; i < sizeof bytes; i++) {
+        bytes[i] = any8(random);
+    }
+    if (action.type == ACTION_CLONE) {
+        struct action inner[2] = {random_action(random), random_action(random)};
+        action.n_inner = 2;
+        action_list_add(list, &action);
+        action_list_add(list, &inner[0]);
+        action_list_add(list, &inner[1]);
+        return;
+    }
+    if (action.type == ACTION_NOTE) {
+        action.n_data = (uint16_t)n;
+    }
+    bool has_data = action.type == ACTION_CONTROLLER && random_below(random, 2) == 0;
+    if (has_data) {
+        action.controller.n_data = (uint16_t)(n - random_below(random, 5));
+        n = action.controller.n_data;
+    }
+    action_list_add(list, &action);
+    if (has_data || action.type == ACTION_NOTE) {
+        action_list_add_data(list, bytes, n);
+    }
 }
 
 struct action_list openflow_random_actions(struct random *random, const struct match *match, bool is_set)
@@ -160,9 +228,10 @@ struct action_list openflow_random_actions(struct random *random, const struct m
 
     for (size_t i = 0; i < tries; i++) {
         struct action action = random_action(random);
-        action_list_add(&list, &action);
+        size_t before = list.count;
+        add_random(random, &list, action);
         if (action_list_check(&list, match, is_set, NULL) != ACTION_FAULT_NONE) {
-            list.count--;
+            list.count = before;
         }
     }
     if (list.count == 0) {
@@ -178,6 +247,11 @@ struct instructions openflow_random_instructions(struct random *random, const st
     instructions_init(&in);
     in.apply = openflow_random_actions(random, match, false);
     in.has_apply = in.apply.count > 0;
+    for (size_t i = 0; i < in.apply.count; i++) {
+        if (in.apply.items[i].type == ACTION_CONJUNCTION) {
+            return in; /* a clause does nothing else */
+        }
+    }
     in.has_clear = random_below(random, 4) == 0;
     in.has_write = random_below(random, 3) == 0;
     if (in.has_write) {

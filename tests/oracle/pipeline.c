@@ -5,12 +5,7 @@
 
 #include <stdlib.h>
 
-struct packet {
-    struct flow_state state; /* without tags: these are in `tags` */
-    uint16_t tags[ORACLE_TAGS_MAX];
-    uint16_t tpids[ORACLE_TAGS_MAX];
-    size_t n_tags;
-};
+#include "tests/oracle/carried.h"
 
 struct set {
     const struct action *single[ACTION_TYPE_COUNT];
@@ -24,67 +19,10 @@ struct run {
     const struct world_bridge *bridge;
     struct oracle_events *out;
     struct oracle_choices *choices;
-    unsigned depth, n_steps;
+    unsigned depth, base_depth, n_steps;
     bool has_ended; /* TTL, or a miss: nothing more happens to this packet */
+    bool has_exited;
 };
-
-/* The members of the key that mirror the two outermost tags. */
-static void show_tags(struct packet *packet)
-{
-    struct flow_key *key = &packet->state.key;
-    key->vlan_tci = be16(packet->n_tags > 0 ? packet->tags[0] | KEY_VLAN_PRESENT : 0);
-    key->vlan_tpid = be16(packet->n_tags > 0 ? packet->tpids[0] : 0);
-    key->vlan2_tci = be16(packet->n_tags > 1 ? packet->tags[1] | KEY_VLAN_PRESENT : 0);
-    key->vlan2_tpid = be16(packet->n_tags > 1 ? packet->tpids[1] : 0);
-}
-
-static void read_tags(struct packet *packet)
-{
-    const struct flow_key *key = &packet->state.key;
-    const struct be16 tcis[2] = {key->vlan_tci, key->vlan2_tci}, tpids[2] = {key->vlan_tpid, key->vlan2_tpid};
-    packet->n_tags = 0;
-    for (size_t i = 0; i < 2 && (host16(tcis[i]) & KEY_VLAN_PRESENT) != 0; i++) {
-        packet->tags[i] = host16(tcis[i]) & (uint16_t)~KEY_VLAN_PRESENT;
-        packet->tpids[i] = host16(tpids[i]);
-        packet->n_tags++;
-    }
-}
-
-static void push_tag(struct packet *packet, uint16_t tpid, uint16_t tci)
-{
-    if (packet->n_tags == ORACLE_TAGS_MAX) {
-        return; /* the translation gives up long before */
-    }
-    memmove(packet->tags + 1, packet->tags, packet->n_tags * sizeof packet->tags[0]);
-    memmove(packet->tpids + 1, packet->tpids, packet->n_tags * sizeof packet->tpids[0]);
-    packet->tags[0] = tci & (uint16_t)~KEY_VLAN_PRESENT;
-    packet->tpids[0] = tpid;
-    packet->n_tags++;
-    show_tags(packet);
-}
-
-static void pop_tag(struct packet *packet)
-{
-    if (packet->n_tags > 0) {
-        packet->n_tags--;
-        memmove(packet->tags, packet->tags + 1, packet->n_tags * sizeof packet->tags[0]);
-        memmove(packet->tpids, packet->tpids + 1, packet->n_tags * sizeof packet->tpids[0]);
-        show_tags(packet);
-    }
-}
-
-static void send_to(struct oracle_events *out, const struct packet *packet, uint32_t port)
-{
-    if (out->n < ORACLE_EVENTS_MAX) {
-        struct oracle_event *event = &out->events[out->n++];
-        memset(event, 0, sizeof *event);
-        event->port = port;
-        event->key = packet->state.key;
-        event->key.in_port = be32(0);
-        memcpy(event->tags, packet->tags, packet->n_tags * sizeof packet->tags[0]);
-        event->n_tags = packet->n_tags;
-    }
-}
 
 /* ---- what the rules say ---- */
 
@@ -92,29 +30,85 @@ static void do_action(struct run *run, struct packet *packet, const struct actio
 static void do_table(struct run *run, struct packet *packet, unsigned table, struct set *set);
 static void do_set(struct run *run, struct packet *packet, const struct set *set, unsigned table);
 
-static const struct world_rule *best_rule(const struct run *run, const struct packet *packet, unsigned table)
+static bool rule_fits(const struct run *run, const struct rule *r, const struct flow_state *state, unsigned table)
+{
+    bool fits = r->bridge == run->bridge->id && r->table == table;
+    const uint8_t *value = (const uint8_t *)&r->match.value, *mask = (const uint8_t *)&r->match.mask;
+    for (size_t i = 0; i < sizeof *state && fits; i++) {
+        fits = (((const uint8_t *)state)[i] & mask[i]) == value[i];
+    }
+    return fits;
+}
+
+/* Does the rule say conjunction(id, clause + 1 / n)? n 0: any conjunction. */
+static bool has_clause(const struct rule *r, uint32_t id, unsigned clause, unsigned n)
+{
+    for (size_t i = 0; i < r->instructions.apply.count; i++) {
+        const struct action *a = &r->instructions.apply.items[i];
+        bool is_it = a->conjunction.id == id && a->conjunction.clause == clause && a->conjunction.n_clauses == n;
+        if (a->type == ACTION_CONJUNCTION && (n == 0 || is_it)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static const struct world_rule *best_plain(const struct run *run, const struct flow_state *state, unsigned table)
 {
     const struct world_rule *best = NULL;
     for (const struct world_rule *rule = run->world->rules; rule != NULL; rule = rule->hh.next) {
         const struct rule *r = &rule->rule;
-        bool fits = r->bridge == run->bridge->id && r->table == table;
-        const uint8_t *value = (const uint8_t *)&r->match.value, *mask = (const uint8_t *)&r->match.mask;
-        for (size_t i = 0; i < sizeof packet->state && fits; i++) {
-            fits = (((const uint8_t *)&packet->state)[i] & mask[i]) == value[i];
-        }
-        if (fits && (best == NULL || r->priority > best->rule.priority ||
-                     (r->priority == best->rule.priority && r->id < best->rule.id))) {
+        bool is_better = best == NULL || r->priority > best->rule.priority || (r->priority == best->rule.priority && r->id < best->rule.id);
+        if (is_better && !has_clause(r, 0, 0, 0) && rule_fits(run, r, state, table)) {
             best = rule;
         }
     }
     return best;
 }
 
+static bool is_met(const struct run *run, const struct flow_state *state, unsigned table, int priority, uint32_t id, unsigned n)
+{
+    unsigned n_met = 0;
+    for (unsigned clause = 0; clause < n; clause++) {
+        for (const struct world_rule *rule = run->world->rules; rule != NULL; rule = rule->hh.next) {
+            if (rule->rule.priority == priority && has_clause(&rule->rule, id, clause, n) && rule_fits(run, &rule->rule, state, table)) {
+                n_met++;
+                break;
+            }
+        }
+    }
+    return n_met == n;
+}
+
+/* Conjunctions 1 and 2, of two or three clauses, at priorities up to 5 are all that random tables have. */
+static const struct world_rule *best_rule(const struct run *run, const struct packet *packet, unsigned table)
+{
+    const struct world_rule *best = best_plain(run, &packet->state, table);
+    for (int priority = 5; priority > (best != NULL ? best->rule.priority : -1); priority--) {
+        for (uint32_t id = 1; id <= 2; id++) {
+            struct flow_state again = packet->state;
+            again.conj_id = be32(id);
+            bool is_complete = is_met(run, &packet->state, table, priority, id, 2) || is_met(run, &packet->state, table, priority, id, 3);
+            const struct world_rule *found = is_complete ? best_plain(run, &again, table) : NULL;
+            if (found != NULL) {
+                return found;
+            }
+        }
+    }
+    return best;
+}
+
+static void do_items(struct run *run, struct packet *packet, const struct action *items, size_t n, unsigned table)
+{
+    for (size_t i = 0; i < n && !run->has_ended && !run->has_exited && !run->out->is_too_deep; i++) {
+        do_action(run, packet, &items[i], table);
+        i += action_extent(&items[i]);
+    }
+}
+
 static void do_list(struct run *run, struct packet *packet, const struct action_list *list, unsigned table)
 {
-    for (size_t i = 0; i < list->count && !run->has_ended && !run->out->is_too_deep; i++) {
-        do_action(run, packet, &list->items[i], table);
-    }
+    do_items(run, packet, list->items, list->count, table);
 }
 
 static void write_set(struct set *set, const struct action_list *list)
@@ -154,12 +148,12 @@ static void do_table(struct run *run, struct packet *packet, unsigned table, str
         run->out->is_too_deep = true;
     }
     if (rule == NULL) {
-        run->has_ended = run->depth == 0;
+        run->has_ended = run->depth == run->base_depth;
         return;
     }
     const struct instructions *in = &rule->rule.instructions;
     do_list(run, packet, &in->apply, table);
-    if (run->has_ended || run->out->is_too_deep) {
+    if (run->has_ended || run->has_exited || run->out->is_too_deep) {
         return;
     }
     if (in->has_clear) {
@@ -175,6 +169,56 @@ static void do_table(struct run *run, struct packet *packet, unsigned table, str
     }
 }
 
+static const struct world_port *peer_of(const struct run *run, const struct world_port *port)
+{
+    for (const struct world_port *p = run->world->ports; p != NULL; p = p->hh.next) {
+        if (p->peer != NULL && strcmp(p->peer, port->name) == 0 && strcmp(p->name, port->peer) == 0) {
+            return p;
+        }
+    }
+    return NULL;
+}
+
+/* The packet comes into the bridge at the other end; what it does there changes nothing here. */
+static void cross(struct run *run, const struct packet *packet, const struct world_port *port)
+{
+    const struct world_port *peer = peer_of(run, port);
+    const struct run before = *run;
+    struct packet copy = *packet;
+    struct set set = {0};
+    if (peer == NULL || packet->max_len != 0) {
+        return;
+    }
+    memset(&copy.state, 0, sizeof copy.state);
+    copy.state.key = packet->state.key;
+    copy.state.key.in_port = copy.state.in_phy_port = be32(peer->ofport);
+    copy.n_stack = 0;
+    run->bridge = world_bridge(run->world, peer->bridge);
+    run->base_depth = ++run->depth;
+    run->has_exited = false;
+    if (run->depth > TRANSLATE_DEPTH_MAX) {
+        run->out->is_too_deep = true;
+    }
+    if (!run->out->is_too_deep) {
+        do_table(run, &copy, 0, &set);
+    }
+    if (!run->has_ended && !run->out->is_too_deep) {
+        do_set(run, &copy, &set, 0);
+    }
+    unsigned n_steps = run->n_steps;
+    *run = before;
+    run->n_steps = n_steps;
+}
+
+static void send_port(struct run *run, const struct packet *packet, const struct world_port *port)
+{
+    if (port->peer != NULL) {
+        cross(run, packet, port);
+    } else {
+        send_to(run->out, packet, port->id);
+    }
+}
+
 static void do_output(struct run *run, struct packet *packet, uint32_t port, uint32_t in_port)
 {
     for (size_t i = 0; i < run->bridge->n_ports; i++) {
@@ -183,7 +227,7 @@ static void do_output(struct run *run, struct packet *packet, uint32_t port, uin
         bool is_named = port == p->ofport && p->ofport != in_port;
         bool is_back = port == PORT_IN_PORT && p->ofport == in_port;
         if (is_named || is_back || (is_all && p->ofport != in_port)) {
-            send_to(run->out, packet, p->id);
+            send_port(run, packet, p);
         }
     }
     if (port == PORT_CONTROLLER) {
@@ -191,36 +235,90 @@ static void do_output(struct run *run, struct packet *packet, uint32_t port, uin
     }
 }
 
-/* Ports are trunks or, with a tag, access ports. */
+static bool carries(const struct world_port *port, unsigned vlan)
+{
+    bool is_fixed = port->vlan_mode == VLAN_MODE_ACCESS || port->vlan_mode == VLAN_MODE_TUNNEL;
+    bool is_native = port->vlan_mode == VLAN_MODE_NATIVE_TAGGED || port->vlan_mode == VLAN_MODE_NATIVE_UNTAGGED;
+    if (is_fixed || (is_native && vlan == port->tag)) {
+        return vlan == port->tag;
+    }
+    return !port->has_trunks || (port->trunks[vlan / 64] >> vlan % 64 & 1) != 0;
+}
+
+static bool takes_customer(const struct world_port *port, unsigned vlan)
+{
+    return port->vlan_mode != VLAN_MODE_TUNNEL || !port->has_cvlans || (port->cvlans[vlan / 64] >> vlan % 64 & 1) != 0;
+}
+
+/* The VLAN of a packet that comes in, or -1. */
+static int vlan_in(const struct world_port *in, unsigned vid)
+{
+    bool has_native = in->vlan_mode == VLAN_MODE_NATIVE_TAGGED || in->vlan_mode == VLAN_MODE_NATIVE_UNTAGGED;
+    if (in->vlan_mode == VLAN_MODE_ACCESS) {
+        return vid == 0 ? in->tag : -1;
+    }
+    if (in->vlan_mode == VLAN_MODE_TUNNEL) {
+        return takes_customer(in, vid) ? in->tag : -1;
+    }
+    if (has_native && vid == 0) {
+        return in->tag;
+    }
+    return carries(in, vid) ? (int)vid : -1;
+}
+
+/* The packet within its VLAN, with the tags it has there, leaves by a port. */
+static void normal_send(struct run *run, const struct packet *packet, const struct world_port *in, const struct world_port *p, unsigned vlan)
+{
+    struct packet copy = *packet;
+    bool is_tunnel_in = in->vlan_mode == VLAN_MODE_TUNNEL;
+    bool is_trunk = p->vlan_mode != VLAN_MODE_ACCESS && p->vlan_mode != VLAN_MODE_TUNNEL;
+    bool tagged = is_trunk && vlan != 0 && !(p->vlan_mode == VLAN_MODE_NATIVE_UNTAGGED && vlan == p->tag);
+    unsigned inner = is_tunnel_in || packet->n_tags == 0 ? (packet->n_tags > 0 ? packet->tags[0] & 0xfff : 0)
+                                                         : (packet->n_tags > 1 ? packet->tags[1] & 0xfff : 0);
+    if (!takes_customer(p, inner)) {
+        return;
+    }
+    if (is_tunnel_in && tagged) {
+        push_tag(&copy, 0x88a8, (uint16_t)vlan);
+    } else if (!is_tunnel_in && !tagged) {
+        pop_tag(&copy);
+    } else if (!is_tunnel_in && copy.n_tags == 0) {
+        push_tag(&copy, 0x8100, (uint16_t)vlan);
+    } else if (!is_tunnel_in) {
+        copy.tags[0] = (uint16_t)((copy.tags[0] & ~0xfff) | vlan); /* a priority tag gets the VLAN */
+        show_tags(&copy);
+    }
+    send_port(run, &copy, p);
+}
+
+static bool could_reach(const struct packet *packet, const struct world_port *in, const struct world_port *p, unsigned vlan)
+{
+    bool is_outer = in->vlan_mode != VLAN_MODE_TUNNEL && packet->n_tags > 0;
+    unsigned inner = is_outer ? (packet->n_tags > 1 ? packet->tags[1] & 0xfff : 0) : (packet->n_tags > 0 ? packet->tags[0] & 0xfff : 0);
+    return carries(p, vlan) && takes_customer(p, inner);
+}
+
 static void do_normal(struct run *run, const struct packet *packet, uint32_t in_port)
 {
     const struct world_port *in = world_port_by_ofport(run->bridge, in_port);
-    uint16_t vid = packet->n_tags > 0 ? packet->tags[0] & 0xfff : 0;
-    uint16_t vlan = in->tag != VLAN_NONE ? in->tag : vid;
+    int vlan = vlan_in(in, packet->n_tags > 0 ? packet->tags[0] & 0xfff : 0);
     const uint8_t *dst = packet->state.key.eth_dst;
-    if (in->tag != VLAN_NONE && vid != 0) {
+    const struct world_port *only = NULL;
+    if (vlan < 0) {
         return;
     }
-    struct mac_name name = {.bridge = run->bridge->id, .vlan = vlan};
+    struct mac_name name = {.bridge = run->bridge->id, .vlan = (uint16_t)vlan};
     memcpy(name.mac, dst, 6);
     const struct mac_entry *entry = (dst[0] & 1) != 0 ? NULL : mac_table_find(run->macs, &name);
+    for (size_t i = 0; entry != NULL && i < run->bridge->n_ports; i++) {
+        const struct world_port *p = run->bridge->ports[i];
+        only = p->id == entry->port && could_reach(packet, in, p, (unsigned)vlan) ? p : only;
+    }
     for (size_t i = 0; i < run->bridge->n_ports; i++) {
         const struct world_port *p = run->bridge->ports[i];
-        bool is_member = p->tag == VLAN_NONE || p->tag == vlan;
-        if (p == in || !is_member || (entry != NULL && entry->port != p->id)) {
-            continue;
+        if (p != in && carries(p, (unsigned)vlan) && (only == NULL || only == p)) {
+            normal_send(run, packet, in, p, (unsigned)vlan);
         }
-        struct packet copy = *packet;
-        bool tagged = p->tag == VLAN_NONE && vlan != 0;
-        if (!tagged) {
-            pop_tag(&copy);
-        } else if (copy.n_tags == 0) {
-            push_tag(&copy, 0x8100, vlan);
-        } else {
-            copy.tags[0] = (uint16_t)((copy.tags[0] & ~0xfff) | vlan); /* a priority tag gets the VLAN */
-            show_tags(&copy);
-        }
-        send_to(run->out, &copy, p->id);
     }
 }
 
@@ -293,10 +391,11 @@ static void do_group(struct run *run, const struct packet *packet, uint32_t numb
         }
         struct packet copy = *packet;
         struct set set = {0};
-        bool has_ended = run->has_ended;
+        bool has_ended = run->has_ended, has_exited = run->has_exited;
         write_set(&set, &group->group.buckets[i].actions);
         do_set(run, &copy, &set, table);
         run->has_ended = has_ended;
+        run->has_exited = has_exited;
     }
     run->depth--;
 }
@@ -314,6 +413,7 @@ static void do_set_field(struct packet *packet, enum field_id field, struct fiel
         }
     } else if (field_present(field, &packet->state)) {
         field_set_masked(field, &packet->state, value, mask);
+        packet->labels[0] = packet->n_labels > 0 ? host32(packet->state.key.mpls[0]) : 0;
     }
 }
 
@@ -345,6 +445,17 @@ static void do_dec_ttl(struct run *run, struct packet *packet)
     packet->state.key.ip_ttl--;
 }
 
+static void do_dec_mpls_ttl(struct run *run, struct packet *packet)
+{
+    uint32_t ttl = host32(packet->state.key.mpls[0]) & 0xff;
+    if (is_mpls(packet) && ttl <= 1) {
+        send_to(run->out, packet, 0);
+        run->has_ended = true;
+    } else if (is_mpls(packet)) {
+        set_label_ttl(packet, 0, ttl - 1);
+    }
+}
+
 static void do_resubmit(struct run *run, struct packet *packet, unsigned table)
 {
     struct set unused = {0};
@@ -354,6 +465,53 @@ static void do_resubmit(struct run *run, struct packet *packet, unsigned table)
         do_table(run, packet, table, &unused);
     }
     run->depth--;
+}
+
+static unsigned bit_of(const struct field_value *value, unsigned bit)
+{
+    return value->bytes[15 - bit / 8] >> bit % 8 & 1;
+}
+
+static struct field_value bits_of(const struct packet *packet, enum field_id field, unsigned offset, unsigned n_bits)
+{
+    struct field_value all = field_get(field, &packet->state), out = {{0}};
+    for (unsigned i = 0; i < n_bits && field_present(field, &packet->state); i++) {
+        out.bytes[15 - i / 8] |= (uint8_t)(bit_of(&all, offset + i) << i % 8);
+    }
+    return out;
+}
+
+static void do_stack(struct run *run, struct packet *packet, const struct action *action)
+{
+    struct field_value value = {{0}}, mask = {{0}};
+    if (action->type == ACTION_STACK_PUSH && packet->n_stack == WALK_STACK_MAX) {
+        run->out->is_too_deep = true;
+    } else if (action->type == ACTION_STACK_PUSH) {
+        packet->stack[packet->n_stack++] = bits_of(packet, action->part.field, action->part.offset, action->part.n_bits);
+    } else if (packet->n_stack > 0) {
+        packet->n_stack--;
+        for (unsigned i = 0; i < action->part.n_bits; i++) {
+            unsigned t = action->part.offset + i;
+            value.bytes[15 - t / 8] |= (uint8_t)(bit_of(&packet->stack[packet->n_stack], i) << t % 8);
+            mask.bytes[15 - t / 8] |= (uint8_t)(1u << t % 8);
+        }
+        do_set_field(packet, action->part.field, value, mask);
+    }
+}
+
+static void do_clone(struct run *run, const struct packet *packet, const struct action *action, unsigned table)
+{
+    struct packet copy = *packet;
+    bool has_ended = run->has_ended;
+    do_items(run, &copy, action + 1, action->n_inner, table);
+    run->has_ended = has_ended;
+    run->has_exited = false;
+}
+
+static void do_output_reg(struct run *run, struct packet *packet, const struct action *action, uint32_t in_port)
+{
+    struct field_value value = bits_of(packet, action->output_reg.field, action->output_reg.offset, action->output_reg.n_bits);
+    do_output(run, packet, (uint32_t)field_value_to_u64(value), in_port);
 }
 
 static void do_action(struct run *run, struct packet *packet, const struct action *action, unsigned table)
@@ -396,13 +554,45 @@ static void do_action(struct run *run, struct packet *packet, const struct actio
     case ACTION_RESUBMIT:
         do_resubmit(run, packet, action->resubmit.table == TABLE_ALL ? table : action->resubmit.table);
         break;
-    case ACTION_SET_QUEUE:
     case ACTION_COPY_TTL_IN:
     case ACTION_COPY_TTL_OUT:
+        copy_ttl(packet, action->type == ACTION_COPY_TTL_OUT);
+        break;
     case ACTION_POP_MPLS:
+        pop_label(packet, action->ethertype);
+        break;
     case ACTION_PUSH_MPLS:
+        push_label(packet, action->ethertype);
+        break;
     case ACTION_DEC_MPLS_TTL:
+        do_dec_mpls_ttl(run, packet);
+        break;
     case ACTION_SET_MPLS_TTL:
+        ttl = field_value_u64(action->ttl);
+        do_set_field(packet, FIELD_MPLS_TTL, ttl, field_all_ones(FIELD_MPLS_TTL));
+        break;
+    case ACTION_EXIT:
+        run->has_exited = true;
+        break;
+    case ACTION_CLONE:
+        do_clone(run, packet, action, table);
+        break;
+    case ACTION_OUTPUT_REG:
+        do_output_reg(run, packet, action, in_port);
+        break;
+    case ACTION_OUTPUT_TRUNC:
+        packet->max_len = action->output_trunc.max_len;
+        do_output(run, packet, action->output_trunc.port, in_port);
+        packet->max_len = 0;
+        break;
+    case ACTION_STACK_PUSH:
+    case ACTION_STACK_POP:
+        do_stack(run, packet, action);
+        break;
+    case ACTION_NOTE:
+    case ACTION_CONJUNCTION:
+    case ACTION_DATA:
+    case ACTION_SET_QUEUE:
     case ACTION_TYPE_COUNT:
         break;
     }
@@ -437,67 +627,10 @@ void oracle_pipeline_choosing(const struct world *world, const struct mac_table 
     out->n = 0;
     out->is_too_deep = false;
     read_tags(&packet);
+    read_labels(&packet);
     packet.state.key.in_port = packet.state.in_phy_port = be32(port->ofport);
     do_table(&run, &packet, 0, &set);
     if (!run.has_ended && !out->is_too_deep) {
         do_set(&run, &packet, &set, 0);
     }
-}
-
-/* ---- what datapath actions do ---- */
-
-static void execute(const struct dp_action *actions, size_t n_actions, struct packet packet, struct oracle_events *out)
-{
-    for (size_t i = 0; i < n_actions; i++) {
-        const struct dp_action *action = &actions[i];
-        switch ((enum dp_action_type)action->type) {
-        case DP_ACTION_OUTPUT:
-            send_to(out, &packet, action->port);
-            break;
-        case DP_ACTION_CONTROLLER:
-            send_to(out, &packet, 0);
-            break;
-        case DP_ACTION_SET_FIELD:
-            field_set_masked((enum field_id)action->set_field.field, &packet.state, action->set_field.value,
-                             action->set_field.mask);
-            if (packet.n_tags > 0) {
-                packet.tags[0] = host16(packet.state.key.vlan_tci) & (uint16_t)~KEY_VLAN_PRESENT;
-            }
-            show_tags(&packet);
-            break;
-        case DP_ACTION_PUSH_VLAN:
-            push_tag(&packet, action->push_vlan.tpid, action->push_vlan.tci);
-            break;
-        case DP_ACTION_POP_VLAN:
-            pop_tag(&packet);
-            break;
-        case DP_ACTION_DEC_TTL:
-            packet.state.key.ip_ttl--;
-            break;
-        case DP_ACTION_CLONE:
-            execute(action + 1, action->clone.n_actions, packet, out);
-            i += action->clone.n_actions;
-            break;
-        case DP_ACTION_PUSH_MPLS:
-        case DP_ACTION_POP_MPLS:
-        case DP_ACTION_DEC_MPLS_TTL:
-        case DP_ACTION_TRUNCATE:
-        case DP_ACTION_HASH:
-        case DP_ACTION_RECIRC: /* whoever asks translates the packet again, with its hash, before it comes here */
-            abort(); /* no translation has them yet; one that does must say here what they do to a key */
-        case DP_ACTION_METER: /* the packet is below its rate */
-        case DP_ACTION_DROP:
-        case DP_ACTION_COUNT:
-            break;
-        }
-    }
-}
-
-void oracle_execute(const struct dp_action *actions, size_t n_actions, const struct flow_key *key, struct oracle_events *out)
-{
-    struct packet packet = {.state.key = *key};
-    out->n = 0;
-    out->is_too_deep = false;
-    read_tags(&packet);
-    execute(actions, n_actions, packet, out);
 }

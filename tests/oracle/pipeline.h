@@ -8,13 +8,16 @@
 
 #include "services/slowpath/translate.h"
 
-enum { ORACLE_EVENTS_MAX = 4096, ORACLE_TAGS_MAX = 16, ORACLE_STEPS_MAX = 5000 };
+enum { ORACLE_EVENTS_MAX = 4096, ORACLE_TAGS_MAX = 16, ORACLE_LABELS_MAX = 16, ORACLE_STEPS_MAX = 5000 };
 
 struct oracle_event {
     uint32_t port; /* switch-wide id; 0: the controller */
     struct flow_key key;
     uint16_t tags[ORACLE_TAGS_MAX]; /* TCIs from the outermost on */
     size_t n_tags;
+    uint32_t labels[ORACLE_LABELS_MAX]; /* MPLS, from the outermost on */
+    size_t n_labels;
+    uint32_t max_len; /* bytes that leave at most; 0: all */
 };
 
 struct oracle_events {

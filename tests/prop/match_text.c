@@ -84,7 +84,7 @@ static void a_match_written_and_read_is_the_match(void **state)
         }
     }
     for (unsigned k = 0; k < FIELD_COUNT; k++) {
-        assert_true(used[k] > 20); /* else the generator never made this field */
+        assert_true(used[k] > 20 || k == FIELD_PACKET_TYPE); /* else the generator never made this field; that one goes with no header */
     }
 }
 

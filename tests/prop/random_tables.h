@@ -44,12 +44,25 @@ static const char *const matches[] = {
     "ipv6,ipv6_dst=a00:1::/32",
     "ipv6,ipv6_src=a00::/31",
     "udp6,tp_dst=53",
+    "conj_id=1",
+    "conj_id=2",
+    "conj_id=1,ip",
+    "xreg1=0x5",
+    "packet_type=(0,0),ip",
+    "packet_type=(1,0x800)",
+    "mpls",
+    "mpls",
+    "mpls,mpls_label=1",
+    "mpls,mpls_bos=1,mpls_tc=0",
+    "mpls,mpls_ttl=64",
     "",
 };
 static const char *const actions[] = {
     "output:1",
     "output:2",
     "output:3",
+    "output:5",
+    "output:5",
     "flood",
     "all",
     "in_port",
@@ -76,6 +89,28 @@ static const char *const actions[] = {
     "resubmit(,1)",
     "resubmit(,2)",
     "resubmit(,3)",
+    "set_field:0x500000001->xreg0",
+    "move:NXM_NX_REG0[]->OXM_OF_PKT_REG1[0..31]",
+    "exit",
+    "clone(output:1,exit)",
+    "clone(set_field:10.0.0.1->nw_dst,resubmit(,2)),output:3",
+    "clone(mod_vlan_vid:5,dec_ttl,output:2)",
+    "output:NXM_NX_REG0[0..2]",
+    "output:NXM_NX_REG1[]",
+    "output(port=2,max_len=64)",
+    "push:NXM_OF_IP_SRC[0..3],pop:NXM_NX_REG0[0..3]",
+    "push:NXM_OF_ETH_SRC[]",
+    "pop:NXM_OF_ETH_DST[0..7]",
+    "note:01.02",
+    "controller(userdata=01.02)",
+    "push_mpls:0x8847",
+    "push_mpls:0x8848,set_mpls_label:1",
+    "pop_mpls:0x8847",
+    "pop_mpls:0x0800",
+    "dec_mpls_ttl",
+    "set_mpls_ttl(9)",
+    "copy_ttl_out",
+    "copy_ttl_in",
     "group:1",
     "group:2",
     "group:3",
@@ -91,13 +126,19 @@ static void random_rule(struct fixture *f, struct random *r)
     const char *match = PICK(r, matches);
     int n = snprintf(text, sizeof text, "table=%u,priority=%u%s%s,actions=%s%s", table, (unsigned)random_below(r, 5),
                      *match ? "," : "", match, random_below(r, 6) == 0 ? "meter:1," : "", "load:0x1->NXM_NX_REG15[]");
-    for (uint64_t i = random_below(r, 4); i > 0; i--) {
+    bool is_clause = random_below(r, 6) == 0;
+    if (is_clause) {
+        unsigned n_clauses = 2 + (random_below(r, 4) == 0);
+        n = snprintf(text, sizeof text, "table=%u,priority=%u%s%s,actions=conjunction(%u,%u/%u)", table, 2 + (unsigned)random_below(r, 4),
+                     *match ? "," : "", match, 1 + (unsigned)random_below(r, 2), 1 + (unsigned)random_below(r, n_clauses), n_clauses);
+    }
+    for (uint64_t i = is_clause ? 0 : random_below(r, 4); i > 0; i--) {
         const char *action = PICK(r, actions);
         if (strcmp(action, "drop") != 0) {
             n += snprintf(text + n, sizeof text - (size_t)n, ",%s", action);
         }
     }
-    if (table < 3 && random_below(r, 2) == 0) {
+    if (!is_clause && table < 3 && random_below(r, 2) == 0) {
         n += snprintf(text + n, sizeof text - (size_t)n, ",write_metadata:0x%x,goto_table:%u", (unsigned)random_below(r, 2),
                       table + 1);
     }
@@ -105,7 +146,29 @@ static void random_rule(struct fixture *f, struct random *r)
     if (flow_mod_parse(text, FLOW_MOD_ADD, NULL, &mod, NULL) ==
         0) { /* a rewrite without its protocol in the match is refused */
         flow_mod_fini(&mod);
-        fixture_rule(f, text);
+        fixture_rule_on(f, f->world.bridges->hh.next != NULL && random_below(r, 3) == 0 ? 2 : FIXTURE_BRIDGE, text);
+    }
+}
+
+/* VLAN modes, and in half of the worlds a second bridge behind a patch. */
+static void random_ports(struct fixture *f, struct random *r, bool is_secure)
+{
+    static const uint16_t tags[] = {VLAN_NONE, 5, 5, 7};
+    static const uint32_t vlans[] = {5};
+    for (uint32_t i = 1; i <= 3; i++) {
+        char name[16];
+        (void)snprintf(name, sizeof name, "p%u", 10 + i);
+        struct world_port_settings port = {.name = name, .bridge = FIXTURE_BRIDGE, .ofport = i, .trunks = vlans, .cvlans = vlans};
+        port.vlan_mode = (enum vlan_mode)random_below(r, VLAN_MODE_TUNNEL + 1);
+        port.tag = PICK(r, tags);
+        port.n_trunks = (size_t)random_below(r, 2);
+        port.n_cvlans = (size_t)random_below(r, 2);
+        if (random_below(r, 2) == 0) {
+            world_set_port(&f->world, 10 + i, &port);
+        }
+    }
+    if (random_below(r, 2) == 0) {
+        fixture_second_bridge(f, is_secure);
     }
 }
 
@@ -158,10 +221,22 @@ static void random_groups(struct fixture *f, struct random *r)
     }
 }
 
+/* One to three labels, perhaps more behind them; nothing is seen behind labels. */
+static void random_labels(struct random *r, struct flow_key *key)
+{
+    static const uint8_t ttls[] = {0, 1, 2, 63, 64};
+    const size_t first = offsetof(struct flow_key, tcp_flags);
+    size_t n = 1 + (size_t)random_below(r, 4);
+    memset((uint8_t *)key + first, 0, sizeof *key - first);
+    for (size_t i = 0; i < n && i < 3; i++) {
+        key->mpls[i] = be32((uint32_t)(random_below(r, 3) << 12 | random_below(r, 2) << 9) | (i == n - 1 ? 0x100u : 0) | PICK(r, ttls));
+    }
+}
+
 static struct flow_key random_key(struct random *r)
 {
     static const uint8_t ttls[] = {0, 1, 2, 3, 10, 63, 64, 65, 255};
-    static const uint16_t types[] = {0x0800, 0x0800, 0x0806, 0x86dd, 0x88cc};
+    static const uint16_t types[] = {0x0800, 0x0800, 0x0806, 0x86dd, 0x88cc, 0x8847};
     static const uint8_t protos[] = {1, 6, 17};
     struct flow_key key = {.in_port = be32(11 + (uint32_t)random_below(r, 3)), .eth_type = be16(PICK(r, types))};
     key.eth_src[5] = (uint8_t)random_below(r, 4);
@@ -171,6 +246,10 @@ static struct flow_key random_key(struct random *r)
         key.vlan_tci = be16((uint16_t)(KEY_VLAN_PRESENT | 5 | random_below(r, 8) << 13));
         key.vlan_tpid = be16(0x8100);
     }
+    if (key.vlan_tci.raw != 0 && random_below(r, 3) == 0) {
+        key.vlan2_tci = be16((uint16_t)(KEY_VLAN_PRESENT | (5 + random_below(r, 2))));
+        key.vlan2_tpid = be16(0x8100);
+    }
     key.ip_proto = PICK(r, protos);
     key.ip_ttl = PICK(r, ttls);
     key.ip_src[0] = key.ip_dst[0] = 10;
@@ -179,6 +258,9 @@ static struct flow_key random_key(struct random *r)
     key.ip_frag = random_below(r, 8) == 0 ? KEY_FRAG_ANY | KEY_FRAG_LATER : 0;
     key.l4_src = be16((uint16_t)(0x50 + random_below(r, 3)));
     key.l4_dst = be16(random_below(r, 2) == 0 ? 80 : 53);
+    if (host16(key.eth_type) == 0x8847) {
+        random_labels(r, &key);
+    }
     return key;
 }
 

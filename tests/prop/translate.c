@@ -48,9 +48,7 @@ static void bits_outside_the_mask_do_not_matter(void **state)
         struct translation other = {0};
         fixture_open(&f);
         fixture_bridge(&f, random_below(&r, 2) == 0);
-        if (random_below(&r, 2) == 0) {
-            fixture_port(&f, 12, 2, 5, 0);
-        }
+        random_ports(&f, &r, random_below(&r, 2) == 0);
         random_groups(&f, &r);
         for (int i = 0; i < N_RULES; i++) {
             random_rule(&f, &r);

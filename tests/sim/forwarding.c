@@ -4,6 +4,7 @@
  * One thread; a scenario costs a second or less.
  */
 #include <inttypes.h>
+#include <string.h>
 
 #include "tests/sim/sim_host.h"
 
@@ -250,6 +251,70 @@ static void meters_come_to_the_shard_by_the_feed(void **state)
     sim_end(&sim);
 }
 
+static void add_patch_port(struct sim *sim, uint64_t bridge, const char *name, const char *peer)
+{
+    Busbar__PortOption option = BUSBAR__PORT_OPTION__INIT, *options[] = {&option};
+    Busbar__PortRow row = BUSBAR__PORT_ROW__INIT;
+    struct cfg_txn *txn = cfg_txn_new("sim");
+    option.key = (char *)(uintptr_t) "peer";
+    option.value = (char *)(uintptr_t)peer;
+    row.name = (char *)(uintptr_t)name;
+    row.type = (char *)(uintptr_t) "patch";
+    row.bridge = bridge;
+    row.options = options;
+    row.n_options = 1;
+    (void)cfg_txn_insert(txn, CFG_PORT, &row.base);
+    assert_int_equal(sim_transact(sim, &txn, NULL), 0);
+    sim_settle(sim);
+}
+
+static json_int_t port_counter(struct sim *sim, const char *bridge, const char *name, const char *counter)
+{
+    json_t *ports = NULL, *port;
+    json_int_t value = -1;
+    size_t i;
+    struct sim_call *call = sim_call_begin(sim, PROCESS_OFAGENT, 1, "dump-ports", bridge, NULL);
+    assert_int_equal(sim_call_end(sim, call, &ports), 0);
+    json_array_foreach(ports, i, port) {
+        if (strcmp(json_string_value(json_object_get(port, "name")), name) == 0) {
+            value = json_integer_value(json_object_get(port, counter));
+        }
+    }
+    json_decref(ports);
+    return value;
+}
+
+static bool patch_has_counted(struct sim *sim, void *context)
+{
+    (void)context;
+    return port_counter(sim, "br0", "to-br1", "tx_packets") == 10 && port_counter(sim, "br1", "to-br0", "rx_packets") == 10 &&
+           port_counter(sim, "br0", "to-br1", "rx_packets") == 10;
+}
+
+/* From host 1 through br0, br1 and br0 again to host 2; a rule of br1 that goes is seen by the flow of br0's port (I3). */
+static void a_patch_leads_through_another_bridge_and_back(void **state)
+{
+    struct sim *sim = sim_new(__func__, 1);
+    uint64_t br0 = sim_network(sim, "br0", "secure", 2), br1 = sim_add_bridge(sim, "br1", "secure");
+    add_patch_port(sim, br0, "to-br1", "to-br0");
+    add_patch_port(sim, br1, "to-br0", "to-br1");
+    sim_flow_mod(sim, "br0", "add", "in_port=1,actions=output:3");
+    sim_flow_mod(sim, "br0", "add", "in_port=3,actions=output:2");
+    sim_flow_mod(sim, "br1", "add", "udp,actions=in_port");
+    for (uint32_t i = 0; i < 10; i++) {
+        sim_send(sim, (struct sim_packet){.from = 1, .to = 2, .flow = 1, .sequence = i});
+        sim_run_ms(sim, 5);
+    }
+    sim_run_ms(sim, 20);
+    assert_int_equal(sim_receive_all(sim, 2), 10);
+    (void)sim_until(sim, patch_has_counted, NULL, "both ends of the patch have counted ten packets");
+    sim_flow_mod(sim, "br1", "delete", "udp");
+    sim_send(sim, (struct sim_packet){.from = 1, .to = 2, .flow = 1, .sequence = 10});
+    sim_run_ms(sim, 50);
+    assert_int_equal(sim_receive_all(sim, 2), 0);
+    sim_end(&sim);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -258,6 +323,7 @@ int main(void)
         cmocka_unit_test(a_rule_forwards_and_counts),
         cmocka_unit_test(two_rules_of_one_flow_both_count_it),
         cmocka_unit_test(first_packets_keep_their_order),
+        cmocka_unit_test(a_patch_leads_through_another_bridge_and_back),
         cmocka_unit_test(bridge_deleted_nothing_left),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

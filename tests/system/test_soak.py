@@ -59,3 +59,13 @@ def test_two_hundred_flaps_of_devices_leave_everything_in_order(suite):
     grown = resident_kib(fastpath) - before
     print(f"{said}; grown by {grown} KiB")
     assert grown < GROWTH_KIB, f"the fastpath grew by {grown} KiB over {FLAPS} flaps"
+
+
+@pytest.mark.parametrize("flows", [1000, 20000])
+def test_no_packet_is_late_while_rules_change_and_processes_die(flows, tmp_path):
+    """Few connections: most of their packets are forwarded by the kernel. Many: by the sockets."""
+    report = tmp_path / "report.json"
+    result = sh(ROOT / "tests/soak/consistency", "--seconds", 12, "--flows", flows, "--rate", 20000, "--no-costs", "--json", report, check=False,
+                timeout=150)
+    assert result.returncode == 0, result.stdout[-3000:]
+    assert json.loads(report.read_text())["late"] == 0

@@ -6,7 +6,7 @@
 #include <linux/types.h>
 
 #define RX_QUEUES_MAX 64 /* receive queues of a device */
-#define RX_VERSION 3     /* of program and maps: what another version of the fastpath left behind is not worked with */
+#define RX_VERSION 4     /* of program and maps: what another version of the fastpath left behind is not worked with */
 
 #define RX_META_NO_TAG 0x62757330u /* nothing was taken out of this frame, but of some */
 #define RX_META_TAG 0x62757331u
@@ -22,7 +22,8 @@ struct rx_about {
     __u32 version;
     __u32 is_native;
     __u32 has_vlan_hint;
-    char why[188]; /* why not native, or why without the hint; "" when both work */
+    __u32 tier_id; /* the kernel's number of the map tier_flows that it uses; 0: none */
+    char why[184]; /* why not native, or why without the hint; "" when both work */
 };
 
 #endif

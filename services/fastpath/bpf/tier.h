@@ -8,9 +8,11 @@
  *     nothing is before it    is_live, or all that the socket was given has been worked off: processed == redirected (I7)
  *
  * Else it goes to the socket as if there were no tier, and the entry, live before, must first see the socket worked off again: so packets
- * of one flow hash never overtake each other, whichever way they go.
+ * of one flow hash never overtake each other, whichever way they go. A frame that may have an entry's flow hash, but hides it where the program
+ * does not look (a tag without a VLAN, extension headers), takes life from all entries of its queue: the queue's epoch moves on.
  * The fastpath ends an entry by changing its slot's generation, one store to mapped memory: from then on no frame is forwarded by it (I3).
- * A slot that has ended rests for a second before it counts for another entry, because a program may be between look-up and count.
+ * A slot that has ended rests for a second before it counts for another entry, because a program may be between look-up and count; as long the
+ * entry stays in the map, whose memory the kernel uses again at once. `check` tells the rest.
  */
 #ifndef BUSBAR_FASTPATH_BPF_TIER_H
 #define BUSBAR_FASTPATH_BPF_TIER_H
@@ -40,13 +42,13 @@ struct tier_entry {
     __u32 target_ifindex;
     __u32 max_bytes; /* of a frame that the target takes */
     __u32 queue;     /* it is received from */
-    __u32 zero;
+    __u32 check;     /* tier_check() of its key */
 };
 
 /* A cache line. The fastpath writes the generation, the program the rest, always on the queue's processor. */
 struct tier_slot {
     __u32 generation;
-    __u32 is_live;
+    __u32 live; /* the queue's epoch + 1 while it forwards */
     __u64 packets, bytes; /* cumulative, over all its entries */
     __u64 used_ns;        /* of CLOCK_BOOTTIME */
     __u64 rest[4];
@@ -62,7 +64,8 @@ struct tier_queue {
     /* The program's. */
     __u64 redirected; /* frames given to the socket */
     __u64 held;       /* frames dropped because of `hold` */
-    __u64 of_program[6];
+    __u32 epoch;      /* entries that came to life in another one are not live */
+    __u32 odd[11];
     /* The fastpath's. */
     __u64 processed; /* of the redirected */
     __u64 owner;     /* whose entries count; 0: nobody's */
@@ -70,5 +73,12 @@ struct tier_queue {
     __u64 hold;      /* 1: frames of entries that are not live yet are dropped, so that the socket can be worked off */
     __u64 of_fastpath[4];
 };
+
+/* Says whether an entry is this key's, as far as one word can tell. */
+static inline __u32 tier_check(const struct tier_key *key)
+{
+    return (key->source[0] ^ key->source[3] * 31u) + (key->target[0] ^ key->target[3] * 31u) * 7u + key->source_port * 65537u +
+           key->target_port + key->ifindex;
+}
 
 #endif

@@ -2,7 +2,8 @@
  *
  * A frame is refused at once (xdp_redirect_err: the device is down or gone, the frame too large) or when its batch is handed over
  * (xdp_devmap_xmit: the ring is full, or the host behind a veth takes no redirected frames any more). Only frames that came in through
- * our devices in this network namespace count. Cost: a look-up a batch of 16 frames. Needs the kernel's type information (BTF).
+ * our devices in this network namespace count, and each shard counts its own: by whose entry a batch was redirected, the processor remembers,
+ * for the batch leaves before it does anything else. Cost: a look-up a batch of 16 frames. Needs the kernel's type information (BTF).
  */
 #include <linux/types.h>
 #include <linux/bpf.h>
@@ -49,12 +50,26 @@ struct {
     __uint(max_entries, 4096);
 } tier_failed SEC(".maps");
 
-const volatile __u32 network_namespace = 0; /* inode number */
+/* As bpf/rx.bpf.c says it, shared with all programs. */
+struct {
+    __uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+    __type(key, __u32);
+    __type(value, __u32);
+    __uint(max_entries, 1);
+} tier_cpu SEC(".maps");
+
+/* Written before the programs are loaded. */
+const volatile struct tier_watched {
+    __u32 network_namespace; /* inode number */
+    __u32 shard;             /* whose redirections count: its place among the slots, from 1 on */
+} watched = {0};
 
 static __always_inline int is_ours(const struct net_device *source)
 {
-    __u32 ifindex = (__u32)source->ifindex;
-    return source->nd_net.net->ns.inum == network_namespace && bpf_map_lookup_elem(&tier_sources, &ifindex) != 0;
+    __u32 ifindex = (__u32)source->ifindex, zero = 0;
+    const __u32 *shard = bpf_map_lookup_elem(&tier_cpu, &zero);
+    return shard != 0 && *shard == watched.shard && source->nd_net.net->ns.inum == watched.network_namespace &&
+           bpf_map_lookup_elem(&tier_sources, &ifindex) != 0;
 }
 
 static __always_inline void count(__u32 target, __u64 n, int err)

@@ -1,8 +1,9 @@
 /* Sender and receiver of the veth benchmark, in the kernel: a frame costs some 100 ns there instead of a microsecond through a socket.
  *
- * `traffic_send` is run by BPF_PROG_TEST_RUN with live frames: each run makes one frame of the next flow and redirects it to the device. Its pace
- * it keeps itself: a run before its time drops its frame, and the kernel goes on to the next, so pacing is as fine as a batch of runs is short. What
- * it is late by more than LATE_NS it does not catch up in a burst, which would overflow a ring and say nothing of the switch.
+ * `traffic_send` is run by BPF_PROG_TEST_RUN with live frames: each run makes one frame of the next flow and redirects it to the device. With an
+ * interval it keeps the pace itself: a run before its time drops its frame, and the kernel goes on to the next, so pacing is as fine as a batch of
+ * runs is short, but the core is always busy. What it is late by more than LATE_NS it does not catch up in a burst. Without an interval whoever runs
+ * it keeps the pace (traffic.c).
  * `traffic_receive` is attached to the receiving device: counts, puts the latency of the samples into buckets, drops. Other frames pass.
  */
 #include <linux/types.h>

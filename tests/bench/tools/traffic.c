@@ -1,12 +1,16 @@
 /* The traffic of the veth benchmark, made and counted in the kernel (traffic.bpf.c, whose object file stands beside this program).
  *
- * usage: traffic send DEVICE SRC_MAC DST_MAC SRC_IP DST_IP SIZE FLOWS RATE SECONDS [BATCH]    (RATE 0: as fast as it goes)
- *            prints {"sent": N, "seconds": S, "late": times it fell behind}
+ * usage: traffic send DEVICE SRC_MAC DST_MAC SRC_IP DST_IP SIZE FLOWS RATE SECONDS [spin]    (RATE 0: as fast as it goes)
+ *            prints {"sent": N, "seconds": S, "late": times it fell behind and did not catch up}
  *        traffic receive DEVICE [generic]
  *            prints a line {"received": N, "samples": N, "p50": us, "p99": us} for each line it reads, counted since the line before
  *
  * Both run in the network namespace of their host; one thread, pin it with taskset. Frames go into the veth by ndo_xdp_xmit, so the device at
  * its other end must have an XDP program (or GRO on). The end of sending is a timer's signal, which interrupts the run in the kernel.
+ *
+ * At a rate it sends chunks of frames and sleeps until the next is due, so that its core is free for the switch's interrupts
+ * and idle when there are none: what processor time is measured by. With `spin` the program in the kernel waits for the time of each frame, which
+ * keeps the core busy and the frames apart: what latency is measured by.
  */
 #include "tests/bench/tools/traffic.h"
 
@@ -21,16 +25,23 @@
 #include <net/if.h>
 #include <netinet/ether.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/time.h>
 #include <time.h>
 #include <unistd.h>
 
-enum { FRAME_MAX = 1514, FRAME_MIN = 60, BATCH = 64, BATCH_MAX = 256, CPUS_MAX = 256, PATH_ROOM = 4096 };
+/* A run costs some 60 us besides its frames, so it has as many as come due in CHUNK_NS, within bounds: a burst of more than CHUNK_MAX could overflow a ring of
+ * 2,048 frames and would say nothing of the switch, and neither would catching up more than LATE_NS. The number depends on the rate only, never on
+ * how late it is: what the generator costs must be the same beside a switch and alone. */
+enum { CHUNK_MIN = 256, CHUNK_MAX = 1024, CHUNK_NS = 320000, LATE_NS = 500000 };
+
+enum { FRAME_MAX = 1514, FRAME_MIN = 60, BATCH = 64, CPUS_MAX = 256, PATH_ROOM = 4096 };
 
 static void die(const char *what)
 {
@@ -124,7 +135,57 @@ static void on_alarm(int number_of_signal)
     (void)number_of_signal;
 }
 
-static int run_send(char **argv, uint32_t batch)
+/* A run of more than one frame puts the program into the kernel's XDP dispatcher and takes it out again, which waits for RCU, some 28 ms, unless it
+ * is in there anyway: it is attached to lo, where nothing comes meanwhile, as long as the result lives. */
+static struct bpf_link *keep_in_dispatcher(const struct bpf_object *object)
+{
+    struct bpf_link *link =
+        bpf_program__attach_xdp(bpf_object__find_program_by_name(object, "traffic_send"), (int)if_nametoindex("lo"));
+    if (link == NULL) {
+        die("attaching to lo");
+    }
+    return link;
+}
+
+/* Runs the program for as many frames as `options` says; false when the time is over. */
+static bool run_frames(int fd, struct bpf_test_run_opts *options, uint64_t end)
+{
+    int err = bpf_prog_test_run_opts(fd, options);
+    if (err != 0 && err != -EINTR) {
+        errno = -err;
+        die("running the program");
+    }
+    return err == 0 && now_ns() < end;
+}
+
+/* Chunks at their times, asleep between them. Returns how often it was too late to catch up. */
+static uint64_t run_chunks(int fd, struct bpf_test_run_opts *options, double rate, uint64_t begin, uint64_t end)
+{
+    uint64_t late = 0;
+    double due = (double)begin, now = due, chunk = rate * CHUNK_NS / 1e9;
+    options->repeat = chunk < CHUNK_MIN ? CHUNK_MIN : chunk > CHUNK_MAX ? CHUNK_MAX : (int)chunk;
+    if (prctl(PR_SET_TIMERSLACK, 1, 0, 0, 0) != 0) {
+        die("timer slack");
+    }
+    while (true) {
+        if (now > due + LATE_NS) {
+            due = now - LATE_NS;
+            late++;
+        }
+        struct timespec wake = {.tv_sec = (time_t)(due / 1e9), .tv_nsec = (long)((uint64_t)due % 1000000000)};
+        if (now < due && clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &wake, NULL) != 0) {
+            break;
+        }
+        due += options->repeat * 1e9 / rate;
+        if (!run_frames(fd, options, end)) {
+            break;
+        }
+        now = (double)now_ns();
+    }
+    return late;
+}
+
+static int run_send(char **argv, bool is_spinning)
 {
     uint8_t frame[FRAME_MAX] = {0};
     uint32_t size = number(argv[7], FRAME_MIN, FRAME_MAX, "SIZE");
@@ -134,7 +195,7 @@ static int run_send(char **argv, uint32_t batch)
     make_frame(frame, size, argv);
     config->device = if_nametoindex(argv[2]);
     config->n_flows = number(argv[8], 1, 1000000, "FLOWS");
-    config->interval = rate > 0 ? (uint64_t)(1024e9 / rate) : 0;
+    config->interval = rate > 0 && is_spinning ? (uint64_t)(1024e9 / rate) : 0;
     if (config->device == 0 || seconds <= 0) {
         die(argv[2]);
     }
@@ -142,25 +203,25 @@ static int run_send(char **argv, uint32_t batch)
     uint64_t us = (uint64_t)(seconds * 1e6);
     struct itimerval timer = {.it_value = {.tv_sec = (time_t)(us / 1000000), .tv_usec = (suseconds_t)(us % 1000000)}};
     struct xdp_md context = {.data_end = size};
-    LIBBPF_OPTS(bpf_test_run_opts, options, .data_in = frame, .data_size_in = size, .ctx_in = &context, .ctx_size_in = sizeof context,
-                .repeat = INT32_MAX, .flags = BPF_F_TEST_XDP_LIVE_FRAMES, .batch_size = batch);
+    LIBBPF_OPTS(bpf_test_run_opts, options, .data_in = frame, .data_size_in = size, .ctx_in = &context,
+                .ctx_size_in = sizeof context, .repeat = INT32_MAX, .flags = BPF_F_TEST_XDP_LIVE_FRAMES, .batch_size = BATCH);
     int fd = program_fd(object, "traffic_send");
+    struct bpf_link *link = keep_in_dispatcher(object);
     if (sigaction(SIGALRM, &action, NULL) != 0 || setitimer(ITIMER_REAL, &timer, NULL) != 0) {
         die("timer");
     }
     uint64_t begin = now_ns(), end = begin + us * 1000;
     config->begin_ns = begin;
-    int err = 0;
-    while (err == 0 && now_ns() < end) {
-        err = bpf_prog_test_run_opts(fd, &options);
+    if (rate > 0 && !is_spinning) {
+        config->late = run_chunks(fd, &options, rate, begin, end);
+    } else {
+        while (run_frames(fd, &options, end)) {
+        }
     }
     uint64_t elapsed = now_ns() - begin;
-    if (err != 0 && err != -EINTR) {
-        errno = -err;
-        die("running the program");
-    }
     printf("{\"sent\": %llu, \"seconds\": %.6f, \"late\": %llu}\n", (unsigned long long)config->sent, (double)elapsed / 1e9,
            (unsigned long long)config->late);
+    bpf_link__destroy(link);
     bpf_object__close(object);
     return 0;
 }
@@ -192,7 +253,8 @@ static double bucket_ns(int bucket)
     return (double)(8 + bucket % 8) * (double)(1ull << (bucket / 8 - 1)) + (double)(1ull << (bucket / 8 - 1)) / 2;
 }
 
-static double percentile_us(const struct traffic_counts *now, const struct traffic_counts *before, uint64_t samples, double share)
+static double percentile_us(const struct traffic_counts *now, const struct traffic_counts *before, uint64_t samples,
+                            double share)
 {
     uint64_t seen = 0;
     for (int i = 0; i < TRAFFIC_BUCKETS; i++) {
@@ -224,8 +286,8 @@ static int run_receive(char **argv, uint32_t flags)
             samples += now.buckets[i] - before.buckets[i];
         }
         printf("{\"received\": %llu, \"samples\": %llu, \"p50\": %.3f, \"p99\": %.3f}\n",
-               (unsigned long long)(now.received - before.received), (unsigned long long)samples, percentile_us(&now, &before, samples, 0.5),
-               percentile_us(&now, &before, samples, 0.99));
+               (unsigned long long)(now.received - before.received), (unsigned long long)samples,
+               percentile_us(&now, &before, samples, 0.5), percentile_us(&now, &before, samples, 0.99));
         fflush(stdout);
         before = now;
     }
@@ -237,12 +299,15 @@ static int run_receive(char **argv, uint32_t flags)
 int main(int argc, char **argv)
 {
     if ((argc == 11 || argc == 12) && strcmp(argv[1], "send") == 0) {
-        return run_send(argv, argc == 12 ? number(argv[11], 1, BATCH_MAX, "BATCH") : BATCH);
+        bool is_spinning = argc == 12 && strcmp(argv[11], "spin") == 0;
+        if (argc == 11 || is_spinning) {
+            return run_send(argv, is_spinning);
+        }
     }
     if ((argc == 3 || argc == 4) && strcmp(argv[1], "receive") == 0) {
         return run_receive(argv, argc == 4 ? XDP_FLAGS_SKB_MODE : XDP_FLAGS_DRV_MODE);
     }
-    fprintf(stderr, "usage: traffic send DEVICE SRC_MAC DST_MAC SRC_IP DST_IP SIZE FLOWS RATE SECONDS [BATCH]\n"
+    fprintf(stderr, "usage: traffic send DEVICE SRC_MAC DST_MAC SRC_IP DST_IP SIZE FLOWS RATE SECONDS [spin]\n"
                     "       traffic receive DEVICE [generic]\n");
     return 2;
 }

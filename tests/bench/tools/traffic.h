@@ -21,7 +21,7 @@ struct traffic_payload {
 
 struct traffic_config {
     __u32 device, n_flows;
-    __u64 interval; /* between two frames in 1/1024 ns; 0: as fast as it goes */
+    __u64 interval; /* between two frames in 1/1024 ns; 0: as fast as it is run */
     __u64 begin_ns, sent, late; /* written by the program: late are the times it fell behind and did not catch up */
 };
 

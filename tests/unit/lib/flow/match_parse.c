@@ -38,6 +38,10 @@ static void no_words_match_everything(void **state)
     match_init(&all);
     assert_true(match_equal(&all, &match));
     assert_same("", " , ,, ");
+    assert_same("ip", "packet_type=(0,0),ip");
+    assert_same("reg0=0,reg1=5", "xreg0=5");
+    assert_same("reg4=0x11223344,reg7=0xff/0xff", "xxreg1=0x112233440000000000000000000000ff/0xffffffff0000000000000000000000ff");
+    assert_same("packet_type=(1,0x800)", "packet_type=(1,2048)");
 }
 
 static void commas_and_spaces_separate_alike(void **state)
@@ -101,6 +105,12 @@ struct refused {
 };
 
 static const struct refused refused_table[] = {
+    {"packet_type=(1,0x800),ip", -ERROR_PREREQUISITE, "packet_type"},
+    {"packet_type=1", -ERROR_SYNTAX, "packet_type"},
+    {"packet_type=(65536,0)", -ERROR_RANGE, "packet_type"},
+    {"conj_id=5/7", -ERROR_MASK, "conj_id"},
+    {"xreg0=5,reg1=5", -ERROR_DUPLICATE, "reg1"},
+    {"xxreg0=0x100000000000000000000000000000000", -ERROR_RANGE, "xxreg0"},
     {"tp_dst=80", -ERROR_PREREQUISITE, "tp_dst"},
     {"ip,tp_dst=80", -ERROR_PREREQUISITE, "tp_dst"},
     {"ip,nw_proto=47,tp_dst=80", -ERROR_PREREQUISITE, "tp_dst"},

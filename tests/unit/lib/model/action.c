@@ -16,6 +16,26 @@ static const char *const texts[] = {
     "move:NXM_NX_REG0[]->NXM_NX_REG2[]",
     "resubmit(,1)",
     "resubmit(3,1)",
+    "exit",
+    "clone(output:1)",
+    "clone(output:2)",
+    "clone(clone(output:2))",
+    "clone(output:2),exit",
+    "clone(output:2,exit)",
+    "output:NXM_NX_REG0[]",
+    "output:NXM_NX_REG0[0..3]",
+    "output(port=1,max_len=14)",
+    "output(port=1,max_len=15)",
+    "note:01",
+    "note:02",
+    "controller(userdata=01)",
+    "controller(userdata=02)",
+    "controller(userdata=02.00)",
+    "push:NXM_NX_REG0[]",
+    "pop:NXM_NX_REG0[]",
+    "conjunction(1,1/2)",
+    "conjunction(1,2/2)",
+    "conjunction(2,1/2)",
     "group:1",
     "set_queue:1",
     "push_vlan:0x8100",
@@ -49,6 +69,26 @@ static void instructions_equal_themselves_and_their_copies_and_nothing_else(void
         instructions_fini(&a);
         instructions_fini(&copy);
     }
+}
+
+static void a_list_is_whole_when_everything_has_what_belongs_behind_it(void **state)
+{
+    struct action_list list = model_actions("clone(output:1,note:01),output:2");
+    assert_true(action_list_is_whole(&list));
+    assert_int_equal(list.count, 5);
+    uint8_t bytes[40];
+    assert_int_equal(action_list_data(&list, 2, bytes, sizeof bytes), 6);
+    assert_int_equal(bytes[0], 1);
+    list.items[0].n_inner = 2; /* cuts the note in two */
+    assert_false(action_list_is_whole(&list));
+    list.items[0].n_inner = 5;
+    assert_false(action_list_is_whole(&list));
+    list.items[0].n_inner = 3;
+    list.items[2].n_data = 7;
+    assert_false(action_list_is_whole(&list));
+    list.items[2] = list.items[1];
+    assert_false(action_list_is_whole(&list)); /* bytes of nobody */
+    action_list_fini(&list);
 }
 
 static void a_copy_outlives_the_original(void **state)
@@ -87,6 +127,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(instructions_equal_themselves_and_their_copies_and_nothing_else),
         cmocka_unit_test(a_copy_outlives_the_original),
+        cmocka_unit_test(a_list_is_whole_when_everything_has_what_belongs_behind_it),
         cmocka_unit_test(filters_look_into_applied_and_written_actions),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -12,8 +12,11 @@ static void every_type_of_action_has_its_words(void **state)
     assert_string_equal(text, "push_vlan:0x8100,set_field:0x1->reg0,dec_ttl,mod_nw_ttl:1,output:1");
     free(text);
     action_list_fini(&list);
-    for (int type = 0; type < ACTION_TYPE_COUNT; type++) {
+    for (int type = 0; type < ACTION_DATA; type++) { /* which belongs to others */
         struct action action = {.type = (enum action_type)type};
+        if (action.type == ACTION_STACK_PUSH || action.type == ACTION_STACK_POP) {
+            action.part.n_bits = 1;
+        }
         if (action.type == ACTION_SET_FIELD) {
             action.set_field.mask = field_all_ones(action.set_field.field);
         }

@@ -33,6 +33,16 @@ static void extensions_arrive_as_they_were_sent(void **state)
         {"move:NXM_NX_REG0[0..15]->NXM_NX_REG1[16..31]", 24},
         {"resubmit:3,resubmit(,1),resubmit(3,1)", 48},
         {"controller(reason=no_match,max_len=7,id=9)", 16},
+        {"controller(reason=no_match,max_len=7,id=9,userdata=01.02.03.04.05)", 16 + 8 + 8 + 8 + 16},
+        {"exit", 16},
+        {"clone(output:1,clone(exit),push:NXM_NX_REG0[3..9]),output:2", 16 + 16 + 32 + 24 + 16},
+        {"clone(drop)", 16},
+        {"output:NXM_NX_REG0[0..15]", 24},
+        {"output(port=IN_PORT,max_len=64)", 16},
+        {"note:01.02.03.04.05.06", 16},
+        {"note:01.02.03.04.05.06.07.00.00.00.00.00.00.00.00.00.00.00.00.00.00.00.00.00.00.00.00.00.00.00.00.00.00.00.00.00.00.09", 48},
+        {"push:NXM_NX_REG0[],pop:NXM_OF_ETH_DST[0..31]", 48},
+        {"conjunction(7,1/2),conjunction(4294967295,64/64)", 32},
     };
 
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
@@ -62,23 +72,68 @@ static void the_old_in_port_is_the_low_half_of_ours(void **state)
     /* move:NXM_OF_IN_PORT[]->NXM_NX_REG0[0..15] */
     const uint8_t move[] = {0, 0, 0x23, 0x20, 0, 6, 0, 16, 0, 0, 0, 0, 0, 0, 0, 2, 0, 1, 0, 4};
     struct reader r = reader_of(move, sizeof move);
-    struct action action;
+    struct action_list list = {0};
 
-    assert_int_equal(of_actions_nicira_decode(&r, &action, NULL), 0);
-    assert_int_equal(action.type, ACTION_MOVE);
-    assert_int_equal(action.move.source, FIELD_IN_PORT);
-    assert_int_equal(action.move.n_bits, 16);
+    assert_int_equal(of_actions_nicira_decode(&r, 0, &list, NULL), 0);
+    assert_int_equal(list.count, 1);
+    assert_int_equal(list.items[0].type, ACTION_MOVE);
+    assert_int_equal(list.items[0].move.source, FIELD_IN_PORT);
+    assert_int_equal(list.items[0].move.n_bits, 16);
+    action_list_fini(&list);
 }
 
 static enum of_error_number refusal(const uint8_t *bytes, size_t size)
 {
     struct reader r = reader_of(bytes, size);
-    struct action action = {.type = ACTION_TYPE_COUNT};
+    struct action_list list = {0};
     struct of_error error = {.number = OF_ERROR_NONE};
-    if (of_actions_nicira_decode(&r, &action, &error) != 0) {
-        assert_int_equal(action.type, ACTION_TYPE_COUNT);
-    }
+    int err = of_actions_nicira_decode(&r, 0, &list, &error);
+    assert_true((err == 0) == (list.count > 0) || bytes[5] == 42); /* a refused clone leaves what was read to the caller */
+    action_list_fini(&list);
     return error.number;
+}
+
+static void extensions_of_varied_length_are_checked(void **state)
+{
+    const uint8_t exit_padded[] = {0, 0, 0x23, 0x20, 0, 17, 0, 0, 0, 0, 0, 1};
+    const uint8_t note[] = {0, 0, 0x23, 0x20, 0, 8, 1, 2};
+    const uint8_t no_clause[] = {0, 0, 0x23, 0x20, 0, 34, 2, 2, 0, 0, 0, 9};
+    const uint8_t short_output[] = {0, 0, 0x23, 0x20, 0, 39, 0, 1, 0, 0, 0, 13};
+    const uint8_t pause[] = {0, 0, 0x23, 0x20, 0, 37, 0, 0, 0, 0, 0, 0, 0, 4, 0, 4, 0, 0, 0, 0};
+    const uint8_t long_property[] = {0, 0, 0x23, 0x20, 0, 37, 0, 0, 0, 0, 0, 0, 0, 3, 0, 9, 0, 0, 0, 0};
+    const uint8_t bad_inner[] = {0, 0, 0x23, 0x20, 0, 42, 0, 0, 0, 0, 0, 0, 0, 99, 0, 8, 0, 0, 0, 0};
+
+    assert_int_equal(refusal(exit_padded, sizeof exit_padded), OF_ERROR_BAD_ACTION_BAD_ARGUMENT);
+    assert_int_equal(refusal(note, sizeof note), OF_ERROR_BAD_ACTION_BAD_LEN);
+    assert_int_equal(refusal(no_clause, sizeof no_clause), OF_ERROR_BAD_ACTION_BAD_ARGUMENT);
+    assert_int_equal(refusal(short_output, sizeof short_output), OF_ERROR_BAD_ACTION_BAD_ARGUMENT);
+    assert_int_equal(refusal(pause, sizeof pause), OF_ERROR_BAD_ACTION_BAD_ARGUMENT); /* nobody could resume it */
+    assert_int_equal(refusal(long_property, sizeof long_property), OF_ERROR_BAD_ACTION_BAD_LEN);
+    assert_int_equal(refusal(bad_inner, sizeof bad_inner), OF_ERROR_BAD_ACTION_BAD_TYPE);
+}
+
+static void clones_nest_up_to_a_limit(void **state)
+{
+    uint8_t bytes[16 * (ACTION_CLONE_DEPTH_MAX + 1)] = {0};
+    for (size_t i = 0; i <= ACTION_CLONE_DEPTH_MAX; i++) {
+        const uint8_t head[10] = {0xff, 0xff, 0, (uint8_t)(sizeof bytes - 16 * i), 0, 0, 0x23, 0x20, 0, 42};
+        memcpy(bytes + 16 * i, head, sizeof head);
+    }
+    struct action_list list = {0};
+    struct of_error error = {.number = OF_ERROR_NONE};
+    struct reader r = reader_of(bytes, sizeof bytes);
+    assert_int_not_equal(of_actions_decode(&r, &list, &error), 0);
+    assert_int_equal(error.number, OF_ERROR_BAD_ACTION_TOO_MANY);
+    action_list_fini(&list);
+    bytes[16 * ACTION_CLONE_DEPTH_MAX - 16 + 3] = 16; /* the last one stands behind its neighbour */
+    for (size_t i = 0; i + 1 < ACTION_CLONE_DEPTH_MAX; i++) {
+        bytes[16 * i + 3] = (uint8_t)(sizeof bytes - 16 * i);
+    }
+    r = reader_of(bytes, sizeof bytes);
+    assert_int_equal(of_actions_decode(&r, &list, &error), 0);
+    assert_true(action_list_is_whole(&list));
+    assert_int_equal(list.count, ACTION_CLONE_DEPTH_MAX + 1);
+    action_list_fini(&list);
 }
 
 static void what_is_not_known_or_does_not_fit_is_refused(void **state)
@@ -111,6 +166,8 @@ int main(void)
         cmocka_unit_test(a_masked_set_field_becomes_a_load_for_each_run_of_bits),
         cmocka_unit_test(the_old_in_port_is_the_low_half_of_ours),
         cmocka_unit_test(what_is_not_known_or_does_not_fit_is_refused),
+        cmocka_unit_test(extensions_of_varied_length_are_checked),
+        cmocka_unit_test(clones_nest_up_to_a_limit),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

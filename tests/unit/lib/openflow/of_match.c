@@ -24,6 +24,9 @@ static const char *const texts[] = {
     "sctp,tp_src=0x10/0xf0",
     "ip,nw_frag=first,nw_ttl=3,nw_tos=16,nw_ecn=2",
     "actset_output=4",
+    "conj_id=7,ip",
+    "packet_type=(1,0x800)",
+    "xreg3=0x100000005",
     "dl_src=01:00:00:00:00:00/01:00:00:00:00:00",
 };
 

@@ -28,7 +28,7 @@ static void frames_are_sent_until_flush_and_free_after_it(void **state)
 {
     struct umem *umem;
     assert_int_equal(umem_new(512, 2, &umem), 0);
-    struct io *io = io_null_open(umem);
+    struct io *io = io_null_open(umem, "null");
     assert_string_equal(io->mode, "null");
     assert_int_equal(send_frames(umem, io, IO_BURST, 60), IO_BURST);
     assert_int_equal(send_frames(umem, io, 1, 9000), 1);
@@ -45,7 +45,7 @@ static void full_ring_leaves_the_rest_to_the_worker(void **state)
     struct umem *umem;
     unsigned n_taken = 0;
     assert_int_equal(umem_new(512, 2, &umem), 0);
-    struct io *io = io_null_open(umem);
+    struct io *io = io_null_open(umem, "null");
     for (int i = 0; i < 10; i++) {
         n_taken += send_frames(umem, io, IO_BURST, 60);
     }
@@ -65,7 +65,7 @@ static void nothing_is_received_and_nothing_is_waited_for(void **state)
     struct io_frame frames[IO_BURST];
     struct io_stats stats;
     assert_int_equal(umem_new(16, 2, &umem), 0);
-    struct io *io = io_null_open(umem);
+    struct io *io = io_null_open(umem, "null");
     assert_int_equal(io->ops->rx(io, frames, IO_BURST), 0);
     assert_int_equal(io->ops->fd(io, 0), -1);
     io->ops->stats(io, &stats);

@@ -3,6 +3,7 @@
  * has changed (I3); a packet the kernel forwarded that is in no counter, or in the wrong one (I5). */
 #include "tests/unit/services/fastpath/rig.h"
 
+#include "services/fastpath/bpf/tier_frame.h"
 #include "services/fastpath/tier.h"
 
 enum { KEYS_MAX = 256, QUEUE = 3, COUNTER = 9 };
@@ -19,6 +20,8 @@ struct kernel {
     struct tier_device devices[RIG_PORTS];
     uint32_t n_outstanding;
     uint64_t n_lost;
+    uint8_t tos, last_mac_byte; /* of frames from now on; 0: as usual */
+    bool takes_all; /* keeps no account of keys */
     struct tier_failed failed;
 };
 
@@ -35,6 +38,9 @@ static int find(const struct kernel *kernel, const struct tier_key *key)
 static int put(void *context, const struct tier_key *key, const struct tier_entry *entry)
 {
     struct kernel *kernel = context;
+    if (kernel->takes_all) {
+        return 0;
+    }
     assert_int_equal(find(kernel, key), -1);
     if (kernel->n_keys == KEYS_MAX) {
         return -1;
@@ -44,11 +50,14 @@ static int put(void *context, const struct tier_key *key, const struct tier_entr
     return 0;
 }
 
-static void remove_key(void *context, const struct tier_key *key)
+static void remove_key(void *context, const struct tier_key *key, uint32_t slot)
 {
     struct kernel *kernel = context;
     int at = find(kernel, key);
-    assert_true(at >= 0);
+    if (kernel->takes_all) {
+        return;
+    }
+    assert_true(at >= 0 && kernel->entries[at].slot == slot);
     kernel->n_keys--;
     kernel->keys[at] = kernel->keys[kernel->n_keys];
     kernel->entries[at] = kernel->entries[kernel->n_keys];
@@ -95,20 +104,24 @@ static void kernel_end(struct kernel *kernel)
 /* What bpf/rx.bpf.c does with a frame of p1. True: the kernel forwarded it. */
 static bool receive(struct kernel *kernel, uint16_t source, uint16_t l4_port, uint8_t mark)
 {
-    struct flow_key packet = key_udp(1, source, l4_port);
-    struct tier_key key = {.ifindex = 101, .protocol = 17, .version = 4, .source_port = packet.l4_src.raw, .target_port = packet.l4_dst.raw};
-    memcpy(key.source, packet.ip_src, 4);
-    memcpy(key.target, packet.ip_dst, 4);
+    uint8_t frame[FRAME_BYTES];
+    struct plain plain = {0};
+    frame_udp(frame, source, l4_port, mark);
+    frame[15] = kernel->tos;
+    frame[11] = kernel->last_mac_byte != 0 ? kernel->last_mac_byte : frame[11];
+    assert_true(read_frame(frame, frame + sizeof frame, &plain) && !plain.is_odd);
+    plain.key.ifindex = 101;
+    struct tier_key key = plain.key;
     int at = find(kernel, &key);
     struct tier_queue *queue = &kernel->queue;
     if (at >= 0) {
         const struct tier_entry *entry = &kernel->entries[at];
         struct tier_slot *slot = &kernel->slots[entry->slot - 1000];
-        bool counts = entry->generation == slot->generation && entry->owner == queue->owner && entry->queue == QUEUE;
-        if (counts && kernel->rig->now_ns >= queue->lease_ns) {
-            slot->is_live = 0;
-        } else if (counts && (slot->is_live != 0 || queue->redirected == queue->processed)) {
-            slot->is_live = 1;
+        bool counts = entry->generation == slot->generation && entry->owner == queue->owner && entry->queue == QUEUE && entry->check == tier_check(&key);
+        if (counts && (kernel->rig->now_ns >= queue->lease_ns || !fits(entry, frame))) {
+            slot->live = 0;
+        } else if (counts && (slot->live == queue->epoch + 1 || queue->redirected == queue->processed)) {
+            slot->live = queue->epoch + 1;
             slot->packets++;
             slot->bytes += FRAME_BYTES;
             slot->used_ns = kernel->rig->now_ns;
@@ -120,7 +133,7 @@ static bool receive(struct kernel *kernel, uint16_t source, uint16_t l4_port, ui
         }
     }
     queue->redirected++;
-    rig_put(kernel->rig, "p1", source, l4_port, mark);
+    assert_true(io_mem_put(kernel->rig->mem, "p1", frame, sizeof frame));
     return false;
 }
 
@@ -289,7 +302,7 @@ static void a_removed_flow_ends_all_its_entries(void **state)
     assert_int_equal(tier_count(kernel->rig->shard->tier), 0);
     assert_false(receive(kernel, 3, 103, 1));
     assert_false(receive(kernel, 4, 104, 1));
-    pass(kernel, 5);
+    pass(kernel, TIER_REST_MS + 2 * TIER_ROUND_MS);
     assert_int_equal(kernel->n_keys, 0);
     kernel_end(kernel);
 }
@@ -308,25 +321,29 @@ static void a_port_that_goes_down_a_lease_and_idleness_end_it(void **state)
     assert_true(receive(kernel, 5, 7, 3));
     kernel->failed = (struct tier_failed){.frames = 1, .refused = 1}; /* the host behind it takes none any more */
     pass(kernel, TIER_FAILED_MS + 1);
-    assert_false(kernel->devices[1].takes);
     assert_int_equal(tier_count(kernel->rig->shard->tier), 0);
     assert_false(receive(kernel, 5, 7, 4));
-    kernel->devices[1].takes = true;
-    pass(kernel, TIER_REST_MS);
+    pass(kernel, TIER_REST_MS + 2 * TIER_ROUND_MS);
+    sample(kernel, 5, 7); /* though it says that it does */
+    assert_int_equal(tier_count(kernel->rig->shard->tier), 0);
+    pass(kernel, TIER_REFUSED_MS);
     sample(kernel, 5, 7);
+    assert_int_equal(tier_count(kernel->rig->shard->tier), 1);
     kernel->devices[1].takes = false; /* and says so */
     pass(kernel, TIER_ROUND_MS + 1);
     assert_false(receive(kernel, 5, 7, 4));
     kernel->devices[1].takes = true;
-    pass(kernel, TIER_REST_MS);
+    pass(kernel, TIER_REST_MS + 2 * TIER_ROUND_MS);
     sample(kernel, 5, 7);
     assert_int_equal(tier_count(kernel->rig->shard->tier), 1);
     pass(kernel, TIER_IDLE_MS + TIER_ROUND_MS + 1);
     assert_int_equal(tier_count(kernel->rig->shard->tier), 0);
+    pass(kernel, TIER_REST_MS + 2 * TIER_ROUND_MS);
     sample(kernel, 5, 7);
+    assert_int_equal(tier_count(kernel->rig->shard->tier), 1);
     tier_port_ends(kernel->rig->shard, 2);
     assert_int_equal(tier_count(kernel->rig->shard->tier), 0);
-    sample(kernel, 5, 7);
+    assert_int_equal(kernel->devices[0].n_in + kernel->devices[1].n_out, 0);
     tier_switch(kernel->rig->shard, false);
     sample(kernel, 5, 8);
     assert_int_equal(tier_count(kernel->rig->shard->tier), 0);
@@ -356,6 +373,125 @@ static void overload_holds_back_for_a_moment_and_says_so(void **state)
     kernel_end(kernel);
 }
 
+static void a_frame_that_hides_its_flow_hash_takes_life_from_all_entries(void **state)
+{
+    struct kernel *kernel = kernel_new();
+    struct flow_key key, mask = mask_source(32);
+    (void)flow_new(kernel, &key, &mask);
+    sample(kernel, 5, 7);
+    poll_packets(kernel);
+    assert_true(receive(kernel, 5, 7, 1));
+    kernel->queue.epoch++; /* as the program does for a tag without a VLAN, */
+    kernel->queue.redirected++;
+    rig_put(kernel->rig, "p1", 5, 7, 2); /* which is on its way to us */
+    assert_false(receive(kernel, 5, 7, 3));
+    poll_packets(kernel);
+    assert_int_equal(rig_got(kernel->rig, "p2"), 2);
+    assert_int_equal(rig_got(kernel->rig, "p2"), 3);
+    pass(kernel, TIER_ROUND_MS + 1); /* found waiting by the round at the latest */
+    assert_true(receive(kernel, 5, 7, 4));
+    kernel_end(kernel);
+}
+
+static void a_queue_that_is_somebody_elses_takes_its_entries_along(void **state)
+{
+    struct kernel *kernel = kernel_new();
+    struct flow_key key, mask = mask_source(32);
+    (void)flow_new(kernel, &key, &mask);
+    sample(kernel, 5, 7);
+    poll_packets(kernel);
+    assert_true(receive(kernel, 5, 7, 1));
+    tier_rx_end(&kernel->rx);
+    assert_false(receive(kernel, 5, 7, 2));
+    pass(kernel, TIER_ROUND_MS);
+    tier_rx_begin(&kernel->rx, 78); /* and comes back */
+    kernel->rx.n_received = 0;
+    pass(kernel, TIER_ROUND_MS + 1);
+    assert_int_equal(tier_count(kernel->rig->shard->tier), 0);
+    pass(kernel, TIER_REST_MS + 2 * TIER_ROUND_MS);
+    sample(kernel, 5, 7);
+    poll_packets(kernel);
+    assert_true(receive(kernel, 5, 7, 3));
+    kernel_end(kernel);
+}
+
+static void a_port_that_is_down_stops_no_other(void **state)
+{
+    struct kernel *kernel = kernel_new();
+    struct flow_key key, mask = mask_source(32);
+    uint32_t stuck = 1;
+    struct tier_queue other_queue = {0};
+    struct tier_rx other = {.shared = &other_queue, .n_outstanding = &stuck, .count_lost = count_lost};
+    (void)flow_new(kernel, &key, &mask);
+    kernel->devices[2].rx[kernel->devices[2].n_rx++] = &other; /* frames that a device kept when it went down */
+    sample(kernel, 5, 7);
+    poll_packets(kernel);
+    assert_false(receive(kernel, 5, 7, 1));
+    poll_packets(kernel);
+    assert_false(receive(kernel, 5, 7, 2));
+    port_set_find(&kernel->rig->shard->ports, 3)->can_send = false;
+    poll_packets(kernel);
+    assert_true(receive(kernel, 5, 7, 3));
+    kernel->devices[2].n_rx = 0;
+    kernel_end(kernel);
+}
+
+static void an_account_that_does_not_come_out_begins_anew(void **state)
+{
+    struct kernel *kernel = kernel_new();
+    struct flow_key key, mask = mask_source(32);
+    (void)flow_new(kernel, &key, &mask);
+    sample(kernel, 5, 7);
+    kernel->queue.redirected += 3; /* of which nobody knows anything */
+    pass(kernel, 5);
+    assert_false(receive(kernel, 5, 7, 1));
+    pass(kernel, 60);
+    assert_true(receive(kernel, 5, 7, 2));
+    kernel_end(kernel);
+}
+
+static void the_last_quarter_is_for_ports_that_have_few(void **state)
+{
+    struct kernel *kernel = kernel_new();
+    struct flow_key key, mask = mask_source(16);
+    (void)flow_new(kernel, &key, &mask);
+    kernel->takes_all = true;
+    for (uint32_t i = 0; i < TIER_SLOTS; i++) {
+        sample(kernel, (uint16_t)(i >> 8), (uint16_t)(1000 + (i & 0xff)));
+    }
+    assert_int_equal(tier_count(kernel->rig->shard->tier), TIER_SLOTS - TIER_SLOTS / 4);
+    assert_int_equal(tier_count_full(kernel->rig->shard->tier), TIER_SLOTS / 4);
+    tier_port_ends(kernel->rig->shard, 1); /* one step for each entry, not one for each pair */
+    assert_int_equal(tier_count(kernel->rig->shard->tier), 0);
+    kernel_end(kernel);
+}
+
+static void the_kernel_compares_what_the_flow_looks_at(void **state)
+{
+    struct kernel *kernel = kernel_new();
+    struct flow_key key, mask = mask_source(32);
+    mask.ip_tos = 0xfc;
+    memset(mask.eth_src, 0xff, 6);
+    (void)flow_new(kernel, &key, &mask);
+    sample(kernel, 5, 7);
+    poll_packets(kernel);
+    assert_true(receive(kernel, 5, 7, 1));
+    kernel->tos = 0x01; /* not looked at */
+    assert_true(receive(kernel, 5, 7, 2));
+    kernel->tos = 0x10;
+    assert_false(receive(kernel, 5, 7, 3)); /* no flow of ours: it waits for the slowpath, and the next one behind it */
+    kernel->tos = 0;
+    assert_false(receive(kernel, 5, 7, 4));
+    poll_packets(kernel);
+    assert_int_equal(port_set_find(&kernel->rig->shard->ports, 1)->n_pending, 2);
+    miss_drop_all(kernel->rig->shard, DROP_STOPPED);
+    pass(kernel, TIER_ROUND_MS + 1);
+    assert_true(receive(kernel, 5, 7, 5));
+    kernel->last_mac_byte = 0x77;
+    assert_false(receive(kernel, 5, 7, 6));
+    kernel_end(kernel);
+}
+
 static void flows_the_kernel_cannot_tell_are_not_handed_over(void **state)
 {
     struct kernel *kernel = kernel_new();
@@ -377,6 +513,12 @@ int main(void)
         cmocka_unit_test(a_removed_flow_ends_all_its_entries),
         cmocka_unit_test(a_port_that_goes_down_a_lease_and_idleness_end_it),
         cmocka_unit_test(overload_holds_back_for_a_moment_and_says_so),
+        cmocka_unit_test(a_frame_that_hides_its_flow_hash_takes_life_from_all_entries),
+        cmocka_unit_test(a_queue_that_is_somebody_elses_takes_its_entries_along),
+        cmocka_unit_test(a_port_that_is_down_stops_no_other),
+        cmocka_unit_test(an_account_that_does_not_come_out_begins_anew),
+        cmocka_unit_test(the_last_quarter_is_for_ports_that_have_few),
+        cmocka_unit_test(the_kernel_compares_what_the_flow_looks_at),
         cmocka_unit_test(flows_the_kernel_cannot_tell_are_not_handed_over),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -62,7 +62,7 @@ static inline void fixture_close(struct fixture *f)
 }
 
 /* "table=0,priority=5,ip,actions=output:2"; returns the id. */
-static inline uint64_t fixture_rule(struct fixture *f, const char *text)
+static inline uint64_t fixture_rule_on(struct fixture *f, uint64_t bridge, const char *text)
 {
     struct flow_mod mod;
     struct error_detail detail = {""};
@@ -73,7 +73,7 @@ static inline uint64_t fixture_rule(struct fixture *f, const char *text)
     struct rule rule;
     rule_init(&rule);
     rule.id = f->next_id++;
-    rule.bridge = FIXTURE_BRIDGE;
+    rule.bridge = bridge;
     rule.match = mod.match;
     rule.priority = mod.priority;
     rule.table = mod.table == TABLE_ALL ? 0 : mod.table;
@@ -82,6 +82,28 @@ static inline uint64_t fixture_rule(struct fixture *f, const char *text)
     uint64_t id = rule.id;
     world_set_rule(&f->world, &rule);
     return id;
+}
+
+static inline uint64_t fixture_rule(struct fixture *f, const char *text)
+{
+    return fixture_rule_on(f, FIXTURE_BRIDGE, text);
+}
+
+/* A second bridge, 2, with ports 2 and 3 (ids 26, 27), and a patch from port 5 of the first (id 15) to its port 1 (id 25). */
+static inline void fixture_patch_port(struct fixture *f, uint64_t bridge, uint32_t id, uint32_t ofport, const char *name, const char *peer)
+{
+    struct world_port_settings port = {.name = name, .bridge = bridge, .ofport = ofport, .tag = VLAN_NONE, .peer = peer};
+    world_set_port(&f->world, id, &port);
+}
+
+static inline void fixture_second_bridge(struct fixture *f, bool is_secure)
+{
+    struct world_bridge_settings bridge = {.name = "br1", .is_secure = is_secure, .mac_aging_s = 300, .mac_limit = 100};
+    world_set_bridge(&f->world, 2, &bridge);
+    fixture_patch_port(f, 2, 26, 2, "p26", NULL);
+    fixture_patch_port(f, 2, 27, 3, "p27", NULL);
+    fixture_patch_port(f, FIXTURE_BRIDGE, 15, 5, "p15", "p25");
+    fixture_patch_port(f, 2, 25, 1, "p25", "p15");
 }
 
 /* A packet's key from the text of a match; in_port is a port id. */

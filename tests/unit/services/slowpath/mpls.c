@@ -1,0 +1,145 @@
+/* Labels in translation: what becomes known, what is looked at, and what a key cannot tell behind a popped label. */
+#include "tests/unit/services/slowpath/fixture.h"
+
+static struct flow_key labelled(uint32_t first, uint32_t second)
+{
+    struct flow_key key = fixture_key("mpls", 11);
+    key.mpls[0] = be32(first);
+    key.mpls[1] = be32(second);
+    return key;
+}
+
+static void expect_key(struct fixture *f, const struct flow_key *key, const char *expected)
+{
+    struct translate_input input = fixture_input(f, true);
+    translate_key(&input, key, &f->translation);
+    fixture_expect_actions(f, expected);
+}
+
+static void a_pushed_label_hides_the_packet_from_later_tables(void **state)
+{
+    (void)state;
+    struct fixture f;
+    fixture_open(&f);
+    fixture_rule(&f, "table=0,ip,actions=push_mpls:0x8847,set_mpls_label:7,goto_table:1");
+    fixture_rule(&f, "table=1,priority=2,ip,actions=output:1");
+    fixture_rule(&f, "table=1,priority=1,mpls,mpls_label=7,mpls_bos=1,actions=output:2");
+    fixture_expect(&f, "tcp,nw_ttl=9,tp_dst=80", 13, "push_mpls:0x8847,set_field:7->mpls_label,output:12");
+    assert_false(fixture_looked(&f, FIELD_IP_TTL));
+    assert_false(fixture_looked(&f, FIELD_TCP_DST));
+    assert_true(fixture_looked(&f, FIELD_ETH_TYPE));
+    fixture_close(&f);
+}
+
+static void the_ttl_of_a_new_label_is_looked_at_when_somebody_asks(void **state)
+{
+    (void)state;
+    struct fixture f;
+    fixture_open(&f);
+    fixture_rule(&f, "table=0,ip,actions=dec_ttl,push_mpls:0x8847,goto_table:1");
+    fixture_rule(&f, "table=1,priority=2,mpls,mpls_ttl=8,actions=output:1");
+    fixture_rule(&f, "table=1,priority=1,actions=output:2");
+    fixture_expect(&f, "ip,nw_ttl=9", 13, "dec_ttl,push_mpls:0x8847,output:11");
+    assert_int_equal(f.translation.mask.ip_ttl, 0xff);
+    fixture_expect(&f, "ip,nw_ttl=10", 13, "dec_ttl,push_mpls:0x8847,output:12");
+    assert_int_equal(f.translation.mask.ip_ttl, 0xff);
+    fixture_close(&f);
+}
+
+static void what_a_pop_uncovers_can_be_sent_and_written_but_not_matched(void **state)
+{
+    (void)state;
+    struct fixture f;
+    fixture_open(&f);
+    fixture_rule(&f, "priority=4,mpls,mpls_label=1,actions=pop_mpls:0x0800,set_field:10.0.0.1->nw_dst,output:2");
+    fixture_rule(&f, "priority=4,mpls,mpls_label=2,actions=pop_mpls:0x0800,goto_table:1");
+    fixture_rule(&f, "priority=4,mpls,mpls_label=3,actions=pop_mpls:0x0800,dec_ttl,output:2");
+    fixture_rule(&f, "table=1,ip,nw_dst=10.0.0.1,actions=output:3");
+    struct flow_key key = labelled(1 << 12 | 0x140, 0);
+    expect_key(&f, &key, "pop_mpls:0x0800,set_field:10.0.0.1->nw_dst,output:12");
+    key = labelled(2 << 12 | 0x140, 0);
+    expect_key(&f, &key, "drop(header_unseen)");
+    key = labelled(3 << 12 | 0x140, 0);
+    expect_key(&f, &key, "drop(header_unseen)");
+    fixture_close(&f);
+}
+
+static void inner_labels_come_up_one_by_one(void **state)
+{
+    (void)state;
+    struct fixture f;
+    fixture_open(&f);
+    fixture_rule(&f, "table=0,mpls,actions=pop_mpls:0x8847,goto_table:1");
+    fixture_rule(&f, "table=1,priority=2,mpls,mpls_label=5,actions=output:2");
+    fixture_rule(&f, "table=1,priority=1,actions=output:3");
+    struct flow_key key = labelled(1 << 12, 5 << 12 | 0x100);
+    expect_key(&f, &key, "pop_mpls:0x8847,output:12");
+    assert_int_equal(host32(f.translation.mask.mpls[1]), UINT32_MAX);
+    key = labelled(1 << 12 | 0x100, 0); /* the type says MPLS, the stack that it is at its end */
+    expect_key(&f, &key, "drop(header_unseen)");
+    fixture_close(&f);
+}
+
+static void ttls_are_copied_between_labels(void **state)
+{
+    (void)state;
+    struct fixture f;
+    fixture_open(&f);
+    fixture_rule(&f, "priority=4,mpls,mpls_label=1,actions=copy_ttl_out,output:2");
+    fixture_rule(&f, "priority=4,mpls,mpls_label=2,actions=copy_ttl_in,output:2");
+    fixture_rule(&f, "ip,actions=push_mpls:0x8847,set_mpls_ttl(3),copy_ttl_out,output:2");
+    struct flow_key key = labelled(1 << 12 | 9, 5 << 12 | 0x100 | 44);
+    expect_key(&f, &key, "set_field:44->mpls_ttl,output:12");
+    key = labelled(2 << 12 | 9, 5 << 12 | 0x100 | 44);
+    expect_key(&f, &key,
+               "pop_mpls:0x8847,set_field:9->mpls_ttl,push_mpls:0x8847,set_field:2->mpls_label,set_field:0->mpls_tc,"
+               "set_field:9->mpls_ttl,output:12");
+    key = labelled(1 << 12 | 0x100 | 9, 0);
+    expect_key(&f, &key, "drop(header_unseen)"); /* the IP header behind is not in the key */
+    fixture_expect(&f, "ip,nw_ttl=77", 11, "push_mpls:0x8847,set_field:3->mpls_ttl,set_field:77->mpls_ttl,output:12");
+    assert_int_equal(f.translation.mask.ip_ttl, 0xff);
+    fixture_close(&f);
+}
+
+static void a_label_without_ttl_goes_to_the_controller(void **state)
+{
+    (void)state;
+    struct fixture f;
+    fixture_open(&f);
+    fixture_rule(&f, "mpls,actions=dec_mpls_ttl,output:2");
+    struct flow_key key = labelled(0x101, 0);
+    struct translate_input input = fixture_input(&f, true);
+    translate_key(&input, &key, &f.translation);
+    assert_int_equal(f.translation.n_actions, 1);
+    assert_int_equal(f.translation.actions[0].type, DP_ACTION_CONTROLLER);
+    assert_int_equal(f.translation.actions[0].controller.reason, PACKET_IN_INVALID_TTL);
+    key = labelled(0x102, 0);
+    expect_key(&f, &key, "dec_mpls_ttl,output:12");
+    fixture_close(&f);
+}
+
+static void a_label_is_not_put_in_front_of_tags_that_pushes_hide(void **state)
+{
+    (void)state;
+    struct fixture f;
+    fixture_open(&f);
+    fixture_rule(&f, "actions=push_vlan:0x8100,push_vlan:0x8100,push_mpls:0x8847,output:2");
+    fixture_expect(&f, "dl_vlan=5", 11, "drop(pipeline_limit)"); /* a third tag */
+    fixture_expect(&f, "arp", 11,
+                   "push_vlan:0x8100(vid=0,pcp=0),push_vlan:0x8100(vid=0,pcp=0),push_mpls:0x8847,output:12");
+    fixture_close(&f);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_pushed_label_hides_the_packet_from_later_tables),
+        cmocka_unit_test(the_ttl_of_a_new_label_is_looked_at_when_somebody_asks),
+        cmocka_unit_test(what_a_pop_uncovers_can_be_sent_and_written_but_not_matched),
+        cmocka_unit_test(inner_labels_come_up_one_by_one),
+        cmocka_unit_test(ttls_are_copied_between_labels),
+        cmocka_unit_test(a_label_without_ttl_goes_to_the_controller),
+        cmocka_unit_test(a_label_is_not_put_in_front_of_tags_that_pushes_hide),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
