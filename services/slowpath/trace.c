@@ -67,19 +67,25 @@ static struct match_ports names_of_ports(const struct world *world)
     return (struct match_ports){.by_number = name_by_port, .context = world};
 }
 
-/* The fields that the packet has; of registers and their like, those that are set. */
+/* A header field that the packet has, or a register or its like that is set; long registers are others by a second name. */
+static bool is_told(enum field_id id, const struct flow_state *state)
+{
+    if (field_table[id].offset < sizeof(struct flow_key)) {
+        return field_present(id, state);
+    }
+    bool is_register = id == FIELD_METADATA || id == FIELD_TUNNEL_ID || (id >= FIELD_REG0 && id <= FIELD_REG15);
+    return is_register && !field_value_is_zero(field_get(id, state));
+}
+
 static char *packet_text(const struct world_bridge *bridge, const struct flow_state *state)
 {
     struct match_ports names = names_of_bridge(bridge);
     struct match match = {0};
     for (enum field_id id = 0; id < FIELD_COUNT; id++) {
-        bool is_header = field_table[id].offset < sizeof(struct flow_key);
-        bool is_wanted = is_header ? field_present(id, state) : id != FIELD_IN_PHY_PORT && id != FIELD_ACTSET_OUTPUT;
-        if (is_wanted && (is_header || !field_value_is_zero(field_get(id, state)))) {
+        if (is_told(id, state)) {
             field_set(id, &match.mask, field_all_ones(id));
         }
     }
-    key_mask(&state->key, &match.mask.key, &match.value.key);
     for (size_t i = 0; i < STATE_WORDS; i++) {
         state_set_word(&match.value, i, state_word(state, i) & state_word(&match.mask, i));
     }

@@ -163,12 +163,12 @@ def actions(r, table, match_words, protocol, n_tables):
             words.append("resubmit(,%d)" % r.randrange(table + 1, n_tables))
         else:
             words.append("group:%d" % r.choice((1, 2, 3, 4)))
-    if r.random() < 0.06:
-        words.insert(0, "meter:1")
     if r.random() < 0.08:
         words.insert(r.randrange(len(words) + 1), "clone(set_field:%s->dl_dst,output:%d)" % (r.choice(MACS), r.choice(PORTS)))
     if r.random() < 0.05:
         words.insert(r.randrange(len(words) + 1), "exit")
+    if r.random() < 0.06:
+        words.insert(0, "meter:1")
     if r.random() < 0.06:
         words.append("clear_actions")
     if r.random() < 0.15:
