@@ -121,7 +121,8 @@ void read_dp_dump_flows_print(const json_t *json, const struct segment *segment)
         const json_t *idle = json_object_get(flow, "used_s"), *per_s = json_object_get(flow, "rate");
         snprintf(used, sizeof used, json_is_number(idle) ? "%.3fs" : "never", json_number_value(idle));
         snprintf(rate, sizeof rate, per_s != NULL ? ", rate:%.1f/s" : "", json_number_value(per_s));
-        printf("%s, packets:%lld, bytes:%lld%s, used:%s, actions:%s\n", json_string_value(json_object_get(flow, "match")),
+        printf("%s, id:%s, packets:%lld, bytes:%lld%s, used:%s, actions:%s\n", json_string_value(json_object_get(flow, "match")),
+               json_string_value(json_object_get(flow, "id")),
                (long long)json_integer_value(json_object_get(flow, "packets")), (long long)json_integer_value(json_object_get(flow, "bytes")),
                rate, used, json_string_value(json_object_get(flow, "actions")));
     }

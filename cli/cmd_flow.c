@@ -168,21 +168,6 @@ void read_fdb_show_print(const json_t *json, const struct segment *segment)
     render_table(json, columns, sizeof columns / sizeof columns[0]);
 }
 
-enum exit_status read_trace(struct client *client, const struct segment *segment, json_t **out_json, struct error_detail *detail)
-{
-    return ask(client, PROCESS_SLOWPATH, "trace", segment->arguments, segment->n_arguments, out_json, detail);
-}
-
-void read_trace_print(const json_t *json, const struct segment *segment)
-{
-    const char *text = json_string_value(json_object_get(json, "text"));
-    if (text != NULL) {
-        fputs(text, stdout);
-    } else {
-        render_tree(json, 0);
-    }
-}
-
 static enum process_kind kind_by_name(const char *name, size_t length)
 {
     for (enum process_kind kind = PROCESS_CONFIGDB; kind < PROCESS_SWCTL; kind++) {

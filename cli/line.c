@@ -86,7 +86,8 @@ static int value_of(const char *name, char **words, size_t n, const char **out_v
 /* Options that take a value. Returns how many words were used, 0 when this is none of them, negative on error. */
 static int take_valued_option(struct client *client, struct segment *segment, char **words, size_t n, struct error_detail *detail)
 {
-    static const char *const names[] = {"--run", "--timeout", "--sort", "--top"};
+    static const char *const names[] = {"--run", "--timeout", "--sort", "--top", "--from-capture", "--packet"};
+    const char **const places[] = {NULL, NULL, &segment->sort, &segment->top, &segment->from_capture, &segment->packet};
     const char *value = NULL;
     int used = 0, err = 0;
     size_t i = 0;
@@ -101,7 +102,7 @@ static int take_valued_option(struct client *client, struct segment *segment, ch
     } else if (i == 1) {
         err = set_timeout(client, value, detail);
     } else {
-        *(i == 2 ? &segment->sort : &segment->top) = value;
+        *places[i] = value;
     }
     return err != 0 ? err : used;
 }
@@ -133,7 +134,8 @@ static int check_options(const struct segment *segment, struct error_detail *det
     const struct {
         const char *name;
         bool is_given;
-    } options[] = {{"--watch", segment->watch}, {"--sort", segment->sort != NULL}, {"--top", segment->top != NULL}};
+    } options[] = {{"--watch", segment->watch}, {"--sort", segment->sort != NULL}, {"--top", segment->top != NULL},
+                 {"--from-capture", segment->from_capture != NULL}, {"--packet", segment->packet != NULL}};
     for (size_t i = 0; i < sizeof options / sizeof options[0]; i++) {
         if (options[i].is_given && strstr(segment->command->usage, options[i].name) == NULL) {
             return error_set(detail, -ERROR_SYNTAX, "%s has no option %s; usage: swctl %s", segment->command->words, options[i].name,

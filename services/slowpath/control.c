@@ -2,7 +2,7 @@
  *
  *     status                 versions, sessions, counts
  *     fdb-show BRIDGE        learned addresses, the last used first
- *     trace BRIDGE PACKET    what becomes of a packet given as the text of a match, by the same code as real ones, leaving no trace
+ *     trace, explain         trace.c
  *
  * Commands answer at once; a table of a million addresses goes in pieces. Thread: the one that translates. Cost: people and scripts.
  */
@@ -13,9 +13,8 @@
 #include <stdlib.h>
 
 #include "lib/base/clock.h"
-#include "lib/base/memory.h"
-#include "lib/dp/hash.h"
 #include "services/slowpath/session.h"
+#include "services/slowpath/trace.h"
 
 enum { PIECE = 1000 /* addresses in one message: some 100 KB */ };
 
@@ -106,110 +105,11 @@ static void fdb_flush(void *context, struct control_call *call, const char *cons
     }
 }
 
-/* ---- trace ---- */
-
-static void trace_line(void *context, unsigned depth, const char *text)
-{
-    char *line = memory_format("%*s%s", (int)depth * 2, "", text);
-    json_array_append_new(context, json_string(line));
-    free(line);
-}
-
-static bool port_by_name(const void *context, const char *name, uint32_t *out_ofport)
-{
-    const struct world_bridge *bridge = context;
-    for (size_t i = 0; i < bridge->n_ports; i++) {
-        if (strcmp(bridge->ports[i]->name, name) == 0) {
-            *out_ofport = bridge->ports[i]->ofport;
-            return true;
-        }
-    }
-    return false;
-}
-
-static const char *port_by_id(const void *context, uint32_t id)
-{
-    const struct core *core = context;
-    const struct world_port *port = world_port(&core->world, id);
-    return port != NULL ? port->name : NULL;
-}
-
-/* The steps, a line each, for people. */
-static char *lines_text(const json_t *lines)
-{
-    char *text = memory_string("");
-    for (size_t i = 0; i < json_array_size(lines); i++) {
-        char *longer = memory_format("%s%s\n", text, json_string_value(json_array_get(lines, i)));
-        free(text);
-        text = longer;
-    }
-    return text;
-}
-
-static json_t *trace_result(struct core *core, const struct flow_key *key, const struct translation *translation, json_t *lines)
-{
-    struct match_ports names = {.by_number = port_by_id, .context = core};
-    struct match megaflow = {.mask.key = translation->mask};
-    key_mask(key, &translation->mask, &megaflow.value.key);
-    char *flow = match_format(&megaflow, &names);
-    char *actions = dp_actions_format(translation->actions, translation->n_actions, &names);
-    char *steps = lines_text(lines);
-    char *text = memory_format("%smegaflow: %s%s\ndatapath actions: %s\n", steps, flow,
-                               translation->is_single ? " (not kept: this packet only)" : "", actions);
-    json_t *out = json_pack("{s:o, s:s, s:s, s:b, s:s}", "steps", lines, "megaflow", flow, "actions", actions, "cacheable",
-                            !translation->is_single, "text", text);
-    free(text);
-    free(steps);
-    free(actions);
-    free(flow);
-    return out;
-}
-
-static void trace(void *context, struct control_call *call, const char *const *arguments, size_t n_arguments)
-{
-    struct core *core = context;
-    if (n_arguments != 2) {
-        control_fail(call, -EINVAL, "trace BRIDGE PACKET");
-        return;
-    }
-    const struct world_bridge *bridge = bridge_of(core, call, arguments[0]);
-    if (bridge == NULL) {
-        return;
-    }
-    struct match_ports names = {.by_name = port_by_name, .context = bridge};
-    struct match match;
-    struct error_detail detail = {""};
-    int err = match_parse(arguments[1], &names, &match, &detail);
-    if (err != 0) {
-        control_fail(call, err, "%s", detail.text);
-        return;
-    }
-    const struct world_port *port = world_port_by_ofport(bridge, host32(match.value.key.in_port));
-    if (port == NULL) {
-        control_fail(call, -ERROR_NOT_FOUND, "in_port: the bridge has no port %u", host32(match.value.key.in_port));
-        return;
-    }
-    struct flow_key key = match.value.key;
-    key.in_port = be32(port->id);
-    struct translation translation = {0};
-    json_t *lines = json_array();
-    struct translate_trace sink = {.line = trace_line, .context = lines};
-    struct translate_input input = {.world = &core->world, .macs = core->macs, .now_ns = core->now_ns, .trace = &sink};
-    translate_key(&input, &key, &translation);
-    if (translation.needs_hash) { /* and what the packet meets when it comes back with it */
-        const struct dp_action *hash = &translation.actions[0];
-        key.dp_hash = be32(hash_packet(&key, &hash->hash));
-        key.recirc_id = be32(TRANSLATE_RECIRC_HASHED);
-        translate_key(&input, &key, &translation);
-    }
-    control_reply(call, trace_result(core, &key, &translation, lines));
-    translation_fini(&translation);
-}
-
 static const struct control_command commands[] = {
     {"fdb-show", "BRIDGE", "lists the addresses a bridge has learned", fdb_show},
     {"fdb-flush", "BRIDGE", "forgets the addresses a bridge has learned", fdb_flush},
-    {"trace", "BRIDGE PACKET", "explains what becomes of a packet, given as a match with in_port", trace},
+    {"trace", "BRIDGE FLOW [HEX]", "explains what becomes of a packet, given as a match with in_port, or in_port and its bytes", trace_packet},
+    {"explain", "FLOW-ID", "goes back from a flow of a fastpath to the rules it was made from", trace_explain},
 };
 
 int control_open(struct core *core, const char *endpoint, struct control_server **out_server)

@@ -52,7 +52,7 @@ static bool group_is_live(struct walk *walk, uint32_t group_id, unsigned depth)
 
 static void bucket_perform(struct walk *walk, const struct world_group *group, size_t i)
 {
-    walk_count(walk, counter_id(COUNTER_BUCKET, group->id << 16 | i));
+    walk_count(walk, counter_id(COUNTER_BUCKET, group->id << 16 | group->group.buckets[i].counter));
     walk_trace(walk, "group %u: bucket %zu", group->group.group_id, i);
     struct walk_copy copy;
     walk_begin_copy(walk, &copy);

@@ -243,6 +243,7 @@ static void perform_resubmit(struct walk *walk, const struct action *action)
 
 static void perform_action(struct walk *walk, const struct action *action)
 {
+    walk_trace_action(walk, action);
     switch (action->type) {
     case ACTION_COPY_TTL_IN:
         mpls_copy_ttl_in(walk);
@@ -364,6 +365,9 @@ void action_set_write(struct walk *walk, struct action_set *set, const struct ac
 
 void action_set_perform(struct walk *walk, const struct action_set *set)
 {
+    if (!set->has[ACTION_OUTPUT] && !set->has[ACTION_GROUP]) {
+        return; /* the packet is dropped, whatever else is in it [OF1.3.5 §5.10]: nothing to look at */
+    }
     for (size_t type = 0; type <= ACTION_OUTPUT && !walk->is_over; type++) {
         if (!set->has[type] || (type == ACTION_OUTPUT && set->has[ACTION_GROUP])) {
             continue;

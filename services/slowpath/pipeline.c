@@ -30,26 +30,34 @@ static const struct world_rule *table_lookup(struct walk *walk, uint8_t table, u
     return node == NULL ? NULL : (const struct world_rule *)((const char *)node - offsetof(struct world_rule, node));
 }
 
-static void trace_rule(const struct walk *walk, const struct world_rule *rule)
+/* What the rule does besides its list of actions, where it stands in their order. */
+static void trace_writes(const struct walk *walk, const struct instructions *in)
 {
     if (walk->input->trace == NULL) {
         return;
     }
-    char *match = match_format(&rule->rule.match, NULL);
-    char *actions = instructions_format(&rule->rule.instructions, NULL);
-    walk_trace(walk, "table %u: priority=%u%s%s, cookie=0x%llx, actions=%s", rule->rule.table, rule->rule.priority,
-               *match ? "," : "", match, (unsigned long long)rule->rule.cookie, actions);
-    free(actions);
-    free(match);
+    if (in->has_clear) {
+        walk_trace_text(walk, "clear_actions");
+    }
+    if (in->has_write) {
+        char *actions = action_list_format(&in->write, NULL);
+        walk_trace_text(walk, "write_actions(%s)", actions);
+        free(actions);
+    }
+    if (in->has_write_metadata) {
+        walk_trace_text(walk, "write_metadata:0x%llx/0x%llx", (unsigned long long)in->metadata, (unsigned long long)in->metadata_mask);
+    }
+    if (in->has_goto) {
+        walk_trace_text(walk, "goto_table:%u", in->goto_table);
+    }
 }
 
 static void no_rule(struct walk *walk, uint8_t table)
 {
     if (table == 0 && walk->bridge->fail_open == FAIL_OPEN_MISSES && !walk->is_packet_out) {
-        walk_trace(walk, "table 0: no rule, no controller: learning switch");
+        walk_trace(walk, "no controller: learning switch");
         normal_perform(walk);
     } else {
-        walk_trace(walk, "table %u: no rule", table);
         walk->reason = DROP_NO_RULE;
     }
     walk->is_over = walk->depth == walk->base_depth;
@@ -76,11 +84,11 @@ void pipeline_run(struct walk *walk, uint8_t table, uint32_t in_port)
         }
         walk->table = table;
         walk->rule = rule;
+        walk_trace_table(walk, table, rule);
         if (rule == NULL) {
             no_rule(walk, table);
             break;
         }
-        trace_rule(walk, rule);
         walk_count(walk, counter_id(COUNTER_RULE, rule->rule.id));
         const struct instructions *in = &rule->rule.instructions;
         if (in->meter_id != 0) {
@@ -92,6 +100,7 @@ void pipeline_run(struct walk *walk, uint8_t table, uint32_t in_port)
         if (walk->has_exited) {
             break;
         }
+        trace_writes(walk, in);
         if (in->has_clear) {
             memset(&walk->set, 0, sizeof walk->set);
         }

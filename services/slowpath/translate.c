@@ -296,18 +296,58 @@ void walk_refuse(struct walk *walk, enum drop_reason reason)
     walk->is_over = true;
 }
 
+static void trace_step(const struct walk *walk, struct translate_step step)
+{
+    step.depth = walk->depth;
+    step.bridge = walk->bridge;
+    walk->input->trace->step(walk->input->trace->context, &step);
+}
+
+static void trace_text(const struct walk *walk, enum translate_step_kind kind, const char *format, va_list arguments)
+{
+    char text[1024];
+    (void)vsnprintf(text, sizeof text, format, arguments);
+    trace_step(walk, (struct translate_step){.kind = kind, .text = text});
+}
+
 void walk_trace(const struct walk *walk, const char *format, ...)
 {
-    const struct translate_trace *trace = walk->input->trace;
-    if (trace == NULL) {
-        return;
-    }
-    char text[1024];
     va_list arguments;
     va_start(arguments, format);
-    (void)vsnprintf(text, sizeof text, format, arguments);
+    if (walk->input->trace != NULL) {
+        trace_text(walk, STEP_NOTE, format, arguments);
+    }
     va_end(arguments);
-    trace->line(trace->context, walk->depth, text);
+}
+
+void walk_trace_text(const struct walk *walk, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    if (walk->input->trace != NULL) {
+        trace_text(walk, STEP_ACTION, format, arguments);
+    }
+    va_end(arguments);
+}
+
+void walk_trace_table(const struct walk *walk, uint8_t table, const struct world_rule *rule)
+{
+    if (walk->input->trace != NULL) {
+        trace_step(walk, (struct translate_step){.kind = STEP_TABLE, .table = table, .rule = rule});
+    }
+}
+
+void walk_trace_action(const struct walk *walk, const struct action *action)
+{
+    if (walk->input->trace == NULL) {
+        return;
+    }
+    size_t n = 1 + action_extent(action);
+    struct action_list list = {.items = memory_copy(action, n * sizeof *action), .count = n};
+    char *text = action_list_format(&list, NULL);
+    trace_step(walk, (struct translate_step){.kind = STEP_ACTION, .text = text});
+    free(text);
+    free(list.items);
 }
 
 /* ---- beginning and end ---- */
@@ -365,12 +405,14 @@ static void walk_finish(struct walk *walk)
     }
     out->reason = walk->reason;
     if (out->n_actions == 0) {
-        walk_trace(walk, "drop: %s", drop_text(walk->reason));
         struct dp_action drop = {.type = DP_ACTION_DROP, .reason = (uint16_t)walk->reason};
         out->is_refused = false;
         if (walk->reason != DROP_RULE) { /* the empty list drops for that reason */
             walk_emit(walk, &drop);
         }
+    }
+    if (walk->input->trace != NULL) {
+        trace_step(walk, (struct translate_step){.kind = STEP_END, .state = &walk->state});
     }
 }
 

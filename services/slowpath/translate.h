@@ -52,9 +52,24 @@ struct translation {
     enum drop_reason reason;
 };
 
+/* One step of a translation, told to whoever traces it. */
+enum translate_step_kind {
+    STEP_TABLE,  /* a lookup: `bridge`, `table` and `rule`, NULL when none matched */
+    STEP_ACTION, /* of the rule, bucket or action set: `text` */
+    STEP_NOTE,   /* what came of it: `text` */
+    STEP_END     /* `state` is the packet when all is done */
+};
+struct translate_step {
+    enum translate_step_kind kind;
+    unsigned depth;   /* of resubmits and buckets */
+    const char *text; /* NULL: has none */
+    const struct world_bridge *bridge;
+    const struct world_rule *rule;
+    const struct flow_state *state;
+    uint8_t table;
+};
 struct translate_trace {
-    /* One step, for people; depth counts nested resubmits. */
-    void (*line)(void *context, unsigned depth, const char *text);
+    void (*step)(void *context, const struct translate_step *step);
     void *context;
 };
 

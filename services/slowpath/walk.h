@@ -98,7 +98,11 @@ static inline bool walk_is_void(const struct walk *walk)
     return walk->out->is_refused || walk->out->needs_hash;
 }
 void walk_refuse(struct walk *walk, enum drop_reason reason);
+/* For who traces the translation: what came of a step; a lookup, NULL: no rule matched; an action about to be performed; one by its text. */
 void walk_trace(const struct walk *walk, const char *format, ...) PRINTF_LIKE(2, 3);
+void walk_trace_table(const struct walk *walk, uint8_t table, const struct world_rule *rule);
+void walk_trace_action(const struct walk *walk, const struct action *action);
+void walk_trace_text(const struct walk *walk, const char *format, ...) PRINTF_LIKE(2, 3);
 
 /* ---- the parts ---- */
 

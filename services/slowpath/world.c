@@ -531,6 +531,25 @@ const struct world_group *world_group(const struct world *world, uint64_t bridge
     return group;
 }
 
+const struct world_rule *world_rule(const struct world *world, uint64_t id)
+{
+    return rule_find(world, id);
+}
+
+const struct world_group *world_group_by_row(const struct world *world, uint64_t id)
+{
+    struct world_group *group;
+    HASH_FIND(hh, world->groups, &id, sizeof id, group);
+    return group;
+}
+
+const struct world_meter *world_meter_by_row(const struct world *world, uint64_t id)
+{
+    struct world_meter *meter;
+    HASH_FIND(hh, world->meters, &id, sizeof id, meter);
+    return meter;
+}
+
 uint64_t world_meter(const struct world *world, uint64_t bridge, uint32_t meter_id)
 {
     struct world_group_name name = {.bridge = bridge, .number = meter_id};

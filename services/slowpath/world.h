@@ -178,6 +178,10 @@ const struct world_bridge *world_bridge_by_name(const struct world *world, const
 const struct world_port *world_port(const struct world *world, uint32_t id);
 const struct world_port *world_port_by_ofport(const struct world_bridge *bridge, uint32_t ofport);
 const struct world_group *world_group(const struct world *world, uint64_t bridge, uint32_t group_id);
+/* By row; NULL: there is none. */
+const struct world_rule *world_rule(const struct world *world, uint64_t id);
+const struct world_group *world_group_by_row(const struct world *world, uint64_t id);
+const struct world_meter *world_meter_by_row(const struct world *world, uint64_t id);
 /* The row of a meter by its number; 0: there is none. */
 uint64_t world_meter(const struct world *world, uint64_t bridge, uint32_t meter_id);
 /* The port is there and packets go out of it: link up, not configured down. */

@@ -25,9 +25,14 @@ static void sort_by_port(struct oracle_events *events, bool is_one_bridge)
     }
 }
 
-static void explain(void *context, unsigned depth, const char *text)
+static void explain(void *context, const struct translate_step *step)
 {
-    fprintf(stderr, "%*s%s\n", (int)depth * 2, "", text);
+    (void)context;
+    if (step->kind == STEP_TABLE) {
+        fprintf(stderr, "%*stable %u: %s\n", (int)step->depth * 2, "", step->table, step->rule != NULL ? "a rule" : "no rule");
+    } else if (step->text != NULL) {
+        fprintf(stderr, "%*s%s\n", (int)step->depth * 2, "", step->text);
+    }
 }
 
 static void print_events(const char *who, const struct oracle_events *events)
@@ -93,7 +98,7 @@ static bool check(struct fixture *f, const struct flow_key *key, struct oracle_e
             return said->n > 0;
         }
     } while (oracle_choose_next(&choices));
-    struct translate_trace trace = {.line = explain};
+    struct translate_trace trace = {.step = explain};
     input.trace = &trace;
     translate_key(&input, &translated, &f->translation);
     print_events("the rules say, at last", said);

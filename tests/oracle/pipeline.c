@@ -124,6 +124,9 @@ static void write_set(struct set *set, const struct action_list *list)
 
 static void do_set(struct run *run, struct packet *packet, const struct set *set, unsigned table)
 {
+    if (set->single[ACTION_OUTPUT] == NULL && set->single[ACTION_GROUP] == NULL) {
+        return; /* "the packet gets dropped" */
+    }
     for (unsigned type = 0; type <= ACTION_OUTPUT && !run->has_ended; type++) {
         if (set->single[type] == NULL || (type == ACTION_OUTPUT && set->single[ACTION_GROUP] != NULL)) {
             continue;

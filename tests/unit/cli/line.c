@@ -75,6 +75,10 @@ static void options_of_a_command_are_refused_by_others(void **state)
     assert_string_equal(line.segments[0].sort, "rate");
     assert_string_equal(line.segments[0].top, "20");
     assert_int_equal(line.segments[0].n_arguments, 1);
+    assert_int_equal(PARSE("trace", "br0", "in_port=1", "--from-capture", "a.pcap", "--packet=3"), 0);
+    assert_string_equal(line.segments[0].from_capture, "a.pcap");
+    assert_string_equal(line.segments[0].packet, "3");
+    assert_int_equal(PARSE("dp", "stats", "--packet", "3"), -ERROR_SYNTAX);
     assert_int_equal(PARSE("dp", "stats", "--watch"), 0);
     assert_true(line.segments[0].watch);
     assert_int_equal(PARSE("dp", "show", "--watch"), -ERROR_SYNTAX);

@@ -2,6 +2,7 @@
 #include "tests/unit/services/slowpath/fixture.h"
 
 #include "lib/dp/hash.h"
+#include "lib/msg/counter_id.h"
 
 static void add_group(struct fixture *f, uint32_t number, enum group_type type, const char *const *buckets,
                       const uint32_t *watch, size_t n)
@@ -346,6 +347,41 @@ static void a_chain_of_single_buckets_needs_one_copy(void **state)
     fixture_close(&f);
 }
 
+/* Which need not be its place: others may have come and gone. */
+static void a_bucket_counts_under_its_own_number(void **state)
+{
+    (void)state;
+    struct fixture f;
+    struct group_text parsed;
+    struct error_detail detail = {""};
+    fixture_open(&f);
+    assert_int_equal(group_parse("group_id=1,type=indirect,bucket=output:2", GROUP_ADD, NULL, &parsed, &detail), 0);
+    parsed.group.id = 77;
+    parsed.group.bridge = FIXTURE_BRIDGE;
+    parsed.group.buckets[0].counter = 9;
+    world_set_group(&f.world, &parsed.group);
+    fixture_rule(&f, "actions=group:1");
+    fixture_expect(&f, "in_port=1", 11, "output:12");
+    bool is_there = false;
+    for (size_t i = 0; i < f.translation.n_counters; i++) {
+        is_there = is_there || f.translation.counters[i] == counter_id(COUNTER_BUCKET, 77u << 16 | 9);
+    }
+    assert_true(is_there);
+    fixture_close(&f);
+}
+
+/* Nothing sends, so nothing is done: no packet-in for a TTL, and the TTL is not looked at. */
+static void an_action_set_without_output_does_nothing(void **state)
+{
+    (void)state;
+    struct fixture f;
+    fixture_open(&f);
+    fixture_rule(&f, "ip,actions=write_actions(dec_ttl)");
+    fixture_expect(&f, "ip,nw_ttl=1", 11, "drop");
+    assert_false(fixture_looked(&f, FIELD_IP_TTL));
+    fixture_close(&f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -362,6 +398,8 @@ int main(void)
         cmocka_unit_test(copies_nest_as_deep_as_shards_take_them),
         cmocka_unit_test(a_chain_of_single_buckets_needs_one_copy),
         cmocka_unit_test(groups_that_watch_themselves_and_each_other_are_dead_soon),
+        cmocka_unit_test(a_bucket_counts_under_its_own_number),
+        cmocka_unit_test(an_action_set_without_output_does_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -6,6 +6,7 @@
 
 #include "lib/msg/dp_action.h"
 #include "lib/msg/msg.h"
+#include "lib/msg/rule.h"
 #include "proto/control.pb-c.h"
 #include "proto/session.pb-c.h"
 #include "tests/unit/services/slowpath/fake_cfg.h"
@@ -173,18 +174,23 @@ static void miss(struct bench *b, uint64_t ask)
     assert_int_equal(msg_send(b->shard, &b->replica, MESSAGE_MISS_BATCH, &batch.base), 0);
 }
 
-static void ask(struct bench *b, const char *command, const char *first, const char *second)
+static void ask_three(struct bench *b, const char *command, const char *first, const char *second, const char *third)
 {
-    char *arguments[2] = {(char *)(uintptr_t)first, (char *)(uintptr_t)second};
+    char *arguments[3] = {(char *)(uintptr_t)first, (char *)(uintptr_t)second, (char *)(uintptr_t)third};
     Busbar__ControlRequest request = BUSBAR__CONTROL_REQUEST__INIT;
     request.command = (char *)(uintptr_t)command;
     request.arguments = arguments;
-    request.n_arguments = (first != NULL) + (size_t)(second != NULL);
+    request.n_arguments = (first != NULL) + (size_t)(second != NULL) + (size_t)(third != NULL);
     b->reply_error = 1;
     assert_int_equal(msg_send(b->tool, NULL, MESSAGE_CONTROL_REQUEST, &request.base), 0);
     for (int i = 0; i < 100 && b->reply_error == 1; i++) {
         run(b, 1);
     }
+}
+
+static void ask(struct bench *b, const char *command, const char *first, const char *second)
+{
+    ask_three(b, command, first, second, NULL);
 }
 
 static void sessions_follow_the_configuration_and_applied_follows_reached(void **state)
@@ -266,12 +272,170 @@ static void commands_show_addresses_and_explain_packets(void **state)
     bench_close(&b);
 }
 
+static void put_rule(struct cfg *cfg, uint64_t id, const char *text)
+{
+    struct flow_mod mod;
+    struct rule rule;
+    assert_int_equal(flow_mod_parse(text, FLOW_MOD_ADD, NULL, &mod, NULL), 0);
+    rule_init(&rule);
+    rule.bridge = 1;
+    rule.match = mod.match;
+    rule.instructions = mod.instructions;
+    rule.priority = mod.priority;
+    rule.cookie = mod.cookie;
+    rule.table = mod.table == TABLE_ALL ? 0 : mod.table;
+    Busbar__RuleRow *row = msg_rule_encode(&rule);
+    fake_row(cfg, CFG_RULE, id, NULL, &row->base);
+    protobuf_c_message_free_unpacked(&row->base, NULL);
+    rule_fini(&rule);
+}
+
+static void show_with_rules(struct cfg *cfg)
+{
+    show_first(cfg);
+    put_rule(cfg, 50, "cookie=0x7,priority=5,dl_type=0x88b5,actions=load:1->NXM_NX_REG0[],goto_table:2");
+    put_rule(cfg, 51, "cookie=0x8,table=2,priority=6,reg0=1,actions=push_vlan:0x8100,output:2");
+    put_rule(cfg, 52, "priority=1,actions=normal");
+    fake_version(cfg, 6);
+}
+
+static void bench_open_with_rules(struct bench *b)
+{
+    bench_open(b);
+    fake_cfg->show = show_with_rules;
+    run(b, 300);
+    welcome(b);
+    run(b, 2);
+    miss(b, 1);
+    run(b, 2);
+    assert_int_equal(b->n_answers, 1);
+}
+
+static const char *said(const struct bench *b, const char *name)
+{
+    return json_string_value(json_object_get(b->reply, name));
+}
+
+/* What the commands say of the process; moves with whatever it does for a packet. */
+static json_t *state_of(struct bench *b)
+{
+    json_t *state = json_object();
+    ask(b, "status", NULL, NULL);
+    json_object_set(state, "counts", json_object_get(b->reply, "counts"));
+    json_object_set(state, "sessions", json_object_get(b->reply, "sessions"));
+    ask(b, "fdb-show", "br0", NULL);
+    json_object_set(state, "addresses", b->reply);
+    return state;
+}
+
+static void a_trace_learns_counts_and_installs_nothing(void **state)
+{
+    (void)state;
+    struct bench b;
+    bench_open_with_rules(&b);
+    json_t *before = state_of(&b);
+    assert_int_equal(json_array_size(json_object_get(before, "addresses")), 1);
+    ask(&b, "trace", "br0", "in_port=2,dl_src=02:00:00:00:00:07,dl_dst=02:00:00:00:00:01");
+    assert_string_equal(said(&b, "actions"), "output:p1");
+    assert_true(json_is_false(json_object_get(b.reply, "cacheable"))); /* its source would have to be learned first */
+    ask(&b, "trace", "br0", "in_port=2,dl_src=02:00:00:00:00:01,dl_dst=02:00:00:00:00:02"); /* an address that would move */
+    ask(&b, "trace", "br0", "in_port=1,dl_type=0x88b5");
+    json_t *after = state_of(&b);
+    assert_true(json_equal(before, after));
+    assert_int_equal(b.n_answers, 1);
+    json_decref(before);
+    json_decref(after);
+    bench_close(&b);
+}
+
+static void a_trace_tells_tables_rules_actions_and_what_came_of_them(void **state)
+{
+    (void)state;
+    struct bench b;
+    bench_open_with_rules(&b);
+    ask(&b, "trace", "br0", "in_port=p1,dl_type=0x88b5,dl_src=02:00:00:00:00:01,dl_dst=02:00:00:00:00:02");
+    assert_string_equal(said(&b, "text"), "Flow: in_port=p1,vlan_tci=0x0000,dl_src=02:00:00:00:00:01,dl_dst=02:00:00:00:00:02,"
+                                          "dl_type=0x88b5\n"
+                                          "\nbridge(\"br0\")\n-------------\n"
+                                          " 0. dl_type=0x88b5, priority 5, cookie 0x7\n"
+                                          "    set_field:0x1->reg0\n"
+                                          "    goto_table:2\n"
+                                          " 2. reg0=0x1, priority 6, cookie 0x8\n"
+                                          "    push_vlan:0x8100\n"
+                                          "    output:2\n"
+                                          "     >> output to p2\n"
+                                          "\nFinal flow: reg0=0x1,in_port=p1,dl_vlan=0,dl_vlan_pcp=0,dl_src=02:00:00:00:00:01,"
+                                          "dl_dst=02:00:00:00:00:02,dl_type=0x88b5\n"
+                                          "Megaflow: in_port=p1,vlan_tci=0x0000,dl_type=0x88b5\n"
+                                          "Datapath actions: push_vlan:0x8100(vid=0,pcp=0),output:p2\n");
+    json_t *step = json_array_get(json_object_get(b.reply, "steps"), 0);
+    assert_string_equal(json_string_value(json_object_get(step, "kind")), "table");
+    assert_string_equal(json_string_value(json_object_get(step, "cookie")), "0x7");
+    assert_int_equal(json_integer_value(json_object_get(step, "rule")), 50);
+    ask(&b, "trace", "br0", "in_port=2,dl_dst=01:80:c2:00:00:00");
+    assert_non_null(strstr(said(&b, "text"), "     >> NORMAL: reserved address\n"));
+    assert_non_null(strstr(said(&b, "text"), "\nDropped: "));
+    assert_string_equal(said(&b, "drop"), drop_name(DROP_RESERVED_ADDRESS));
+    bench_close(&b);
+}
+
+static void a_trace_takes_the_bytes_of_a_packet(void **state)
+{
+    (void)state;
+    struct bench b;
+    bench_open_with_rules(&b);
+    ask_three(&b, "trace", "br0", "in_port=1", "0200000000020200000000018100000588b50000");
+    assert_int_equal(b.reply_error, 0);
+    assert_non_null(strstr(said(&b, "flow"), "dl_vlan=5"));
+    assert_non_null(strstr(said(&b, "flow"), "dl_type=0x88b5"));
+    static const char *const wrong[][2] = {{"in_port=1", "0200"}, {"in_port=1", "020"}, {"in_port=1", "zz"}, {"in_port=1,tcp", "00"}, {"tcp", "00"}};
+    for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
+        ask_three(&b, "trace", "br0", wrong[i][0], wrong[i][1]);
+        assert_true(b.reply_error < 0);
+    }
+    bench_close(&b);
+}
+
+static void a_flow_is_explained_by_its_rules(void **state)
+{
+    (void)state;
+    struct bench b;
+    bench_open_with_rules(&b);
+    struct flow_key key = {.in_port = be32(11), .eth_src = {2, 0, 0, 0, 0, 1}, .eth_dst = {2, 0, 0, 0, 0, 2}};
+    struct flow_key mask = {.in_port = be32(UINT32_MAX), .recirc_id = be32(UINT32_MAX), .eth_type = be16(0xffff)};
+    mask.vlan_tci = be16(KEY_VLAN_PRESENT | 0x0fff);
+    memset(mask.eth_src, 0xff, sizeof mask.eth_src);
+    memset(mask.eth_dst, 0xff, sizeof mask.eth_dst);
+    struct flow_id id = key_flow_id(&key, &mask);
+    char text[33];
+    (void)snprintf(text, sizeof text, "%016llx%016llx", (unsigned long long)id.high, (unsigned long long)id.low);
+    ask(&b, "explain", text, NULL);
+    assert_int_equal(b.reply_error, 0);
+    assert_int_equal(json_array_size(b.reply), 1);
+    json_t *flow = json_array_get(b.reply, 0), *rules = json_object_get(flow, "rules");
+    assert_int_equal(json_array_size(rules), 1);
+    assert_int_equal(json_integer_value(json_object_get(json_array_get(rules, 0), "rule")), 52);
+    assert_true(json_is_true(json_object_get(flow, "is_current")));
+    assert_string_equal(json_string_value(json_object_get(flow, "actions")), "output:p2");
+    assert_non_null(strstr(json_string_value(json_object_get(flow, "text")), "rule of br0: table=0, cookie=0x0"));
+    text[0] = text[0] == '0' ? '1' : '0';
+    ask(&b, "explain", text, NULL);
+    assert_int_equal(json_array_size(b.reply), 0);
+    ask(&b, "explain", "12", NULL);
+    assert_true(b.reply_error < 0);
+    bench_close(&b);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(sessions_follow_the_configuration_and_applied_follows_reached),
         cmocka_unit_test(endpoints_in_use_are_refused_and_nothing_stays_open),
         cmocka_unit_test(commands_show_addresses_and_explain_packets),
+        cmocka_unit_test(a_trace_learns_counts_and_installs_nothing),
+        cmocka_unit_test(a_trace_tells_tables_rules_actions_and_what_came_of_them),
+        cmocka_unit_test(a_trace_takes_the_bytes_of_a_packet),
+        cmocka_unit_test(a_flow_is_explained_by_its_rules),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,257 @@
+/* Our side of translate_vs_ovs: reads a switch and packets from standard input, a line each, and says what the translation makes of them.
+ *
+ *     new                      an empty switch: bridge 1, LOCAL, ports 1 to 4, whose ids are their OpenFlow numbers
+ *     rule TEXT, group TEXT    in Open vSwitch's syntax; "ok", or "refused" and why
+ *     meter N                  is there; its row is N too
+ *     link PORT up|down        what groups may watch
+ *     mac PORT VLAN MAC        is learned there
+ *     flow TEXT                a packet as the text of a match, with in_port
+ *     frame PORT HEX           a packet as bytes
+ *
+ * A packet of bytes is learned from while it is translated, as Open vSwitch's trace does, and what was learned is forgotten behind it.
+ * The answer is one line of three parts between tabs: the datapath actions; the bits looked at, a NAME=HEX for each member of the key;
+ * the key itself, likewise. A translation that needs the datapath's hash is made twice, as in the shard.
+ */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lib/base/clock.h"
+#include "lib/base/memory.h"
+#include "lib/dp/hash.h"
+#include "lib/flow/parse.h"
+#include "services/slowpath/translate.h"
+
+enum { BRIDGE = 1, LINE_MAX_BYTES = 1 << 16, FRAME_MAX = 2048, N_PORTS = 4, KNOWN_MAX = 16 };
+
+struct driver {
+    struct world world;
+    struct mac_table *macs;
+    struct translation translation;
+    uint64_t next_id;
+    struct {
+        struct mac_name name;
+        uint32_t port;
+    } known[KNOWN_MAX]; /* addresses that are there at the beginning of each translation */
+    size_t n_known;
+};
+
+static void close_switch(struct driver *d)
+{
+    translation_fini(&d->translation);
+    mac_table_destroy(&d->macs);
+    world_fini(&d->world);
+}
+
+static void open_switch(struct driver *d)
+{
+    memset(d, 0, sizeof *d);
+    world_init(&d->world);
+    d->macs = mac_table_new();
+    d->next_id = 100000;
+    struct world_bridge_settings bridge = {.name = "br0", .is_secure = true, .mac_aging_s = 300, .mac_limit = 1000};
+    world_set_bridge(&d->world, BRIDGE, &bridge);
+    for (uint32_t i = 0; i <= N_PORTS; i++) {
+        char name[16];
+        (void)snprintf(name, sizeof name, "p%u", i);
+        struct world_port_settings port = {.name = name, .bridge = BRIDGE, .ofport = i == 0 ? PORT_LOCAL : i, .tag = VLAN_NONE};
+        world_set_port(&d->world, port.ofport, &port);
+        world_set_link(&d->world, port.ofport, true);
+    }
+}
+
+static void answer(int err, const struct error_detail *detail)
+{
+    if (err == 0) {
+        puts("ok");
+    } else {
+        printf("refused %s: %s\n", error_text(err), detail->text);
+    }
+}
+
+static void add_rule(struct driver *d, const char *text)
+{
+    struct flow_mod mod;
+    struct error_detail detail = {""};
+    int err = flow_mod_parse(text, FLOW_MOD_ADD, NULL, &mod, &detail);
+    if (err == 0) {
+        struct rule rule;
+        rule_init(&rule);
+        rule.id = d->next_id++;
+        rule.bridge = BRIDGE;
+        rule.match = mod.match;
+        rule.priority = mod.priority;
+        rule.table = mod.table == TABLE_ALL ? 0 : mod.table;
+        rule.cookie = mod.cookie;
+        rule.instructions = mod.instructions;
+        world_set_rule(&d->world, &rule);
+    }
+    answer(err, &detail);
+}
+
+static void add_group(struct driver *d, const char *text)
+{
+    struct group_text parsed;
+    struct error_detail detail = {""};
+    int err = group_parse(text, GROUP_ADD, NULL, &parsed, &detail);
+    if (err == 0) {
+        parsed.group.id = d->next_id++;
+        parsed.group.bridge = BRIDGE;
+        for (size_t i = 0; i < parsed.group.n_buckets; i++) {
+            parsed.group.buckets[i].bucket_id = (uint32_t)i;
+        }
+        world_set_group(&d->world, &parsed.group);
+    }
+    answer(err, &detail);
+}
+
+static void add_mac(struct driver *d, const char *text)
+{
+    struct mac_name name = {.bridge = BRIDGE};
+    unsigned port, vlan, m[6];
+    if (sscanf(text, "%u %u %x:%x:%x:%x:%x:%x", &port, &vlan, &m[0], &m[1], &m[2], &m[3], &m[4], &m[5]) != 8) {
+        puts("refused mac PORT VLAN MAC");
+        return;
+    }
+    name.vlan = (uint16_t)vlan;
+    for (size_t i = 0; i < 6; i++) {
+        name.mac[i] = (uint8_t)m[i];
+    }
+    if (d->n_known == KNOWN_MAX) {
+        puts("refused: too many addresses");
+        return;
+    }
+    d->known[d->n_known].name = name;
+    d->known[d->n_known++].port = port;
+    puts("ok");
+}
+
+static void print_key(const struct flow_key *key)
+{
+    size_t at = 0;
+#define KEY_MEMBER(type, name, dimension)                                                                                      \
+    printf("%s%s=", at == 0 ? "" : " ", #name);                                                                                \
+    for (size_t i = 0; i < sizeof key->name; i++) {                                                                            \
+        printf("%02x", ((const uint8_t *)key)[at + i]);                                                                        \
+    }                                                                                                                          \
+    at += sizeof key->name;
+#include "lib/flow/fields.def"
+}
+
+static void remember_the_known(struct driver *d)
+{
+    mac_table_destroy(&d->macs);
+    d->macs = mac_table_new();
+    for (size_t i = 0; i < d->n_known; i++) {
+        (void)mac_table_learn(d->macs, &d->known[i].name, d->known[i].port, 1000, NS_PER_S);
+    }
+}
+
+static void translate(struct driver *d, struct flow_key key, enum translate_learning learning)
+{
+    remember_the_known(d);
+    struct translate_input input = {.world = &d->world, .macs = d->macs, .now_ns = NS_PER_S, .learning = learning};
+    translate_key(&input, &key, &d->translation);
+    if (d->translation.needs_hash) {
+        key.dp_hash = be32(hash_packet(&key, &d->translation.actions[0].hash));
+        key.recirc_id = be32(TRANSLATE_RECIRC_HASHED);
+        translate_key(&input, &key, &d->translation);
+    }
+    char *actions = dp_actions_format(d->translation.actions, d->translation.n_actions, NULL);
+    printf("%s\t", actions);
+    print_key(&d->translation.mask);
+    putchar('\t');
+    print_key(&key);
+    putchar('\n');
+    free(actions);
+}
+
+static void take_flow(struct driver *d, const char *text)
+{
+    struct match match;
+    struct error_detail detail = {""};
+    int err = match_parse(text, NULL, &match, &detail);
+    if (err != 0) {
+        answer(err, &detail);
+    } else {
+        struct flow_key key = match.value.key;
+        bool is_tagged = (host16(key.vlan_tci) & KEY_VLAN_PRESENT) != 0;
+        key.vlan_tpid = be16(is_tagged ? 0x8100 : 0); /* text does not say which */
+        translate(d, key, TRANSLATE_LEARN_NOTHING);
+    }
+}
+
+static void take_frame(struct driver *d, const char *text)
+{
+    uint8_t frame[FRAME_MAX];
+    unsigned port, byte;
+    int used = 0;
+    size_t size = 0;
+    struct flow_key key;
+    struct parse_result result;
+    if (sscanf(text, "%u %n", &port, &used) != 1) {
+        puts("refused frame PORT HEX");
+        return;
+    }
+    for (text += used; size < FRAME_MAX && sscanf(text, "%2x", &byte) == 1; text += 2) {
+        frame[size++] = (uint8_t)byte;
+    }
+    if (parse_frame(frame, size, port, &key, &result) != 0) {
+        puts("refused: too short");
+    } else {
+        translate(d, key, TRANSLATE_LEARN);
+    }
+}
+
+/* false: no such command. */
+static bool obey(struct driver *d, char *line)
+{
+    char *arguments = line + strcspn(line, " ");
+    if (*arguments != '\0') {
+        *arguments++ = '\0';
+    }
+    if (strcmp(line, "new") == 0) {
+        close_switch(d);
+        open_switch(d);
+        puts("ok");
+    } else if (strcmp(line, "rule") == 0) {
+        add_rule(d, arguments);
+    } else if (strcmp(line, "group") == 0) {
+        add_group(d, arguments);
+    } else if (strcmp(line, "meter") == 0) {
+        world_set_meter(&d->world, strtoull(arguments, NULL, 10), BRIDGE, (uint32_t)strtoul(arguments, NULL, 10));
+        puts("ok");
+    } else if (strcmp(line, "link") == 0) {
+        world_set_link(&d->world, (uint32_t)strtoul(arguments, NULL, 10), strstr(arguments, "up") != NULL);
+        puts("ok");
+    } else if (strcmp(line, "mac") == 0) {
+        add_mac(d, arguments);
+    } else if (strcmp(line, "flow") == 0) {
+        take_flow(d, arguments);
+    } else if (strcmp(line, "frame") == 0) {
+        take_frame(d, arguments);
+    } else {
+        return false;
+    }
+    return true;
+}
+
+int main(void)
+{
+    struct driver d;
+    char *line = memory_zeroed(LINE_MAX_BYTES);
+    int status = EXIT_SUCCESS;
+    open_switch(&d);
+    while (status == EXIT_SUCCESS && fgets(line, LINE_MAX_BYTES, stdin) != NULL) {
+        line[strcspn(line, "\n")] = '\0';
+        if (!obey(&d, line)) {
+            fprintf(stderr, "translate_driver: no command %s\n", line);
+            status = EXIT_FAILURE;
+        }
+        fflush(stdout);
+    }
+    close_switch(&d);
+    free(line);
+    return status;
+}
