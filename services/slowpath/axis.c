@@ -9,9 +9,9 @@
  * The way ends at a node whose bits the value does not have, or where there is no child. All prefixes that cover the value are on the way, and
  * the bits up to the first one that left it tell so: no prefix beside the way covers any value with the same leading bits.
  *
- * Most prefixes are in one or two tuples, which are in the node, of one cache line. One with more has a list; a long list has the same as a set, so
- * that a lookup adds a few words. Cost: insert, remove and find go down as many nodes as the field has bits at most, log2 of the prefixes
- * on average; insert and remove search the node's list. Nodes come from chunks that live as long as the axis. Thread: the one that translates.
+ * Most prefixes are in one or two tuples, which are in the node, of one cache line. One with more has a list, one with many a set,
+ * of which a lookup adds a few words, and counts by tuple. Cost: insert, remove and find go down as many nodes as the field has bits at most, log2 of the prefixes
+ * on average; Nodes come from chunks that live as long as the axis. Thread: the one that translates.
  */
 #include "services/slowpath/axis.h"
 
@@ -30,7 +30,7 @@ struct axis_user {
 struct axis_users {
     uint32_t room;
     uint32_t n_words;
-    uint64_t *set; /* owned; NULL while the list is short */
+    uint64_t *set; /* owned; NULL while the list is short; then the list is by tuple */
     struct axis_user list[];
 };
 
@@ -104,16 +104,7 @@ static struct axis_user *node_users(struct axis_node *node)
     return node->more != NULL ? node->more->list : node->inside;
 }
 
-static void set_note(struct axis_users *users, size_t words, uint32_t tuple)
-{
-    if (tuple / 64 >= users->n_words) {
-        users->set = memory_resize(users->set, words * sizeof *users->set);
-        memset(users->set + users->n_words, 0, (words - users->n_words) * sizeof *users->set);
-        users->n_words = (uint32_t)words;
-    }
-    users->set[tuple / 64] |= 1ull << tuple % 64;
-}
-
+/* Gives the node a list, or a longer one. */
 static void node_grow(struct axis_node *node)
 {
     uint32_t room = node->n_users * 2;
@@ -128,8 +119,43 @@ static void node_grow(struct axis_node *node)
     node->more = users;
 }
 
+/* Makes of a list, or of a set that is too small, a set with counts by tuple. */
+static void node_index(const struct axis *axis, struct axis_node *node)
+{
+    struct axis_users *old = node->more;
+    uint32_t room = (uint32_t)axis->words * 64;
+    struct axis_users *users = memory_zeroed(sizeof *users + room * sizeof users->list[0]);
+    users->room = room;
+    users->n_words = (uint32_t)axis->words;
+    users->set = memory_array(axis->words, sizeof *users->set);
+    for (uint32_t i = 0; i < (old->set != NULL ? old->room : node->n_users); i++) {
+        if (old->list[i].count > 0) {
+            users->list[old->list[i].tuple] = old->list[i];
+            users->set[old->list[i].tuple / 64] |= 1ull << old->list[i].tuple % 64;
+        }
+    }
+    users_free(node);
+    node->more = users;
+}
+
+static bool is_indexed(const struct axis_node *node)
+{
+    return node->more != NULL && node->more->set != NULL;
+}
+
 static void node_add_user(struct axis *axis, struct axis_node *node, uint32_t tuple)
 {
+    if (is_indexed(node)) {
+        if (tuple >= node->more->room) {
+            node_index(axis, node);
+        }
+        struct axis_user *user = &node->more->list[tuple];
+        node->n_users += user->count == 0;
+        user->tuple = tuple;
+        user->count++;
+        node->more->set[tuple / 64] |= 1ull << tuple % 64;
+        return;
+    }
     struct axis_user *users = node_users(node);
     for (uint32_t i = 0; i < node->n_users; i++) {
         if (users[i].tuple == tuple) {
@@ -142,28 +168,26 @@ static void node_add_user(struct axis *axis, struct axis_node *node, uint32_t tu
         users = node_users(node);
     }
     users[node->n_users++] = (struct axis_user){.tuple = tuple, .count = 1};
-    if (node->more != NULL && node->more->set != NULL) {
-        set_note(node->more, axis->words, tuple);
-    } else if (node->n_users > USERS_LISTED) {
-        for (uint32_t i = 0; i < node->n_users; i++) {
-            set_note(node->more, axis->words, users[i].tuple);
-        }
+    if (node->n_users > USERS_LISTED) {
+        node_index(axis, node);
     }
 }
 
 static void node_remove_user(struct axis_node *node, uint32_t tuple)
 {
     struct axis_user *users = node_users(node);
-    uint32_t i = 0;
+    uint32_t i = is_indexed(node) ? tuple : 0;
     while (users[i].tuple != tuple) {
         i++;
     }
     if (--users[i].count > 0) {
         return;
     }
-    users[i] = users[--node->n_users];
-    if (node->more != NULL && node->more->set != NULL) {
+    node->n_users--;
+    if (is_indexed(node)) {
         node->more->set[tuple / 64] &= ~(1ull << tuple % 64);
+    } else {
+        users[i] = users[node->n_users];
     }
     if (node->n_users == 0) {
         users_free(node);
