@@ -20,7 +20,7 @@
 
 #include "lib/base/memory.h"
 
-enum { USERS_INSIDE = 2, USERS_LISTED = 8 /* more than these are in a set too */, CHUNK_NODES = 64 };
+enum { USERS_INSIDE = 2, USERS_LISTED = 8 /* more than these are in a set too */, CHUNK_NODES = 64, HUGE_NODES = (2 << 20) / 64, SMALL_CHUNKS_MAX = 64 };
 
 /* A tuple has `count` rules with the node's prefix. */
 struct axis_user {
@@ -43,11 +43,12 @@ struct axis_node {
     struct axis_users *more;               /* owned; else all of them, with room to spare */
 };
 
-_Static_assert(sizeof(struct axis_node) == 72 || sizeof(struct axis_node) == 64, "about a cache line");
+_Static_assert(sizeof(struct axis_node) == 64, "a cache line");
 
 struct axis_chunk {
     struct axis_chunk *next;
-    struct axis_node nodes[CHUNK_NODES] __attribute__((aligned(64)));
+    size_t n_nodes;
+    struct axis_node *nodes; /* owned */
 };
 
 static inline unsigned bit_at(struct trie_value value, unsigned bit)
@@ -70,10 +71,13 @@ static inline unsigned common_bits(struct trie_value a, struct trie_value b)
 static struct axis_node *node_new(struct axis *axis, struct trie_value value, unsigned length)
 {
     if (axis->free_nodes == NULL) {
-        struct axis_chunk *chunk = memory_lines(sizeof *chunk);
+        struct axis_chunk *chunk = memory_zeroed(sizeof *chunk);
+        bool is_large = axis->n_chunks++ >= SMALL_CHUNKS_MAX;
+        chunk->n_nodes = is_large ? HUGE_NODES : CHUNK_NODES;
+        chunk->nodes = is_large ? memory_huge(HUGE_NODES * sizeof *chunk->nodes) : memory_lines(CHUNK_NODES * sizeof *chunk->nodes);
         chunk->next = axis->chunks;
         axis->chunks = chunk;
-        for (size_t i = CHUNK_NODES; i-- > 0;) {
+        for (size_t i = chunk->n_nodes; i-- > 0;) {
             chunk->nodes[i].children[0] = axis->free_nodes;
             axis->free_nodes = &chunk->nodes[i];
         }
@@ -206,9 +210,10 @@ void axis_fini(struct axis *axis)
 {
     for (struct axis_chunk *chunk = axis->chunks, *next; chunk != NULL; chunk = next) {
         next = chunk->next;
-        for (size_t i = 0; i < CHUNK_NODES; i++) {
+        for (size_t i = 0; i < chunk->n_nodes; i++) {
             users_free(&chunk->nodes[i]);
         }
+        free(chunk->nodes);
         free(chunk);
     }
     free(axis->by_length);
@@ -324,22 +329,43 @@ static inline void add_users(const struct axis_node *node, uint64_t *out)
     }
 }
 
-unsigned axis_find(const struct axis *axis, struct trie_value value, uint64_t *out)
+/* One node of the way. False: it ends, and look->n_bits is known. */
+static inline bool walk_on(struct axis_look *look)
 {
-    const struct axis_node *node = axis->root;
-    unsigned n_bits = 0;
-    while (node != NULL) {
-        unsigned common = common_bits(node->value, value);
-        if (common < node->length) {
-            return common + 1;
-        }
-        n_bits = node->length;
-        add_users(node, out);
-        if (node->children[0] == NULL && node->children[1] == NULL) {
-            return n_bits;
-        }
-        node = node->children[bit_at(value, n_bits)];
-        n_bits++;
+    const struct axis_node *node = look->node;
+    if (node == NULL) {
+        return false;
     }
-    return n_bits;
+    unsigned common = common_bits(node->value, look->value);
+    if (common < node->length) {
+        look->n_bits = common + 1;
+        return false;
+    }
+    add_users(node, look->out);
+    look->n_bits = node->length;
+    if (node->children[0] == NULL && node->children[1] == NULL) {
+        return false;
+    }
+    look->node = node->children[bit_at(look->value, node->length)];
+    look->n_bits++; /* enough where there is no child */
+    __builtin_prefetch(look->node);
+    return true;
+}
+
+void axis_find(struct axis_look *looks, size_t n)
+{
+    uint32_t under_way = 0;
+    for (size_t i = 0; i < n; i++) {
+        looks[i].node = looks[i].axis->root;
+        looks[i].n_bits = 0;
+        under_way |= 1u << i;
+    }
+    while (under_way != 0) {
+        for (uint32_t left = under_way; left != 0; left &= left - 1) {
+            unsigned i = (unsigned)__builtin_ctz(left);
+            if (!walk_on(&looks[i])) {
+                under_way &= ~(1u << i);
+            }
+        }
+    }
 }

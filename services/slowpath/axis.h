@@ -17,6 +17,7 @@ struct axis_chunk;
 struct axis {
     struct axis_node *root;
     struct axis_chunk *chunks; /* owned: the memory of nodes */
+    size_t n_chunks;
     struct axis_node *free_nodes;
     uint64_t *by_length; /* owned; TRIE_BITS + 1 sets: tuples whose prefixes have so many bits, 0: none of theirs is here */
     uint8_t lengths[TRIE_BITS + 1]; /* those that some tuple has, longest first, without 0 */
@@ -34,8 +35,16 @@ void axis_remove_tuple(struct axis *axis, uint32_t tuple, unsigned length);
 /* A rule of the tuple has this prefix; `length` at least 1. */
 void axis_insert(struct axis *axis, struct trie_value prefix, unsigned length, uint32_t tuple);
 void axis_remove(struct axis *axis, struct trie_value prefix, unsigned length, uint32_t tuple);
-/* Adds to `out` the tuples with a prefix that covers the value. Returns how many leading bits of the value tell that there are no others. */
-unsigned axis_find(const struct axis *axis, struct trie_value value, uint64_t *out);
+struct axis_look {
+    const struct axis *axis;
+    struct trie_value value;
+    uint64_t *out; /* gets the tuples with a prefix that covers the value, beside what is in it */
+    unsigned n_bits; /* out: how many leading bits of the value tell that there are no others */
+    const struct axis_node *node; /* private */
+};
+
+/* Several at once (32 at most): each waits for memory most of the time. */
+void axis_find(struct axis_look *looks, size_t n);
 
 static inline const uint64_t *axis_tuples(const struct axis *axis, unsigned length)
 {

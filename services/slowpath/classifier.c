@@ -25,6 +25,8 @@ enum {
     SLOT_WORDS_FIRST = 2, /* room for 128 tuples, which is doubled when there are more */
     ORDER_STEP = 32,      /* tuples between two sets of the order */
     SORTED_ONE_BY_ONE = 24,
+    HEADS_AT_ONCE = 4,
+    ASKED_ONE_BY_ONE = 8,
 };
 
 struct candidate {
@@ -380,23 +382,32 @@ static void open_tuples(const struct classifier *classifier, const struct classi
 }
 
 /* Into scratch->candidates: the tuples that have a rule with the packet's bits in the head, and one in each field. `out_tell`: how many bits of
- * each field tell that the others have none. */
+ * each field tell that the others have none. All fields and up to HEADS_AT_ONCE heads are looked up together. */
 static void find_candidates(const struct classifier *classifier, const struct flow_state *packet, unsigned *out_tell)
 {
     struct classifier_scratch *scratch = classifier->scratch;
     uint64_t *candidates = scratch->candidates;
-    memcpy(candidates, classifier->live, classifier->words * sizeof *candidates);
+    struct axis_look looks[TUPLE_FIELDS + HEADS_AT_ONCE * TUPLE_HEAD_STAGES];
+    size_t n = 0;
+    memset(scratch->covered[0], 0, TUPLE_FIELDS * classifier->words * sizeof *scratch->covered[0]);
+    for (size_t f = 0; f < TUPLE_FIELDS; f++) {
+        looks[n++] = (struct axis_look){.axis = &classifier->fields[f], .value = tuple_field(f, packet), .out = scratch->covered[f]};
+    }
     for (struct head *head = classifier->heads; head != NULL; head = head->next) {
-        head_filter(head, packet, candidates);
+        if (n + TUPLE_HEAD_STAGES > sizeof looks / sizeof looks[0]) {
+            axis_find(looks + TUPLE_FIELDS, n - TUPLE_FIELDS);
+            n = TUPLE_FIELDS;
+        }
+        n += head_begin(head, packet, looks + n);
+    }
+    axis_find(looks, n);
+    memcpy(candidates, classifier->live, classifier->words * sizeof *candidates);
+    for (const struct head *head = classifier->heads; head != NULL; head = head->next) {
+        head_filter(head, candidates);
     }
     for (size_t f = 0; f < TUPLE_FIELDS; f++) {
-        const struct axis *axis = &classifier->fields[f];
-        if (axis->n_lengths == 0) {
-            continue;
-        }
-        memset(scratch->covered[f], 0, classifier->words * sizeof *scratch->covered[f]);
-        out_tell[f] = axis_find(axis, tuple_field(f, packet), scratch->covered[f]);
-        const uint64_t *without = axis_tuples(axis, 0);
+        const uint64_t *without = axis_tuples(&classifier->fields[f], 0);
+        out_tell[f] = looks[f].n_bits;
         for (size_t w = 0; w < classifier->words; w++) {
             candidates[w] &= scratch->covered[f][w] | without[w];
         }
@@ -486,6 +497,44 @@ static void tell_by_field(const struct classifier *classifier, size_t f, unsigne
     }
 }
 
+/* A few open tuples are asked one by one, which tells with fewer bits: their own tries know only the rules that agree with the packet
+ * before. False: they are more than a few. */
+static bool tell_one_by_one(const struct classifier *classifier, const struct flow_state *packet, struct flow_state *looked)
+{
+    struct classifier_scratch *scratch = classifier->scratch;
+    size_t n = 0;
+    for (size_t w = 0; w < classifier->words; w++) {
+        n += (unsigned)__builtin_popcountll(scratch->open[w]);
+    }
+    for (size_t w = 0; n <= ASKED_ONE_BY_ONE && w < classifier->words; w++) {
+        for (; scratch->open[w] != 0; scratch->open[w] &= scratch->open[w] - 1) {
+            const struct classifier_tuple *tuple = classifier->by_slot[w * 64 + (unsigned)__builtin_ctzll(scratch->open[w])];
+            (void)tuple_lookup(tuple, classifier->levels_log2, packet, looked);
+        }
+    }
+    return n <= ASKED_ONE_BY_ONE;
+}
+
+static void tell_all(const struct classifier *classifier, const unsigned *tell, const struct flow_state *packet, struct flow_state *looked)
+{
+    if (tell_one_by_one(classifier, packet, looked)) {
+        return;
+    }
+    for (const struct head *head = classifier->heads; head != NULL; head = head->next) {
+        head_look(head, classifier->scratch->open, looked);
+    }
+    for (unsigned round = 0; round < 2; round++) {
+        for (size_t f = 0; f < TUPLE_FIELDS; f++) {
+            if (classifier->fields[f].n_lengths > 0) {
+                tell_by_field(classifier, f, tell[f], round == 0, packet, looked);
+            }
+        }
+        if (round == 0 && tell_one_by_one(classifier, packet, looked)) {
+            return;
+        }
+    }
+}
+
 /* Why no rule of another tuple is the packet's: the best rule's bits are looked at anyway and tell many tuples, the head others, then field
  * after field; the candidates are asked one by one. */
 static void look(const struct classifier *classifier, const struct classifier_rule *best, size_t n_listed, const unsigned *tell,
@@ -496,16 +545,11 @@ static void look(const struct classifier *classifier, const struct classifier_ru
         tuple_look(best->tuple, looked);
     }
     open_tuples(classifier, best);
-    for (const struct head *head = classifier->heads; head != NULL; head = head->next) {
-        head_look(head, scratch->open, looked);
+    for (size_t i = 0; i < n_listed; i++) {
+        uint32_t slot = scratch->list[i].tuple->slot;
+        scratch->open[slot / 64] &= ~(1ull << slot % 64);
     }
-    for (unsigned round = 0; round < 2; round++) {
-        for (size_t f = 0; f < TUPLE_FIELDS; f++) {
-            if (classifier->fields[f].n_lengths > 0) {
-                tell_by_field(classifier, f, tell[f], round == 0, packet, looked);
-            }
-        }
-    }
+    tell_all(classifier, tell, packet, looked);
     for (size_t i = 0; i < n_listed; i++) {
         const struct candidate *candidate = &scratch->list[i];
         if (candidate->found != NULL) {

@@ -105,14 +105,19 @@ void head_remove(struct head *head, const struct classifier_tuple *tuple, const 
     }
 }
 
-void head_filter(struct head *head, const struct flow_state *packet, uint64_t *candidates)
+size_t head_begin(struct head *head, const struct flow_state *packet, struct axis_look *out)
 {
     uint64_t hash = 0;
     memset(head->passed, 0, head->words * head->n_stages * sizeof *head->passed);
     for (size_t s = 0; s < head->n_stages; s++) {
         hash = hash_stage(head, s, packet, hash);
-        (void)axis_find(&head->stages[s], (struct trie_value){hash, 0}, head->passed + s * head->words);
+        out[s] = (struct axis_look){.axis = &head->stages[s], .value = {hash, 0}, .out = head->passed + s * head->words};
     }
+    return head->n_stages;
+}
+
+void head_filter(const struct head *head, uint64_t *candidates)
+{
     const uint64_t *last = head->passed + (head->n_stages - 1u) * head->words;
     for (size_t w = 0; w < head->words; w++) {
         candidates[w] &= ~head->members[w] | last[w];

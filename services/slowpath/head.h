@@ -29,8 +29,10 @@ void head_add_tuple(struct head *head, const struct classifier_tuple *tuple);
 bool head_remove_tuple(struct head *head, const struct classifier_tuple *tuple);
 void head_insert(struct head *head, const struct classifier_tuple *tuple, const struct classifier_rule *rule);
 void head_remove(struct head *head, const struct classifier_tuple *tuple, const struct classifier_rule *rule);
-/* Takes out of `candidates` the tuples without a rule that has the packet's bits. */
-void head_filter(struct head *head, const struct flow_state *packet, uint64_t *candidates);
+/* What is to be looked up, TUPLE_HEAD_STAGES at most. Returns how many. */
+size_t head_begin(struct head *head, const struct flow_state *packet, struct axis_look *out);
+/* When that is done: takes out of `candidates` the tuples without a rule that has the packet's bits. */
+void head_filter(const struct head *head, uint64_t *candidates);
 /* After head_filter(): takes out of `open` the tuples it took out, and looks at the bits that tell. */
 void head_look(const struct head *head, uint64_t *open, struct flow_state *looked);
 

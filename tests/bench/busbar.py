@@ -14,7 +14,7 @@ PAGES = 64  # of 2 MB, which the fastpath takes its frames from when there are a
 class Busbar:
     NAME = "Busbar"
 
-    def __init__(self, captures, rule_file):
+    def __init__(self, captures, rule_file, groups=()):
         self.suite = Suite()
         self.captures = captures
         self.sent_before = 0
@@ -28,6 +28,8 @@ class Busbar:
             self.suite.swctl("add-br", "br0")
             self.suite.swctl("set-fail-mode", "br0", "secure")
             self.suite.swctl("add-port", "br0", "pout", "type=null", f"ofport_request={workloads.OUT}")
+            for group in groups:
+                self.suite.swctl("add-group", "br0", group)
             self.suite.swctl("add-flows", "br0", rule_file)
         except BaseException:
             self.close()
