@@ -6,6 +6,7 @@
 #define BUSBAR_FASTPATH_SHARD_H
 
 #include "lib/bus/bus.h"
+#include "lib/msg/msg.h"
 #include "services/fastpath/counter_set.h"
 #include "services/fastpath/worker.h"
 
@@ -126,6 +127,7 @@ struct shard {
     struct shard_counts counts;
     struct dp_action scratch[DP_ACTIONS_MAX];
     uint32_t scratch_slots[256]; /* counters of one program; more are refused */
+    struct msg_arena arena;      /* of the answers or changes being read */
 };
 
 void shard_init(struct shard *shard, struct umem *umem, struct bus_socket *socket);
