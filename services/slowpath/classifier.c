@@ -560,12 +560,30 @@ static void look(const struct classifier *classifier, const struct classifier_ru
     }
 }
 
+/* Few tuples are looked up one after the other. */
+static const struct classifier_rule *lookup_one_by_one(const struct classifier *classifier, const struct flow_state *packet,
+                                                       struct flow_state *looked)
+{
+    const struct classifier_rule *best = NULL;
+    for (size_t i = 0; i < classifier->n_tuples; i++) {
+        const struct classifier_tuple *tuple = classifier->tuples[i];
+        if (best != NULL && tuple->priority_max < best->priority) {
+            break;
+        }
+        const struct classifier_rule *found = tuple_lookup(tuple, classifier->levels_log2, packet, looked);
+        if (found != NULL && (best == NULL || tuple_rule_comes_before(found, best))) {
+            best = found;
+        }
+    }
+    return best;
+}
+
 const struct classifier_rule *classifier_lookup(const struct classifier *classifier, const struct flow_state *packet,
                                                 struct flow_state *looked)
 {
     struct classifier_scratch *scratch = classifier->scratch;
-    if (classifier->n_tuples == 0) {
-        return NULL;
+    if (classifier->n_tuples <= ASKED_ONE_BY_ONE) {
+        return lookup_one_by_one(classifier, packet, looked);
     }
     if (scratch->is_stale) {
         refresh_order(classifier);

@@ -24,7 +24,8 @@ class Busbar:
             self.suite.up()
             for service in ("configdb.1", "slowpath.1", "ofagent.1"):
                 sh("taskset", "-acp", OTHER_CORE, self.suite.pid(service))
-            sh("taskset", "-acp", FORWARDING_CORE, self.pid())
+            sh("taskset", "-acp", OTHER_CORE, self.pid())
+            sh("taskset", "-cp", FORWARDING_CORE, self.pid())  # the thread that forwards, not its helpers
             self.suite.swctl("add-br", "br0")
             self.suite.swctl("set-fail-mode", "br0", "secure")
             self.suite.swctl("add-port", "br0", "pout", "type=null", f"ofport_request={workloads.OUT}")

@@ -106,7 +106,8 @@ class OvsDpdk:
         for index, capture in enumerate(captures):
             # An MTU of its own gives the port a pool of its own: buffers are rounded up to a kilobyte.
             mtu = 1500 + 1024 * index
-            self.run(*vsctl, "add-port", "br0", f"pin{index}", "--", "set", "interface", f"pin{index}", "type=dpdk",
+            # One that plays once is not waited for: it plays as soon as it is there.
+            self.run(*vsctl, *([] if self.repeat else ["--no-wait"]), "add-port", "br0", f"pin{index}", "--", "set", "interface", f"pin{index}", "type=dpdk",
                      f"options:dpdk-devargs=net_pcap{index},rx_pcap={capture}{',infinite_rx=1' if self.repeat else ''}", f"mtu_request={mtu}",
                      f"ofport_request={first_in + index}", timeout=120)
         errors = self.run(*vsctl, "--columns=name,error", "--format=csv", "--no-headings", "list", "interface").stdout
