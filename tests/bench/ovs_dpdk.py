@@ -150,9 +150,10 @@ class OvsDpdk:
         return int(re.search(r"flows\s*:\s*\(current (\d+)\)", self.appctl("upcall/show")).group(1))
 
     def upcalls(self):
-        """Packets that no cache knew and that were translated, since the start."""
+        """(packets that no cache knew, those of them whose flow was installed) since the start."""
         text = self.appctl("dpif-netdev/pmd-stats-show")
-        return sum(int(count) for count in re.findall(r"miss with success upcall: (\d+)", text))
+        done, failed = (sum(int(count) for count in re.findall(rf"miss with {kind} upcall: (\d+)", text)) for kind in ("success", "failed"))
+        return done + failed, done
 
     def warm(self, seconds=WARM_SECONDS):
         time.sleep(seconds)
