@@ -4,7 +4,8 @@
  * the index before the next miss is translated: what that one learns may concern it, and the correction then follows the answer in
  * order. When the shard's socket has no room, the batch has not happened: new flows leave the index, replaced ones count as unsure, the misses
  * stay where they are and are translated again.
- * Cost: a translation and a few allocations a miss; the batch itself and what it translates into stay for the next. Thread: the one that translates. Invariant: each ask is answered once.
+ * Cost: a translation and a few allocations a miss; the batch itself and what it
+ * translates into stay for the next. Thread: the one that translates. Invariant: each ask is answered once.
  */
 #include <errno.h>
 #include <stdlib.h>

@@ -9,9 +9,10 @@
  * The way ends at a node whose bits the value does not have, or where there is no child. All prefixes that cover the value are on the way, and
  * the bits up to the first one that left it tell so: no prefix beside the way covers any value with the same leading bits.
  *
- * Most prefixes are in one or two tuples, which are in the node, of one cache line. One with more has a list, one with many a set,
- * of which a lookup adds a few words, and counts by tuple. Cost: insert, remove and find go down as many nodes as the field has bits at most, log2 of the prefixes
- * on average; Nodes come from chunks that live as long as the axis. Thread: the one that translates.
+ * Most prefixes are in one or two tuples, which are in the node, of one cache line. One with more has a list, one with many a
+ * set, of which a lookup adds a few words, and counts by tuple. Cost: insert, remove and find go down as many nodes as the field has bits at
+ * most, log2 of the prefixes on average. With many prefixes each node is a wait for memory, so the ways of all fields of a packet are gone
+ * in turns, and nodes lie in pages of 2 MB. Nodes come from chunks that live as long as the axis. Thread: the one that translates.
  */
 #include "services/slowpath/axis.h"
 

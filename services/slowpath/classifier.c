@@ -1,11 +1,27 @@
-/* Tuple space with priorities.
+/* Tuple space, pruned by field.
  *
- * Rules with the same mask form a tuple, and a tuple is a hash table (tuple.c): one lookup is a hash per tuple, however many rules. The
- * tuples are visited from the highest priority they hold downwards, so the search ends at the first tuple that cannot hold better than what
- * was found. Most rule sets have few masks and many rules; a set with a mask for each rule is the bad case, linear in tuples.
+ * Rules with the same mask form a tuple, and a tuple is a hash table (tuple.c). A table of 100,000 rules has hundreds of tuples, and a packet meets
+ * a rule in one or two. So the fields are asked first, each for all tuples at once:
+ *
+ *     head (port, Ethernet, protocol)   {0, 1,    3, 4, 5, 6, 7}     tuples that have a rule with the packet's bits there
+ *     destination                       {0,    2, 3,       6   }     tuples with a prefix that covers its address, or that look at none
+ *     source                            {   1, 2, 3,    5, 6   }
+ *     both L4 ports                     {0, 1, 2, 3, 4     6, 7}
+ *     candidates                        {         3,       6   }     these alone are looked up, highest priority first
+ *
+ * head.c and axis.c keep those sets; a tuple is a bit in them. On sets of 100,000 rules 1.1 to 4.6 candidates are left of 129 to 315 tuples.
+ *
+ * What was looked at. Every tuple that could hold a better rule must be proved to have none (I2). The bits of the best rule are looked at
+ * anyway and prove most. Of those still open, the ones that fail in the head are told by it. Then field after field: the leading bits that
+ * tell that no other prefix covers the address prove all tuples that fail there, and cost nothing when they have been looked at. When no more
+ * than ASKED_ONE_BY_ONE are open, their own stages and tries are asked, which tell with fewer bits, and so are candidates that had no rule
+ * after all. A table of so few tuples is looked up in that way from the beginning.
+ *
+ * A mask that is no prefix (an ICMP type, some bits of an address) is left to its tuple: such a tuple is always a candidate in that field.
  *
  * The highest priority of a tuple may be too high after removals, which costs a visit; it is made exact when half were removed, so a
- * removal costs O(1) on average. Thread: the one that translates. No allocation in a lookup.
+ * removal costs O(1) on average. The order of tuples by priority is kept as sets of its first 32, 64 and so on, made anew by the first lookup
+ * after it has changed. Thread: the one that translates. No allocation in a lookup; it writes scratch memory of the classifier.
  */
 #include "services/slowpath/classifier.h"
 
