@@ -56,7 +56,11 @@ void miss_flush(struct shard *shard, struct session *session)
     session->n_asks = 0;
     session->asked_ns = shard->worker.now_ns;
     batch.misses = pointers;
-    if (batch.n_misses == 0 || session_send(shard, session, MESSAGE_MISS_BATCH, &batch.base) == 0) {
+    int err = batch.n_misses > 0 ? session_send(shard, session, MESSAGE_MISS_BATCH, &batch.base) : 0;
+    if (err == -ERROR_NOT_CONNECTED) {
+        session->beat_ns = 0; /* so that the next step finds out too and closes it, which asks others */
+    }
+    if (err == 0 || err == -ERROR_NOT_CONNECTED) {
         return;
     }
     for (size_t i = 0; i < batch.n_misses; i++) {
