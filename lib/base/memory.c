@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 static void *check(void *memory)
 {
@@ -28,6 +29,15 @@ void *memory_lines(size_t size)
 {
     size_t rounded = size != 0 ? (size + 63) / 64 * 64 : 64;
     return memset(check(aligned_alloc(64, rounded)), 0, rounded);
+}
+
+void *memory_huge(size_t size)
+{
+    enum { HUGE_BYTES = 2 << 20 };
+    size_t rounded = size != 0 ? (size + HUGE_BYTES - 1) / HUGE_BYTES * HUGE_BYTES : HUGE_BYTES;
+    void *memory = check(aligned_alloc(HUGE_BYTES, rounded));
+    (void)madvise(memory, rounded, MADV_HUGEPAGE); /* small ones do too */
+    return memset(memory, 0, rounded);
 }
 
 void *memory_array(size_t count, size_t element_size)

@@ -11,6 +11,8 @@
 void *memory_zeroed(size_t size) __attribute__((returns_nonnull));
 /* The same on a boundary of 64 bytes, for structs that are aligned to cache lines. */
 void *memory_lines(size_t size) __attribute__((returns_nonnull));
+/* The same in pages of 2 MB where the kernel has some, for what is looked into at random; a size is rounded up to them. */
+void *memory_huge(size_t size) __attribute__((returns_nonnull));
 void *memory_array(size_t count, size_t element_size) __attribute__((returns_nonnull));
 void *memory_resize(void *old, size_t size) __attribute__((returns_nonnull));
 void *memory_copy(const void *bytes, size_t size) __attribute__((returns_nonnull));

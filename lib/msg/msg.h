@@ -15,4 +15,18 @@ int msg_send(struct bus_socket *socket, const struct bus_identity *to, enum mess
 /* The body as a message of `descriptor`, to be freed with protobuf_c_message_free_unpacked(); NULL when it cannot be read. */
 ProtobufCMessage *msg_unpack(const struct bus_message *message, const ProtobufCMessageDescriptor *descriptor);
 
+/* Memory for one message at a time, for those that come by the thousand: pieces of one block, all given back together. */
+struct msg_arena {
+    uint8_t *bytes; /* owned */
+    size_t room, used;
+    size_t wanted; /* by this message, in the block or beside it */
+    struct msg_arena_piece *beside; /* owned: what the block had no room for */
+    ProtobufCAllocator allocator;
+};
+
+void msg_arena_init(struct msg_arena *arena);
+void msg_arena_fini(struct msg_arena *arena);
+/* As msg_unpack(), but the message lasts until the arena's next one or its end, and is not freed. */
+ProtobufCMessage *msg_unpack_into(struct msg_arena *arena, const struct bus_message *message, const ProtobufCMessageDescriptor *descriptor);
+
 #endif

@@ -329,7 +329,7 @@ bool fastpath_may_wait(struct fastpath *fp, uint64_t now_ns)
     struct shard *shard = &fp->shard;
     bool has_begun = tick(fp);
     watch_all(fp);
-    session_flush(shard);
+    session_flush_all(shard);
     /* Sending may take in, unseen, what a descriptor would have told: every socket is looked at once more behind the last send. */
     cfg_step(fp->cfg, now_ns);
     control_server_step(fp->control, now_ns);

@@ -22,7 +22,7 @@
 
 _Static_assert(offsetof(struct flow, key) == 64 && sizeof(struct flow) == 256, "what a packet needs is three lines");
 
-enum { HEADS_MIN = 1024, MASK_HEADS = 1024 };
+enum { HEADS_MIN = 1024, HEADS_MOVED = 4 /* an addition; 1 would be enough */, MASK_HEADS = 1024 };
 #define REGION_BYTES ((size_t)FLOWS_MAX * sizeof(struct flow))
 #define SMALL_PAGES_BYTES ((size_t)8 << 20)
 
@@ -32,6 +32,9 @@ struct flow_table {
     uint32_t free;      /* number of a place given back, through next_by_id; FLOW_NONE: none */
     uint32_t *heads;    /* numbers */
     uint32_t n_heads;   /* a power of two */
+    uint32_t *old_heads; /* half as many, NULL: none. Those from n_moved on still hold their chains: a chain is touched in memory at random, and
+                          * moving all at once would hold packets for 30 ms at 262,144 flows */
+    uint32_t n_moved;
     size_t n_flows;
     struct flow_mask *masks[MASK_HEADS];
     size_t n_masks;
@@ -124,30 +127,48 @@ void flow_table_destroy(struct flow_table **table)
     munmap((*table)->places, REGION_BYTES);
     free((*table)->nothing);
     free((*table)->heads);
+    free((*table)->old_heads);
     free(*table);
     *table = NULL;
 }
 
 static uint32_t *head_of(const struct flow_table *table, struct flow_id id)
 {
+    uint32_t old = (uint32_t)id.low & (table->n_heads / 2 - 1);
+    if (table->old_heads != NULL && old >= table->n_moved) {
+        return &table->old_heads[old];
+    }
     return &table->heads[id.low & (table->n_heads - 1)];
 }
 
-static void grow_heads(struct flow_table *table)
+/* A few chains more go to the new heads. */
+static void move_heads(struct flow_table *table)
 {
-    uint32_t *old = table->heads, n_old = table->n_heads;
-    table->n_heads *= 2;
-    table->heads = memory_array(table->n_heads, sizeof *table->heads);
-    for (uint32_t i = 0; i < n_old; i++) {
-        for (uint32_t number = old[i], next; number != FLOW_NONE; number = next) {
+    for (unsigned n = 0; n < HEADS_MOVED && table->old_heads != NULL; n++) {
+        uint32_t number = table->old_heads[table->n_moved++];
+        for (uint32_t next; number != FLOW_NONE; number = next) {
             struct flow *flow = &table->places[number];
-            uint32_t *head = head_of(table, flow->id);
+            uint32_t *head = &table->heads[flow->id.low & (table->n_heads - 1)];
             next = flow->next_by_id;
             flow->next_by_id = *head;
             *head = number;
         }
+        if (table->n_moved == table->n_heads / 2) {
+            free(table->old_heads);
+            table->old_heads = NULL;
+        }
     }
-    free(old);
+}
+
+static void grow_heads(struct flow_table *table)
+{
+    while (table->old_heads != NULL) {
+        move_heads(table);
+    }
+    table->old_heads = table->heads;
+    table->n_moved = 0;
+    table->n_heads *= 2;
+    table->heads = memory_array(table->n_heads, sizeof *table->heads);
 }
 
 struct flow *flow_table_add(struct flow_table *table, const struct flow_key *key, const struct flow_key *mask, struct flow_id id,
@@ -165,6 +186,7 @@ struct flow *flow_table_add(struct flow_table *table, const struct flow_key *key
     if (table->n_flows >= table->n_heads) {
         grow_heads(table);
     }
+    move_heads(table);
     struct flow *flow = &table->places[number];
     uint32_t *head = head_of(table, id);
     *flow = (struct flow){.number = number,

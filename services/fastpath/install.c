@@ -308,13 +308,11 @@ static void on_answer(struct shard *shard, struct session *session, const Busbar
 
 bool install_answers(struct shard *shard, struct session *session, const struct bus_message *message)
 {
-    Busbar__AnswerBatch *batch = (Busbar__AnswerBatch *)msg_unpack(message, &busbar__answer_batch__descriptor);
+    const Busbar__AnswerBatch *batch =
+        (const Busbar__AnswerBatch *)msg_unpack_into(&shard->arena, message, &busbar__answer_batch__descriptor);
     bool makes_sense = batch != NULL;
     for (size_t i = 0; makes_sense && i < batch->n_answers; i++) {
         on_answer(shard, session, batch->answers[i]);
-    }
-    if (batch != NULL) {
-        protobuf_c_message_free_unpacked(&batch->base, NULL);
     }
     return makes_sense;
 }
@@ -376,13 +374,11 @@ static void on_change(struct shard *shard, struct session *session, const Busbar
 
 bool install_changes(struct shard *shard, struct session *session, const struct bus_message *message)
 {
-    Busbar__FlowChangeBatch *batch = (Busbar__FlowChangeBatch *)msg_unpack(message, &busbar__flow_change_batch__descriptor);
+    const Busbar__FlowChangeBatch *batch =
+        (const Busbar__FlowChangeBatch *)msg_unpack_into(&shard->arena, message, &busbar__flow_change_batch__descriptor);
     bool makes_sense = batch != NULL;
     for (size_t i = 0; makes_sense && i < batch->n_changes; i++) {
         on_change(shard, session, batch->changes[i]);
-    }
-    if (batch != NULL) {
-        protobuf_c_message_free_unpacked(&batch->base, NULL);
     }
     return makes_sense;
 }

@@ -7,6 +7,8 @@
 /* The worker's question (worker_events.ask); context is the shard. */
 int miss_ask(void *shard, struct pending_list *list, const struct dp_packet *head);
 void miss_flush(struct shard *shard, struct session *session);
+/* The same, unless more asks may come soon (MISS_GATHER_US) and others are under way. */
+void miss_flush_due(struct shard *shard, struct session *session);
 /* Asks that have waited too long go to another replica, then their packets are dropped. */
 void miss_check_deadlines(struct shard *shard, uint64_t now_ns);
 /* What the closed session was asked is asked of others. */

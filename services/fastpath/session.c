@@ -371,15 +371,29 @@ unsigned session_step(struct shard *shard, uint64_t now_ns)
     return n;
 }
 
-void session_flush(struct shard *shard)
+static void flush(struct shard *shard, bool all)
 {
     for (size_t i = 0; i < SESSIONS_MAX; i++) {
         struct session *session = &shard->sessions[i];
         if (session->state == SESSION_OPEN) {
             install_flush_gone(shard, session);
             up_flush(shard, session);
-            miss_flush(shard, session);
+            if (all) {
+                miss_flush(shard, session);
+            } else {
+                miss_flush_due(shard, session);
+            }
         }
     }
     worker_flush(&shard->worker);
+}
+
+void session_flush(struct shard *shard)
+{
+    flush(shard, false);
+}
+
+void session_flush_all(struct shard *shard)
+{
+    flush(shard, true);
 }

@@ -12,6 +12,8 @@ unsigned session_step(struct shard *shard, uint64_t now_ns);
 unsigned session_receive(struct shard *shard, uint64_t now_ns);
 /* Sends the misses, packets up and gone flows collected so far. After each burst and each session_step(). */
 void session_flush(struct shard *shard);
+/* Asks too that wait for others: nothing may come that would send them. */
+void session_flush_all(struct shard *shard);
 void session_close(struct shard *shard, struct session *session, const char *reason, uint64_t now_ns);
 /* Closes all, and forgets the flows nobody has adopted when `forget`. */
 void session_close_all(struct shard *shard, const char *reason, uint64_t now_ns);

@@ -19,6 +19,7 @@ void shard_init(struct shard *shard, struct umem *umem, struct bus_socket *socke
     *shard = (struct shard){.umem = umem, .socket = socket, .flow_limit = FLOW_LIMIT_DEFAULT, .max_idle_ms = MAX_IDLE_DEFAULT_MS};
     memset(shard->buckets, OWNER_NONE, sizeof shard->buckets);
     shard->flows = flow_table_new();
+    msg_arena_init(&shard->arena);
     shard->programs = program_table_new();
     counter_set_init(&shard->counters);
     worker_init(&shard->worker, umem, &shard->ports, flow_table_base(shard->flows), &events);
@@ -37,6 +38,7 @@ void shard_fini(struct shard *shard)
     counter_set_fini(&shard->counters);
     flow_table_destroy(&shard->flows);
     port_flows_fini(shard);
+    msg_arena_fini(&shard->arena);
     program_table_destroy(&shard->programs);
 }
 

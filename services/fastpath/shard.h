@@ -6,6 +6,7 @@
 #define BUSBAR_FASTPATH_SHARD_H
 
 #include "lib/bus/bus.h"
+#include "lib/msg/msg.h"
 #include "services/fastpath/counter_set.h"
 #include "services/fastpath/worker.h"
 
@@ -15,6 +16,7 @@ enum {
     SESSION_BEAT_MS = 100,
     SESSION_SILENCE_MS = 500,
     SESSION_NAMES_MAX = 1 << 20, /* counter numbers of one session: a rule table of a million */
+    MISS_GATHER_US = 50,         /* asks wait so long for others while some are under way */
     MISS_BATCH = 64,             /* where batching misses stops to pay (measured) */
     MISS_DEADLINE_MS = 500,      /* then another replica is asked, then the packet dropped */
     UP_BATCH = 64,
@@ -58,6 +60,7 @@ struct session {
     size_t n_gone, gone_room;
     uint64_t asks[MISS_BATCH]; /* miss.c: not sent yet */
     uint32_t n_asks;
+    uint64_t asked_ns; /* when the last batch of asks went */
     struct packet_up ups[UP_BATCH]; /* up.c: not sent yet */
     uint32_t n_ups, up_size;
     uint8_t *up_bytes;
@@ -126,6 +129,7 @@ struct shard {
     struct shard_counts counts;
     struct dp_action scratch[DP_ACTIONS_MAX];
     uint32_t scratch_slots[256]; /* counters of one program; more are refused */
+    struct msg_arena arena;      /* of the answers or changes being read */
 };
 
 void shard_init(struct shard *shard, struct umem *umem, struct bus_socket *socket);

@@ -4,7 +4,8 @@
  * the index before the next miss is translated: what that one learns may concern it, and the correction then follows the answer in
  * order. When the shard's socket has no room, the batch has not happened: new flows leave the index, replaced ones count as unsure, the misses
  * stay where they are and are translated again.
- * Cost: a translation and a few allocations a miss. Thread: the one that translates. Invariant: each ask is answered once.
+ * Cost: a translation and a few allocations a miss; the batch itself and what it
+ * translates into stay for the next. Thread: the one that translates. Invariant: each ask is answered once.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -16,7 +17,7 @@
 #include "services/slowpath/correct.h"
 #include "services/slowpath/session_state.h"
 
-struct batch {
+struct answer_batch {
     struct answer {
         Busbar__Answer message;
         struct translation translation;
@@ -37,6 +38,8 @@ static void translate_one(struct session *session, const struct session_miss *mi
     translate_key(&input, &miss->key, translation);
     core_worked(core, translation);
     correct_mark_macs(core);
+    answer->flow = NULL;
+    answer->is_new = false;
     busbar__answer__init(&answer->message);
     answer->message.ask = miss->ask;
     answer->message.version = version;
@@ -57,7 +60,7 @@ static void translate_one(struct session *session, const struct session_miss *mi
     }
 }
 
-static int send_batch(struct session *session, struct batch *batch)
+static int send_batch(struct session *session, struct answer_batch *batch)
 {
     Busbar__Answer *pointers[SESSION_BATCH];
     Busbar__AnswerBatch message = BUSBAR__ANSWER_BATCH__INIT;
@@ -70,7 +73,7 @@ static int send_batch(struct session *session, struct batch *batch)
     return err != 0 ? err : msg_send(session->socket, NULL, MESSAGE_ANSWER_BATCH, &message.base);
 }
 
-static void batch_sent(struct session *session, struct batch *batch)
+static void batch_sent(struct session *session, struct answer_batch *batch)
 {
     for (size_t i = 0; i < batch->n; i++) {
         session->answers++;
@@ -84,7 +87,7 @@ static void batch_sent(struct session *session, struct batch *batch)
 }
 
 /* Two misses of a batch may have made the same flow: it is new by the first. */
-static void batch_undone(struct session *session, struct batch *batch)
+static void batch_undone(struct session *session, struct answer_batch *batch)
 {
     for (size_t i = 0; i < batch->n; i++) {
         struct flow *flow = batch->answers[i].flow;
@@ -103,12 +106,15 @@ static void batch_undone(struct session *session, struct batch *batch)
     }
 }
 
-int answer_batch(struct session *session)
+int answer_misses(struct session *session)
 {
     if (session->n_misses == 0) {
         return 1;
     }
-    struct batch *batch = memory_zeroed(sizeof *batch);
+    if (session->batch == NULL) {
+        session->batch = memory_zeroed(sizeof *session->batch);
+    }
+    struct answer_batch *batch = session->batch;
     Busbar__Version version;
     version_encode(session->core->version, &version);
     size_t n_most = session->n_misses < SESSION_BATCH ? session->n_misses : SESSION_BATCH;
@@ -124,8 +130,15 @@ int answer_batch(struct session *session)
     }
     for (size_t i = 0; i < batch->n; i++) {
         dp_actions_message_free(batch->answers[i].message.actions, batch->answers[i].message.n_actions);
-        translation_fini(&batch->answers[i].translation);
     }
-    free(batch);
     return err;
+}
+
+void answer_batch_destroy(struct answer_batch **batch)
+{
+    for (size_t i = 0; *batch != NULL && i < SESSION_BATCH; i++) {
+        translation_fini(&(*batch)->answers[i].translation);
+    }
+    free(*batch);
+    *batch = NULL;
 }

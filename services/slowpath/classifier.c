@@ -1,11 +1,27 @@
-/* Tuple space with priorities.
+/* Tuple space, pruned by field.
  *
- * Rules with the same mask form a tuple, and a tuple is a hash table (tuple.c): one lookup is a hash per tuple, however many rules. The
- * tuples are visited from the highest priority they hold downwards, so the search ends at the first tuple that cannot hold better than what
- * was found. Most rule sets have few masks and many rules; a set with a mask for each rule is the bad case, linear in tuples.
+ * Rules with the same mask form a tuple, and a tuple is a hash table (tuple.c). A table of 100,000 rules has hundreds of tuples, and a packet meets
+ * a rule in one or two. So the fields are asked first, each for all tuples at once:
+ *
+ *     head (port, Ethernet, protocol)   {0, 1,    3, 4, 5, 6, 7}     tuples that have a rule with the packet's bits there
+ *     destination                       {0,    2, 3,       6   }     tuples with a prefix that covers its address, or that look at none
+ *     source                            {   1, 2, 3,    5, 6   }
+ *     both L4 ports                     {0, 1, 2, 3, 4     6, 7}
+ *     candidates                        {         3,       6   }     these alone are looked up, highest priority first
+ *
+ * head.c and axis.c keep those sets; a tuple is a bit in them. On sets of 100,000 rules 1.1 to 4.6 candidates are left of 129 to 315 tuples.
+ *
+ * What was looked at. Every tuple that could hold a better rule must be proved to have none (I2). The bits of the best rule are looked at
+ * anyway and prove most. Of those still open, the ones that fail in the head are told by it. Then field after field: the leading bits that
+ * tell that no other prefix covers the address prove all tuples that fail there, and cost nothing when they have been looked at. When no more
+ * than ASKED_ONE_BY_ONE are open, their own stages and tries are asked, which tell with fewer bits, and so are candidates that had no rule
+ * after all. A table of so few tuples is looked up in that way from the beginning.
+ *
+ * A mask that is no prefix (an ICMP type, some bits of an address) is left to its tuple: such a tuple is always a candidate in that field.
  *
  * The highest priority of a tuple may be too high after removals, which costs a visit; it is made exact when half were removed, so a
- * removal costs O(1) on average. Thread: the one that translates.
+ * removal costs O(1) on average. The order of tuples by priority is kept as sets of its first 32, 64 and so on, made anew by the first lookup
+ * after it has changed. Thread: the one that translates. No allocation in a lookup, but for clauses; it writes scratch memory of the classifier.
  *
  * Rules that are clauses of conjunctions are in a classifier of their own within this one. All that cover the packet and have a higher priority
  * than its best rule are gathered, priority by priority from the highest; of the conjunctions whose every clause was met at that priority the
@@ -15,15 +31,39 @@
 #include "services/slowpath/classifier.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "lib/base/memory.h"
-#include "services/slowpath/tuple.h"
+#include "services/slowpath/head.h"
 
 /* How many different numbers of leading bits a trie tells (a power of two), by how many fields of the table have tries. A shard holds few
  * masks a port (64) and tries them one by one, and a mask is a combination of all fields' bits: with one field each number may be a mask
  * of its own, with four there are 4 * 4 * 4 * 4 at worst, a tenth of that in traffic. Measured with 10,000 random connections: a thousand rules on
  * addresses and ports of both sides made 1,654 masks without rounding and make 30, with as many flows, one a connection. */
 static const uint8_t levels_log2_of[] = {7, 7, 4, 3, 2};
+
+enum {
+    SLOT_WORDS_FIRST = 2, /* room for 128 tuples, which is doubled when there are more */
+    ORDER_STEP = 32,      /* tuples between two sets of the order */
+    SORTED_ONE_BY_ONE = 24,
+    HEADS_AT_ONCE = 4,
+    ASKED_ONE_BY_ONE = 8,
+};
+
+struct candidate {
+    const struct classifier_tuple *tuple;
+    uint64_t hash;
+    const struct classifier_rule *found;
+};
+
+/* What follows from the tuples, made anew when they have changed, and the memory that a lookup uses. */
+struct classifier_scratch {
+    bool is_stale;
+    int32_t *priorities; /* of the tuples, in their order */
+    uint64_t *sets;      /* the k-th has the first k * ORDER_STEP tuples */
+    uint64_t *candidates, *open, *covered[TUPLE_FIELDS];
+    struct candidate *list;
+};
 
 struct classifier {
     struct classifier_tuple **tuples; /* by priority_max downwards */
@@ -32,50 +72,154 @@ struct classifier {
     size_t n_with_trie[TUPLE_STAGES]; /* tuples that have a trie in that stage */
     unsigned levels_log2;             /* for so many different stages */
     struct classifier *clauses;       /* owned; NULL: none */
+    struct classifier_tuple **by_mask; /* chains; `room_by_mask` is a power of two */
+    size_t room_by_mask;
+    struct classifier_tuple **by_slot;
+    size_t words; /* of a set of tuples */
+    uint64_t *live;
+    struct head *heads;
+    struct axis fields[TUPLE_FIELDS];
+    struct classifier_scratch *scratch;
 };
+
+static void scratch_fini(struct classifier_scratch *scratch)
+{
+    free(scratch->priorities);
+    free(scratch->sets);
+    free(scratch->candidates);
+    free(scratch->list);
+}
+
+/* There is room for 64 * words tuples. */
+static void scratch_init(struct classifier_scratch *scratch, size_t words)
+{
+    *scratch = (struct classifier_scratch){.is_stale = true};
+    scratch->priorities = memory_array(words * 64, sizeof *scratch->priorities);
+    scratch->sets = memory_array((words * 64 / ORDER_STEP + 1) * words, sizeof *scratch->sets);
+    scratch->candidates = memory_array(words * (2 + TUPLE_FIELDS), sizeof *scratch->candidates);
+    scratch->open = scratch->candidates + words;
+    for (size_t f = 0; f < TUPLE_FIELDS; f++) {
+        scratch->covered[f] = scratch->candidates + (2 + f) * words;
+    }
+    scratch->list = memory_array(words * 64, sizeof *scratch->list);
+}
 
 struct classifier *classifier_new(void)
 {
-    return memory_zeroed(sizeof(struct classifier));
+    struct classifier *classifier = memory_zeroed(sizeof *classifier);
+    classifier->words = SLOT_WORDS_FIRST;
+    classifier->live = memory_array(classifier->words, sizeof *classifier->live);
+    classifier->by_slot = memory_array(classifier->words * 64, sizeof *classifier->by_slot);
+    classifier->room_by_mask = classifier->words * 64;
+    classifier->by_mask = memory_array(classifier->room_by_mask, sizeof *classifier->by_mask);
+    classifier->scratch = memory_zeroed(sizeof *classifier->scratch);
+    scratch_init(classifier->scratch, classifier->words);
+    for (size_t f = 0; f < TUPLE_FIELDS; f++) {
+        axis_init(&classifier->fields[f], classifier->words);
+    }
+    return classifier;
 }
 
-void classifier_destroy(struct classifier **classifier)
+void classifier_destroy(struct classifier **classifier_to_end)
 {
-    if (*classifier == NULL) {
+    struct classifier *classifier = *classifier_to_end;
+    if (classifier == NULL) {
         return;
     }
-    classifier_destroy(&(*classifier)->clauses);
-    for (size_t i = 0; i < (*classifier)->n_tuples; i++) {
-        tuple_destroy(&(*classifier)->tuples[i]);
+    classifier_destroy(&classifier->clauses);
+    for (size_t i = 0; i < classifier->n_tuples; i++) {
+        tuple_destroy(&classifier->tuples[i]);
     }
-    free((*classifier)->tuples);
-    free(*classifier);
-    *classifier = NULL;
+    for (struct head *head = classifier->heads, *next; head != NULL; head = next) {
+        next = head->next;
+        head_destroy(&head);
+    }
+    for (size_t f = 0; f < TUPLE_FIELDS; f++) {
+        axis_fini(&classifier->fields[f]);
+    }
+    scratch_fini(classifier->scratch);
+    free(classifier->scratch);
+    free(classifier->tuples);
+    free(classifier->by_mask);
+    free(classifier->by_slot);
+    free(classifier->live);
+    free(classifier);
+    *classifier_to_end = NULL;
 }
 
-/* Moves the tuple at `i` to where its priority belongs. */
-static void classifier_sort(struct classifier *classifier, size_t i)
+/* ---- tuples ---- */
+
+/* Moves the tuple to where its priority belongs. */
+static void classifier_sort(struct classifier *classifier, struct classifier_tuple *tuple)
 {
     struct classifier_tuple **tuples = classifier->tuples;
-    struct classifier_tuple *tuple = tuples[i];
-    while (i > 0 && tuples[i - 1]->priority_max < tuple->priority_max) {
+    size_t i = tuple->rank;
+    for (; i > 0 && tuples[i - 1]->priority_max < tuple->priority_max; i--) {
         tuples[i] = tuples[i - 1];
-        i--;
+        tuples[i]->rank = (uint32_t)i;
     }
-    while (i + 1 < classifier->n_tuples && tuples[i + 1]->priority_max > tuple->priority_max) {
+    for (; i + 1 < classifier->n_tuples && tuples[i + 1]->priority_max > tuple->priority_max; i++) {
         tuples[i] = tuples[i + 1];
-        i++;
+        tuples[i]->rank = (uint32_t)i;
     }
     tuples[i] = tuple;
+    tuple->rank = (uint32_t)i;
+    classifier->scratch->is_stale = true;
 }
 
-static size_t classifier_find(struct classifier *classifier, const struct flow_state *mask)
+static struct classifier_tuple **place_of_mask(const struct classifier *classifier, const struct flow_state *mask)
 {
-    size_t i = 0;
-    while (i < classifier->n_tuples && memcmp(&classifier->tuples[i]->mask, mask, sizeof *mask) != 0) {
-        i++;
+    uint64_t hash = 0;
+    for (size_t i = 0; i < STATE_WORDS; i++) {
+        hash = tuple_mix(hash, state_word(mask, i));
     }
-    return i;
+    return &classifier->by_mask[hash & (classifier->room_by_mask - 1)];
+}
+
+static struct classifier_tuple *classifier_find(const struct classifier *classifier, const struct flow_state *mask)
+{
+    struct classifier_tuple *tuple = *place_of_mask(classifier, mask);
+    while (tuple != NULL && memcmp(&tuple->mask, mask, sizeof *mask) != 0) {
+        tuple = tuple->next;
+    }
+    return tuple;
+}
+
+static void classifier_widen(struct classifier *classifier)
+{
+    size_t words = classifier->words * 2, n = words * 64;
+    classifier->live = memory_resize(classifier->live, words * sizeof *classifier->live);
+    memset(classifier->live + classifier->words, 0, classifier->words * sizeof *classifier->live);
+    classifier->by_slot = memory_resize(classifier->by_slot, n * sizeof(struct classifier_tuple *));
+    memset(classifier->by_slot + n / 2, 0, n / 2 * sizeof(struct classifier_tuple *));
+    for (struct head *head = classifier->heads; head != NULL; head = head->next) {
+        head_widen(head, words);
+    }
+    for (size_t f = 0; f < TUPLE_FIELDS; f++) {
+        axis_widen(&classifier->fields[f], words);
+    }
+    free(classifier->by_mask);
+    classifier->by_mask = memory_array(n, sizeof *classifier->by_mask);
+    classifier->room_by_mask = n;
+    for (size_t i = 0; i < classifier->n_tuples; i++) {
+        struct classifier_tuple **place = place_of_mask(classifier, &classifier->tuples[i]->mask);
+        classifier->tuples[i]->next = *place;
+        *place = classifier->tuples[i];
+    }
+    scratch_fini(classifier->scratch);
+    scratch_init(classifier->scratch, words);
+    classifier->words = words;
+}
+
+static uint32_t free_slot(struct classifier *classifier)
+{
+    for (size_t w = 0; w < classifier->words; w++) {
+        if (classifier->live[w] != UINT64_MAX) {
+            return (uint32_t)(w * 64 + (unsigned)__builtin_ctzll(~classifier->live[w]));
+        }
+    }
+    classifier_widen(classifier);
+    return (uint32_t)(classifier->words / 2 * 64);
 }
 
 /* A tuple comes or goes. */
@@ -89,23 +233,106 @@ static void classifier_count_tries(struct classifier *classifier, const struct c
     classifier->levels_log2 = levels_log2_of[n_fields];
 }
 
+static void join_head(struct classifier *classifier, struct classifier_tuple *tuple)
+{
+    if (tuple->n_head_stages == 0) {
+        return;
+    }
+    struct head *head = classifier->heads;
+    while (head != NULL && !head_fits(head, tuple)) {
+        head = head->next;
+    }
+    if (head == NULL) {
+        head = head_new(tuple, classifier->words);
+        head->next = classifier->heads;
+        classifier->heads = head;
+    }
+    head_add_tuple(head, tuple);
+    tuple->head = head;
+}
+
+static void leave_head(struct classifier *classifier, struct classifier_tuple *tuple)
+{
+    if (tuple->head == NULL || !head_remove_tuple(tuple->head, tuple)) {
+        return;
+    }
+    struct head **place = &classifier->heads;
+    while (*place != tuple->head) {
+        place = &(*place)->next;
+    }
+    *place = tuple->head->next;
+    head_destroy(&tuple->head);
+}
+
+static struct classifier_tuple *add_tuple(struct classifier *classifier, const struct classifier_rule *rule)
+{
+    if (classifier->n_tuples == classifier->room) {
+        classifier->room = classifier->room == 0 ? 8 : classifier->room * 2;
+        classifier->tuples = memory_resize(classifier->tuples, classifier->room * sizeof *classifier->tuples);
+    }
+    struct classifier_tuple *tuple = tuple_new(&rule->match->mask);
+    tuple->slot = free_slot(classifier);
+    classifier->live[tuple->slot / 64] |= 1ull << tuple->slot % 64;
+    classifier->by_slot[tuple->slot] = tuple;
+    struct classifier_tuple **place = place_of_mask(classifier, &tuple->mask);
+    tuple->next = *place;
+    *place = tuple;
+    tuple->priority_max = rule->priority;
+    tuple->rank = (uint32_t)classifier->n_tuples;
+    classifier->tuples[classifier->n_tuples++] = tuple;
+    classifier_count_tries(classifier, tuple, 1);
+    join_head(classifier, tuple);
+    for (size_t f = 0; f < TUPLE_FIELDS; f++) {
+        axis_add_tuple(&classifier->fields[f], tuple->slot, tuple->lengths[f]);
+    }
+    return tuple;
+}
+
+static void remove_tuple(struct classifier *classifier, struct classifier_tuple *tuple)
+{
+    for (size_t i = tuple->rank + 1u; i < classifier->n_tuples; i++) {
+        classifier->tuples[i - 1] = classifier->tuples[i];
+        classifier->tuples[i - 1]->rank = (uint32_t)(i - 1);
+    }
+    classifier->n_tuples--;
+    classifier->scratch->is_stale = true;
+    classifier_count_tries(classifier, tuple, (size_t)-1);
+    leave_head(classifier, tuple);
+    for (size_t f = 0; f < TUPLE_FIELDS; f++) {
+        axis_remove_tuple(&classifier->fields[f], tuple->slot, tuple->lengths[f]);
+    }
+    struct classifier_tuple **place = place_of_mask(classifier, &tuple->mask);
+    while (*place != tuple) {
+        place = &(*place)->next;
+    }
+    *place = tuple->next;
+    classifier->live[tuple->slot / 64] &= ~(1ull << tuple->slot % 64);
+    classifier->by_slot[tuple->slot] = NULL;
+    tuple_destroy(&tuple);
+}
+
+/* ---- rules ---- */
+
 static void insert(struct classifier *classifier, struct classifier_rule *rule)
 {
-    size_t i = classifier_find(classifier, &rule->match->mask);
-    if (i == classifier->n_tuples) {
-        if (classifier->n_tuples == classifier->room) {
-            classifier->room = classifier->room == 0 ? 8 : classifier->room * 2;
-            classifier->tuples = memory_resize(classifier->tuples, classifier->room * sizeof *classifier->tuples);
-        }
-        classifier->tuples[i] = tuple_new(&rule->match->mask);
-        classifier->tuples[i]->priority_max = rule->priority;
-        classifier_count_tries(classifier, classifier->tuples[i], 1);
-        classifier->n_tuples++;
+    struct classifier_tuple *tuple = classifier_find(classifier, &rule->match->mask);
+    bool is_new = tuple == NULL;
+    if (is_new) {
+        tuple = add_tuple(classifier, rule);
     }
-    struct classifier_tuple *tuple = classifier->tuples[i];
     tuple_insert(tuple, rule);
-    tuple->priority_max = rule->priority > tuple->priority_max ? rule->priority : tuple->priority_max;
-    classifier_sort(classifier, i);
+    if (tuple->head != NULL) {
+        head_insert(tuple->head, tuple, rule);
+    }
+    for (size_t f = 0; f < TUPLE_FIELDS; f++) {
+        if (tuple->lengths[f] > 0) {
+            axis_insert(&classifier->fields[f], tuple_field(f, &rule->match->value), tuple->lengths[f], tuple->slot);
+        }
+    }
+    if (is_new || rule->priority > tuple->priority_max) {
+        tuple->priority_max = rule->priority;
+        classifier_sort(classifier, tuple);
+    }
     classifier->n_rules++;
 }
 
@@ -121,24 +348,22 @@ static void take_out(struct classifier *classifier, struct classifier_rule *rule
 {
     struct classifier_tuple *tuple = rule->tuple;
     tuple_remove(tuple, rule);
+    if (tuple->head != NULL) {
+        head_remove(tuple->head, tuple, rule);
+    }
+    for (size_t f = 0; f < TUPLE_FIELDS; f++) {
+        if (tuple->lengths[f] > 0) {
+            axis_remove(&classifier->fields[f], tuple_field(f, &rule->match->value), tuple->lengths[f], tuple->slot);
+        }
+    }
     classifier->n_rules--;
-    if (tuple->n_rules > 0 && tuple->n_removed <= tuple->n_rules) {
-        return;
-    }
-    size_t i = 0;
-    while (classifier->tuples[i] != tuple) {
-        i++;
-    }
     if (tuple->n_rules == 0) {
-        classifier->n_tuples--;
-        memmove(&classifier->tuples[i], &classifier->tuples[i + 1], (classifier->n_tuples - i) * sizeof *classifier->tuples);
-        classifier_count_tries(classifier, tuple, (size_t)-1);
-        tuple_destroy(&tuple);
-        return;
+        remove_tuple(classifier, tuple);
+    } else if (tuple->n_removed > tuple->n_rules) {
+        tuple->n_removed = 0;
+        tuple->priority_max = tuple_priority(tuple);
+        classifier_sort(classifier, tuple);
     }
-    tuple->n_removed = 0;
-    tuple->priority_max = tuple_priority(tuple);
-    classifier_sort(classifier, i);
 }
 
 void classifier_remove(struct classifier *classifier, struct classifier_rule *rule)
@@ -153,8 +378,234 @@ void classifier_remove(struct classifier *classifier, struct classifier_rule *ru
     }
 }
 
-static const struct classifier_rule *lookup(const struct classifier *classifier, const struct flow_state *packet,
-                                            struct flow_state *looked)
+/* ---- lookup ---- */
+
+static void set_add(uint64_t *set, uint32_t slot)
+{
+    set[slot / 64] |= 1ull << slot % 64;
+}
+
+static void refresh_order(const struct classifier *classifier)
+{
+    struct classifier_scratch *scratch = classifier->scratch;
+    size_t words = classifier->words;
+    memset(scratch->sets, 0, words * sizeof *scratch->sets);
+    for (size_t i = 0; i < classifier->n_tuples; i++) {
+        uint64_t *next = scratch->sets + (i / ORDER_STEP + 1) * words;
+        if (i % ORDER_STEP == 0) {
+            memcpy(next, next - words, words * sizeof *next);
+        }
+        set_add(next, classifier->tuples[i]->slot);
+        scratch->priorities[i] = classifier->tuples[i]->priority_max;
+    }
+    scratch->is_stale = false;
+}
+
+/* Into scratch->open: the tuples that may have a rule of this priority or a higher one; NULL: all. */
+static void open_tuples(const struct classifier *classifier, const struct classifier_rule *best)
+{
+    struct classifier_scratch *scratch = classifier->scratch;
+    if (best == NULL) {
+        memcpy(scratch->open, classifier->live, classifier->words * sizeof *scratch->open);
+        return;
+    }
+    size_t first = 0, end = classifier->n_tuples; /* the first lower one is among these */
+    while (first < end) {
+        size_t middle = (first + end) / 2;
+        if (scratch->priorities[middle] >= best->priority) {
+            first = middle + 1;
+        } else {
+            end = middle;
+        }
+    }
+    memcpy(scratch->open, scratch->sets + first / ORDER_STEP * classifier->words, classifier->words * sizeof *scratch->open);
+    for (size_t i = first / ORDER_STEP * ORDER_STEP; i < first; i++) {
+        set_add(scratch->open, classifier->tuples[i]->slot);
+    }
+}
+
+/* Into scratch->candidates: the tuples that have a rule with the packet's bits in the head, and one in each field. `out_tell`: how many bits of
+ * each field tell that the others have none. All fields and up to HEADS_AT_ONCE heads are looked up together. */
+static void find_candidates(const struct classifier *classifier, const struct flow_state *packet, unsigned *out_tell)
+{
+    struct classifier_scratch *scratch = classifier->scratch;
+    uint64_t *candidates = scratch->candidates;
+    struct axis_look looks[TUPLE_FIELDS + HEADS_AT_ONCE * TUPLE_HEAD_STAGES];
+    size_t n = 0;
+    memset(scratch->covered[0], 0, TUPLE_FIELDS * classifier->words * sizeof *scratch->covered[0]);
+    for (size_t f = 0; f < TUPLE_FIELDS; f++) {
+        looks[n++] = (struct axis_look){.axis = &classifier->fields[f], .value = tuple_field(f, packet), .out = scratch->covered[f]};
+    }
+    for (struct head *head = classifier->heads; head != NULL; head = head->next) {
+        if (n + TUPLE_HEAD_STAGES > sizeof looks / sizeof looks[0]) {
+            axis_find(looks + TUPLE_FIELDS, n - TUPLE_FIELDS);
+            n = TUPLE_FIELDS;
+        }
+        n += head_begin(head, packet, looks + n);
+    }
+    axis_find(looks, n);
+    memcpy(candidates, classifier->live, classifier->words * sizeof *candidates);
+    for (const struct head *head = classifier->heads; head != NULL; head = head->next) {
+        head_filter(head, candidates);
+    }
+    for (size_t f = 0; f < TUPLE_FIELDS; f++) {
+        const uint64_t *without = axis_tuples(&classifier->fields[f], 0);
+        out_tell[f] = looks[f].n_bits;
+        for (size_t w = 0; w < classifier->words; w++) {
+            candidates[w] &= scratch->covered[f][w] | without[w];
+        }
+    }
+}
+
+/* Lists the candidates by priority_max downwards. */
+static size_t list_candidates(const struct classifier *classifier, const struct flow_state *packet)
+{
+    struct classifier_scratch *scratch = classifier->scratch;
+    const uint64_t *candidates = scratch->candidates;
+    size_t n = 0, n_all = 0;
+    for (size_t w = 0; w < classifier->words; w++) {
+        n_all += (unsigned)__builtin_popcountll(candidates[w]);
+    }
+    for (size_t i = 0; n_all > SORTED_ONE_BY_ONE && i < classifier->n_tuples; i++) {
+        const struct classifier_tuple *tuple = classifier->tuples[i];
+        if (candidates[tuple->slot / 64] >> tuple->slot % 64 & 1) {
+            scratch->list[n++] = (struct candidate){.tuple = tuple, .hash = tuple_hash(tuple, packet)};
+        }
+    }
+    for (size_t w = 0; n_all <= SORTED_ONE_BY_ONE && w < classifier->words; w++) {
+        for (uint64_t left = candidates[w]; left != 0; left &= left - 1) {
+            const struct classifier_tuple *tuple = classifier->by_slot[w * 64 + (unsigned)__builtin_ctzll(left)];
+            struct candidate candidate = {.tuple = tuple, .hash = tuple_hash(tuple, packet)};
+            tuple_prefetch(tuple, candidate.hash);
+            size_t i = n++;
+            for (; i > 0 && scratch->list[i - 1].tuple->rank > tuple->rank; i--) {
+                scratch->list[i] = scratch->list[i - 1];
+            }
+            scratch->list[i] = candidate;
+        }
+    }
+    return n;
+}
+
+/* Of the tuples in `failed` the longest prefix in the field; 0: there is none. */
+static unsigned longest_of(const struct axis *axis, const uint64_t *failed)
+{
+    for (unsigned i = 0; i < axis->n_lengths; i++) {
+        const uint64_t *tuples = axis_tuples(axis, axis->lengths[i]);
+        uint64_t any = 0;
+        for (size_t w = 0; w < axis->words; w++) {
+            any |= tuples[w] & failed[w];
+        }
+        if (any != 0) {
+            return axis->lengths[i];
+        }
+    }
+    return 0;
+}
+
+/* The open tuples without a prefix of the packet in this field are told by its leading bits. With `is_free`, only when these were looked at. */
+static void tell_by_field(const struct classifier *classifier, size_t f, unsigned tell, bool is_free, const struct flow_state *packet,
+                          struct flow_state *looked)
+{
+    const struct axis *axis = &classifier->fields[f];
+    struct classifier_scratch *scratch = classifier->scratch;
+    const uint64_t *without = axis_tuples(axis, 0);
+    uint64_t *failed = scratch->candidates; /* which are listed by now */
+    uint64_t any = 0;
+    for (size_t w = 0; w < classifier->words; w++) {
+        failed[w] = scratch->open[w] & ~(scratch->covered[f][w] | without[w]);
+        any |= failed[w];
+    }
+    if (any == 0) {
+        return;
+    }
+    unsigned longest = longest_of(axis, failed), n_bits = tell < longest ? tell : longest;
+    struct trie_value all = {UINT64_MAX, UINT64_MAX}, before = tuple_field(f, looked), needed = trie_leading_bits(all, n_bits);
+    bool has_looked = (needed.high & ~before.high) == 0 && (needed.low & ~before.low) == 0;
+    if (!has_looked && is_free) {
+        return;
+    }
+    if (!has_looked) {
+        unsigned whole = 1;
+        while (whole < longest) {
+            whole *= 2;
+        }
+        unsigned step = whole >> classifier->levels_log2;
+        n_bits = step > 1 ? (n_bits + step - 1) / step * step : n_bits;
+        needed = trie_leading_bits(all, n_bits < longest ? n_bits : longest);
+        tuple_set_field(f, looked, (struct trie_value){before.high | needed.high, before.low | needed.low});
+    }
+    for (size_t w = 0; w < classifier->words; w++) {
+        scratch->open[w] &= ~failed[w];
+    }
+}
+
+/* A few open tuples are asked one by one, which tells with fewer bits: their own tries know only the rules that agree with the packet
+ * before. False: they are more than a few. */
+static bool tell_one_by_one(const struct classifier *classifier, const struct flow_state *packet, struct flow_state *looked)
+{
+    struct classifier_scratch *scratch = classifier->scratch;
+    size_t n = 0;
+    for (size_t w = 0; w < classifier->words; w++) {
+        n += (unsigned)__builtin_popcountll(scratch->open[w]);
+    }
+    for (size_t w = 0; n <= ASKED_ONE_BY_ONE && w < classifier->words; w++) {
+        for (; scratch->open[w] != 0; scratch->open[w] &= scratch->open[w] - 1) {
+            const struct classifier_tuple *tuple = classifier->by_slot[w * 64 + (unsigned)__builtin_ctzll(scratch->open[w])];
+            (void)tuple_lookup(tuple, classifier->levels_log2, packet, looked);
+        }
+    }
+    return n <= ASKED_ONE_BY_ONE;
+}
+
+static void tell_all(const struct classifier *classifier, const unsigned *tell, const struct flow_state *packet, struct flow_state *looked)
+{
+    if (tell_one_by_one(classifier, packet, looked)) {
+        return;
+    }
+    for (const struct head *head = classifier->heads; head != NULL; head = head->next) {
+        head_look(head, classifier->scratch->open, looked);
+    }
+    for (unsigned round = 0; round < 2; round++) {
+        for (size_t f = 0; f < TUPLE_FIELDS; f++) {
+            if (classifier->fields[f].n_lengths > 0) {
+                tell_by_field(classifier, f, tell[f], round == 0, packet, looked);
+            }
+        }
+        if (round == 0 && tell_one_by_one(classifier, packet, looked)) {
+            return;
+        }
+    }
+}
+
+/* Why no rule of another tuple is the packet's: the best rule's bits are looked at anyway and tell many tuples, the head others, then field
+ * after field; the candidates are asked one by one. */
+static void look(const struct classifier *classifier, const struct classifier_rule *best, size_t n_listed, const unsigned *tell,
+                 const struct flow_state *packet, struct flow_state *looked)
+{
+    struct classifier_scratch *scratch = classifier->scratch;
+    if (best != NULL) {
+        tuple_look(best->tuple, looked);
+    }
+    open_tuples(classifier, best);
+    for (size_t i = 0; i < n_listed; i++) {
+        uint32_t slot = scratch->list[i].tuple->slot;
+        scratch->open[slot / 64] &= ~(1ull << slot % 64);
+    }
+    tell_all(classifier, tell, packet, looked);
+    for (size_t i = 0; i < n_listed; i++) {
+        const struct candidate *candidate = &scratch->list[i];
+        if (candidate->found != NULL) {
+            tuple_look(candidate->tuple, looked);
+        } else {
+            (void)tuple_lookup(candidate->tuple, classifier->levels_log2, packet, looked);
+        }
+    }
+}
+
+/* Few tuples are looked up one after the other. */
+static const struct classifier_rule *lookup_one_by_one(const struct classifier *classifier, const struct flow_state *packet,
+                                                       struct flow_state *looked)
 {
     const struct classifier_rule *best = NULL;
     for (size_t i = 0; i < classifier->n_tuples; i++) {
@@ -167,6 +618,34 @@ static const struct classifier_rule *lookup(const struct classifier *classifier,
             best = found;
         }
     }
+    return best;
+}
+
+static const struct classifier_rule *lookup(const struct classifier *classifier, const struct flow_state *packet,
+                                            struct flow_state *looked)
+{
+    struct classifier_scratch *scratch = classifier->scratch;
+    if (classifier->n_tuples <= ASKED_ONE_BY_ONE) {
+        return lookup_one_by_one(classifier, packet, looked);
+    }
+    if (scratch->is_stale) {
+        refresh_order(classifier);
+    }
+    unsigned tell[TUPLE_FIELDS];
+    find_candidates(classifier, packet, tell);
+    const struct classifier_rule *best = NULL;
+    size_t n = list_candidates(classifier, packet), i = 0;
+    for (; i < n && (best == NULL || scratch->list[i].tuple->priority_max >= best->priority); i++) {
+        struct candidate *candidate = &scratch->list[i];
+        candidate->found = tuple_find(candidate->tuple, packet, candidate->hash);
+        if (candidate->found != NULL && (best == NULL || tuple_rule_comes_before(candidate->found, best))) {
+            best = candidate->found;
+        }
+    }
+    while (i > 0 && best != NULL && scratch->list[i - 1].tuple->priority_max < best->priority) {
+        i--;
+    }
+    look(classifier, best, i, tell, packet, looked);
     return best;
 }
 

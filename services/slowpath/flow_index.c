@@ -1,6 +1,6 @@
 /* Flows by id, by MAC lookup, and the two queues of flows that may be wrong.
  *
- *     by id        a map; FLOW_GONE and offers name flows so
+ *     by id        a hash table; FLOW_GONE and offers name flows so
  *     by MAC       (bridge, VLAN, address) -> the flows that asked for it, whether it was known or not
  *     marked       one queue in order of versions, one for MAC events, which have none; a flow is in one of them, the versions' first
  *
@@ -31,8 +31,21 @@ struct flow_mac_link {
     struct flow_mac_link *prev, *next;
 };
 
+/* A hash table of ids by linear probing, at most half full; an id is a hash already. */
+struct flow_slot {
+    uint64_t low;      /* of the id; decides nothing where flow is NULL */
+    struct flow *flow; /* owned; NULL: free */
+};
+
+struct flow_map {
+    struct flow_slot *slots; /* owned */
+    size_t room, used;       /* room is a power of two */
+};
+
 struct flow_index {
-    struct flow *flows;
+    struct flow_map flows;
+    struct flow_map old;  /* being emptied into `flows`, a few slots an addition, so that no single one takes long */
+    size_t old_cursor;    /* slots before it are empty */
     struct mac_users *macs;
     struct flow *by_version; /* marked by a version, oldest first */
     struct flow *by_event;   /* marked by an event without a version */
@@ -41,10 +54,104 @@ struct flow_index {
 
 _Static_assert(sizeof(struct mac_name) == 16, "hashed as bytes");
 
+enum { MAP_ROOM_FIRST = 64, MAP_MOVED_AN_ADDITION = 3 /* 1 would be enough to be done before the next doubling; more at once are felt */ };
+
 struct flow_index *flow_index_new(void)
 {
-    return memory_zeroed(sizeof(struct flow_index));
+    struct flow_index *index = memory_zeroed(sizeof *index);
+    index->flows.room = MAP_ROOM_FIRST;
+    index->flows.slots = memory_array(index->flows.room, sizeof *index->flows.slots);
+    return index;
 }
+
+/* ---- the map ---- */
+
+/* Where the flow is, or would be. */
+static size_t map_place(const struct flow_map *map, struct flow_id id)
+{
+    size_t i = id.low & (map->room - 1);
+    while (map->slots[i].flow != NULL && (map->slots[i].low != id.low || map->slots[i].flow->id.high != id.high)) {
+        i = (i + 1) & (map->room - 1);
+    }
+    return i;
+}
+
+static struct flow *map_find(const struct flow_map *map, struct flow_id id)
+{
+    return map->used > 0 ? map->slots[map_place(map, id)].flow : NULL;
+}
+
+static void map_add(struct flow_map *map, struct flow *flow)
+{
+    map->slots[map_place(map, flow->id)] = (struct flow_slot){.low = flow->id.low, .flow = flow};
+    map->used++;
+}
+
+/* Empties slot i; the flows behind it that only stand there because it was taken move up. */
+static void map_empty(struct flow_map *map, size_t i)
+{
+    for (size_t j = (i + 1) & (map->room - 1); map->slots[j].flow != NULL; j = (j + 1) & (map->room - 1)) {
+        size_t home = map->slots[j].low & (map->room - 1);
+        if (((j - home) & (map->room - 1)) >= ((j - i) & (map->room - 1))) {
+            map->slots[i] = map->slots[j];
+            i = j;
+        }
+    }
+    map->slots[i].flow = NULL;
+    map->used--;
+}
+
+static void move_some(struct flow_index *index)
+{
+    for (unsigned n = 0; n < MAP_MOVED_AN_ADDITION && index->old.used > 0; n++) {
+        while (index->old.slots[index->old_cursor].flow == NULL) {
+            index->old_cursor = (index->old_cursor + 1) & (index->old.room - 1);
+        }
+        struct flow *flow = index->old.slots[index->old_cursor].flow;
+        map_empty(&index->old, index->old_cursor);
+        map_add(&index->flows, flow);
+    }
+    if (index->old.used == 0 && index->old.slots != NULL) {
+        free(index->old.slots);
+        index->old = (struct flow_map){0};
+    }
+}
+
+static void index_add(struct flow_index *index, struct flow *flow)
+{
+    if ((index->flows.used + index->old.used) * 2 >= index->flows.room) {
+        while (index->old.used > 0) {
+            move_some(index);
+        }
+        index->old = index->flows;
+        index->old_cursor = 0;
+        index->flows = (struct flow_map){.room = index->old.room * 2};
+        index->flows.slots = memory_array(index->flows.room, sizeof *index->flows.slots);
+    }
+    move_some(index);
+    map_add(&index->flows, flow);
+}
+
+static void index_take_out(struct flow_index *index, const struct flow *flow)
+{
+    struct flow_map *map = map_find(&index->flows, flow->id) == flow ? &index->flows : &index->old;
+    map_empty(map, map_place(map, flow->id));
+}
+
+/* All flows one after the other: `*cursor` starts at 0. NULL: that was all. */
+static struct flow *index_next(const struct flow_index *index, size_t *cursor)
+{
+    while (*cursor < index->flows.room + index->old.room) {
+        size_t i = (*cursor)++;
+        struct flow *flow = i < index->flows.room ? index->flows.slots[i].flow : index->old.slots[i - index->flows.room].flow;
+        if (flow != NULL) {
+            return flow;
+        }
+    }
+    return NULL;
+}
+
+/* ---- queues ---- */
 
 static void queue_leave(struct flow_index *index, struct flow *flow)
 {
@@ -108,7 +215,6 @@ static void flow_take(struct flow_index *index, struct flow *flow, const struct 
 {
     macs_forget(index, flow);
     free(flow->actions);
-    free(flow->counters);
     free(flow->more);
     flow->n_more = translation->n_more;
     flow->more = flow->n_more > 0 ? memory_copy(translation->more, flow->n_more * sizeof *flow->more) : NULL;
@@ -118,11 +224,18 @@ static void flow_take(struct flow_index *index, struct flow *flow, const struct 
     flow->rewritten_words = translation->rewritten_words;
     flow->uses_groups = translation->uses_groups;
     flow->uses_meters = translation->uses_meters;
+    /* Both lists in one block, the actions first. */
+    size_t actions_bytes = translation->n_actions * sizeof *flow->actions, counters_bytes = translation->n_counters * sizeof *flow->counters;
     flow->n_actions = translation->n_actions;
-    flow->actions = flow->n_actions > 0 ? memory_copy(translation->actions, flow->n_actions * sizeof *flow->actions) : NULL;
     flow->n_counters = translation->n_counters;
-    flow->counters =
-        flow->n_counters > 0 ? memory_copy(translation->counters, flow->n_counters * sizeof *flow->counters) : NULL;
+    flow->actions = memory_zeroed(actions_bytes + counters_bytes);
+    flow->counters = (uint64_t *)(flow->actions + flow->n_actions);
+    if (flow->n_actions > 0) {
+        memcpy(flow->actions, translation->actions, actions_bytes);
+    }
+    if (flow->n_counters > 0) {
+        memcpy(flow->counters, translation->counters, counters_bytes);
+    }
     macs_note(index, flow, translation);
 }
 
@@ -137,7 +250,7 @@ struct flow *flow_index_put(struct flow_index *index, const struct flow_key *key
         flow->id = id;
         flow->key = *key;
         flow->mask = *mask;
-        HASH_ADD_BYHASHVALUE(hh, index->flows, id, sizeof flow->id, (unsigned)id.low, flow);
+        index_add(index, flow);
     }
     flow_take(index, flow, translation);
     flow->is_unsure = flow->is_unsure || flow->is_marked; /* the shard may ignore this: the correction still goes out */
@@ -156,10 +269,9 @@ void flow_index_remove(struct flow_index *index, struct flow *flow)
 {
     queue_leave(index, flow);
     macs_forget(index, flow);
-    HASH_DELETE(hh, index->flows, flow);
+    index_take_out(index, flow);
     free(flow->more);
     free(flow->actions);
-    free(flow->counters);
     free(flow);
 }
 
@@ -168,24 +280,27 @@ void flow_index_destroy(struct flow_index **index)
     if (*index == NULL) {
         return;
     }
-    while ((*index)->flows != NULL) {
-        flow_index_remove(*index, (*index)->flows);
+    size_t cursor = 0;
+    for (struct flow *flow; (flow = index_next(*index, &cursor)) != NULL;) {
+        macs_forget(*index, flow);
+        free(flow->actions);
+        free(flow);
     }
+    free((*index)->flows.slots);
+    free((*index)->old.slots);
     free(*index);
     *index = NULL;
 }
 
 size_t flow_index_count(const struct flow_index *index)
 {
-    return HASH_COUNT(index->flows);
+    return index->flows.used + index->old.used;
 }
 
 struct flow *flow_index_find(const struct flow_index *index, struct flow_id id)
 {
-    struct flow *flow;
-    /* An id is a hash already. */
-    HASH_FIND_BYHASHVALUE(hh, index->flows, &id, sizeof id, (unsigned)id.low, flow);
-    return flow;
+    struct flow *flow = map_find(&index->flows, id);
+    return flow != NULL ? flow : map_find(&index->old, id);
 }
 
 /* ---- marking ---- */
@@ -321,14 +436,15 @@ static void mark_all_for_removal(struct flow_index *index)
 
 void flow_index_mark_changes(struct flow_index *index, const struct change *changes, size_t n_changes, uint64_t n)
 {
-    if (index->flows == NULL || n_changes == 0) {
+    if (flow_index_count(index) == 0 || n_changes == 0) {
         return;
     }
     struct bridge_changes *bridges = memory_array(n_changes, sizeof *bridges);
     size_t n_bridges = summarize(changes, n_changes, bridges);
     bool is_long = n_changes > FLOW_INDEX_COMPARES_MAX / flow_index_count(index);
     size_t n_concerned = 0;
-    for (struct flow *flow = index->flows; flow != NULL; flow = flow->hh.next) {
+    size_t cursor = 0;
+    for (struct flow *flow; (flow = index_next(index, &cursor)) != NULL;) {
         enum concern concern = concern_of(flow, bridges, n_bridges);
         if (concern == CONCERN_CERTAIN ||
             (concern == CONCERN_RULES && (is_long || concerned_by_rules(flow, changes, n_changes)))) {

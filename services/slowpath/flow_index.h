@@ -26,15 +26,14 @@ struct flow {
     bool is_marked;
     uint64_t marked_n; /* of the version that made it wrong; 0: an event without version */
     uint64_t answer;   /* the session's number of the answer that installed it last */
-    struct dp_action *actions;
+    struct dp_action *actions; /* owned */
     size_t n_actions;
-    uint64_t *counters;
+    uint64_t *counters; /* behind the actions, in their memory */
     size_t n_counters;
     /* private */
     struct flow_mac_link *macs;
     size_t n_macs;
     struct flow *prev, *next;
-    UT_hash_handle hh;
 };
 
 struct flow_index;

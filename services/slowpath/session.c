@@ -31,6 +31,7 @@ struct session *session_new(struct core *core, const struct bus_identity *shard,
     session->shard = *shard;
     session->flows = flow_index_new();
     session->names = names_new();
+    msg_arena_init(&session->arena);
     session->misses = memory_array(SESSION_MISSES_MAX, sizeof *session->misses);
     session->offers = memory_array(SESSION_OFFERS_MAX, sizeof *session->offers);
     int err = bus_connect(core->bus, WIRE_SESSION, endpoint, &session->socket);
@@ -48,6 +49,8 @@ void session_destroy(struct session **session)
     bus_close(&(*session)->socket);
     flow_index_destroy(&(*session)->flows);
     names_destroy(&(*session)->names);
+    msg_arena_fini(&(*session)->arena);
+    answer_batch_destroy(&(*session)->batch);
     free((*session)->misses);
     free((*session)->offers);
     free(*session);
@@ -252,12 +255,8 @@ static bool take_body(struct session *session, const struct bus_message *message
 {
     for (size_t i = 0; i < sizeof handlers / sizeof handlers[0]; i++) {
         if (handlers[i].type == message->type) {
-            ProtobufCMessage *body = msg_unpack(message, handlers[i].descriptor);
-            bool makes_sense = body != NULL && handlers[i].take(session, body);
-            if (body != NULL) {
-                protobuf_c_message_free_unpacked(body, NULL);
-            }
-            return makes_sense;
+            const ProtobufCMessage *body = msg_unpack_into(&session->arena, message, handlers[i].descriptor);
+            return body != NULL && handlers[i].take(session, body);
         }
     }
     return false;
@@ -407,7 +406,7 @@ bool session_work(struct session *session)
     bool more = run_batches(session, amend_batch, SESSION_CORRECTIONS_PER_STEP, 2 * share);
     more = run_batches(session, amend_offers_batch, SESSION_CORRECTIONS_PER_STEP, share) || more;
     tell_reached(session);
-    more = run_batches(session, answer_batch, SESSION_MISSES_PER_STEP, 0) || more;
+    more = run_batches(session, answer_misses, SESSION_MISSES_PER_STEP, 0) || more;
     beat(session);
     return more;
 }

@@ -2,6 +2,7 @@
 #ifndef BUSBAR_SLOWPATH_SESSION_STATE_H
 #define BUSBAR_SLOWPATH_SESSION_STATE_H
 
+#include "lib/msg/msg.h"
 #include "services/slowpath/names.h"
 #include "services/slowpath/session.h"
 
@@ -41,11 +42,14 @@ struct session {
     size_t miss_first, n_misses;
     struct session_offer *offers; /* ring of SESSION_OFFERS_MAX */
     size_t offer_first, n_offers;
+    struct msg_arena arena;    /* of the message being read */
+    struct answer_batch *batch; /* owned by answer.c: memory of the batch being answered */
 };
 
 /* Answers up to a batch of misses. 0 when it sent, 1 when there was none, -EAGAIN. */
-int answer_batch(struct session *session);
-/* Sends up to a batch of corrections, or of replies to offers. As answer_batch(). */
+int answer_misses(struct session *session);
+void answer_batch_destroy(struct answer_batch **batch);
+/* Sends up to a batch of corrections, or of replies to offers. As answer_misses(). */
 int amend_batch(struct session *session);
 int amend_offers_batch(struct session *session);
 /* Names the counter ids not named yet. */

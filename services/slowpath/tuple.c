@@ -54,12 +54,6 @@ static const struct {
 
 enum { N_STAGE_PARTS = sizeof stage_parts / sizeof stage_parts[0] };
 
-static inline uint64_t mix(uint64_t hash, uint64_t word)
-{
-    unsigned __int128 product = (unsigned __int128)(hash ^ word ^ 0x9e3779b97f4a7c15ull) * 0xd6e8feb86659fd93ull;
-    return (uint64_t)product ^ (uint64_t)(product >> 64);
-}
-
 /* ---- the hashes after a stage ---- */
 
 static struct tuple_stage_entry *stage_find(const struct tuple_stage_set *set, uint64_t hash)
@@ -123,11 +117,11 @@ static const struct tuple_stage_entry *stage_get(const struct tuple_stage_set *s
 
 /* ---- the tuple ---- */
 
-/* The field of a stage with a trie: an address of 16 bytes or a port of 2. */
-static inline struct trie_value stage_field(const struct tuple_stage *stage, const struct flow_state *state)
+/* A field of a state: an address of 16 bytes or a port of 2. */
+static inline struct trie_value field_at(size_t offset, size_t size, const struct flow_state *state)
 {
-    const uint8_t *bytes = (const uint8_t *)state + stage->offset;
-    if (stage->size == 2) {
+    const uint8_t *bytes = (const uint8_t *)state + offset;
+    if (size == 2) {
         uint16_t port;
         memcpy(&port, bytes, sizeof port);
         return (struct trie_value){(uint64_t)be16toh(port) << 48, 0};
@@ -137,16 +131,39 @@ static inline struct trie_value stage_field(const struct tuple_stage *stage, con
     return (struct trie_value){be64toh(address[0]), be64toh(address[1])};
 }
 
-static inline void stage_set_field(const struct tuple_stage *stage, struct flow_state *state, struct trie_value value)
+static inline void set_field_at(size_t offset, size_t size, struct flow_state *state, struct trie_value value)
 {
-    uint8_t *bytes = (uint8_t *)state + stage->offset;
-    if (stage->size == 2) {
+    uint8_t *bytes = (uint8_t *)state + offset;
+    if (size == 2) {
         uint16_t port = htobe16((uint16_t)(value.high >> 48));
         memcpy(bytes, &port, sizeof port);
         return;
     }
     uint64_t address[2] = {htobe64(value.high), htobe64(value.low)};
     memcpy(bytes, address, sizeof address);
+}
+
+enum { FIELD_PART_FIRST = 4 /* of stage_parts */ };
+
+struct trie_value tuple_field(size_t field, const struct flow_state *state)
+{
+    return field_at(stage_parts[FIELD_PART_FIRST + field].offset, stage_parts[FIELD_PART_FIRST + field].size, state);
+}
+
+void tuple_set_field(size_t field, struct flow_state *state, struct trie_value value)
+{
+    set_field_at(stage_parts[FIELD_PART_FIRST + field].offset, stage_parts[FIELD_PART_FIRST + field].size, state, value);
+}
+
+/* The field of a stage with a trie. */
+static inline struct trie_value stage_field(const struct tuple_stage *stage, const struct flow_state *state)
+{
+    return field_at(stage->offset, stage->size, state);
+}
+
+static inline void stage_set_field(const struct tuple_stage *stage, struct flow_state *state, struct trie_value value)
+{
+    set_field_at(stage->offset, stage->size, state, value);
 }
 
 /* The same under the tuple's mask. */
@@ -169,6 +186,7 @@ static void tuple_add_part(struct classifier_tuple *tuple, size_t part, int *las
         if (*last_stage != stage_parts[part].stage) {
             *last_stage = stage_parts[part].stage;
             tuple->stages[tuple->n_stages++] = (struct tuple_stage){.first = tuple->n_words,
+                                                                    .number = stage_parts[part].stage,
                                                                     .offset = stage_parts[part].offset,
                                                                     .size = stage_parts[part].size,
                                                                     .has_trie = stage_parts[part].has_trie};
@@ -182,6 +200,14 @@ static void tuple_add_part(struct classifier_tuple *tuple, size_t part, int *las
     }
 }
 
+/* 0: it has holes. */
+static uint8_t prefix_length(struct trie_value mask)
+{
+    unsigned length = trie_bits_end(mask);
+    struct trie_value whole = trie_leading_bits((struct trie_value){UINT64_MAX, UINT64_MAX}, length);
+    return mask.high == whole.high && mask.low == whole.low ? (uint8_t)length : 0;
+}
+
 struct classifier_tuple *tuple_new(const struct flow_state *mask)
 {
     struct classifier_tuple *tuple = memory_zeroed(sizeof *tuple);
@@ -192,8 +218,10 @@ struct classifier_tuple *tuple_new(const struct flow_state *mask)
     }
     for (size_t s = 0; s < tuple->n_stages; s++) {
         struct tuple_stage *stage = &tuple->stages[s];
+        tuple->n_head_stages += stage->number < TUPLE_HEAD_STAGES;
         if (stage->has_trie) {
             stage->mask = stage_field(stage, mask);
+            tuple->lengths[stage->number - TUPLE_HEAD_STAGES] = prefix_length(stage->mask);
             stage->n_bits = 1;
             while (trie_bits_end(stage->mask) > stage->n_bits) {
                 stage->n_bits *= 2;
@@ -226,7 +254,7 @@ static inline uint64_t tuple_hash_stage(const struct classifier_tuple *tuple, co
                                         const struct tuple_stage *stage, uint64_t hash)
 {
     for (size_t i = stage->first; i < stage->end; i++) {
-        hash = mix(hash, state_word(state, tuple->words[i]) & tuple->masks[i]);
+        hash = tuple_mix(hash, state_word(state, tuple->words[i]) & tuple->masks[i]);
     }
     return hash;
 }
@@ -352,11 +380,33 @@ static void look_at_failure(const struct classifier_tuple *tuple, const struct t
     stage_set_field(stage, looked, (struct trie_value){before.high | leading.high, before.low | leading.low});
 }
 
-static const struct classifier_rule *tuple_find(const struct classifier_tuple *tuple, const struct flow_state *packet,
-                                                uint64_t hash)
+uint64_t tuple_hash(const struct classifier_tuple *tuple, const struct flow_state *packet)
+{
+    uint64_t hash = 0;
+    for (size_t i = 0; i < tuple->n_words; i++) {
+        hash = tuple_mix(hash, state_word(packet, tuple->words[i]) & tuple->masks[i]);
+    }
+    return hash;
+}
+
+void tuple_look(const struct classifier_tuple *tuple, struct flow_state *looked)
+{
+    look_at_words(tuple, 0, tuple->n_words, looked);
+}
+
+static bool rule_covers(const struct classifier_tuple *tuple, const struct classifier_rule *rule, const struct flow_state *packet)
+{
+    uint64_t differs = 0;
+    for (size_t i = 0; i < tuple->n_words; i++) {
+        differs |= (state_word(&rule->match->value, tuple->words[i]) ^ state_word(packet, tuple->words[i])) & tuple->masks[i];
+    }
+    return differs == 0;
+}
+
+const struct classifier_rule *tuple_find(const struct classifier_tuple *tuple, const struct flow_state *packet, uint64_t hash)
 {
     const struct classifier_rule *rule = tuple->buckets[hash & (tuple->n_buckets - 1)];
-    while (rule != NULL && (rule->hash != hash || !state_equal_under(&rule->match->value, packet, &tuple->mask))) {
+    while (rule != NULL && (rule->hash != hash || !rule_covers(tuple, rule, packet))) {
         rule = rule->next;
     }
     return rule;

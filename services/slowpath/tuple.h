@@ -9,6 +9,8 @@
 
 enum {
     TUPLE_STAGES = 8,
+    TUPLE_HEAD_STAGES = 3, /* the first ones: port, registers, Ethernet, protocol */
+    TUPLE_FIELDS = 4,      /* the stages behind them, of one field each: destination, source, and their ports */
     TUPLE_WORDS = STATE_WORDS + 3 /* both ports and what is behind them share a word, VLAN and TCP flags another */
 };
 
@@ -24,6 +26,7 @@ struct tuple_stage_set {
 
 struct tuple_stage {
     uint8_t first, end; /* into the tuple's words; not empty */
+    uint8_t number;
     uint8_t offset, size;
     bool has_trie;
     /* Of a stage with a trie: the mask of its field, and where that ends, rounded up to a power of two. */
@@ -37,7 +40,13 @@ struct classifier_tuple {
     int32_t priority_max;      /* at least that of every rule */
     size_t n_rules, n_removed; /* now; since priority_max was exact */
     uint8_t tries;             /* bit s: stage s has a trie */
-    /* private */
+    uint32_t slot;             /* its bit in the sets of the classifier */
+    uint32_t rank;             /* its place among the classifier's tuples */
+    struct head *head;         /* those with the same mask in the head stages, this one among them; NULL: without bits there */
+    uint8_t lengths[TUPLE_FIELDS]; /* of the mask in each field, when it is a prefix; 0: no bits, or not a prefix */
+    uint8_t n_head_stages;         /* of `stages` */
+    struct classifier_tuple *next; /* of the same hash of the mask */
+    /* private, but for head.c's reading */
     uint8_t n_words;
     uint8_t n_stages;
     uint8_t words[TUPLE_WORDS]; /* those with a bit in the mask, in the order of stages; one of two stages comes twice */
@@ -60,6 +69,27 @@ int32_t tuple_priority(const struct classifier_tuple *tuple);
  * bits at most, of a field that is not longer than the mask. */
 const struct classifier_rule *tuple_lookup(const struct classifier_tuple *tuple, unsigned levels_log2,
                                            const struct flow_state *packet, struct flow_state *looked);
+
+/* The same, when the packet's hash is known and no one asks why. */
+uint64_t tuple_hash(const struct classifier_tuple *tuple, const struct flow_state *packet);
+const struct classifier_rule *tuple_find(const struct classifier_tuple *tuple, const struct flow_state *packet, uint64_t hash);
+/* All bits of the mask become looked at. */
+void tuple_look(const struct classifier_tuple *tuple, struct flow_state *looked);
+/* Continues the hash of the stages before by one more, for a mask given as words. */
+static inline uint64_t tuple_mix(uint64_t hash, uint64_t word)
+{
+    unsigned __int128 product = (unsigned __int128)(hash ^ word ^ 0x9e3779b97f4a7c15ull) * 0xd6e8feb86659fd93ull;
+    return (uint64_t)product ^ (uint64_t)(product >> 64);
+}
+
+/* A field of TUPLE_FIELDS as the leading bits of a value, and back. */
+struct trie_value tuple_field(size_t field, const struct flow_state *state);
+void tuple_set_field(size_t field, struct flow_state *state, struct trie_value value);
+
+static inline void tuple_prefetch(const struct classifier_tuple *tuple, uint64_t hash)
+{
+    __builtin_prefetch(&tuple->buckets[hash & (tuple->n_buckets - 1)]);
+}
 
 static inline bool tuple_rule_comes_before(const struct classifier_rule *a, const struct classifier_rule *b)
 {

@@ -14,20 +14,24 @@ PAGES = 64  # of 2 MB, which the fastpath takes its frames from when there are a
 class Busbar:
     NAME = "Busbar"
 
-    def __init__(self, captures, rule_file):
+    def __init__(self, captures, rule_file, groups=(), slowpaths=1):
         self.suite = Suite()
         self.captures = captures
         self.sent_before = 0
         self.pages = None
         try:
             self.pages = Hugepages(PAGES)
-            self.suite.up()
-            for service in ("configdb.1", "slowpath.1", "ofagent.1"):
+            self.slowpaths = [f"slowpath.{index + 1}" for index in range(slowpaths)]
+            self.suite.up("--slowpath", str(slowpaths))
+            for service in ("configdb.1", "ofagent.1", *self.slowpaths):
                 sh("taskset", "-acp", OTHER_CORE, self.suite.pid(service))
-            sh("taskset", "-acp", FORWARDING_CORE, self.pid())
+            sh("taskset", "-acp", f"{OTHER_CORE},{FORWARDING_CORE}", self.pid())
+            sh("taskset", "-cp", FORWARDING_CORE, self.pid())  # the thread that forwards; its helpers go where there is time
             self.suite.swctl("add-br", "br0")
             self.suite.swctl("set-fail-mode", "br0", "secure")
             self.suite.swctl("add-port", "br0", "pout", "type=null", f"ofport_request={workloads.OUT}")
+            for group in groups:
+                self.suite.swctl("add-group", "br0", group)
             self.suite.swctl("add-flows", "br0", rule_file)
         except BaseException:
             self.close()

@@ -64,11 +64,12 @@ def driver_cost(capture, seconds):
 class OvsDpdk:
     NAME = "Open vSwitch DPDK"
 
-    def __init__(self, captures, rule_file, out_port, first_in, settings=()):
+    def __init__(self, captures, rule_file, out_port, first_in, settings=(), groups=(), repeat=True):
         self.directory = Path(tempfile.mkdtemp(prefix="bench-ovs-"))
         text = str(self.directory)
         self.environment = dict(os.environ, OVS_RUNDIR=text, OVS_LOGDIR=text, OVS_DBDIR=text, OVS_SYSCONFDIR=text)
         self.refused = {}
+        self.groups, self.repeat = groups, repeat
         self.pages = None
         try:
             # One pool a port: a port's pool is told apart by the size of its buffers, which grow by a kilobyte a port.
@@ -99,12 +100,15 @@ class OvsDpdk:
         self.run(*vsctl, "add-port", "br0", "pout", "--", "set", "interface", "pout", "type=dpdk", "options:dpdk-devargs=net_null0,no-rx=1",
                  f"ofport_request={out_port}")
         self.run("ovs-ofctl", "-O", "OpenFlow13", "del-flows", "br0")
+        for group in self.groups:
+            self.run("ovs-ofctl", "-O", "OpenFlow15", "add-group", "br0", group)
         self.run("ovs-ofctl", "-O", "OpenFlow13", "--bundle", "add-flows", "br0", rule_file)
         for index, capture in enumerate(captures):
             # An MTU of its own gives the port a pool of its own: buffers are rounded up to a kilobyte.
             mtu = 1500 + 1024 * index
-            self.run(*vsctl, "add-port", "br0", f"pin{index}", "--", "set", "interface", f"pin{index}", "type=dpdk",
-                     f"options:dpdk-devargs=net_pcap{index},rx_pcap={capture},infinite_rx=1", f"mtu_request={mtu}",
+            # One that plays once is not waited for: it plays as soon as it is there.
+            self.run(*vsctl, *([] if self.repeat else ["--no-wait"]), "add-port", "br0", f"pin{index}", "--", "set", "interface", f"pin{index}", "type=dpdk",
+                     f"options:dpdk-devargs=net_pcap{index},rx_pcap={capture}{',infinite_rx=1' if self.repeat else ''}", f"mtu_request={mtu}",
                      f"ofport_request={first_in + index}", timeout=120)
         errors = self.run(*vsctl, "--columns=name,error", "--format=csv", "--no-headings", "list", "interface").stdout
         for line in errors.splitlines():
@@ -144,6 +148,12 @@ class OvsDpdk:
     def flows(self):
         """Megaflows in the datapath."""
         return int(re.search(r"flows\s*:\s*\(current (\d+)\)", self.appctl("upcall/show")).group(1))
+
+    def upcalls(self):
+        """(packets that no cache knew, those of them whose flow was installed) since the start."""
+        text = self.appctl("dpif-netdev/pmd-stats-show")
+        done, failed = (sum(int(count) for count in re.findall(rf"miss with {kind} upcall: (\d+)", text)) for kind in ("success", "failed"))
+        return done + failed, done
 
     def warm(self, seconds=WARM_SECONDS):
         time.sleep(seconds)

@@ -31,6 +31,16 @@ static void memory_is_zeroed(void **state)
     free(numbers);
 }
 
+static void huge_pages_are_zeroed_and_aligned(void **state)
+{
+    unsigned char *bytes = memory_huge(3 << 20);
+    assert_int_equal((uintptr_t)bytes % (2 << 20), 0);
+    for (size_t i = 0; i < 4 << 20; i += 4096) {
+        assert_int_equal(bytes[i], 0);
+    }
+    free(bytes);
+}
+
 static void a_size_of_zero_is_allowed(void **state)
 {
     free(memory_zeroed(0));
@@ -95,6 +105,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(memory_is_zeroed),
+        cmocka_unit_test(huge_pages_are_zeroed_and_aligned),
         cmocka_unit_test(a_size_of_zero_is_allowed),
         cmocka_unit_test(resize_keeps_what_was_there),
         cmocka_unit_test(copies_are_equal_and_apart),

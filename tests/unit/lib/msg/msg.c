@@ -113,11 +113,52 @@ static void damaged_bodies_are_refused_or_read_safely(void **state)
     }
 }
 
+static void an_arena_holds_one_message_at_a_time_of_any_size(void **state)
+{
+    struct net *n = *state;
+    struct msg_arena arena;
+    msg_arena_init(&arena);
+    static const size_t counts[] = {1, 64, 2000, 3, 64};
+    for (size_t c = 0; c < sizeof counts / sizeof counts[0]; c++) {
+        Busbar__Miss *misses = memory_array(counts[c], sizeof *misses), **pointers = memory_array(counts[c], sizeof(Busbar__Miss *));
+        uint8_t key[128];
+        memset(key, (int)c + 1, sizeof key);
+        Busbar__MissBatch batch = BUSBAR__MISS_BATCH__INIT;
+        for (size_t i = 0; i < counts[c]; i++) {
+            busbar__miss__init(&misses[i]);
+            misses[i].ask = i + 1;
+            misses[i].key = (ProtobufCBinaryData){.len = sizeof key, .data = key};
+            pointers[i] = &misses[i];
+        }
+        batch.misses = pointers;
+        batch.n_misses = counts[c];
+        assert_int_equal(msg_send(n->binder, &replica, MESSAGE_MISS_BATCH, &batch.base), 0);
+        bus_hub_step(n->hub, 2 + c);
+        struct bus_message m;
+        assert_int_equal(bus_recv(n->connector, &m), 0);
+        const Busbar__MissBatch *got = (const Busbar__MissBatch *)msg_unpack_into(&arena, &m, &busbar__miss_batch__descriptor);
+        assert_non_null(got);
+        assert_int_equal(got->n_misses, counts[c]);
+        for (size_t i = 0; i < counts[c]; i++) {
+            assert_int_equal(got->misses[i]->ask, i + 1);
+            assert_memory_equal(got->misses[i]->key.data, key, sizeof key);
+        }
+        struct bus_message cut = m;
+        cut.size = m.size - 1;
+        assert_null(msg_unpack_into(&arena, &cut, &busbar__miss_batch__descriptor));
+        bus_message_fini(&m);
+        free(misses);
+        free(pointers);
+    }
+    msg_arena_fini(&arena);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(message_arrives_as_it_was, setup, teardown),
         cmocka_unit_test_setup_teardown(errors_are_those_of_the_bus, setup, teardown),
+        cmocka_unit_test_setup_teardown(an_arena_holds_one_message_at_a_time_of_any_size, setup, teardown),
         cmocka_unit_test(damaged_bodies_are_refused_or_read_safely),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -62,6 +62,34 @@ static void asks_of_a_closed_session_are_asked_of_the_others_in_order(void **sta
     rig_end(rig);
 }
 
+static void asks_wait_for_others_only_while_some_are_under_way(void **state)
+{
+    struct rig *rig = rig_new(1024);
+    rig_hello(rig, 0, 10, MSG_KEY_LAYOUT);
+    rig_put(rig, "p1", 1, 1, 1);
+    rig_run(rig, 0);
+    assert_int_equal(asks_of(rig, 0), 1); /* nothing was under way: at once */
+    rig_put(rig, "p1", 2, 1, 1);
+    rig_run(rig, 0);
+    rig_put(rig, "p1", 3, 1, 1);
+    rig_run(rig, 0);
+    assert_int_equal(asks_of(rig, 0), 0); /* the first one has no answer yet, and no time has passed */
+    session_flush_all(rig->shard);
+    bus_hub_step(rig->hub, rig->now_ns);
+    rig_listen(&rig->replicas[0]);
+    assert_int_equal(asks_of(rig, 0), 2);
+    rig_put(rig, "p1", 4, 1, 1);
+    rig_run(rig, 1);
+    assert_int_equal(asks_of(rig, 0), 1);
+    for (uint16_t i = 0; i < MISS_BATCH; i++) { /* a whole batch does not wait */
+        rig_put(rig, "p1", (uint16_t)(10 + i), 1, 1);
+    }
+    rig_run(rig, 0);
+    rig_run(rig, 0);
+    assert_int_equal(asks_of(rig, 0), MISS_BATCH);
+    rig_end(rig);
+}
+
 static void last_session_that_closes_takes_no_packet_with_it_unnamed(void **state)
 {
     struct rig *rig = rig_new(1024);
@@ -95,6 +123,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(unanswered_ask_goes_to_another_replica_and_then_the_packet_is_dropped),
         cmocka_unit_test(asks_of_a_closed_session_are_asked_of_the_others_in_order),
+        cmocka_unit_test(asks_wait_for_others_only_while_some_are_under_way),
         cmocka_unit_test(last_session_that_closes_takes_no_packet_with_it_unnamed),
         cmocka_unit_test(misses_travel_in_batches),
     };
