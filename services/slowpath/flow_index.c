@@ -283,6 +283,7 @@ void flow_index_destroy(struct flow_index **index)
     size_t cursor = 0;
     for (struct flow *flow; (flow = index_next(*index, &cursor)) != NULL;) {
         macs_forget(*index, flow);
+        free(flow->more);
         free(flow->actions);
         free(flow);
     }
