@@ -6,7 +6,6 @@
 #include "lib/base/memory.h"
 
 #include <stdarg.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -62,6 +61,11 @@ void *memory_copy(const void *bytes, size_t size)
 char *memory_string(const char *text)
 {
     return memory_copy(text, strlen(text) + 1);
+}
+
+FILE *memory_stream(char **out_text, size_t *out_size)
+{
+    return check(open_memstream(out_text, out_size));
 }
 
 char *memory_format(const char *format, ...)

@@ -7,6 +7,7 @@
 #define BUSBAR_BASE_MEMORY_H
 
 #include <stddef.h>
+#include <stdio.h>
 
 void *memory_zeroed(size_t size) __attribute__((returns_nonnull));
 /* The same on a boundary of 64 bytes, for structs that are aligned to cache lines. */
@@ -17,6 +18,8 @@ void *memory_array(size_t count, size_t element_size) __attribute__((returns_non
 void *memory_resize(void *old, size_t size) __attribute__((returns_nonnull));
 void *memory_copy(const void *bytes, size_t size) __attribute__((returns_nonnull));
 char *memory_string(const char *text) __attribute__((returns_nonnull));
+/* A stream that is written into a string. When it is closed, *out_text is the caller's and *out_size its length; both must live until then. */
+FILE *memory_stream(char **out_text, size_t *out_size) __attribute__((returns_nonnull));
 /* printf into a new string. */
 char *memory_format(const char *format, ...) __attribute__((format(printf, 1, 2), returns_nonnull));
 

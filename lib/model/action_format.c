@@ -25,11 +25,7 @@ struct text {
 static void text_open(struct text *t, const struct match_ports *ports)
 {
     *t = (struct text){.is_first = true, .ports = ports};
-    t->stream = open_memstream(&t->chars, &t->size);
-    if (t->stream == NULL) {
-        fputs("fatal: out of memory\n", stderr);
-        abort();
-    }
+    t->stream = memory_stream(&t->chars, &t->size);
 }
 
 static char *text_close(struct text *t)

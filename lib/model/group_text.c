@@ -352,17 +352,6 @@ int group_parse(const char *text, enum group_command command, const struct match
 
 /* ---- writing ---- */
 
-static FILE *open_text(char **text, size_t *size)
-{
-    FILE *stream = open_memstream(text, size);
-
-    if (stream == NULL) {
-        fputs("fatal: out of memory\n", stderr);
-        abort();
-    }
-    return stream;
-}
-
 static void put_fields(FILE *stream, const struct group *group, const struct match_ports *ports)
 {
     for (size_t i = 0; i < group->n_fields; i++) {
@@ -407,7 +396,7 @@ char *group_format(const struct group *group, const struct match_ports *ports)
 {
     char *text = NULL;
     size_t size = 0;
-    FILE *stream = open_text(&text, &size);
+    FILE *stream = memory_stream(&text, &size);
 
     fprintf(stream, "group_id=%" PRIu32 ",type=%s", group->group_id, type_words[group->type]);
     if (group->selection != GROUP_SELECTION_DEFAULT) {
@@ -428,7 +417,7 @@ char *group_stats_format(const struct group *group, const struct group_stats *st
 {
     char *text = NULL;
     size_t size = 0;
-    FILE *stream = open_text(&text, &size);
+    FILE *stream = memory_stream(&text, &size);
 
     fprintf(stream, "group_id=%" PRIu32 ",duration=", group->group_id);
     word_put_duration(stream, stats->duration_ns);

@@ -156,17 +156,6 @@ int meter_parse(const char *text, bool is_deletion, struct meter *out_meter, str
 
 /* ---- writing ---- */
 
-static FILE *open_text(char **text, size_t *size)
-{
-    FILE *stream = open_memstream(text, size);
-
-    if (stream == NULL) {
-        fputs("fatal: out of memory\n", stderr);
-        abort();
-    }
-    return stream;
-}
-
 static void put_id(FILE *stream, uint32_t meter_id)
 {
     for (size_t i = 0; i < sizeof id_words / sizeof id_words[0]; i++) {
@@ -182,7 +171,7 @@ char *meter_format(const struct meter *meter)
 {
     char *text = NULL;
     size_t size = 0;
-    FILE *stream = open_text(&text, &size);
+    FILE *stream = memory_stream(&text, &size);
 
     fputs("meter=", stream);
     put_id(stream, meter->meter_id);
@@ -210,7 +199,7 @@ char *meter_stats_format(const struct meter *meter, const struct meter_stats *st
 {
     char *text = NULL;
     size_t size = 0;
-    FILE *stream = open_text(&text, &size);
+    FILE *stream = memory_stream(&text, &size);
 
     fputs("meter:", stream);
     put_id(stream, meter->meter_id);

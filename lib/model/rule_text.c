@@ -292,11 +292,7 @@ char *rule_format(const struct rule *rule, const struct rule_stats *stats, const
 {
     char *text = NULL;
     size_t size = 0;
-    FILE *stream = open_memstream(&text, &size);
-    if (stream == NULL) {
-        fputs("fatal: out of memory\n", stderr);
-        abort();
-    }
+    FILE *stream = memory_stream(&text, &size);
     char *match = match_format(&rule->match, ports);
     char *actions = instructions_format(&rule->instructions, ports);
 

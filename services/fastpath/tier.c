@@ -16,7 +16,6 @@
  */
 #include "services/fastpath/tier.h"
 
-#include <errno.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <xxhash.h>

@@ -359,6 +359,23 @@ uint64_t bridge_note(struct bridge *bridge, struct flow_changes *changes, struct
     return batch;
 }
 
+size_t bridge_delete_rules(struct bridge *bridge, bool (*uses)(const struct instructions *instructions, uint32_t id), uint32_t id, uint8_t reason)
+{
+    struct flow_changes changes;
+    flow_changes_init(&changes);
+    for (unsigned i = 0; i < TABLE_COUNT; i++) {
+        for (struct flow_entry *entry = flow_table_first(bridge->flows, (uint8_t)i), *following; entry != NULL; entry = following) {
+            following = entry->next;
+            if (uses(&entry->rule.instructions, id)) {
+                flow_changes_remove(&changes, bridge->flows, entry, reason);
+            }
+        }
+    }
+    size_t n = changes.count;
+    (void)bridge_note(bridge, &changes, NULL);
+    return n;
+}
+
 struct rule_stats bridge_rule_stats(const struct bridge *bridge, const struct flow_entry *entry)
 {
     uint64_t values[COUNTERS_VALUES_MAX] = {0};

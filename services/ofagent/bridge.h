@@ -21,6 +21,8 @@ bool bridge_is_writable(const struct bridge *bridge);
 struct flow_mod_context bridge_flow_mod_context(const struct bridge *bridge);
 /* Takes note of changes made to the tables; `request` (may be NULL) is answered with an error should they not be committed. */
 uint64_t bridge_note(struct bridge *bridge, struct flow_changes *changes, struct inflight_request *request);
+/* Deletes every rule whose instructions say true of the id, a group's or a meter's that goes; returns how many. */
+size_t bridge_delete_rules(struct bridge *bridge, bool (*uses)(const struct instructions *instructions, uint32_t id), uint32_t id, uint8_t reason);
 struct rule_stats bridge_rule_stats(const struct bridge *bridge, const struct flow_entry *entry);
 /* Are the shards so far behind that controllers must wait? */
 enum { BRIDGE_BEHIND_MAX = 100000 /* changes: about a second of a slowpath's work */ };

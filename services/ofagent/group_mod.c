@@ -252,27 +252,11 @@ static enum of_error_number remove_buckets(struct bridge *bridge, const struct g
     return OF_ERROR_NONE;
 }
 
-/* GROUP_ALL: of any group. */
-static size_t delete_rules_of(struct bridge *bridge, uint32_t group_id)
+/* GROUP_ALL: any group. */
+static bool uses_group(const struct instructions *in, uint32_t group_id)
 {
-    struct flow_changes changes;
-
-    flow_changes_init(&changes);
-    for (unsigned i = 0; i < TABLE_COUNT; i++) {
-        struct flow_entry *entry = flow_table_first(bridge->flows, (uint8_t)i);
-        while (entry != NULL) {
-            struct flow_entry *following = entry->next;
-            const struct instructions *in = &entry->rule.instructions;
-            bool has_any = action_list_has(&in->apply, ACTION_GROUP) || action_list_has(&in->write, ACTION_GROUP);
-            if (has_any && (group_id == GROUP_ALL || instructions_use_group(in, group_id))) {
-                flow_changes_remove(&changes, bridge->flows, entry, OF_REMOVED_GROUP_DELETE);
-            }
-            entry = following;
-        }
-    }
-    size_t n = changes.count;
-    (void)bridge_note(bridge, &changes, NULL);
-    return n;
+    bool has_any = action_list_has(&in->apply, ACTION_GROUP) || action_list_has(&in->write, ACTION_GROUP);
+    return has_any && (group_id == GROUP_ALL || instructions_use_group(in, group_id));
 }
 
 static void take_out(struct bridge *bridge, struct group_entry *entry)
@@ -288,7 +272,7 @@ static size_t delete_groups(struct bridge *bridge, uint32_t group_id)
     if (entry == NULL) {
         return 0;
     }
-    size_t n = delete_rules_of(bridge, group_id);
+    size_t n = bridge_delete_rules(bridge, uses_group, group_id, OF_REMOVED_GROUP_DELETE);
     if (group_id != GROUP_ALL) {
         take_out(bridge, entry);
         return n + 1;

@@ -54,26 +54,10 @@ static enum of_error_number modify_meter(struct bridge *bridge, const struct met
     return OF_ERROR_NONE;
 }
 
-/* METER_ALL: of any meter. */
-static size_t delete_rules_of(struct bridge *bridge, uint32_t meter_id)
+/* METER_ALL: any meter. */
+static bool uses_meter(const struct instructions *in, uint32_t meter_id)
 {
-    struct flow_changes changes;
-
-    flow_changes_init(&changes);
-    for (unsigned i = 0; i < TABLE_COUNT; i++) {
-        struct flow_entry *entry = flow_table_first(bridge->flows, (uint8_t)i);
-        while (entry != NULL) {
-            struct flow_entry *following = entry->next;
-            uint32_t its = entry->rule.instructions.meter_id;
-            if (its != 0 && (meter_id == METER_ALL || its == meter_id)) {
-                flow_changes_remove(&changes, bridge->flows, entry, OF_REMOVED_DELETE); /* 1.3 has no reason of its own for it */
-            }
-            entry = following;
-        }
-    }
-    size_t n = changes.count;
-    (void)bridge_note(bridge, &changes, NULL);
-    return n;
+    return in->meter_id != 0 && (meter_id == METER_ALL || in->meter_id == meter_id);
 }
 
 static void take_out(struct bridge *bridge, struct meter_entry *entry)
@@ -89,7 +73,7 @@ static size_t delete_meters(struct bridge *bridge, uint32_t meter_id)
     if (entry == NULL) {
         return 0;
     }
-    size_t n = delete_rules_of(bridge, meter_id);
+    size_t n = bridge_delete_rules(bridge, uses_meter, meter_id, OF_REMOVED_DELETE); /* 1.3 has no reason of its own for it */
     if (meter_id != METER_ALL) {
         take_out(bridge, entry);
         return n + 1;

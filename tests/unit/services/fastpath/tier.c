@@ -185,6 +185,17 @@ static struct flow *flow_new(struct kernel *kernel, struct flow_key *out_key, co
     return flow;
 }
 
+/* A switch whose one connection, 10.0.0.5 port 7, has been handed over, with nothing of it on the way. */
+static struct kernel *kernel_with_connection(void)
+{
+    struct kernel *kernel = kernel_new();
+    struct flow_key key, mask = mask_source(32);
+    (void)flow_new(kernel, &key, &mask);
+    sample(kernel, 5, 7);
+    poll_packets(kernel);
+    return kernel;
+}
+
 static void the_kernel_begins_when_the_socket_is_worked_off(void **state)
 {
     struct kernel *kernel = kernel_new();
@@ -211,11 +222,7 @@ static void the_kernel_begins_when_the_socket_is_worked_off(void **state)
 
 static void waiting_packets_and_lost_ones_are_waited_for(void **state)
 {
-    struct kernel *kernel = kernel_new();
-    struct flow_key key, mask = mask_source(32);
-    (void)flow_new(kernel, &key, &mask);
-    sample(kernel, 5, 7);
-    poll_packets(kernel);
+    struct kernel *kernel = kernel_with_connection();
     assert_false(receive(kernel, 6, 7, 9)); /* no flow: waits for the slowpath, of the same port */
     pass(kernel, 2);
     assert_int_equal(port_set_find(&kernel->rig->shard->ports, 1)->n_pending, 1);
@@ -309,11 +316,7 @@ static void a_removed_flow_ends_all_its_entries(void **state)
 
 static void a_port_that_goes_down_a_lease_and_idleness_end_it(void **state)
 {
-    struct kernel *kernel = kernel_new();
-    struct flow_key key, mask = mask_source(32);
-    (void)flow_new(kernel, &key, &mask);
-    sample(kernel, 5, 7);
-    poll_packets(kernel);
+    struct kernel *kernel = kernel_with_connection();
     assert_true(receive(kernel, 5, 7, 1));
     kernel->rig->now_ns += (TIER_LEASE_MS + 1) * NS_PER_MS; /* we stood still */
     assert_false(receive(kernel, 5, 7, 2));
@@ -375,11 +378,7 @@ static void overload_holds_back_for_a_moment_and_says_so(void **state)
 
 static void a_frame_that_hides_its_flow_hash_takes_life_from_all_entries(void **state)
 {
-    struct kernel *kernel = kernel_new();
-    struct flow_key key, mask = mask_source(32);
-    (void)flow_new(kernel, &key, &mask);
-    sample(kernel, 5, 7);
-    poll_packets(kernel);
+    struct kernel *kernel = kernel_with_connection();
     assert_true(receive(kernel, 5, 7, 1));
     kernel->queue.epoch++; /* as the program does for a tag without a VLAN, */
     kernel->queue.redirected++;
@@ -395,11 +394,7 @@ static void a_frame_that_hides_its_flow_hash_takes_life_from_all_entries(void **
 
 static void a_queue_that_is_somebody_elses_takes_its_entries_along(void **state)
 {
-    struct kernel *kernel = kernel_new();
-    struct flow_key key, mask = mask_source(32);
-    (void)flow_new(kernel, &key, &mask);
-    sample(kernel, 5, 7);
-    poll_packets(kernel);
+    struct kernel *kernel = kernel_with_connection();
     assert_true(receive(kernel, 5, 7, 1));
     tier_rx_end(&kernel->rx);
     assert_false(receive(kernel, 5, 7, 2));
