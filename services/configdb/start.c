@@ -123,8 +123,7 @@ static int start_open_disk(const struct start_settings *settings, size_t map_byt
     struct error_detail found;
     int err = check_database(settings->db_dir, map_bytes, &found);
     if (err == -ERROR_DAMAGED) {
-        return error_set(detail, err, "%.120s. Put a good copy in its place, or move %.60s away to begin empty", found.text,
-                         settings->db_dir);
+        return error_set(detail, err, "%.180s. Put a good copy in its place, or move it away to begin empty", found.text);
     }
     if (err != 0) {
         return error_set(detail, err, "%s", found.text);

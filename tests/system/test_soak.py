@@ -69,3 +69,11 @@ def test_no_packet_is_late_while_rules_change_and_processes_die(flows, tmp_path)
                 timeout=150)
     assert result.returncode == 0, result.stdout[-3000:]
     assert json.loads(report.read_text())["late"] == 0
+
+
+def test_no_acknowledged_change_is_lost_by_kills_and_power_cuts(tmp_path):
+    report = tmp_path / "crash.json"
+    result = sh(ROOT / "tests/soak/crash", "--kills", 20, "--images", 150, "--log-seconds", 2, "--json", report, check=False, timeout=150)
+    assert result.returncode == 0, result.stdout
+    said = json.loads(report.read_text())
+    assert min(said["kill"]["answered"]) > 10 and said["power"]["pages_not_synced"] > 20
