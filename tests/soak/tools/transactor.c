@@ -2,8 +2,8 @@
  *
  * write: does the transactions of transactions.h, up to eight under way, until the board says stop. watch: only reads. Both look at what
  * they are shown: whenever a snapshot has come, and every 16th version, the rows of every client must be those of one transaction (I6).
- * They end when they have seen the final version, and print a digest of all rows. check: takes a fresh snapshot; what was answered (LEAST, a number for each client) is there, nothing is there in
- * part (I8); prints its version and digest. Exit status 0 when all was right.
+ * They end when they have seen the final version, and print a digest of all rows. check: takes a fresh snapshot; what was answered (LEAST, a
+ * number for each client) is there, nothing is there in part (I8); prints its version and digest. Exit status 0 when all was right.
  */
 #include <inttypes.h>
 #include <poll.h>
