@@ -24,6 +24,7 @@
 #include "lib/base/clock.h"
 #include "lib/base/memory.h"
 #include "lib/base/random.h"
+#include "lib/bus/role.h"
 #include "lib/bus/transport.h"
 
 enum { TO_BINDER, TO_CONNECTOR, DIRECTIONS };
@@ -265,6 +266,7 @@ static int hub_recv(struct bus_socket *socket, struct bus_message *out_message)
         *out_message = (struct bus_message){.type = parcel->envelope.type,
                                             .sequence = parcel->envelope.sequence,
                                             .from = parcel->envelope.from,
+                                            .role = role_of_kind(parcel->envelope.from.kind),
                                             .body = parcel->body,
                                             .size = parcel->size,
                                             .owner = parcel};

@@ -223,10 +223,10 @@ bool control_has_room(const struct control_call *call)
 
 static json_t *counters_json(const struct bus_counters *c)
 {
-    return json_pack("{s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I}", "received", (json_int_t)c->received, "sent", (json_int_t)c->sent,
+    return json_pack("{s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I}", "received", (json_int_t)c->received, "sent", (json_int_t)c->sent,
                      "malformed", (json_int_t)c->malformed, "wrong_wire", (json_int_t)c->wrong_wire, "wrong_version",
-                     (json_int_t)c->wrong_version, "wrong_sender", (json_int_t)c->wrong_sender, "unknown_type",
-                     (json_int_t)c->unknown_type, "too_large", (json_int_t)c->too_large);
+                     (json_int_t)c->wrong_version, "wrong_sender", (json_int_t)c->wrong_sender, "wrong_key",
+                     (json_int_t)c->wrong_key, "unknown_type", (json_int_t)c->unknown_type, "too_large", (json_int_t)c->too_large);
 }
 
 static void run_status(struct control_server *server, struct control_call *call)
