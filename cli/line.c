@@ -86,8 +86,16 @@ static int value_of(const char *name, char **words, size_t n, const char **out_v
 /* Options that take a value. Returns how many words were used, 0 when this is none of them, negative on error. */
 static int take_valued_option(struct client *client, struct segment *segment, char **words, size_t n, struct error_detail *detail)
 {
-    static const char *const names[] = {"--run", "--timeout", "--sort", "--top", "--from-capture", "--packet"};
-    const char **const places[] = {NULL, NULL, &segment->sort, &segment->top, &segment->from_capture, &segment->packet};
+    static const char *const names[] = {"--run", "--timeout", "--sort", "--top", "--from-capture", "--packet", "--config", "--config-key", "--key"};
+    const char **const places[] = {NULL,
+                                   NULL,
+                                   &segment->sort,
+                                   &segment->top,
+                                   &segment->from_capture,
+                                   &segment->packet,
+                                   &client->options.config,
+                                   &client->options.config_key,
+                                   &client->options.key};
     const char *value = NULL;
     int used = 0, err = 0;
     size_t i = 0;

@@ -80,6 +80,8 @@ struct bus_hub;
 struct bus_hub *bus_hub_new(uint64_t seed);
 void bus_hub_destroy(struct bus_hub **hub);
 struct bus *bus_memory_new(struct bus_hub *hub, const struct bus_identity *self);
+/* What receivers are told of what this bus sends from now on, as if it came under such a key; else the role of its kind and no key. `key` is lent. */
+void bus_memory_set_key(struct bus *bus, enum bus_role role, const char *key);
 /* Chance in 1/1000 that a message sent from now on closes the way between its two ends (messages in flight are lost), and the delay range. */
 void bus_hub_set_faults(struct bus_hub *hub, uint32_t lose_per_mille, uint64_t delay_min_ns, uint64_t delay_max_ns);
 /* Delivers what is due; a bus destroyed or cut loses what was under way to it. */

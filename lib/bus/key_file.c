@@ -163,7 +163,7 @@ static int read_file(const char *path, bool is_secret, struct key_pair *out_pair
         err = error_set(detail, -errno, "%s: %s", path, error_text(errno));
     }
     close(fd);
-    if (err != 0) {
+    if (err != 0 || n < 0) {
         return err;
     }
     text[n] = '\0';

@@ -321,7 +321,7 @@ static void take_tables(struct cfg *cfg, const enum cfg_table *tables, size_t n_
         cfg->tables[cfg->n_tables++] = (uint32_t)tables[i];
         cfg->shows_keys = cfg->shows_keys || tables[i] == CFG_KEY;
     }
-    if (cfg->keys != NULL && n_tables > 0 && !cfg->shows_keys) {
+    if (cfg->keys != NULL && n_tables > 0 && !cfg->shows_keys && cfg->n_tables < CFG_TABLE_MAX) {
         cfg->tables[cfg->n_tables++] = CFG_KEY;
     }
 }
@@ -346,7 +346,11 @@ int cfg_new(struct bus *bus, const char *endpoint, const enum cfg_table *tables,
     take_tables(cfg, tables, n_tables);
     cfg->wants_subscribe = n_tables > 0;
     const struct cfg_events feed_events = {.on_row = on_feed_row, .on_version = on_feed_version, .context = cfg};
-    cfg->feed = feed_new(cfg->tables, cfg->n_tables, &feed_events);
+    enum cfg_table wanted[CFG_TABLE_MAX];
+    for (size_t i = 0; i < cfg->n_tables; i++) {
+        wanted[i] = (enum cfg_table)cfg->tables[i];
+    }
+    cfg->feed = feed_new(wanted, cfg->n_tables, &feed_events);
     cfg->outbox = outbox_new();
     cfg->publisher = publisher_new();
     cfg->questions = questions_new();

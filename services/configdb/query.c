@@ -70,8 +70,8 @@ static void query_get(void *context, struct control_call *call, const char *cons
 }
 
 const struct control_command query_commands[] = {
-    {.name = "list", .usage = "TABLE", .help = "The rows of a table.", .run = query_list},
-    {.name = "get", .usage = "TABLE ID", .help = "One row of a table.", .run = query_get},
+    {.name = "list", .usage = "TABLE", .help = "The rows of a table.", .needs = ROLE_READ, .run = query_list},
+    {.name = "get", .usage = "TABLE ID", .help = "One row of a table.", .needs = ROLE_READ, .run = query_get},
 };
 const size_t query_count = sizeof query_commands / sizeof query_commands[0];
 

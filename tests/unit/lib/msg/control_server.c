@@ -67,9 +67,9 @@ static void run_huge(void *context, struct control_call *call, const char *const
 }
 
 static const struct control_command commands[] = {
-    {.name = "echo", .usage = "[WORD]...", .help = "Says its words.", .run = run_echo},
-    {.name = "keep", .usage = "", .help = "Answers later.", .run = run_keep},
-    {.name = "long", .usage = "", .help = "Answers at length.", .run = run_long},
+    {.name = "echo", .usage = "[WORD]...", .help = "Says its words.", .needs = ROLE_READ, .run = run_echo},
+    {.name = "keep", .usage = "", .help = "Answers later.", .needs = ROLE_OPERATE, .run = run_keep},
+    {.name = "long", .usage = "", .help = "Answers at length.", .needs = ROLE_READ, .run = run_long},
     {.name = "huge", .usage = "", .help = "Answers too much.", .run = run_huge},
 };
 
