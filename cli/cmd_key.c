@@ -22,15 +22,18 @@ static char *name_of_file(const char *path)
     return memory_format("%.*s", (int)size, base);
 }
 
-enum exit_status read_key_make(struct client *client, const struct segment *segment, json_t **out_json, struct error_detail *detail)
+enum exit_status read_key_make(struct client *client, const struct segment *segment, json_t **out_json,
+                               struct error_detail *detail)
 {
     struct key_pair pair;
     const char *path = segment->arguments[0];
     char *name = segment->n_arguments > 1 ? memory_string(segment->arguments[1]) : name_of_file(path);
     int err = key_pair_make(name, &pair);
     if (err != 0) {
-        error_set(detail, err, err == -ERROR_SYNTAX ? "%s: a key's name has 1 to 63 letters, digits, '.', '_' and '-'"
-                                                    : "%s: libzmq was built without CURVE", name);
+        error_set(detail, err,
+                  err == -ERROR_SYNTAX ? "%s: a key's name has 1 to 63 letters, digits, '.', '_' and '-'"
+                                       : "%s: libzmq was built without CURVE",
+                  name);
     } else {
         err = key_file_write(path, &pair, detail);
     }
@@ -75,10 +78,13 @@ int config_key_del(struct client *client, const struct segment *segment, struct 
             return 0;
         }
     }
-    return segment->if_exists ? 0 : error_set(detail, -ERROR_NOT_FOUND, "there is no key %s (swctl key list shows them)", segment->arguments[0]);
+    return segment->if_exists
+               ? 0
+               : error_set(detail, -ERROR_NOT_FOUND, "there is no key %s (swctl key list shows them)", segment->arguments[0]);
 }
 
-enum exit_status read_key_list(struct client *client, const struct segment *segment, json_t **out_json, struct error_detail *detail)
+enum exit_status read_key_list(struct client *client, const struct segment *segment, json_t **out_json,
+                               struct error_detail *detail)
 {
     uint64_t cursor = 0, id;
     const ProtobufCMessage *row;
@@ -88,7 +94,8 @@ enum exit_status read_key_list(struct client *client, const struct segment *segm
     json_t *keys = json_array();
     while (cfg_next(client->cfg, CFG_KEY, &cursor, &id, &row)) {
         const Busbar__KeyRow *key = (const Busbar__KeyRow *)row;
-        json_array_append_new(keys, json_pack("{s:s, s:s, s:s}", "name", key->name, "role", key->role, "public", key->public_key));
+        json_array_append_new(keys,
+                              json_pack("{s:s, s:s, s:s}", "name", key->name, "role", key->role, "public", key->public_key));
     }
     *out_json = keys;
     return EXIT_DONE;
@@ -100,7 +107,7 @@ void read_key_list_print(const json_t *json, const struct segment *segment)
     json_t *key;
     json_array_foreach(json, i, key)
     {
-        printf("%-20s %-9s %s\n", json_string_value(json_object_get(key, "name")), json_string_value(json_object_get(key, "role")),
-               json_string_value(json_object_get(key, "public")));
+        printf("%-20s %-9s %s\n", json_string_value(json_object_get(key, "name")),
+               json_string_value(json_object_get(key, "role")), json_string_value(json_object_get(key, "public")));
     }
 }

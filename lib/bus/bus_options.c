@@ -13,22 +13,29 @@ static int find_config(const struct bus_options *options, const char *run_dir, c
 {
     char address[ENDPOINT_ADDRESS_MAX + 1], key[KEY_TEXT_SIZE + 1];
     if (options->config == NULL || !endpoint_is_tcp(options->config)) {
-        int err = options->config == NULL ? bus_endpoint(run_dir, WIRE_CONFIG, PROCESS_CONFIGDB, 1, out_config, ENDPOINT_TEXT_MAX + 1) : 0;
+        int err = options->config == NULL
+                      ? bus_endpoint(run_dir, WIRE_CONFIG, PROCESS_CONFIGDB, 1, out_config, ENDPOINT_TEXT_MAX + 1)
+                      : 0;
         if (options->config != NULL && snprintf(out_config, ENDPOINT_TEXT_MAX + 1, "%s", options->config) > ENDPOINT_TEXT_MAX) {
             err = -ERROR_TOO_LARGE;
         }
-        return err == 0 ? 0 : error_set(detail, err, "%.100s: %s", options->config != NULL ? options->config : run_dir, error_text(err));
+        return err == 0
+                   ? 0
+                   : error_set(detail, err, "%.100s: %s", options->config != NULL ? options->config : run_dir, error_text(err));
     }
     int err = endpoint_split(options->config, address, key);
     if (err != 0) {
         return error_set(detail, err, "--config %.100s: tcp://HOST:PORT is expected", options->config);
     }
     if (options->key == NULL) {
-        return error_set(detail, -ERROR_REFUSED, "--config %.100s: tcp needs a key of our own: give --key FILE (swctl key make FILE makes one, "
-                         "swctl key add lets it in)", options->config);
+        return error_set(detail, -ERROR_REFUSED,
+                         "--config %.100s: tcp needs a key of our own: give --key FILE (swctl key make FILE makes one, "
+                         "swctl key add lets it in)",
+                         options->config);
     }
     if (options->config_key == NULL && key[0] == '\0') {
-        return error_set(detail, -ERROR_REFUSED, "--config %.100s: tcp needs configdb's public key: give --config-key FILE or the key itself",
+        return error_set(detail, -ERROR_REFUSED,
+                         "--config %.100s: tcp needs configdb's public key: give --config-key FILE or the key itself",
                          options->config);
     }
     if (options->config_key != NULL) {
@@ -63,8 +70,8 @@ static int listen_too(const struct bus_options *options, struct bus *bus, struct
         return 0;
     }
     if (options->key == NULL) {
-        return error_set(detail, -ERROR_REFUSED, "--listen %.100s: tcp needs a key: give --key FILE (swctl key make FILE makes one)",
-                         options->listen);
+        return error_set(detail, -ERROR_REFUSED,
+                         "--listen %.100s: tcp needs a key: give --key FILE (swctl key make FILE makes one)", options->listen);
     }
     int err = endpoint_listen(options->listen, address, &port, detail);
     if (err != 0) {
@@ -74,8 +81,8 @@ static int listen_too(const struct bus_options *options, struct bus *bus, struct
     return err == 0 ? 0 : error_set(detail, err, "--listen %.100s: %s", options->listen, error_text(err));
 }
 
-int bus_options_open(const struct bus_options *options, const char *run_dir, const struct bus_identity *self, struct bus **out_bus,
-                     char out_config[ENDPOINT_TEXT_MAX + 1], struct error_detail *detail)
+int bus_options_open(const struct bus_options *options, const char *run_dir, const struct bus_identity *self,
+                     struct bus **out_bus, char out_config[ENDPOINT_TEXT_MAX + 1], struct error_detail *detail)
 {
     *out_bus = NULL;
     int err = find_config(options, run_dir, out_config, detail);

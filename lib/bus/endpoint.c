@@ -43,7 +43,8 @@ static bool host_is_valid(const char *address, size_t host_size)
     size_t size = host_size - SCHEME_SIZE;
     bool is_v6 = size > 2 && host[0] == '[' && host[size - 1] == ']';
     for (size_t i = is_v6 ? 1 : 0; i < size - (is_v6 ? 1 : 0); i++) {
-        bool is_good = isalnum((unsigned char)host[i]) || strchr("._-", host[i]) != NULL || (is_v6 && strchr(":%", host[i]) != NULL);
+        bool is_good =
+            isalnum((unsigned char)host[i]) || strchr("._-", host[i]) != NULL || (is_v6 && strchr(":%", host[i]) != NULL);
         if (host[i] == '\0' || !is_good) {
             return false;
         }
@@ -106,7 +107,8 @@ int endpoint_next(const char *text, unsigned further, char out_text[ENDPOINT_TEX
     return 0;
 }
 
-int endpoint_listen(const char *text, char out_address[ENDPOINT_ADDRESS_MAX + 1], unsigned *out_port, struct error_detail *detail)
+int endpoint_listen(const char *text, char out_address[ENDPOINT_ADDRESS_MAX + 1], unsigned *out_port,
+                    struct error_detail *detail)
 {
     static const char *const nowhere[] = {"0.0.0.0", "[::]", "*"};
     size_t size = strlen(text);
@@ -116,7 +118,8 @@ int endpoint_listen(const char *text, char out_address[ENDPOINT_ADDRESS_MAX + 1]
     unsigned port = port_of(text, &size);
     for (size_t i = 0; i < sizeof nowhere / sizeof nowhere[0]; i++) {
         if (strlen(nowhere[i]) == size - SCHEME_SIZE && memcmp(text + SCHEME_SIZE, nowhere[i], size - SCHEME_SIZE) == 0) {
-            return error_set(detail, -ERROR_RANGE, "%.100s: others are told this address; give the one they reach this host by, or a device", text);
+            return error_set(detail, -ERROR_RANGE,
+                             "%.100s: others are told this address; give the one they reach this host by, or a device", text);
         }
     }
     if (!host_is_valid(text, size)) {

@@ -22,6 +22,7 @@ int endpoint_next(const char *text, unsigned further, char out_text[ENDPOINT_TEX
 
 /* Where to listen: "tcp://ADDRESS" or "tcp://ADDRESS:PORT", ADDRESS a number or a device, as others reach it: not 0.0.0.0, [::] or *.
  * out_port is 0 when none is given. */
-int endpoint_listen(const char *text, char out_address[ENDPOINT_ADDRESS_MAX + 1], unsigned *out_port, struct error_detail *detail) MUST_CHECK;
+int endpoint_listen(const char *text, char out_address[ENDPOINT_ADDRESS_MAX + 1], unsigned *out_port,
+                    struct error_detail *detail) MUST_CHECK;
 
 #endif

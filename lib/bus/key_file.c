@@ -71,12 +71,14 @@ static int take_line(const char *what, unsigned number, char *line, struct key_p
             return error_set(detail, -ERROR_DUPLICATE, "%s, line %u: \"%s\" is given twice", what, number, words[i].word);
         }
         if (!words[i].is_valid(line + length)) {
-            return error_set(detail, -ERROR_SYNTAX, "%s, line %u: what follows \"%s\" is not %s", what, number, words[i].word, words[i].wanted);
+            return error_set(detail, -ERROR_SYNTAX, "%s, line %u: what follows \"%s\" is not %s", what, number, words[i].word,
+                             words[i].wanted);
         }
         snprintf(words[i].place, words[i].room, "%s", line + length);
         return 0;
     }
-    return error_set(detail, -ERROR_SYNTAX, "%s, line %u: is none of \"name: \", \"public: \", \"secret: \" or a comment with #", what, number);
+    return error_set(detail, -ERROR_SYNTAX,
+                     "%s, line %u: is none of \"name: \", \"public: \", \"secret: \" or a comment with #", what, number);
 }
 
 static int take_lines(const char *what, char *text, struct key_pair *pair, struct error_detail *detail)
@@ -99,7 +101,8 @@ static int check_pair(const char *what, bool wants_secret, const struct key_pair
 {
     char of_secret[KEY_TEXT_SIZE + 1];
     if (pair->name[0] == '\0' || pair->public_key[0] == '\0') {
-        return error_set(detail, -ERROR_SYNTAX, "%s: no key of Busbar (\"%s\" is missing)", what, pair->name[0] == '\0' ? "name: " : "public: ");
+        return error_set(detail, -ERROR_SYNTAX, "%s: no key of Busbar (\"%s\" is missing)", what,
+                         pair->name[0] == '\0' ? "name: " : "public: ");
     }
     if (wants_secret && pair->secret_key[0] == '\0') {
         return error_set(detail, -ERROR_SYNTAX, "%s: has no secret; the file without .pub is wanted", what);
@@ -111,7 +114,8 @@ static int check_pair(const char *what, bool wants_secret, const struct key_pair
     return 0;
 }
 
-int key_file_parse(const char *what, const char *text, bool wants_secret, struct key_pair *out_pair, struct error_detail *detail)
+int key_file_parse(const char *what, const char *text, bool wants_secret, struct key_pair *out_pair,
+                   struct error_detail *detail)
 {
     char copy[KEY_FILE_MAX + 1];
     struct key_pair pair = {{0}};
@@ -134,7 +138,8 @@ int key_file_parse(const char *what, const char *text, bool wants_secret, struct
 static int check_owner(const char *path, const struct stat *status, struct error_detail *detail)
 {
     if ((status->st_mode & (S_IRWXG | S_IRWXO)) != 0) {
-        return error_set(detail, -EPERM, "%s: others than its owner may use this key (chmod 600 it, or make a new one if they did)", path);
+        return error_set(detail, -EPERM,
+                         "%s: others than its owner may use this key (chmod 600 it, or make a new one if they did)", path);
     }
     if (status->st_uid != geteuid() && status->st_uid != 0) {
         return error_set(detail, -EPERM, "%s: belongs to another user", path);
@@ -189,7 +194,8 @@ static int write_new(const char *path, mode_t mode, const char *text, struct err
         return error_set(detail, err, "%s: %s", path, error_text(err));
     }
     size_t size = strlen(text);
-    int err = fchmod(fd, mode) == 0 && write(fd, text, size) == (ssize_t)size && fsync(fd) == 0 ? 0 : -(errno != 0 ? errno : EIO);
+    int err =
+        fchmod(fd, mode) == 0 && write(fd, text, size) == (ssize_t)size && fsync(fd) == 0 ? 0 : -(errno != 0 ? errno : EIO);
     close(fd);
     if (err != 0) {
         (void)unlink(path);
@@ -204,14 +210,15 @@ int key_file_write(const char *path, const struct key_pair *pair, struct error_d
     if (snprintf(public_path, sizeof public_path, "%s.pub", path) >= (int)sizeof public_path) {
         return error_set(detail, -ENAMETOOLONG, "%s: %s", path, error_text(ENAMETOOLONG));
     }
-    snprintf(text, sizeof text, "# Busbar key: whoever has the secret is this key\nname: %s\npublic: %s\nsecret: %s\n", pair->name,
-             pair->public_key, pair->secret_key);
+    snprintf(text, sizeof text, "# Busbar key: whoever has the secret is this key\nname: %s\npublic: %s\nsecret: %s\n",
+             pair->name, pair->public_key, pair->secret_key);
     int err = write_new(path, 0600, text, detail);
     explicit_bzero(text, sizeof text);
     if (err != 0) {
         return err;
     }
-    snprintf(text, sizeof text, "# Busbar key, the half that others may know\nname: %s\npublic: %s\n", pair->name, pair->public_key);
+    snprintf(text, sizeof text, "# Busbar key, the half that others may know\nname: %s\npublic: %s\n", pair->name,
+             pair->public_key);
     err = write_new(public_path, 0644, text, detail);
     if (err != 0) {
         (void)unlink(path);

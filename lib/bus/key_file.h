@@ -16,9 +16,9 @@
 #include "lib/base/error.h"
 
 enum {
-    KEY_TEXT_SIZE = 40,       /* 32 bytes in Z85 */
-    KEY_NAME_MAX = 63,        /* letters, digits, '.', '_' and '-' */
-    KEY_FILE_MAX = 4 * 1024,  /* four lines and a long comment */
+    KEY_TEXT_SIZE = 40,      /* 32 bytes in Z85 */
+    KEY_NAME_MAX = 63,       /* letters, digits, '.', '_' and '-' */
+    KEY_FILE_MAX = 4 * 1024, /* four lines and a long comment */
 };
 
 struct key_pair {
@@ -34,7 +34,8 @@ bool key_name_is_valid(const char *name);
 /* A new pair. -ERROR_UNSUPPORTED when libzmq was built without CURVE. */
 int key_pair_make(const char *name, struct key_pair *out_pair) MUST_CHECK;
 /* Reads text of a key file; `wants_secret`: a public half alone is refused. `what` names it in the detail. */
-int key_file_parse(const char *what, const char *text, bool wants_secret, struct key_pair *out_pair, struct error_detail *detail) MUST_CHECK;
+int key_file_parse(const char *what, const char *text, bool wants_secret, struct key_pair *out_pair,
+                   struct error_detail *detail) MUST_CHECK;
 /* Reads a pair. Refused (-EPERM) when others than its owner may read the file, or when the owner is neither we nor root. */
 int key_file_read(const char *path, struct key_pair *out_pair, struct error_detail *detail) MUST_CHECK;
 /* Makes PATH (mode 0600) and PATH.pub; -EEXIST: nothing is ever overwritten. */

@@ -54,8 +54,8 @@ static bool is_valid(const struct route *route, struct key_table *keys)
     return route->key[0] == '\0' || role_fits(key_table_role(keys, route->key), route->kind);
 }
 
-bool routes_learn(struct routes *routes, struct key_table *keys, const struct bus_identity *identity, const void *id, size_t size,
-                  const char *key)
+bool routes_learn(struct routes *routes, struct key_table *keys, const struct bus_identity *identity, const void *id,
+                  size_t size, const char *key)
 {
     key = key != NULL ? key : "";
     struct route *route = find(routes, identity);
@@ -81,8 +81,8 @@ bool routes_learn(struct routes *routes, struct key_table *keys, const struct bu
     return true;
 }
 
-int routes_find(const struct routes *routes, struct key_table *keys, const struct bus_identity *identity, uint8_t out_id[ROUTE_ID_MAX],
-                size_t *out_size)
+int routes_find(const struct routes *routes, struct key_table *keys, const struct bus_identity *identity,
+                uint8_t out_id[ROUTE_ID_MAX], size_t *out_size)
 {
     const struct route *route = find(routes, identity);
     if (route == NULL) {

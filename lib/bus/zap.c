@@ -44,7 +44,8 @@ struct request {
 
 static bool frame_is(const struct request *request, int i, const char *text)
 {
-    return request->n > i && request->frames[i].size == strlen(text) && memcmp(request->frames[i].bytes, text, strlen(text)) == 0;
+    return request->n > i && request->frames[i].size == strlen(text) &&
+           memcmp(request->frames[i].bytes, text, strlen(text)) == 0;
 }
 
 /* False: the context ends. */
@@ -81,13 +82,15 @@ static const char *judge(struct zap *zap, const struct request *request, char ke
         return ZAP_USER_IPC;
     }
     if (!frame_is(request, 2, ZAP_DOMAIN_TCP) || !frame_is(request, 5, "CURVE") || request->n != REQUEST_FRAMES ||
-        request->frames[6].size != KEY_BYTES || zmq_z85_encode(key, (const uint8_t *)request->frames[6].bytes, KEY_BYTES) == NULL) {
+        request->frames[6].size != KEY_BYTES ||
+        zmq_z85_encode(key, (const uint8_t *)request->frames[6].bytes, KEY_BYTES) == NULL) {
         return NULL;
     }
     if (key_table_role(zap->keys, key) != ROLE_NONE) {
         return key;
     }
-    LOG_LIMITED(LOG_LEVEL_WARN, "key_unknown public=\"%s\" address=%.*s", key, (int)request->frames[3].size, request->frames[3].bytes);
+    LOG_LIMITED(LOG_LEVEL_WARN, "key_unknown public=\"%s\" address=%.*s", key, (int)request->frames[3].size,
+                request->frames[3].bytes);
     return NULL;
 }
 

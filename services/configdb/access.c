@@ -85,11 +85,14 @@ static int access_address(const char *column, const char *address, const char *k
         return 0;
     }
     if (!endpoint_is_tcp(address)) {
-        return error_set(detail, -ERROR_WRONG_SENDER, "service, column %s: %.64s cannot be reached by who finds it here over tcp; start the process "
-                         "with --listen", column, address);
+        return error_set(detail, -ERROR_WRONG_SENDER,
+                         "service, column %s: %.64s cannot be reached by who finds it here over tcp; start the process "
+                         "with --listen",
+                         column, address);
     }
     if (endpoint_split(address, bare, named) != 0 || strcmp(named, key) != 0) {
-        return error_set(detail, -ERROR_WRONG_SENDER, "service, column %s: the address is not under the key of the sender", column);
+        return error_set(detail, -ERROR_WRONG_SENDER, "service, column %s: the address is not under the key of the sender",
+                         column);
     }
     return 0;
 }
@@ -102,7 +105,11 @@ static int access_join(const Busbar__Op *op, const char *key, struct error_detai
     }
     const struct {
         const char *column, *address;
-    } addresses[] = {{"session", row->session}, {"usage", row->usage}, {"packet", row->packet}, {"mac", row->mac}, {"control", row->control}};
+    } addresses[] = {{"session", row->session},
+                     {"usage", row->usage},
+                     {"packet", row->packet},
+                     {"mac", row->mac},
+                     {"control", row->control}};
     int err = 0;
     for (size_t i = 0; err == 0 && i < sizeof addresses / sizeof addresses[0]; i++) {
         err = access_address(addresses[i].column, addresses[i].address, key, detail);
@@ -119,7 +126,8 @@ int access_transact(const struct bus_message *message, const Busbar__Transact *t
         return 0;
     }
     if (message->from.kind == PROCESS_SWCTL && !role_includes(message->role, ROLE_ADMIN)) {
-        return error_set(detail, -ERROR_WRONG_SENDER, "changes of the configuration need a key of the role admin; this one has %s",
+        return error_set(detail, -ERROR_WRONG_SENDER,
+                         "changes of the configuration need a key of the role admin; this one has %s",
                          role_name(message->role));
     }
     for (size_t i = 0; i < transact->n_ops; i++) {

@@ -162,14 +162,14 @@ def test_a_key_that_is_taken_away_is_refused_at_once_and_may_come_back(tcp_suite
     first.ping(second)
     make_key(suite, "guest", "read")
     assert remote(suite, "guest", "list-br").stdout.split() == ["br0"]
-    suite.swctl("--no-wait", "key", "del", "guest")
+    suite.swctl("key", "del", "guest")
     assert remote(suite, "guest", "list-br", timeout=1).returncode == 3
     # a process: its sessions end and it leaves the registry with its lease
-    suite.swctl("--no-wait", "key", "del", "slowpath-1")
+    suite.swctl("key", "del", "slowpath-1")
     wait_until("the shard has no session", lambda: not [s for s in suite.shards()[1]["sessions"] if s.get("open", True)], seconds=5)
     wait_until("it has left", lambda: "service_left service=slowpath.1" in suite.log("configdb.1"), seconds=5)
     assert "reason=wrong_key" in suite.log("configdb.1")
-    suite.swctl("--no-wait", "key", "add", "slowpath-1", "slowpath", f"{key_of(suite, 'slowpath-1')}.pub")
+    suite.swctl("key", "add", "slowpath-1", "slowpath", f"{key_of(suite, 'slowpath-1')}.pub")
     wait_until("it is back", lambda: first.ping(second, count=2, wait=1, check=False) == 2, seconds=20)
 
 

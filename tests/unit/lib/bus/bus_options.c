@@ -62,7 +62,8 @@ static void without_options_configdb_is_in_the_run_directory(void **state)
 static void with_keys_tcp_is_used(void **state)
 {
     struct place *p = *state;
-    struct bus_options options = {.config = "tcp://configdb:7400", .config_key = server_key, .key = p->path, .listen = "tcp://127.0.0.1"};
+    struct bus_options options = {
+        .config = "tcp://configdb:7400", .config_key = server_key, .key = p->path, .listen = "tcp://127.0.0.1"};
     struct bus *bus;
     char config[ENDPOINT_TEXT_MAX + 1], wanted[ENDPOINT_TEXT_MAX + 1];
     struct error_detail detail;

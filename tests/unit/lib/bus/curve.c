@@ -242,7 +242,7 @@ static void strangers_are_closed_and_do_no_harm(void **state)
     print_message("seed %llu\n", (unsigned long long)seed);
     struct random random;
     random_seed(&random, seed);
-    struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons((uint16_t)atoi(strrchr(address, ':') + 1))};
+    struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons((uint16_t)strtoul(strrchr(address, ':') + 1, NULL, 10))};
     inet_pton(AF_INET, "127.0.0.1", &to.sin_addr);
     for (int i = 0; i < 10; i++) {
         uint8_t bytes[300];

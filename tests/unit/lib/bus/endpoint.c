@@ -29,9 +29,24 @@ static void address_and_key_are_told_apart(void **state)
 
 static void what_is_no_tcp_endpoint_is_refused(void **state)
 {
-    static const char *const rows[] = {"", "tcp://", "tcp://:7400", "tcp://host", "tcp://host:", "tcp://host:0", "tcp://host:65536", "tcp://host:123456",
-                                       "tcp://host:12x", "ipc:///run/x", "tcp://a b:1", "tcp://host:1 ", "tcp://host:1 short", "tcp://ho/st:1",
-                                       "tcp://fe80::1:1", "tcp://[]:1", "tcp://a;b:1", "TCP://host:1"};
+    static const char *const rows[] = {"",
+                                       "tcp://",
+                                       "tcp://:7400",
+                                       "tcp://host",
+                                       "tcp://host:",
+                                       "tcp://host:0",
+                                       "tcp://host:65536",
+                                       "tcp://host:123456",
+                                       "tcp://host:12x",
+                                       "ipc:///run/x",
+                                       "tcp://a b:1",
+                                       "tcp://host:1 ",
+                                       "tcp://host:1 short",
+                                       "tcp://ho/st:1",
+                                       "tcp://fe80::1:1",
+                                       "tcp://[]:1",
+                                       "tcp://a;b:1",
+                                       "TCP://host:1"};
     char address[ENDPOINT_ADDRESS_MAX + 1], has[KEY_TEXT_SIZE + 1], longest[400];
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         if (endpoint_split(rows[i], address, has) != -ERROR_SYNTAX) {

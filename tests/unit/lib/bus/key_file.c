@@ -65,7 +65,8 @@ static void a_pair_is_made_anew_each_time_and_its_name_is_checked(void **state)
     assert_int_equal(key_pair_make("x", &b), 0);
     assert_string_not_equal(a.public_key, b.public_key);
     assert_string_not_equal(a.secret_key, b.secret_key);
-    static const char *const bad[] = {"", "a b", "a/b", "a\n", "\xc3\xa4", "0123456789012345678901234567890123456789012345678901234567890123"};
+    static const char *const bad[] = {"",    "a b",      "a/b",
+                                      "a\n", "\xc3\xa4", "0123456789012345678901234567890123456789012345678901234567890123"};
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
         assert_int_equal(key_pair_make(bad[i], &a), -ERROR_SYNTAX);
     }
@@ -95,9 +96,10 @@ static int parse(const char *name, const char *public_key, const char *secret_ke
                  struct error_detail *detail)
 {
     char text[KEY_FILE_MAX + 100];
-    snprintf(text, sizeof text, "# a comment\n\n%s%s%s%s%s%s%s%s%s%s", name != NULL ? "name: " : "", name != NULL ? name : "", name != NULL ? "\n" : "",
-             public_key != NULL ? "public: " : "", public_key != NULL ? public_key : "", public_key != NULL ? "\n" : "",
-             secret_key != NULL ? "secret: " : "", secret_key != NULL ? secret_key : "", secret_key != NULL ? "\n" : "", more);
+    snprintf(text, sizeof text, "# a comment\n\n%s%s%s%s%s%s%s%s%s%s", name != NULL ? "name: " : "", name != NULL ? name : "",
+             name != NULL ? "\n" : "", public_key != NULL ? "public: " : "", public_key != NULL ? public_key : "",
+             public_key != NULL ? "\n" : "", secret_key != NULL ? "secret: " : "", secret_key != NULL ? secret_key : "",
+             secret_key != NULL ? "\n" : "", more);
     return key_file_parse("F", text, true, out_pair, detail);
 }
 

@@ -25,7 +25,7 @@ static void a_role_is_for_one_kind(void **state)
     const struct {
         enum bus_role role;
         enum process_kind kind;
-    } rows[] = {{ROLE_READ, PROCESS_SWCTL},       {ROLE_OPERATE, PROCESS_SWCTL},     {ROLE_ADMIN, PROCESS_SWCTL},
+    } rows[] = {{ROLE_READ, PROCESS_SWCTL},        {ROLE_OPERATE, PROCESS_SWCTL},     {ROLE_ADMIN, PROCESS_SWCTL},
                 {ROLE_FASTPATH, PROCESS_FASTPATH}, {ROLE_SLOWPATH, PROCESS_SLOWPATH}, {ROLE_OFAGENT, PROCESS_OFAGENT}};
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         for (enum process_kind kind = PROCESS_CONFIGDB; kind <= PROCESS_ANY; kind++) {
@@ -40,7 +40,8 @@ static void a_role_is_for_one_kind(void **state)
 
 static void greater_roles_include_the_smaller(void **state)
 {
-    assert_true(role_includes(ROLE_ADMIN, ROLE_READ) && role_includes(ROLE_ADMIN, ROLE_OPERATE) && role_includes(ROLE_ADMIN, ROLE_ADMIN));
+    assert_true(role_includes(ROLE_ADMIN, ROLE_READ) && role_includes(ROLE_ADMIN, ROLE_OPERATE) &&
+                role_includes(ROLE_ADMIN, ROLE_ADMIN));
     assert_true(role_includes(ROLE_OPERATE, ROLE_READ) && role_includes(ROLE_OPERATE, ROLE_OPERATE));
     assert_true(role_includes(ROLE_READ, ROLE_READ));
     assert_false(role_includes(ROLE_OPERATE, ROLE_ADMIN));

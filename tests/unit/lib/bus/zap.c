@@ -70,7 +70,8 @@ static int ask(struct door *d, const struct frame *frames, int n, char out_user[
 
 static int ask_as(struct door *d, const char *domain, const char *mechanism, const void *key, size_t size, char out_user[64])
 {
-    struct frame frames[] = {{"1.0", 3}, {"7", 1}, {domain, strlen(domain)}, {"10.0.0.1", 8}, {"", 0}, {mechanism, strlen(mechanism)}, {key, size}};
+    struct frame frames[] = {
+        {"1.0", 3}, {"7", 1}, {domain, strlen(domain)}, {"10.0.0.1", 8}, {"", 0}, {mechanism, strlen(mechanism)}, {key, size}};
     return ask(d, frames, key != NULL ? 7 : 6, out_user);
 }
 
@@ -106,7 +107,8 @@ static void requests_of_another_shape_are_refused_and_the_next_is_answered(void 
     char user[64], longest[600];
     memset(longest, 'x', sizeof longest);
     key_table_set(d->keys, d->pair.public_key, "somebody", ROLE_READ);
-    const struct frame surplus[] = {{"1.0", 3}, {"7", 1}, {"busbar-tcp", 10}, {"", 0}, {"", 0}, {"CURVE", 5}, {d->key, 32}, {"more", 4}};
+    const struct frame surplus[] = {{"1.0", 3}, {"7", 1},     {"busbar-tcp", 10}, {"", 0},
+                                    {"", 0},    {"CURVE", 5}, {d->key, 32},       {"more", 4}};
     const struct frame other_version[] = {{"2.0", 3}, {"7", 1}, {"busbar", 6}, {"", 0}, {"", 0}, {"NULL", 4}};
     const struct frame too_long[] = {{"1.0", 3}, {"7", 1}, {longest, sizeof longest}, {"", 0}, {"", 0}, {"NULL", 4}};
     const struct frame alone[] = {{"1.0", 3}};

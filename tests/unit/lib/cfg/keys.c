@@ -18,7 +18,8 @@ static Busbar__KeyRow row_of(const char *name, const char *role, const char *pub
 static void the_table_follows_the_rows(void **state)
 {
     struct key_table *keys = key_table_new();
-    Busbar__KeyRow reader = row_of("a", "read", "k1"), operator= row_of("a", "operate", "k1"), other = row_of("b", "slowpath", "k2");
+    Busbar__KeyRow reader = row_of("a", "read", "k1"), operator= row_of("a", "operate", "k1"),
+                   other = row_of("b", "slowpath", "k2");
     keys_on_row(keys, NULL, &reader);
     keys_on_row(keys, NULL, &other);
     assert_int_equal(key_table_role(keys, "k1"), ROLE_READ);

@@ -16,12 +16,13 @@ static const char other[] = "JTKVSB%%)wK0E.X)V>+}o?pNmC{O&4W4b!Ni{Lh6";
 
 static struct bus_message message_of(enum process_kind kind, enum bus_role role, const char *key)
 {
-    return (struct bus_message){.type = MESSAGE_TRANSACT, .from = {.kind = kind, .instance = 1, .start = 7}, .role = role, .key = key};
+    return (struct bus_message){
+        .type = MESSAGE_TRANSACT, .from = {.kind = kind, .instance = 1, .start = 7}, .role = role, .key = key};
 }
 
 /* A transaction of two operations, the second of which is `kind` of a service row with this address in `column`. */
-static int join(const struct bus_message *message, enum _Busbar__OpKind kind, int column, const char *address, uint32_t *out_failed,
-                struct error_detail *detail)
+static int join(const struct bus_message *message, enum _Busbar__OpKind kind, int column, const char *address,
+                uint32_t *out_failed, struct error_detail *detail)
 {
     Busbar__ServiceRow row = BUSBAR__SERVICE_ROW__INIT;
     char **columns[] = {&row.session, &row.usage, &row.packet, &row.mac, &row.control};
@@ -53,7 +54,10 @@ static void transactions_of_people_need_admin(void **state)
         enum bus_role role;
         const char *key;
         int error;
-    } rows[] = {{ROLE_READ, own, -ERROR_WRONG_SENDER}, {ROLE_OPERATE, own, -ERROR_WRONG_SENDER}, {ROLE_ADMIN, own, 0}, {ROLE_ADMIN, NULL, 0}};
+    } rows[] = {{ROLE_READ, own, -ERROR_WRONG_SENDER},
+                {ROLE_OPERATE, own, -ERROR_WRONG_SENDER},
+                {ROLE_ADMIN, own, 0},
+                {ROLE_ADMIN, NULL, 0}};
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         struct bus_message message = message_of(PROCESS_SWCTL, rows[i].role, rows[i].key);
         assert_int_equal(access_transact(&message, &transact, &failed, &detail), rows[i].error);
@@ -84,7 +88,8 @@ static void a_service_registers_addresses_under_its_own_key_only(void **state)
                     {"tcp://192.0.2.1", -ERROR_WRONG_SENDER},
                     {"ipc:///run/busbar/packet.slowpath.1", -ERROR_WRONG_SENDER}};
         for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
-            assert_int_equal(join(&message, BUSBAR__OP_KIND__OP_INSERT, column, rows[i].address, &failed, &detail), rows[i].error);
+            assert_int_equal(join(&message, BUSBAR__OP_KIND__OP_INSERT, column, rows[i].address, &failed, &detail),
+                             rows[i].error);
             assert_int_equal(failed, rows[i].error == 0 ? 0 : 1);
             assert_int_equal(join(&message, BUSBAR__OP_KIND__OP_PUT, column, rows[i].address, &failed, &detail), rows[i].error);
         }
