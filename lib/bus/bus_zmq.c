@@ -54,8 +54,8 @@ struct zmq_bus {
     struct bus bus; /* first */
     void *context;
     struct key_pair pair; /* with bus.keys */
-    struct zap *zap;      /* while we listen on tcp */
-    char listen[ENDPOINT_ADDRESS_MAX + 1];
+    struct zap *zap;      /* from the first bind on, when we listen on tcp; so no thread before (configdb forks) */
+    char listen[ENDPOINT_ADDRESS_MAX + 1]; /* "": on ipc only */
     unsigned next_port; /* 0: any */
 };
 
@@ -220,10 +220,17 @@ static void zmq_close_socket(struct bus_socket *socket)
 static int bind_socket(struct zmq_bus *bus, struct zmq_socket *socket, const char *endpoint)
 {
     char real[ENDPOINT_TEXT_MAX + 1];
+    bool is_on_tcp = bus->listen[0] != '\0';
+    if (is_on_tcp && bus->zap == NULL) {
+        int err = zap_start(bus->context, bus->bus.keys, &bus->zap); /* first: who is not asked about is refused */
+        if (err < 0) {
+            return err;
+        }
+    }
     if (zmq_bind(socket->handle, endpoint) < 0) {
         return errno == EINVAL ? -ERROR_SYNTAX : -errno;
     }
-    if (bus->zap == NULL) {
+    if (!is_on_tcp) {
         return 0;
     }
     int err = curve_bind(socket->handle, &bus->pair, bus->listen, bus->next_port, real);
@@ -513,5 +520,5 @@ int bus_zmq_listen(struct bus *bus, const char *address, unsigned port)
     }
     snprintf(b->listen, sizeof b->listen, "%s", address);
     b->next_port = port;
-    return zap_start(b->context, bus->keys, &b->zap);
+    return 0;
 }
