@@ -1,4 +1,8 @@
-/* Commands about one process: what it logs, and whether it is well. */
+/* Commands about one process: what it logs, and whether it is well.
+ *
+ * They ask the process itself over its control wire and need no configdb, so they work while the rest of the switch is down. A health check in a
+ * container knows no instance number: the process beside it has written its name in the file that BUSBAR_SELF names.
+ */
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
