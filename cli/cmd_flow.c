@@ -167,31 +167,3 @@ void read_fdb_show_print(const json_t *json, const struct segment *segment)
     static const struct render_column columns[] = {{"name", "port"}, {"vlan", "VLAN"}, {"mac", "MAC"}, {"age", "Age"}};
     render_table(json, columns, sizeof columns / sizeof columns[0]);
 }
-
-static enum process_kind kind_by_name(const char *name, size_t length)
-{
-    for (enum process_kind kind = PROCESS_CONFIGDB; kind < PROCESS_SWCTL; kind++) {
-        if (strlen(process_kind_name(kind)) == length && strncmp(process_kind_name(kind), name, length) == 0) {
-            return kind;
-        }
-    }
-    return PROCESS_ANY;
-}
-
-enum exit_status read_log_level(struct client *client, const struct segment *segment, json_t **out_json, struct error_detail *detail)
-{
-    const char *process = segment->arguments[0], *dot = strchr(process, '.');
-    enum process_kind kind = kind_by_name(process, dot != NULL ? (size_t)(dot - process) : strlen(process));
-    unsigned long instance = dot != NULL ? strtoul(dot + 1, NULL, 10) : 1;
-    if (kind == PROCESS_ANY || instance == 0 || instance > UINT32_MAX) {
-        error_set(detail, -ERROR_UNKNOWN_NAME, "%s is no process: give configdb.1, slowpath.1, fastpath.1 or ofagent.1", process);
-        return EXIT_USAGE;
-    }
-    int err = client_ask(client, kind, (uint32_t)instance, "log-level", &segment->arguments[1], segment->n_arguments - 1, out_json, detail);
-    return err == 0 ? EXIT_DONE : err == -ERROR_TIMEOUT ? EXIT_SILENT : EXIT_FAILED;
-}
-
-void read_log_level_print(const json_t *json, const struct segment *segment)
-{
-    render_tree(json, 0);
-}

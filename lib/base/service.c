@@ -35,13 +35,17 @@ struct options {
     enum log_level log_level;
 };
 
+/* 0: "auto". */
 static unsigned instance_of(struct argp_state *state, const char *text)
 {
     char *end;
     errno = 0;
+    if (strcmp(text, "auto") == 0) {
+        return 0;
+    }
     unsigned long n = strtoul(text, &end, 10);
     if (errno != 0 || end == text || *end != '\0' || n < 1 || n > SERVICE_INSTANCE_MAX) {
-        argp_error(state, "--instance %s: a number from 1 to %d is expected", text, SERVICE_INSTANCE_MAX);
+        argp_error(state, "--instance %s: a number from 1 to %d, or auto, is expected", text, SERVICE_INSTANCE_MAX);
     }
     return (unsigned)n;
 }
@@ -84,7 +88,7 @@ static int parse_options(struct options *options, int argc, char **argv)
          .key = KEY_RUN,
          .arg = "DIR",
          .doc = "run directory: sockets, pid files (else $BUSBAR_RUN, else /run/busbar)"},
-        {.name = "instance", .key = KEY_INSTANCE, .arg = "N", .doc = "which process of its kind this is, from 1"},
+        {.name = "instance", .key = KEY_INSTANCE, .arg = "N", .doc = "which process of its kind this is, from 1; auto: the first that does not run"},
         {.name = "log-level", .key = KEY_LOG_LEVEL, .arg = "LEVEL", .doc = "error, warn, info (default) or debug"},
         {.name = "version", .key = KEY_VERSION, .doc = "print the version"},
     };
@@ -119,6 +123,9 @@ static int open_run_dir(struct service *service, const char *path, struct error_
     if ((status.st_mode & S_IWOTH) != 0) {
         return error_set(detail, -EPERM, "run directory %s: other users may write to it (chmod o-w)", path);
     }
+    if ((status.st_mode & S_ISGID) != 0) {
+        umask(007); /* its group is that of the services: they may run as different users */
+    }
     if (strlen(resolved) > SERVICE_RUN_DIR_MAX) {
         return error_set(detail, -ERROR_TOO_LARGE, "run directory %s: longer than %d bytes, which sockets in it cannot have",
                          resolved, SERVICE_RUN_DIR_MAX);
@@ -139,11 +146,11 @@ static bool is_same_file(int fd, const char *path)
 }
 
 /* A killed process holds its lock until the kernel has taken it apart, for a fastpath some 35 ms after the kill, so a
- * refusal comes only after half a second of trying. */
-static bool lock_soon(int fd)
+ * refusal comes only after half a second of trying; with `is_patient` false at once. */
+static bool lock_soon(int fd, bool is_patient)
 {
     enum { TRIES = 50, PAUSE_US = 10000 };
-    for (int i = 0; i < TRIES; i++) {
+    for (int i = 0; i < (is_patient ? TRIES : 1); i++) {
         if (flock(fd, LOCK_EX | LOCK_NB) == 0) {
             return true;
         }
@@ -152,7 +159,15 @@ static bool lock_soon(int fd)
     return false;
 }
 
-static int take_pid_file(struct service *service, struct error_detail *detail)
+static int refuse_taken(const struct service *service, int fd, struct error_detail *detail)
+{
+    char text[32] = "";
+    ssize_t n = read(fd, text, sizeof text - 1);
+    return error_set(detail, -ERROR_IN_USE, "%s runs already in %s (pid %.*s)", service->name, service->run_dir,
+                     n > 0 ? (int)strcspn(text, "\n") : 1, n > 0 ? text : "?");
+}
+
+static int take_pid_file(struct service *service, bool is_patient, struct error_detail *detail)
 {
     char path[PATH_MAX];
     path_of(service, "pid", path);
@@ -163,12 +178,10 @@ static int take_pid_file(struct service *service, struct error_detail *detail)
             int err = -errno;
             return error_set(detail, err, "%s: %s", path, error_text(err));
         }
-        if (!lock_soon(fd)) {
-            char text[32] = "";
-            ssize_t n = read(fd, text, sizeof text - 1);
+        if (!lock_soon(fd, is_patient)) {
+            int err = refuse_taken(service, fd, detail);
             close(fd);
-            return error_set(detail, -ERROR_IN_USE, "%s runs already in %s (pid %.*s)", service->name, service->run_dir,
-                             n > 0 ? (int)strcspn(text, "\n") : 1, n > 0 ? text : "?");
+            return err;
         }
         if (is_same_file(fd, path)) {
             service->pid_fd = fd;
@@ -181,6 +194,27 @@ static int take_pid_file(struct service *service, struct error_detail *detail)
         return error_set(detail, err, "%s: %s", path, error_text(err));
     }
     return 0;
+}
+
+static void name_service(struct service *service, unsigned instance)
+{
+    service->instance = instance;
+    snprintf(service->name, sizeof service->name, "%s.%u", service->kind, instance);
+    log_open(service->name);
+}
+
+/* Instance 0: the first one that is free. */
+static int take_instance(struct service *service, unsigned instance, struct error_detail *detail)
+{
+    if (instance > 0) {
+        return take_pid_file(service, true, detail);
+    }
+    int err = -ERROR_IN_USE;
+    for (instance = 1; err == -ERROR_IN_USE && instance <= SERVICE_INSTANCE_MAX; instance++) {
+        name_service(service, instance);
+        err = take_pid_file(service, false, detail);
+    }
+    return err;
 }
 
 static int open_signals(struct service *service, struct error_detail *detail)
@@ -215,14 +249,12 @@ int service_open(struct service *service, const char *kind, int argc, char **arg
     if (err != 0) {
         return error_set(detail, err, "options: %s", error_text(err));
     }
-    service->instance = options.instance;
-    snprintf(service->name, sizeof service->name, "%s.%u", kind, options.instance);
-    log_open(service->name);
+    name_service(service, options.instance);
     log_set_level(options.log_level);
 
     err = open_run_dir(service, options.run_dir, detail);
     if (err == 0) {
-        err = take_pid_file(service, detail);
+        err = take_instance(service, options.instance, detail);
     }
     if (err == 0) {
         char path[PATH_MAX];
@@ -242,6 +274,19 @@ int service_failed(const char *kind, const struct error_detail *detail)
     return EXIT_FAILURE;
 }
 
+/* Who this is, for a health check beside it that knows no more than the environment: see swctl health. */
+static void tell_name(const struct service *service)
+{
+    const char *path = getenv("BUSBAR_SELF");
+    FILE *file = path != NULL && path[0] != '\0' ? fopen(path, "we") : NULL;
+    if (file != NULL) {
+        fprintf(file, "%s\n", service->name);
+        fclose(file);
+    } else if (path != NULL && path[0] != '\0') {
+        log_warn("name_not_told file=%.100s error=\"%s\"", path, error_text(errno));
+    }
+}
+
 int service_ready(struct service *service)
 {
     char path[PATH_MAX];
@@ -253,6 +298,7 @@ int service_ready(struct service *service)
     int err = dprintf(fd, "%d %016llx\n", getpid(), (unsigned long long)service->start_number) < 0 ? -errno : 0;
     close(fd);
     if (err == 0) {
+        tell_name(service);
         log_info("ready pid=%d version=%s run=%s", getpid(), BUSBAR_VERSION, service->run_dir);
     }
     return err;

@@ -12,7 +12,7 @@
  *     while (!service_stopping(&service)) { poll service.signal_fd and the rest }
  *     service_close(&service);
  *
- * Options of all services: --run DIR (else $BUSBAR_RUN, else /run/busbar), --instance N, --log-level L, --help, --version. A wrong
+ * Options of all services: --run DIR (else $BUSBAR_RUN, else /run/busbar), --instance N or auto, --log-level L, --help, --version. A wrong
  * option ends the process with status 2 and a message that names it. Call service_open() before any thread starts: SIGTERM and
  * SIGINT are blocked there, for every later thread too, and arrive through signal_fd; SIGPIPE is ignored.
  */
@@ -52,8 +52,8 @@ struct service {
     _Atomic bool stopping;
 };
 
-/* Reads the options, makes the run directory (mode 0750; umask 027 from here on), locks and writes `<kind>.<n>.pid` in it, and
- * names the log. Not 0: -ERROR_IN_USE when that instance runs already, -ERROR_TOO_LARGE for a long path, -EPERM when
+/* Reads the options, makes the run directory (mode 0750; umask 027 from here on, 007 in a directory that gives files its group), locks
+ * and writes `<kind>.<n>.pid` in it, and names the log. Not 0: -ERROR_IN_USE when that instance runs already, -ERROR_TOO_LARGE for a long path, -EPERM when
  * other users may write to the directory, or -errno; nothing is left open then. */
 int service_open(struct service *service, const char *kind, int argc, char **argv, const struct service_option *extra,
                  size_t n_extra, struct error_detail *detail) MUST_CHECK;

@@ -13,7 +13,7 @@
  *     poll ◄── epoll fd ◄─┬─ ZMQ_FD: something happened, not looked at yet
  *                         └─ eventfd: not read to the end yet
  *
- * On ipc the kernel tells the uid of who connects: others than our own and root are closed before a byte is read. libzmq would take
+ * On ipc the kernel tells the uid of who connects: others than our own, root and the owner of the directory are closed before a byte is read. libzmq would take
  * over the socket file of a living process in silence, so a bind first tries whether somebody answers there.
  * With keys a wire is also bound to tcp (curve.c, zap.c), on the same ROUTER; then each message's key is looked up (key_table.c) and its sender
  * must be of a kind that the key's role allows and be the one who has that identity (routes.c).
@@ -23,12 +23,14 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <libgen.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 #include <zmq.h>
@@ -131,7 +133,27 @@ static int set_routing_id(void *handle, bool is_tcp, const struct bus_identity *
     return zmq_setsockopt(handle, ZMQ_ROUTING_ID, id, is_tcp ? sizeof id : ROUTING_ID_BYTES) == 0 ? 0 : -errno;
 }
 
-static int set_options(void *handle, bool is_binder, bool is_tcp, const struct bus_identity *self)
+/* Who owns the directory of an ipc endpoint may put other sockets there: it is one of us. Else -1, which is nobody. */
+static uid_t owner_of(const char *endpoint)
+{
+    struct stat status;
+    char *path = memory_string(endpoint + strlen("ipc://"));
+    bool is_known = stat(dirname(path), &status) == 0;
+    free(path);
+    return is_known ? status.st_uid : (uid_t)-1;
+}
+
+static int set_filter(void *handle, const char *endpoint)
+{
+    const uid_t allowed[] = {geteuid(), 0, owner_of(endpoint)};
+    int err = 0;
+    for (size_t i = 0; i < sizeof allowed / sizeof allowed[0] && err == 0; i++) {
+        err = zmq_setsockopt(handle, ZMQ_IPC_FILTER_UID, &allowed[i], sizeof allowed[i]) == 0 ? 0 : -errno;
+    }
+    return err;
+}
+
+static int set_options(void *handle, bool is_binder, const char *endpoint, const struct bus_identity *self)
 {
     const struct {
         int option, value;
@@ -158,12 +180,9 @@ static int set_options(void *handle, bool is_binder, bool is_tcp, const struct b
         return err;
     }
     if (!is_binder) {
-        return set_routing_id(handle, is_tcp, self);
+        return set_routing_id(handle, endpoint_is_tcp(endpoint), self);
     }
-    const uid_t allowed[] = {geteuid(), 0};
-    for (size_t i = 0; i < 2 && err == 0; i++) {
-        err = zmq_setsockopt(handle, ZMQ_IPC_FILTER_UID, &allowed[i], sizeof allowed[i]) == 0 ? 0 : -errno;
-    }
+    err = strncmp(endpoint, "ipc://", 6) == 0 ? set_filter(handle, endpoint) : 0;
     err = err < 0 ? err : set_int(handle, ZMQ_BACKLOG, BACKLOG);
     err = err < 0 ? err : set_int(handle, ZMQ_ROUTER_MANDATORY, 1);
     return err < 0 ? err : set_int(handle, ZMQ_ROUTER_HANDOVER, 1);
@@ -262,7 +281,7 @@ static int zmq_open(struct bus *bus, enum wire wire, bool is_binder, const char 
     struct zmq_socket *socket = memory_zeroed(sizeof *socket);
     socket->epoll_fd = socket->mark_fd = -1;
     socket->handle = zmq_socket(b->context, is_binder ? ZMQ_ROUTER : ZMQ_DEALER);
-    err = socket->handle == NULL ? -errno : set_options(socket->handle, is_binder, endpoint_is_tcp(endpoint), &bus->self);
+    err = socket->handle == NULL ? -errno : set_options(socket->handle, is_binder, endpoint, &bus->self);
     err = err < 0 ? err : open_fds(socket);
     if (err == 0) {
         err = is_binder ? bind_socket(b, socket, endpoint) : connect_socket(b, socket, endpoint);

@@ -470,7 +470,9 @@ json_t *configdb_status_json(const struct configdb *db)
                              (json_int_t)ring_newest(db->ring), "bytes", (json_int_t)ring_bytes(db->ring));
     json_t *used = json_pack("{s:I, s:I}", "disk", (json_int_t)store_used_bytes(rows_store(db->rows, ROWS_DISK)), "run",
                              (json_int_t)store_used_bytes(rows_store(db->rows, ROWS_RUN)));
-    return json_pack("{s:{s:I, s:I}, s:s, s:o, s:o, s:o, s:I, s:o, s:I, s:o, s:I, s:o}", "version", "epoch",
+    const char *refusing = commit_refusal(db->commit);
+    return json_pack("{s:s, s:{s:I, s:I}, s:s, s:o, s:o, s:o, s:I, s:o, s:I, s:o, s:I, s:o}", "state",
+                     refusing[0] == '\0' ? "ok" : refusing, "version", "epoch",
                      (json_int_t)ring_epoch(db->ring), "n", (json_int_t)ring_newest(db->ring), "refusing",
                      commit_refusal(db->commit), "rows", tables, "transactions", transactions, "ring", ring, "folded_rows",
                      (json_int_t)fold_rows(db->fold), "readers", readers_json(db->readers, db->now_ns), "waiting",

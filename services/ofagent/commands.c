@@ -422,7 +422,8 @@ json_t *commands_status(void *context)
     for (const struct bridge *b = agent->bridges; b != NULL; b = b->next) {
         json_array_append_new(bridges, bridge_json(b));
     }
-    return json_pack("{s:b, s:I, s:I, s:o, s:o, s:o}", "configdb", cfg_is_connected(agent->cfg), "epoch",
+    const char *state = !cfg_has_snapshot(agent->cfg) ? "no configuration yet" : !cfg_is_connected(agent->cfg) ? "configdb does not answer" : "ok";
+    return json_pack("{s:s, s:b, s:I, s:I, s:o, s:o, s:o}", "state", state, "configdb", cfg_is_connected(agent->cfg), "epoch",
                      (json_int_t)version.epoch, "version", (json_int_t)version.n, "bridges", bridges, "usage",
                      usage_status(agent->usage), "packet", packet_status(agent->packet));
 }

@@ -45,6 +45,7 @@ struct core {
     struct mac_table *macs;
     struct version version; /* applied and its flows marked */
     bool has_version;       /* there is a whole configuration to translate by */
+    bool has_configdb;      /* which answers */
     uint64_t now_ns;
     int64_t work_left;       /* of this step, as translation.work counts it */
     uint64_t sessions_named; /* numbers given to HELLOs; starts at a random place */

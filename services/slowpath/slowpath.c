@@ -157,6 +157,7 @@ static void take_commits(struct slowpath *slowpath)
     uint64_t first_unapplied = core->version.n + 1;
     slowpath->cfg_ns = core->now_ns;
     cfg_step(slowpath->cfg, core->now_ns);
+    core->has_configdb = cfg_is_connected(slowpath->cfg);
     correct_mark(core, first_unapplied);
 }
 

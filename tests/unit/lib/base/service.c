@@ -82,6 +82,38 @@ static void files_come_and_go_with_the_process(void **state)
     service_close(&service);
 }
 
+static void auto_takes_the_first_instance_that_is_free(void **state)
+{
+    struct place *place = *state;
+    struct service services[3];
+    struct error_detail detail;
+    for (unsigned i = 0; i < 3; i++) {
+        assert_int_equal(open_in(&services[i], place->dir, "auto", &detail), 0);
+        assert_int_equal(services[i].instance, i + 1);
+    }
+    assert_string_equal(services[2].name, "slowpath.3");
+    service_close(&services[1]);
+    assert_int_equal(open_in(&services[1], place->dir, "auto", &detail), 0);
+    assert_int_equal(services[1].instance, 2);
+    for (unsigned i = 0; i < 3; i++) {
+        service_close(&services[i]);
+    }
+}
+
+static void a_directory_that_gives_its_group_lets_the_group_connect(void **state)
+{
+    struct place *place = *state;
+    struct service service;
+    struct error_detail detail;
+    assert_int_equal(open_in(&service, place->dir, "1", &detail), 0);
+    assert_int_equal(umask(0), 027);
+    service_close(&service);
+    assert_int_equal(chmod(place->dir, 02770), 0);
+    assert_int_equal(open_in(&service, place->dir, "1", &detail), 0);
+    assert_int_equal(umask(022), 007);
+    service_close(&service);
+}
+
 static void a_second_process_of_the_name_is_refused(void **state)
 {
     struct place *place = *state;
@@ -262,6 +294,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(files_come_and_go_with_the_process, place_setup, place_teardown),
+        cmocka_unit_test_setup_teardown(auto_takes_the_first_instance_that_is_free, place_setup, place_teardown),
+        cmocka_unit_test_setup_teardown(a_directory_that_gives_its_group_lets_the_group_connect, place_setup, place_teardown),
         cmocka_unit_test_setup_teardown(a_second_process_of_the_name_is_refused, place_setup, place_teardown),
         cmocka_unit_test_setup_teardown(what_a_killed_process_left_is_taken_over, place_setup, place_teardown),
         cmocka_unit_test_setup_teardown(the_directory_is_made_closed_to_others, place_setup, place_teardown),

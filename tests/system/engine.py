@@ -1,0 +1,91 @@
+"""A Docker engine of the tests' own: its data, socket and addresses are nobody else's, and all of it goes away.
+
+No image is pulled: debian:bookworm-slim is made from the machine's package sources. Addresses are of 198.18.0.0/15, which no real network has.
+"""
+import json
+import os
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+PATH = "/usr/bin:/usr/sbin:/bin:/sbin"  # Debian's client, whatever else is installed
+NEEDED = ("/usr/sbin/dockerd", "/usr/sbin/runc", "/usr/bin/docker-compose", "/usr/bin/mmdebstrap")
+BASE = "debian:bookworm-slim"
+
+
+def missing():
+    """Why no engine can be started here, or None."""
+    absent = [path for path in NEEDED if not os.path.exists(path)]
+    if absent:
+        return f"{', '.join(absent)} not installed (deploy/deps --test)"
+    return "needs root" if os.geteuid() != 0 else None
+
+
+class Engine:
+    def __init__(self, name):
+        self.dir = Path(tempfile.mkdtemp(prefix="busbar-engine-"))
+        self.project = name
+        self.environment = {"PATH": PATH, "HOME": str(self.dir), "DOCKER_HOST": f"unix://{self.dir}/docker.sock", "COMPOSE_PROJECT_NAME": name,
+                            "LC_ALL": "C.UTF-8"}
+        self.log = open(self.dir / "dockerd.log", "wb")
+        self.process = subprocess.Popen(
+            ["/usr/sbin/dockerd", "--data-root", self.dir / "data", "--exec-root", self.dir / "exec", "-H", self.environment["DOCKER_HOST"],
+             "-p", self.dir / "pid", "--storage-driver", "overlay2", "--iptables=false", "--ip6tables=false", "--ip-forward=false", "--ip-masq=false",
+             "--bip", "198.18.0.1/24", "--default-address-pool", "base=198.18.128.0/17,size=24",
+             "--add-runtime", f"clamp={ROOT}/tests/system/tools/runc-clamp", "--default-runtime", "clamp"],
+            env=self.environment, stdout=self.log, stderr=self.log)
+        deadline = time.monotonic() + 30
+        while self.run("docker", "version", check=False).returncode != 0:
+            if self.process.poll() is not None or time.monotonic() > deadline:
+                self.close()
+                raise RuntimeError("dockerd does not start: " + (self.dir / "dockerd.log").read_text(errors="replace")[-2000:])
+            time.sleep(0.2)
+
+    def run(self, *command, check=True, timeout=600, **kwargs):
+        done = subprocess.run([str(word) for word in command], env=self.environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+                              timeout=timeout, **kwargs)
+        if check and done.returncode != 0:
+            raise RuntimeError(f"{' '.join(map(str, command))}: exit status {done.returncode}\n{done.stdout[-4000:]}")
+        return done
+
+    def make_base_image(self):
+        """The machine's own package sources, as apt is set up here."""
+        options = [f'--aptopt={line.rstrip(";")}' for line in self.run("apt-config", "dump").stdout.splitlines() if line.startswith("Acquire::Check-")]
+        archive = self.dir / "base.tar"
+        sources = Path("/etc/apt/sources.list.d/debian.sources")
+        self.run("mmdebstrap", "--quiet", "--mode=root", "--variant=minbase", "--format=tar", *options, '--aptopt=Acquire::Languages "none"',
+                 "--dpkgopt=path-exclude=/usr/share/doc/*", "--dpkgopt=path-exclude=/usr/share/man/*", "--dpkgopt=path-exclude=/usr/share/locale/*",
+                 "bookworm", archive, sources if sources.exists() else "/etc/apt/sources.list")
+        self.run("docker", "import", archive, BASE)
+        archive.unlink()
+
+    def compose(self, *words, **kwargs):
+        return self.run("docker-compose", "-f", ROOT / "deploy/docker-compose.yml", *words, **kwargs)
+
+    def containers(self, service):
+        return self.compose("ps", "-q", service).stdout.split()
+
+    def inspect(self, container):
+        return json.loads(self.run("docker", "inspect", container).stdout)[0]
+
+    def pid(self, container):
+        return self.inspect(container)["State"]["Pid"]
+
+    def swctl(self, *words, **kwargs):
+        return self.run("docker", "exec", self.containers("configdb")[0], "swctl", *words, **kwargs)
+
+    def close(self):
+        if self.process.poll() is None:
+            self.compose("--profile", "controller", "down", "-v", "-t", "2", check=False)
+            left = self.run("docker", "ps", "-aq", check=False).stdout.split()
+            if left:
+                self.run("docker", "rm", "-f", *left, check=False)
+            self.process.terminate()
+        self.process.wait(timeout=30)
+        self.log.close()
+        subprocess.run(["ip", "link", "del", "docker0"], stderr=subprocess.DEVNULL, check=False)
+        for path in [*self.dir.glob("exec/netns/*"), self.dir / "data/overlay2"]:
+            subprocess.run(["umount", path], stderr=subprocess.DEVNULL, check=False)
+        subprocess.run(["rm", "-rf", self.dir], check=False)

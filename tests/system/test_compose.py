@@ -1,0 +1,130 @@
+"""The switch of deploy/docker-compose.yml in a real engine: built, started, hosts attached, a controller, each container killed, scaled under traffic."""
+import json
+import os
+import subprocess
+import time
+
+import pytest
+
+from engine import ROOT, Engine, missing
+from suite import sh, wait_until
+
+pytestmark = pytest.mark.skipif(missing() is not None, reason=f"no container engine: {missing()}")
+HOSTS = {"bbc1": "10.98.0.1", "bbc2": "10.98.0.2"}
+SERVICES = ("configdb", "slowpath", "ofagent", "fastpath")
+
+
+def healthy(engine, **counts):
+    """All containers of all services say that they are well."""
+    for service in SERVICES:
+        containers = engine.containers(service)
+        if len(containers) != counts.get(service, 1):
+            return False
+        if any(engine.inspect(container)["State"].get("Health", {}).get("Status") != "healthy" for container in containers):
+            return False
+    return True
+
+
+@pytest.fixture(scope="module")
+def engine():
+    made = Engine(f"busbar{os.getpid()}")
+    try:
+        made.make_base_image()
+        made.compose("--profile", "controller", "build", timeout=900)
+        made.compose("up", "-d")
+        wait_until("all containers are healthy", lambda: healthy(made), seconds=60, every=0.5)
+        for number, (host, address) in enumerate(HOSTS.items(), 1):
+            sh("ip", "netns", "add", host)
+            sh("ip", "-n", host, "link", "set", "lo", "up")
+            made.run(ROOT / "deploy/attach", f"netns:{host}", f"port{number}", f"{address}/24")
+        yield made
+    finally:
+        for host in HOSTS:
+            sh("ip", "netns", "del", host, check=False)
+        made.close()
+
+
+def lost(result):
+    """Of a ping's summary."""
+    words = result.split(" packets transmitted, ")
+    return int(words[0].split()[-1]) - int(words[1].split()[0])
+
+
+def ping(count=3, interval=0.2):
+    return sh("ip", "netns", "exec", "bbc1", "ping", "-c", count, "-i", interval, "-W", 1, HOSTS["bbc2"], check=False, timeout=120).stdout
+
+
+def pings():
+    return lost(ping(1)) == 0
+
+
+class Traffic:
+    """A ping of a hundred a second while something else is done."""
+
+    def __enter__(self):
+        self.process = subprocess.Popen(["ip", "netns", "exec", "bbc1", "ping", "-i", "0.01", HOSTS["bbc2"]], stdout=subprocess.PIPE, text=True)
+        return self
+
+    def __exit__(self, *_):
+        self.process.send_signal(2)
+        self.lost = lost(self.process.communicate(timeout=20)[0])
+
+
+def test_attached_hosts_reach_each_other(engine):
+    wait_until("a ping is answered", pings, seconds=20)
+    assert lost(ping(20, 0.05)) == 0
+    assert engine.run(ROOT / "deploy/attach", "netns:bbc1", "port1", "10.98.0.1/24").stdout.strip().endswith("port port1 of br0")
+
+
+def test_services_have_no_more_rights_than_they_need(engine):
+    for service in SERVICES:
+        config = engine.inspect(engine.containers(service)[0])
+        assert config["HostConfig"]["ReadonlyRootfs"] and config["HostConfig"]["CapDrop"] == ["ALL"]
+        assert (config["Config"]["User"] in ("root", "0")) == (service == "fastpath")
+        expected = ["NET_ADMIN", "NET_RAW", "SYS_ADMIN", "IPC_LOCK"] if service == "fastpath" else None
+        assert config["HostConfig"]["CapAdd"] == expected
+
+
+def test_each_container_may_be_killed(engine):
+    wait_until("a ping is answered", pings, seconds=20)
+    for service in SERVICES:
+        before = engine.inspect(engine.containers(service)[0])["RestartCount"]
+        with Traffic() as traffic:
+            time.sleep(0.5)
+            os.kill(engine.pid(engine.containers(service)[0]), 9)  # as a crash: the restart policy starts it again
+            wait_until(f"{service} is started again", lambda s=service, b=before: engine.inspect(engine.containers(s)[0])["RestartCount"] > b, seconds=30)
+            wait_until("all containers are healthy", lambda: healthy(engine), seconds=60, every=0.5)
+        assert service == "fastpath" or traffic.lost == 0, f"{service}: {traffic.lost} lost"
+        assert traffic.lost < 500, f"{service}: {traffic.lost} lost"
+        assert lost(ping(5)) == 0
+
+
+def test_services_scale_up_and_down_under_traffic(engine):
+    wait_until("a ping is answered", pings, seconds=20)
+    with Traffic() as traffic:
+        engine.compose("up", "-d", "--no-build", "--scale", "slowpath=3", "--scale", "fastpath=2")
+        wait_until("three slowpaths and two fastpaths are well", lambda: healthy(engine, slowpath=3, fastpath=2), seconds=60, every=0.5)
+        said = json.loads(engine.swctl("--json", "status").stdout)
+        assert {p["process"] for p in said if p["state"] == "running"} >= {"slowpath.1", "slowpath.2", "slowpath.3", "fastpath.1", "fastpath.2"}
+    assert traffic.lost <= 50, traffic.lost
+    with Traffic() as traffic:
+        engine.compose("up", "-d", "--no-build", "--scale", "slowpath=1", "--scale", "fastpath=1")
+        wait_until("one of each is well", lambda: healthy(engine), seconds=60, every=0.5)
+    assert traffic.lost <= 100, traffic.lost
+    assert lost(ping(5)) == 0
+
+
+def test_a_controller_installs_flows(engine):
+    engine.compose("--profile", "controller", "up", "-d", "--no-build", "controller")
+    networks = engine.inspect(engine.containers("controller")[0])["NetworkSettings"]["Networks"]
+    address = next(iter(networks.values()))["IPAddress"]
+    engine.swctl("set-controller", "br0", f"tcp:{address}:6653")
+    wait_until("the controller is connected", lambda: "is_connected: true" in engine.swctl("show").stdout, seconds=30)
+    wait_until("a ping is answered", pings, seconds=30)
+    wait_until("rules for the pair are there", lambda: pings() and engine.swctl("--no-stats", "dump-flows", "br0").stdout.count("priority=1,") >= 2,
+               seconds=10)
+    with Traffic() as traffic:
+        engine.run("docker", "kill", engine.containers("controller")[0])
+        time.sleep(2)
+    assert traffic.lost == 0
+    engine.swctl("del-controller", "br0")
