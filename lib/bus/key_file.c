@@ -40,9 +40,11 @@ int key_pair_make(const char *name, struct key_pair *out_pair)
     if (!key_name_is_valid(name)) {
         return -ERROR_SYNTAX;
     }
-    if (zmq_curve_keypair(pair.public_key, pair.secret_key) != 0) {
-        return -ERROR_UNSUPPORTED;
-    }
+    do { /* a public key is a word of command lines, where a dash in front would make it an option */
+        if (zmq_curve_keypair(pair.public_key, pair.secret_key) != 0) {
+            return -ERROR_UNSUPPORTED;
+        }
+    } while (pair.public_key[0] == '-');
     snprintf(pair.name, sizeof pair.name, "%s", name);
     *out_pair = pair;
     return 0;

@@ -65,6 +65,10 @@ static void a_pair_is_made_anew_each_time_and_its_name_is_checked(void **state)
     assert_int_equal(key_pair_make("x", &b), 0);
     assert_string_not_equal(a.public_key, b.public_key);
     assert_string_not_equal(a.secret_key, b.secret_key);
+    for (int i = 0; i < 300; i++) { /* one in 85 would begin like an option */
+        assert_int_equal(key_pair_make("x", &a), 0);
+        assert_true(a.public_key[0] != '-' && key_text_is_valid(a.public_key));
+    }
     static const char *const bad[] = {"",    "a b",      "a/b",
                                       "a\n", "\xc3\xa4", "0123456789012345678901234567890123456789012345678901234567890123"};
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
