@@ -13,6 +13,7 @@
  *            'I' 03                                next id of table 3 (port)
  *            'C' 03                                number of rows of table 3
  *            'H' 00                                disk only: number of commits in the history
+ *            'O' 00                                disk only: the history goes back to this n
  *            'P' 00                                disk only: packed Pending, the commit that awaits its confirmation
  *   rows     03 0000000000000007                   the packed PortRow of port 7
  *   index    02 01 'b' 'r' '0'                     the id of the bridge named br0 (unique index 1 of table 2)
@@ -49,6 +50,7 @@ enum db_meta {
     DB_META_NEXT_ID = 'I',
     DB_META_COUNT = 'C',
     DB_META_HISTORY = 'H',
+    DB_META_OLDEST = 'O',
     DB_META_PENDING = 'P'
 };
 

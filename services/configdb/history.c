@@ -34,27 +34,32 @@ static int history_put(struct rows *rows, uint64_t n, uint32_t serial, const Pro
     return err;
 }
 
-static int history_count_get(struct rows *rows, uint64_t *out_count)
+static int history_number(struct rows *rows, enum db_meta what, uint64_t *out_number)
 {
-    struct db_key key = db_key_meta(DB_META_HISTORY, 0);
-    int err = store_get_u64(rows_txn(rows, ROWS_DISK), STORE_META, &key, out_count);
+    struct db_key key = db_key_meta(what, 0);
+    int err = store_get_u64(rows_txn(rows, ROWS_DISK), STORE_META, &key, out_number);
     if (err == -ERROR_NOT_FOUND) {
-        *out_count = 0;
+        *out_number = 0;
         return 0;
     }
     return err;
 }
 
-static int history_count_put(struct rows *rows, uint64_t count)
+static int history_put_number(struct rows *rows, enum db_meta what, uint64_t number)
 {
-    struct db_key key = db_key_meta(DB_META_HISTORY, 0);
-    return store_put_u64(rows_txn(rows, ROWS_DISK), STORE_META, &key, count);
+    struct db_key key = db_key_meta(what, 0);
+    return store_put_u64(rows_txn(rows, ROWS_DISK), STORE_META, &key, number);
 }
 
 uint64_t history_count(struct rows *rows)
 {
     uint64_t count = 0;
-    return history_count_get(rows, &count) == 0 ? count : 0;
+    return history_number(rows, DB_META_HISTORY, &count) == 0 ? count : 0;
+}
+
+int history_oldest(struct rows *rows, uint64_t *out_n)
+{
+    return history_number(rows, DB_META_OLDEST, out_n);
 }
 
 /* One change of the overlay; the row is in the tables as it was before. *serial counts what was written. */
@@ -111,6 +116,7 @@ static bool history_is_old(const struct store_bytes *value, uint64_t wall_ns, ui
 struct history_trim {
     struct history_limits limits;
     uint64_t wall_ns, newest, count;
+    uint64_t oldest; /* n of the last commit that went, 0: none did */
     size_t n_commits, n_entries; /* that may still go */
 };
 
@@ -131,6 +137,7 @@ static bool history_goes(struct history_trim *trim, const struct store_bytes *ke
         }
         trim->n_commits--;
         trim->count--;
+        trim->oldest = n;
     }
     trim->n_entries--;
     return true;
@@ -175,13 +182,16 @@ int history_record(struct rows *rows, uint64_t n, Busbar__HistoryCommit *commit,
                                 .n_entries = HISTORY_TRIM_ENTRIES + 2 * (size_t)serial};
     err = history_put(rows, n, 0, &commit->base);
     if (err == 0) {
-        err = history_count_get(rows, &trim.count);
+        err = history_number(rows, DB_META_HISTORY, &trim.count);
     }
     if (err == 0) {
         trim.count++;
         err = history_trim(rows, &trim);
     }
-    return err != 0 ? err : history_count_put(rows, trim.count);
+    if (err == 0 && trim.oldest != 0) {
+        err = history_put_number(rows, DB_META_OLDEST, trim.oldest);
+    }
+    return err != 0 ? err : history_put_number(rows, DB_META_HISTORY, trim.count);
 }
 
 int history_commit(struct rows *rows, uint64_t n, Busbar__HistoryCommit **out_commit)

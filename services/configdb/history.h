@@ -28,6 +28,8 @@ int history_commit(struct rows *rows, uint64_t n, Busbar__HistoryCommit **out_co
 /* The first commit kept whose n is at least `from`. -ERROR_NOT_FOUND. */
 int history_first(struct rows *rows, uint64_t from, uint64_t *out_n) MUST_CHECK;
 uint64_t history_count(struct rows *rows);
+/* The oldest version that what is kept goes back to. */
+int history_oldest(struct rows *rows, uint64_t *out_n) MUST_CHECK;
 
 /* Each change of the commits from `from` to `to`, oldest first. -ERROR_DAMAGED with the commit's n in *out_bad; what `each` returns
  * other than 0 ends the walk. */

@@ -215,13 +215,12 @@ static int picture_resolve(struct rows *rows, struct version version, struct err
     struct db_key epoch_key = db_key_meta(DB_META_EPOCH, 0);
     struct version newest = {.n = rows_n(rows)};
     Busbar__HistoryCommit *commit = NULL;
-    uint64_t first = 0;
+    uint64_t oldest = 0;
     int err = store_get_u64(rows_txn(rows, ROWS_DISK), STORE_META, &epoch_key, &newest.epoch);
-    err = err == 0 ? history_first(rows, 0, &first) : err;
-    if (err != 0 && err != -ERROR_NOT_FOUND) {
+    err = err == 0 ? history_oldest(rows, &oldest) : err;
+    if (err != 0) {
         return error_set(detail, err, "the history: %s", error_text(err));
     }
-    uint64_t oldest = err == 0 ? first - 1 : newest.n;
     bool is_known = version.n <= newest.n && version.n >= oldest;
     if (is_known && version.epoch != 0) {
         is_known = version.epoch <= picture_epoch_from(rows, version.n + 1, newest.epoch);
