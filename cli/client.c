@@ -199,7 +199,12 @@ static int await_port(struct client *client, const struct client_new *made, stru
 static void take_back(struct client *client, const struct client_new *made)
 {
     struct cfg_txn *txn = cfg_txn_new(client->command_line);
-    cfg_txn_delete(txn, made->table, made->id);
+    cfg_txn_set_user(txn, client->user);
+    if (client->confirm_s > 0) {
+        cfg_txn_settle(txn, false); /* nothing else may change while that awaits confirmation */
+    } else {
+        cfg_txn_delete(txn, made->table, made->id);
+    }
     (void)commit_txn(client, &txn);
 }
 
@@ -218,8 +223,11 @@ static enum exit_status check_ports(struct client *client, struct error_detail *
         int err = await_port(client, &client->made[i], &why);
         if (err == -ERROR_REFUSED) {
             take_back(client, &client->made[i]);
-            error_set(detail, err, "%s (the port was not added)", why.text);
+            error_set(detail, err, client->confirm_s > 0 ? "%s (the whole change was undone)" : "%s (the port was not added)", why.text);
             status = EXIT_FAILED;
+            if (client->confirm_s > 0) {
+                break; /* all of it is gone */
+            }
         } else if (err != 0 && status == EXIT_DONE) {
             *detail = why;
             status = EXIT_NOT_APPLIED;
@@ -236,6 +244,8 @@ enum exit_status client_commit(struct client *client, struct cfg_txn **txn, stru
         bool is_silent = commit.error == -ERROR_TIMEOUT || commit.error == -ERROR_NOT_CONNECTED;
         return is_silent ? EXIT_SILENT : EXIT_FAILED;
     }
+    client->version = commit.version;
+    snprintf(client->note, sizeof client->note, "%s", commit.text);
     if (client->no_wait) {
         return EXIT_DONE;
     }
