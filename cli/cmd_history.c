@@ -211,7 +211,7 @@ static bool is_kept(const struct cfg_table_info *info)
 
 int config_restore(struct client *client, const struct segment *segment, struct cfg_txn *txn, struct error_detail *detail)
 {
-    struct backup backup;
+    struct backup backup = {.rows = NULL};
     int err = backup_read(segment->arguments[0], &backup, detail);
     for (size_t i = 0; err == 0 && i < backup.n_rows; i++) {
         const struct backup_row *row = &backup.rows[i];

@@ -218,7 +218,8 @@ static bool commit_has_to_wait(struct commit *commit, struct commit_item *item, 
 static char *commit_note_of(const struct txn *txn)
 {
     if (txn->confirm_within_s == 0) {
-        return memory_string(txn->what);
+        bool has_both = txn->what[0] != '\0' && txn->note[0] != '\0';
+        return memory_format("%s%s%s", txn->what, has_both ? ": " : "", txn->note);
     }
     return memory_format("%s%sawaits confirmation, %u s", txn->what, txn->what[0] != '\0' ? ", " : "", txn->confirm_within_s);
 }

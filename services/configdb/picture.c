@@ -185,16 +185,29 @@ static int picture_undo(void *context, uint64_t n, const Busbar__HistoryChange *
     return 0;
 }
 
-/* The epoch of the first commit kept from n on; `none` when there is none. */
-static uint64_t picture_epoch_from(struct rows *rows, uint64_t n, uint64_t none)
+static uint64_t picture_epoch_of(struct rows *rows, uint64_t n, uint64_t none)
 {
     Busbar__HistoryCommit *commit = NULL;
-    uint64_t first = 0, epoch = none;
-    if (history_first(rows, n, &first) == 0 && history_commit(rows, first, &commit) == 0) {
-        epoch = commit->epoch;
-    }
+    uint64_t epoch = history_commit(rows, n, &commit) == 0 ? commit->epoch : none;
     busbar__history_commit__free_unpacked(commit, NULL);
     return epoch;
+}
+
+/* Whether the version may be of this epoch: between those of the commits around it. Commits of rules have no entry of their own. */
+static bool picture_epoch_fits(struct rows *rows, struct version version, uint64_t newest_epoch)
+{
+    uint64_t n = 0, before = 0, after = UINT64_MAX;
+    for (uint64_t from = 0; history_first(rows, from, &n) == 0; from = n + 1) {
+        if (n > version.n) {
+            after = n;
+            break;
+        }
+        before = n;
+    }
+    uint64_t highest = after == UINT64_MAX ? newest_epoch : picture_epoch_of(rows, after, newest_epoch);
+    uint64_t lowest = before == 0 ? highest : picture_epoch_of(rows, before, highest);
+    highest = before == version.n && before != 0 ? lowest : highest;
+    return version.epoch >= lowest && version.epoch <= highest;
 }
 
 static int picture_unknown(struct version version, struct version newest, uint64_t oldest, struct error_detail *detail)
@@ -208,13 +221,11 @@ static int picture_unknown(struct version version, struct version newest, uint64
     return err;
 }
 
-/* Whether there was such a version, and everything since then is kept. An epoch that is given must not be later than that of the next
- * commit, and must be that of the commit which has this n, if one has. */
+/* Whether there was such a version, and everything since then is kept. */
 static int picture_resolve(struct rows *rows, struct version version, struct error_detail *detail)
 {
     struct db_key epoch_key = db_key_meta(DB_META_EPOCH, 0);
     struct version newest = {.n = rows_n(rows)};
-    Busbar__HistoryCommit *commit = NULL;
     uint64_t oldest = 0;
     int err = store_get_u64(rows_txn(rows, ROWS_DISK), STORE_META, &epoch_key, &newest.epoch);
     err = err == 0 ? history_oldest(rows, &oldest) : err;
@@ -223,11 +234,7 @@ static int picture_resolve(struct rows *rows, struct version version, struct err
     }
     bool is_known = version.n <= newest.n && version.n >= oldest;
     if (is_known && version.epoch != 0) {
-        is_known = version.epoch <= picture_epoch_from(rows, version.n + 1, newest.epoch);
-        if (history_commit(rows, version.n, &commit) == 0) {
-            is_known = is_known && commit->epoch == version.epoch;
-            busbar__history_commit__free_unpacked(commit, NULL);
-        }
+        is_known = picture_epoch_fits(rows, version, newest.epoch);
     }
     return is_known ? 0 : picture_unknown(version, newest, oldest, detail);
 }
