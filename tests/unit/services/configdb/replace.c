@@ -65,9 +65,9 @@ static uint64_t id_of(struct fixture_base *base, enum cfg_table table, const cha
     struct db_key key = validate_unique_key(table, 0, table == CFG_BRIDGE ? &bridge.base : &port.base);
     uint64_t id = 0;
     assert_int_equal(rows_begin_read(base->rows), 0);
-    (void)rows_index_get(base->rows, table, &key, &id);
+    int err = rows_index_get(base->rows, table, &key, &id);
     rows_end(base->rows);
-    return id;
+    return err == 0 ? id : 0;
 }
 
 static Busbar__PortRow *port_of(struct fixture_base *base, const char *name)
