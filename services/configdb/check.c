@@ -1,7 +1,8 @@
 /* The check for damage.
  *
  * The child opens the environment without locks, reads every value of every database (store.c compares the checksums), unpacks every row
- * and compares each table's number of rows with its count. Damage in the history alone is told and lets the start go on. It tells its parent through a pipe; a child that died of a signal
+ * and compares each table's number of rows with its count. Damage in the history alone is told and lets the start go on. It
+ * tells its parent through a pipe; a child that died of a signal
  * has found damage as well, in a structure of LMDB.
  *
  * Cost: about 0.3 s for a million rules, once a start; the pages are then warm. Thread: the main thread, before there are others.

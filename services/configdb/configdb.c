@@ -475,12 +475,17 @@ json_t *configdb_status_json(const struct configdb *db)
                              (json_int_t)ring_newest(db->ring), "bytes", (json_int_t)ring_bytes(db->ring));
     json_t *used = json_pack("{s:I, s:I}", "disk", (json_int_t)store_used_bytes(rows_store(db->rows, ROWS_DISK)), "run",
                              (json_int_t)store_used_bytes(rows_store(db->rows, ROWS_RUN)));
-    return json_pack("{s:{s:I, s:I}, s:s, s:o, s:o, s:o, s:I, s:o, s:I, s:o, s:I, s:o}", "version", "epoch",
+    const Busbar__Pending *pending = commit_pending(db->commit);
+    json_t *unconfirmed = pending == NULL
+                              ? json_null()
+                              : json_pack("{s:I, s:I}", "n", (json_int_t)pending->n, "left_s",
+                                          (json_int_t)(confirm_left_ns(pending, &db->clocks) / NS_PER_S));
+    return json_pack("{s:{s:I, s:I}, s:s, s:o, s:o, s:o, s:I, s:o, s:I, s:o, s:I, s:o, s:o}", "version", "epoch",
                      (json_int_t)ring_epoch(db->ring), "n", (json_int_t)ring_newest(db->ring), "refusing",
                      commit_refusal(db->commit), "rows", tables, "transactions", transactions, "ring", ring, "folded_rows",
                      (json_int_t)fold_rows(db->fold), "readers", readers_json(db->readers, db->now_ns), "waiting",
                      (json_int_t)await_count(db->await), "services", leases_json(db->leases, db->now_ns), "messages_bad",
-                     (json_int_t)db->n_bad, "used_bytes", used);
+                     (json_int_t)db->n_bad, "used_bytes", used, "unconfirmed", unconfirmed);
 }
 
 struct rows *configdb_rows(struct configdb *db)
