@@ -22,8 +22,18 @@
 
 enum { STEP_MS = 20, PORT_OPEN_MS = 3000, STATUS_MS = 500 };
 
-static const enum cfg_table tables[] = {CFG_SWITCH,  CFG_BRIDGE,      CFG_PORT,             CFG_CONTROLLER,
-                                        CFG_SERVICE, CFG_PORT_STATUS, CFG_CONTROLLER_STATUS};
+/* Everything but what controllers mean: a backup must not leave a table of the configuration out. */
+static size_t mirrored_tables(enum cfg_table out_tables[CFG_TABLE_MAX])
+{
+    size_t n = 0;
+    for (uint32_t table = 0; table < CFG_TABLE_MAX; table++) {
+        const struct cfg_table_info *info = cfg_table_info(table);
+        if (info != NULL && (info->storage != CFG_STORAGE_RUN || info->table == CFG_SERVICE)) {
+            out_tables[n++] = info->table;
+        }
+    }
+    return n;
+}
 
 void client_init(struct client *client)
 {
@@ -71,9 +81,11 @@ int client_open(struct client *client, struct error_detail *detail)
 {
     static const struct cfg_events events = {.on_row = ignore_row, .on_version = ignore_version};
     char endpoint[256];
+    enum cfg_table tables[CFG_TABLE_MAX];
+    size_t n_tables = mirrored_tables(tables);
     int err = open_bus(client);
     err = err != 0 ? err : bus_endpoint(client->run_dir, WIRE_CONFIG, PROCESS_CONFIGDB, 1, endpoint, sizeof endpoint);
-    err = err != 0 ? err : cfg_new(client->bus, endpoint, tables, sizeof tables / sizeof tables[0], &events, &client->cfg);
+    err = err != 0 ? err : cfg_new(client->bus, endpoint, tables, n_tables, &events, &client->cfg);
     if (err != 0) {
         return error_set(detail, err, "cannot reach configdb under %s: %s", client->run_dir, error_text(err));
     }
