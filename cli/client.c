@@ -22,14 +22,24 @@
 
 enum { STEP_MS = 20, PORT_OPEN_MS = 3000, STATUS_MS = 500 };
 
-static const enum cfg_table tables[] = {CFG_SWITCH,  CFG_BRIDGE,      CFG_PORT,             CFG_CONTROLLER,
-                                        CFG_SERVICE, CFG_PORT_STATUS, CFG_CONTROLLER_STATUS, CFG_KEY};
-
 /* NULL when unset or empty. */
 static const char *environment(const char *name)
 {
     const char *value = getenv(name);
     return value != NULL && value[0] != '\0' ? value : NULL;
+}
+
+/* Everything but what controllers mean: a backup must not leave a table of the configuration out. */
+static size_t mirrored_tables(enum cfg_table out_tables[CFG_TABLE_MAX])
+{
+    size_t n = 0;
+    for (uint32_t table = 0; table < CFG_TABLE_MAX; table++) {
+        const struct cfg_table_info *info = cfg_table_info(table);
+        if (info != NULL && (info->storage != CFG_STORAGE_RUN || info->table == CFG_SERVICE)) {
+            out_tables[n++] = info->table;
+        }
+    }
+    return n;
 }
 
 void client_init(struct client *client)
@@ -89,11 +99,13 @@ static void ignore_version(void *context, struct version version, bool is_snapsh
 int client_open(struct client *client, struct error_detail *detail)
 {
     static const struct cfg_events events = {.on_row = ignore_row, .on_version = ignore_version};
+    enum cfg_table tables[CFG_TABLE_MAX];
+    size_t n_tables = mirrored_tables(tables);
     int err = open_bus(client, detail);
     if (err != 0) {
         return err;
     }
-    err = cfg_new(client->bus, client->config, tables, sizeof tables / sizeof tables[0], &events, &client->cfg);
+    err = cfg_new(client->bus, client->config, tables, n_tables, &events, &client->cfg);
     if (err != 0) {
         return error_set(detail, err, "cannot reach configdb at %s: %s", client->config, error_text(err));
     }
@@ -224,7 +236,12 @@ static int await_port(struct client *client, const struct client_new *made, stru
 static void take_back(struct client *client, const struct client_new *made)
 {
     struct cfg_txn *txn = cfg_txn_new(client->command_line);
-    cfg_txn_delete(txn, made->table, made->id);
+    cfg_txn_set_user(txn, client->user);
+    if (client->confirm_s > 0) {
+        cfg_txn_settle(txn, false); /* nothing else may change while that awaits confirmation */
+    } else {
+        cfg_txn_delete(txn, made->table, made->id);
+    }
     (void)commit_txn(client, &txn);
 }
 
@@ -243,8 +260,11 @@ static enum exit_status check_ports(struct client *client, struct error_detail *
         int err = await_port(client, &client->made[i], &why);
         if (err == -ERROR_REFUSED) {
             take_back(client, &client->made[i]);
-            error_set(detail, err, "%s (the port was not added)", why.text);
+            error_set(detail, err, client->confirm_s > 0 ? "%s (the whole change was undone)" : "%s (the port was not added)", why.text);
             status = EXIT_FAILED;
+            if (client->confirm_s > 0) {
+                break; /* all of it is gone */
+            }
         } else if (err != 0 && status == EXIT_DONE) {
             *detail = why;
             status = EXIT_NOT_APPLIED;
@@ -261,6 +281,8 @@ enum exit_status client_commit(struct client *client, struct cfg_txn **txn, stru
         bool is_silent = commit.error == -ERROR_TIMEOUT || commit.error == -ERROR_NOT_CONNECTED;
         return is_silent ? EXIT_SILENT : EXIT_FAILED;
     }
+    client->version = commit.version;
+    snprintf(client->note, sizeof client->note, "%s", commit.text);
     if (client->no_wait) {
         return EXIT_DONE;
     }

@@ -26,6 +26,10 @@ struct client {
     char config[ENDPOINT_TEXT_MAX + 1]; /* configdb's endpoint, once the bus is open */
     uint32_t timeout_ms;
     bool wants_json, no_wait;
+    uint32_t confirm_s; /* of --confirm; 0: the change stays */
+    char user[80];      /* who runs us, for the history */
+    struct version version; /* of the last commit, and what configdb had to say of it */
+    char note[256];
     struct bus *bus;
     struct cfg *cfg;
     json_t *before; /* with --watch: what the command was told the last time */

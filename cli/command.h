@@ -28,7 +28,7 @@ struct segment {
     const char *arguments[COMMAND_ARGUMENTS_MAX];
     size_t n_arguments;
     bool may_exist, if_exists, force, strict, no_stats, watch;
-    const char *sort, *top, *from_capture, *packet; /* NULL: not given */
+    const char *sort, *top, *from_capture, *packet, *limit; /* NULL: not given */
 };
 
 /* All commands, in the order of commands.def. */

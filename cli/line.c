@@ -56,6 +56,17 @@ static int set_timeout(struct client *client, const char *text, struct error_det
     return 0;
 }
 
+static int set_confirm(struct client *client, const char *text, struct error_detail *detail)
+{
+    char *end;
+    unsigned long seconds = strtoul(text, &end, 10);
+    if (end == text || *end != '\0' || text[0] == '-' || seconds < 1 || seconds > 86400) {
+        return error_set(detail, -ERROR_RANGE, "--confirm %s: must be whole seconds, from 1 to 86400", text);
+    }
+    client->confirm_s = (uint32_t)seconds;
+    return 0;
+}
+
 static int set_run_dir(struct client *client, const char *text, struct error_detail *detail)
 {
     if (strlen(text) >= sizeof client->run_dir) {
@@ -86,7 +97,8 @@ static int value_of(const char *name, char **words, size_t n, const char **out_v
 /* Options that take a value. Returns how many words were used, 0 when this is none of them, negative on error. */
 static int take_valued_option(struct client *client, struct segment *segment, char **words, size_t n, struct error_detail *detail)
 {
-    static const char *const names[] = {"--run", "--timeout", "--sort", "--top", "--from-capture", "--packet", "--config", "--config-key", "--key"};
+    static const char *const names[] = {"--run",    "--timeout",    "--sort", "--top",     "--from-capture", "--packet",
+                                        "--config", "--config-key", "--key",  "--limit",   "--confirm"};
     const char **const places[] = {NULL,
                                    NULL,
                                    &segment->sort,
@@ -95,7 +107,8 @@ static int take_valued_option(struct client *client, struct segment *segment, ch
                                    &segment->packet,
                                    &client->options.config,
                                    &client->options.config_key,
-                                   &client->options.key};
+                                   &client->options.key,
+                                   &segment->limit};
     const char *value = NULL;
     int used = 0, err = 0;
     size_t i = 0;
@@ -109,6 +122,8 @@ static int take_valued_option(struct client *client, struct segment *segment, ch
         err = set_run_dir(client, value, detail);
     } else if (i == 1) {
         err = set_timeout(client, value, detail);
+    } else if (i == sizeof names / sizeof names[0] - 1) {
+        err = set_confirm(client, value, detail);
     } else {
         *places[i] = value;
     }
@@ -143,7 +158,7 @@ static int check_options(const struct segment *segment, struct error_detail *det
         const char *name;
         bool is_given;
     } options[] = {{"--watch", segment->watch}, {"--sort", segment->sort != NULL}, {"--top", segment->top != NULL},
-                 {"--from-capture", segment->from_capture != NULL}, {"--packet", segment->packet != NULL}};
+                 {"--from-capture", segment->from_capture != NULL}, {"--packet", segment->packet != NULL}, {"--limit", segment->limit != NULL}};
     for (size_t i = 0; i < sizeof options / sizeof options[0]; i++) {
         if (options[i].is_given && strstr(segment->command->usage, options[i].name) == NULL) {
             return error_set(detail, -ERROR_SYNTAX, "%s has no option %s; usage: swctl %s", segment->command->words, options[i].name,
@@ -211,6 +226,9 @@ int line_parse(struct client *client, int argc, char **argv, struct line *line, 
         if (line->segments[i].command->kind != COMMAND_KIND_CONFIG) {
             err = error_set(detail, -ERROR_SYNTAX, "%s changes no configuration and cannot be chained with --", line->segments[i].command->words);
         }
+    }
+    if (err == 0 && client->confirm_s > 0 && line->segments[0].command->kind != COMMAND_KIND_CONFIG) {
+        err = error_set(detail, -ERROR_SYNTAX, "--confirm: %s changes no configuration", line->segments[0].command->words);
     }
     return err;
 }

@@ -4,7 +4,10 @@
  * ovs-vsctl expect. Options may stand anywhere. Everything waits a bounded time and says for whom. Exit status: cli/client.h.
  */
 #include <poll.h>
+#include <pwd.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
 
 #include "cli/line.h"
 #include "cli/render.h"
@@ -27,6 +30,7 @@ static void print_help(void)
          "  --key FILE       our own key (or BUSBAR_KEY); its role says what we may\n"
          "  --json           print JSON\n"
          "  --timeout SECS   how long to wait for an answer (10)\n"
+         "  --confirm SECS   the change is undone unless `swctl confirm` follows in time\n"
          "  --no-wait        return when the change is committed, before it is applied\n"
          "  --help, --version\n\n"
          "Exit status: 0 done, 1 refused or failed, 2 wrong usage, 3 a process does not answer, 4 committed but not applied in time");
@@ -37,24 +41,51 @@ static bool needs_mirror(const struct command *command)
 {
     return command->kind == COMMAND_KIND_CONFIG || command->read == read_show || command->read == read_list_br ||
            command->read == read_br_exists || command->read == read_list_ports || command->read == read_get_controller ||
-           command->read == read_get_fail_mode;
+           command->read == read_get_fail_mode || command->read == read_backup;
+}
+
+/* What one should know of a change besides that it was made. */
+static void print_committed(const struct client *client)
+{
+    if (client->wants_json) {
+        json_t *json = json_object();
+        if (client->note[0] != '\0') {
+            json_object_set_new(json, "note", json_string(client->note));
+        }
+        if (client->confirm_s > 0) {
+            json_object_set_new(json, "confirm_within_s", json_integer(client->confirm_s));
+        }
+        render_json(json);
+        json_decref(json);
+        return;
+    }
+    if (client->note[0] != '\0') {
+        printf("note: %s\n", client->note);
+    }
+    if (client->confirm_s > 0) {
+        printf("undone in %u s unless confirmed: swctl confirm keeps it, swctl cancel undoes it now\n", client->confirm_s);
+    }
 }
 
 static enum exit_status run_config(struct client *client, const struct line *line, struct error_detail *detail)
 {
     struct cfg_txn *txn = cfg_txn_new(client->command_line);
     enum exit_status status = EXIT_DONE;
+    cfg_txn_set_user(txn, client->user);
     for (size_t i = 0; status == EXIT_DONE && i < line->n; i++) {
         if (line->segments[i].command->config(client, &line->segments[i], txn, detail) != 0) {
             status = EXIT_FAILED;
         }
     }
     if (status == EXIT_DONE && cfg_txn_size(txn) > 0) {
+        if (client->confirm_s > 0) {
+            cfg_txn_confirm_within(txn, client->confirm_s);
+        }
         status = client_commit(client, &txn, detail);
     }
     cfg_txn_destroy(&txn);
-    if (status == EXIT_DONE && client->wants_json) {
-        puts("{}");
+    if (status == EXIT_DONE || status == EXIT_NOT_APPLIED) {
+        print_committed(client);
     }
     return status;
 }
@@ -93,6 +124,17 @@ static void remember_command_line(struct client *client, int argc, char **argv)
     }
 }
 
+/* Who runs us; through sudo, who that is. */
+static void remember_user(struct client *client)
+{
+    const struct passwd *entry = getpwuid(getuid());
+    const char *sudo = getenv("SUDO_USER");
+    char number[16];
+    (void)snprintf(number, sizeof number, "%u", (unsigned)getuid());
+    (void)snprintf(client->user, sizeof client->user, "%.30s%s%.30s%s", entry != NULL ? entry->pw_name : number,
+                   sudo != NULL ? " (sudo: " : "", sudo != NULL ? sudo : "", sudo != NULL ? ")" : "");
+}
+
 int main(int argc, char **argv)
 {
     struct client client;
@@ -105,6 +147,7 @@ int main(int argc, char **argv)
     client_init(&client);
     line_init(&line);
     remember_command_line(&client, argc, argv);
+    remember_user(&client);
     if (line_parse(&client, argc, argv, &line, &detail) == 0) {
         if (line.is_help) {
             print_help();

@@ -80,12 +80,20 @@ void cfg_txn_delete(struct cfg_txn *txn, enum cfg_table table, uint64_t id);
 void cfg_txn_require(struct cfg_txn *txn, enum cfg_table table, uint64_t id, const ProtobufCMessage *row, const char *const *columns,
                      size_t n_columns);
 void cfg_txn_require_absent(struct cfg_txn *txn, enum cfg_table table, uint64_t id);
+/* The configuration as a whole; each alone in its transaction, or with cfg_txn_confirm_within(). */
+void cfg_txn_rollback(struct cfg_txn *txn, struct version version);                              /* epoch 0: whichever had that n */
+void cfg_txn_restore(struct cfg_txn *txn, enum cfg_table table, uint64_t id, const void *packed, size_t size); /* once for every row */
+void cfg_txn_settle(struct cfg_txn *txn, bool is_kept);                                          /* what awaits confirmation */
+/* The transaction is undone after so many seconds unless it is settled before. */
+void cfg_txn_confirm_within(struct cfg_txn *txn, uint32_t seconds);
+/* The person, for the history. */
+void cfg_txn_set_user(struct cfg_txn *txn, const char *user);
 size_t cfg_txn_size(const struct cfg_txn *txn);
 
 struct cfg_result {
     int error; /* 0, or configdb's refusal, or -ERROR_NOT_CONNECTED / -ERROR_TIMEOUT: then it is not known whether it was done,
                   unless configdb answers the repeat */
-    const char *text;
+    const char *text; /* of a success: what one should know, or "" */
     uint32_t failed_op;
     struct version version;
     const uint64_t *ids; /* one per operation */

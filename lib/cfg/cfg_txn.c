@@ -100,6 +100,38 @@ void cfg_txn_require_absent(struct cfg_txn *txn, enum cfg_table table, uint64_t 
     add_op(txn, BUSBAR__OP_KIND__OP_REQUIRE_ABSENT, table, id, NULL);
 }
 
+void cfg_txn_rollback(struct cfg_txn *txn, struct version version)
+{
+    Busbar__Version target;
+    version_encode(version, &target);
+    add_op(txn, BUSBAR__OP_KIND__OP_ROLLBACK, CFG_SWITCH, 0, &target.base);
+}
+
+void cfg_txn_restore(struct cfg_txn *txn, enum cfg_table table, uint64_t id, const void *packed, size_t size)
+{
+    Busbar__Op *op = add_op(txn, BUSBAR__OP_KIND__OP_RESTORE, table, id, NULL);
+    op->value.data = memory_copy(packed, size);
+    op->value.len = size;
+}
+
+void cfg_txn_settle(struct cfg_txn *txn, bool is_kept)
+{
+    add_op(txn, is_kept ? BUSBAR__OP_KIND__OP_CONFIRM : BUSBAR__OP_KIND__OP_CANCEL, CFG_SWITCH, 0, NULL);
+}
+
+void cfg_txn_confirm_within(struct cfg_txn *txn, uint32_t seconds)
+{
+    add_op(txn, BUSBAR__OP_KIND__OP_CONFIRM_WITHIN, CFG_SWITCH, seconds, NULL);
+}
+
+void cfg_txn_set_user(struct cfg_txn *txn, const char *user)
+{
+    if (txn->message->user != (char *)protobuf_c_empty_string) {
+        free(txn->message->user);
+    }
+    txn->message->user = memory_string(user);
+}
+
 size_t cfg_txn_size(const struct cfg_txn *txn)
 {
     return txn->message->n_ops;

@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "lib/base/error.h"
 #include "proto/common.pb-c.h"
 
 struct version {
@@ -17,6 +18,9 @@ static inline bool version_reached(struct version have, struct version wanted)
 {
     return have.n >= wanted.n;
 }
+
+/* "1700000000.12", or "12" (epoch 0). -ERROR_SYNTAX. */
+int version_parse(const char *text, struct version *out_version) MUST_CHECK;
 
 struct version version_decode(const Busbar__Version *message); /* NULL: (0, 0) */
 void version_encode(struct version version, Busbar__Version *out_message); /* initialises the message */

@@ -25,6 +25,7 @@
 #include "lib/base/log.h"
 #include "lib/base/memory.h"
 #include "services/configdb/derive.h"
+#include "services/configdb/history.h"
 #include "services/configdb/txn.h"
 
 struct commit_item {
@@ -47,6 +48,8 @@ struct commit {
     struct commit_item *group; /* evaluated, waiting for the commit */
     char *refusal;
     bool is_stopped; /* the refusal stays */
+    struct confirm_clocks clocks;
+    Busbar__Pending *pending; /* as the last commit on disk left it */
     struct commit_counters counters;
 };
 
@@ -57,6 +60,7 @@ struct commit *commit_new(struct rows *rows, struct ring *ring, struct recent *r
     commit->ring = ring;
     commit->recent = recent;
     commit->events = *events;
+    commit->clocks.boot_id = "";
     return commit;
 }
 
@@ -85,6 +89,7 @@ void commit_destroy(struct commit **commit)
     }
     commit_list_free(&(*commit)->queue);
     commit_list_free(&(*commit)->group);
+    busbar__pending__free_unpacked((*commit)->pending, NULL);
     free((*commit)->refusal);
     free(*commit);
     *commit = NULL;
@@ -120,6 +125,7 @@ static uint8_t *commit_pack_reply(const struct commit *commit, const struct comm
         reply.version = &version;
         reply.ids = item->txn.ids;
         reply.n_ids = item->txn.n_ids;
+        reply.text = (char *)(uintptr_t)item->txn.note;
     }
     *out_size = busbar__transact_reply__get_packed_size(&reply);
     uint8_t *bytes = memory_zeroed(*out_size + 1);
@@ -138,7 +144,8 @@ static void commit_answer(struct commit *commit, const struct commit_item *item)
     size_t size;
     if (item->txn.error != 0) {
         commit->counters.refused++;
-        log_debug("transaction_refused client=\"%.64s\" error=%d why=\"%s\"", item->message->client, item->txn.error,
+        log_write(commit_is_own(item) ? LOG_LEVEL_ERROR : LOG_LEVEL_DEBUG,
+               "transaction_refused client=\"%.64s\" error=%d why=\"%s\"", item->message->client, item->txn.error,
                   item->txn.detail.text);
     } else {
         commit->counters.done++;
@@ -190,16 +197,93 @@ static int commit_refuse(struct commit_item *item, int err, const char *why)
     return error_set(&item->txn.detail, err, "%s", why);
 }
 
+/* Whether this one may not change the configuration because another awaits confirmation. */
+static bool commit_has_to_wait(struct commit *commit, struct commit_item *item, enum rows_env env)
+{
+    Busbar__Pending *pending = NULL;
+    bool settles = item->message->n_ops > 0;
+    for (size_t i = 0; i < item->message->n_ops; i++) {
+        Busbar__OpKind kind = item->message->ops[i]->kind;
+        settles = settles && (kind == BUSBAR__OP_KIND__OP_CONFIRM || kind == BUSBAR__OP_KIND__OP_CANCEL);
+    }
+    if (env != ROWS_DISK || settles || item->message->n_ops == 0 || confirm_get(commit->rows, &pending) != 0) {
+        return false;
+    }
+    item->txn.error = confirm_refuse(pending, &commit->clocks, &item->txn.detail);
+    busbar__pending__free_unpacked(pending, NULL);
+    return true;
+}
+
+/* What the history says of the commit besides its changes. */
+static char *commit_note_of(const struct txn *txn)
+{
+    if (txn->confirm_within_s == 0) {
+        bool has_both = txn->what[0] != '\0' && txn->note[0] != '\0';
+        return memory_format("%s%s%s", txn->what, has_both ? ": " : "", txn->note);
+    }
+    return memory_format("%s%sawaits confirmation, %u s", txn->what, txn->what[0] != '\0' ? ", " : "", txn->confirm_within_s);
+}
+
+/* The commit that awaited confirmation is settled: it says how. */
+static int commit_settle(struct commit *commit, const struct commit_item *item)
+{
+    char *note = item->message->ops[0]->kind == BUSBAR__OP_KIND__OP_CONFIRM
+                     ? memory_format("confirmed by %s", item->message->user[0] != '\0' ? item->message->user : item->message->client)
+                     : memory_format("undone in %" PRIu64, item->n);
+    int err = confirm_end(commit->rows);
+    if (err == 0) {
+        err = history_note(commit->rows, item->txn.settles_n, note);
+    }
+    free(note);
+    return err;
+}
+
+/* Keeps the change in the history, before it is written; and what there is to say of confirmations. */
+static int commit_remember(struct commit *commit, struct commit_item *item)
+{
+    Busbar__HistoryCommit entry = BUSBAR__HISTORY_COMMIT__INIT;
+    char client[HISTORY_TEXT_MAX], user[HISTORY_TEXT_MAX];
+    const struct txn *txn = &item->txn;
+    (void)snprintf(client, sizeof client, "%s", item->message->client);
+    (void)snprintf(user, sizeof user, "%s", item->message->user);
+    entry.epoch = ring_epoch(commit->ring);
+    entry.wall_ns = commit->clocks.wall_ns;
+    entry.client = client;
+    entry.user = user;
+    entry.kind = (uint32_t)item->from.kind;
+    entry.instance = item->from.instance;
+    entry.note = commit_note_of(txn);
+    int err = txn->makes_version ? history_record(commit->rows, item->n, &entry, txn->overlay) : 0;
+    free(entry.note);
+    if (err == 0 && txn->settles_n != 0) {
+        err = commit_settle(commit, item);
+    }
+    if (err == 0 && txn->confirm_within_s != 0 && txn->makes_version) {
+        err = confirm_begin(commit->rows, entry.epoch, item->n, client, user, txn->confirm_within_s, &commit->clocks);
+    }
+    return err;
+}
+
 /* Lays one transaction into the open commit. Not 0: the commit is spoilt. */
 static int commit_write(struct commit *commit, struct commit_item *item, enum rows_env env)
 {
     size_t size;
+    if (commit_has_to_wait(commit, item, env)) {
+        return 0;
+    }
     txn_evaluate(commit->rows, &item->from, item->message, &item->txn);
     if (item->txn.error != 0) {
         return 0;
     }
+    if (item->txn.confirm_within_s != 0 && item->txn.n_gone_bridges > 0 && item->txn.note[0] == '\0') {
+        (void)snprintf(item->txn.note, sizeof item->txn.note,
+                       "when it is undone, the bridges it deletes come back without their rules, groups and meters");
+    }
     item->n = item->txn.makes_version ? rows_next_n(commit->rows) : rows_n(commit->rows);
-    int err = overlay_write(item->txn.overlay);
+    int err = env == ROWS_DISK ? commit_remember(commit, item) : 0;
+    if (err == 0) {
+        err = overlay_write(item->txn.overlay);
+    }
     if (err == 0 && !commit_is_own(item)) {
         uint8_t *reply = commit_pack_reply(commit, item, &size);
         err = recent_store(commit->recent, commit->rows, env, item->from.start, item->message->sequence, reply, size);
@@ -264,6 +348,32 @@ static void commit_fail_group(struct commit *commit, int err, enum rows_env env)
     free(why);
 }
 
+int commit_load_pending(struct commit *commit)
+{
+    Busbar__Pending *pending = NULL;
+    int err = rows_begin_read(commit->rows);
+    if (err != 0) {
+        return err;
+    }
+    err = confirm_get(commit->rows, &pending);
+    rows_end(commit->rows);
+    if (err != 0 && err != -ERROR_NOT_FOUND) {
+        return err;
+    }
+    busbar__pending__free_unpacked(commit->pending, NULL);
+    commit->pending = pending;
+    return 0;
+}
+
+/* What is committed is committed: a failure here must not be told as one of the commit. */
+static void commit_reload_pending(struct commit *commit)
+{
+    int err = commit_load_pending(commit);
+    if (err != 0) {
+        log_error("confirmation_unreadable error=\"%s\"", error_text(err));
+    }
+}
+
 static void commit_end_group(struct commit *commit, enum rows_env env, int err, bool is_written)
 {
     if (err != 0 || !is_written) {
@@ -271,6 +381,9 @@ static void commit_end_group(struct commit *commit, enum rows_env env, int err, 
     } else {
         err = rows_commit(commit->rows);
         commit->counters.lmdb_commits++;
+    }
+    if (err == 0 && is_written && env == ROWS_DISK) {
+        commit_reload_pending(commit);
     }
     if (err != 0) {
         commit_fail_group(commit, err, env);
@@ -290,6 +403,16 @@ static void commit_end_group(struct commit *commit, enum rows_env env, int err, 
         commit_publish(commit, item);
     }
     commit_list_free(&commit->group);
+}
+
+void commit_set_clocks(struct commit *commit, const struct confirm_clocks *clocks)
+{
+    commit->clocks = *clocks;
+}
+
+const Busbar__Pending *commit_pending(const struct commit *commit)
+{
+    return commit->pending;
 }
 
 /* Takes the first of the queue out. */

@@ -5,6 +5,7 @@
 #ifndef BUSBAR_CONFIGDB_COMMIT_H
 #define BUSBAR_CONFIGDB_COMMIT_H
 
+#include "services/configdb/confirm.h"
 #include "services/configdb/recent.h"
 #include "services/configdb/ring.h"
 
@@ -30,6 +31,13 @@ void commit_destroy(struct commit **commit);
 void commit_queue(struct commit *commit, const struct bus_identity *from, Busbar__Transact **message, size_t size);
 bool commit_is_full(const struct commit *commit);
 void commit_step(struct commit *commit);
+
+/* What time it is from now on; boot_id is lent for the life of `commit`. Without this it is the year 1970. */
+void commit_set_clocks(struct commit *commit, const struct confirm_clocks *clocks);
+/* Reads what the database says of a commit that awaits confirmation; once, at start. */
+int commit_load_pending(struct commit *commit) MUST_CHECK;
+/* The commit that awaits confirmation, NULL: none. Lent until the next commit_step(). */
+const Busbar__Pending *commit_pending(const struct commit *commit);
 
 /* Why changes are refused, "" when they are not: a failed sync (until restart), or what the fold says. */
 const char *commit_refusal(const struct commit *commit);

@@ -51,6 +51,10 @@ struct configdb {
     uint64_t now_ns; /* of the step, for callbacks */
     uint64_t n_bad;  /* bodies that could not be read */
     bool is_serving;
+    struct confirm_clocks clocks;
+    char *boot_id;
+    uint64_t wall_ahead_ns; /* of now_ns; wraps */
+    uint64_t undo_ns; /* when to try next to undo what was not confirmed */
 };
 
 static void configdb_send(struct configdb *db, const struct bus_identity *to, enum message_type type,
@@ -121,22 +125,27 @@ static void configdb_on_version(void *context, const struct ring_entry *entry)
     }
 }
 
-/* A transaction of configdb's own that deletes these rows. */
-static void configdb_delete(struct configdb *db, uint32_t table, const uint64_t *ids, size_t n)
+/* A transaction of configdb's own: `n` operations of one kind on rows of one table. */
+static void configdb_transact(struct configdb *db, const char *why, Busbar__OpKind kind, uint32_t table, const uint64_t *ids, size_t n)
 {
     Busbar__Transact *message = memory_zeroed(sizeof *message);
     busbar__transact__init(message);
-    message->client = memory_string("configdb");
+    message->client = memory_string(why);
     message->ops = memory_array(n, sizeof *message->ops);
     for (size_t i = 0; i < n; i++) {
         Busbar__Op *op = memory_zeroed(sizeof *op);
         busbar__op__init(op);
-        op->kind = BUSBAR__OP_KIND__OP_DELETE;
+        op->kind = kind;
         op->table = table;
         op->id = ids[i];
         message->ops[message->n_ops++] = op;
     }
     commit_queue(db->commit, bus_self(db->bus), &message, 64 * n);
+}
+
+static void configdb_delete(struct configdb *db, uint32_t table, const uint64_t *ids, size_t n)
+{
+    configdb_transact(db, "configdb", BUSBAR__OP_KIND__OP_DELETE, table, ids, n);
 }
 
 /* Rows of the run environment whose bridge is gone: left by a crash between the two commits of a deletion. */
@@ -209,6 +218,10 @@ static int configdb_load(struct configdb *db)
     if (err == 0) {
         struct commit_events events = {.on_reply = configdb_on_reply, .on_version = configdb_on_version, .context = db};
         db->commit = commit_new(db->rows, db->ring, db->recent, &events);
+        commit_set_clocks(db->commit, &db->clocks);
+        err = commit_load_pending(db->commit);
+    }
+    if (err == 0) {
         err = configdb_load_rows(db, CFG_SERVICE, configdb_service_changed);
         err = err != 0 ? err : configdb_load_rows(db, CFG_KEY, configdb_key_changed);
     }
@@ -216,6 +229,11 @@ static int configdb_load(struct configdb *db)
         err = configdb_drop_orphans(db, of_bridges[i]);
     }
     return err;
+}
+
+void configdb_set_wall(struct configdb *db, uint64_t now_ns, uint64_t wall_ns)
+{
+    db->wall_ahead_ns = wall_ns - now_ns;
 }
 
 int configdb_new(const struct configdb_settings *settings, uint64_t now_ns, struct configdb **out_db,
@@ -229,6 +247,10 @@ int configdb_new(const struct configdb_settings *settings, uint64_t now_ns, stru
     struct configdb *db = memory_zeroed(sizeof *db);
     db->bus = settings->bus;
     db->now_ns = now_ns;
+    db->boot_id = memory_string(settings->start.boot_id);
+    db->clocks =
+        (struct confirm_clocks){.now_ns = now_ns, .wall_ns = settings->start.wall_s * NS_PER_S, .boot_id = db->boot_id};
+    configdb_set_wall(db, now_ns, db->clocks.wall_ns);
     db->rows = started.rows;
     db->ring = ring_new(started.epoch, rows_n(db->rows));
     db->status = status_new();
@@ -279,6 +301,7 @@ void configdb_destroy(struct configdb **db)
     ring_destroy(&gone->ring);
     bus_close(&gone->socket);
     rows_destroy(&gone->rows);
+    free(gone->boot_id);
     free(gone);
     *db = NULL;
 }
@@ -329,7 +352,7 @@ static const ProtobufCMessageDescriptor *configdb_descriptor(uint32_t type)
     }
 }
 
-static void configdb_transact(struct configdb *db, const struct bus_message *message, Busbar__Transact *transact)
+static void configdb_on_transact(struct configdb *db, const struct bus_message *message, Busbar__Transact *transact)
 {
     struct error_detail detail;
     Busbar__TransactReply reply = BUSBAR__TRANSACT_REPLY__INIT;
@@ -364,7 +387,7 @@ static void configdb_dispatch(struct configdb *db, const struct bus_message *mes
     }
     readers_heard(db->readers, from, db->now_ns);
     if (message->type == MESSAGE_TRANSACT) {
-        configdb_transact(db, message, (Busbar__Transact *)body);
+        configdb_on_transact(db, message, (Busbar__Transact *)body);
         return;
     }
     if (message->type == MESSAGE_SUBSCRIBE) {
@@ -431,15 +454,32 @@ static void configdb_on_await(void *context, const struct bus_identity *to, cons
     configdb_send(context, to, MESSAGE_AWAIT_APPLIED_REPLY, &reply->base);
 }
 
+/* Undoes what was not confirmed in time; again each second while that is refused (a full disk). */
+static void configdb_undo(struct configdb *db)
+{
+    const Busbar__Pending *pending = commit_pending(db->commit);
+    if (pending == NULL || confirm_left_ns(pending, &db->clocks) > 0 || db->now_ns < db->undo_ns) {
+        return;
+    }
+    db->undo_ns = db->now_ns + NS_PER_S;
+    char *why = memory_format("configdb: not confirmed within %u s", pending->seconds);
+    log_warn("unconfirmed_undone version=%" PRIu64 " client=\"%.100s\"", pending->n, pending->client);
+    configdb_transact(db, why, BUSBAR__OP_KIND__OP_CANCEL, CFG_SWITCH, &pending->n, 1);
+    free(why);
+}
+
 uint64_t configdb_step(struct configdb *db, uint64_t now_ns)
 {
     if (now_ns - db->now_ns > CONFIGDB_STANDSTILL_MS * NS_PER_MS) {
         log_warn("stood_still ms=%" PRIu64, (now_ns - db->now_ns) / (uint64_t)NS_PER_MS);
         leases_extend(db->leases, now_ns + LEASE_NS);
     }
-    db->now_ns = now_ns;
+    db->clocks.wall_ns = now_ns + db->wall_ahead_ns;
+    db->clocks.now_ns = db->now_ns = now_ns;
+    commit_set_clocks(db->commit, &db->clocks);
     bool has_more = configdb_receive(db);
     configdb_lapse(db);
+    configdb_undo(db);
     commit_step(db->commit);
     status_expire(db->status, NULL, now_ns);
     configdb_fold(db);
@@ -471,13 +511,28 @@ json_t *configdb_status_json(const struct configdb *db)
     json_t *used = json_pack("{s:I, s:I}", "disk", (json_int_t)store_used_bytes(rows_store(db->rows, ROWS_DISK)), "run",
                              (json_int_t)store_used_bytes(rows_store(db->rows, ROWS_RUN)));
     const char *refusing = commit_refusal(db->commit);
-    return json_pack("{s:s, s:{s:I, s:I}, s:s, s:o, s:o, s:o, s:I, s:o, s:I, s:o, s:I, s:o}", "state",
+    const Busbar__Pending *pending = commit_pending(db->commit);
+    json_t *unconfirmed = pending == NULL
+                              ? json_null()
+                              : json_pack("{s:I, s:I}", "n", (json_int_t)pending->n, "left_s",
+                                          (json_int_t)(confirm_left_ns(pending, &db->clocks) / NS_PER_S));
+    return json_pack("{s:s, s:{s:I, s:I}, s:s, s:o, s:o, s:o, s:I, s:o, s:I, s:o, s:I, s:o, s:o}", "state",
                      refusing[0] == '\0' ? "ok" : refusing, "version", "epoch",
                      (json_int_t)ring_epoch(db->ring), "n", (json_int_t)ring_newest(db->ring), "refusing",
                      commit_refusal(db->commit), "rows", tables, "transactions", transactions, "ring", ring, "folded_rows",
                      (json_int_t)fold_rows(db->fold), "readers", readers_json(db->readers, db->now_ns), "waiting",
                      (json_int_t)await_count(db->await), "services", leases_json(db->leases, db->now_ns), "messages_bad",
-                     (json_int_t)db->n_bad, "used_bytes", used);
+                     (json_int_t)db->n_bad, "used_bytes", used, "unconfirmed", unconfirmed);
+}
+
+struct rows *configdb_rows(struct configdb *db)
+{
+    return db->rows;
+}
+
+const struct confirm_clocks *configdb_clocks(const struct configdb *db)
+{
+    return &db->clocks;
 }
 
 int configdb_list(struct configdb *db, const char *table, list_each *each, void *context, struct error_detail *detail)

@@ -25,18 +25,24 @@ struct configdb_settings {
 };
 
 struct configdb;
+struct confirm_clocks;
 /* Starts the database (forks: before any thread of the caller) and binds. */
 int configdb_new(const struct configdb_settings *settings, uint64_t now_ns, struct configdb **out_db,
                  struct error_detail *detail) MUST_CHECK;
 /* Folds what is left and closes. */
 void configdb_destroy(struct configdb **db);
 int configdb_fd(const struct configdb *db); /* -1: memory bus */
+/* What the wall clock says at now_ns; until it is told again it goes on from there. At the start: wall_s. */
+void configdb_set_wall(struct configdb *db, uint64_t now_ns, uint64_t wall_ns);
 /* Does what there is to do. Returns when to call again at the latest. */
 uint64_t configdb_step(struct configdb *db, uint64_t now_ns);
 
 struct version configdb_version(const struct configdb *db);
 /* For the control wire. */
 json_t *configdb_status_json(const struct configdb *db);
+/* Of the control wire, as history_json.h says. */
+struct rows *configdb_rows(struct configdb *db);
+const struct confirm_clocks *configdb_clocks(const struct configdb *db);
 /* As list_table(). */
 int configdb_list(struct configdb *db, const char *table, list_each *each, void *context,
                   struct error_detail *detail) MUST_CHECK;

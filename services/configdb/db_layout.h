@@ -3,15 +3,18 @@
  *   disk   DB_DIR/            configuration, synced before each reply; also the copy of the rules that the fold keeps
  *   run    RUN_DIR/rundb/     rules, groups, meters, owners, services, counters; never synced, survives kill -9
  *
- * Every environment has five databases. Numbers in keys are big-endian, so that LMDB's byte order is their order. Every value
+ * Every environment has six databases. Numbers in keys are big-endian, so that LMDB's byte order is their order. Every value
  * is preceded by 8 bytes: XXH3_64bits(value, seed = XXH3_64bits(key)), big-endian, put and checked by store.c alone.
  *
- *   meta     'L' 00                                layout number: 00000000 00000001
+ *   meta     'L' 00                                layout number: 00000000 00000002
  *            'E' 00                                epoch of the last start
  *            'N' 00                                n of the last commit in this environment
  *            'B' 00                                run only: 1 = complete (written in the commit that ends a rebuild)
  *            'I' 03                                next id of table 3 (port)
  *            'C' 03                                number of rows of table 3
+ *            'H' 00                                disk only: number of commits in the history
+ *            'O' 00                                disk only: the history goes back to this n
+ *            'P' 00                                disk only: packed Pending, the commit that awaits its confirmation
  *   rows     03 0000000000000007                   the packed PortRow of port 7
  *   index    02 01 'b' 'r' '0'                     the id of the bridge named br0 (unique index 1 of table 2)
  *            03 02 0000000000000001 00000000fffffffe   the id of the LOCAL port of bridge 1 (unique index 2 of table 3)
@@ -19,7 +22,10 @@
  *                                                  was answered; the slot is sequence mod 16
  *   dirty    000000000000002a 00000003             table (1), id (8): the fourth row of commit 42 that the fold has not copied yet
  *                                                  (run only)
+ *   history  000000000000002a 00000000             packed HistoryCommit: who made commit 42, and when (disk only)
+ *            000000000000002a 00000001             packed HistoryChange: the first row it changed, before and after
  *
+ * Layout 1 had no history: an environment of it gets the sixth database, empty, when it is opened, and is of layout 2 from then on.
  * Another layout number is refused by name; migrations are written against this page. Touch the golden test with it.
  */
 #ifndef BUSBAR_CONFIGDB_DB_LAYOUT_H
@@ -30,7 +36,8 @@
 #include <string.h>
 
 enum {
-    DB_LAYOUT = 1,
+    DB_LAYOUT = 2,
+    DB_LAYOUT_OLDEST = 1, /* that this one can go on from */
     DB_KEY_MAX = 300,     /* LMDB's own limit is 511; the longest is an index key with a controller's target */
     DB_RECENT_SLOTS = 16, /* replies kept per writer: as many as it may have unanswered (proto/README.md) */
 };
@@ -41,7 +48,10 @@ enum db_meta {
     DB_META_N = 'N',
     DB_META_BUILT = 'B',
     DB_META_NEXT_ID = 'I',
-    DB_META_COUNT = 'C'
+    DB_META_COUNT = 'C',
+    DB_META_HISTORY = 'H',
+    DB_META_OLDEST = 'O',
+    DB_META_PENDING = 'P'
 };
 
 struct db_key {
@@ -112,6 +122,11 @@ static inline struct db_key db_key_dirty(uint64_t n, uint32_t serial)
     db_key_add_u64(&key, n);
     db_key_add_u32(&key, serial);
     return key;
+}
+/* Serial 0: the commit itself; its changes follow from 1. */
+static inline struct db_key db_key_history(uint64_t n, uint32_t serial)
+{
+    return db_key_dirty(n, serial);
 }
 
 #endif

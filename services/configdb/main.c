@@ -80,6 +80,7 @@ static void main_run(struct main_loop *loop)
 {
     while (!service_stopping(&loop->service)) {
         uint64_t now_ns = clock_now_ns();
+        configdb_set_wall(loop->db, now_ns, clock_wall_ns());
         uint64_t next_ns = configdb_step(loop->db, now_ns);
         control_server_step(loop->control, now_ns);
         uint64_t wait_ms = next_ns > now_ns ? (next_ns - now_ns) / NS_PER_MS : 0;

@@ -84,6 +84,20 @@ static int start_number(struct store *store, enum db_meta what, uint64_t missing
     return err;
 }
 
+/* Where nothing was remembered before, the history begins. */
+static int start_history(struct store_txn *txn)
+{
+    struct db_key oldest = db_key_meta(DB_META_OLDEST, 0);
+    struct db_key newest = db_key_meta(DB_META_N, 0);
+    uint64_t n = 0;
+    int err = store_get_u64(txn, STORE_META, &oldest, &n);
+    if (err != -ERROR_NOT_FOUND) {
+        return err;
+    }
+    err = store_get_u64(txn, STORE_META, &newest, &n);
+    return err == 0 || err == -ERROR_NOT_FOUND ? store_put_u64(txn, STORE_META, &oldest, n) : err;
+}
+
 /* First start: layout and the one switch row. Every start: the new epoch, synced. */
 static int start_epoch(struct store *disk, uint64_t wall_s, uint64_t *out_epoch, uint64_t *out_last)
 {
@@ -105,7 +119,7 @@ static int start_epoch(struct store *disk, uint64_t wall_s, uint64_t *out_epoch,
         err = store_put(txn, STORE_ROWS, &row, "", 0); /* a row with no column set */
         err = err == 0 ? store_put_u64(txn, STORE_META, &count, 1) : err;
     }
-    if (err == 0 && (err = store_put_u64(txn, STORE_META, &layout, DB_LAYOUT)) == 0 &&
+    if (err == 0 && (err = start_history(txn)) == 0 && (err = store_put_u64(txn, STORE_META, &layout, DB_LAYOUT)) == 0 &&
         (err = store_put_u64(txn, STORE_META, &epoch_key, epoch)) == 0) {
         err = store_commit(&txn);
     }

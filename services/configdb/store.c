@@ -29,6 +29,7 @@ enum { STORE_CHECKSUM_BYTES = 8 };
 struct store {
     MDB_env *env;
     MDB_dbi dbis[STORE_DB_COUNT];
+    bool lacks_history; /* of layout 1, opened to be read */
     int owner_fd;
     char *dir;
 };
@@ -40,10 +41,12 @@ struct store_cursor {
     MDB_cursor *cursor;
     struct db_key from;
     bool is_started;
+    bool is_empty;
 };
 
 static const char *const store_db_names[STORE_DB_COUNT] = {
     [STORE_META] = "meta", [STORE_ROWS] = "rows", [STORE_INDEX] = "index", [STORE_RECENT] = "recent", [STORE_DIRTY] = "dirty",
+    [STORE_HISTORY] = "history",
 };
 
 static int store_error(int rc)
@@ -96,6 +99,10 @@ static int store_open_databases(struct store *store, bool is_writer)
     int rc = mdb_txn_begin(store->env, NULL, is_writer ? 0 : MDB_RDONLY, &txn);
     for (size_t i = 0; rc == 0 && i < STORE_DB_COUNT; i++) {
         rc = mdb_dbi_open(txn, store_db_names[i], is_writer ? MDB_CREATE : 0, &store->dbis[i]);
+        if (rc == MDB_NOTFOUND && i == STORE_HISTORY) {
+            store->lacks_history = true;
+            rc = 0;
+        }
     }
     if (rc == 0) {
         return store_error(mdb_txn_commit(txn));
@@ -328,7 +335,8 @@ struct store_cursor *store_cursor_open(struct store_txn *txn, enum store_db db, 
 {
     struct store_cursor *cursor = memory_zeroed(sizeof *cursor);
     cursor->from = *from;
-    if (mdb_cursor_open(txn->txn, txn->store->dbis[db], &cursor->cursor) != 0) {
+    cursor->is_empty = db == STORE_HISTORY && txn->store->lacks_history;
+    if (cursor->is_empty || mdb_cursor_open(txn->txn, txn->store->dbis[db], &cursor->cursor) != 0) {
         cursor->cursor = NULL;
     }
     return cursor;
@@ -336,8 +344,9 @@ struct store_cursor *store_cursor_open(struct store_txn *txn, enum store_db db, 
 
 int store_next(struct store_cursor *cursor, struct store_bytes *out_key, struct store_bytes *out_value)
 {
+    *out_key = (struct store_bytes){.bytes = NULL};
     if (cursor->cursor == NULL) {
-        return -EIO;
+        return cursor->is_empty ? -ERROR_NOT_FOUND : -EIO;
     }
     MDB_val key = store_key(&cursor->from);
     MDB_val data;
@@ -347,14 +356,8 @@ int store_next(struct store_cursor *cursor, struct store_bytes *out_key, struct 
     if (rc != 0) {
         return store_error(rc);
     }
-    struct store_bytes value;
-    int err = store_strip(&key, &data, &value);
-    if (err != 0) {
-        return err;
-    }
     *out_key = (struct store_bytes){.bytes = key.mv_data, .size = key.mv_size};
-    *out_value = value;
-    return 0;
+    return store_strip(&key, &data, out_value);
 }
 
 int store_cursor_delete(struct store_cursor *cursor)

@@ -1,4 +1,4 @@
-/* The store: one LMDB environment with the five databases of db_layout.h. The only code that knows LMDB.
+/* The store: one LMDB environment with the six databases of db_layout.h. The only code that knows LMDB.
  *
  * A write transaction belongs to the thread that began it and blocks other writers of the same environment; read transactions
  * block nobody but hold back the reuse of pages: keep them short. Lent values are valid until the transaction's next write or end.
@@ -21,8 +21,8 @@ enum store_mode {
     STORE_NO_SYNC, /* commit returns when the kernel has the data: safe from kill -9, not from power loss */
     STORE_READ,    /* no writes, no lock file: for the check of a child process */
 };
-enum store_db { STORE_META, STORE_ROWS, STORE_INDEX, STORE_RECENT, STORE_DIRTY };
-enum { STORE_DB_COUNT = 5 };
+enum store_db { STORE_META, STORE_ROWS, STORE_INDEX, STORE_RECENT, STORE_DIRTY, STORE_HISTORY };
+enum { STORE_DB_COUNT = 6 };
 
 struct store_bytes {
     const uint8_t *bytes;
@@ -53,7 +53,8 @@ int store_put_u64(struct store_txn *txn, enum store_db db, const struct db_key *
 
 /* Walks keys in order. Close before the transaction ends. The first store_next() gives the first key that is not before `from`. */
 struct store_cursor *store_cursor_open(struct store_txn *txn, enum store_db db, const struct db_key *from);
-/* 0, -ERROR_NOT_FOUND at the end, -ERROR_DAMAGED. Both lent. */
+/* 0, -ERROR_NOT_FOUND at the end, -ERROR_DAMAGED. Both lent. A value with a wrong checksum is -ERROR_DAMAGED with its key in
+ * *out_key, and the walk may go on behind it; *out_key is without bytes when the walk cannot. */
 int store_next(struct store_cursor *cursor, struct store_bytes *out_key, struct store_bytes *out_value) MUST_CHECK;
 /* Deletes what store_next() gave last; the walk goes on behind it. */
 int store_cursor_delete(struct store_cursor *cursor) MUST_CHECK;

@@ -18,6 +18,7 @@
 #include "lib/base/memory.h"
 #include "services/configdb/column.h"
 #include "services/configdb/derive.h"
+#include "services/configdb/revert.h"
 #include "services/configdb/validate.h"
 
 #define TXN_LABEL_MIN (1ull << 63)
@@ -316,6 +317,12 @@ static int txn_op(struct txn *txn, const Busbar__Op *op, uint64_t id)
         return txn_require(txn, op, id);
     case BUSBAR__OP_KIND__OP_REQUIRE_ABSENT:
         return txn_require_absent(txn, op, id);
+    case BUSBAR__OP_KIND__OP_CONFIRM_WITHIN:
+        return revert_confirm_within(txn, op);
+    case BUSBAR__OP_KIND__OP_ROLLBACK: /* these come to revert_run() */
+    case BUSBAR__OP_KIND__OP_RESTORE:
+    case BUSBAR__OP_KIND__OP_CONFIRM:
+    case BUSBAR__OP_KIND__OP_CANCEL:
     case BUSBAR__OP_KIND__OP_NONE:
     case _BUSBAR__OP_KIND_IS_INT_SIZE:
         break;
@@ -367,6 +374,10 @@ static bool txn_is_bridge_insert(const Busbar__Op *op)
 
 static int txn_run(struct txn *txn, struct rows *rows, const Busbar__Transact *message)
 {
+    if (revert_is_asked(message)) {
+        int reverted = revert_run(txn, rows, message);
+        return reverted != 0 ? reverted : derive_finish(txn, rows);
+    }
     int err = txn_assign_ids(txn, rows, message);
     for (int round = 0; err == 0 && round < 2; round++) {
         for (size_t i = 0; err == 0 && i < message->n_ops; i++) {

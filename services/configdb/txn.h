@@ -22,6 +22,10 @@ struct txn {
     uint64_t *gone_bridges; /* their rows in the run environment go in a second commit */
     size_t n_gone_bridges;
     bool makes_version;
+    char note[256];            /* what the client should know although it was accepted; "" */
+    char what[64];             /* for the history: "back to 12"; "" */
+    uint32_t confirm_within_s; /* 0: stays as it is */
+    uint64_t settles_n;        /* the commit that awaited confirmation and does no longer; 0: none */
 
     /* private */
     struct bus_identity from;

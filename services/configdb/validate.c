@@ -432,3 +432,30 @@ int validate_unique_error(uint32_t table, size_t index, const ProtobufCMessage *
     return error_set(detail, -ERROR_EXISTS, "table %s: row %" PRIu64 " has %s already", cfg_table_info(table)->name, other,
                      values);
 }
+
+const char *const *validate_unique_columns(uint32_t table, size_t index)
+{
+    return validate_unique_at(table, index)->columns;
+}
+
+static const struct validate_column *validate_rule_of(uint32_t table, const char *column, enum validate_rule rule)
+{
+    for (size_t i = 0; i < ARRAY_COUNT(validate_columns); i++) {
+        const struct validate_column *found = &validate_columns[i];
+        if (found->table == table && found->rule == rule && strcmp(found->column, column) == 0) {
+            return found;
+        }
+    }
+    return NULL;
+}
+
+uint32_t validate_reference(uint32_t table, const char *column)
+{
+    const struct validate_column *rule = validate_rule_of(table, column, RULE_REFERENCE);
+    return rule != NULL ? (uint32_t)rule->low : 0;
+}
+
+bool validate_is_fixed(uint32_t table, const char *column)
+{
+    return validate_rule_of(table, column, RULE_FIXED) != NULL;
+}

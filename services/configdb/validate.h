@@ -29,7 +29,13 @@ typedef uint64_t validate_resolve(void *context, uint64_t label);
 int validate_labels(uint32_t table, uint64_t id, ProtobufCMessage *row, validate_resolve *resolve, void *context,
                     struct error_detail *detail) MUST_CHECK;
 
+/* The table that the column refers to, 0 when it is no reference; whether the column is set once and never changes. */
+uint32_t validate_reference(uint32_t table, const char *column);
+bool validate_is_fixed(uint32_t table, const char *column);
+
 size_t validate_unique_count(uint32_t table);
+/* Its columns; the second may be NULL. */
+const char *const *validate_unique_columns(uint32_t table, size_t index);
 struct db_key validate_unique_key(uint32_t table, size_t index, const ProtobufCMessage *row);
 /* Fills detail with the columns and values and the other row's id; returns -ERROR_EXISTS. */
 int validate_unique_error(uint32_t table, size_t index, const ProtobufCMessage *row, uint64_t other,

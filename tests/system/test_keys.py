@@ -162,8 +162,12 @@ def test_a_key_that_is_taken_away_is_refused_at_once_and_may_come_back(tcp_suite
     first.ping(second)
     make_key(suite, "guest", "read")
     assert remote(suite, "guest", "list-br").stdout.split() == ["br0"]
+    version = json.loads(suite.swctl("--json", "show"))["version"]["n"]
     suite.swctl("key", "del", "guest")
     assert remote(suite, "guest", "list-br", timeout=1).returncode == 3
+    suite.swctl("add-br", "br9")
+    suite.swctl("rollback", str(version))  # brings back bridges, never keys
+    assert suite.swctl("list-br").split() == ["br0"] and "guest" not in suite.swctl("key", "list")
     # a process: its sessions end and it leaves the registry with its lease
     suite.swctl("key", "del", "slowpath-1")
     wait_until("the shard has no session", lambda: not [s for s in suite.shards()[1]["sessions"] if s.get("open", True)], seconds=5)

@@ -118,6 +118,22 @@ static void too_many_commands_are_refused(void **state)
     assert_int_equal(parse(words), -ERROR_TOO_LARGE);
 }
 
+static void changes_may_await_confirmation_and_nothing_else(void **state)
+{
+    static const char *const bad[] = {"0", "86401", "-5", "1.5", "x", ""};
+    assert_int_equal(PARSE("commit", "--confirm", "60", "--", "del-port", "br0", "eth0"), 0);
+    assert_int_equal(client.confirm_s, 60);
+    assert_int_equal(PARSE("--confirm=5", "rollback", "12"), 0);
+    assert_int_equal(client.confirm_s, 5);
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        assert_int_equal(PARSE("--confirm", (char *)bad[i], "del-br", "br0"), -ERROR_RANGE);
+    }
+    assert_int_equal(PARSE("--confirm", "5", "show"), -ERROR_SYNTAX);
+    assert_int_equal(PARSE("history", "--limit", "3"), 0);
+    assert_string_equal(line.segments[0].limit, "3");
+    assert_int_equal(PARSE("show", "--limit", "3"), -ERROR_SYNTAX);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -126,6 +142,7 @@ int main(void)
         cmocka_unit_test(two_words_make_one_command), cmocka_unit_test(mistakes_name_the_word),
         cmocka_unit_test(options_of_a_command_are_refused_by_others),
         cmocka_unit_test(a_single_dash_is_an_argument), cmocka_unit_test(too_many_commands_are_refused),
+        cmocka_unit_test(changes_may_await_confirmation_and_nothing_else),
     };
     int failed = cmocka_run_group_tests(tests, NULL, NULL);
     line_fini(&line);

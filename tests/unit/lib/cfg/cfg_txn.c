@@ -45,6 +45,33 @@ static void operations_keep_their_order_and_content(void **state)
     busbar__transact__free_unpacked(m, NULL);
 }
 
+static void operations_on_the_whole_are_of_the_switch(void **state)
+{
+    struct cfg_txn *txn = cfg_txn_new("test");
+    cfg_txn_set_user(txn, "bert");
+    cfg_txn_set_user(txn, "anna");
+    cfg_txn_rollback(txn, (struct version){.epoch = 3, .n = 4});
+    cfg_txn_settle(txn, true);
+    cfg_txn_settle(txn, false);
+    cfg_txn_confirm_within(txn, 60);
+    cfg_txn_restore(txn, CFG_BRIDGE, 9, "row", 3);
+    Busbar__Transact *m = txn_take(&txn);
+    const Busbar__OpKind kinds[] = {BUSBAR__OP_KIND__OP_ROLLBACK, BUSBAR__OP_KIND__OP_CONFIRM, BUSBAR__OP_KIND__OP_CANCEL,
+                                    BUSBAR__OP_KIND__OP_CONFIRM_WITHIN, BUSBAR__OP_KIND__OP_RESTORE};
+    assert_int_equal(m->n_ops, 5);
+    for (size_t i = 0; i < 5; i++) {
+        assert_int_equal(m->ops[i]->kind, kinds[i]);
+        assert_int_equal(m->ops[i]->table, i < 4 ? CFG_SWITCH : CFG_BRIDGE);
+    }
+    assert_string_equal(m->user, "anna");
+    Busbar__Version *target = busbar__version__unpack(NULL, m->ops[0]->value.len, m->ops[0]->value.data);
+    assert_true(target->epoch == 3 && target->n == 4);
+    busbar__version__free_unpacked(target, NULL);
+    assert_int_equal(m->ops[3]->id, 60);
+    assert_true(m->ops[4]->id == 9 && m->ops[4]->value.len == 3);
+    busbar__transact__free_unpacked(m, NULL);
+}
+
 static void unsent_transaction_is_freed(void **state)
 {
     struct cfg_txn *txn = cfg_txn_new("");
@@ -58,6 +85,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(operations_keep_their_order_and_content),
+        cmocka_unit_test(operations_on_the_whole_are_of_the_switch),
         cmocka_unit_test(unsent_transaction_is_freed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

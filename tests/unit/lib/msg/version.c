@@ -33,12 +33,27 @@ static void reached_compares_n_over_epochs(void **state)
     assert_false(version_reached((struct version){3, 9}, (struct version){2, 10}));
 }
 
+static void versions_are_read_as_people_type_them(void **state)
+{
+    static const char *const bad[] = {"", ".", "12.", ".12", "-1", "+1", " 1", "1 ", "1.2.3", "0.5", "0x10", "18446744073709551616"};
+    struct version v = {.epoch = 7};
+    assert_int_equal(version_parse("42", &v), 0);
+    assert_true(v.epoch == 0 && v.n == 42);
+    assert_int_equal(version_parse("1700000000.0", &v), 0);
+    assert_true(v.epoch == 1700000000 && v.n == 0);
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        assert_int_equal(version_parse(bad[i], &v), -ERROR_SYNTAX);
+    }
+    assert_true(v.epoch == 1700000000 && v.n == 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(version_survives_the_wire),
         cmocka_unit_test(absent_version_is_below_all),
         cmocka_unit_test(reached_compares_n_over_epochs),
+        cmocka_unit_test(versions_are_read_as_people_type_them),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -7,6 +7,7 @@
 #include <sys/wait.h>
 
 #include "services/configdb/commit.h"
+#include "services/configdb/history.h"
 
 struct group {
     struct fixture_base base;
@@ -180,6 +181,75 @@ static void a_refusal_in_force_refuses_all_changes_by_its_text(void **state)
     group_fini(&group);
 }
 
+/* Two operations as writer 1: a bridge, and that its commit awaits confirmation. */
+static void insert_unconfirmed(struct group *group, uint64_t sequence, const char *name)
+{
+    struct bus_identity from = {.kind = PROCESS_SWCTL, .instance = 1, .start = 1};
+    Busbar__BridgeRow row = fixture_bridge(name);
+    struct bench bench;
+    uint8_t packed[2048];
+    bench_begin(&bench);
+    (void)bench_op(&bench, BUSBAR__OP_KIND__OP_INSERT, CFG_BRIDGE, 0, &row.base);
+    (void)bench_op(&bench, BUSBAR__OP_KIND__OP_CONFIRM_WITHIN, CFG_SWITCH, 60, NULL);
+    bench.message.sequence = bench.message.oldest = sequence;
+    size_t size = busbar__transact__pack(&bench.message, packed);
+    Busbar__Transact *message = busbar__transact__unpack(NULL, size, packed);
+    commit_queue(group->commit, &from, &message, size);
+}
+
+static void while_one_awaits_confirmation_others_are_refused_and_rules_go_on(void **state)
+{
+    struct group group;
+    group_init(&group);
+    insert_bridge(&group, 1, 1, "br0");
+    commit_step(group.commit);
+    Busbar__RuleRow rule = fixture_rule(group.replies[0]->ids[0], 1);
+    struct confirm_clocks clocks = {.now_ns = NS_PER_S, .wall_ns = NS_PER_S, .boot_id = "boot-1"};
+    commit_set_clocks(group.commit, &clocks);
+    insert_unconfirmed(&group, 2, "br1"); /* all of these share one commit */
+    insert_unconfirmed(&group, 3, "br2");
+    insert_bridge(&group, 2, 1, "br3");
+    queue(&group, PROCESS_OFAGENT, 9, 1, BUSBAR__OP_KIND__OP_INSERT, CFG_RULE, 0, &rule.base);
+    commit_step(group.commit);
+    assert_int_equal(group.n_replies, 5);
+    assert_int_equal(group.replies[1]->error, 0);
+    assert_int_equal(group.replies[2]->error, -ERROR_REFUSED);
+    assert_int_equal(group.replies[3]->error, -ERROR_REFUSED);
+    assert_non_null(strstr(group.replies[3]->text, "awaits confirmation"));
+    assert_non_null(strstr(group.replies[3]->text, "60 s"));
+    assert_int_equal(group.replies[4]->error, 0);
+    assert_non_null(commit_pending(group.commit));
+    assert_int_equal(commit_pending(group.commit)->n, group.replies[1]->version->n);
+    queue(&group, PROCESS_SWCTL, 1, 4, BUSBAR__OP_KIND__OP_CONFIRM, CFG_SWITCH, 0, NULL);
+    insert_bridge(&group, 2, 2, "br3"); /* behind it in the same commit */
+    commit_step(group.commit);
+    assert_int_equal(group.replies[5]->error, 0);
+    assert_int_equal(group.replies[6]->error, 0);
+    assert_null(commit_pending(group.commit));
+    queue(&group, PROCESS_SWCTL, 1, 5, BUSBAR__OP_KIND__OP_CANCEL, CFG_SWITCH, 0, NULL);
+    commit_step(group.commit);
+    assert_int_equal(group.replies[7]->error, -ERROR_NOT_FOUND);
+    group_fini(&group);
+}
+
+static void a_repeated_cancel_undoes_once(void **state)
+{
+    struct group group;
+    group_init(&group);
+    insert_unconfirmed(&group, 1, "br1");
+    for (int i = 0; i < 2; i++) {
+        queue(&group, PROCESS_SWCTL, 1, 2, BUSBAR__OP_KIND__OP_CANCEL, CFG_SWITCH, 0, NULL);
+        commit_step(group.commit);
+    }
+    assert_int_equal(group.n_replies, 3);
+    assert_int_equal(group.replies[1]->error, 0);
+    assert_int_equal(group.replies[2]->error, 0);
+    assert_int_equal(group.replies[2]->version->n, group.replies[1]->version->n);
+    assert_int_equal(rows_count(group.base.rows, CFG_BRIDGE), 0);
+    assert_int_equal(group.n_versions, 2);
+    group_fini(&group);
+}
+
 /* In a child: files may not grow; changes are refused, then there is room again. */
 static int full_disk(void)
 {
@@ -218,6 +288,10 @@ static int full_disk(void)
     if (setrlimit(RLIMIT_FSIZE, &unlimited) != 0) {
         return 5;
     }
+    if (rows_begin_read(group.base.rows) != 0 || history_count(group.base.rows) != n_done) {
+        return 7; /* what was refused is in the history */
+    }
+    rows_end(group.base.rows);
     insert_bridge(&group, 1, sequence, "room-again");
     commit_step(group.commit);
     if (group.replies[0]->error != 0) {
@@ -245,6 +319,8 @@ int main(void)
         cmocka_unit_test(environments_take_turns_in_the_order_of_the_queue),
         cmocka_unit_test(a_repeat_is_answered_and_not_done_twice),
         cmocka_unit_test(a_refusal_in_force_refuses_all_changes_by_its_text),
+        cmocka_unit_test(while_one_awaits_confirmation_others_are_refused_and_rules_go_on),
+        cmocka_unit_test(a_repeated_cancel_undoes_once),
         cmocka_unit_test(a_full_disk_refuses_and_room_is_enough_to_go_on),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -3,7 +3,11 @@
 
 #include <fcntl.h>
 
+#include <lmdb.h>
+
+#include "services/configdb/check.h"
 #include "services/configdb/fold.h"
+#include "services/configdb/history.h"
 
 static void overwrite(const char *dir, const char *name)
 {
@@ -114,6 +118,56 @@ static void a_directory_that_cannot_be_made_is_named(void **state)
     assert_non_null(strstr(detail.text, "/proc/nowhere/db"));
 }
 
+/* A database of layout 1 as far as a test can make one: no sixth database, no numbers of the history. */
+static void make_layout_1(const char *dir)
+{
+    MDB_env *env = NULL;
+    MDB_txn *txn = NULL;
+    MDB_dbi dbi;
+    assert_int_equal(mdb_env_create(&env), 0);
+    assert_int_equal(mdb_env_set_maxdbs(env, 8), 0);
+    assert_int_equal(mdb_env_open(env, dir, 0, 0640), 0);
+    assert_int_equal(mdb_txn_begin(env, NULL, 0, &txn), 0);
+    assert_int_equal(mdb_dbi_open(txn, "history", 0, &dbi), 0);
+    assert_int_equal(mdb_drop(txn, dbi, 1), 0);
+    assert_int_equal(mdb_dbi_open(txn, "meta", 0, &dbi), 0);
+    uint8_t oldest[] = {DB_META_OLDEST, 0};
+    MDB_val key = {.mv_data = oldest, .mv_size = sizeof oldest};
+    assert_int_equal(mdb_del(txn, dbi, &key, NULL), 0);
+    assert_int_equal(mdb_txn_commit(txn), 0);
+    mdb_env_close(env);
+}
+
+static void a_database_of_layout_1_goes_on_and_its_history_begins(void **state)
+{
+    struct fixture_base base;
+    struct store *store = NULL;
+    struct store_txn *txn = NULL;
+    struct error_detail detail;
+    struct db_key key = db_key_meta(DB_META_LAYOUT, 0);
+    Busbar__BridgeRow bridge = fixture_bridge("br0");
+    uint64_t layout = 0, oldest = 0;
+    fixture_base_init(&base);
+    fixture_put(&base, CFG_BRIDGE, 5, &bridge.base);
+    rows_destroy(&base.rows);
+    assert_int_equal(store_open(base.dir.db, STORE_SYNC, FIXTURE_MAP_BYTES, &store, &detail), 0);
+    assert_int_equal(store_write(store, &txn), 0);
+    assert_int_equal(store_put_u64(txn, STORE_META, &key, 1), 0);
+    assert_int_equal(store_commit(&txn), 0);
+    store_close(&store);
+    make_layout_1(base.dir.db);
+    assert_int_equal(check_database(base.dir.db, FIXTURE_MAP_BYTES, &detail), 0);
+    fixture_base_open(&base);
+    assert_int_equal(rows_count(base.rows, CFG_BRIDGE), 1);
+    assert_int_equal(rows_begin_read(base.rows), 0);
+    assert_int_equal(store_get_u64(rows_txn(base.rows, ROWS_DISK), STORE_META, &key, &layout), 0);
+    assert_int_equal(layout, DB_LAYOUT);
+    assert_int_equal(history_oldest(base.rows, &oldest), 0);
+    assert_int_equal(oldest, 1); /* what was before cannot be told */
+    rows_end(base.rows);
+    fixture_base_fini(&base);
+}
+
 int main(void)
 {
     log_set_level(LOG_LEVEL_ERROR);
@@ -122,6 +176,7 @@ int main(void)
         cmocka_unit_test(another_boot_id_rebuilds_without_opening_the_old),
         cmocka_unit_test(a_damaged_run_environment_is_rebuilt),
         cmocka_unit_test(a_damaged_disk_is_refused_with_what_to_do),
+        cmocka_unit_test(a_database_of_layout_1_goes_on_and_its_history_begins),
         cmocka_unit_test(a_directory_that_cannot_be_made_is_named),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

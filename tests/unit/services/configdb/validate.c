@@ -214,6 +214,17 @@ static void each_table_has_its_writers(void **state)
     assert_int_equal(validate_writer(CFG_SERVICE, PROCESS_SLOWPATH, &detail), 0);
 }
 
+static void references_and_fixed_columns_are_known(void **state)
+{
+    assert_int_equal(validate_reference(CFG_PORT, "bridge"), CFG_BRIDGE);
+    assert_int_equal(validate_reference(CFG_PORT, "name"), 0);
+    assert_true(validate_is_fixed(CFG_PORT, "name"));
+    assert_false(validate_is_fixed(CFG_PORT, "tag"));
+    assert_string_equal(validate_unique_columns(CFG_CONTROLLER, 0)[0], "bridge");
+    assert_string_equal(validate_unique_columns(CFG_CONTROLLER, 0)[1], "target");
+    assert_null(validate_unique_columns(CFG_BRIDGE, 0)[1]);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -227,6 +238,7 @@ int main(void)
         cmocka_unit_test(fixed_and_assigned_columns_do_not_change),
         cmocka_unit_test(unique_columns_make_keys_and_are_named),
         cmocka_unit_test(each_table_has_its_writers),
+        cmocka_unit_test(references_and_fixed_columns_are_known),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
