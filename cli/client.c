@@ -22,8 +22,18 @@
 
 enum { STEP_MS = 20, PORT_OPEN_MS = 3000, STATUS_MS = 500 };
 
-static const enum cfg_table tables[] = {CFG_SWITCH,  CFG_BRIDGE,      CFG_PORT,             CFG_CONTROLLER,
-                                        CFG_SERVICE, CFG_PORT_STATUS, CFG_CONTROLLER_STATUS};
+/* What swctl mirrors: all configuration and status, and who has joined; not the rules, of which there may be a million. */
+static size_t mirrored_tables(enum cfg_table *out_tables)
+{
+    size_t n = 0;
+    for (uint32_t number = 0; number < CFG_TABLE_MAX; number++) {
+        const struct cfg_table_info *info = cfg_table_info(number);
+        if (info != NULL && (info->storage != CFG_STORAGE_RUN || info->table == CFG_SERVICE)) {
+            out_tables[n++] = info->table;
+        }
+    }
+    return n;
+}
 
 void client_init(struct client *client)
 {
@@ -35,6 +45,7 @@ void client_init(struct client *client)
 
 void client_fini(struct client *client)
 {
+    json_decref(client->report);
     json_decref(client->before);
     client->before = NULL;
     cfg_destroy(&client->cfg);
@@ -50,8 +61,7 @@ static int open_bus(struct client *client)
     return client->bus != NULL ? 0 : -ENOMEM;
 }
 
-/* One turn: the mirror's work, then a short sleep until something comes. */
-static void turn(struct client *client)
+void client_turn(struct client *client)
 {
     struct pollfd fd = {.fd = cfg_fd(client->cfg), .events = POLLIN};
     cfg_step(client->cfg, clock_now_ns());
@@ -73,13 +83,15 @@ int client_open(struct client *client, struct error_detail *detail)
     char endpoint[256];
     int err = open_bus(client);
     err = err != 0 ? err : bus_endpoint(client->run_dir, WIRE_CONFIG, PROCESS_CONFIGDB, 1, endpoint, sizeof endpoint);
-    err = err != 0 ? err : cfg_new(client->bus, endpoint, tables, sizeof tables / sizeof tables[0], &events, &client->cfg);
+    enum cfg_table tables[CFG_TABLE_MAX];
+    size_t n_tables = mirrored_tables(tables);
+    err = err != 0 ? err : cfg_new(client->bus, endpoint, tables, n_tables, &events, &client->cfg);
     if (err != 0) {
         return error_set(detail, err, "cannot reach configdb under %s: %s", client->run_dir, error_text(err));
     }
     uint64_t deadline = clock_now_ns() + client->timeout_ms * NS_PER_MS;
     while (!cfg_has_snapshot(client->cfg)) {
-        turn(client);
+        client_turn(client);
         if (clock_now_ns() > deadline) {
             return error_set(detail, -ERROR_TIMEOUT,
                              "configdb does not answer at %s within %u ms; is the switch running? (deploy/up --run %s, or give --run DIR)",
@@ -119,7 +131,7 @@ static struct commit commit_txn(struct client *client, struct cfg_txn **txn)
     struct commit_context context = {.client = client};
     cfg_transact(client->cfg, txn, clock_now_ns() + client->timeout_ms * NS_PER_MS, on_committed, &context);
     while (!context.result.is_done) {
-        turn(client);
+        client_turn(client);
     }
     return context.result;
 }
@@ -127,7 +139,19 @@ static struct commit commit_txn(struct client *client, struct cfg_txn **txn)
 struct applied {
     bool is_done, reached;
     char missing[200];
+    char errors[200]; /* what processes could not do with rows of the commit */
 };
+
+static void note_errors(struct applied *applied, const Busbar__AwaitAppliedReply *reply)
+{
+    size_t used = 0;
+    for (size_t i = 0; i < reply->n_errors && used < sizeof applied->errors; i++) {
+        const Busbar__RowError *error = reply->errors[i];
+        const struct cfg_table_info *info = cfg_table_info(error->table);
+        used += (size_t)snprintf(applied->errors + used, sizeof applied->errors - used, "%s%s row %llu: %s", i > 0 ? "; " : "",
+                                 info != NULL ? info->name : "unknown", (unsigned long long)error->id, error->text);
+    }
+}
 
 static void on_applied(void *context, const Busbar__AwaitAppliedReply *reply)
 {
@@ -138,6 +162,7 @@ static void on_applied(void *context, const Busbar__AwaitAppliedReply *reply)
         return;
     }
     applied->reached = reply->reached;
+    note_errors(applied, reply);
     size_t used = 0;
     for (size_t i = 0; i < reply->n_missing && used < sizeof applied->missing; i++) {
         used += (size_t)snprintf(applied->missing + used, sizeof applied->missing - used, "%s%s", i > 0 ? ", " : "", reply->missing[i]);
@@ -178,7 +203,7 @@ void client_await_status(struct client *client)
 {
     uint64_t deadline = clock_now_ns() + STATUS_MS * NS_PER_MS;
     while (has_fastpath(client) && lacks_status(client) && clock_now_ns() < deadline) {
-        turn(client);
+        client_turn(client);
     }
 }
 
@@ -191,7 +216,7 @@ static int await_port(struct client *client, const struct client_new *made, stru
         if (status != NULL) {
             return status->error[0] == '\0' ? 0 : error_set(detail, -ERROR_REFUSED, "port %s: %s", made->name, status->error);
         }
-        turn(client);
+        client_turn(client);
     } while (clock_now_ns() < deadline);
     return error_set(detail, -ERROR_TIMEOUT, "port %s is in the configuration, but no fastpath has said yet whether it could open it", made->name);
 }
@@ -228,6 +253,15 @@ static enum exit_status check_ports(struct client *client, struct error_detail *
     return status;
 }
 
+/* What is read behind the change on the same line must see it; a commit that changed nothing has an old version. */
+static void await_mirror(struct client *client, struct version version)
+{
+    uint64_t deadline = clock_now_ns() + STATUS_MS * NS_PER_MS;
+    while (cfg_version(client->cfg).n < version.n && clock_now_ns() < deadline) {
+        client_turn(client);
+    }
+}
+
 enum exit_status client_commit(struct client *client, struct cfg_txn **txn, struct error_detail *detail)
 {
     struct commit commit = commit_txn(client, txn);
@@ -236,6 +270,7 @@ enum exit_status client_commit(struct client *client, struct cfg_txn **txn, stru
         bool is_silent = commit.error == -ERROR_TIMEOUT || commit.error == -ERROR_NOT_CONNECTED;
         return is_silent ? EXIT_SILENT : EXIT_FAILED;
     }
+    await_mirror(client, commit.version);
     if (client->no_wait) {
         return EXIT_DONE;
     }
@@ -243,12 +278,15 @@ enum exit_status client_commit(struct client *client, struct cfg_txn **txn, stru
     cfg_await_applied(client->cfg, commit.version, client->timeout_ms, on_applied, &applied);
     uint64_t deadline = clock_now_ns() + (client->timeout_ms + 1000) * NS_PER_MS;
     while (!applied.is_done && clock_now_ns() < deadline) {
-        turn(client);
+        client_turn(client);
     }
     enum exit_status status = check_ports(client, detail);
     if (status == EXIT_DONE && !applied.reached) {
         error_set(detail, -ERROR_TIMEOUT, "committed, but not applied everywhere within %u ms: %s", client->timeout_ms,
                   applied.missing[0] != '\0' ? applied.missing : "configdb fell silent");
+        status = EXIT_NOT_APPLIED;
+    } else if (status == EXIT_DONE && applied.errors[0] != '\0') {
+        error_set(detail, -ERROR_REFUSED, "committed, but could not be done: %s", applied.errors);
         status = EXIT_NOT_APPLIED;
     }
     return status;

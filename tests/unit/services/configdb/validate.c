@@ -1,7 +1,7 @@
 /* columns.def, column by column. */
 #include "tests/unit/services/configdb/fixture.h"
 
-#include "services/configdb/column.h"
+#include "lib/cfg/column.h"
 #include "services/configdb/validate.h"
 
 static bool bridge_one(void *context, uint32_t table, uint64_t id)
@@ -12,7 +12,8 @@ static bool bridge_one(void *context, uint32_t table, uint64_t id)
 static int check(uint32_t table, const ProtobufCMessage *row, struct error_detail *detail)
 {
     detail->text[0] = '\0';
-    return validate_row(table, 5, row, bridge_one, NULL, detail);
+    int err = validate_row(table, 5, row, bridge_one, NULL, detail);
+    return err != 0 ? err : validate_whole(table, 5, row, detail);
 }
 
 static void every_line_of_columns_def_names_a_column(void **state)
@@ -21,7 +22,7 @@ static void every_line_of_columns_def_names_a_column(void **state)
 #define UNIQUE(t, n, a, b)                                                                                                     \
     assert_non_null(column_find(cfg_table_info(CFG_##t)->descriptor, (a)));                                                    \
     assert_true((b) == NULL || column_find(cfg_table_info(CFG_##t)->descriptor, (b) != NULL ? (b) : (a)) != NULL);
-#include "services/configdb/columns.def"
+#include "lib/cfg/columns.def"
 }
 
 static void interface_names(void **state)

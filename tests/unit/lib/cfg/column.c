@@ -1,7 +1,18 @@
 /* Columns by name: compare, take over, mutate, show. */
-#include "tests/unit/services/configdb/fixture.h"
+#include "lib/cfg/column.h"
 
-#include "services/configdb/column.h"
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+#include <errno.h>
+
+#include "lib/base/memory.h"
+#include "tests/unit/lib/cfg/sample.h"
+
 
 static ProtobufCMessage *unpacked(const ProtobufCMessage *row)
 {
