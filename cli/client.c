@@ -262,11 +262,30 @@ static void await_mirror(struct client *client, struct version version)
     }
 }
 
+/* configdb numbers rows; people name them. A row that this line makes has no name for us yet. */
+static void tell_refusal(const struct client *client, const struct commit *commit, struct error_detail *detail)
+{
+    char table[32];
+    unsigned long long id;
+    int used = 0;
+    const struct cfg_table_info *info = NULL;
+    if (sscanf(commit->text, "%31s row %llu%n", table, &id, &used) == 2) {
+        info = cfg_table_by_name(table);
+    }
+    const ProtobufCMessage *row = info != NULL && (info->table == CFG_BRIDGE || info->table == CFG_PORT) ? cfg_row(client->cfg, info->table, id) : NULL;
+    if (row != NULL) {
+        const char *name = info->table == CFG_BRIDGE ? ((const Busbar__BridgeRow *)row)->name : ((const Busbar__PortRow *)row)->name;
+        error_set(detail, commit->error, "%s %s%s", table, name, commit->text + used);
+        return;
+    }
+    error_set(detail, commit->error, "%s", commit->text[0] != '\0' ? commit->text : error_text(commit->error));
+}
+
 enum exit_status client_commit(struct client *client, struct cfg_txn **txn, struct error_detail *detail)
 {
     struct commit commit = commit_txn(client, txn);
     if (commit.error != 0) {
-        error_set(detail, commit.error, "%s", commit.text[0] != '\0' ? commit.text : error_text(commit.error));
+        tell_refusal(client, &commit, detail);
         bool is_silent = commit.error == -ERROR_TIMEOUT || commit.error == -ERROR_NOT_CONNECTED;
         return is_silent ? EXIT_SILENT : EXIT_FAILED;
     }
@@ -375,7 +394,7 @@ uint64_t client_find(const struct client *client, enum cfg_table table, const ch
     uint64_t id = 0;
     for (size_t i = 0; i < client->n_made; i++) {
         if (client->made[i].table == table && strcmp(client->made[i].name, name) == 0) {
-            return client->made[i].label;
+            return client->made[i].id != 0 ? client->made[i].id : client->made[i].label;
         }
     }
     if (table == CFG_BRIDGE) {

@@ -90,8 +90,9 @@ static bool is_equal(const json_t *found, const json_t *wanted)
     if (json_equal(found, wanted) != 0 || !json_is_string(wanted)) {
         return json_equal(found, wanted) != 0;
     }
+    bool is_one = json_is_array(found) && json_array_size(found) == 1 && json_equal(json_array_get(found, 0), wanted) != 0;
     char *text = value_text(found); /* as it is printed */
-    bool is_same = strcmp(text, json_string_value(wanted)) == 0;
+    bool is_same = is_one || strcmp(text, json_string_value(wanted)) == 0;
     free(text);
     return is_same;
 }

@@ -130,9 +130,7 @@ static void print_setting(FILE *out, const struct schema_setting *setting)
 {
     fprintf(out, "| `%s` | %s | ", setting->name, type_name(setting));
     print_rules(out, setting);
-    bool is_ours = setting->view[0] == '\0';
-    fprintf(out, " | %s | %s | %s | %s%s%s |\n", setting->unit, setting->preset, when_name(setting->when), setting->text,
-            is_ours ? "" : " ", is_ours ? "" : setting->view);
+    fprintf(out, " | %s | %s | %s | %s | %s |\n", setting->unit, setting->preset, when_name(setting->when), setting->view, setting->text);
 }
 
 static void print_options(FILE *out)
@@ -154,7 +152,7 @@ static void print_uniques(FILE *out, enum cfg_table table)
     for (size_t i = 0; i < n; i++) {
         if (uniques[i].table == table) {
             bool is_pair = uniques[i].columns[1] != NULL;
-            fprintf(out, "\nNo two rows agree in %s%s%s.", uniques[i].columns[0], is_pair ? " and " : "", is_pair ? uniques[i].columns[1] : "");
+            fprintf(out, "\nNo two rows agree in %s%s%s.\n", uniques[i].columns[0], is_pair ? " and " : "", is_pair ? uniques[i].columns[1] : "");
         }
     }
 }
@@ -165,7 +163,7 @@ static void print_table(FILE *out, enum cfg_table table)
     const struct schema_setting *settings = schema_settings(&n);
     fprintf(out, "\n## %s\n", cfg_table_info(table)->name);
     print_uniques(out, table);
-    fputs("\n\n| name | type | range | unit | default | when | what, and where Open vSwitch has it |\n|---|---|---|---|---|---|---|\n", out);
+    fputs("\n| name | type | range | unit | default | when | in Open vSwitch | what |\n|---|---|---|---|---|---|---|---|\n", out);
     for (size_t i = 0; i < n; i++) {
         if (settings[i].table == table) {
             print_setting(out, &settings[i]);

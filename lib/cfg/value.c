@@ -84,14 +84,26 @@ static json_t *set_json(const ProtobufCFieldDescriptor *field, const ProtobufCMe
     return array;
 }
 
+static int compare_keys(const void *a, const void *b)
+{
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+/* Sorted by key: a map has no order either. */
 static json_t *map_json(const ProtobufCFieldDescriptor *field, const ProtobufCMessage *row, size_t n)
 {
+    struct {
+        const char *key, *value; /* the key first: compare_keys() reads it */
+    } *pairs = memory_array(n, sizeof *pairs);
     json_t *object = json_object();
     for (size_t i = 0; i < n; i++) {
-        const char *value;
-        const char *key = column_pair(field, row, i, &value);
-        json_object_set_new(object, key, json_string(value));
+        pairs[i].key = column_pair(field, row, i, &pairs[i].value);
     }
+    qsort(pairs, n, sizeof *pairs, compare_keys);
+    for (size_t i = 0; i < n; i++) {
+        json_object_set_new(object, pairs[i].key, json_string(pairs[i].value));
+    }
+    free(pairs);
     return object;
 }
 
@@ -192,11 +204,6 @@ static int take_numbers(const struct schema_setting *setting, const json_t *valu
     json_decref(sorted);
     free(numbers);
     return err;
-}
-
-static int compare_keys(const void *a, const void *b)
-{
-    return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
 
 /* Sorted by key, so that equal maps are equal rows. */
@@ -361,11 +368,10 @@ static int parse_numbers(const struct schema_setting *setting, const char *text,
     const char *c = text;
     while (*c != '\0') {
         char *atom = take_atom(&c, ", ");
-        json_t *number = atom != NULL ? number_json(atom) : NULL;
-        bool is_more = *c != '\0' && json_array_size(array) < VALUE_ELEMENTS_MAX;
+        bool has_room = json_array_size(array) < VALUE_ELEMENTS_MAX;
+        json_t *number = atom != NULL && has_room ? number_json(atom) : NULL;
         free(atom);
-        if (number == NULL || (*c != '\0' && !is_more)) {
-            json_decref(number);
+        if (number == NULL) {
             json_decref(array);
             return refuse(setting, -ERROR_SYNTAX, text, "a list of numbers, as in 10,20", detail);
         }
