@@ -27,6 +27,9 @@ static const char *skip_value(const char *c)
 {
     size_t depth = 0;
     do {
+        if (*c == '\0') {
+            break; /* not JSON after all */
+        }
         if (*c == '"') {
             c = skip_text(c);
             continue;

@@ -364,22 +364,27 @@ static json_t *flag_json(const char *text)
 
 static int parse_numbers(const struct schema_setting *setting, const char *text, json_t **out_value, struct error_detail *detail)
 {
-    json_t *array = json_array();
+    uint64_t *numbers = memory_array(VALUE_ELEMENTS_MAX, sizeof *numbers);
     const char *c = text;
-    while (*c != '\0') {
+    size_t n = 0;
+    int err = 0;
+    while (err == 0 && *c != '\0') {
         char *atom = take_atom(&c, ", ");
-        bool has_room = json_array_size(array) < VALUE_ELEMENTS_MAX;
-        json_t *number = atom != NULL && has_room ? number_json(atom) : NULL;
+        json_t *number = atom != NULL && n < VALUE_ELEMENTS_MAX ? number_json(atom) : NULL;
         free(atom);
         if (number == NULL) {
-            json_decref(array);
-            return refuse(setting, -ERROR_SYNTAX, text, "a list of numbers, as in 10,20", detail);
+            err = refuse(setting, -ERROR_SYNTAX, text, "a list of numbers, as in 10,20", detail);
+        } else {
+            numbers[n++] = (uint64_t)json_integer_value(number);
         }
-        json_array_append_new(array, number);
+        json_decref(number);
         c += strspn(c, ", ");
     }
-    *out_value = array;
-    return 0;
+    if (err == 0) {
+        *out_value = numbers_json(numbers, n);
+    }
+    free(numbers);
+    return err;
 }
 
 int value_parse_map(const char *what, const char *text, json_t **out_value, struct error_detail *detail)
