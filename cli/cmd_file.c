@@ -38,7 +38,8 @@ static int write_file(const char *name, const char *text, struct error_detail *d
     return err == 0 ? 0 : error_set(detail, err, "%s: %s", name, error_text(err));
 }
 
-enum exit_status read_export(struct client *client, const struct segment *segment, json_t **out_json, struct error_detail *detail)
+enum exit_status read_export(struct client *client, const struct segment *segment, json_t **out_json,
+                             struct error_detail *detail)
 {
     json_t *document = document_make(client);
     if (segment->n_arguments == 0) {
@@ -97,7 +98,8 @@ static char *read_file(const char *name, size_t *out_size, struct error_detail *
     return text;
 }
 
-static int take_file(struct client *client, const struct segment *segment, bool is_whole, struct cfg_txn *txn, struct error_detail *detail)
+static int take_file(struct client *client, const struct segment *segment, bool is_whole, struct cfg_txn *txn,
+                     struct error_detail *detail)
 {
     const char *name = segment->arguments[0];
     size_t size = 0;
@@ -137,8 +139,8 @@ void file_print_changes(const json_t *changes)
     }
     json_array_foreach(changes, i, change)
     {
-        printf("%s %s %s\n", json_string_value(json_object_get(change, "table")), json_string_value(json_object_get(change, "row")),
-               json_string_value(json_object_get(change, "change")));
+        printf("%s %s %s\n", json_string_value(json_object_get(change, "table")),
+               json_string_value(json_object_get(change, "row")), json_string_value(json_object_get(change, "change")));
         json_object_foreach(json_object_get(change, "columns"), name, column)
         {
             char *from = value_text(json_object_get(column, "from")), *to = value_text(json_object_get(column, "to"));

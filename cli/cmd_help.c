@@ -1,4 +1,8 @@
-/* help, schema and completion: what can be typed, from the same tables that carry it out. They ask no process. */
+/* help, schema and completion: what can be typed, from the same tables that carry it out, so none of them can be out of date.
+ *
+ * They ask no process, so they work without a switch; only the completion script asks swctl for the names of bridges, when they are wanted.
+ * Cost: that of printing. One thread, no state.
+ */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -39,8 +43,8 @@ enum exit_status read_help(struct client *client, const struct segment *segment,
         *out_json = found;
     } else {
         bool is_near = suggest.best != NULL;
-        error_set(detail, -ERROR_UNKNOWN_NAME, "there is no command %.64s%s%s%s", words, is_near ? "; did you mean " : "", is_near ? suggest.best : "",
-                  is_near ? "?" : "");
+        error_set(detail, -ERROR_UNKNOWN_NAME, "there is no command %.64s%s%s%s", words, is_near ? "; did you mean " : "",
+                  is_near ? suggest.best : "", is_near ? "?" : "");
         json_decref(found);
     }
     free(words);
@@ -53,22 +57,24 @@ void read_help_print(const json_t *json, const struct segment *segment)
     json_t *command;
     json_array_foreach(json, i, command)
     {
-        printf("swctl %s\n    %s\n", json_string_value(json_object_get(command, "usage")), json_string_value(json_object_get(command, "help")));
+        printf("swctl %s\n    %s\n", json_string_value(json_object_get(command, "usage")),
+               json_string_value(json_object_get(command, "help")));
     }
     if (segment->n_arguments == 0) {
         puts("\nOptions for all of them: swctl --help. Columns: swctl schema.");
     }
 }
 
-enum exit_status read_schema(struct client *client, const struct segment *segment, json_t **out_json, struct error_detail *detail)
+enum exit_status read_schema(struct client *client, const struct segment *segment, json_t **out_json,
+                             struct error_detail *detail)
 {
     enum cfg_table table = 0;
     if (segment->n_arguments > 0 && schema_table(segment->arguments[0], &table, detail) != 0) {
         return EXIT_FAILED;
     }
     if (segment->n_arguments > 0 && !schema_has(table)) {
-        error_set(detail, -ERROR_NOT_FOUND, "table %s has no columns to set; swctl list %s shows its rows", cfg_table_info(table)->name,
-                  cfg_table_info(table)->name);
+        error_set(detail, -ERROR_NOT_FOUND, "table %s has no columns to set; swctl list %s shows its rows",
+                  cfg_table_info(table)->name, cfg_table_info(table)->name);
         return EXIT_FAILED;
     }
     char *text = schema_markdown(segment->n_arguments > 0 ? (uint32_t)table : 0);
@@ -119,7 +125,8 @@ static void print_pattern(FILE *out, bool (*is_wanted)(const struct command *com
     }
 }
 
-enum exit_status read_completion(struct client *client, const struct segment *segment, json_t **out_json, struct error_detail *detail)
+enum exit_status read_completion(struct client *client, const struct segment *segment, json_t **out_json,
+                                 struct error_detail *detail)
 {
     char *text;
     size_t size;

@@ -55,7 +55,8 @@ static int select_columns(enum cfg_table table, const char *columns, json_t **ro
         json_t *shown = json_object();
         for (size_t k = 0; err == 0 && k < n; k++) {
             const json_t *value = view_column(row, &places[k]);
-            char *name = places[k].key != NULL ? memory_format("%s:%s", places[k].group, places[k].key) : memory_string(places[k].group);
+            char *name =
+                places[k].key != NULL ? memory_format("%s:%s", places[k].group, places[k].key) : memory_string(places[k].group);
             json_object_set_new(shown, name, value != NULL ? json_incref((json_t *)(uintptr_t)value) : json_null());
             free(name);
         }
@@ -72,7 +73,8 @@ static int select_columns(enum cfg_table table, const char *columns, json_t **ro
 }
 
 /* Only the rows that are named, in that order. */
-static int select_rows(struct client *client, enum cfg_table table, const struct segment *segment, json_t **rows, struct error_detail *detail)
+static int select_rows(struct client *client, enum cfg_table table, const struct segment *segment, json_t **rows,
+                       struct error_detail *detail)
 {
     json_t *result = json_array(), *row;
     int err = 0;
@@ -89,7 +91,8 @@ static int select_rows(struct client *client, enum cfg_table table, const struct
             }
         }
         if (err == 0 && json_array_size(result) == n_before) {
-            err = error_set(detail, -ERROR_NOT_FOUND, "table %s has no row %.64s", cfg_table_info(table)->name, segment->arguments[k]);
+            err = error_set(detail, -ERROR_NOT_FOUND, "table %s has no row %.64s", cfg_table_info(table)->name,
+                            segment->arguments[k]);
         }
         err = err == -ERROR_NOT_FOUND && segment->if_exists ? 0 : err;
     }
@@ -98,8 +101,8 @@ static int select_rows(struct client *client, enum cfg_table table, const struct
     return err;
 }
 
-static int parse_conditions(enum cfg_table table, const struct segment *segment, size_t first, struct condition **out_conditions, size_t *out_n,
-                            struct error_detail *detail)
+static int parse_conditions(enum cfg_table table, const struct segment *segment, size_t first,
+                            struct condition **out_conditions, size_t *out_n, struct error_detail *detail)
 {
     struct condition *conditions = memory_array(segment->n_arguments + 1, sizeof *conditions);
     size_t n = 0;
@@ -209,7 +212,8 @@ void read_find_print(const json_t *json, const struct segment *segment)
 /* ---- get ---- */
 
 /* The row as JSON; *out_row NULL: there is none and --if-exists was given. */
-static int row_of(struct client *client, const struct segment *segment, enum cfg_table *out_table, json_t **out_row, struct error_detail *detail)
+static int row_of(struct client *client, const struct segment *segment, enum cfg_table *out_table, json_t **out_row,
+                  struct error_detail *detail)
 {
     uint64_t id;
     json_t *rows = NULL;
@@ -219,7 +223,8 @@ static int row_of(struct client *client, const struct segment *segment, enum cfg
         return err;
     }
     if (!schema_has(*out_table)) {
-        struct segment one = {.arguments = {segment->arguments[0], segment->arguments[1]}, .n_arguments = 2, .if_exists = segment->if_exists};
+        struct segment one = {
+            .arguments = {segment->arguments[0], segment->arguments[1]}, .n_arguments = 2, .if_exists = segment->if_exists};
         err = view_table(client, *out_table, &rows, detail);
         err = err == 0 ? select_rows(client, *out_table, &one, &rows, detail) : err;
         *out_row = json_incref(json_array_get(rows, 0));
@@ -233,7 +238,8 @@ static int row_of(struct client *client, const struct segment *segment, enum cfg
     return err == -ERROR_NOT_FOUND && segment->if_exists ? 0 : err;
 }
 
-static int get_column(enum cfg_table table, const char *word, const json_t *row, bool if_exists, json_t *values, struct error_detail *detail)
+static int get_column(enum cfg_table table, const char *word, const json_t *row, bool if_exists, json_t *values,
+                      struct error_detail *detail)
 {
     struct schema_place place = {.setting = NULL};
     bool is_id = strcmp(word, "id") == 0 || strcmp(word, "_uuid") == 0;
@@ -289,7 +295,8 @@ void read_get_print(const json_t *json, const struct segment *segment)
 
 /* ---- wait-until ---- */
 
-enum exit_status read_wait_until(struct client *client, const struct segment *segment, json_t **out_json, struct error_detail *detail)
+enum exit_status read_wait_until(struct client *client, const struct segment *segment, json_t **out_json,
+                                 struct error_detail *detail)
 {
     struct condition *conditions;
     size_t n;
@@ -300,7 +307,8 @@ enum exit_status read_wait_until(struct client *client, const struct segment *se
         return EXIT_FAILED;
     }
     if (!schema_has(table)) {
-        error_set(detail, -ERROR_UNSUPPORTED, "table %s: wait-until is not supported yet for what is not configuration", cfg_table_info(table)->name);
+        error_set(detail, -ERROR_UNSUPPORTED, "table %s: wait-until is not supported yet for what is not configuration",
+                  cfg_table_info(table)->name);
         return EXIT_FAILED;
     }
     err = parse_conditions(table, segment, 2, &conditions, &n, detail);
@@ -322,7 +330,8 @@ enum exit_status read_wait_until(struct client *client, const struct segment *se
         return EXIT_FAILED;
     }
     if (!is_true) {
-        error_set(detail, -ERROR_TIMEOUT, "%s %s: not true within %u ms", segment->arguments[0], segment->arguments[1], client->timeout_ms);
+        error_set(detail, -ERROR_TIMEOUT, "%s %s: not true within %u ms", segment->arguments[0], segment->arguments[1],
+                  client->timeout_ms);
         return EXIT_NOT_APPLIED;
     }
     *out_json = json_object();

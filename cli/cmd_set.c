@@ -30,13 +30,15 @@ static int need_table(const char *word, enum cfg_table *out_table, struct error_
 {
     int err = schema_table(word, out_table, detail);
     if (err == 0 && !schema_has(*out_table)) {
-        err = error_set(detail, -ERROR_REFUSED, "table %s is only read: it is written by the processes of the switch", cfg_table_info(*out_table)->name);
+        err = error_set(detail, -ERROR_REFUSED, "table %s is only read: it is written by the processes of the switch",
+                        cfg_table_info(*out_table)->name);
     }
     return err;
 }
 
 /* 0 and change->row NULL: there is no such row, and --if-exists was given. */
-static int change_begin(struct change *change, struct client *client, const struct segment *segment, struct cfg_txn *txn, struct error_detail *detail)
+static int change_begin(struct change *change, struct client *client, const struct segment *segment, struct cfg_txn *txn,
+                        struct error_detail *detail)
 {
     *change = (struct change){.client = client, .txn = txn, .detail = detail};
     int err = need_table(segment->arguments[0], &change->table, detail);
@@ -63,10 +65,12 @@ static int refuse_written(const struct schema_setting *setting, struct error_det
     const char *table = cfg_table_info(setting->table)->name;
     const struct schema_setting *other = schema_setting_of(setting->table, setting->name);
     if (setting->when == SCHEMA_MADE) {
-        return error_set(detail, -ERROR_REFUSED, "table %s, column %s: is given when the row is made and never changes", table, setting->name);
+        return error_set(detail, -ERROR_REFUSED, "table %s, column %s: is given when the row is made and never changes", table,
+                         setting->name);
     }
     return error_set(detail, -ERROR_REFUSED, "table %s, column %s: is only read%s%s", table, setting->name,
-                     other != NULL && other != setting ? "; what is set is " : "", other != NULL && other != setting ? other->name : "");
+                     other != NULL && other != setting ? "; what is set is " : "",
+                     other != NULL && other != setting ? other->name : "");
 }
 
 /* The column goes into the update at the end of the command. */
@@ -101,12 +105,14 @@ static int put_text(struct change *change, const struct schema_setting *setting,
 }
 
 /* A mutation of its own, of the one column: the row holds what is added or taken. */
-static void mutate(struct change *change, const struct schema_setting *setting, Busbar__OpKind kind, const ProtobufCMessage *row)
+static void mutate(struct change *change, const struct schema_setting *setting, Busbar__OpKind kind,
+                   const ProtobufCMessage *row)
 {
     cfg_txn_mutate(change->txn, kind, change->table, change->id, row, setting->column);
 }
 
-static void mutate_pair(struct change *change, const struct schema_setting *setting, Busbar__OpKind kind, const char *key, const char *value)
+static void mutate_pair(struct change *change, const struct schema_setting *setting, Busbar__OpKind kind, const char *key,
+                        const char *value)
 {
     ProtobufCMessage *row = column_row_new(cfg_table_info(change->table)->descriptor);
     column_put_pair(schema_field(setting), row, key, value);
@@ -176,18 +182,22 @@ static int set_word(struct change *change, const char *word)
         err = refuse_written(place.setting, change->detail);
     } else if (err == 0 && place.setting == NULL) {
         err = put_group(change, place.group, value);
-    } else if (err == 0 && is_counted && place.setting->form == SCHEMA_PLAIN && schema_field(place.setting)->label == PROTOBUF_C_LABEL_OPTIONAL) {
+    } else if (err == 0 && is_counted && place.setting->form == SCHEMA_PLAIN &&
+               schema_field(place.setting)->label == PROTOBUF_C_LABEL_OPTIONAL) {
         bool is_added = word[n - 1] == '+';
-        err = mutate_value(change, place.setting, is_added ? BUSBAR__OP_KIND__OP_MUTATE_ADD : BUSBAR__OP_KIND__OP_MUTATE_SUBTRACT, value);
+        err = mutate_value(change, place.setting,
+                           is_added ? BUSBAR__OP_KIND__OP_MUTATE_ADD : BUSBAR__OP_KIND__OP_MUTATE_SUBTRACT, value);
     } else if (err == 0 && is_counted) {
-        err = error_set(change->detail, -ERROR_REFUSED, "table %s, column %s: is not one number", cfg_table_info(change->table)->name, column);
+        err = error_set(change->detail, -ERROR_REFUSED, "table %s, column %s: is not one number",
+                        cfg_table_info(change->table)->name, column);
     } else if (err == 0 && is_map_key(&place)) {
         json_t *map = NULL;
         char *pair = memory_format("%s=%s", place.key, value[0] != '\0' ? value : "\"\"");
         err = value_parse_map(column, pair, &map, change->detail);
         if (err == 0) {
             mutate_pair(change, place.setting, BUSBAR__OP_KIND__OP_MUTATE_DELETE, place.key, "");
-            mutate_pair(change, place.setting, BUSBAR__OP_KIND__OP_MUTATE_INSERT, place.key, json_string_value(json_object_get(map, place.key)));
+            mutate_pair(change, place.setting, BUSBAR__OP_KIND__OP_MUTATE_INSERT, place.key,
+                        json_string_value(json_object_get(map, place.key)));
         }
         json_decref(map);
         free(pair);
@@ -287,13 +297,15 @@ static int add_or_remove_pair(struct change *change, const struct schema_setting
     int err = value_parse_map(setting->name, word, &map, change->detail);
     json_object_foreach(map, key, value)
     {
-        mutate_pair(change, setting, is_added ? BUSBAR__OP_KIND__OP_MUTATE_INSERT : BUSBAR__OP_KIND__OP_MUTATE_DELETE, key, json_string_value(value));
+        mutate_pair(change, setting, is_added ? BUSBAR__OP_KIND__OP_MUTATE_INSERT : BUSBAR__OP_KIND__OP_MUTATE_DELETE, key,
+                    json_string_value(value));
     }
     json_decref(map);
     return err;
 }
 
-static int add_or_remove(struct client *client, const struct segment *segment, struct cfg_txn *txn, bool is_added, struct error_detail *detail)
+static int add_or_remove(struct client *client, const struct segment *segment, struct cfg_txn *txn, bool is_added,
+                         struct error_detail *detail)
 {
     struct change change;
     struct schema_place place;
@@ -312,7 +324,8 @@ static int add_or_remove(struct client *client, const struct segment *segment, s
         } else if (column_is_map(field)) {
             err = add_or_remove_pair(&change, place.setting, word, is_added);
         } else if (field->label == PROTOBUF_C_LABEL_REPEATED) {
-            err = mutate_value(&change, place.setting, is_added ? BUSBAR__OP_KIND__OP_MUTATE_INSERT : BUSBAR__OP_KIND__OP_MUTATE_DELETE, word);
+            err = mutate_value(&change, place.setting,
+                               is_added ? BUSBAR__OP_KIND__OP_MUTATE_INSERT : BUSBAR__OP_KIND__OP_MUTATE_DELETE, word);
         } else {
             err = add_or_remove_one(&change, place.setting, word, is_added);
         }
@@ -353,18 +366,31 @@ static int create_word(struct change *change, const char *word)
     return err;
 }
 
-/* Columns that a row cannot be without and configdb does not assign: its key. */
-static int need_key(const struct change *change)
+static bool is_in_key(const struct schema_setting *setting)
 {
-    const struct schema_unique *key = schema_key(change->table);
-    for (size_t i = 0; key != NULL && i < 2 && key->columns[i] != NULL; i++) {
-        const ProtobufCFieldDescriptor *field = column_find(change->row->descriptor, key->columns[i]);
+    const struct schema_unique *key = schema_key(setting->table);
+    bool is_named = setting->column != NULL && key != NULL;
+    return is_named && (strcmp(key->columns[0], setting->column) == 0 ||
+                        (key->columns[1] != NULL && strcmp(key->columns[1], setting->column) == 0));
+}
+
+/* Columns that a row cannot be without: what it is named by, and what never changes. */
+static int need_columns(const struct change *change)
+{
+    size_t n;
+    const struct schema_setting *settings = schema_settings(&n);
+    for (size_t i = 0; i < n; i++) {
+        if (settings[i].table != change->table || (settings[i].when != SCHEMA_MADE && !is_in_key(&settings[i]))) {
+            continue;
+        }
+        const ProtobufCFieldDescriptor *field = schema_field(&settings[i]);
         uint64_t number = 1;
         const char *text = column_text(field, change->row, 0);
         bool is_missing = field->type == PROTOBUF_C_TYPE_STRING ? text == NULL || text[0] == '\0'
                                                                 : column_number(field, change->row, 0, &number) && number == 0;
         if (is_missing) {
-            return error_set(change->detail, -ERROR_SYNTAX, "a row of table %s needs %s=VALUE", cfg_table_info(change->table)->name, key->columns[i]);
+            return error_set(change->detail, -ERROR_SYNTAX, "a row of table %s needs %s=VALUE",
+                             cfg_table_info(change->table)->name, settings[i].name);
         }
     }
     return 0;
@@ -381,13 +407,14 @@ int config_create(struct client *client, const struct segment *segment, struct c
     for (size_t i = 1; err == 0 && i < segment->n_arguments; i++) {
         err = create_word(&change, segment->arguments[i]);
     }
-    err = err == 0 ? need_key(&change) : err;
+    err = err == 0 ? need_columns(&change) : err;
     if (err == 0) {
         const struct schema_unique *key = schema_key(change.table);
         size_t op = cfg_txn_size(txn);
         uint64_t label = cfg_txn_insert(txn, change.table, change.row);
         if (key != NULL && key->columns[1] == NULL) {
-            client_remember(client, change.table, column_text(column_find(change.row->descriptor, key->columns[0]), change.row, 0), label, op);
+            client_remember(client, change.table,
+                            column_text(column_find(change.row->descriptor, key->columns[0]), change.row, 0), label, op);
         }
     }
     protobuf_c_message_free_unpacked(change.row, NULL);

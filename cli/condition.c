@@ -50,7 +50,9 @@ int condition_parse(enum cfg_table table, const char *word, struct condition *ou
     struct condition condition = {.column = memory_string(word)};
     size_t n = strcspn(word, "=!<>"), length = operator_at(word + n, &condition.operator);
     condition.column[n] = '\0';
-    int err = n > 0 && length > 0 ? 0 : error_set(detail, -ERROR_SYNTAX, "%.64s: expected COLUMN=VALUE, or != < > <= >= between", word);
+    int err = n > 0 && length > 0
+                  ? 0
+                  : error_set(detail, -ERROR_SYNTAX, "%.64s: expected COLUMN=VALUE, or != < > <= >= between", word);
     if (err == 0 && (strcmp(condition.column, "id") == 0 || strcmp(condition.column, "_uuid") == 0)) {
         snprintf(condition.place.group, sizeof condition.place.group, "id");
     } else if (err == 0 && schema_has(table)) {

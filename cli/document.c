@@ -59,7 +59,8 @@ json_t *document_make(struct client *client)
             continue;
         }
         const ProtobufCMessage *one = schema_key(info->table) == NULL ? cfg_row(client->cfg, info->table, 1) : NULL;
-        json_object_set_new(document, info->name, one != NULL ? row_json(client, info->table, 1, one) : table_json(client, info->table));
+        json_object_set_new(document, info->name,
+                            one != NULL ? row_json(client, info->table, 1, one) : table_json(client, info->table));
     }
     return document;
 }
@@ -105,7 +106,8 @@ int document_parse(const char *name, const char *text, size_t size, json_t **out
 {
     json_error_t error;
     if (size > DOCUMENT_BYTES_MAX) {
-        return error_set(detail, -ERROR_TOO_LARGE, "%s: %zu bytes are more than the limit of %d", name, size, DOCUMENT_BYTES_MAX);
+        return error_set(detail, -ERROR_TOO_LARGE, "%s: %zu bytes are more than the limit of %d", name, size,
+                         DOCUMENT_BYTES_MAX);
     }
     json_t *document = json_loadb(text, size, JSON_REJECT_DUPLICATES, &error);
     if (document == NULL) {

@@ -20,12 +20,13 @@ json_t *document_make(struct client *client);
 /* One row a line, so that two files can be compared line by line. The caller's. */
 char *document_text(const json_t *document);
 /* Text of a file to a document. `name` of the file, for the detail, which names line and column. -ERROR_SYNTAX, -ERROR_TOO_LARGE. */
-int document_parse(const char *name, const char *text, size_t size, json_t **out_document, struct error_detail *detail) MUST_CHECK;
+int document_parse(const char *name, const char *text, size_t size, json_t **out_document,
+                   struct error_detail *detail) MUST_CHECK;
 
 /* Adds to `txn` what brings the configuration to the document. is_whole: rows and settings that it does not name are removed (apply); else they
  * stay (import). out_changes: an array of {table, row, change: added | changed | removed, columns: {name: {from, to}}}.
  * `text` is where the document came from: errors name its line. */
-int document_compare(struct client *client, const char *name, const char *text, const json_t *document, bool is_whole, struct cfg_txn *txn,
-                     json_t **out_changes, struct error_detail *detail) MUST_CHECK;
+int document_compare(struct client *client, const char *name, const char *text, const json_t *document, bool is_whole,
+                     struct cfg_txn *txn, json_t **out_changes, struct error_detail *detail) MUST_CHECK;
 
 #endif

@@ -84,7 +84,8 @@ static int check_tables(struct compare *c)
         int err = schema_table(key, &table, c->detail);
         if (err == 0 && (table_at(table) == NULL || strcmp(cfg_table_info(table)->name, key) != 0)) {
             err = error_set(c->detail, -ERROR_UNKNOWN_NAME, "%s is no table of a configuration file%s%s", key,
-                            table_at(table) != NULL ? "; it is called " : "", table_at(table) != NULL ? cfg_table_info(table)->name : "");
+                            table_at(table) != NULL ? "; it is called " : "",
+                            table_at(table) != NULL ? cfg_table_info(table)->name : "");
         }
         bool is_one = err == 0 && schema_key(table) == NULL;
         if (err == 0 && !(is_one ? json_is_object(value) : json_is_array(value))) {
@@ -126,7 +127,9 @@ static bool must_be_made_anew(struct compare *c, enum cfg_table table, const str
     const struct schema_setting *settings = schema_settings(&n);
     bool differs = false;
     for (size_t i = 0; !differs && i < n; i++) {
-        const json_t *wished = settings[i].table == table && settings[i].when == SCHEMA_MADE ? json_object_get(wish->json, settings[i].name) : NULL;
+        const json_t *wished = settings[i].table == table && settings[i].when == SCHEMA_MADE
+                                   ? json_object_get(wish->json, settings[i].name)
+                                   : NULL;
         if (wished != NULL) {
             json_t *present = document_value(c->client, &settings[i], wish->present->row);
             differs = json_equal(present, wished) == 0;
@@ -139,7 +142,9 @@ static bool must_be_made_anew(struct compare *c, enum cfg_table table, const str
 static uint32_t wished_number(enum cfg_table table, const json_t *json)
 {
     const json_t *request = json_object_get(json, "ofport_request"), *number = json_object_get(json, "ofport");
-    json_int_t value = table != CFG_PORT ? 0 : json_is_integer(request) ? json_integer_value(request) : json_integer_value(number);
+    json_int_t value = table != CFG_PORT          ? 0
+                       : json_is_integer(request) ? json_integer_value(request)
+                                                  : json_integer_value(number);
     return value > 0 && value <= NUMBER_MAX ? (uint32_t)value : 0;
 }
 
@@ -197,13 +202,15 @@ static int read_table(struct compare *c, enum cfg_table table)
     }
     for (size_t i = 0; err == 0 && i < t->n_rows; i++) {
         /* A LOCAL port is called as its bridge and stays with it. */
-        bool is_with_bridge = is_local(c, table, &t->rows[i]) && json_object_get(c->tables[CFG_BRIDGE].ids, t->rows[i].key) != NULL;
+        bool is_with_bridge =
+            is_local(c, table, &t->rows[i]) && json_object_get(c->tables[CFG_BRIDGE].ids, t->rows[i].key) != NULL;
         bool stays = !c->is_whole || is_with_bridge || schema_key(table) == NULL;
         if (t->is_wished[i] || !stays || json_object_get(t->ids, t->rows[i].key) != NULL) {
             continue; /* wished, deleted, or made anew */
         }
         if (c->is_whole) {
-            t->wishes[t->n_wishes++] = (struct wish){.key = memory_string(t->rows[i].key), .present = &t->rows[i], .index = SIZE_MAX};
+            t->wishes[t->n_wishes++] =
+                (struct wish){.key = memory_string(t->rows[i].key), .present = &t->rows[i], .index = SIZE_MAX};
         }
         t->is_wished[i] = true;
         json_object_set_new(t->ids, t->rows[i].key, json_integer((json_int_t)t->rows[i].id));
@@ -213,7 +220,8 @@ static int read_table(struct compare *c, enum cfg_table table)
 
 static json_t *add_change(struct compare *c, enum cfg_table table, const char *key, const char *change)
 {
-    json_t *json = json_pack("{s:s, s:s, s:s}", "table", cfg_table_info(table)->name, "row", key[0] != '\0' ? key : ".", "change", change);
+    json_t *json =
+        json_pack("{s:s, s:s, s:s}", "table", cfg_table_info(table)->name, "row", key[0] != '\0' ? key : ".", "change", change);
     json_array_append_new(c->changes, json);
     return json;
 }
@@ -288,7 +296,8 @@ static uint64_t ids_id(void *context, enum cfg_table table, const char *name)
     return (uint64_t)json_integer_value(json_object_get(c->tables[table].ids, name));
 }
 
-static int take_one(struct compare *c, enum cfg_table table, const struct wish *wish, const char *word, const json_t *value, struct asked *asked)
+static int take_one(struct compare *c, enum cfg_table table, const struct wish *wish, const char *word, const json_t *value,
+                    struct asked *asked)
 {
     struct schema_place place;
     struct value_names names = {.name = ids_name, .id = ids_id, .context = c};
@@ -382,7 +391,8 @@ static void update_row(struct compare *c, enum cfg_table table, const struct wis
     bool is_number_asked = false;
     for (size_t i = 0; i < n && n_columns + 1 < SETTINGS_MAX; i++) {
         const struct schema_setting *setting = &settings[i];
-        bool is_kept = !is_given(asked, setting) && (!c->is_whole || (is_local(c, table, wish->present) && strcmp(setting->name, "type") == 0));
+        bool is_kept = !is_given(asked, setting) &&
+                       (!c->is_whole || (is_local(c, table, wish->present) && strcmp(setting->name, "type") == 0));
         if (setting->table != table || !schema_is_written(setting) || is_kept) {
             continue;
         }
@@ -469,11 +479,17 @@ static void compare_fini(struct compare *c)
     }
 }
 
-int document_compare(struct client *client, const char *name, const char *text, const json_t *document, bool is_whole, struct cfg_txn *txn,
-                     json_t **out_changes, struct error_detail *detail)
+int document_compare(struct client *client, const char *name, const char *text, const json_t *document, bool is_whole,
+                     struct cfg_txn *txn, json_t **out_changes, struct error_detail *detail)
 {
-    struct compare c = {.client = client, .name = name, .text = text, .document = document, .is_whole = is_whole, .txn = txn,
-                        .changes = json_array(), .detail = detail};
+    struct compare c = {.client = client,
+                        .name = name,
+                        .text = text,
+                        .document = document,
+                        .is_whole = is_whole,
+                        .txn = txn,
+                        .changes = json_array(),
+                        .detail = detail};
     int err = check_tables(&c);
     for (uint32_t table = 0; err == 0 && table < CFG_TABLE_MAX; table++) {
         err = table_at(table) != NULL ? read_table(&c, (enum cfg_table)table) : 0;

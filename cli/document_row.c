@@ -72,7 +72,8 @@ bool document_is_local(struct client *client, enum cfg_table table, const Protob
 
 bool document_names(const struct schema_setting *setting)
 {
-    return setting->when == SCHEMA_LIVE || setting->when == SCHEMA_RESTART || setting->when == SCHEMA_MADE || setting->when == SCHEMA_CONFIGDB;
+    return setting->when == SCHEMA_LIVE || setting->when == SCHEMA_RESTART || setting->when == SCHEMA_MADE ||
+           setting->when == SCHEMA_CONFIGDB;
 }
 
 bool document_has(const struct schema_setting *setting, const ProtobufCMessage *row)
@@ -82,7 +83,8 @@ bool document_has(const struct schema_setting *setting, const ProtobufCMessage *
     }
     const ProtobufCFieldDescriptor *field = schema_field(setting);
     uint64_t number = 1;
-    bool is_for_all = setting->table == CFG_PORT && is_local(row) && (strcmp(setting->column, "ofport") == 0 || strcmp(setting->column, "type") == 0);
+    bool is_for_all = setting->table == CFG_PORT && is_local(row) &&
+                      (strcmp(setting->column, "ofport") == 0 || strcmp(setting->column, "type") == 0);
     bool is_zero = field->label == PROTOBUF_C_LABEL_REQUIRED && column_number(field, row, 0, &number) && number == 0;
     return column_count(field, row) > 0 && !is_zero && !is_for_all;
 }

@@ -27,7 +27,8 @@ static void print_help(void)
          "  --wait           return when every process has applied the change, or say who has not and why; the default\n"
          "  --no-wait        return when the change is committed, before it is applied\n"
          "  --help, --version\n\n"
-         "Exit status: 0 done, 1 refused or failed, 2 wrong usage, 3 a process does not answer, 4 committed but not applied in time (wait-until: not true in time)");
+         "Exit status: 0 done, 1 refused or failed, 2 wrong usage, 3 a process does not answer,\n"
+         "4 committed but not applied in time (wait-until: not true in time)");
 }
 
 /* Reads that ask a process directly need no configdb. */

@@ -91,7 +91,8 @@ static json_t *controller_targets(const struct client *client, uint64_t bridge)
     return targets;
 }
 
-static json_t *derived(const struct client *client, const struct schema_setting *setting, uint64_t id, const ProtobufCMessage *row)
+static json_t *derived(const struct client *client, const struct schema_setting *setting, uint64_t id,
+                       const ProtobufCMessage *row)
 {
     if (strcmp(setting->name, "bridges") == 0) {
         return bridge_names(client);
@@ -106,7 +107,8 @@ static json_t *derived(const struct client *client, const struct schema_setting 
     return json_sprintf("%016" PRIx64, bridge->has_datapath_id ? bridge->datapath_id : id);
 }
 
-static json_t *setting_json(struct client *client, const struct schema_setting *setting, uint64_t id, const ProtobufCMessage *row)
+static json_t *setting_json(struct client *client, const struct schema_setting *setting, uint64_t id,
+                            const ProtobufCMessage *row)
 {
     struct value_names names = view_names(client);
     if (setting->when == SCHEMA_DERIVED) {
@@ -208,8 +210,9 @@ int view_find(struct client *client, enum cfg_table table, const char *word, uin
         n = 1;
     }
     if (n != 1) {
-        return n == 0 ? error_set(detail, -ERROR_NOT_FOUND, "there is no %s %.64s (swctl list %s shows them)", name, word, name)
-                      : error_set(detail, -ERROR_DUPLICATE, "%zu rows of table %s are called %.64s: give the id", n, name, word);
+        return n == 0
+                   ? error_set(detail, -ERROR_NOT_FOUND, "there is no %s %.64s (swctl list %s shows them)", name, word, name)
+                   : error_set(detail, -ERROR_DUPLICATE, "%zu rows of table %s are called %.64s: give the id", n, name, word);
     }
     *out_id = id;
     return 0;

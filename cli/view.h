@@ -17,7 +17,8 @@ json_t *view_row(struct client *client, enum cfg_table table, uint64_t id, const
 /* The column of such a row, NULL: a key that is not there. Lent. */
 const json_t *view_column(const json_t *row, const struct schema_place *place);
 /* The row of this name or id; a controller also by its bridge when it has one. -ERROR_NOT_FOUND, -ERROR_DUPLICATE. */
-int view_find(struct client *client, enum cfg_table table, const char *word, uint64_t *out_id, struct error_detail *detail) MUST_CHECK;
+int view_find(struct client *client, enum cfg_table table, const char *word, uint64_t *out_id,
+              struct error_detail *detail) MUST_CHECK;
 /* All rows of any table, in id order: of configuration as view_row(), of others as configdb lists them. New array. */
 int view_table(struct client *client, enum cfg_table table, json_t **out_rows, struct error_detail *detail) MUST_CHECK;
 

@@ -248,7 +248,8 @@ static ProtobufCMessage *column_inner(const ProtobufCFieldDescriptor *column, co
     return inner;
 }
 
-const char *column_pair(const ProtobufCFieldDescriptor *column, const ProtobufCMessage *row, size_t index, const char **out_value)
+const char *column_pair(const ProtobufCFieldDescriptor *column, const ProtobufCMessage *row, size_t index,
+                        const char **out_value)
 {
     const ProtobufCMessage *pair = column_inner(column, row, index);
     *out_value = column_text(&pair->descriptor->fields[1], pair, 0);
@@ -420,7 +421,8 @@ int column_add(const ProtobufCFieldDescriptor *column, ProtobufCMessage *row, co
                bool is_subtracted)
 {
     uint64_t number = preset, change;
-    bool is_one = column->label != PROTOBUF_C_LABEL_REPEATED && column_is_number(column) && column->type != PROTOBUF_C_TYPE_BOOL;
+    bool is_one =
+        column->label != PROTOBUF_C_LABEL_REPEATED && column_is_number(column) && column->type != PROTOBUF_C_TYPE_BOOL;
     if (!is_one || column_count(column, from) != 1 || !column_number(column, from, 0, &change)) {
         return -EINVAL;
     }

@@ -32,7 +32,8 @@ void column_swap(const ProtobufCFieldDescriptor *column, ProtobufCMessage *a, Pr
 /* Whether it is a list of pairs of texts, each with its own key. */
 bool column_is_map(const ProtobufCFieldDescriptor *column);
 /* Of a map: the key and the value of an element. Lent. */
-const char *column_pair(const ProtobufCFieldDescriptor *column, const ProtobufCMessage *row, size_t index, const char **out_value);
+const char *column_pair(const ProtobufCFieldDescriptor *column, const ProtobufCMessage *row, size_t index,
+                        const char **out_value);
 
 /* An empty row; free it with protobuf_c_message_free_unpacked(). */
 ProtobufCMessage *column_row_new(const ProtobufCMessageDescriptor *descriptor) __attribute__((returns_nonnull));

@@ -38,14 +38,37 @@ static const struct schema_option options[] = {
 };
 static const struct schema_setting settings[] = {
 #define SETTING(t, c, v, n, f, u, p, w, x)                                                                                     \
-    {.table = CFG_##t, .source = CFG_##t, .column = #c, .view = (v), .name = (n), .form = SCHEMA_##f, .unit = (u),             \
-     .preset = (p), .when = SCHEMA_##w, .text = (x)},
+    {.table = CFG_##t,                                                                                                         \
+     .source = CFG_##t,                                                                                                        \
+     .column = #c,                                                                                                             \
+     .view = (v),                                                                                                              \
+     .name = (n),                                                                                                              \
+     .form = SCHEMA_##f,                                                                                                       \
+     .unit = (u),                                                                                                              \
+     .preset = (p),                                                                                                            \
+     .when = SCHEMA_##w,                                                                                                       \
+     .text = (x)},
 #define STATUS(t, s, c, v, n, f, u, x)                                                                                         \
-    {.table = CFG_##t, .source = CFG_##s, .column = #c, .view = (v), .name = (n), .form = SCHEMA_##f, .unit = (u),             \
-     .preset = "", .when = SCHEMA_STATUS, .text = (x)},
+    {.table = CFG_##t,                                                                                                         \
+     .source = CFG_##s,                                                                                                        \
+     .column = #c,                                                                                                             \
+     .view = (v),                                                                                                              \
+     .name = (n),                                                                                                              \
+     .form = SCHEMA_##f,                                                                                                       \
+     .unit = (u),                                                                                                              \
+     .preset = "",                                                                                                             \
+     .when = SCHEMA_STATUS,                                                                                                    \
+     .text = (x)},
 #define DERIVED(t, v, n, x)                                                                                                    \
-    {.table = CFG_##t, .source = CFG_##t, .column = NULL, .view = (v), .name = (n), .unit = "", .preset = "",                  \
-     .when = SCHEMA_DERIVED, .text = (x)},
+    {.table = CFG_##t,                                                                                                         \
+     .source = CFG_##t,                                                                                                        \
+     .column = NULL,                                                                                                           \
+     .view = (v),                                                                                                              \
+     .name = (n),                                                                                                              \
+     .unit = "",                                                                                                               \
+     .preset = "",                                                                                                             \
+     .when = SCHEMA_DERIVED,                                                                                                   \
+     .text = (x)},
 #include "lib/cfg/columns.def"
 };
 static const struct foreign {
@@ -185,13 +208,16 @@ int schema_table(const char *word, enum cfg_table *out_table, struct error_detai
     for (size_t i = 0; i < ARRAY_COUNT(foreigns); i++) {
         if (word_is(foreigns[i].view, word)) {
             *out_table = (enum cfg_table)foreigns[i].table;
-            return foreigns[i].table != 0 ? 0 : error_set(detail, -ERROR_UNSUPPORTED, "table %s: not supported yet", foreigns[i].view);
+            return foreigns[i].table != 0
+                       ? 0
+                       : error_set(detail, -ERROR_UNSUPPORTED, "table %s: not supported yet", foreigns[i].view);
         }
         suggest_offer(&suggest, foreigns[i].view);
     }
     bool is_near = suggest.best != NULL;
-    return error_set(detail, -ERROR_UNKNOWN_NAME, "there is no table %.*s%s%s%s", WORD_SHOWN, word, is_near ? "; did you mean " : "",
-                     is_near ? suggest.best : " (swctl schema shows them)", is_near ? "?" : "");
+    return error_set(detail, -ERROR_UNKNOWN_NAME, "there is no table %.*s%s%s%s", WORD_SHOWN, word,
+                     is_near ? "; did you mean " : "", is_near ? suggest.best : " (swctl schema shows them)",
+                     is_near ? "?" : "");
 }
 
 bool schema_in_group(const struct schema_setting *setting, const char *group)
@@ -230,12 +256,14 @@ static int refuse_column(enum cfg_table table, const char *word, struct error_de
         }
     }
     if (!is_foreign && suggest.best != NULL) {
-        return error_set(detail, -ERROR_UNKNOWN_NAME, "table %s has no column %.*s; did you mean %s?", name, WORD_SHOWN, word, suggest.best);
+        return error_set(detail, -ERROR_UNKNOWN_NAME, "table %s has no column %.*s; did you mean %s?", name, WORD_SHOWN, word,
+                         suggest.best);
     }
     if (is_foreign || is_other_config) {
         return error_set(detail, -ERROR_UNSUPPORTED, "table %s, column %.*s: not supported yet", name, WORD_SHOWN, word);
     }
-    return error_set(detail, -ERROR_UNKNOWN_NAME, "table %s has no column %.*s (swctl schema %s shows them)", name, WORD_SHOWN, word, name);
+    return error_set(detail, -ERROR_UNKNOWN_NAME, "table %s has no column %.*s (swctl schema %s shows them)", name, WORD_SHOWN,
+                     word, name);
 }
 
 static void place_at(const struct schema_setting *setting, const char *key, struct schema_place *out_place)
@@ -264,8 +292,8 @@ int schema_find(enum cfg_table table, const char *word, struct schema_place *out
         }
         bool is_it = strlen(setting->name) == n && schema_word_equal(setting->name, word, n);
         if (is_it && key != NULL && !column_is_map(schema_field(setting))) {
-            return error_set(detail, -ERROR_SYNTAX, "table %s, column %s: is no map and has no key %.*s", cfg_table_info(table)->name,
-                             setting->name, WORD_SHOWN, key);
+            return error_set(detail, -ERROR_SYNTAX, "table %s, column %s: is no map and has no key %.*s",
+                             cfg_table_info(table)->name, setting->name, WORD_SHOWN, key);
         }
         if (is_it || (key == NULL && setting->source == table && word_is(setting->column, word))) {
             place_at(setting, key, out_place);

@@ -13,12 +13,17 @@
 
 static const char intro[] =
     "# Schema: what can be set, and what is shown\n\n"
-    "Made of `lib/cfg/columns.def` by `swctl schema`; a test refuses a difference. Names and defaults are Open vSwitch's where the meaning "
-    "is the same. A column of Open vSwitch that is not here is refused with `not supported yet`, never stored without effect.\n\n"
-    "Tables go by our name or by Open vSwitch's: `switch` is Open_vSwitch (one row, called `.`), `port` is Port and Interface together "
-    "(a port has one interface, and both names show all columns). `other_config:KEY`, `options:KEY` and `status:KEY` are written like "
+    "Made of `lib/cfg/columns.def` by `swctl schema`; a test refuses a difference. Names and defaults are Open vSwitch's where "
+    "the meaning "
+    "is the same. A column of Open vSwitch that is not here is refused with `not supported yet`, never stored without "
+    "effect.\n\n"
+    "Tables go by our name or by Open vSwitch's: `switch` is Open_vSwitch (one row, called `.`), `port` is Port and Interface "
+    "together "
+    "(a port has one interface, and both names show all columns). `other_config:KEY`, `options:KEY` and `status:KEY` are "
+    "written like "
     "keys of a map. The other tables (rule, group, meter, owner, service, counter and the status tables) are only read.\n\n"
-    "*When* says when a change is acted on: *live* at once, *restart* at the next start of the process that acts on it, *made* is given when the "
+    "*When* says when a change is acted on: *live* at once, *restart* at the next start of the process that acts on it, *made* "
+    "is given when the "
     "row is made and never changes, *configdb* is assigned, *status* and *derived* are only read.\n";
 
 static const char *when_name(enum schema_when when)
@@ -56,8 +61,8 @@ static const char *type_name(const struct schema_setting *setting)
     if (field->type == PROTOBUF_C_TYPE_BOOL && setting->form == SCHEMA_PLAIN) {
         return "true or false";
     }
-    bool is_text = field->type == PROTOBUF_C_TYPE_STRING || field->type == PROTOBUF_C_TYPE_BYTES || setting->form == SCHEMA_HEX ||
-                   setting->form == SCHEMA_LINK;
+    bool is_text = field->type == PROTOBUF_C_TYPE_STRING || field->type == PROTOBUF_C_TYPE_BYTES ||
+                   setting->form == SCHEMA_HEX || setting->form == SCHEMA_LINK;
     return is_text ? "text" : is_set ? "set of numbers" : "number";
 }
 
@@ -130,7 +135,8 @@ static void print_setting(FILE *out, const struct schema_setting *setting)
 {
     fprintf(out, "| `%s` | %s | ", setting->name, type_name(setting));
     print_rules(out, setting);
-    fprintf(out, " | %s | %s | %s | %s | %s |\n", setting->unit, setting->preset, when_name(setting->when), setting->view, setting->text);
+    fprintf(out, " | %s | %s | %s | %s | %s |\n", setting->unit, setting->preset, when_name(setting->when), setting->view,
+            setting->text);
 }
 
 static void print_options(FILE *out)
@@ -152,7 +158,8 @@ static void print_uniques(FILE *out, enum cfg_table table)
     for (size_t i = 0; i < n; i++) {
         if (uniques[i].table == table) {
             bool is_pair = uniques[i].columns[1] != NULL;
-            fprintf(out, "\nNo two rows agree in %s%s%s.\n", uniques[i].columns[0], is_pair ? " and " : "", is_pair ? uniques[i].columns[1] : "");
+            fprintf(out, "\nNo two rows agree in %s%s%s.\n", uniques[i].columns[0], is_pair ? " and " : "",
+                    is_pair ? uniques[i].columns[1] : "");
         }
     }
 }
@@ -163,7 +170,8 @@ static void print_table(FILE *out, enum cfg_table table)
     const struct schema_setting *settings = schema_settings(&n);
     fprintf(out, "\n## %s\n", cfg_table_info(table)->name);
     print_uniques(out, table);
-    fputs("\n| name | type | range | unit | default | when | in Open vSwitch | what |\n|---|---|---|---|---|---|---|---|\n", out);
+    fputs("\n| name | type | range | unit | default | when | in Open vSwitch | what |\n|---|---|---|---|---|---|---|---|\n",
+          out);
     for (size_t i = 0; i < n; i++) {
         if (settings[i].table == table) {
             print_setting(out, &settings[i]);

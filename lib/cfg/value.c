@@ -47,9 +47,11 @@ static enum kind kind_of(const struct schema_setting *setting, const ProtobufCFi
     return field->label == PROTOBUF_C_LABEL_REPEATED ? KIND_NUMBERS : KIND_NUMBER;
 }
 
-static int refuse(const struct schema_setting *setting, int err, const char *value, const char *wanted, struct error_detail *detail)
+static int refuse(const struct schema_setting *setting, int err, const char *value, const char *wanted,
+                  struct error_detail *detail)
 {
-    return error_set(detail, err, "table %s, column %s: '%.*s' is not %s", cfg_table_info(setting->table)->name, setting->name, SHOWN, value, wanted);
+    return error_set(detail, err, "table %s, column %s: '%.*s' is not %s", cfg_table_info(setting->table)->name, setting->name,
+                     SHOWN, value, wanted);
 }
 
 /* ---- rows to JSON ---- */
@@ -163,7 +165,8 @@ json_t *value_json(const struct schema_setting *setting, const ProtobufCMessage 
 
 /* ---- JSON to rows ---- */
 
-static int take_number(const struct schema_setting *setting, const json_t *value, ProtobufCMessage *row, struct error_detail *detail)
+static int take_number(const struct schema_setting *setting, const json_t *value, ProtobufCMessage *row,
+                       struct error_detail *detail)
 {
     const ProtobufCFieldDescriptor *field = schema_field(setting);
     bool is_wide = field->type == PROTOBUF_C_TYPE_UINT64 || field->type == PROTOBUF_C_TYPE_FIXED64;
@@ -171,18 +174,21 @@ static int take_number(const struct schema_setting *setting, const json_t *value
     json_int_t number = json_integer_value(value);
     if (!json_is_integer(value) || number < 0 || (!is_wide && number > UINT32_MAX)) {
         snprintf(text, sizeof text, json_is_integer(value) ? "%" JSON_INTEGER_FORMAT : "(no integer)", number);
-        return refuse(setting, -ERROR_RANGE, text, is_wide ? "a number from 0 to 9223372036854775807" : "a number from 0 to 4294967295", detail);
+        return refuse(setting, -ERROR_RANGE, text,
+                      is_wide ? "a number from 0 to 9223372036854775807" : "a number from 0 to 4294967295", detail);
     }
     column_put_number(field, row, (uint64_t)number);
     return 0;
 }
 
-static int take_numbers(const struct schema_setting *setting, const json_t *value, ProtobufCMessage *row, struct error_detail *detail)
+static int take_numbers(const struct schema_setting *setting, const json_t *value, ProtobufCMessage *row,
+                        struct error_detail *detail)
 {
     size_t i, n = json_array_size(value);
     json_t *element;
     if (!json_is_array(value) || n > VALUE_ELEMENTS_MAX) {
-        return refuse(setting, -ERROR_SYNTAX, json_is_array(value) ? "(too many)" : "(no array)", "an array of at most 4096 numbers", detail);
+        return refuse(setting, -ERROR_SYNTAX, json_is_array(value) ? "(too many)" : "(no array)",
+                      "an array of at most 4096 numbers", detail);
     }
     uint64_t *numbers = memory_array(n + 1, sizeof *numbers);
     int err = 0;
@@ -207,13 +213,15 @@ static int take_numbers(const struct schema_setting *setting, const json_t *valu
 }
 
 /* Sorted by key, so that equal maps are equal rows. */
-static int take_map(const struct schema_setting *setting, const json_t *value, ProtobufCMessage *row, struct error_detail *detail)
+static int take_map(const struct schema_setting *setting, const json_t *value, ProtobufCMessage *row,
+                    struct error_detail *detail)
 {
     size_t n = 0;
     const char *key;
     json_t *member;
     if (!json_is_object(value) || json_object_size(value) > VALUE_ELEMENTS_MAX) {
-        return refuse(setting, -ERROR_SYNTAX, json_is_object(value) ? "(too many)" : "(no object)", "a map of at most 4096 keys", detail);
+        return refuse(setting, -ERROR_SYNTAX, json_is_object(value) ? "(too many)" : "(no object)",
+                      "a map of at most 4096 keys", detail);
     }
     const char **keys = memory_array(json_object_size(value) + 1, sizeof *keys);
     json_object_foreach((json_t *)(uintptr_t)value, key, member)
@@ -247,8 +255,8 @@ static int take_hex(const struct schema_setting *setting, const char *text, Prot
     return 0;
 }
 
-static int take_text(const struct schema_setting *setting, enum kind kind, const json_t *value, ProtobufCMessage *row, const struct value_names *names,
-                     struct error_detail *detail)
+static int take_text(const struct schema_setting *setting, enum kind kind, const json_t *value, ProtobufCMessage *row,
+                     const struct value_names *names, struct error_detail *detail)
 {
     const char *text = json_string_value(value);
     if (text == NULL) {
@@ -269,8 +277,8 @@ static int take_text(const struct schema_setting *setting, enum kind kind, const
     return 0;
 }
 
-int value_take(const struct schema_setting *setting, const json_t *value, ProtobufCMessage *row, const struct value_names *names,
-               struct error_detail *detail)
+int value_take(const struct schema_setting *setting, const json_t *value, ProtobufCMessage *row,
+               const struct value_names *names, struct error_detail *detail)
 {
     const ProtobufCFieldDescriptor *field = schema_field(setting);
     column_clear(field, row);
@@ -283,7 +291,8 @@ int value_take(const struct schema_setting *setting, const json_t *value, Protob
         return take_number(setting, value, row, detail);
     case KIND_FLAG:
         if (!json_is_boolean(value)) {
-            return refuse(setting, -ERROR_SYNTAX, json_is_string(value) ? json_string_value(value) : "(no flag)", "true or false", detail);
+            return refuse(setting, -ERROR_SYNTAX, json_is_string(value) ? json_string_value(value) : "(no flag)",
+                          "true or false", detail);
         }
         column_put_number(field, row, json_is_true(value) ? 1 : 0);
         return 0;
@@ -362,7 +371,8 @@ static json_t *flag_json(const char *text)
     return NULL;
 }
 
-static int parse_numbers(const struct schema_setting *setting, const char *text, json_t **out_value, struct error_detail *detail)
+static int parse_numbers(const struct schema_setting *setting, const char *text, json_t **out_value,
+                         struct error_detail *detail)
 {
     uint64_t *numbers = memory_array(VALUE_ELEMENTS_MAX, sizeof *numbers);
     const char *c = text;
@@ -399,8 +409,8 @@ int value_parse_map(const char *what, const char *text, json_t **out_value, stru
             c++;
             value = take_atom(&c, ", ");
         }
-        is_good = value != NULL && key[0] != '\0' && json_object_size(object) < VALUE_ELEMENTS_MAX && json_object_set_new(object, key, json_string(value)) == 0 &&
-                  (*c == '\0' || *c == ',' || *c == ' ');
+        is_good = value != NULL && key[0] != '\0' && json_object_size(object) < VALUE_ELEMENTS_MAX &&
+                  json_object_set_new(object, key, json_string(value)) == 0 && (*c == '\0' || *c == ',' || *c == ' ');
         free(key);
         free(value);
         c += strspn(c, ", ");
@@ -414,7 +424,8 @@ int value_parse_map(const char *what, const char *text, json_t **out_value, stru
     return 0;
 }
 
-static int parse_one(const struct schema_setting *setting, enum kind kind, const char *text, json_t **out_value, struct error_detail *detail)
+static int parse_one(const struct schema_setting *setting, enum kind kind, const char *text, json_t **out_value,
+                     struct error_detail *detail)
 {
     const char *c = text;
     char *atom = take_atom(&c, "");

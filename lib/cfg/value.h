@@ -23,10 +23,11 @@ struct value_names {
 json_t *value_json(const struct schema_setting *setting, const ProtobufCMessage *row, const struct value_names *names);
 /* Sets the column of `row` to the value, null: not set. Errors: -ERROR_SYNTAX, -ERROR_RANGE, -ERROR_NOT_FOUND, with table, column and value
  * in the detail. What else may stand there is checked by configdb. */
-int value_take(const struct schema_setting *setting, const json_t *value, ProtobufCMessage *row, const struct value_names *names,
-               struct error_detail *detail) MUST_CHECK;
+int value_take(const struct schema_setting *setting, const json_t *value, ProtobufCMessage *row,
+               const struct value_names *names, struct error_detail *detail) MUST_CHECK;
 /* Text as ovs-vsctl takes it: 10  [10,20]  {k=v,k2=v2}  "a text"  []; the outer brackets of sets and maps may be left out. */
-int value_parse(const struct schema_setting *setting, const char *text, json_t **out_value, struct error_detail *detail) MUST_CHECK;
+int value_parse(const struct schema_setting *setting, const char *text, json_t **out_value,
+                struct error_detail *detail) MUST_CHECK;
 /* k=v,k2=v2 to an object of texts; `what` names it in the detail. */
 int value_parse_map(const char *what, const char *text, json_t **out_value, struct error_detail *detail) MUST_CHECK;
 /* As ovs-vsctl prints it: texts quoted unless they are plain words, sets in [], maps in {}, not set as []. The caller's. */

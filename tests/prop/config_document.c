@@ -256,12 +256,16 @@ static void an_import_adds_and_keeps(void **state)
     struct client client;
     open_switch(&f, &client);
     take(&f, &client,
-         "{\"format\": 1, \"bridge\": [{\"name\": \"br0\", \"fail_mode\": \"secure\"}], \"port\": [{\"name\": \"a\", \"bridge\": \"br0\", \"type\": \"null\", \"tag\": 3}]}",
+         "{\"format\": 1, \"bridge\": [{\"name\": \"br0\", \"fail_mode\": \"secure\"}], \"port\": [{\"name\": \"a\", "
+         "\"bridge\": \"br0\", \"type\": \"null\", \"tag\": 3}]}",
          false);
     take(&f, &client,
-         "{\"format\": 1, \"bridge\": [{\"name\": \"br1\"}], \"port\": [{\"name\": \"a\", \"bridge\": \"br0\", \"trunks\": [7, 5]}, {\"name\": \"b\", \"bridge\": \"br1\"}]}", false);
+         "{\"format\": 1, \"bridge\": [{\"name\": \"br1\"}], \"port\": [{\"name\": \"a\", \"bridge\": \"br0\", \"trunks\": [7, "
+         "5]}, {\"name\": \"b\", \"bridge\": \"br1\"}]}",
+         false);
     char *text = exported(&client);
-    same("{\n  \"format\": 1,\n  \"switch\": {},\n  \"bridge\": [\n    {\"name\": \"br0\", \"fail_mode\": \"secure\"},\n    {\"name\": \"br1\"}\n  ],\n  \"port\": [\n"
+    same("{\n  \"format\": 1,\n  \"switch\": {},\n  \"bridge\": [\n    {\"name\": \"br0\", \"fail_mode\": \"secure\"},\n    "
+         "{\"name\": \"br1\"}\n  ],\n  \"port\": [\n"
          "    {\"name\": \"a\", \"bridge\": \"br0\", \"tag\": 3, \"trunks\": [5, 7], \"type\": \"null\", \"ofport\": 1},\n"
          "    {\"name\": \"b\", \"bridge\": \"br1\", \"ofport\": 1}\n  ],\n  \"controller\": []\n}\n",
          text);
@@ -275,10 +279,13 @@ static void ports_exchange_numbers_and_move_between_bridges(void **state)
     struct client client;
     open_switch(&f, &client);
     take(&f, &client,
-         "{\"format\": 1, \"bridge\": [{\"name\": \"br0\"}, {\"name\": \"br1\"}], \"port\": [{\"name\": \"a\", \"bridge\": \"br0\", \"ofport\": 1},"
-         "{\"name\": \"b\", \"bridge\": \"br0\", \"ofport\": 2}, {\"name\": \"c\", \"bridge\": \"br0\", \"ofport_request\": 3}]}",
+         "{\"format\": 1, \"bridge\": [{\"name\": \"br0\"}, {\"name\": \"br1\"}], \"port\": [{\"name\": \"a\", \"bridge\": "
+         "\"br0\", \"ofport\": 1},"
+         "{\"name\": \"b\", \"bridge\": \"br0\", \"ofport\": 2}, {\"name\": \"c\", \"bridge\": \"br0\", \"ofport_request\": "
+         "3}]}",
          true);
-    static const char wanted[] = "{\n  \"format\": 1,\n  \"switch\": {},\n  \"bridge\": [\n    {\"name\": \"br0\"},\n    {\"name\": \"br1\"}\n  ],\n  \"port\": [\n"
+    static const char wanted[] = "{\n  \"format\": 1,\n  \"switch\": {},\n  \"bridge\": [\n    {\"name\": \"br0\"},\n    "
+                                 "{\"name\": \"br1\"}\n  ],\n  \"port\": [\n"
                                  "    {\"name\": \"a\", \"bridge\": \"br0\", \"ofport\": 2},\n"
                                  "    {\"name\": \"b\", \"bridge\": \"br0\", \"ofport\": 1, \"ofport_request\": 1},\n"
                                  "    {\"name\": \"c\", \"bridge\": \"br1\", \"ofport\": 3}\n  ],\n  \"controller\": []\n}\n";
@@ -308,14 +315,20 @@ static void bad_documents_are_refused_with_their_line(void **state)
         {"{\"format\": 1,\n\"bridge\": [\n{},\n7]}", "law line 3, bridge row: needs the column name, a text"},
         {"{\"format\": 1,\n\"bridge\": [\n7]}", "law line 3, bridge row: must be an object of columns"},
         {"{\"format\": 1,\n\"bridge\": [\n{\"name\": \"a\"},\n{\"name\": \"a\"}]}", "law line 4, bridge a: is there twice"},
-        {"{\"format\": 1,\n\"bridge\": [\n{\"name\": \"a\",\n\"fail_mod\": \"secure\"}]}", "law line 4, bridge a: table bridge has no column fail_mod; did you mean fail_mode?"},
-        {"{\"format\": 1,\n\"bridge\": [\n{\"name\": \"a\",\n\"stp_enable\": true}]}", "law line 4, bridge a: table bridge, column stp_enable: not supported yet"},
-        {"{\"format\": 1,\n\"bridge\": [\n{\"name\": \"a\",\n\"ports\": []}]}", "law line 4, bridge a: column ports is only read"},
+        {"{\"format\": 1,\n\"bridge\": [\n{\"name\": \"a\",\n\"fail_mod\": \"secure\"}]}",
+         "law line 4, bridge a: table bridge has no column fail_mod; did you mean fail_mode?"},
+        {"{\"format\": 1,\n\"bridge\": [\n{\"name\": \"a\",\n\"stp_enable\": true}]}",
+         "law line 4, bridge a: table bridge, column stp_enable: not supported yet"},
+        {"{\"format\": 1,\n\"bridge\": [\n{\"name\": \"a\",\n\"ports\": []}]}",
+         "law line 4, bridge a: column ports is only read"},
         {"{\"format\": 1,\n\"bridge\": [\n{\"name\": \"a\",\n\"other_config\": {\"mac-aging-time\": \"x\"}}]}",
          "law line 4, bridge a: table bridge, column other_config:mac-aging-time: '(no integer)' is not a number"},
-        {"{\"format\": 1,\n\"bridge\": [\n{\"name\": \"a\",\n\"other_config\": 3}]}", "law line 4, bridge a: column other_config must be an object"},
-        {"{\"format\": 1,\n\"port\": [\n{\"name\": \"p\",\n\"bridge\": \"br7\"}]}", "law line 4, port p: table port, column bridge: 'br7' is not the name of a row that exists"},
-        {"{\"format\": 1,\n\"port\": [\n{\"name\": \"p\",\n\"ofport\": 70000}]}", "law line 4, port p: column ofport: must be 1 to 65279"},
+        {"{\"format\": 1,\n\"bridge\": [\n{\"name\": \"a\",\n\"other_config\": 3}]}",
+         "law line 4, bridge a: column other_config must be an object"},
+        {"{\"format\": 1,\n\"port\": [\n{\"name\": \"p\",\n\"bridge\": \"br7\"}]}",
+         "law line 4, port p: table port, column bridge: 'br7' is not the name of a row that exists"},
+        {"{\"format\": 1,\n\"port\": [\n{\"name\": \"p\",\n\"ofport\": 70000}]}",
+         "law line 4, port p: column ofport: must be 1 to 65279"},
     };
     struct fixture f;
     struct client client;

@@ -12,7 +12,8 @@
 static struct error_detail detail;
 
 /* A port as view_row() shows it. */
-static const char port[] = "{\"id\": 7, \"name\": \"p1\", \"bridge\": \"br0\", \"tag\": 10, \"trunks\": [5, 9], \"vlan_mode\": null, \"type\": \"null\","
+static const char port[] = "{\"id\": 7, \"name\": \"p1\", \"bridge\": \"br0\", \"tag\": 10, \"trunks\": [5, 9], \"vlan_mode\": "
+                           "null, \"type\": \"null\","
                            " \"options\": {\"rx\": \"/a b\"}, \"ofport\": 3, \"force\": true, \"link_state\": \"up\"}";
 
 static int holds(enum cfg_table table, const char *word, const char *row_text)
@@ -35,12 +36,41 @@ static void conditions_hold_or_do_not(void **state)
         const char *word;
         int holds;
     } words[] = {
-        {"tag=10", 1},         {"tag=11", 0},        {"tag!=11", 1},       {"tag!=10", 0},         {"tag>9", 1},          {"tag>10", 0},
-        {"tag>=10", 1},        {"tag<=10", 1},       {"tag<10", 0},        {"tag<11", 1},          {"trunks=9,5", 1},     {"trunks=[5,9]", 1},
-        {"trunks=5", 0},       {"trunks!=[]", 1},    {"trunks=[]", 0},     {"vlan_mode=[]", 1},    {"vlan_mode=access", 0}, {"vlan_mode>1", 0},
-        {"name=p1", 1},        {"name=\"p1\"", 1},   {"name=p2", 0},       {"bridge=br0", 1},      {"force=true", 1},     {"force=false", 0},
-        {"options:rx=/a b", 0}, {"options:rx=\"/a b\"", 1}, {"options:tx=/x", 0}, {"options:tx!=/x", 1}, {"options={rx=\"/a b\"}", 1},
-        {"link_state=up", 1},  {"id=7", 1},          {"id=8", 0},          {"_uuid=7", 1},         {"ofport>2", 1},       {"name>1", 0},
+        {"tag=10", 1},
+        {"tag=11", 0},
+        {"tag!=11", 1},
+        {"tag!=10", 0},
+        {"tag>9", 1},
+        {"tag>10", 0},
+        {"tag>=10", 1},
+        {"tag<=10", 1},
+        {"tag<10", 0},
+        {"tag<11", 1},
+        {"trunks=9,5", 1},
+        {"trunks=[5,9]", 1},
+        {"trunks=5", 0},
+        {"trunks!=[]", 1},
+        {"trunks=[]", 0},
+        {"vlan_mode=[]", 1},
+        {"vlan_mode=access", 0},
+        {"vlan_mode>1", 0},
+        {"name=p1", 1},
+        {"name=\"p1\"", 1},
+        {"name=p2", 0},
+        {"bridge=br0", 1},
+        {"force=true", 1},
+        {"force=false", 0},
+        {"options:rx=/a b", 1},
+        {"options:rx=\"/a b\"", 1},
+        {"options:tx=/x", 0},
+        {"options:tx!=/x", 1},
+        {"options={rx=\"/a b\"}", 1},
+        {"link_state=up", 1},
+        {"id=7", 1},
+        {"id=8", 0},
+        {"_uuid=7", 1},
+        {"ofport>2", 1},
+        {"name>1", 0},
     };
     for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
         if (holds(CFG_PORT, words[i].word, port) != words[i].holds) {
@@ -51,7 +81,8 @@ static void conditions_hold_or_do_not(void **state)
 
 static void derived_sets_hold_with_their_one_element(void **state)
 {
-    static const char bridge[] = "{\"id\": 1, \"ports\": [\"p1\"], \"controller\": [], \"other_config\": {\"mac-aging-time\": 60}}";
+    static const char bridge[] =
+        "{\"id\": 1, \"ports\": [\"p1\"], \"controller\": [], \"other_config\": {\"mac-aging-time\": 60}}";
     assert_int_equal(holds(CFG_BRIDGE, "ports=p1", bridge), 1);
     assert_int_equal(holds(CFG_BRIDGE, "ports=[p1]", bridge), 1);
     assert_int_equal(holds(CFG_BRIDGE, "ports=p2", bridge), 0);

@@ -15,7 +15,8 @@ static struct error_detail detail;
 
 static void a_row_is_a_line_and_the_text_is_read_again(void **state)
 {
-    static const char text[] = "{\n  \"format\": 1,\n  \"switch\": {\"kernel_tier\": false},\n  \"bridge\": [\n    {\"name\": \"b\"},\n    {\"name\": \"a\"}\n  ],\n"
+    static const char text[] = "{\n  \"format\": 1,\n  \"switch\": {\"kernel_tier\": false},\n  \"bridge\": [\n    {\"name\": "
+                               "\"b\"},\n    {\"name\": \"a\"}\n  ],\n"
                                "  \"port\": []\n}\n";
     json_t *document = NULL;
     assert_int_equal(document_parse("f", text, strlen(text), &document, &detail), 0);

@@ -48,7 +48,8 @@ static void every_rule_is_of_a_column(void **state)
     }
     for (size_t i = 0; i < n_uniques; i++) {
         assert_non_null(column_find(cfg_table_info(uniques[i].table)->descriptor, uniques[i].columns[0]));
-        assert_true(uniques[i].columns[1] == NULL || column_find(cfg_table_info(uniques[i].table)->descriptor, uniques[i].columns[1]) != NULL);
+        assert_true(uniques[i].columns[1] == NULL ||
+                    column_find(cfg_table_info(uniques[i].table)->descriptor, uniques[i].columns[1]) != NULL);
     }
 }
 
@@ -72,8 +73,9 @@ static void tables_go_by_both_names(void **state)
     static const struct {
         const char *word;
         enum cfg_table table;
-    } good[] = {{"bridge", CFG_BRIDGE}, {"Bridge", CFG_BRIDGE},         {"Open_vSwitch", CFG_SWITCH}, {"open-vswitch", CFG_SWITCH}, {"switch", CFG_SWITCH},
-                {"Port", CFG_PORT},     {"interface", CFG_PORT},        {"CONTROLLER", CFG_CONTROLLER}, {"rule", CFG_RULE},
+    } good[] = {{"bridge", CFG_BRIDGE},          {"Bridge", CFG_BRIDGE},         {"Open_vSwitch", CFG_SWITCH},
+                {"open-vswitch", CFG_SWITCH},    {"switch", CFG_SWITCH},         {"Port", CFG_PORT},
+                {"interface", CFG_PORT},         {"CONTROLLER", CFG_CONTROLLER}, {"rule", CFG_RULE},
                 {"port_status", CFG_PORT_STATUS}};
     enum cfg_table table;
     for (size_t i = 0; i < sizeof good / sizeof good[0]; i++) {
@@ -123,12 +125,16 @@ static void wrong_columns_are_proposed_refused_or_not_yet(void **state)
         const char *text;
     } bad[] = {
         {CFG_BRIDGE, "stp_enable", -ERROR_UNSUPPORTED, "table bridge, column stp_enable: not supported yet"},
-        {CFG_BRIDGE, "external_ids:iface-id", -ERROR_UNSUPPORTED, "table bridge, column external_ids:iface-id: not supported yet"},
+        {CFG_BRIDGE, "external_ids:iface-id", -ERROR_UNSUPPORTED,
+         "table bridge, column external_ids:iface-id: not supported yet"},
         {CFG_PORT, "bond_mode", -ERROR_UNSUPPORTED, "table port, column bond_mode: not supported yet"},
         {CFG_PORT, "mtu_request", -ERROR_UNSUPPORTED, "table port, column mtu_request: not supported yet"},
-        {CFG_BRIDGE, "other_config:forward-bpdu", -ERROR_UNSUPPORTED, "table bridge, column other_config:forward-bpdu: not supported yet"},
-        {CFG_SWITCH, "other_config:n-handler-threads", -ERROR_UNSUPPORTED, "table switch, column other_config:n-handler-threads: not supported yet"},
-        {CFG_BRIDGE, "other_config:something-new", -ERROR_UNSUPPORTED, "table bridge, column other_config:something-new: not supported yet"},
+        {CFG_BRIDGE, "other_config:forward-bpdu", -ERROR_UNSUPPORTED,
+         "table bridge, column other_config:forward-bpdu: not supported yet"},
+        {CFG_SWITCH, "other_config:n-handler-threads", -ERROR_UNSUPPORTED,
+         "table switch, column other_config:n-handler-threads: not supported yet"},
+        {CFG_BRIDGE, "other_config:something-new", -ERROR_UNSUPPORTED,
+         "table bridge, column other_config:something-new: not supported yet"},
         {CFG_BRIDGE, "other_config:mac-agin-time", -ERROR_UNKNOWN_NAME,
          "table bridge has no column other_config:mac-agin-time; did you mean other_config:mac-aging-time?"},
         {CFG_PORT, "trunk", -ERROR_UNKNOWN_NAME, "table port has no column trunk; did you mean trunks?"},

@@ -114,9 +114,11 @@ static void wrong_values_are_refused_by_name(void **state)
         {CFG_PORT, "options", "a=\"x", "table port, column options: 'a=\"x' is not a map, as in KEY=VALUE,KEY=VALUE"},
         {CFG_PORT, "type", "\"null", "table port, column type: '\"null' is not a text, or a text in quotes"},
         {CFG_PORT, "type", "\xff", "table port, column type: '\xff' is not a text, or a text in quotes"},
-        {CFG_BRIDGE, "other_config:datapath-id", "12", "table bridge, column other_config:datapath-id: '12' is not 16 hexadecimal digits, or up to 16 behind 0x"},
+        {CFG_BRIDGE, "other_config:datapath-id", "12",
+         "table bridge, column other_config:datapath-id: '12' is not 16 hexadecimal digits, or up to 16 behind 0x"},
         {CFG_BRIDGE, "other_config:datapath-id", "00000000000000fg",
-         "table bridge, column other_config:datapath-id: '00000000000000fg' is not 16 hexadecimal digits, or up to 16 behind 0x"},
+         "table bridge, column other_config:datapath-id: '00000000000000fg' is not 16 hexadecimal digits, or up to 16 behind "
+         "0x"},
     };
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
         char *printed = there_and_back(bad[i].table, bad[i].column, bad[i].typed);
@@ -188,8 +190,10 @@ static void sets_are_bounded(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(values_come_back_as_they_are_printed), cmocka_unit_test(wrong_values_are_refused_by_name),
-        cmocka_unit_test(json_of_another_kind_is_refused),      cmocka_unit_test(status_is_shown_in_its_form),
+        cmocka_unit_test(values_come_back_as_they_are_printed),
+        cmocka_unit_test(wrong_values_are_refused_by_name),
+        cmocka_unit_test(json_of_another_kind_is_refused),
+        cmocka_unit_test(status_is_shown_in_its_form),
         cmocka_unit_test(sets_are_bounded),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
