@@ -241,7 +241,10 @@ static enum exit_status check_ports(struct client *client, struct error_detail *
         }
         struct error_detail why;
         int err = await_port(client, &client->made[i], &why);
-        if (err == -ERROR_REFUSED) {
+        if (err == -ERROR_REFUSED && client->keeps_ports && status == EXIT_DONE) {
+            error_set(detail, err, "committed, but could not be done: %s", why.text);
+            status = EXIT_NOT_APPLIED;
+        } else if (err == -ERROR_REFUSED && !client->keeps_ports) {
             take_back(client, &client->made[i]);
             error_set(detail, err, "%s (the port was not added)", why.text);
             status = EXIT_FAILED;

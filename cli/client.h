@@ -26,6 +26,7 @@ struct client {
     struct bus *bus;
     struct cfg *cfg;
     json_t *report;  /* what a change consists of, printed when it is committed; NULL: nothing to say */
+    bool keeps_ports; /* a new port that cannot be opened stays, and is told; else it is taken back */
     bool is_dry_run; /* show the report and commit nothing */
     json_t *before; /* with --watch: what the command was told the last time */
     /* Bridges and ports this command line makes: later commands of the same transaction refer to them by label. */

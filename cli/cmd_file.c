@@ -113,6 +113,7 @@ static int take_file(struct client *client, const struct segment *segment, bool 
         json_decref(client->report);
         client->report = changes;
         client->is_dry_run = segment->dry_run;
+        client->keeps_ports = true; /* a file is taken whole */
     }
     json_decref(document);
     free(text);

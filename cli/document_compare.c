@@ -433,7 +433,11 @@ static void insert_row(struct compare *c, enum cfg_table table, const struct wis
         ((Busbar__PortRow *)asked->row)->has_ofport_request = 1;
         ((Busbar__PortRow *)asked->row)->ofport_request = wish->number;
     }
+    size_t op = cfg_txn_size(c->txn);
     uint64_t label = cfg_txn_insert(c->txn, table, asked->row);
+    if (table == CFG_PORT) {
+        client_remember(c->client, table, wish->key, label, op); /* whether it opens is looked at after the commit */
+    }
     json_object_set_new(c->tables[table].ids, wish->key, json_integer((json_int_t)label));
     if (is_freed) {
         request_number(c, label, 0); /* the number stays: it is in use */

@@ -146,6 +146,14 @@ def test_import_keeps_and_apply_removes_what_a_file_does_not_name(suite):
     first.ping(second)
 
 
+def test_a_port_of_a_file_that_cannot_be_opened_stays_and_is_told(suite):
+    path = suite.run_dir / "port.json"
+    path.write_text(json.dumps({"format": 1, "bridge": [{"name": "br0"}], "port": [{"name": "none0", "bridge": "br0"}]}))
+    result = suite.swctl("apply", path, check=False)
+    assert result.returncode == 4 and "port none0 added" in result.stdout and "could not be done: port none0: " in result.stdout, result.stdout
+    assert suite.swctl("list-ports", "br0").split() == ["none0"]
+
+
 def test_bad_files_are_named_with_their_line(suite):
     suite.swctl("add-br", "br0")
     before, path = suite.swctl("export"), suite.run_dir / "bad.json"
