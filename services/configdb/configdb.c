@@ -21,7 +21,7 @@
 #include "lib/base/memory.h"
 #include "lib/msg/msg.h"
 #include "services/configdb/await.h"
-#include "services/configdb/column.h"
+#include "lib/cfg/column.h"
 #include "services/configdb/commit.h"
 #include "services/configdb/fold.h"
 #include "services/configdb/lease.h"

@@ -16,7 +16,8 @@
 #include <string.h>
 
 #include "lib/base/memory.h"
-#include "services/configdb/column.h"
+#include "lib/cfg/column.h"
+#include "lib/cfg/schema.h"
 #include "services/configdb/validate.h"
 
 static struct db_key derive_port_key(uint64_t bridge, uint32_t ofport)
@@ -74,6 +75,9 @@ static int derive_insert_port(struct txn *txn, uint64_t id, Busbar__PortRow *por
     if (port->type != NULL && strcmp(port->type, "internal") != 0) {
         return error_set(&txn->detail, -ERROR_REFUSED,
                          "port row %" PRIu64 ", column type: the LOCAL port of a bridge is internal", id);
+    }
+    if (port->type == NULL) {
+        port->type = memory_string("internal");
     }
     port->ofport = DERIVE_LOCAL;
     return 0;
@@ -136,11 +140,13 @@ int derive_update(struct txn *txn, uint64_t id, uint32_t table, const char *colu
     return strcmp(column, "ofport_request") == 0 && port->has_ofport_request ? derive_ofport(txn, id, port) : 0;
 }
 
-/* Deletes the rows of `table` whose index `index` begins with the bridge. */
-static int derive_delete_of_bridge(struct txn *txn, uint32_t table, uint32_t number, uint64_t bridge)
+static int derive_delete_belonging(struct txn *txn, uint32_t table, uint64_t id);
+
+/* Deletes the rows of `table` whose index `number` begins with the id, and what belongs to them. */
+static int derive_delete_by_index(struct txn *txn, uint32_t table, uint32_t number, uint64_t id)
 {
     struct db_key prefix = db_key_index(table, number);
-    db_key_add_u64(&prefix, bridge);
+    db_key_add_u64(&prefix, id);
     size_t n = 0;
     uint64_t *ids = overlay_prefix(txn->overlay, table, &prefix, &n);
     int err = 0;
@@ -153,17 +159,48 @@ static int derive_delete_of_bridge(struct txn *txn, uint32_t table, uint32_t num
         }
         overlay_delete(txn->overlay, table, ids[i], row);
         protobuf_c_message_free_unpacked(row, NULL);
+        err = derive_delete_belonging(txn, table, ids[i]);
     }
     free(ids);
     return err;
 }
 
+/* The index of the table that begins with the column, 0 when there is none. */
+static uint32_t derive_index_of(enum cfg_table table, const char *column)
+{
+    size_t n;
+    const struct schema_unique *uniques = schema_uniques(&n);
+    for (size_t i = 0; i < n; i++) {
+        if (uniques[i].table == table && strcmp(uniques[i].columns[0], column) == 0) {
+            return uniques[i].number;
+        }
+    }
+    return 0;
+}
+
+static bool derive_is_of(const struct schema_rule *rule, uint32_t table, enum rows_env env)
+{
+    enum rows_env mine;
+    return rule->kind == SCHEMA_REFERENCE && rule->low == table && rows_env_of((uint32_t)rule->table, &mine) && mine == env;
+}
+
+/* Rows of the configuration that refer to a row which goes: they belong to it. (Those of the run environment go in a second commit.) */
+static int derive_delete_belonging(struct txn *txn, uint32_t table, uint64_t id)
+{
+    size_t n;
+    const struct schema_rule *rules = schema_rules(&n);
+    int err = 0;
+    for (size_t i = 0; err == 0 && i < n; i++) {
+        if (derive_is_of(&rules[i], table, ROWS_DISK)) {
+            err = derive_delete_by_index(txn, (uint32_t)rules[i].table, derive_index_of(rules[i].table, rules[i].column), id);
+        }
+    }
+    return err;
+}
+
 static int derive_delete_bridge(struct txn *txn, uint64_t id)
 {
-    int err = derive_delete_of_bridge(txn, CFG_PORT, 2, id);
-    if (err == 0) {
-        err = derive_delete_of_bridge(txn, CFG_CONTROLLER, 1, id);
-    }
+    int err = derive_delete_belonging(txn, CFG_BRIDGE, id);
     if (err == 0) {
         txn->gone_bridges = memory_resize(txn->gone_bridges, (txn->n_gone_bridges + 1) * sizeof *txn->gone_bridges);
         txn->gone_bridges[txn->n_gone_bridges++] = id;
@@ -262,10 +299,13 @@ static int derive_walk_gone(struct rows *rows, struct overlay *overlay, uint32_t
 
 int derive_bridge_gone(struct rows *rows, struct overlay *overlay, uint64_t bridge)
 {
-    static const enum cfg_table tables[] = {CFG_RULE, CFG_GROUP, CFG_METER};
+    size_t n;
+    const struct schema_rule *rules = schema_rules(&n);
     int err = 0;
-    for (size_t i = 0; err == 0 && i < sizeof tables / sizeof tables[0]; i++) {
-        err = derive_walk_gone(rows, overlay, tables[i], bridge);
+    for (size_t i = 0; err == 0 && i < n; i++) {
+        if (derive_is_of(&rules[i], CFG_BRIDGE, ROWS_RUN)) {
+            err = derive_walk_gone(rows, overlay, rules[i].table, bridge);
+        }
     }
     ProtobufCMessage *owner = NULL;
     if (err == 0 && overlay_get(overlay, CFG_OWNER, bridge, &owner) == 0) {
