@@ -48,7 +48,7 @@ static void dec_ttl(struct walk *walk)
         return;
     }
     if (walk->unseen.key.ip_ttl != 0) {
-        walk_refuse(walk, DROP_HEADER_UNSEEN);
+        walk_look_unseen(walk);
         return;
     }
     prove_ttl(walk);

@@ -10,7 +10,7 @@
  *
  * A packet of bytes is learned from while it is translated, as Open vSwitch's trace does, and what was learned is forgotten behind it.
  * The answer is one line of three parts between tabs: the datapath actions; the bits looked at, a NAME=HEX for each member of the key;
- * the key itself, likewise. A translation that needs the datapath's hash is made twice, as in the shard.
+ * the key itself, likewise. A translation that needs the datapath's hash, or what labels cover, is made again, as in the shard; its bits count, too.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -148,21 +148,31 @@ static void remember_the_known(struct driver *d)
     }
 }
 
-static void translate(struct driver *d, struct flow_key key, enum translate_learning learning)
+static void add_bits(struct flow_key *sum, const struct flow_key *mask)
 {
+    for (size_t i = 0; i < KEY_WORDS; i++) {
+        key_set_word(sum, i, key_word(sum, i) | key_word(mask, i));
+    }
+}
+
+/* frame: NULL when there are no bytes. */
+static void translate(struct driver *d, struct flow_key key, const uint8_t *frame, size_t size, enum translate_learning learning)
+{
+    struct flow_key came = key, looked = {.in_port = be32(0)};
     remember_the_known(d);
     struct translate_input input = {.world = &d->world, .macs = d->macs, .now_ns = NS_PER_S, .learning = learning};
     translate_key(&input, &key, &d->translation);
-    if (d->translation.needs_hash) {
-        key.dp_hash = be32(hash_packet(&key, &d->translation.actions[0].hash));
-        key.recirc_id = be32(TRANSLATE_RECIRC_HASHED);
+    while (d->translation.needs_more) {
+        add_bits(&looked, &d->translation.mask);
+        key = translate_again(&d->translation, &key, frame, size);
         translate_key(&input, &key, &d->translation);
     }
+    add_bits(&looked, &d->translation.mask);
     char *actions = dp_actions_format(d->translation.actions, d->translation.n_actions, NULL);
     printf("%s\t", actions);
-    print_key(&d->translation.mask);
+    print_key(&looked);
     putchar('\t');
-    print_key(&key);
+    print_key(&came);
     putchar('\n');
     free(actions);
 }
@@ -178,7 +188,7 @@ static void take_flow(struct driver *d, const char *text)
         struct flow_key key = match.value.key;
         bool is_tagged = (host16(key.vlan_tci) & KEY_VLAN_PRESENT) != 0;
         key.vlan_tpid = be16(is_tagged ? 0x8100 : 0); /* text does not say which */
-        translate(d, key, TRANSLATE_LEARN_NOTHING);
+        translate(d, key, NULL, 0, TRANSLATE_LEARN_NOTHING);
     }
 }
 
@@ -200,7 +210,7 @@ static void take_frame(struct driver *d, const char *text)
     if (parse_frame(frame, size, port, &key, &result) != 0) {
         puts("refused: too short");
     } else {
-        translate(d, key, TRANSLATE_LEARN);
+        translate(d, key, frame, size, TRANSLATE_LEARN);
     }
 }
 
