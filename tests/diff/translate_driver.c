@@ -1,6 +1,9 @@
 /* Our side of translate_vs_ovs: reads a switch and packets from standard input, a line each, and says what the translation makes of them.
  *
  *     new                      an empty switch: bridge 1, LOCAL, ports 1 to 4, whose ids are their OpenFlow numbers
+ *     vlan PORT MODE TAG TRUNKS CVLANS     VLAN columns; "-": unset; lists by commas
+ *     patch N                  port N (id 110) leads to port N (id 210) of bridge 2, which has LOCAL and ports 1 and 2 (ids 21, 22)
+ *     rule2 TEXT               a rule of bridge 2
  *     rule TEXT, group TEXT    in Open vSwitch's syntax; "ok", or "refused" and why
  *     meter N                  is there; its row is N too
  *     link PORT up|down        what groups may watch
@@ -23,7 +26,7 @@
 #include "lib/flow/parse.h"
 #include "services/slowpath/translate.h"
 
-enum { BRIDGE = 1, LINE_MAX_BYTES = 1 << 16, FRAME_MAX = 2048, N_PORTS = 4, KNOWN_MAX = 16 };
+enum { BRIDGE = 1, SECOND_BRIDGE = 2, SECOND_LOCAL_BELOW = 1, LINE_MAX_BYTES = 1 << 16, FRAME_MAX = 2048, N_PORTS = 4, KNOWN_MAX = 16, VLANS_MAX = 16 };
 
 struct driver {
     struct world world;
@@ -70,7 +73,7 @@ static void answer(int err, const struct error_detail *detail)
     }
 }
 
-static void add_rule(struct driver *d, const char *text)
+static void add_rule(struct driver *d, uint64_t bridge, const char *text)
 {
     struct flow_mod mod;
     struct error_detail detail = {""};
@@ -79,7 +82,7 @@ static void add_rule(struct driver *d, const char *text)
         struct rule rule;
         rule_init(&rule);
         rule.id = d->next_id++;
-        rule.bridge = BRIDGE;
+        rule.bridge = bridge;
         rule.match = mod.match;
         rule.priority = mod.priority;
         rule.table = mod.table == TABLE_ALL ? 0 : mod.table;
@@ -88,6 +91,59 @@ static void add_rule(struct driver *d, const char *text)
         world_set_rule(&d->world, &rule);
     }
     answer(err, &detail);
+}
+
+/* "5,6" or "-". */
+static size_t read_vlans(const char *text, uint32_t *out)
+{
+    size_t n = 0;
+    char *end;
+    while (*text != '-' && *text != '\0' && n < VLANS_MAX) {
+        out[n++] = (uint32_t)strtoul(text, &end, 10);
+        text = *end == ',' ? end + 1 : end;
+    }
+    return n;
+}
+
+static void set_vlan(struct driver *d, const char *text)
+{
+    static const char *const modes[] = {"", "trunk", "access", "native-tagged", "native-untagged", "dot1q-tunnel"}; /* as enum vlan_mode */
+    char mode[32], tag[16], trunks[64], cvlans[64], name[16];
+    uint32_t number, trunk_list[VLANS_MAX], cvlan_list[VLANS_MAX];
+    size_t at = 1;
+    if (sscanf(text, "%u %31s %15s %63s %63s", &number, mode, tag, trunks, cvlans) != 5) {
+        puts("refused vlan PORT MODE TAG TRUNKS CVLANS");
+        return;
+    }
+    while (at < sizeof modes / sizeof modes[0] && strcmp(modes[at], mode) != 0) {
+        at++;
+    }
+    (void)snprintf(name, sizeof name, "p%u", number);
+    struct world_port_settings port = {.name = name, .bridge = BRIDGE, .ofport = number, .vlan_mode = (enum vlan_mode)at, .trunks = trunk_list};
+    port.tag = tag[0] == '-' ? VLAN_NONE : (uint16_t)strtoul(tag, NULL, 10);
+    port.n_trunks = read_vlans(trunks, trunk_list);
+    port.cvlans = cvlan_list;
+    port.n_cvlans = read_vlans(cvlans, cvlan_list);
+    world_set_port(&d->world, number, &port);
+    puts(at < sizeof modes / sizeof modes[0] ? "ok" : "refused: no such mode");
+}
+
+static void add_port(struct driver *d, uint64_t bridge, uint32_t id, uint32_t ofport, const char *name, const char *peer)
+{
+    struct world_port_settings port = {.name = name, .bridge = bridge, .ofport = ofport, .tag = VLAN_NONE, .peer = peer};
+    world_set_port(&d->world, id, &port);
+    world_set_link(&d->world, id, true);
+}
+
+static void add_patch(struct driver *d, uint32_t number)
+{
+    struct world_bridge_settings bridge = {.name = "br1", .is_secure = true, .mac_aging_s = 300, .mac_limit = 1000};
+    world_set_bridge(&d->world, SECOND_BRIDGE, &bridge);
+    add_port(d, SECOND_BRIDGE, PORT_LOCAL - SECOND_LOCAL_BELOW, PORT_LOCAL, "br1", NULL);
+    add_port(d, SECOND_BRIDGE, 21, 1, "q21", NULL);
+    add_port(d, SECOND_BRIDGE, 22, 2, "q22", NULL);
+    add_port(d, BRIDGE, 110, number, "patch0", "patch1");
+    add_port(d, SECOND_BRIDGE, 210, number, "patch1", "patch0");
 }
 
 static void add_group(struct driver *d, const char *text)
@@ -226,7 +282,14 @@ static bool obey(struct driver *d, char *line)
         open_switch(d);
         puts("ok");
     } else if (strcmp(line, "rule") == 0) {
-        add_rule(d, arguments);
+        add_rule(d, BRIDGE, arguments);
+    } else if (strcmp(line, "rule2") == 0) {
+        add_rule(d, SECOND_BRIDGE, arguments);
+    } else if (strcmp(line, "vlan") == 0) {
+        set_vlan(d, arguments);
+    } else if (strcmp(line, "patch") == 0) {
+        add_patch(d, (uint32_t)strtoul(arguments, NULL, 10));
+        puts("ok");
     } else if (strcmp(line, "group") == 0) {
         add_group(d, arguments);
     } else if (strcmp(line, "meter") == 0) {

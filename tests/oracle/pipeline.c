@@ -242,6 +242,9 @@ static bool carries(const struct world_port *port, unsigned vlan)
     if (is_fixed || (is_native && vlan == port->tag)) {
         return vlan == port->tag;
     }
+    if (is_native && vlan == 0) {
+        return false; /* a packet of no VLAN would come out in the native one */
+    }
     return !port->has_trunks || (port->trunks[vlan / 64] >> vlan % 64 & 1) != 0;
 }
 

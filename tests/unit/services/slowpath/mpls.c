@@ -108,12 +108,13 @@ static void what_labels_cover_stays_out_of_sight_until_they_are_off(void **state
     (void)state;
     struct fixture f;
     fixture_open(&f);
-    fixture_rule(&f, "priority=1,mpls,actions=move:NXM_NX_IP_TTL[]->NXM_NX_REG1[0..7],push_mpls:0x8847,pop_mpls:0x8847,pop_mpls:0x0800,dec_ttl,goto_table:1");
-    fixture_rule(&f, "table=1,priority=1,reg1=0,actions=output:2");
+    fixture_rule(&f, "mpls,actions=resubmit(,1),pop_mpls:0x0800,goto_table:1");
+    fixture_rule(&f, "table=1,priority=2,ip,nw_dst=10.0.0.1,actions=output:2");
+    fixture_rule(&f, "table=1,priority=1,mpls,actions=output:3");
     struct flow_key key = labelled(2 << 12 | 0x140, 0);
     expect_key(&f, &key, "recirc(134217730,labels=1,uncovers=0x0800)");
-    key = uncovered(&f, &key, "tcp,nw_ttl=64,tp_dst=80");
-    expect_key(&f, &key, "push_mpls:0x8847,pop_mpls:0x8847,pop_mpls:0x0800,dec_ttl,output:12");
+    key = uncovered(&f, &key, "ip,nw_dst=10.0.0.1");
+    expect_key(&f, &key, "output:13,pop_mpls:0x0800,output:12");
     fixture_close(&f);
 }
 
