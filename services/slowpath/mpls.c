@@ -28,6 +28,12 @@ static uint32_t label_at(const struct walk *walk, size_t i)
     return host32(walk->state.key.mpls[i]);
 }
 
+/* Nothing stands behind it: what the key has there is zero. */
+static bool is_bottom(const struct walk *walk, size_t i)
+{
+    return walk->unseen.key.mpls[i].raw == 0 && (label_at(walk, i) & LABEL_BOTTOM) != 0;
+}
+
 static void look_label(struct walk *walk, size_t i, uint32_t bits)
 {
     struct flow_state mask = {0};
@@ -117,9 +123,8 @@ void mpls_push(struct walk *walk, uint16_t ethertype)
         return;
     }
     if (is_mpls_type(host16(walk->state.key.eth_type))) {
-        for (size_t i = 0; i < LABELS - 1; i++) {
-            look_label(walk, i, UINT32_MAX);
-        }
+        look_label(walk, 0, UINT32_MAX);
+        look_label(walk, 1, is_bottom(walk, 0) ? 0 : UINT32_MAX);
         label = label_at(walk, 0) & ~(uint32_t)LABEL_BOTTOM;
         set_label(walk, 2, label_at(walk, 1), walk->unseen.key.mpls[1].raw != 0);
         set_label(walk, 1, label_at(walk, 0), walk->unseen.key.mpls[0].raw != 0);
@@ -141,8 +146,9 @@ void mpls_push(struct walk *walk, uint16_t ethertype)
 static void shift_labels(struct walk *walk)
 {
     bool is_unseen = false;
-    for (size_t i = 0; i < LABELS; i++) {
-        look_label(walk, i, i == 0 ? LABEL_BOTTOM : UINT32_MAX);
+    look_label(walk, 0, LABEL_BOTTOM);
+    for (size_t i = 1; i < LABELS && !is_bottom(walk, i - 1); i++) {
+        look_label(walk, i, UINT32_MAX);
     }
     for (size_t i = 0; i < LABELS; i++) {
         bool is_last = i == LABELS - 1;
