@@ -179,7 +179,7 @@ def patch(r):
 def choose(r, rules, simple):
     """Group 4 gets several living buckets; which one a packet takes is nobody's promise, but that it is one of them."""
     method = r.choice(("", ",selection_method=hash,fields(ip_src,tcp_dst)", ",selection_method=dp_hash"))
-    buckets = [(r.choice((None, None, 2, 3)), simple()) for _ in range(r.choice((2, 3)))]
+    buckets = [(None, simple())] + [(r.choice((None, None, 2, 3)), simple()) for _ in range(r.choice((1, 2)))]
     rules.choices = [text for watched, text in buckets if watched not in rules.down]
     return "group_id=4,type=select%s" % method + "".join(
         ",bucket=" + ("watch_port:%d,actions=" % watched if watched else "actions=") + text for watched, text in buckets)
