@@ -5,10 +5,10 @@
  *     pop      eth_type=0x0800   ?                                a label that is popped uncovers what this key never showed
  *
  * What a pop uncovers is `unseen`: actions may write it, output needs none of it, but a lookup that asks for it cannot be answered from this
- * key. Then the packet begins again with a key that shows it (translate.h says how its recirc_id tells that); until the same pop comes, the inner
- * headers stay out of sight. One place behind labels can be shown; a packet whose rules want two is dropped for DROP_HEADER_UNSEEN, and one with
- * tags behind its labels, too. A label that was pushed here gives back what it covered. Labels move between the members of the key as tags do: those that stay visible
- * are looked at first and then known, but for those behind the third, which are unseen.
+ * key. Then the packet begins again with a key that shows it (translate.h says how its recirc_id tells that); until the same pop comes, the
+ * inner headers stay out of sight. One place behind labels can be shown; a packet whose rules want two is dropped for DROP_HEADER_UNSEEN, and
+ * one with tags behind its labels, too. A label that was pushed here gives back what it covered. Labels move between the members of the key as
+ * tags do: those that stay visible are looked at first and then known, but for those behind the third, which are unseen.
  *
  * The new label of a packet without one has the TTL of its IP header [OF1.3.5 §5.12]; that TTL is looked at when somebody asks for the label's.
  * Open vSwitch gives such a label also the DSCP as traffic class, and 64 to packets without a TTL; the datapath here follows the standard.

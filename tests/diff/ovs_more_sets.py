@@ -98,7 +98,8 @@ def conjunctive(r):
                 known = clauses.setdefault((priority, ",".join(make(r))), [])
                 if text not in known:
                     known.append(text)
-        rules.add(0, ["conj_id=%d" % number] + r.choice(([], [], ["ip"])), r.choice(("output:2", "output:3", "drop", "goto_table:1", "load:1->NXM_NX_REG0[],goto_table:1")), priorities.pop())
+        then = r.choice(("output:2", "output:3", "drop", "goto_table:1", "load:1->NXM_NX_REG0[],goto_table:1"))
+        rules.add(0, ["conj_id=%d" % number] + r.choice(([], [], ["ip"])), then, priorities.pop())
     for (priority, words), texts in clauses.items():
         rules.add(0, words.split(","), ",".join(texts), priority)
     for _ in range(r.choice((0, 2, 8))):
