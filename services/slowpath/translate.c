@@ -402,7 +402,8 @@ static void walk_begin(struct walk *walk, const struct translate_input *input, s
 static bool is_recirc_id(uint32_t id)
 {
     struct uncover inner = {.n_labels = id >> RECIRC_LABELS_SHIFT & 7, .type = (uint16_t)(id >> RECIRC_TYPE_SHIFT)};
-    return recirc_id((id & RECIRC_HASHED) != 0, inner) == id && (inner.n_labels != 0 || inner.type == 0);
+    bool is_inner = inner.n_labels == 0 ? inner.type == 0 : inner.type >= 0x0600;
+    return recirc_id((id & RECIRC_HASHED) != 0, inner) == id && is_inner;
 }
 
 static const struct dp_hash hash_of_groups = {.algorithm = DP_HASH_SYMMETRIC_L4};
