@@ -186,7 +186,7 @@ static void flood(struct walk *walk, uint16_t vlan)
 {
     const struct world_port *members[DP_ACTIONS_MAX];
     size_t n = 0;
-    walk->out->work += (unsigned)walk->bridge->n_ports;
+    walk->out->work += 2 * (unsigned)walk->bridge->n_ports;
     for (size_t i = 0; i < walk->bridge->n_ports; i++) {
         const struct world_port *port = walk->bridge->ports[i];
         if (port == walk->in_port || (port->config & PORT_CONFIG_NO_FLOOD) != 0 || !is_member(walk, port, vlan)) {

@@ -47,7 +47,7 @@ struct translation {
     struct translation_visit more[TRANSLATE_BRIDGES_MAX]; /* and those of the bridges behind patch ports */
     size_t n_more;
     uint32_t rewritten_words; /* of the key, that an action may have written before some lookup */
-    unsigned work;            /* what it cost, in tuples looked into and ports flooded to: some 50 ns each */
+    unsigned work;            /* what it cost, in units of some 10 ns; core.h says how they were found */
     bool uses_groups, uses_meters;
     bool is_single;  /* good for this packet only: no flow may be made of it */
     bool is_refused; /* cannot be translated: `reason` */
