@@ -84,6 +84,8 @@ static void encode_hash(const struct dp_action *action, Busbar__DpAction *messag
 static void encode_recirc_id(const struct dp_action *action, Busbar__DpAction *message)
 {
     message->recirc_id = action->recirc_id;
+    message->n_labels = action->n_labels;
+    message->ethertype = action->uncovers_type;
 }
 
 static void encode_meter(const struct dp_action *action, Busbar__DpAction *message)
@@ -172,7 +174,9 @@ static bool decode_hash(const Busbar__DpAction *message, struct dp_action *actio
 static bool decode_recirc_id(const Busbar__DpAction *message, struct dp_action *action)
 {
     action->recirc_id = message->recirc_id;
-    return true;
+    action->n_labels = (uint8_t)message->n_labels;
+    action->uncovers_type = (uint16_t)message->ethertype;
+    return message->n_labels <= UINT8_MAX && message->ethertype <= UINT16_MAX;
 }
 
 static bool decode_meter(const Busbar__DpAction *message, struct dp_action *action)

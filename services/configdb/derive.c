@@ -18,6 +18,7 @@
 #include "lib/base/memory.h"
 #include "lib/cfg/column.h"
 #include "lib/cfg/schema.h"
+#include "lib/msg/counter_id.h"
 #include "services/configdb/validate.h"
 
 static struct db_key derive_port_key(uint64_t bridge, uint32_t ofport)
@@ -208,13 +209,87 @@ static int derive_delete_bridge(struct txn *txn, uint64_t id)
     return err;
 }
 
-static void derive_delete_counter(struct overlay *overlay, uint64_t rule)
+static void derive_delete_counter(struct overlay *overlay, uint64_t id)
 {
     ProtobufCMessage *counter = NULL;
-    if (overlay_get(overlay, CFG_COUNTER, rule, &counter) == 0) {
-        overlay_delete(overlay, CFG_COUNTER, rule, counter);
+    if (overlay_get(overlay, CFG_COUNTER, id, &counter) == 0) {
+        overlay_delete(overlay, CFG_COUNTER, id, counter);
         protobuf_c_message_free_unpacked(counter, NULL);
     }
+}
+
+static bool derive_has_bucket(const Busbar__GroupRow *group, uint32_t counter)
+{
+    for (size_t i = 0; i < group->n_buckets; i++) {
+        if (group->buckets[i]->counter == counter) {
+            return true;
+        }
+    }
+    return false;
+}
+
+bool derive_is_counted(struct overlay *overlay, uint64_t counter)
+{
+    uint64_t id = counter_id_of_row(counter);
+    enum counter_kind kind = counter_id_kind(id);
+    ProtobufCMessage *row = NULL;
+    if (kind == COUNTER_RULE) {
+        return overlay_has(overlay, CFG_RULE, counter_id_number(id));
+    }
+    if ((kind != COUNTER_GROUP && kind != COUNTER_BUCKET) || overlay_get(overlay, CFG_GROUP, counter_id_group(id), &row) != 0) {
+        return false;
+    }
+    bool is_counted = kind == COUNTER_GROUP || derive_has_bucket((const Busbar__GroupRow *)row, id & 0xffff);
+    protobuf_c_message_free_unpacked(row, NULL);
+    return is_counted;
+}
+
+/* The counters of the buckets that the group has and `after`, the group as it will be, has not. NULL: there will be none. */
+static void derive_delete_bucket_counters(struct overlay *overlay, uint64_t id, const Busbar__GroupRow *before, const Busbar__GroupRow *after)
+{
+    for (size_t i = 0; i < before->n_buckets; i++) {
+        if (after == NULL || !derive_has_bucket(after, before->buckets[i]->counter)) {
+            derive_delete_counter(overlay, counter_id(COUNTER_BUCKET, id << 16 | before->buckets[i]->counter));
+        }
+    }
+}
+
+/* With the row of a rule or a group go its counters. */
+static void derive_delete_counters(struct overlay *overlay, uint32_t table, uint64_t id, const ProtobufCMessage *row)
+{
+    if (table == CFG_RULE) {
+        derive_delete_counter(overlay, id);
+    } else if (table == CFG_GROUP) {
+        derive_delete_counter(overlay, counter_id(COUNTER_GROUP, id));
+        derive_delete_bucket_counters(overlay, id, (const Busbar__GroupRow *)row, NULL);
+    }
+}
+
+static void derive_update_group(struct txn *txn, uint64_t id, const ProtobufCMessage *after)
+{
+    ProtobufCMessage *before = NULL;
+    if (overlay_get(txn->overlay, CFG_GROUP, id, &before) == 0) {
+        derive_delete_bucket_counters(txn->overlay, id, (const Busbar__GroupRow *)before, (const Busbar__GroupRow *)after);
+        protobuf_c_message_free_unpacked(before, NULL);
+    }
+}
+
+int derive_update(struct txn *txn, uint64_t id, uint32_t table, const char *column, ProtobufCMessage *row)
+{
+    if (table == CFG_GROUP && strcmp(column, "buckets") == 0) {
+        derive_update_group(txn, id, row);
+    }
+    if (table != CFG_PORT) {
+        return 0;
+    }
+    Busbar__PortRow *port = (Busbar__PortRow *)row;
+    bool is_local = port->ofport == DERIVE_LOCAL;
+    if (is_local && (strcmp(column, "ofport_request") == 0 || strcmp(column, "type") == 0)) {
+        return error_set(&txn->detail, -ERROR_REFUSED, "port row %" PRIu64 ", column %s: it is the LOCAL port of its bridge",
+                         id, column);
+    }
+    /* A request taken back leaves the number as it is: it is in use. */
+    return strcmp(column, "ofport_request") == 0 && port->has_ofport_request ? derive_ofport(txn, id, port) : 0;
 }
 
 int derive_delete(struct txn *txn, uint64_t id, uint32_t table, const ProtobufCMessage *row)
@@ -234,9 +309,7 @@ int derive_delete(struct txn *txn, uint64_t id, uint32_t table, const ProtobufCM
         ((const Busbar__ServiceRow *)row)->start != txn->from.start) {
         return error_set(&txn->detail, -ERROR_WRONG_SENDER, "service row %" PRIu64 ": a process leaves only as itself", id);
     }
-    if (table == CFG_RULE) {
-        derive_delete_counter(txn->overlay, id);
-    }
+    derive_delete_counters(txn->overlay, table, id, row);
     return 0;
 }
 
@@ -287,9 +360,7 @@ static int derive_walk_gone(struct rows *rows, struct overlay *overlay, uint32_t
         }
         if (column_number(column, row, 0, &owner) && owner == bridge) {
             overlay_delete(overlay, table, id, row);
-            if (table == CFG_RULE) {
-                derive_delete_counter(overlay, id);
-            }
+            derive_delete_counters(overlay, table, id, row);
         }
         protobuf_c_message_free_unpacked(row, NULL);
     }

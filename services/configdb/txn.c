@@ -225,8 +225,8 @@ static int txn_may_put(struct txn *txn, uint32_t table, uint64_t id, bool *out_i
         return error_set(&txn->detail, -ERROR_REFERENCE, "owner row %" PRIu64 ": there is no bridge row %" PRIu64, id, id);
     }
     if (table == CFG_COUNTER) {
-        /* The rule may have gone while its checkpoint was under way: nothing is left to count. */
-        *out_is_void = !overlay_has(txn->overlay, CFG_RULE, id);
+        /* The rule or bucket may have gone while its checkpoint was under way: nothing is left to count. */
+        *out_is_void = !derive_is_counted(txn->overlay, id);
         return 0;
     }
     if (table == CFG_SERVICE) {

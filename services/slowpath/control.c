@@ -2,6 +2,7 @@
  *
  *     status                 versions, sessions, counts
  *     fdb-show BRIDGE        learned addresses, the last used first
+ *     fdb-stats BRIDGE       what each port has brought, and was refused
  *     trace, explain         trace.c
  *
  * Commands answer at once; a table of a million addresses goes in pieces. Thread: the one that translates. Cost: people and scripts.
@@ -116,8 +117,36 @@ static void fdb_flush(void *context, struct control_call *call, const char *cons
     }
 }
 
+static json_t *port_counts_json(const struct core *core, const struct world_port *port)
+{
+    struct mac_port_counts counts = mac_table_port_counts(core->macs, port->id);
+    return json_pack("{s:s, s:I, s:I, s:I, s:I, s:I, s:I}", "name", port->name, "addresses",
+                     (json_int_t)mac_table_port_count(core->macs, port->bridge, port->id), "learned", (json_int_t)counts.learned, "moved",
+                     (json_int_t)counts.moved, "refused_moves", (json_int_t)counts.refused_moves, "refused_rate",
+                     (json_int_t)counts.refused_rate, "crowded_out", (json_int_t)counts.crowded_out);
+}
+
+static void fdb_stats(void *context, struct control_call *call, const char *const *arguments, size_t n_arguments)
+{
+    struct core *core = context;
+    if (n_arguments != 1) {
+        control_fail(call, -EINVAL, "fdb-stats BRIDGE");
+        return;
+    }
+    const struct world_bridge *bridge = bridge_of(core, call, arguments[0]);
+    if (bridge == NULL) {
+        return;
+    }
+    json_t *list = json_array();
+    for (size_t i = 0; i < bridge->n_ports; i++) {
+        json_array_append_new(list, port_counts_json(core, bridge->ports[i]));
+    }
+    control_reply(call, list);
+}
+
 static const struct control_command commands[] = {
     {"fdb-show", "BRIDGE", "lists the addresses a bridge has learned", fdb_show},
+    {"fdb-stats", "BRIDGE", "lists what each port has brought of addresses, and was refused", fdb_stats},
     {"fdb-flush", "BRIDGE", "forgets the addresses a bridge has learned", fdb_flush},
     {"trace", "BRIDGE FLOW [HEX]", "explains what becomes of a packet, given as a match with in_port, or in_port and its bytes", trace_packet},
     {"explain", "FLOW-ID", "goes back from a flow of a fastpath to the rules it was made from", trace_explain},

@@ -26,6 +26,12 @@ struct action_set {
     size_t n_fields;
 };
 
+/* What is behind so many labels of the packet as it came, taken for this Ethernet type. */
+struct uncover {
+    uint16_t type;
+    uint8_t n_labels;
+};
+
 struct walk {
     const struct translate_input *input;
     struct translation *out;
@@ -49,6 +55,14 @@ struct walk {
         bool is_ip;
         uint8_t ttl; /* of that header, as it is now */
     } covered; /* what the first label pushed here stands in front of */
+    struct {
+        struct flow_key key, written, unseen;
+        bool is_set;
+    } beneath;              /* what it was before, for the pop of that label */
+    struct uncover inner;   /* what `came` shows from behind labels; no labels: nothing */
+    struct uncover missing; /* what would show what is unseen; no labels: nothing would */
+    unsigned n_labels_on, n_labels_off; /* pushed here and still there; popped of those the packet came with */
+    struct flow_key came;
     bool is_packet_out;
     bool has_hash; /* the packet's datapath hash is known: `hash` */
     uint32_t hash;
@@ -70,6 +84,8 @@ struct walk {
 /* These bits of the state decide something. One that is unseen makes the translation void. */
 void walk_look(struct walk *walk, const struct flow_state *mask);
 void walk_look_field(struct walk *walk, enum field_id field);
+/* What nothing has been seen of is looked at: a later translation shows it, if one can; void. */
+void walk_look_unseen(struct walk *walk);
 /* These bits of the state become known without looking. */
 void walk_written(struct walk *walk, enum field_id field, struct field_value mask);
 /* Which of 2^n_bits the packet's datapath hash says, of its bits from `shift` on: known, or the translation begins again when it is (see
@@ -95,7 +111,7 @@ void walk_end_copy(struct walk *walk, const struct walk_copy *copy);
 /* Refused, or begun again elsewhere: what is still to be done does not matter. */
 static inline bool walk_is_void(const struct walk *walk)
 {
-    return walk->out->is_refused || walk->out->needs_hash;
+    return walk->out->is_refused || walk->out->needs_more;
 }
 void walk_refuse(struct walk *walk, enum drop_reason reason);
 /* For who traces the translation: what came of a step; a lookup, NULL: no rule matched; an action about to be performed; one by its text. */
@@ -120,6 +136,7 @@ void perform_push_vlan(struct walk *walk, uint16_t tpid, uint16_t tci);
 void perform_pop_vlan(struct walk *walk);
 void perform_set_field(struct walk *walk, enum field_id field, struct field_value value, struct field_value mask);
 void perform_ttl_expired(struct walk *walk);
+void mpls_cover(struct walk *walk); /* the packet comes back with what is behind its labels; until they are off nobody sees that */
 void mpls_push(struct walk *walk, uint16_t ethertype);
 void mpls_pop(struct walk *walk, uint16_t ethertype);
 void mpls_dec_ttl(struct walk *walk);

@@ -44,7 +44,7 @@ static size_t one_of_each(struct dp_action *a)
     dp_hash_add(&a[n].hash, FIELD_IN_PORT);
     dp_hash_add(&a[n++].hash, FIELD_MPLS_LABEL);
     a[n++] = (struct dp_action){.type = DP_ACTION_HASH, .hash = {.algorithm = DP_HASH_SYMMETRIC_L4, .basis = 3}};
-    a[n++] = (struct dp_action){.type = DP_ACTION_RECIRC, .recirc_id = UINT32_MAX};
+    a[n++] = (struct dp_action){.type = DP_ACTION_RECIRC, .recirc_id = UINT32_MAX, .n_labels = 7, .uncovers_type = 0xffff};
     a[n++] = (struct dp_action){.type = DP_ACTION_TRUNCATE, .max_len = 9000};
     a[n++] = (struct dp_action){.type = DP_ACTION_OUTPUT, .port = 2};
     a[n++] = (struct dp_action){.type = DP_ACTION_DROP, .reason = DROP_REASON_COUNT - 1};

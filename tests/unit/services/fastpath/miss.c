@@ -90,6 +90,41 @@ static void asks_wait_for_others_only_while_some_are_under_way(void **state)
     rig_end(rig);
 }
 
+/* A killed replica's connection falls when something is sent: what was to be asked there is asked elsewhere, in the next step. */
+static void an_ask_over_a_fallen_connection_waits_for_another_replica(void **state)
+{
+    struct rig *rig = rig_new(256);
+    struct flow_key mask = mask_source(32);
+    rig_hello(rig, 0, 10, MSG_KEY_LAYOUT);
+    rig_hello(rig, 1, 10, MSG_KEY_LAYOUT);
+    rig_put(rig, "p1", 1, 1, 1);
+    rig_run(rig, 0);
+    size_t first = rig_heard(rig, 0, MESSAGE_MISS_BATCH) ? 0 : 1;
+    rig_run(rig, 1);
+    rig_hello(rig, 2, 10, MSG_KEY_LAYOUT);
+    struct pending_list *list = rig->shard->worker.pending.oldest;
+    worker_drop_list(&rig->shard->worker, list, DROP_RULE); /* answered */
+    memset(rig->shard->buckets, (int)first, sizeof rig->shard->buckets);
+    bus_close(&rig->replicas[first].socket);
+    rig_put(rig, "p1", 1, 1, 2);
+    rig_run(rig, 0); /* asked: the connection is found to have fallen */
+    assert_int_equal(rig->shard->worker.totals.drops[DROP_MISS_QUEUE_FULL], 0);
+    assert_int_equal(rig->shard->worker.pending.n_packets, 1);
+    rig_run(rig, 1);
+    assert_int_equal(rig->shard->worker.pending.n_packets, 1);
+    assert_int_not_equal(rig->shard->sessions[first].state, SESSION_OPEN);
+    uint64_t ask = 0;
+    size_t other = 0;
+    for (size_t r = 0; r < RIG_REPLICAS && ask == 0; r++) {
+        ask = r != first ? rig_ask(rig, r, NULL) : 0;
+        other = r;
+    }
+    assert_int_not_equal(ask, 0);
+    rig_answer(rig, other, &(struct rig_answer){.ask = ask, .mask = &mask, .port = 3, .version = 10});
+    assert_int_equal(rig_got(rig, "p3"), 2);
+    rig_end(rig);
+}
+
 static void last_session_that_closes_takes_no_packet_with_it_unnamed(void **state)
 {
     struct rig *rig = rig_new(1024);
@@ -125,6 +160,7 @@ int main(void)
         cmocka_unit_test(asks_of_a_closed_session_are_asked_of_the_others_in_order),
         cmocka_unit_test(asks_wait_for_others_only_while_some_are_under_way),
         cmocka_unit_test(last_session_that_closes_takes_no_packet_with_it_unnamed),
+        cmocka_unit_test(an_ask_over_a_fallen_connection_waits_for_another_replica),
         cmocka_unit_test(misses_travel_in_batches),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
