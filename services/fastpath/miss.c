@@ -73,8 +73,10 @@ void miss_flush(struct shard *shard, struct session *session)
 
 void miss_flush_due(struct shard *shard, struct session *session)
 {
-    bool none_under_way = shard->worker.pending.n_lists <= session->n_asks;
-    if (none_under_way || shard->worker.now_ns - session->asked_ns >= MISS_GATHER_US * NS_PER_US) {
+    size_t n_waiting = shard->worker.pending.n_lists;
+    uint64_t n_under_way = n_waiting > session->n_asks ? n_waiting - session->n_asks : 0;
+    uint64_t gather_us = n_under_way < MISS_GATHER_US ? MISS_GATHER_US : n_under_way < MISS_GATHER_MAX_US ? n_under_way : MISS_GATHER_MAX_US;
+    if (n_under_way == 0 || shard->worker.now_ns - session->asked_ns >= gather_us * NS_PER_US) {
         miss_flush(shard, session);
     }
 }

@@ -41,7 +41,6 @@ struct translation {
     size_t n_macs, macs_room;
     struct flow_key mask;     /* in_port is always whole */
     uint64_t visited[4];      /* tables looked into */
-    struct translation_visit more[TRANSLATE_BRIDGES_MAX]; /* and those of the bridges behind patch ports */
     size_t n_more;
     uint32_t rewritten_words; /* of the key, that an action may have written before some lookup */
     unsigned work;            /* what it cost, in tuples looked into and ports flooded to: some 50 ns each */
@@ -50,6 +49,7 @@ struct translation {
     bool is_refused; /* cannot be translated: `reason` */
     bool needs_hash; /* it is the way to the same translation with the datapath's hash: HASH, RECIRC */
     enum drop_reason reason;
+    struct translation_visit more[TRANSLATE_BRIDGES_MAX]; /* n_more: tables of the bridges behind patch ports */
 };
 
 /* One step of a translation, told to whoever traces it. */
