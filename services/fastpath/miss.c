@@ -2,7 +2,7 @@
  *
  * Misses of a burst are one message, because a message costs ten times what a miss in it does. While asks are under way, those of several bursts
  * wait for each other, for 50 us: with packets that come one by one, 150,000 flows a second were as many messages, and their sending took a
- * third of a core. While many are under way they wait longer, a microsecond for each of these, 300 at most: whoever answers takes more than that for
+ * third of a core. While many are under way they wait longer, a microsecond for each of these, 1,000 at most: whoever answers takes more than that for
  * one, so they would only wait there. With nothing under way they go at once, so the first packet after a pause does not wait. A batch holds ask
  * numbers, not pointers: a list that was dropped meanwhile is simply not found when the batch is sent.
  * An ask that is not answered within 500 ms goes once to another replica (or again to the only one); then its packet is dropped.
