@@ -5,7 +5,8 @@
  * order. When the shard's socket has no room, the batch has not happened: new flows leave the index, replaced ones count as unsure, the misses
  * stay where they are and are translated again.
  * Most answers are like one of the last few of their batch and say so: some 10 bytes instead of 200, and nothing to encode.
- * Cost: a translation a miss, and an allocation for each that is like no other; the batch itself and what it translates into stay for the next. Thread: the one that translates. Invariant: each ask is answered once.
+ * Cost: a translation a miss, and an allocation for each that is like no other; the batch itself and what it translates into stay for the
+ * next. Thread: the one that translates. Invariant: each ask is answered once.
  */
 #include <errno.h>
 #include <stdlib.h>
