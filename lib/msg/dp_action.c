@@ -282,3 +282,17 @@ ProtobufCBinaryData key_encode(const struct flow_key *key)
 {
     return (ProtobufCBinaryData){.len = sizeof *key, .data = (uint8_t *)key};
 }
+
+ProtobufCBinaryData keys_encode(const struct flow_key *keys, size_t n)
+{
+    return (ProtobufCBinaryData){.len = n * sizeof *keys, .data = (uint8_t *)(uintptr_t)keys};
+}
+
+int keys_decode(const ProtobufCBinaryData *bytes, size_t n, size_t i, struct flow_key *out_key)
+{
+    if (i >= n || bytes->len / sizeof *out_key != n || bytes->len % sizeof *out_key != 0) {
+        return -ERROR_RANGE;
+    }
+    memcpy(out_key, bytes->data + i * sizeof *out_key, sizeof *out_key);
+    return 0;
+}

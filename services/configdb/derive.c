@@ -126,21 +126,6 @@ int derive_insert(struct txn *txn, uint64_t id, uint32_t table, ProtobufCMessage
     return 0;
 }
 
-int derive_update(struct txn *txn, uint64_t id, uint32_t table, const char *column, ProtobufCMessage *row)
-{
-    if (table != CFG_PORT) {
-        return 0;
-    }
-    Busbar__PortRow *port = (Busbar__PortRow *)row;
-    bool is_local = port->ofport == DERIVE_LOCAL;
-    if (is_local && (strcmp(column, "ofport_request") == 0 || strcmp(column, "type") == 0)) {
-        return error_set(&txn->detail, -ERROR_REFUSED, "port row %" PRIu64 ", column %s: it is the LOCAL port of its bridge",
-                         id, column);
-    }
-    /* A request taken back leaves the number as it is: it is in use. */
-    return strcmp(column, "ofport_request") == 0 && port->has_ofport_request ? derive_ofport(txn, id, port) : 0;
-}
-
 static int derive_delete_belonging(struct txn *txn, uint32_t table, uint64_t id);
 
 /* Deletes the rows of `table` whose index `number` begins with the id, and what belongs to them. */

@@ -90,8 +90,9 @@ static void output_to_tables(struct walk *walk)
     walk->depth++;
     pipeline_run(walk, 0, PORT_IN_PORT);
     if (!walk->is_over) {
-        struct action_set set = walk->set;
-        memset(&walk->set, 0, sizeof walk->set);
+        struct action_set set;
+        action_set_copy(&set, &walk->set);
+        action_set_clear(&walk->set);
         action_set_perform(walk, &set);
     }
     walk->depth--;

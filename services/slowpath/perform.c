@@ -398,6 +398,24 @@ static void action_set_field(struct walk *walk, struct action_set *set, const st
     }
 }
 
+void action_set_clear(struct action_set *set)
+{
+    memset(set->has, 0, sizeof set->has);
+    set->n_fields = 0;
+}
+
+void action_set_copy(struct action_set *to, const struct action_set *from)
+{
+    memcpy(to->has, from->has, sizeof to->has);
+    to->n_fields = from->n_fields;
+    for (size_t type = 0; type <= ACTION_OUTPUT; type++) {
+        if (from->has[type]) {
+            to->one[type] = from->one[type];
+        }
+    }
+    memcpy(to->fields, from->fields, from->n_fields * sizeof to->fields[0]);
+}
+
 void action_set_write(struct walk *walk, struct action_set *set, const struct action_list *list)
 {
     for (size_t i = 0; i < list->count; i++) {

@@ -102,7 +102,7 @@ void pipeline_run(struct walk *walk, uint8_t table, uint32_t in_port)
         }
         trace_writes(walk, in);
         if (in->has_clear) {
-            memset(&walk->set, 0, sizeof walk->set);
+            action_set_clear(&walk->set);
         }
         if (in->has_write) {
             action_set_write(walk, &walk->set, &in->write);

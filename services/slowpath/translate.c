@@ -38,15 +38,17 @@ void translation_fini(struct translation *translation)
 
 static void translation_clear(struct translation *translation)
 {
-    struct translation empty = {
-        .actions = translation->actions,
-        .actions_room = translation->actions_room,
-        .counters = translation->counters,
-        .counters_room = translation->counters_room,
-        .macs = translation->macs,
-        .macs_room = translation->macs_room,
-    };
-    *translation = empty;
+    struct dp_action *actions = translation->actions;
+    uint64_t *counters = translation->counters;
+    struct mac_need *macs = translation->macs;
+    size_t actions_room = translation->actions_room, counters_room = translation->counters_room, macs_room = translation->macs_room;
+    memset(translation, 0, offsetof(struct translation, more));
+    translation->actions = actions;
+    translation->actions_room = actions_room;
+    translation->counters = counters;
+    translation->counters_room = counters_room;
+    translation->macs = macs;
+    translation->macs_room = macs_room;
 }
 
 static uint32_t recirc_id(bool has_hash, struct uncover inner)
@@ -60,9 +62,11 @@ void walk_look(struct walk *walk, const struct flow_state *mask)
 {
     uint64_t unseen = 0;
     for (size_t i = 0; i < STATE_WORDS; i++) {
-        uint64_t bits = state_word(mask, i) & ~state_word(&walk->written, i);
-        state_set_word(&walk->looked, i, state_word(&walk->looked, i) | bits);
-        unseen |= state_word(mask, i) & state_word(&walk->unseen, i);
+        uint64_t bits = state_word(mask, i);
+        if (bits != 0) { /* of one or two words nearly always */
+            state_set_word(&walk->looked, i, state_word(&walk->looked, i) | (bits & ~state_word(&walk->written, i)));
+            unseen |= bits & state_word(&walk->unseen, i);
+        }
     }
     bool is_label_ttl = (host32(mask->key.mpls[0]) & 0xff) != 0 || (host32(mask->key.mpls[1]) & 0xff) != 0;
     if ((mask->key.ip_ttl != 0 && walk->n_ttl_decrements > 0 && !walk->is_ttl_set) || (is_label_ttl && walk->is_label_ttl_copied)) {
@@ -277,12 +281,19 @@ static void open_last_copy(struct translation *out, size_t first)
     }
 }
 
+static void walk_copy(struct walk *to, const struct walk *from)
+{
+    memcpy(to, from, offsetof(struct walk, set));
+    action_set_copy(&to->set, &from->set);
+    memcpy(to->stack, from->stack, from->n_stack * sizeof to->stack[0]);
+}
+
 void walk_begin_copy(struct walk *walk, struct walk_copy *copy)
 {
     struct dp_action clone = {.type = DP_ACTION_CLONE};
     walk_emit(walk, &clone);
     copy->begun = walk->out->n_actions;
-    copy->before = *walk;
+    walk_copy(&copy->before, walk);
 }
 
 void walk_end_copy(struct walk *walk, const struct walk_copy *copy)
@@ -294,7 +305,7 @@ void walk_end_copy(struct walk *walk, const struct walk_copy *copy)
     struct flow_state looked = walk->looked;
     unsigned n_resubmits = walk->n_resubmits, n_watched = walk->n_watched;
     enum drop_reason reason = walk->reason;
-    *walk = copy->before;
+    walk_copy(walk, &copy->before);
     walk->looked = looked;
     walk->n_resubmits = n_resubmits;
     walk->n_watched = n_watched;
@@ -378,7 +389,8 @@ void walk_trace_action(const struct walk *walk, const struct action *action)
 static void walk_begin(struct walk *walk, const struct translate_input *input, struct translation *out,
                        const struct flow_key *key)
 {
-    memset(walk, 0, sizeof *walk);
+    memset(walk, 0, offsetof(struct walk, set));
+    action_set_clear(&walk->set);
     walk->input = input;
     walk->out = out;
     walk->visited = out->visited;

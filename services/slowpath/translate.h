@@ -44,7 +44,6 @@ struct translation {
     size_t n_macs, macs_room;
     struct flow_key mask;     /* in_port is always whole */
     uint64_t visited[4];      /* tables looked into */
-    struct translation_visit more[TRANSLATE_BRIDGES_MAX]; /* and those of the bridges behind patch ports */
     size_t n_more;
     uint32_t rewritten_words; /* of the key, that an action may have written before some lookup */
     unsigned work;            /* what it cost, in units of some 10 ns; core.h says how they were found */
@@ -54,6 +53,7 @@ struct translation {
     bool needs_more; /* it is the way to the same translation of a key that tells more: HASH, or labels in RECIRC */
     struct dp_action again; /* of needs_more: the RECIRC */
     enum drop_reason reason;
+    struct translation_visit more[TRANSLATE_BRIDGES_MAX]; /* n_more: tables of the bridges behind patch ports */
 };
 
 /* One step of a translation, told to whoever traces it. */

@@ -21,9 +21,9 @@ enum {
 /* The action set [OF1.3.5 §5.10]: one of each type, of set-fields one for each field, executed in the order of the types. */
 struct action_set {
     bool has[ACTION_OUTPUT + 1];
-    struct action one[ACTION_OUTPUT + 1];
-    struct action fields[WALK_SET_FIELDS_MAX];
     size_t n_fields;
+    struct action one[ACTION_OUTPUT + 1]; /* those that it has are filled */
+    struct action fields[WALK_SET_FIELDS_MAX];
 };
 
 /* What is behind so many labels of the packet as it came, taken for this Ethernet type. */
@@ -42,7 +42,6 @@ struct walk {
     struct flow_state looked;         /* bits of the packet as it came that decided something */
     struct flow_state written;        /* bits of `state` that follow from constants and bits in `looked` */
     struct flow_state unseen;         /* bits of `state` that cannot be known: mpls.c; within `written`, zero in `state` */
-    struct action_set set;
     const struct world_rule *rule; /* whose actions are performed, NULL: none's */
     uint8_t table;
     unsigned depth, base_depth; /* of nesting; of the run through this bridge's tables */
@@ -75,8 +74,9 @@ struct walk {
     } hidden_tags[WALK_HIDDEN_TAGS_MAX];
     size_t n_hidden_tags;
     uint32_t truncate_to; /* bytes, of the output under way; 0: all */
-    struct field_value stack[WALK_STACK_MAX];
     size_t n_stack;
+    struct action_set set; /* from here on, what is not filled is neither cleared nor copied: it is most of the memory */
+    struct field_value stack[WALK_STACK_MAX];
 };
 
 /* ---- what was looked at ---- */
@@ -142,6 +142,8 @@ void mpls_pop(struct walk *walk, uint16_t ethertype);
 void mpls_dec_ttl(struct walk *walk);
 void mpls_copy_ttl_out(struct walk *walk);
 void mpls_copy_ttl_in(struct walk *walk);
+void action_set_clear(struct action_set *set);
+void action_set_copy(struct action_set *to, const struct action_set *from);
 void action_set_write(struct walk *walk, struct action_set *set, const struct action_list *list);
 void action_set_perform(struct walk *walk, const struct action_set *set);
 void output_perform(struct walk *walk, uint32_t ofport, uint16_t max_len);

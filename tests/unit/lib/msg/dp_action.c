@@ -100,6 +100,22 @@ static void the_empty_list_is_one(void **state)
     busbar__answer__free_unpacked(answer, NULL);
 }
 
+static void keys_come_back_and_wrong_counts_are_refused(void **state)
+{
+    struct flow_key keys[3] = {{.in_port = be32(1)}, {.in_port = be32(2)}, {.in_port = be32(3)}}, key;
+    ProtobufCBinaryData bytes = keys_encode(keys, 3);
+    for (size_t i = 0; i < 3; i++) {
+        assert_int_equal(keys_decode(&bytes, 3, i, &key), 0);
+        assert_true(key_equal(&key, &keys[i]));
+    }
+    assert_int_equal(keys_decode(&bytes, 3, 3, &key), -ERROR_RANGE);
+    assert_int_equal(keys_decode(&bytes, 2, 0, &key), -ERROR_RANGE);
+    assert_int_equal(keys_decode(&bytes, 4, 0, &key), -ERROR_RANGE);
+    bytes.len--;
+    assert_int_equal(keys_decode(&bytes, 2, 0, &key), -ERROR_RANGE);
+    assert_int_equal(keys_decode(&bytes, 3, 0, &key), -ERROR_RANGE);
+}
+
 static int decode_one(const Busbar__DpAction *message)
 {
     static struct dp_action out[DP_ACTIONS_MAX];
@@ -256,6 +272,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_action_survives_the_wire),
         cmocka_unit_test(the_empty_list_is_one),
+        cmocka_unit_test(keys_come_back_and_wrong_counts_are_refused),
         cmocka_unit_test(values_out_of_range_are_refused),
         cmocka_unit_test(values_of_later_actions_out_of_range_are_refused),
         cmocka_unit_test(too_many_actions_are_refused),
