@@ -410,7 +410,9 @@ uint64_t configdb_step(struct configdb *db, uint64_t now_ns)
     configdb_fold(db);
     has_more = readers_step(db->readers, now_ns) || has_more;
     await_step(db->await, now_ns, configdb_on_await, db);
-    return has_more ? now_ns : now_ns + CONFIGDB_IDLE_MS * NS_PER_MS;
+    uint64_t idle_ns = now_ns + CONFIGDB_IDLE_MS * NS_PER_MS;
+    uint64_t due_ns = readers_due_ns(db->readers);
+    return has_more ? now_ns : due_ns < idle_ns ? due_ns : idle_ns;
 }
 
 struct version configdb_version(const struct configdb *db)

@@ -11,6 +11,7 @@
  * empty database they do. Prints one line of JSON. Two threads: this one and ZeroMQ's.
  */
 #include <errno.h>
+#include <poll.h>
 #include <sys/epoll.h>
 #include <sys/resource.h>
 #include <unistd.h>
@@ -79,9 +80,20 @@ static void say(struct generator *g, struct client *client, enum message_type ty
     }
 }
 
+/* Not before a fork. */
+static void open_context(struct generator *g)
+{
+    g->context = zmq_ctx_new();
+    (void)zmq_ctx_set(g->context, ZMQ_MAX_SOCKETS, CLIENTS_MAX);
+    g->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+}
+
 static void open_client(struct generator *g, enum process_kind kind, bool is_reader)
 {
     struct client *client = &g->clients[g->n_clients];
+    if (g->n_clients == CLIENTS_MAX) {
+        load_fail("too many clients");
+    }
     uint8_t id[ROUTING_ID_BYTES];
     int none = 0, fd;
     size_t size = sizeof fd;
@@ -213,14 +225,58 @@ static void say_applied(struct generator *g, struct client *client, uint64_t epo
     say(g, client, MESSAGE_APPLIED, &message.base);
 }
 
-static void on_delta(struct generator *g, struct client *client, const Busbar__Delta *delta)
+/* `first` to `last` have come, each whole. */
+static void on_versions(struct generator *g, struct client *client, uint64_t first, uint64_t last)
 {
-    if (!client->has_snapshot || delta->version->n <= client->version) {
+    if (!client->has_snapshot || last <= client->version) {
         return;
     }
-    g->lost += delta->version->n != client->version + 1 ? 1 : 0;
-    client->version = delta->last ? delta->version->n : client->version;
-    g->reached += delta->last && client->version == g->target ? 1 : 0;
+    g->lost += first > client->version + 1 ? 1 : 0;
+    g->reached += g->target != 0 && client->version < g->target && last >= g->target ? 1 : 0;
+    client->version = last;
+}
+
+static uint64_t varint(const uint8_t **at, const uint8_t *end)
+{
+    uint64_t value = 0;
+    for (unsigned shift = 0; *at < end && shift < 64; shift += 7) {
+        uint8_t byte = *(*at)++;
+        value |= (uint64_t)(byte & 0x7f) << shift;
+        if (byte < 0x80) {
+            break;
+        }
+    }
+    return value;
+}
+
+/* The version of a packed Delta, which begins with it. */
+static uint64_t version_of(const uint8_t *delta, const uint8_t *end, uint64_t *out_epoch)
+{
+    delta += 3; /* tag and length of the version, tag of the epoch */
+    *out_epoch = varint(&delta, end);
+    delta++;
+    return varint(&delta, end);
+}
+
+/* A thousand readers in one thread cannot afford to unpack each row: the first and last version and the number of Deltas are enough to
+ * see that none is missing. */
+static uint64_t on_batch(struct generator *g, struct client *client, const uint8_t *body, size_t size)
+{
+    const uint8_t *at = body, *end = body + size;
+    uint64_t first = 0, last = 0, n = 0, epoch = 0;
+    while (at < end) {
+        at++; /* the tag */
+        uint64_t length = varint(&at, end);
+        if (length < 4 || length > (uint64_t)(end - at)) {
+            load_fail("a batch that cannot be read");
+        }
+        first = n++ == 0 ? version_of(at, end, &epoch) : first;
+        last = at + length == end ? version_of(at, end, &epoch) : last;
+        at += length;
+    }
+    g->lost += last != first + n - 1 ? 1 : 0;
+    on_versions(g, client, first, last);
+    return epoch;
 }
 
 static void on_snapshot(struct generator *g, struct client *client, const Busbar__Snapshot *snapshot)
@@ -236,10 +292,10 @@ static uint64_t on_feed(struct generator *g, struct client *client, uint32_t typ
 {
     uint64_t epoch = 0;
     if (type == MESSAGE_DELTA) {
-        Busbar__Delta *delta = busbar__delta__unpack(NULL, size, body);
-        on_delta(g, client, delta);
-        epoch = delta->version->epoch;
-        busbar__delta__free_unpacked(delta, NULL);
+        uint64_t n = version_of(body, (const uint8_t *)body + size, &epoch); /* of one row, so of one piece */
+        on_versions(g, client, n, n);
+    } else if (type == MESSAGE_DELTA_BATCH) {
+        epoch = on_batch(g, client, body, size);
     } else if (type == MESSAGE_SNAPSHOT) {
         Busbar__Snapshot *snapshot = busbar__snapshot__unpack(NULL, size, body);
         on_snapshot(g, client, snapshot);
@@ -321,6 +377,7 @@ static void subscribe(struct generator *g, size_t n_readers)
         Busbar__Subscribe message = BUSBAR__SUBSCRIBE__INIT;
         message.tables = &table;
         message.n_tables = 1;
+        message.takes_batches = true;
         say(g, &g->clients[g->n_clients - 1], MESSAGE_SUBSCRIBE, &message.base);
         wait_and_drain(g, 0);
     }
@@ -361,6 +418,7 @@ static void prepare(struct generator *g)
     Busbar__Op op = BUSBAR__OP__INIT;
     Busbar__Op *ops = &op;
     Busbar__BridgeRow bridge = BUSBAR__BRIDGE_ROW__INIT;
+    open_context(g);
     open_client(g, PROCESS_SWCTL, false);
     open_client(g, PROCESS_OFAGENT, false);
     bridge.name = (char *)(uintptr_t) "br0";
@@ -387,15 +445,47 @@ static void prepare(struct generator *g)
     printf("{");
 }
 
+/* The readers' process: until all have the version that the writer names at its end. */
+static void follow(struct generator *g, const struct load_pipes *pipes)
+{
+    struct pollfd asked = {.fd = pipes->from_parent, .events = POLLIN};
+    uint64_t last = 0, behind = 0;
+    subscribe(g, load_number(&g->load, "readers", 0));
+    load_say(pipes->to_parent, "r", 1);
+    while (poll(&asked, 1, 0) == 0) {
+        wait_and_drain(g, 10);
+    }
+    if (read(pipes->from_parent, &last, sizeof last) != sizeof last) {
+        load_fail("the writer is gone");
+    }
+    uint64_t begin_ns = clock_now_ns();
+    for (size_t i = 0; i < g->n_clients; i++) {
+        while (g->clients[i].version < last && clock_now_ns() - begin_ns < 10 * NS_PER_S) {
+            wait_and_drain(g, 10);
+        }
+        behind += g->clients[i].version < last ? 1 : 0;
+    }
+    char *text = memory_format("\"readers_lost\": %zu, \"readers_behind\": %zu, \"readers_caught_up_ms\": %.1f, \"feed_messages\": %zu, ", g->lost,
+                               behind, (double)(clock_now_ns() - begin_ns) / 1e6, g->n_deltas);
+    load_say(pipes->to_parent, text, strlen(text));
+    exit(0);
+}
+
 static void write_rows(struct generator *g)
 {
     bool is_rule = strcmp(load_text(&g->load, "class", "rule"), "rule") == 0;
-    size_t n_readers = load_number(&g->load, "readers", 0);
+    bool has_readers = load_number(&g->load, "readers", 0) > 0;
+    struct load_pipes pipes;
     g->table = is_rule ? CFG_RULE : CFG_PORT;
     g->is_insert = strcmp(load_text(&g->load, "op", "update"), "insert") == 0;
+    if (has_readers && load_fork(&pipes) == 0) {
+        open_context(g);
+        follow(g, &pipes);
+    }
+    open_context(g);
     open_writers(g, is_rule ? PROCESS_OFAGENT : PROCESS_SWCTL);
-    if (n_readers > 0) {
-        subscribe(g, n_readers);
+    if (has_readers) {
+        load_await_ready(&pipes);
     }
     load_begin(&g->load);
     while (clock_now_ns() < g->load.end_ns) {
@@ -406,22 +496,17 @@ static void write_rows(struct generator *g)
         }
         wait_and_drain(g, 100);
     }
-    uint64_t deadline_ns = clock_now_ns() + 10 * NS_PER_S;
-    uint64_t behind = 0;
-    for (size_t i = 0; i < g->n_clients; i++) {
-        while (g->clients[i].is_reader && g->clients[i].version < g->newest && clock_now_ns() < deadline_ns) {
-            wait_and_drain(g, 100);
-        }
-        behind += g->clients[i].is_reader && g->clients[i].version < g->newest ? 1 : 0;
+    printf("{");
+    if (has_readers) {
+        load_last(&pipes, g->newest);
     }
-    printf("{\"readers_lost\": %zu, \"readers_behind\": %zu, \"readers_caught_up_ms\": %.1f, \"feed_messages\": %zu, ", g->lost, behind,
-           (double)(clock_now_ns() - g->load.last_ns) / 1e6, g->n_deltas);
 }
 
 static void reach(struct generator *g)
 {
     struct load whole = g->load;
     g->table = CFG_RULE;
+    open_context(g);
     open_client(g, PROCESS_OFAGENT, false);
     subscribe(g, load_number(&g->load, "readers", 1000));
     load_begin(&whole);
@@ -508,9 +593,6 @@ int main(int argc, char **argv)
         load_fail("arguments: RUN_DIR COMMAND [KEY=VALUE...]");
     }
     raise_limits();
-    g.context = zmq_ctx_new();
-    (void)zmq_ctx_set(g.context, ZMQ_MAX_SOCKETS, CLIENTS_MAX);
-    g.epoll_fd = epoll_create1(EPOLL_CLOEXEC);
     g.clients = memory_array(CLIENTS_MAX, sizeof *g.clients);
     g.touched = memory_array(2 * (size_t)CLIENTS_MAX, sizeof *g.touched);
     g.window = load_number(&g.load, "window", 1);
@@ -523,8 +605,10 @@ int main(int argc, char **argv)
             for (size_t k = 0; k < g.n_clients; k++) {
                 zmq_close(g.clients[k].socket);
             }
-            zmq_ctx_term(g.context);
-            close(g.epoll_fd);
+            if (g.context != NULL) {
+                zmq_ctx_term(g.context);
+                close(g.epoll_fd);
+            }
             free(g.clients);
             free(g.touched);
             return g.load.n_errors == 0 ? 0 : 1;
