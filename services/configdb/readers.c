@@ -17,8 +17,8 @@
  * reader then shows is one state (I6). Rows may so be sent twice; the later one counts.
  *
  * A reader that takes batches gets all commits it has room for in one message (batch.c), and a crowd of readers is told less often: after a
- * round in which more than READERS_UNPACED messages went out, the next one waits READERS_MESSAGE_NS for each of them, so that the feed takes
- * at most half of a core from the transactions, however many listen. A lonely commit finds that time over and goes out at once.
+ * round in which more than READERS_UNPACED messages went out, the next one waits READERS_MESSAGE_NS for each of them, or until nobody has written
+ * for READERS_SETTLE_NS, so that the feed takes at most half of a core from the transactions, however many listen.
  *
  * A reader is known by identity and is kept for a minute of silence: its connection may be broken and made again without its
  * notice. A send that finds nobody puts its place back to behind what it acknowledged; what it gets twice it ignores.
@@ -78,6 +78,8 @@ struct readers {
     size_t n_sent;           /* messages with commits in this step */
     uint64_t quiet_until_ns; /* no commits go out before */
     bool is_held;            /* some wait for that */
+    uint64_t seen_n;         /* newest commit, and when it was first seen here */
+    uint64_t seen_ns;
     bool wants_walk;         /* somebody may be sent something else than commits */
     uint64_t walked_serial;  /* of the status rows, at the last walk */
     uint64_t walked_ns;
@@ -465,6 +467,12 @@ static bool readers_step_snapshot(struct readers *readers, struct readers_one *r
     return has_more;
 }
 
+/* The rest after a large round, unless nobody has written for a moment: then there is nobody to leave the time to. */
+static bool readers_is_pause(const struct readers *readers, uint64_t now_ns)
+{
+    return now_ns < readers->quiet_until_ns && now_ns - readers->seen_ns < READERS_SETTLE_NS;
+}
+
 static bool readers_step_reader(struct readers *readers, struct readers_one *reader, uint64_t now_ns)
 {
     bool has_more = false;
@@ -481,7 +489,7 @@ static bool readers_step_reader(struct readers *readers, struct readers_one *rea
     }
     readers->wants_walk = readers->wants_walk || reader->state == READER_SNAPSHOT;
     if (reader->state == READER_FOLLOW) {
-        if (now_ns >= readers->quiet_until_ns) {
+        if (!readers_is_pause(readers, now_ns)) {
             readers_send_deltas(readers, reader);
         } else {
             readers->is_held = readers->is_held || reader->next <= ring_newest(readers->ring);
@@ -502,7 +510,11 @@ bool readers_step(struct readers *readers, uint64_t now_ns)
 {
     bool has_more = false;
     struct readers_one *reader, *next;
-    if (now_ns < readers->quiet_until_ns && !readers->wants_walk && readers->walked_serial == status_serial(readers->status) &&
+    if (readers->seen_n != ring_newest(readers->ring)) {
+        readers->seen_n = ring_newest(readers->ring);
+        readers->seen_ns = now_ns;
+    }
+    if (readers_is_pause(readers, now_ns) && !readers->wants_walk && readers->walked_serial == status_serial(readers->status) &&
         now_ns - readers->walked_ns < READERS_WALK_NS) {
         readers->is_held = true;
         return false; /* a walk over a thousand readers costs as much as a transaction */
@@ -528,7 +540,9 @@ bool readers_step(struct readers *readers, uint64_t now_ns)
 
 uint64_t readers_due_ns(const struct readers *readers)
 {
-    return readers->is_held ? readers->quiet_until_ns : UINT64_MAX;
+    uint64_t settled_ns = readers->seen_ns + READERS_SETTLE_NS;
+    uint64_t due_ns = readers->quiet_until_ns < settled_ns ? readers->quiet_until_ns : settled_ns;
+    return readers->is_held ? due_ns : UINT64_MAX;
 }
 
 void readers_missing(const struct readers *readers, uint64_t n, uint32_t tables, uint64_t now_ns,
