@@ -5,6 +5,8 @@
 #include <signal.h>
 #include <sys/wait.h>
 
+#include "services/configdb/readers.h"
+
 static const enum cfg_table all_tables[] = {
     CFG_SWITCH, CFG_BRIDGE,  CFG_PORT,        CFG_CONTROLLER,       CFG_RULE, CFG_GROUP, CFG_METER,
     CFG_OWNER,  CFG_SERVICE, CFG_PORT_STATUS, CFG_CONTROLLER_STATUS};
@@ -531,17 +533,17 @@ static void a_reader_that_never_acknowledges_is_held_at_its_window(void **state)
     struct fixture f;
     set_up(&f);
     uint64_t bridge = add_bridge(&f, "br0");
-    for (uint64_t i = 0; i < 400; i++) {
+    for (uint64_t i = 0; i < READERS_WINDOW_VERSIONS + 100; i++) {
         assert_int_equal(add_rule(&f, bridge, i).error, 0);
     }
     fixture_run(&f, 100);
     size_t held = count_rows(f.client[SWCTL], CFG_RULE);
-    assert_true(held <= 256);
+    assert_true(held <= READERS_WINDOW_VERSIONS);
     cfg_applied(f.client[SWCTL], cfg_version(f.client[SWCTL]), NULL, 0);
     fixture_run(&f, 100);
     cfg_applied(f.client[SWCTL], cfg_version(f.client[SWCTL]), NULL, 0);
     fixture_run(&f, 100);
-    assert_int_equal(count_rows(f.client[SWCTL], CFG_RULE), 400);
+    assert_int_equal(count_rows(f.client[SWCTL], CFG_RULE), READERS_WINDOW_VERSIONS + 100);
     fixture_fini(&f);
 }
 
