@@ -22,6 +22,13 @@
 
 enum { STEP_MS = 20, PORT_OPEN_MS = 3000, STATUS_MS = 500 };
 
+/* NULL when unset or empty. */
+static const char *environment(const char *name)
+{
+    const char *value = getenv(name);
+    return value != NULL && value[0] != '\0' ? value : NULL;
+}
+
 /* What swctl mirrors: all configuration and status, and who has joined; not the rules, of which there may be a million. A backup must not
  * leave a table of the configuration out. */
 static size_t mirrored_tables(enum cfg_table *out_tables)
@@ -38,10 +45,12 @@ static size_t mirrored_tables(enum cfg_table *out_tables)
 
 void client_init(struct client *client)
 {
-    const char *run = getenv("BUSBAR_RUN");
+    const char *run = environment("BUSBAR_RUN");
 
     *client = (struct client){.timeout_ms = 10000};
-    snprintf(client->run_dir, sizeof client->run_dir, "%s", run != NULL && run[0] != '\0' ? run : "/run/busbar");
+    client->options = (struct bus_options){
+        .config = environment("BUSBAR_CONFIG"), .config_key = environment("BUSBAR_CONFIG_KEY"), .key = environment("BUSBAR_KEY")};
+    snprintf(client->run_dir, sizeof client->run_dir, "%s", run != NULL ? run : "/run/busbar");
 }
 
 void client_fini(struct client *client)
@@ -53,13 +62,23 @@ void client_fini(struct client *client)
     bus_destroy(&client->bus);
 }
 
-static int open_bus(struct client *client)
+/* configdb and the others are elsewhere: control sockets are found in the registry. */
+static bool is_remote(const struct client *client)
 {
-    if (client->bus == NULL) {
-        struct bus_identity self = {.kind = PROCESS_SWCTL, .instance = 1, .start = random_start_number()};
-        client->bus = bus_zmq_new(&self);
+    return client->options.config != NULL && endpoint_is_tcp(client->options.config);
+}
+
+static int open_bus(struct client *client, struct error_detail *detail)
+{
+    struct bus_identity self = {.kind = PROCESS_SWCTL, .instance = 1, .start = random_start_number()};
+    struct bus_options options = client->options;
+    if (client->bus != NULL) {
+        return 0;
     }
-    return client->bus != NULL ? 0 : -ENOMEM;
+    if (!is_remote(client)) {
+        options.key = NULL; /* an environment for tcp does no harm to a command on the host itself */
+    }
+    return bus_options_open(&options, client->run_dir, &self, &client->bus, client->config, detail);
 }
 
 void client_turn(struct client *client)
@@ -81,22 +100,28 @@ static void ignore_version(void *context, struct version version, bool is_snapsh
 int client_open(struct client *client, struct error_detail *detail)
 {
     static const struct cfg_events events = {.on_row = ignore_row, .on_version = ignore_version};
-    char endpoint[256];
     enum cfg_table tables[CFG_TABLE_MAX];
     size_t n_tables = mirrored_tables(tables);
-    int err = open_bus(client);
-    err = err != 0 ? err : bus_endpoint(client->run_dir, WIRE_CONFIG, PROCESS_CONFIGDB, 1, endpoint, sizeof endpoint);
-    err = err != 0 ? err : cfg_new(client->bus, endpoint, tables, n_tables, &events, &client->cfg);
+    int err = open_bus(client, detail);
     if (err != 0) {
-        return error_set(detail, err, "cannot reach configdb under %s: %s", client->run_dir, error_text(err));
+        return err;
+    }
+    err = cfg_new(client->bus, client->config, tables, n_tables, &events, &client->cfg);
+    if (err != 0) {
+        return error_set(detail, err, "cannot reach configdb at %s: %s", client->config, error_text(err));
     }
     uint64_t deadline = clock_now_ns() + client->timeout_ms * NS_PER_MS;
     while (!cfg_has_snapshot(client->cfg)) {
         client_turn(client);
+        if (clock_now_ns() > deadline && is_remote(client)) {
+            return error_set(detail, -ERROR_TIMEOUT,
+                             "configdb does not answer at %s within %u ms; is it running there, is --config-key its key, and is our key known to it "
+                             "(swctl key list, on its host)?", client->options.config, client->timeout_ms);
+        }
         if (clock_now_ns() > deadline) {
             return error_set(detail, -ERROR_TIMEOUT,
                              "configdb does not answer at %s within %u ms; is the switch running? (deploy/up --run %s, or give --run DIR)",
-                             endpoint, client->timeout_ms, client->run_dir);
+                             client->config, client->timeout_ms, client->run_dir);
         }
     }
     return 0;
@@ -325,14 +350,57 @@ enum exit_status client_commit(struct client *client, struct cfg_txn **txn, stru
     return status;
 }
 
+static const Busbar__ServiceRow *registered(const struct client *client, enum process_kind kind, uint32_t instance)
+{
+    uint64_t cursor = 0, id;
+    const ProtobufCMessage *row;
+    while (cfg_next(client->cfg, CFG_SERVICE, &cursor, &id, &row)) {
+        const Busbar__ServiceRow *service = (const Busbar__ServiceRow *)row;
+        if (service->kind == (uint32_t)kind && service->instance == instance) {
+            return service;
+        }
+    }
+    return NULL;
+}
+
+/* Where the process listens for us: in the run directory; over tcp configdb on the port after its config wire, the others as registered. */
+static int find_control(struct client *client, enum process_kind kind, uint32_t instance, char out_endpoint[ENDPOINT_TEXT_MAX + 1],
+                        struct error_detail *detail)
+{
+    int err = 0;
+    if (!is_remote(client)) {
+        err = bus_endpoint(client->run_dir, WIRE_CONTROL, kind, instance, out_endpoint, ENDPOINT_TEXT_MAX + 1);
+        return err == 0 ? 0 : error_set(detail, err, "%s.%u: %s", process_kind_name(kind), instance, error_text(err));
+    }
+    if (kind == PROCESS_CONFIGDB) {
+        err = endpoint_next(client->config, 1, out_endpoint);
+        return err == 0 ? 0 : error_set(detail, err, "configdb, at the port after %s: %s", client->options.config, error_text(err));
+    }
+    if (client->cfg == NULL && (err = client_open(client, detail)) != 0) {
+        return err;
+    }
+    const Busbar__ServiceRow *row = registered(client, kind, instance);
+    if (row == NULL) {
+        return error_set(detail, -ERROR_TIMEOUT, "%s.%u is not registered: is the process running?", process_kind_name(kind), instance);
+    }
+    if (!endpoint_is_tcp(row->control) || strlen(row->control) > ENDPOINT_TEXT_MAX) {
+        return error_set(detail, -ERROR_NOT_CONNECTED, "%s.%u can be asked on its own host only: it was started without --listen",
+                         process_kind_name(kind), instance);
+    }
+    snprintf(out_endpoint, ENDPOINT_TEXT_MAX + 1, "%s", row->control);
+    return 0;
+}
+
 int client_ask(struct client *client, enum process_kind kind, uint32_t instance, const char *command, const char *const *arguments,
                size_t n_arguments, json_t **out_json, struct error_detail *detail)
 {
-    char endpoint[256];
-    int err = open_bus(client);
-    err = err != 0 ? err : bus_endpoint(client->run_dir, WIRE_CONTROL, kind, instance, endpoint, sizeof endpoint);
+    char endpoint[ENDPOINT_TEXT_MAX + 1];
+    int err = open_bus(client, detail);
+    if (err == 0) {
+        err = find_control(client, kind, instance, endpoint, detail);
+    }
     if (err != 0) {
-        return error_set(detail, err, "%s.%u: %s", process_kind_name(kind), instance, error_text(err));
+        return err;
     }
     return control_request(client->bus, endpoint, command, arguments, n_arguments, client->timeout_ms, out_json, detail);
 }
@@ -343,8 +411,33 @@ static int compare_u32(const void *a, const void *b)
     return x < y ? -1 : x > y;
 }
 
-size_t client_instances(const struct client *client, enum process_kind kind, uint32_t *out_instances, size_t room)
+static size_t instances_registered(struct client *client, enum process_kind kind, uint32_t *out_instances, size_t room)
 {
+    struct error_detail ignored;
+    uint64_t cursor = 0, id;
+    const ProtobufCMessage *row;
+    size_t n = 0;
+    if (kind == PROCESS_CONFIGDB && room > 0) {
+        out_instances[0] = 1;
+        return 1;
+    }
+    if (client->cfg == NULL && client_open(client, &ignored) != 0) {
+        return 0;
+    }
+    while (n < room && cfg_next(client->cfg, CFG_SERVICE, &cursor, &id, &row)) {
+        if (((const Busbar__ServiceRow *)row)->kind == (uint32_t)kind) {
+            out_instances[n++] = ((const Busbar__ServiceRow *)row)->instance;
+        }
+    }
+    qsort(out_instances, n, sizeof *out_instances, compare_u32);
+    return n;
+}
+
+size_t client_instances(struct client *client, enum process_kind kind, uint32_t *out_instances, size_t room)
+{
+    if (is_remote(client)) {
+        return instances_registered(client, kind, out_instances, room);
+    }
     char *pattern = memory_format("%s/control.%s.*", client->run_dir, process_kind_name(kind));
     glob_t found;
     size_t n = 0;
@@ -363,8 +456,11 @@ size_t client_instances(const struct client *client, enum process_kind kind, uin
     return n;
 }
 
-bool client_is_alive(const struct client *client, enum process_kind kind, uint32_t instance)
+bool client_is_alive(struct client *client, enum process_kind kind, uint32_t instance)
 {
+    if (is_remote(client)) {
+        return kind == PROCESS_CONFIGDB || client->cfg == NULL || registered(client, kind, instance) != NULL;
+    }
     char *path = memory_format("%s/%s.%u.pid", client->run_dir, process_kind_name(kind), instance);
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
     bool is_dead = fd < 0 ? errno == ENOENT : flock(fd, LOCK_SH | LOCK_NB) == 0;

@@ -6,6 +6,7 @@
 
 #include <jansson.h>
 
+#include "lib/bus/bus_options.h"
 #include "lib/cfg/cfg.h"
 
 enum exit_status {
@@ -21,6 +22,8 @@ enum { CLIENT_NEW_ROWS_MAX = 64 /* bridges or ports made by one command line */ 
 struct client {
     char run_dir[96];
     char command_line[160]; /* who, for the history */
+    struct bus_options options; /* configdb elsewhere: --config, --config-key, --key, or BUSBAR_CONFIG, BUSBAR_CONFIG_KEY, BUSBAR_KEY */
+    char config[ENDPOINT_TEXT_MAX + 1]; /* configdb's endpoint, once the bus is open */
     uint32_t timeout_ms;
     bool wants_json, no_wait;
     uint32_t confirm_s; /* of --confirm; 0: the change stays */
@@ -57,11 +60,11 @@ enum exit_status client_commit(struct client *client, struct cfg_txn **txn, stru
 /* Asks process KIND.instance; its own error comes back with its text. */
 int client_ask(struct client *client, enum process_kind kind, uint32_t instance, const char *command, const char *const *arguments,
                size_t n_arguments, json_t **out_json, struct error_detail *detail) MUST_CHECK;
-/* Instances of a kind that have a control socket in the run directory, ascending; returns their number. */
-size_t client_instances(const struct client *client, enum process_kind kind, uint32_t *out_instances, size_t room);
+/* Instances of a kind, ascending; returns their number: those that have a control socket in the run directory or, over tcp, are registered. */
+size_t client_instances(struct client *client, enum process_kind kind, uint32_t *out_instances, size_t room);
 
-/* False when the process is known to be dead: nobody holds its pid file. */
-bool client_is_alive(const struct client *client, enum process_kind kind, uint32_t instance);
+/* False when the process is known to be dead: nobody holds its pid file or, over tcp, it is not registered. */
+bool client_is_alive(struct client *client, enum process_kind kind, uint32_t instance);
 
 /* Row id of a bridge or port by name, also those made earlier on this command line (their label); 0 when there is none. */
 uint64_t client_find(const struct client *client, enum cfg_table table, const char *name);

@@ -98,8 +98,19 @@ static int value_of(const char *name, char **words, size_t n, const char **out_v
 /* Options that take a value. Returns how many words were used, 0 when this is none of them, negative on error. */
 static int take_valued_option(struct client *client, struct segment *segment, char **words, size_t n, struct error_detail *detail)
 {
-    static const char *const names[] = {"--run", "--timeout", "-t", "--sort", "--top", "--from-capture", "--packet", "--limit", "--columns", "--confirm"};
-    const char **const places[] = {NULL, NULL, NULL, &segment->sort, &segment->top, &segment->from_capture, &segment->packet, &segment->limit,
+    static const char *const names[] = {"--run",    "--timeout", "-t",           "--sort", "--top",   "--from-capture", "--packet",
+                                        "--config", "--config-key", "--key",     "--limit", "--columns", "--confirm"};
+    const char **const places[] = {NULL,
+                                   NULL,
+                                   NULL,
+                                   &segment->sort,
+                                   &segment->top,
+                                   &segment->from_capture,
+                                   &segment->packet,
+                                   &client->options.config,
+                                   &client->options.config_key,
+                                   &client->options.key,
+                                   &segment->limit,
                                    &segment->columns};
     const char *value = NULL;
     int used = 0, err = 0;

@@ -25,6 +25,9 @@ static void print_help(void)
     }
     puts("\nOptions, anywhere on the line:\n"
          "  --run DIR        run directory of the switch (or BUSBAR_RUN; /run/busbar)\n"
+         "  --config ADDR    configdb on another host, tcp://HOST:PORT (or BUSBAR_CONFIG)\n"
+         "  --config-key KEY its public key, or a file with it (or BUSBAR_CONFIG_KEY)\n"
+         "  --key FILE       our own key (or BUSBAR_KEY); its role says what we may\n"
          "  --json           print JSON\n"
          "  --timeout SECS   how long to wait for an answer (10)\n"
          "  --confirm SECS   the change is undone unless `swctl confirm` follows in time\n"

@@ -29,6 +29,7 @@ static int open_socket(struct bus *bus, enum wire wire, bool is_binder, const ch
     socket->bus = bus;
     socket->wire = wire;
     socket->is_binder = is_binder;
+    socket->endpoint = socket->endpoint != NULL ? socket->endpoint : memory_string(endpoint);
     pthread_mutex_lock(&bus->lock);
     socket->next = bus->sockets;
     if (socket->next != NULL) {
@@ -44,6 +45,7 @@ void bus_init(struct bus *bus, const struct transport *transport, const struct b
 {
     bus->transport = transport;
     bus->self = *self;
+    bus->keys = NULL;
     bus->sockets = NULL;
     pthread_mutex_init(&bus->lock, NULL);
 }
@@ -66,6 +68,11 @@ void bus_destroy(struct bus **bus)
 const struct bus_identity *bus_self(const struct bus *bus)
 {
     return &bus->self;
+}
+
+struct key_table *bus_keys(const struct bus *bus)
+{
+    return bus->keys;
 }
 
 int bus_bind(struct bus *bus, enum wire wire, const char *endpoint, struct bus_socket **out_socket)
@@ -97,7 +104,13 @@ void bus_close(struct bus_socket **socket)
     }
     pthread_mutex_unlock(&bus->lock);
     peer_set_fini(&s->peers);
+    free(s->endpoint);
     bus->transport->close(s);
+}
+
+const char *bus_socket_endpoint(const struct bus_socket *socket)
+{
+    return socket->endpoint;
 }
 
 int bus_fd(const struct bus_socket *socket)

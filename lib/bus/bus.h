@@ -43,10 +43,20 @@ struct bus_identity {
     uint64_t start;
 };
 
+/* What the sender may do: the role of his key, on ipc:// that of his kind (role.h). */
+enum bus_role {
+    ROLE_NONE = 0,
+#define ROLE(name, number, text, kind) ROLE_##name = (number),
+#include "lib/bus/roles.def"
+#undef ROLE
+};
+
 struct bus_message {
     uint32_t type; /* enum message_type, of the socket's wire */
     uint64_t sequence;
     struct bus_identity from;
+    enum bus_role role;  /* fits from.kind */
+    const char *key;     /* public key of the sender, lent with the message; NULL: not over tcp://, or from the binder */
     const uint8_t *body; /* packed protobuf message, owned by the bus_message */
     size_t size;
     void *owner; /* private */
@@ -57,11 +67,21 @@ struct bus_socket;
 
 /* ZeroMQ. Every process has one. */
 struct bus *bus_zmq_new(const struct bus_identity *self);
+/* tcp://, before the first socket: our own pair (copied), to connect under and to answer under. bus_keys() is then the table of those who
+ * may connect to us; it is empty, so nobody may. */
+struct key_pair;
+int bus_zmq_use_keys(struct bus *bus, const struct key_pair *pair) MUST_CHECK;
+/* From now on each wire that is bound is also bound at this address (tcp://ADDRESS, as others reach it): the first at `port`, each further one on
+ * the port after; 0: any free ones. After bus_zmq_use_keys(). */
+int bus_zmq_listen(struct bus *bus, const char *address, unsigned port) MUST_CHECK;
+struct key_table *bus_keys(const struct bus *bus); /* NULL: no keys are used */
 /* Memory, for tests and the simulator: a hub joins the buses of all simulated processes; delivery is at the hub's say. */
 struct bus_hub;
 struct bus_hub *bus_hub_new(uint64_t seed);
 void bus_hub_destroy(struct bus_hub **hub);
 struct bus *bus_memory_new(struct bus_hub *hub, const struct bus_identity *self);
+/* What receivers are told of what this bus sends from now on, as if it came under such a key; else the role of its kind and no key. `key` is lent. */
+void bus_memory_set_key(struct bus *bus, enum bus_role role, const char *key);
 /* Chance in 1/1000 that a message sent from now on closes the way between its two ends (messages in flight are lost), and the delay range. */
 void bus_hub_set_faults(struct bus_hub *hub, uint32_t lose_per_mille, uint64_t delay_min_ns, uint64_t delay_max_ns);
 /* Delivers what is due; a bus destroyed or cut loses what was under way to it. */
@@ -71,12 +91,15 @@ void bus_hub_cut(struct bus_hub *hub, const struct bus_identity *who, bool is_cu
 void bus_destroy(struct bus **bus); /* closes all its sockets */
 const struct bus_identity *bus_self(const struct bus *bus);
 
-/* endpoint: "ipc:///run/busbar/session.1" or "tcp://..." ; memory: any name. -EADDRINUSE, -ERROR_SYNTAX... */
+/* endpoint: "ipc:///run/busbar/session.1"; memory: any name. -EADDRINUSE, -ERROR_SYNTAX... */
 int bus_bind(struct bus *bus, enum wire wire, const char *endpoint, struct bus_socket **out_socket) MUST_CHECK;
-/* Returns at once; the connection is made and remade in the background. */
+/* endpoint: also "tcp://HOST:PORT KEY", KEY the public key of who answers there (endpoint.h); -ERROR_REFUSED when it has none or we have none.
+ * Returns at once; the connection is made and remade in the background. */
 int bus_connect(struct bus *bus, enum wire wire, const char *endpoint, struct bus_socket **out_socket) MUST_CHECK;
 void bus_close(struct bus_socket **socket);
 int bus_fd(const struct bus_socket *socket); /* -1: memory */
+/* What others connect to: the tcp one where we listen on tcp, else as given. Lent. */
+const char *bus_socket_endpoint(const struct bus_socket *socket);
 
 /* to: the peer, for a binding socket; NULL for a connecting one. 0, -EAGAIN (no room or not connected yet), -ERROR_NOT_CONNECTED (no such peer),
  * -ERROR_TOO_LARGE. The body is copied. */
@@ -100,7 +123,7 @@ const char *bus_message_name(enum wire wire, uint32_t type);
 /* What was refused on this socket, by reason. */
 struct bus_counters {
     uint64_t received, sent;
-    uint64_t malformed, wrong_wire, wrong_version, wrong_sender, unknown_type, too_large;
+    uint64_t malformed, wrong_wire, wrong_version, wrong_sender, wrong_key, unknown_type, too_large;
 };
 const struct bus_counters *bus_socket_counters(const struct bus_socket *socket);
 

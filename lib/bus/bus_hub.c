@@ -24,6 +24,7 @@
 #include "lib/base/clock.h"
 #include "lib/base/memory.h"
 #include "lib/base/random.h"
+#include "lib/bus/role.h"
 #include "lib/bus/transport.h"
 
 enum { TO_BINDER, TO_CONNECTOR, DIRECTIONS };
@@ -33,6 +34,8 @@ struct parcel {
     struct bus_owned owned; /* first: a delivered parcel is the owner of its body */
     struct parcel *prev, *next;
     struct envelope envelope;
+    enum bus_role role;
+    const char *key;
     uint64_t due_ns;
     uint64_t number;
     struct hub_link *link; /* while under way or in an inbox: frees a place when read; NULL when the link has closed */
@@ -55,6 +58,8 @@ struct hub_bus {
     struct bus_hub *hub;
     struct hub_bus *prev, *next;
     bool is_cut;
+    enum bus_role role; /* told to receivers */
+    const char *key;
 };
 
 struct hub_link {
@@ -236,6 +241,9 @@ static int hub_send(struct bus_socket *socket, const struct bus_identity *to, co
     link->last_due_ns[direction] = due > link->last_due_ns[direction] ? due : link->last_due_ns[direction];
     parcel->owned.transport = &bus_hub_transport;
     parcel->envelope = *envelope;
+    const struct hub_bus *sender = (const struct hub_bus *)socket->bus;
+    parcel->role = sender->role;
+    parcel->key = sender->key;
     parcel->due_ns = link->last_due_ns[direction];
     parcel->number = hub->n_parcels++;
     parcel->link = link;
@@ -265,6 +273,8 @@ static int hub_recv(struct bus_socket *socket, struct bus_message *out_message)
         *out_message = (struct bus_message){.type = parcel->envelope.type,
                                             .sequence = parcel->envelope.sequence,
                                             .from = parcel->envelope.from,
+                                            .role = parcel->role,
+                                            .key = parcel->key,
                                             .body = parcel->body,
                                             .size = parcel->size,
                                             .owner = parcel};
@@ -314,8 +324,15 @@ struct bus *bus_memory_new(struct bus_hub *hub, const struct bus_identity *self)
     struct hub_bus *bus = memory_zeroed(sizeof *bus);
     bus->hub = hub;
     bus_init(&bus->bus, &bus_hub_transport, self);
+    bus->role = role_of_kind(self->kind);
     DL_APPEND(hub->buses, bus);
     return &bus->bus;
+}
+
+void bus_memory_set_key(struct bus *bus, enum bus_role role, const char *key)
+{
+    ((struct hub_bus *)bus)->role = role;
+    ((struct hub_bus *)bus)->key = key;
 }
 
 void bus_hub_set_faults(struct bus_hub *hub, uint32_t lose_per_mille, uint64_t delay_min_ns, uint64_t delay_max_ns)

@@ -15,6 +15,8 @@
  *
  * On ipc the kernel tells the uid of who connects: others than our own, root and the owner of the directory are closed before a byte is read. libzmq would take
  * over the socket file of a living process in silence, so a bind first tries whether somebody answers there.
+ * With keys a wire is also bound to tcp (curve.c, zap.c), on the same ROUTER; then each message's key is looked up (key_table.c) and its sender
+ * must be of a kind that the key's role allows and be the one who has that identity (routes.c).
  * Cost: 0.5 to 1 us a message and side, two system calls a batch for the mark. A socket belongs to one thread; libzmq's own I/O thread does the rest.
  */
 #include "lib/bus/bus.h"
@@ -22,6 +24,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <libgen.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -34,7 +37,12 @@
 
 #include "lib/base/log.h"
 #include "lib/base/memory.h"
+#include "lib/base/random.h"
+#include "lib/bus/curve.h"
+#include "lib/bus/role.h"
+#include "lib/bus/routes.h"
 #include "lib/bus/transport.h"
+#include "lib/bus/zap.h"
 
 enum {
     RECONNECT_MS = 50,      /* a returned process is found again that fast; a failed try costs some 20 us */
@@ -47,6 +55,10 @@ enum {
 struct zmq_bus {
     struct bus bus; /* first */
     void *context;
+    struct key_pair pair; /* with bus.keys */
+    struct zap *zap;      /* from the first bind on, when we listen on tcp; so no thread before (configdb forks) */
+    char listen[ENDPOINT_ADDRESS_MAX + 1]; /* "": on ipc only */
+    unsigned next_port; /* 0: any */
 };
 
 struct zmq_socket {
@@ -54,6 +66,8 @@ struct zmq_socket {
     void *handle;
     int epoll_fd, mark_fd; /* -1: not opened */
     bool is_marked;        /* mark_fd is readable */
+    bool is_on_tcp;        /* a ROUTER that listens there too */
+    struct routes routes;  /* of such a one */
 };
 
 struct zmq_owned {
@@ -113,6 +127,17 @@ static int set_int(void *handle, int option, int value)
     return zmq_setsockopt(handle, option, &value, sizeof value) == 0 ? 0 : -errno;
 }
 
+/* Over tcp with random bytes behind the identity, so that nobody can claim it: routes.c. */
+static int set_routing_id(void *handle, bool is_tcp, const struct bus_identity *self)
+{
+    uint8_t id[ROUTE_ID_MAX];
+    const uint64_t nonce[] = {random_start_number(), random_start_number()};
+    _Static_assert(sizeof nonce == ROUTE_NONCE_BYTES, "the id is full");
+    routing_id_encode(self, id);
+    memcpy(id + ROUTING_ID_BYTES, nonce, sizeof nonce);
+    return zmq_setsockopt(handle, ZMQ_ROUTING_ID, id, is_tcp ? sizeof id : ROUTING_ID_BYTES) == 0 ? 0 : -errno;
+}
+
 /* Who owns the directory of an ipc endpoint may put other sockets there: it is one of us. Else -1, which is nobody. */
 static uid_t owner_of(const char *endpoint)
 {
@@ -152,17 +177,15 @@ static int set_options(void *handle, bool is_binder, const char *endpoint, const
         err = -errno;
     }
     /* With a domain set libzmq refuses ZMTP 1.0 and 2.0, whose handshake it aborts the process over (an assertion in version 4.3.4) when a
-     * stranger writes arbitrary bytes to a ROUTER. Nobody answers for the domain, so peers with today's handshake come in as before. */
-    if (err == 0 && zmq_setsockopt(handle, ZMQ_ZAP_DOMAIN, "busbar", strlen("busbar")) < 0) {
+     * stranger writes arbitrary bytes to a ROUTER. Peers with today's handshake come in: nobody answers for the domain, or zap.c says yes. */
+    if (err == 0 && zmq_setsockopt(handle, ZMQ_ZAP_DOMAIN, ZAP_DOMAIN_IPC, strlen(ZAP_DOMAIN_IPC)) < 0) {
         err = -errno;
     }
     if (err < 0) {
         return err;
     }
     if (!is_binder) {
-        uint8_t id[ROUTING_ID_BYTES];
-        routing_id_encode(self, id);
-        return zmq_setsockopt(handle, ZMQ_ROUTING_ID, id, sizeof id) == 0 ? 0 : -errno;
+        return set_routing_id(handle, endpoint_is_tcp(endpoint), self);
     }
     err = strncmp(endpoint, "ipc://", 6) == 0 ? set_filter(handle, endpoint) : 0;
     err = err < 0 ? err : set_int(handle, ZMQ_BACKLOG, BACKLOG);
@@ -185,10 +208,12 @@ static bool ipc_is_taken(const char *path)
     return taken;
 }
 
-static int check_endpoint(const char *endpoint, bool is_binder)
+static int check_endpoint(const struct bus *bus, const char *endpoint, bool is_binder)
 {
-    if (strncmp(endpoint, "tcp://", 6) == 0) {
-        return strrchr(endpoint + 6, ':') != NULL ? 0 : -ERROR_SYNTAX;
+    if (endpoint_is_tcp(endpoint)) {
+        char address[ENDPOINT_ADDRESS_MAX + 1], key[KEY_TEXT_SIZE + 1];
+        int err = is_binder ? -ERROR_SYNTAX : endpoint_split(endpoint, address, key);
+        return err == 0 && bus->keys == NULL ? -ERROR_REFUSED : err;
     }
     if (strncmp(endpoint, "ipc://", 6) != 0 || endpoint[6] == '\0') {
         return -ERROR_SYNTAX;
@@ -211,25 +236,63 @@ static void zmq_close_socket(struct bus_socket *socket)
     if (s->handle != NULL) {
         zmq_close(s->handle);
     }
+    routes_fini(&s->routes);
     free(s);
+}
+
+/* Binds where the endpoint says and, when the bus listens on tcp, there too. */
+static int bind_socket(struct zmq_bus *bus, struct zmq_socket *socket, const char *endpoint)
+{
+    char real[ENDPOINT_TEXT_MAX + 1];
+    bool is_on_tcp = bus->listen[0] != '\0';
+    if (is_on_tcp && bus->zap == NULL) {
+        int err = zap_start(bus->context, bus->bus.keys, &bus->zap); /* first: who is not asked about is refused */
+        if (err < 0) {
+            return err;
+        }
+    }
+    if (zmq_bind(socket->handle, endpoint) < 0) {
+        return errno == EINVAL ? -ERROR_SYNTAX : -errno;
+    }
+    if (!is_on_tcp) {
+        return 0;
+    }
+    int err = curve_bind(socket->handle, &bus->pair, bus->listen, bus->next_port, real);
+    if (err < 0) {
+        log_error("listen_failed address=%s port=%u error=\"%s\"", bus->listen, bus->next_port, error_text(err));
+        return err;
+    }
+    bus->next_port += bus->next_port != 0 ? 1 : 0;
+    socket->socket.endpoint = memory_string(real);
+    socket->is_on_tcp = true;
+    return 0;
+}
+
+static int connect_socket(struct zmq_bus *bus, struct zmq_socket *socket, const char *endpoint)
+{
+    if (endpoint_is_tcp(endpoint)) {
+        return curve_connect(socket->handle, &bus->pair, endpoint);
+    }
+    return zmq_connect(socket->handle, endpoint) == 0 ? 0 : errno == EINVAL ? -ERROR_SYNTAX : -errno;
 }
 
 static int zmq_open(struct bus *bus, enum wire wire, bool is_binder, const char *endpoint, struct bus_socket **out_socket)
 {
-    int err = check_endpoint(endpoint, is_binder);
+    struct zmq_bus *b = (struct zmq_bus *)bus;
+    int err = check_endpoint(bus, endpoint, is_binder);
     if (err < 0) {
         return err;
     }
     struct zmq_socket *socket = memory_zeroed(sizeof *socket);
     socket->epoll_fd = socket->mark_fd = -1;
-    socket->handle = zmq_socket(((struct zmq_bus *)bus)->context, is_binder ? ZMQ_ROUTER : ZMQ_DEALER);
+    socket->handle = zmq_socket(b->context, is_binder ? ZMQ_ROUTER : ZMQ_DEALER);
     err = socket->handle == NULL ? -errno : set_options(socket->handle, is_binder, endpoint, &bus->self);
     err = err < 0 ? err : open_fds(socket);
     if (err == 0) {
-        int result = is_binder ? zmq_bind(socket->handle, endpoint) : zmq_connect(socket->handle, endpoint);
-        err = result == 0 ? 0 : errno == EINVAL ? -ERROR_SYNTAX : -errno;
+        err = is_binder ? bind_socket(b, socket, endpoint) : connect_socket(b, socket, endpoint);
     }
     if (err < 0) {
+        free(socket->socket.endpoint);
         zmq_close_socket(&socket->socket);
         return err;
     }
@@ -263,9 +326,15 @@ static int send_frames(struct bus_socket *socket, const struct bus_identity *to,
         if (to == NULL) {
             return -ERROR_NOT_CONNECTED;
         }
-        uint8_t id[ROUTING_ID_BYTES];
-        routing_id_encode(to, id);
-        if (zmq_send(handle, id, sizeof id, ZMQ_DONTWAIT | ZMQ_SNDMORE) < 0) {
+        const struct zmq_socket *s = (const struct zmq_socket *)socket;
+        uint8_t id[ROUTE_ID_MAX];
+        size_t id_size = ROUTING_ID_BYTES;
+        if (!s->is_on_tcp) {
+            routing_id_encode(to, id);
+        } else if (routes_find(&s->routes, socket->bus->keys, to, id, &id_size) < 0) {
+            return -ERROR_NOT_CONNECTED;
+        }
+        if (zmq_send(handle, id, id_size, ZMQ_DONTWAIT | ZMQ_SNDMORE) < 0) {
             return send_error(errno);
         }
     }
@@ -358,35 +427,80 @@ static int recv_frames(void *handle, zmq_msg_t frames[FRAMES_MAX])
     return n;
 }
 
+/* The key by which a message came in over tcp, or NULL: over ipc. Lent by the frame. */
+static const char *key_of(const struct bus_socket *socket, zmq_msg_t *frame)
+{
+    const struct zmq_socket *s = (const struct zmq_socket *)socket;
+    if (!s->is_on_tcp) {
+        return NULL;
+    }
+    const char *user = zmq_msg_gets(frame, "User-Id");
+    return user == NULL ? "" : strcmp(user, ZAP_USER_IPC) == 0 ? NULL : user; /* "": nobody looked at it; a key that is never known */
+}
+
+/* On a socket that listens on tcp: may this sender speak under the key he came with? The routing id is known to fit the envelope. */
+static bool key_allows(struct bus_socket *socket, zmq_msg_t *route, zmq_msg_t *head, const struct bus_identity *from)
+{
+    struct zmq_socket *s = (struct zmq_socket *)socket;
+    const char *key = key_of(socket, head);
+    if (!s->is_on_tcp) {
+        return true;
+    }
+    if (key != NULL && !role_fits(key_table_role(socket->bus->keys, key), from->kind)) {
+        socket->counters.wrong_key++;
+        LOG_LIMITED(LOG_LEVEL_WARN, "bus_refused reason=wrong_key wire=%u claims=%s.%u public=\"%s\" role=%s", socket->wire,
+                    process_kind_name(from->kind), from->instance, key, role_name(key_table_role(socket->bus->keys, key)));
+        return false;
+    }
+    if (!routes_learn(&s->routes, socket->bus->keys, from, zmq_msg_data(route), zmq_msg_size(route), key)) {
+        socket->counters.wrong_sender++;
+        LOG_LIMITED(LOG_LEVEL_WARN, "bus_refused reason=another_key wire=%u claims=%s.%u", socket->wire, process_kind_name(from->kind),
+                    from->instance);
+        return false;
+    }
+    return true;
+}
+
+/* Over tcp the identity is followed by the nonce. */
+static bool route_fits(const struct bus_socket *socket, zmq_msg_t *route, zmq_msg_t *head, const struct bus_identity *from)
+{
+    struct bus_identity by_route;
+    size_t size = key_of(socket, head) != NULL ? ROUTE_ID_MAX : ROUTING_ID_BYTES;
+    return zmq_msg_size(route) == size && routing_id_decode(zmq_msg_data(route), ROUTING_ID_BYTES, &by_route) == 0 &&
+           bus_identity_equal(&by_route, from);
+}
+
 static bool frames_are_valid(struct bus_socket *socket, zmq_msg_t frames[FRAMES_MAX], int n, struct envelope *out_envelope)
 {
     int n_wanted = socket->is_binder ? 3 : 2;
-    struct bus_identity by_route = {0};
     zmq_msg_t *head = &frames[n_wanted - 2];
     if (n != n_wanted || envelope_unpack(zmq_msg_data(head), zmq_msg_size(head), out_envelope) < 0) {
         socket->counters.malformed++;
         LOG_LIMITED(LOG_LEVEL_WARN, "bus_refused reason=malformed wire=%u frames=%d", socket->wire, n);
         return false;
     }
-    if (socket->is_binder && (routing_id_decode(zmq_msg_data(&frames[0]), zmq_msg_size(&frames[0]), &by_route) < 0 ||
-                              !bus_identity_equal(&by_route, &out_envelope->from))) {
+    if (socket->is_binder && !route_fits(socket, &frames[0], head, &out_envelope->from)) {
         socket->counters.wrong_sender++;
         LOG_LIMITED(LOG_LEVEL_WARN, "bus_refused reason=wrong_route wire=%u claims=%s.%u", socket->wire,
                     process_kind_name(out_envelope->from.kind), out_envelope->from.instance);
         return false;
     }
-    return envelope_check(out_envelope, zmq_msg_size(&frames[n_wanted - 1]), socket->wire, &socket->counters);
+    return envelope_check(out_envelope, zmq_msg_size(&frames[n_wanted - 1]), socket->wire, &socket->counters) &&
+           (!socket->is_binder || key_allows(socket, &frames[0], head, &out_envelope->from));
 }
 
-static void take(zmq_msg_t *body, const struct envelope *envelope, struct bus_message *out_message)
+static void take(struct bus_socket *socket, zmq_msg_t *body, const struct envelope *envelope, struct bus_message *out_message)
 {
     struct zmq_owned *owned = memory_zeroed(sizeof *owned);
     owned->owned.transport = &bus_zmq_transport;
     zmq_msg_init(&owned->body);
     zmq_msg_move(&owned->body, body);
+    const char *key = key_of(socket, &owned->body);
     *out_message = (struct bus_message){.type = envelope->type,
                                         .sequence = envelope->sequence,
                                         .from = envelope->from,
+                                        .role = key != NULL ? key_table_role(socket->bus->keys, key) : role_of_kind(envelope->from.kind),
+                                        .key = key,
                                         .body = zmq_msg_data(&owned->body),
                                         .size = zmq_msg_size(&owned->body),
                                         .owner = owned};
@@ -403,7 +517,7 @@ static int zmq_recv_message(struct bus_socket *socket, struct bus_message *out_m
         int n = recv_frames(handle_of(socket), frames);
         bool valid = n > 0 && frames_are_valid(socket, frames, n, &envelope);
         if (valid) {
-            take(&frames[n - 1], &envelope, out_message);
+            take(socket, &frames[n - 1], &envelope, out_message);
         }
         for (int i = 0; i < FRAMES_MAX; i++) {
             zmq_msg_close(&frames[i]);
@@ -427,8 +541,14 @@ static void zmq_message_free(void *owner)
 static void zmq_destroy(struct bus *bus)
 {
     struct zmq_bus *b = (struct zmq_bus *)bus;
+    if (b->zap != NULL) {
+        zmq_ctx_shutdown(b->context);
+        zap_stop(&b->zap);
+    }
     while (zmq_ctx_term(b->context) < 0 && errno == EINTR) {
     }
+    key_table_destroy(&bus->keys);
+    explicit_bzero(&b->pair, sizeof b->pair);
     free(b);
 }
 
@@ -453,4 +573,25 @@ struct bus *bus_zmq_new(const struct bus_identity *self)
     }
     bus_init(&bus->bus, &bus_zmq_transport, self);
     return &bus->bus;
+}
+
+int bus_zmq_use_keys(struct bus *bus, const struct key_pair *pair)
+{
+    if (zmq_has("curve") == 0) {
+        return -ERROR_UNSUPPORTED;
+    }
+    ((struct zmq_bus *)bus)->pair = *pair;
+    bus->keys = key_table_new();
+    return 0;
+}
+
+int bus_zmq_listen(struct bus *bus, const char *address, unsigned port)
+{
+    struct zmq_bus *b = (struct zmq_bus *)bus;
+    if (bus->keys == NULL) {
+        return -ERROR_REFUSED;
+    }
+    snprintf(b->listen, sizeof b->listen, "%s", address);
+    b->next_port = port;
+    return 0;
 }

@@ -31,6 +31,7 @@ struct transport {
 struct bus {
     const struct transport *transport;
     struct bus_identity self;
+    struct key_table *keys; /* NULL: only ipc:// or memory */
     pthread_mutex_t lock; /* of `sockets` only: threads of one process may open sockets of their own */
     struct bus_socket *sockets;
 };
@@ -40,6 +41,7 @@ struct bus_socket {
     struct bus_socket *previous, *next;
     enum wire wire;
     bool is_binder;
+    char *endpoint; /* malloc; the transport sets it when it is another than the given one */
     struct bus_counters counters;
     struct peer_set peers; /* what was sent to whom, for the sequence numbers */
 };

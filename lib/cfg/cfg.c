@@ -23,6 +23,7 @@
 #include "lib/base/log.h"
 #include "lib/base/memory.h"
 #include "lib/cfg/feed.h"
+#include "lib/cfg/keys.h"
 #include "lib/cfg/membership.h"
 #include "lib/cfg/outbox.h"
 #include "lib/cfg/publisher.h"
@@ -40,6 +41,8 @@ struct cfg {
     struct cfg_events events;
     uint32_t tables[CFG_TABLE_MAX];
     size_t n_tables;
+    struct key_table *keys; /* the bus's, kept as the table KEY says; NULL: no keys are used */
+    bool shows_keys;        /* the owner asked for them too */
 
     struct feed *feed;
     struct outbox *outbox;
@@ -301,6 +304,35 @@ static void say_what_is_due(struct cfg *cfg)
     publisher_step(cfg->publisher, cfg->socket, cfg->now_ns);
 }
 
+/* Row events of the feed: keys go to the bus, the rest to the owner. */
+static void on_feed_row(void *context, enum cfg_table table, uint64_t id, const ProtobufCMessage *before, const ProtobufCMessage *after)
+{
+    struct cfg *cfg = context;
+    if (table == CFG_KEY && cfg->keys != NULL) {
+        keys_on_row(cfg->keys, (const Busbar__KeyRow *)before, (const Busbar__KeyRow *)after);
+    }
+    if (table != CFG_KEY || cfg->shows_keys) {
+        cfg->events.on_row(cfg->events.context, table, id, before, after);
+    }
+}
+
+static void on_feed_version(void *context, struct version version, bool is_snapshot)
+{
+    struct cfg *cfg = context;
+    cfg->events.on_version(cfg->events.context, version, is_snapshot);
+}
+
+static void take_tables(struct cfg *cfg, const enum cfg_table *tables, size_t n_tables)
+{
+    for (size_t i = 0; i < n_tables; i++) {
+        cfg->tables[cfg->n_tables++] = (uint32_t)tables[i];
+        cfg->shows_keys = cfg->shows_keys || tables[i] == CFG_KEY;
+    }
+    if (cfg->keys != NULL && n_tables > 0 && !cfg->shows_keys && cfg->n_tables < CFG_TABLE_MAX) {
+        cfg->tables[cfg->n_tables++] = CFG_KEY;
+    }
+}
+
 int cfg_new(struct bus *bus, const char *endpoint, const enum cfg_table *tables, size_t n_tables,
             const struct cfg_events *events, struct cfg **out_cfg)
 {
@@ -317,12 +349,15 @@ int cfg_new(struct bus *bus, const char *endpoint, const enum cfg_table *tables,
     struct cfg *cfg = memory_zeroed(sizeof *cfg);
     cfg->socket = socket;
     cfg->events = *events;
-    for (size_t i = 0; i < n_tables; i++) {
-        cfg->tables[i] = (uint32_t)tables[i];
-    }
-    cfg->n_tables = n_tables;
+    cfg->keys = bus_keys(bus);
+    take_tables(cfg, tables, n_tables);
     cfg->wants_subscribe = n_tables > 0;
-    cfg->feed = feed_new(tables, n_tables, events);
+    const struct cfg_events feed_events = {.on_row = on_feed_row, .on_version = on_feed_version, .context = cfg};
+    enum cfg_table wanted[CFG_TABLE_MAX];
+    for (size_t i = 0; i < cfg->n_tables; i++) {
+        wanted[i] = (enum cfg_table)cfg->tables[i];
+    }
+    cfg->feed = feed_new(wanted, cfg->n_tables, &feed_events);
     cfg->outbox = outbox_new();
     cfg->publisher = publisher_new();
     cfg->questions = questions_new();

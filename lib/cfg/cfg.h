@@ -48,7 +48,8 @@ struct cfg_events {
 };
 
 struct cfg;
-/* endpoint: configdb's; tables: n_tables numbers to mirror. */
+/* endpoint: configdb's; tables: n_tables numbers to mirror. On a bus with keys that mirrors anything, the table KEY is mirrored as well, into bus_keys(); the
+ * events show it only when it was asked for. */
 int cfg_new(struct bus *bus, const char *endpoint, const enum cfg_table *tables, size_t n_tables, const struct cfg_events *events,
             struct cfg **out_cfg) MUST_CHECK;
 void cfg_destroy(struct cfg **cfg); /* calls nobody: what is in flight then gets no answer */

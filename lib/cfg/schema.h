@@ -19,7 +19,10 @@ enum schema_rule_kind {
     SCHEMA_REFERENCE,
     SCHEMA_FIXED,
     SCHEMA_ASSIGNED,
-    SCHEMA_LIST
+    SCHEMA_LIST,
+    SCHEMA_KEY_NAME,
+    SCHEMA_PUBLIC_KEY,
+    SCHEMA_ROLE
 };
 struct schema_rule {
     enum cfg_table table;

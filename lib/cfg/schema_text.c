@@ -107,6 +107,15 @@ static void print_rule(FILE *out, const struct schema_rule *rule, enum schema_fo
     case SCHEMA_REFERENCE:
         fprintf(out, "a %s; goes with it", cfg_table_info((uint32_t)rule->low)->name);
         break;
+    case SCHEMA_KEY_NAME:
+        fputs("1 to 63 letters, digits, '.', '_' and '-'", out);
+        break;
+    case SCHEMA_PUBLIC_KEY:
+        fputs("40 characters of Z85", out);
+        break;
+    case SCHEMA_ROLE:
+        fputs("a role", out);
+        break;
     case SCHEMA_LIST:
         fprintf(out, "at most %" PRIu64, rule->high);
         break;

@@ -19,6 +19,7 @@ struct control_command {
     const char *name;  /* "dump-flows" */
     const char *usage; /* "BRIDGE [MATCH]" */
     const char *help;  /* a sentence */
+    enum bus_role needs; /* ROLE_READ: only looks; ROLE_OPERATE: changes rules and what passes; else: ROLE_ADMIN */
     /* Answers now or later with control_reply / control_fail, exactly once. */
     void (*run)(void *context, struct control_call *call, const char *const *arguments, size_t n_arguments);
 };
@@ -26,6 +27,7 @@ struct control_command {
 struct control_server;
 int control_server_new(struct bus *bus, const char *endpoint, const struct control_command *commands, size_t n_commands,
                        json_t *(*status)(void *context), void *context, struct control_server **out_server) MUST_CHECK;
+const char *control_server_endpoint(const struct control_server *server); /* as bus_socket_endpoint() */
 void control_server_destroy(struct control_server **server); /* calls still open are answered with an error */
 void control_server_step(struct control_server *server, uint64_t now_ns);
 int control_server_fd(const struct control_server *server);

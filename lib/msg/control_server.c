@@ -20,6 +20,7 @@
 #include "lib/base/clock.h"
 #include "lib/base/log.h"
 #include "lib/base/memory.h"
+#include "lib/bus/role.h"
 #include "lib/msg/msg.h"
 #include "proto/control.pb-c.h"
 
@@ -56,7 +57,7 @@ struct control_server {
     struct control_call *calls;
     size_t n_calls;
     size_t pending_bytes;
-    uint64_t n_refused;
+    uint64_t n_refused, n_forbidden;
     uint64_t first_step_ns, now_ns;
 };
 
@@ -223,10 +224,10 @@ bool control_has_room(const struct control_call *call)
 
 static json_t *counters_json(const struct bus_counters *c)
 {
-    return json_pack("{s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I}", "received", (json_int_t)c->received, "sent", (json_int_t)c->sent,
+    return json_pack("{s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I}", "received", (json_int_t)c->received, "sent", (json_int_t)c->sent,
                      "malformed", (json_int_t)c->malformed, "wrong_wire", (json_int_t)c->wrong_wire, "wrong_version",
-                     (json_int_t)c->wrong_version, "wrong_sender", (json_int_t)c->wrong_sender, "unknown_type",
-                     (json_int_t)c->unknown_type, "too_large", (json_int_t)c->too_large);
+                     (json_int_t)c->wrong_version, "wrong_sender", (json_int_t)c->wrong_sender, "wrong_key",
+                     (json_int_t)c->wrong_key, "unknown_type", (json_int_t)c->unknown_type, "too_large", (json_int_t)c->too_large);
 }
 
 static void run_status(struct control_server *server, struct control_call *call)
@@ -234,11 +235,11 @@ static void run_status(struct control_server *server, struct control_call *call)
     const struct bus_identity *self = bus_self(server->bus);
     char start[20];
     snprintf(start, sizeof start, "%016" PRIx64, self->start);
-    json_t *json = json_pack("{s:s,s:I,s:s,s:I,s:s,s:I,s:s,s:o,s:I}", "process", process_kind_name(self->kind), "instance",
+    json_t *json = json_pack("{s:s,s:I,s:s,s:I,s:s,s:I,s:s,s:o,s:I,s:I}", "process", process_kind_name(self->kind), "instance",
                              (json_int_t)self->instance, "start", start, "pid", (json_int_t)getpid(), "build", BUSBAR_VERSION,
                              "uptime_s", (json_int_t)((server->now_ns - server->first_step_ns) / NS_PER_S), "log_level",
                              log_level_name(log_get_level()), "control", counters_json(bus_socket_counters(server->socket)),
-                             "calls_refused", (json_int_t)server->n_refused);
+                             "calls_refused", (json_int_t)server->n_refused, "calls_forbidden", (json_int_t)server->n_forbidden);
     json_t *own = server->status != NULL ? server->status(server->context) : NULL;
     if (json_is_object(own)) {
         json_object_update(json, own);
@@ -258,27 +259,52 @@ static void run_log_level(struct control_call *call, const char *const *argument
     control_reply(call, json_string(log_level_name(level)));
 }
 
+static enum bus_role needs_of(const struct control_command *command)
+{
+    return command->needs != ROLE_NONE ? command->needs : ROLE_ADMIN;
+}
+
+/* False, and the call has failed, when the sender's role does not include what the command asks for. */
+static bool may(struct control_call *call, enum bus_role role, enum bus_role needs, const char *command)
+{
+    if (role_includes(role, needs)) {
+        return true;
+    }
+    call->server->n_forbidden++;
+    control_fail(call, -ERROR_WRONG_SENDER, "%.100s needs a key of the role %s; this one has %s", command, role_name(needs), role_name(role));
+    return false;
+}
+
 static void run_help(struct control_server *server, struct control_call *call)
 {
-    json_t *list =
-        json_pack("[{s:s,s:s,s:s},{s:s,s:s,s:s},{s:s,s:s,s:s}]", "name", "help", "usage", "", "help", "Lists the commands.",
-                  "name", "log-level", "usage", "[LEVEL]", "help", "Shows or sets the level of the log.", "name", "status",
-                  "usage", "", "help", "Shows what the process is and does.");
-    for (size_t i = 0; i < server->n_commands; i++) {
-        const struct control_command *c = &server->commands[i];
-        json_array_append_new(list, json_pack("{s:s,s:s,s:s}", "name", c->name, "usage", c->usage, "help", c->help));
+    static const struct control_command built_in[] = {
+        {.name = "help", .usage = "", .help = "Lists the commands.", .needs = ROLE_READ},
+        {.name = "log-level", .usage = "[LEVEL]", .help = "Shows or sets the level of the log (sets: operate).", .needs = ROLE_READ},
+        {.name = "status", .usage = "", .help = "Shows what the process is and does.", .needs = ROLE_READ}};
+    const size_t n_built_in = sizeof built_in / sizeof built_in[0];
+    json_t *list = json_array();
+    for (size_t i = 0; i < n_built_in + server->n_commands; i++) {
+        const struct control_command *c = i < n_built_in ? &built_in[i] : &server->commands[i - n_built_in];
+        json_array_append_new(list, json_pack("{s:s,s:s,s:s,s:s}", "name", c->name, "usage", c->usage, "help", c->help, "needs",
+                                              role_name(needs_of(c))));
     }
     control_reply(call, list);
 }
 
-static void run(struct control_server *server, struct control_call *call, const Busbar__ControlRequest *request)
+static void run(struct control_server *server, struct control_call *call, enum bus_role role, const Busbar__ControlRequest *request)
 {
     const char *const *arguments = (const char *const *)request->arguments;
     for (size_t i = 0; i < server->n_commands; i++) {
         if (strcmp(server->commands[i].name, request->command) == 0) {
-            server->commands[i].run(server->context, call, arguments, request->n_arguments);
+            if (may(call, role, needs_of(&server->commands[i]), request->command)) {
+                server->commands[i].run(server->context, call, arguments, request->n_arguments);
+            }
             return;
         }
+    }
+    bool sets_level = strcmp(request->command, "log-level") == 0 && request->n_arguments > 0;
+    if (!may(call, role, sets_level ? ROLE_OPERATE : ROLE_READ, request->command)) {
+        return;
     }
     if (strcmp(request->command, "status") == 0) {
         run_status(server, call);
@@ -309,7 +335,7 @@ static void on_request(struct control_server *server, const struct bus_message *
         server->n_refused++;
         control_fail(call, -ERROR_REFUSED, "%d requests are open already", CONTROL_CALLS_MAX);
     } else {
-        run(server, call, request);
+        run(server, call, message->role, request);
     }
     busbar__control_request__free_unpacked(request, NULL);
 }
@@ -327,6 +353,11 @@ int control_server_new(struct bus *bus, const char *endpoint, const struct contr
     }
     *out_server = server;
     return 0;
+}
+
+const char *control_server_endpoint(const struct control_server *server)
+{
+    return bus_socket_endpoint(server->socket);
 }
 
 void control_server_destroy(struct control_server **server)

@@ -20,6 +20,7 @@
 #include "lib/base/log.h"
 #include "lib/base/memory.h"
 #include "lib/msg/msg.h"
+#include "services/configdb/access.h"
 #include "services/configdb/await.h"
 #include "lib/cfg/column.h"
 #include "services/configdb/commit.h"
@@ -47,6 +48,7 @@ struct configdb {
     struct await *await;
     struct leases *leases;
     struct fold *fold;
+    struct access *access;
     uint64_t now_ns; /* of the step, for callbacks */
     uint64_t n_bad;  /* bodies that could not be read */
     size_t n_together;        /* transactions in the synced commits of the last step */
@@ -109,12 +111,20 @@ static void configdb_service_changed(void *context, const Busbar__Row *row)
     busbar__service_row__free_unpacked(service, NULL);
 }
 
+static void configdb_key_changed(void *context, const Busbar__Row *row)
+{
+    access_on_row(((struct configdb *)context)->access, row);
+}
+
 static void configdb_on_version(void *context, const struct ring_entry *entry)
 {
     struct configdb *db = context;
     readers_pushed(db->readers, entry);
     if ((entry->tables & 1u << CFG_SERVICE) != 0) {
         ring_entry_rows(entry, configdb_service_changed, db);
+    }
+    if ((entry->tables & 1u << CFG_KEY) != 0) {
+        ring_entry_rows(entry, configdb_key_changed, db);
     }
 }
 
@@ -177,7 +187,8 @@ static int configdb_drop_orphans(struct configdb *db, uint32_t table)
     return err == -ERROR_NOT_FOUND ? 0 : err;
 }
 
-static int configdb_load_services(struct configdb *db)
+/* Shows each row of a table as if a commit had just left it. */
+static int configdb_load_rows(struct configdb *db, uint32_t table, void (*changed)(void *context, const Busbar__Row *row))
 {
     struct store_bytes value;
     uint64_t id;
@@ -185,14 +196,14 @@ static int configdb_load_services(struct configdb *db)
     if (err != 0) {
         return err;
     }
-    struct store_cursor *cursor = rows_walk(db->rows, CFG_SERVICE, 0);
-    while ((err = rows_walk_next(cursor, CFG_SERVICE, &id, &value)) == 0) {
+    struct store_cursor *cursor = rows_walk(db->rows, table, 0);
+    while ((err = rows_walk_next(cursor, table, &id, &value)) == 0) {
         Busbar__Row row = BUSBAR__ROW__INIT;
-        row.table = CFG_SERVICE;
+        row.table = table;
         row.id = id;
         row.value.data = (uint8_t *)(uintptr_t)value.bytes;
         row.value.len = value.size;
-        configdb_service_changed(db, &row);
+        changed(db, &row);
     }
     store_cursor_close(&cursor);
     rows_end(db->rows);
@@ -214,7 +225,8 @@ static int configdb_load(struct configdb *db)
         err = commit_load_pending(db->commit);
     }
     if (err == 0) {
-        err = configdb_load_services(db);
+        err = configdb_load_rows(db, CFG_SERVICE, configdb_service_changed);
+        err = err != 0 ? err : configdb_load_rows(db, CFG_KEY, configdb_key_changed);
     }
     for (size_t i = 0; err == 0 && i < sizeof of_bridges / sizeof of_bridges[0]; i++) {
         err = configdb_drop_orphans(db, of_bridges[i]);
@@ -246,6 +258,7 @@ int configdb_new(const struct configdb_settings *settings, uint64_t now_ns, stru
     db->ring = ring_new(started.epoch, rows_n(db->rows));
     db->status = status_new();
     db->leases = leases_new();
+    db->access = access_new(bus_keys(db->bus));
     err = bus_bind(db->bus, WIRE_CONFIG, settings->endpoint, &db->socket);
     if (err != 0) {
         (void)error_set(detail, err, "socket %.200s: %s", settings->endpoint, error_text(err));
@@ -286,6 +299,7 @@ void configdb_destroy(struct configdb **db)
     commit_destroy(&gone->commit);
     recent_destroy(&gone->recent);
     leases_destroy(&gone->leases);
+    access_destroy(&gone->access);
     status_destroy(&gone->status);
     ring_destroy(&gone->ring);
     bus_close(&gone->socket);
@@ -341,6 +355,28 @@ static const ProtobufCMessageDescriptor *configdb_descriptor(uint32_t type)
     }
 }
 
+static void configdb_on_transact(struct configdb *db, const struct bus_message *message, Busbar__Transact *transact)
+{
+    struct error_detail detail;
+    Busbar__TransactReply reply = BUSBAR__TRANSACT_REPLY__INIT;
+    Busbar__Version version;
+    int err = access_transact(message, transact, &reply.failed_op, &detail);
+    if (err == 0) {
+        access_sign(db->access, message, transact);
+        commit_queue(db->commit, &message->from, &transact, message->size);
+        return;
+    }
+    version_encode(configdb_version(db), &version);
+    reply.sequence = transact->sequence;
+    reply.error = err;
+    reply.text = detail.text;
+    reply.version = &version;
+    LOG_LIMITED(LOG_LEVEL_WARN, "transaction_refused from=%s.%u why=\"%s\"", process_kind_name(message->from.kind),
+                message->from.instance, detail.text);
+    configdb_send(db, &message->from, MESSAGE_TRANSACT_REPLY, &reply.base);
+    busbar__transact__free_unpacked(transact, NULL);
+}
+
 static void configdb_dispatch(struct configdb *db, const struct bus_message *message)
 {
     const struct bus_identity *from = &message->from;
@@ -354,19 +390,18 @@ static void configdb_dispatch(struct configdb *db, const struct bus_message *mes
     }
     readers_heard(db->readers, from, db->now_ns);
     if (message->type == MESSAGE_TRANSACT) {
-        Busbar__Transact *transact = (Busbar__Transact *)body;
-        commit_queue(db->commit, from, &transact, message->size);
+        configdb_on_transact(db, message, (Busbar__Transact *)body);
         return;
     }
     if (message->type == MESSAGE_SUBSCRIBE) {
         readers_subscribe(db->readers, from, (const Busbar__Subscribe *)body, db->now_ns);
     } else if (message->type == MESSAGE_APPLIED) {
         readers_applied(db->readers, from, (const Busbar__Applied *)body);
-    } else if (message->type == MESSAGE_PUBLISH) {
+    } else if (message->type == MESSAGE_PUBLISH && access_may_publish(message)) {
         configdb_publish(db, from, (const Busbar__Publish *)body);
     } else if (message->type == MESSAGE_RENEW) {
         configdb_renew(db, from, (const Busbar__Renew *)body);
-    } else {
+    } else if (message->type == MESSAGE_AWAIT_APPLIED) {
         await_ask(db->await, from, (const Busbar__AwaitApplied *)body, db->now_ns);
     }
     protobuf_c_message_free_unpacked(body, NULL);

@@ -16,6 +16,7 @@
 #include "lib/base/log.h"
 #include "lib/base/memory.h"
 #include "lib/base/service.h"
+#include "lib/bus/bus_options.h"
 #include "services/configdb/query.h"
 
 enum { MAIN_ENDPOINT_MAX = 256, MAIN_WAIT_MAX_NS = 100 * NS_PER_MS };
@@ -43,11 +44,11 @@ static int main_boot_id(char *out_text, size_t room, struct error_detail *detail
     return 0;
 }
 
-static int main_open(struct main_loop *loop, const char *db_dir, struct error_detail *detail)
+static int main_open(struct main_loop *loop, const char *db_dir, const struct bus_options *options, struct error_detail *detail)
 {
     struct bus_identity self = {
         .kind = PROCESS_CONFIGDB, .instance = loop->service.instance, .start = loop->service.start_number};
-    char config[MAIN_ENDPOINT_MAX];
+    char config[ENDPOINT_TEXT_MAX + 1];
     char control[MAIN_ENDPOINT_MAX];
     char boot_id[64];
     const char *run_dir = loop->service.run_dir;
@@ -55,14 +56,14 @@ static int main_open(struct main_loop *loop, const char *db_dir, struct error_de
     if (err != 0) {
         return err;
     }
-    err = bus_endpoint(run_dir, WIRE_CONFIG, PROCESS_CONFIGDB, self.instance, config, sizeof config);
-    if (err == 0) {
-        err = bus_endpoint(run_dir, WIRE_CONTROL, PROCESS_CONFIGDB, self.instance, control, sizeof control);
-    }
+    err = bus_endpoint(run_dir, WIRE_CONTROL, PROCESS_CONFIGDB, self.instance, control, sizeof control);
     if (err != 0) {
         return error_set(detail, err, "run directory %.150s: %s", run_dir, error_text(err));
     }
-    loop->bus = bus_zmq_new(&self);
+    err = bus_options_open(options, run_dir, &self, &loop->bus, config, detail);
+    if (err != 0) {
+        return err;
+    }
     struct configdb_settings settings = {
         .bus = loop->bus,
         .endpoint = config,
@@ -119,17 +120,19 @@ int main(int argc, char **argv)
     struct main_loop loop;
     struct error_detail detail = {.text = ""};
     const char *db_option = NULL;
+    struct bus_options wanted = {0};
     const struct service_option extra[] = {
+        BUS_OPTIONS_LISTEN(&wanted), /* its own place is not asked for: the config wire is at the port given, control at the next */
         {.name = "db", .argument = "DIR", .help = "directory of the database (default: RUN/db)", .value = &db_option},
     };
     memset(&loop, 0, sizeof loop);
-    int err = service_open(&loop.service, "configdb", argc, argv, extra, 1, &detail);
+    int err = service_open(&loop.service, "configdb", argc, argv, extra, sizeof extra / sizeof extra[0], &detail);
     if (err != 0) {
         return service_failed("configdb", &detail);
     }
     main_raise_files();
     char *db_dir = db_option != NULL ? memory_string(db_option) : memory_format("%s/db", loop.service.run_dir);
-    err = main_open(&loop, db_dir, &detail);
+    err = main_open(&loop, db_dir, &wanted, &detail);
     if (err == 0) {
         err = service_ready(&loop.service);
         (void)(err != 0 ? error_set(&detail, err, "the ready file cannot be written: %s", error_text(err)) : 0);

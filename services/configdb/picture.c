@@ -80,7 +80,7 @@ void picture_set(struct picture *picture, uint32_t table, uint64_t id, ProtobufC
     entry->row.row = row;
 }
 
-static void picture_remove(struct picture *picture, uint32_t table, uint64_t id)
+void picture_remove(struct picture *picture, uint32_t table, uint64_t id)
 {
     struct picture_entry *entry = picture_find(picture, table, id);
     if (entry != NULL) {

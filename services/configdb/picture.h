@@ -21,6 +21,7 @@ void picture_destroy(struct picture **picture);
 
 /* Takes the row over; replaces one of the same id. */
 void picture_set(struct picture *picture, uint32_t table, uint64_t id, ProtobufCMessage *row);
+void picture_remove(struct picture *picture, uint32_t table, uint64_t id);
 /* NULL when there is none. */
 struct picture_row *picture_get(const struct picture *picture, uint32_t table, uint64_t id);
 /* Rows by table and id; index from 0, NULL behind the last. Good until the next picture_set(). */

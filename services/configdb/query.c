@@ -72,11 +72,11 @@ static void query_get(void *context, struct control_call *call, const char *cons
 }
 
 const struct control_command query_commands[] = {
-    {.name = "list", .usage = "TABLE", .help = "The rows of a table.", .run = query_list},
-    {.name = "history", .usage = "[LIMIT]", .help = "The newest commits of configuration; 0: all that are kept.", .run = query_history},
-    {.name = "commit", .usage = "VERSION", .help = "One of them with all that it changed.", .run = query_commit},
-    {.name = "diff", .usage = "VERSION [VERSION]", .help = "What differs between two versions, or one and now.", .run = query_diff},
-    {.name = "get", .usage = "TABLE ID", .help = "One row of a table.", .run = query_get},
+    {.name = "list", .usage = "TABLE", .help = "The rows of a table.", .needs = ROLE_READ, .run = query_list},
+    {.name = "history", .usage = "[LIMIT]", .help = "The newest commits of configuration; 0: all that are kept.", .needs = ROLE_READ, .run = query_history},
+    {.name = "commit", .usage = "VERSION", .help = "One of them with all that it changed.", .needs = ROLE_READ, .run = query_commit},
+    {.name = "diff", .usage = "VERSION [VERSION]", .help = "What differs between two versions, or one and now.", .needs = ROLE_READ, .run = query_diff},
+    {.name = "get", .usage = "TABLE ID", .help = "One row of a table.", .needs = ROLE_READ, .run = query_get},
 };
 const size_t query_count = sizeof query_commands / sizeof query_commands[0];
 

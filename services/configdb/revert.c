@@ -44,10 +44,36 @@ int revert_confirm_within(struct txn *txn, const Busbar__Op *op)
     return 0;
 }
 
-static int revert_to(struct txn *txn, struct rows *rows, struct version version)
+/* Keys are no matter of going back: one that was taken away, perhaps because it was stolen, must not return with last week's ports. */
+static int revert_keep_keys(struct txn *txn, struct rows *rows, struct picture *picture)
+{
+    struct picture *now = NULL;
+    struct picture_row *row;
+    int err = picture_now(rows, &now, &txn->detail);
+    for (size_t i = 0; err == 0 && (row = picture_at_index(picture, i)) != NULL;) {
+        if (row->table == CFG_KEY) {
+            picture_remove(picture, CFG_KEY, row->id);
+        } else {
+            i++;
+        }
+    }
+    for (size_t i = 0; err == 0 && (row = picture_at_index(now, i)) != NULL; i++) {
+        if (row->table == CFG_KEY) {
+            picture_set(picture, CFG_KEY, row->id, row->row);
+            row->row = NULL;
+        }
+    }
+    picture_destroy(&now);
+    return err;
+}
+
+static int revert_to(struct txn *txn, struct rows *rows, struct version version, bool keeps_keys)
 {
     struct picture *picture = NULL;
     int err = picture_then(rows, version, &picture, &txn->detail);
+    if (err == 0 && keeps_keys) {
+        err = revert_keep_keys(txn, rows, picture);
+    }
     if (err == 0) {
         err = replace_configuration(txn, rows, picture, true);
     }
@@ -64,7 +90,7 @@ static int revert_rollback(struct txn *txn, struct rows *rows, const Busbar__Op 
     struct version version = version_decode(target);
     busbar__version__free_unpacked(target, NULL);
     (void)snprintf(txn->what, sizeof txn->what, "back to %" PRIu64, version.n);
-    return revert_to(txn, rows, version);
+    return revert_to(txn, rows, version, true);
 }
 
 static int revert_restore(struct txn *txn, struct rows *rows, const Busbar__Transact *message)
@@ -107,7 +133,7 @@ static int revert_settle(struct txn *txn, struct rows *rows, const Busbar__Op *o
         err = error_set(&txn->detail, -ERROR_CONFLICT, "version %" PRIu64 " awaits confirmation, not %" PRIu64, pending->n, op->id);
     } else if (is_cancel) {
         (void)snprintf(txn->what, sizeof txn->what, "undoes %" PRIu64, pending->n);
-        err = revert_to(txn, rows, (struct version){.n = pending->n - 1});
+        err = revert_to(txn, rows, (struct version){.n = pending->n - 1}, false);
     }
     txn->settles_n = err == 0 ? pending->n : 0;
     busbar__pending__free_unpacked(pending, NULL);

@@ -18,6 +18,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/bus/key_file.h"
+#include "lib/bus/role.h"
 #include "lib/cfg/column.h"
 #include "lib/cfg/schema.h"
 #include "services/configdb/rows.h"
@@ -150,6 +152,16 @@ static int validate_text(const struct schema_rule *rule, uint64_t id, const char
         is_good = text[0] == '/' && text[1] != '\0' && strlen(text) <= rule->high;
         (void)snprintf(length, sizeof length, "an absolute path of at most %" PRIu64 " bytes", rule->high);
         wanted = length;
+    } else if (rule->kind == SCHEMA_KEY_NAME) {
+        is_good = key_name_is_valid(text);
+        wanted = "a name of 1 to 63 letters, digits, '.', '_' and '-'";
+    } else if (rule->kind == SCHEMA_PUBLIC_KEY) {
+        is_good = key_text_is_valid(text);
+        wanted = "a public key, 40 characters of Z85";
+    } else if (rule->kind == SCHEMA_ROLE) {
+        enum bus_role role;
+        is_good = role_parse(text, &role) == 0;
+        wanted = "a role (read, operate, admin, fastpath, slowpath, ofagent)";
     }
     return is_good ? 0
                    : error_set(detail, -ERROR_RANGE, "%s row %" PRIu64 ", column %s: '%.*s' is not %s%s",
@@ -292,6 +304,7 @@ int validate_writer(uint32_t table, enum process_kind kind, struct error_detail 
     case CFG_SWITCH:
     case CFG_BRIDGE:
     case CFG_CONTROLLER:
+    case CFG_KEY:
         may = kind == PROCESS_SWCTL;
         break;
     case CFG_PORT:

@@ -264,12 +264,14 @@ const struct control_command command_table[] = {
      .usage = "[FILTER [SORT [TOP]]]",
      .help = "Flows of this fastpath (that such a packet could hit, with owner=PROCESS.N and actions~TEXT as it says) with their use, actions and "
              "owner; the TOP first by packets, bytes, rate or used.",
+     .needs = ROLE_READ,
      .run = dump_flows},
     {.name = "dp-meters",
      .usage = "",
      .help = "Packets that went through each meter, and those its bands acted on, in all fastpaths together.",
+     .needs = ROLE_READ,
      .run = dump_meters},
-    {.name = "dp-show", .usage = "", .help = "Ports, caches, sessions, frames and every counter.", .run = show},
-    {.name = "dp-stats", .usage = "", .help = "Work by stage, lookups, caches and drops; cumulative, raw.", .run = stats},
+    {.name = "dp-show", .usage = "", .help = "Ports, caches, sessions, frames and every counter.", .needs = ROLE_READ, .run = show},
+    {.name = "dp-stats", .usage = "", .help = "Work by stage, lookups, caches and drops; cumulative, raw.", .needs = ROLE_READ, .run = stats},
 };
 const size_t command_count = sizeof command_table / sizeof command_table[0];

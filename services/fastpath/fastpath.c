@@ -178,11 +178,11 @@ static void look_at_shards(struct fastpath *fp)
 static void join(struct fastpath *fp)
 {
     Busbar__ServiceRow row = BUSBAR__SERVICE_ROW__INIT;
-    row.session = fp->session_endpoint;
-    row.usage = fp->usage_endpoint;
+    row.session = (char *)bus_socket_endpoint(fp->shard.socket);
+    row.usage = (char *)bus_socket_endpoint(fp->usage.socket);
     row.packet = (char *)"";
     row.mac = (char *)"";
-    row.control = fp->control_endpoint;
+    row.control = (char *)control_server_endpoint(fp->control);
     row.pid = fp->pid;
     cfg_register(fp->cfg, &row);
 }

@@ -17,6 +17,7 @@
 #include "lib/base/clock.h"
 #include "lib/base/log.h"
 #include "lib/base/service.h"
+#include "lib/bus/bus_options.h"
 #include "services/fastpath/fastpath.h"
 #include "services/fastpath/io_xdp.h"
 #include "services/fastpath/watchdog.h"
@@ -92,16 +93,16 @@ static void remove_sockets(const struct service *service)
 }
 
 /* Until the service stops. */
-static int serve(struct service *service, const char *config, struct watchdog *watchdog, struct error_detail *detail)
+static int serve(struct service *service, const struct bus_options *options, struct watchdog *watchdog, struct error_detail *detail)
 {
     struct bus_identity self = {.kind = PROCESS_FASTPATH, .instance = service->instance, .start = service->start_number};
-    struct bus *bus = bus_zmq_new(&self);
+    struct bus *bus = NULL;
     struct fastpath *fastpath = NULL;
     struct io_linux *linux_io = NULL;
     struct shard_set shards;
-    char endpoint[160], meters_file[PATH_MAX];
+    char config[ENDPOINT_TEXT_MAX + 1], meters_file[PATH_MAX];
     shard_set_init(&shards, service->run_dir, service->instance);
-    int err = config != NULL ? 0 : bus_endpoint(service->run_dir, WIRE_CONFIG, PROCESS_CONFIGDB, 1, endpoint, sizeof endpoint);
+    int err = bus_options_open(options, service->run_dir, &self, &bus, config, detail);
     if (err == 0 && snprintf(meters_file, sizeof meters_file, "%s/meters", service->run_dir) >= (int)sizeof meters_file) {
         err = error_set(detail, -ENAMETOOLONG, "%s: %s", service->run_dir, error_text(-ENAMETOOLONG));
     }
@@ -115,7 +116,7 @@ static int serve(struct service *service, const char *config, struct watchdog *w
         struct fastpath_settings settings = {.bus = bus,
                                              .run_dir = service->run_dir,
                                              .instance = service->instance,
-                                             .config_endpoint = config != NULL ? config : endpoint,
+                                             .config_endpoint = config,
                                              .factory = io_linux_factory(linux_io),
                                              .shards = &shards,
                                              .tier = has_tier ? &tier : NULL,
@@ -146,10 +147,11 @@ int main(int argc, char **argv)
 {
     struct service service = {0};
     struct error_detail detail = {""};
-    const char *config = NULL, *wanted = NULL;
+    const char *wanted = NULL;
+    struct bus_options options = {0};
     struct watchdog watchdog = {0};
     const struct service_option extra[] = {
-        {.name = "config", .argument = "ENDPOINT", .help = "configdb's endpoint (else the one in the run directory)", .value = &config},
+        BUS_OPTIONS(&options),
         {.name = "watchdog",
          .argument = "on|off",
          .help = "off: a stopped or hung process is not killed after a second (for debuggers)",
@@ -159,7 +161,7 @@ int main(int argc, char **argv)
     }
     int err = open_watchdog(wanted, &watchdog, &detail);
     if (err == 0) {
-        err = serve(&service, config, &watchdog, &detail);
+        err = serve(&service, &options, &watchdog, &detail);
     }
     if (err != 0) {
         (void)service_failed("fastpath", &detail);

@@ -1,7 +1,7 @@
 /* busbar-ofagent: speaks OpenFlow with controllers and keeps what they mean in configdb.
  *
  * All of it is in the library, stepped by this loop: poll what the agent names, step, again. Options are those of every service, and
- * --config for a configdb that does not run in the same run directory.
+ * those for a configdb that does not run in the same run directory.
  * One thread. No capability is needed.
  */
 #include <poll.h>
@@ -11,6 +11,7 @@
 #include "lib/base/clock.h"
 #include "lib/base/log.h"
 #include "lib/base/service.h"
+#include "lib/bus/bus_options.h"
 #include "services/ofagent/ofagent.h"
 
 enum { ENDPOINT_SIZE = 256, FDS_MAX = 4096 };
@@ -43,29 +44,26 @@ int main(int argc, char **argv)
 {
     struct service service;
     struct error_detail detail = {{0}};
-    const char *config_option = NULL;
-    const struct service_option extra[] = {{.name = "config",
-                                            .argument = "ENDPOINT",
-                                            .help = "configdb's endpoint, when it is not in the run directory",
-                                            .value = &config_option}};
-    char config[ENDPOINT_SIZE], control[ENDPOINT_SIZE];
+    struct bus_options options = {0};
+    const struct service_option extra[] = {BUS_OPTIONS(&options)};
+    char config[ENDPOINT_TEXT_MAX + 1], control[ENDPOINT_SIZE];
     struct ofagent *agent = NULL;
 
-    if (service_open(&service, "ofagent", argc, argv, extra, 1, &detail) != 0) {
+    if (service_open(&service, "ofagent", argc, argv, extra, sizeof extra / sizeof extra[0], &detail) != 0) {
         return service_failed("ofagent", &detail);
     }
     struct bus_identity self = {.kind = PROCESS_OFAGENT, .instance = service.instance, .start = service.start_number};
-    struct bus *bus = bus_zmq_new(&self);
-    int err = bus_endpoint(service.run_dir, WIRE_CONFIG, PROCESS_CONFIGDB, 1, config, sizeof config);
-    if (err == 0) {
-        err = bus_endpoint(service.run_dir, WIRE_CONTROL, PROCESS_OFAGENT, service.instance, control, sizeof control);
-    }
+    struct bus *bus = NULL;
+    int err = bus_endpoint(service.run_dir, WIRE_CONTROL, PROCESS_OFAGENT, service.instance, control, sizeof control);
     if (err != 0) {
         error_set(&detail, err, "%s: %s", service.run_dir, error_text(err));
     } else {
+        err = bus_options_open(&options, service.run_dir, &self, &bus, config, &detail);
+    }
+    if (err == 0) {
         err = ofagent_new(&(struct ofagent_settings){.bus = bus,
                                                      .run_dir = service.run_dir,
-                                                     .config = config_option != NULL ? config_option : config,
+                                                     .config = config,
                                                      .control = control,
                                                      .instance = service.instance,
                                                      .start = service.start_number,

@@ -234,7 +234,7 @@ static void register_service(struct ofagent *agent)
     row.instance = agent->settings.instance;
     row.start = agent->settings.start;
     row.session = row.usage = row.packet = row.mac = "";
-    row.control = (char *)(uintptr_t)agent->settings.control;
+    row.control = (char *)(uintptr_t)control_server_endpoint(agent->control);
     row.pid = agent->settings.pid;
     cfg_register(agent->cfg, &row);
 }

@@ -145,11 +145,23 @@ static void fdb_stats(void *context, struct control_call *call, const char *cons
 }
 
 static const struct control_command commands[] = {
-    {"fdb-show", "BRIDGE", "lists the addresses a bridge has learned", fdb_show},
-    {"fdb-stats", "BRIDGE", "lists what each port has brought of addresses, and was refused", fdb_stats},
-    {"fdb-flush", "BRIDGE", "forgets the addresses a bridge has learned", fdb_flush},
-    {"trace", "BRIDGE FLOW [HEX]", "explains what becomes of a packet, given as a match with in_port, or in_port and its bytes", trace_packet},
-    {"explain", "FLOW-ID", "goes back from a flow of a fastpath to the rules it was made from", trace_explain},
+    {.name = "fdb-show", .usage = "BRIDGE", .help = "lists the addresses a bridge has learned", .needs = ROLE_READ, .run = fdb_show},
+    {.name = "fdb-stats",
+     .usage = "BRIDGE",
+     .help = "lists what each port has brought of addresses, and was refused",
+     .needs = ROLE_READ,
+     .run = fdb_stats},
+    {.name = "fdb-flush", .usage = "BRIDGE", .help = "forgets the addresses a bridge has learned", .needs = ROLE_OPERATE, .run = fdb_flush},
+    {.name = "trace",
+     .usage = "BRIDGE FLOW [HEX]",
+     .help = "explains what becomes of a packet, given as a match with in_port, or in_port and its bytes",
+     .needs = ROLE_READ,
+     .run = trace_packet},
+    {.name = "explain",
+     .usage = "FLOW-ID",
+     .help = "goes back from a flow of a fastpath to the rules it was made from",
+     .needs = ROLE_READ,
+     .run = trace_explain},
 };
 
 int control_open(struct core *core, const char *endpoint, struct control_server **out_server)

@@ -48,6 +48,11 @@ int mac_share_open(struct core *core, const char *endpoint, struct mac_share **o
     return 0;
 }
 
+const char *mac_share_endpoint(const struct mac_share *share)
+{
+    return bus_socket_endpoint(share->socket);
+}
+
 void mac_share_close(struct mac_share **share)
 {
     if (*share == NULL) {

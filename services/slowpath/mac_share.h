@@ -15,6 +15,7 @@ enum {
 
 struct mac_share;
 int mac_share_open(struct core *core, const char *endpoint, struct mac_share **out_share) MUST_CHECK;
+const char *mac_share_endpoint(const struct mac_share *share); /* as bus_socket_endpoint() */
 void mac_share_close(struct mac_share **share);
 /* Another replica, by the row of its service. */
 void mac_share_add_peer(struct mac_share *share, uint64_t row, const char *endpoint);

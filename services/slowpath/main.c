@@ -13,6 +13,7 @@
 #include "lib/base/log.h"
 #include "lib/base/random.h"
 #include "lib/base/service.h"
+#include "lib/bus/bus_options.h"
 #include "services/slowpath/slowpath.h"
 
 enum { FDS_MAX = 160, ENDPOINT_MAX = 128 };
@@ -43,40 +44,36 @@ int main(int argc, char **argv)
 {
     struct service service = {0};
     struct error_detail detail = {""};
-    const char *config = NULL;
-    const struct service_option options[] = {{.name = "config",
-                                              .argument = "ENDPOINT",
-                                              .help = "where configdb is, when not below the run directory",
-                                              .value = &config}};
-    if (service_open(&service, "slowpath", argc, argv, options, 1, &detail) != 0) {
+    struct bus_options wanted = {0};
+    const struct service_option options[] = {BUS_OPTIONS(&wanted)};
+    if (service_open(&service, "slowpath", argc, argv, options, sizeof options / sizeof options[0], &detail) != 0) {
         return service_failed("slowpath", &detail);
     }
-    char endpoints[4][ENDPOINT_MAX];
-    int err = bus_endpoint(service.run_dir, WIRE_CONFIG, PROCESS_CONFIGDB, 1, endpoints[0], ENDPOINT_MAX);
-    err = err == 0 ? bus_endpoint(service.run_dir, WIRE_PACKET, PROCESS_SLOWPATH, service.instance, endpoints[1], ENDPOINT_MAX)
-                   : err;
-    err = err == 0 ? bus_endpoint(service.run_dir, WIRE_MAC, PROCESS_SLOWPATH, service.instance, endpoints[2], ENDPOINT_MAX)
-                   : err;
-    err = err == 0 ? bus_endpoint(service.run_dir, WIRE_CONTROL, PROCESS_SLOWPATH, service.instance, endpoints[3], ENDPOINT_MAX)
-                   : err;
+    static const enum wire wires[] = {WIRE_PACKET, WIRE_MAC, WIRE_CONTROL};
+    char endpoints[3][ENDPOINT_MAX], config[ENDPOINT_TEXT_MAX + 1];
+    int err = 0;
+    for (size_t i = 0; i < 3 && err == 0; i++) {
+        err = bus_endpoint(service.run_dir, wires[i], PROCESS_SLOWPATH, service.instance, endpoints[i], ENDPOINT_MAX);
+    }
     struct bus_identity self = {.kind = PROCESS_SLOWPATH, .instance = service.instance, .start = service.start_number};
-    struct bus *bus = bus_zmq_new(&self);
+    struct bus *bus = NULL;
+    err = err == 0 ? bus_options_open(&wanted, service.run_dir, &self, &bus, config, &detail) : err;
     struct slowpath_settings settings = {
         .bus = bus,
         .instance = service.instance,
         .pid = (uint32_t)getpid(),
         .seed = random_start_number(),
-        .config_endpoint = config != NULL ? config : endpoints[0],
-        .packet_endpoint = endpoints[1],
-        .mac_endpoint = endpoints[2],
-        .control_endpoint = endpoints[3],
+        .config_endpoint = config,
+        .packet_endpoint = endpoints[0],
+        .mac_endpoint = endpoints[1],
+        .control_endpoint = endpoints[2],
     };
     struct slowpath *slowpath = NULL;
     err = err == 0 ? slowpath_new(&settings, &slowpath) : err;
     if (err == 0) {
         run(&service, slowpath);
     } else {
-        log_error("start_failed error=\"%s\"", error_text(err));
+        log_error("start_failed error=\"%s\"", detail.text[0] != '\0' ? detail.text : error_text(err));
     }
     slowpath_destroy(&slowpath);
     bus_destroy(&bus);

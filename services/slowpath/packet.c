@@ -56,6 +56,11 @@ int packet_open(struct core *core, const char *endpoint, struct packet_wire **ou
     return 0;
 }
 
+const char *packet_endpoint(const struct packet_wire *wire)
+{
+    return bus_socket_endpoint(wire->socket);
+}
+
 static void out_drop_first(struct packet_wire *wire)
 {
     protobuf_c_message_free_unpacked(&wire->outs[wire->out_first].message->base, NULL);

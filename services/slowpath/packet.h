@@ -15,6 +15,7 @@ enum {
 
 int packet_open(struct core *core, const char *endpoint, struct packet_wire **out_wire) MUST_CHECK;
 void packet_close(struct packet_wire **wire);
+const char *packet_endpoint(const struct packet_wire *wire); /* as bus_socket_endpoint() */
 int packet_fd(const struct packet_wire *wire);
 /* Takes in HELLOs and packet-outs, carries out those whose version is reached, sends gathered packet-ins. */
 void packet_step(struct packet_wire *wire);

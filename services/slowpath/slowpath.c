@@ -224,9 +224,9 @@ static void register_service(struct slowpath *slowpath, const struct slowpath_se
     row.start = bus_self(settings->bus)->start;
     row.session = (char *)"";
     row.usage = (char *)"";
-    row.packet = (char *)settings->packet_endpoint;
-    row.mac = (char *)settings->mac_endpoint;
-    row.control = (char *)settings->control_endpoint;
+    row.packet = (char *)packet_endpoint(slowpath->core.packets);
+    row.mac = (char *)mac_share_endpoint(slowpath->share);
+    row.control = (char *)control_server_endpoint(slowpath->control);
     row.pid = settings->pid;
     cfg_register(slowpath->cfg, &row);
 }

@@ -168,6 +168,10 @@ class Suite:
                                   env=dict(self.environment, **environment), timeout=90)
 
     def up(self, *arguments, **kwargs):
+        """BUSBAR_TEST_LISTEN=tcp://127.0.0.1:7400 has every test that does not say otherwise run over tcp with keys."""
+        listen = os.environ.get("BUSBAR_TEST_LISTEN")
+        if listen and "--listen" not in arguments:
+            arguments = ("--listen", listen, *arguments)
         return self.deploy("up", *arguments, **kwargs)
 
     def down(self, **kwargs):

@@ -37,6 +37,17 @@ static void options_may_stand_anywhere(void **state)
     assert_string_equal(line.segments[0].arguments[0], "br0");
 }
 
+static void configdb_may_be_elsewhere(void **state)
+{
+    assert_int_equal(PARSE("--config", "tcp://h:1", "--config-key=a=b", "show", "--key", "-k"), 0);
+    assert_string_equal(client.options.config, "tcp://h:1");
+    assert_string_equal(client.options.config_key, "a=b");
+    assert_string_equal(client.options.key, "-k");
+    assert_int_equal(PARSE("key", "add", "n", "read", "p"), 0);
+    assert_string_equal(line.segments[0].command->words, "key add");
+    assert_int_equal(PARSE("--key"), -ERROR_SYNTAX);
+}
+
 static void commands_are_chained_by_two_dashes(void **state)
 {
     assert_int_equal(PARSE("--may-exist", "add-br", "br0", "--", "add-port", "br0", "v0", "tag=3"), 0);
@@ -155,6 +166,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(options_may_stand_anywhere), cmocka_unit_test(commands_are_chained_by_two_dashes),
+        cmocka_unit_test(configdb_may_be_elsewhere),
         cmocka_unit_test(two_words_make_one_command), cmocka_unit_test(mistakes_name_the_word),
         cmocka_unit_test(mistyped_commands_get_a_proposal), cmocka_unit_test(questions_come_behind_changes),
         cmocka_unit_test(options_of_a_command_are_refused_by_others),

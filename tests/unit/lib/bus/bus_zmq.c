@@ -371,7 +371,7 @@ static size_t good_envelope(const struct bus_identity *from, uint8_t bytes[ENVEL
 /* The binder answers a good message of `n->connector` after the garbage: it lives, and refused the rest. */
 static uint64_t refused_of(const struct bus_counters *c)
 {
-    return c->malformed + c->wrong_wire + c->wrong_version + c->wrong_sender + c->unknown_type + c->too_large;
+    return c->malformed + c->wrong_wire + c->wrong_version + c->wrong_sender + c->wrong_key + c->unknown_type + c->too_large;
 }
 
 static void expect_refused(struct net *n, uint64_t n_refused)

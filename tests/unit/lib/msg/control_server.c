@@ -67,9 +67,9 @@ static void run_huge(void *context, struct control_call *call, const char *const
 }
 
 static const struct control_command commands[] = {
-    {.name = "echo", .usage = "[WORD]...", .help = "Says its words.", .run = run_echo},
-    {.name = "keep", .usage = "", .help = "Answers later.", .run = run_keep},
-    {.name = "long", .usage = "", .help = "Answers at length.", .run = run_long},
+    {.name = "echo", .usage = "[WORD]...", .help = "Says its words.", .needs = ROLE_READ, .run = run_echo},
+    {.name = "keep", .usage = "", .help = "Answers later.", .needs = ROLE_OPERATE, .run = run_keep},
+    {.name = "long", .usage = "", .help = "Answers at length.", .needs = ROLE_READ, .run = run_long},
     {.name = "huge", .usage = "", .help = "Answers too much.", .run = run_huge},
 };
 
@@ -193,6 +193,37 @@ static void log_level_is_shown_and_set(void **state)
     expect_reply(t, 3, -ERROR_SYNTAX, "", true);
     expect_reply(t, 4, -ERROR_SYNTAX, "", true);
     assert_int_equal(log_get_level(), LOG_LEVEL_DEBUG);
+    log_set_level(before);
+}
+
+/* commands[]: echo and long only look, keep is an operator's, huge says nothing and so needs an administrator. */
+static void a_role_runs_what_it_includes_and_no_more(void **state)
+{
+    struct test *t = *state;
+    const struct {
+        const char *command, *argument;
+        enum bus_role needs;
+    } rows[] = {{"echo", NULL, ROLE_READ},  {"status", NULL, ROLE_READ},         {"help", NULL, ROLE_READ}, {"log-level", NULL, ROLE_READ},
+                {"huge", NULL, ROLE_ADMIN}, {"log-level", "info", ROLE_OPERATE}, {"none", NULL, ROLE_READ}};
+    enum log_level before = log_get_level();
+    uint64_t call = 0;
+    for (enum bus_role role = ROLE_READ; role <= ROLE_ADMIN; role++) {
+        bus_memory_set_key(t->client_bus, role, "a key");
+        for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+            ask(t, ++call, rows[i].command, &rows[i].argument, rows[i].argument != NULL ? 1 : 0);
+            step(t, 0);
+            Busbar__ControlReply *reply = next_reply(t);
+            assert_non_null(reply);
+            assert_int_equal(reply->error == -ERROR_WRONG_SENDER, role < rows[i].needs);
+            assert_true(reply->error != -ERROR_WRONG_SENDER || strstr(reply->text, "needs a key of the role") != NULL);
+            busbar__control_reply__free_unpacked(reply, NULL);
+            assert_null(next_reply(t));
+        }
+    }
+    bus_memory_set_key(t->client_bus, ROLE_READ, "a key");
+    ask(t, ++call, "keep", NULL, 0);
+    step(t, 0);
+    expect_reply(t, call, -ERROR_WRONG_SENDER, "", true);
     log_set_level(before);
 }
 
@@ -379,6 +410,7 @@ int main(void)
         CONTROL_TEST(command_gets_its_words_and_answers),
         CONTROL_TEST(built_in_commands_are_there),
         CONTROL_TEST(log_level_is_shown_and_set),
+        CONTROL_TEST(a_role_runs_what_it_includes_and_no_more),
         CONTROL_TEST(unknown_command_is_an_error_with_its_name),
         CONTROL_TEST(answer_may_come_later_and_fail),
         CONTROL_TEST(long_lists_come_in_pieces_in_order),
