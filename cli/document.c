@@ -55,7 +55,7 @@ json_t *document_make(struct client *client)
     json_t *document = json_pack("{s:i}", "format", DOCUMENT_FORMAT);
     for (uint32_t number = 0; number < CFG_TABLE_MAX; number++) {
         const struct cfg_table_info *info = cfg_table_info(number);
-        if (info == NULL || info->storage != CFG_STORAGE_DISK || !schema_has(info->table)) {
+        if (info == NULL || !schema_is_exported(info)) {
             continue;
         }
         const ProtobufCMessage *one = schema_key(info->table) == NULL ? cfg_row(client->cfg, info->table, 1) : NULL;

@@ -67,7 +67,7 @@ static int wrong(struct compare *c, enum cfg_table table, const struct wish *wis
 static const struct cfg_table_info *table_at(uint32_t number)
 {
     const struct cfg_table_info *info = cfg_table_info(number);
-    return info != NULL && info->storage == CFG_STORAGE_DISK && schema_has(info->table) ? info : NULL;
+    return info != NULL && schema_is_exported(info) ? info : NULL;
 }
 
 static int check_tables(struct compare *c)

@@ -311,7 +311,7 @@ static void on_feed_row(void *context, enum cfg_table table, uint64_t id, const 
     if (table == CFG_KEY && cfg->keys != NULL) {
         keys_on_row(cfg->keys, (const Busbar__KeyRow *)before, (const Busbar__KeyRow *)after);
     }
-    if (table != CFG_KEY || cfg->shows_keys) {
+    if (cfg->events.on_row != NULL && (table != CFG_KEY || cfg->shows_keys)) {
         cfg->events.on_row(cfg->events.context, table, id, before, after);
     }
 }
@@ -319,7 +319,9 @@ static void on_feed_row(void *context, enum cfg_table table, uint64_t id, const 
 static void on_feed_version(void *context, struct version version, bool is_snapshot)
 {
     struct cfg *cfg = context;
-    cfg->events.on_version(cfg->events.context, version, is_snapshot);
+    if (cfg->events.on_version != NULL) {
+        cfg->events.on_version(cfg->events.context, version, is_snapshot);
+    }
 }
 
 static void take_tables(struct cfg *cfg, const enum cfg_table *tables, size_t n_tables)

@@ -161,6 +161,11 @@ bool schema_has(enum cfg_table table)
     return false;
 }
 
+bool schema_is_exported(const struct cfg_table_info *info)
+{
+    return info->storage == CFG_STORAGE_DISK && schema_has(info->table) && info->table != CFG_KEY;
+}
+
 bool schema_word_equal(const char *a, const char *b, size_t n)
 {
     for (size_t i = 0; i < n; i++) {

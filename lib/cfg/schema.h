@@ -68,6 +68,8 @@ enum cfg_table schema_reference(const struct schema_setting *setting);
 /* The columns people name a row of the table by, NULL: it is one row. */
 const struct schema_unique *schema_key(enum cfg_table table);
 bool schema_has(enum cfg_table table); /* tables without settings are only read */
+/* Whether files of the configuration have it: not keys, which say who may come, not what the switch does. */
+bool schema_is_exported(const struct cfg_table_info *info);
 
 /* -ERROR_UNKNOWN_NAME with a proposal, or -ERROR_UNSUPPORTED for what Open vSwitch has. */
 int schema_table(const char *word, enum cfg_table *out_table, struct error_detail *detail) MUST_CHECK;
