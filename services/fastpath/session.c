@@ -4,7 +4,7 @@
  *
  * Only the shard decides who answers what: 256 buckets of the flow hash, shared evenly by the open sessions; one that comes takes from all, one that
  * goes gives to all, and no other bucket moves. Evenly, because asks of all wait in one room, which fills with those of the busiest: with buckets
- * dealt by hash the largest share of four was some 15 % above a quarter, and four replicas were worth little more than three. A closed session
+ * dealt by hash the largest share of four is expected some 11 % above a quarter. A closed session
  * stays in the table as the owner of its flows, which go on forwarding while adopt.c offers them; its `reached` holds the floor down until they are adopted.
  * The floor is the least `reached` of open sessions and unadopted flows, and never sinks: nobody below it is let in. Nor does it pass what the shard
  * knows itself: a barrier behind a change of a meter is answered when packets are measured by the new rate (I3).
