@@ -29,12 +29,13 @@ static const char *environment(const char *name)
     return value != NULL && value[0] != '\0' ? value : NULL;
 }
 
-/* Everything but what controllers mean: a backup must not leave a table of the configuration out. */
-static size_t mirrored_tables(enum cfg_table out_tables[CFG_TABLE_MAX])
+/* What swctl mirrors: all configuration and status, and who has joined; not the rules, of which there may be a million. A backup must not
+ * leave a table of the configuration out. */
+static size_t mirrored_tables(enum cfg_table *out_tables)
 {
     size_t n = 0;
-    for (uint32_t table = 0; table < CFG_TABLE_MAX; table++) {
-        const struct cfg_table_info *info = cfg_table_info(table);
+    for (uint32_t number = 0; number < CFG_TABLE_MAX; number++) {
+        const struct cfg_table_info *info = cfg_table_info(number);
         if (info != NULL && (info->storage != CFG_STORAGE_RUN || info->table == CFG_SERVICE)) {
             out_tables[n++] = info->table;
         }
@@ -54,6 +55,7 @@ void client_init(struct client *client)
 
 void client_fini(struct client *client)
 {
+    json_decref(client->report);
     json_decref(client->before);
     client->before = NULL;
     cfg_destroy(&client->cfg);
@@ -79,8 +81,7 @@ static int open_bus(struct client *client, struct error_detail *detail)
     return bus_options_open(&options, client->run_dir, &self, &client->bus, client->config, detail);
 }
 
-/* One turn: the mirror's work, then a short sleep until something comes. */
-static void turn(struct client *client)
+void client_turn(struct client *client)
 {
     struct pollfd fd = {.fd = cfg_fd(client->cfg), .events = POLLIN};
     cfg_step(client->cfg, clock_now_ns());
@@ -111,7 +112,7 @@ int client_open(struct client *client, struct error_detail *detail)
     }
     uint64_t deadline = clock_now_ns() + client->timeout_ms * NS_PER_MS;
     while (!cfg_has_snapshot(client->cfg)) {
-        turn(client);
+        client_turn(client);
         if (clock_now_ns() > deadline && is_remote(client)) {
             return error_set(detail, -ERROR_TIMEOUT,
                              "configdb does not answer at %s within %u ms; is it running there, is --config-key its key, and is our key known to it "
@@ -156,7 +157,7 @@ static struct commit commit_txn(struct client *client, struct cfg_txn **txn)
     struct commit_context context = {.client = client};
     cfg_transact(client->cfg, txn, clock_now_ns() + client->timeout_ms * NS_PER_MS, on_committed, &context);
     while (!context.result.is_done) {
-        turn(client);
+        client_turn(client);
     }
     return context.result;
 }
@@ -164,7 +165,19 @@ static struct commit commit_txn(struct client *client, struct cfg_txn **txn)
 struct applied {
     bool is_done, reached;
     char missing[200];
+    char errors[200]; /* what processes could not do with rows of the commit */
 };
+
+static void note_errors(struct applied *applied, const Busbar__AwaitAppliedReply *reply)
+{
+    size_t used = 0;
+    for (size_t i = 0; i < reply->n_errors && used < sizeof applied->errors; i++) {
+        const Busbar__RowError *error = reply->errors[i];
+        const struct cfg_table_info *info = cfg_table_info(error->table);
+        used += (size_t)snprintf(applied->errors + used, sizeof applied->errors - used, "%s%s row %llu: %s", i > 0 ? "; " : "",
+                                 info != NULL ? info->name : "unknown", (unsigned long long)error->id, error->text);
+    }
+}
 
 static void on_applied(void *context, const Busbar__AwaitAppliedReply *reply)
 {
@@ -175,6 +188,7 @@ static void on_applied(void *context, const Busbar__AwaitAppliedReply *reply)
         return;
     }
     applied->reached = reply->reached;
+    note_errors(applied, reply);
     size_t used = 0;
     for (size_t i = 0; i < reply->n_missing && used < sizeof applied->missing; i++) {
         used += (size_t)snprintf(applied->missing + used, sizeof applied->missing - used, "%s%s", i > 0 ? ", " : "", reply->missing[i]);
@@ -215,7 +229,7 @@ void client_await_status(struct client *client)
 {
     uint64_t deadline = clock_now_ns() + STATUS_MS * NS_PER_MS;
     while (has_fastpath(client) && lacks_status(client) && clock_now_ns() < deadline) {
-        turn(client);
+        client_turn(client);
     }
 }
 
@@ -228,7 +242,7 @@ static int await_port(struct client *client, const struct client_new *made, stru
         if (status != NULL) {
             return status->error[0] == '\0' ? 0 : error_set(detail, -ERROR_REFUSED, "port %s: %s", made->name, status->error);
         }
-        turn(client);
+        client_turn(client);
     } while (clock_now_ns() < deadline);
     return error_set(detail, -ERROR_TIMEOUT, "port %s is in the configuration, but no fastpath has said yet whether it could open it", made->name);
 }
@@ -258,7 +272,10 @@ static enum exit_status check_ports(struct client *client, struct error_detail *
         }
         struct error_detail why;
         int err = await_port(client, &client->made[i], &why);
-        if (err == -ERROR_REFUSED) {
+        if (err == -ERROR_REFUSED && client->keeps_ports && status == EXIT_DONE) {
+            error_set(detail, err, "committed, but could not be done: %s", why.text);
+            status = EXIT_NOT_APPLIED;
+        } else if (err == -ERROR_REFUSED && !client->keeps_ports) {
             take_back(client, &client->made[i]);
             error_set(detail, err, client->confirm_s > 0 ? "%s (the whole change was undone)" : "%s (the port was not added)", why.text);
             status = EXIT_FAILED;
@@ -273,16 +290,45 @@ static enum exit_status check_ports(struct client *client, struct error_detail *
     return status;
 }
 
+/* What is read behind the change on the same line must see it; a commit that changed nothing has an old version. */
+static void await_mirror(struct client *client, struct version version)
+{
+    uint64_t deadline = clock_now_ns() + STATUS_MS * NS_PER_MS;
+    while (cfg_version(client->cfg).n < version.n && clock_now_ns() < deadline) {
+        client_turn(client);
+    }
+}
+
+/* configdb numbers rows; people name them. A row that this line makes has no name for us yet. */
+static void tell_refusal(const struct client *client, const struct commit *commit, struct error_detail *detail)
+{
+    char table[32];
+    unsigned long long id;
+    int used = 0;
+    const struct cfg_table_info *info = NULL;
+    if (sscanf(commit->text, "%31s row %llu%n", table, &id, &used) == 2) {
+        info = cfg_table_by_name(table);
+    }
+    const ProtobufCMessage *row = info != NULL && (info->table == CFG_BRIDGE || info->table == CFG_PORT) ? cfg_row(client->cfg, info->table, id) : NULL;
+    if (row != NULL) {
+        const char *name = info->table == CFG_BRIDGE ? ((const Busbar__BridgeRow *)row)->name : ((const Busbar__PortRow *)row)->name;
+        error_set(detail, commit->error, "%s %s%s", table, name, commit->text + used);
+        return;
+    }
+    error_set(detail, commit->error, "%s", commit->text[0] != '\0' ? commit->text : error_text(commit->error));
+}
+
 enum exit_status client_commit(struct client *client, struct cfg_txn **txn, struct error_detail *detail)
 {
     struct commit commit = commit_txn(client, txn);
     if (commit.error != 0) {
-        error_set(detail, commit.error, "%s", commit.text[0] != '\0' ? commit.text : error_text(commit.error));
+        tell_refusal(client, &commit, detail);
         bool is_silent = commit.error == -ERROR_TIMEOUT || commit.error == -ERROR_NOT_CONNECTED;
         return is_silent ? EXIT_SILENT : EXIT_FAILED;
     }
     client->version = commit.version;
     snprintf(client->note, sizeof client->note, "%s", commit.text);
+    await_mirror(client, commit.version);
     if (client->no_wait) {
         return EXIT_DONE;
     }
@@ -290,12 +336,15 @@ enum exit_status client_commit(struct client *client, struct cfg_txn **txn, stru
     cfg_await_applied(client->cfg, commit.version, client->timeout_ms, on_applied, &applied);
     uint64_t deadline = clock_now_ns() + (client->timeout_ms + 1000) * NS_PER_MS;
     while (!applied.is_done && clock_now_ns() < deadline) {
-        turn(client);
+        client_turn(client);
     }
     enum exit_status status = check_ports(client, detail);
     if (status == EXIT_DONE && !applied.reached) {
         error_set(detail, -ERROR_TIMEOUT, "committed, but not applied everywhere within %u ms: %s", client->timeout_ms,
                   applied.missing[0] != '\0' ? applied.missing : "configdb fell silent");
+        status = EXIT_NOT_APPLIED;
+    } else if (status == EXIT_DONE && applied.errors[0] != '\0') {
+        error_set(detail, -ERROR_REFUSED, "committed, but could not be done: %s", applied.errors);
         status = EXIT_NOT_APPLIED;
     }
     return status;
@@ -455,7 +504,7 @@ uint64_t client_find(const struct client *client, enum cfg_table table, const ch
     uint64_t id = 0;
     for (size_t i = 0; i < client->n_made; i++) {
         if (client->made[i].table == table && strcmp(client->made[i].name, name) == 0) {
-            return client->made[i].label;
+            return client->made[i].id != 0 ? client->made[i].id : client->made[i].label;
         }
     }
     if (table == CFG_BRIDGE) {

@@ -14,7 +14,7 @@ enum exit_status {
     EXIT_FAILED = 1,      /* refused, or it did not work */
     EXIT_USAGE = 2,       /* the command line is wrong; br-exists: there is none */
     EXIT_SILENT = 3,      /* a process that is needed does not answer */
-    EXIT_NOT_APPLIED = 4, /* committed, but not every process has applied it in time */
+    EXIT_NOT_APPLIED = 4, /* committed, but not every process has applied it in time; wait-until: not true in time */
 };
 
 enum { CLIENT_NEW_ROWS_MAX = 64 /* bridges or ports made by one command line */ };
@@ -32,6 +32,9 @@ struct client {
     char note[256];
     struct bus *bus;
     struct cfg *cfg;
+    json_t *report;  /* what a change consists of, printed when it is committed; NULL: nothing to say */
+    bool keeps_ports; /* a new port that cannot be opened stays, and is told; else it is taken back */
+    bool is_dry_run; /* show the report and commit nothing */
     json_t *before; /* with --watch: what the command was told the last time */
     /* Bridges and ports this command line makes: later commands of the same transaction refer to them by label. */
     struct client_new {
@@ -48,6 +51,8 @@ void client_init(struct client *client);
 void client_fini(struct client *client);
 /* Connects and waits for the mirror. -ERROR_TIMEOUT with a detail that names configdb and how to start it. */
 int client_open(struct client *client, struct error_detail *detail) MUST_CHECK;
+/* One turn of the mirror: its work, then a wait of some milliseconds until something comes. */
+void client_turn(struct client *client);
 /* Status rows come behind the snapshot of the mirror: waits until every port and controller has one, at most half a second. */
 void client_await_status(struct client *client);
 /* Commits *txn (consumed), waits until every process has applied it and new ports are open; takes new ports back that cannot be opened. */

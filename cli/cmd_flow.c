@@ -13,6 +13,7 @@
 #include "cli/render.h"
 #include "lib/base/memory.h"
 
+enum { REPLICAS_MAX = 64 };
 enum { FILE_FLOWS_MAX = 200000 /* lines of one add-flows call: about the 16 MiB that a message may have */ };
 
 static enum exit_status ask(struct client *client, enum process_kind kind, const char *command, const char *const *arguments, size_t n,
@@ -165,5 +166,42 @@ enum exit_status read_fdb_show(struct client *client, const struct segment *segm
 void read_fdb_show_print(const json_t *json, const struct segment *segment)
 {
     static const struct render_column columns[] = {{"name", "port"}, {"vlan", "VLAN"}, {"mac", "MAC"}, {"age", "Age"}};
+    render_table(json, columns, sizeof columns / sizeof columns[0]);
+}
+
+/* Each replica counts what it has learned itself. */
+enum exit_status read_fdb_stats(struct client *client, const struct segment *segment, json_t **out_json, struct error_detail *detail)
+{
+    uint32_t instances[REPLICAS_MAX];
+    size_t n = client_instances(client, PROCESS_SLOWPATH, instances, REPLICAS_MAX);
+    json_t *all = json_array();
+    enum exit_status status = n > 0 ? EXIT_DONE : EXIT_SILENT;
+    if (n == 0) {
+        error_set(detail, -ERROR_NOT_CONNECTED, "no slowpath is running in %s", client->run_dir);
+    }
+    for (size_t i = 0; i < n && status == EXIT_DONE; i++) {
+        json_t *part = NULL, *entry;
+        size_t at;
+        if (!client_is_alive(client, PROCESS_SLOWPATH, instances[i])) {
+            continue;
+        }
+        int err = client_ask(client, PROCESS_SLOWPATH, instances[i], "fdb-stats", segment->arguments, segment->n_arguments, &part, detail);
+        status = err == 0 ? EXIT_DONE : err == -ERROR_TIMEOUT || err == -ERROR_NOT_CONNECTED ? EXIT_SILENT : EXIT_FAILED;
+        json_array_foreach(part, at, entry) {
+            json_object_set_new(entry, "replica", json_integer(instances[i]));
+        }
+        json_array_extend(all, part);
+        json_decref(part);
+    }
+    *out_json = all;
+    return status;
+}
+
+void read_fdb_stats_print(const json_t *json, const struct segment *segment)
+{
+    static const struct render_column columns[] = {
+        {"replica", "replica"}, {"name", "port"},           {"addresses", "addresses"},   {"learned", "learned"},
+        {"moved", "moved"},     {"refused_moves", "refused: moves"}, {"refused_rate", "refused: rate"}, {"crowded_out", "crowded out"},
+    };
     render_table(json, columns, sizeof columns / sizeof columns[0]);
 }

@@ -28,11 +28,15 @@ struct segment {
     const char *arguments[COMMAND_ARGUMENTS_MAX];
     size_t n_arguments;
     bool may_exist, if_exists, force, strict, no_stats, watch;
-    const char *sort, *top, *from_capture, *packet, *limit; /* NULL: not given */
+    bool dry_run;
+    const char *sort, *top, *from_capture, *packet, *limit, *columns; /* NULL: not given */
 };
 
 /* All commands, in the order of commands.def. */
 const struct command *command_table(size_t *out_count);
+
+/* What an import or apply changes, in words (cmd_file.c). */
+void file_print_changes(const json_t *changes);
 
 #define COMMAND_CONFIG(function) \
     int function(struct client *client, const struct segment *segment, struct cfg_txn *txn, struct error_detail *detail);

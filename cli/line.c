@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "lib/base/memory.h"
+#include "lib/base/suggest.h"
 
 void line_init(struct line *line)
 {
@@ -97,9 +98,10 @@ static int value_of(const char *name, char **words, size_t n, const char **out_v
 /* Options that take a value. Returns how many words were used, 0 when this is none of them, negative on error. */
 static int take_valued_option(struct client *client, struct segment *segment, char **words, size_t n, struct error_detail *detail)
 {
-    static const char *const names[] = {"--run",    "--timeout",    "--sort", "--top",     "--from-capture", "--packet",
-                                        "--config", "--config-key", "--key",  "--limit",   "--confirm"};
+    static const char *const names[] = {"--run",    "--timeout", "-t",           "--sort", "--top",   "--from-capture", "--packet",
+                                        "--config", "--config-key", "--key",     "--limit", "--columns", "--confirm"};
     const char **const places[] = {NULL,
+                                   NULL,
                                    NULL,
                                    &segment->sort,
                                    &segment->top,
@@ -108,7 +110,8 @@ static int take_valued_option(struct client *client, struct segment *segment, ch
                                    &client->options.config,
                                    &client->options.config_key,
                                    &client->options.key,
-                                   &segment->limit};
+                                   &segment->limit,
+                                   &segment->columns};
     const char *value = NULL;
     int used = 0, err = 0;
     size_t i = 0;
@@ -120,7 +123,7 @@ static int take_valued_option(struct client *client, struct segment *segment, ch
     }
     if (i == 0) {
         err = set_run_dir(client, value, detail);
-    } else if (i == 1) {
+    } else if (i <= 2) {
         err = set_timeout(client, value, detail);
     } else if (i == sizeof names / sizeof names[0] - 1) {
         err = set_confirm(client, value, detail);
@@ -137,6 +140,7 @@ static bool take_flag(struct client *client, struct line *line, struct segment *
         bool *flag;
     } flags[] = {
         {"--json", &client->wants_json},      {"--no-wait", &client->no_wait},     {"--help", &line->is_help},
+        {"--wait", &line->is_wait},           {"--dry-run", &segment->dry_run},
         {"-h", &line->is_help},               {"--version", &line->is_version},    {"-V", &line->is_version},
         {"--may-exist", &segment->may_exist}, {"--if-exists", &segment->if_exists}, {"--force", &segment->force},
         {"--strict", &segment->strict},       {"--no-stats", &segment->no_stats},
@@ -158,7 +162,8 @@ static int check_options(const struct segment *segment, struct error_detail *det
         const char *name;
         bool is_given;
     } options[] = {{"--watch", segment->watch}, {"--sort", segment->sort != NULL}, {"--top", segment->top != NULL},
-                 {"--from-capture", segment->from_capture != NULL}, {"--packet", segment->packet != NULL}, {"--limit", segment->limit != NULL}};
+                 {"--columns", segment->columns != NULL}, {"--dry-run", segment->dry_run}, {"--limit", segment->limit != NULL},
+                 {"--from-capture", segment->from_capture != NULL}, {"--packet", segment->packet != NULL}};
     for (size_t i = 0; i < sizeof options / sizeof options[0]; i++) {
         if (options[i].is_given && strstr(segment->command->usage, options[i].name) == NULL) {
             return error_set(detail, -ERROR_SYNTAX, "%s has no option %s; usage: swctl %s", segment->command->words, options[i].name,
@@ -166,6 +171,24 @@ static int check_options(const struct segment *segment, struct error_detail *det
         }
     }
     return 0;
+}
+
+/* Words of two are compared as they were typed, words of one with the first. */
+static int unknown_command(const char *first, const char *second, struct error_detail *detail)
+{
+    size_t n;
+    const struct command *commands = command_table(&n);
+    struct suggest one, two;
+    char *both = memory_format("%s %s", first, second != NULL ? second : "");
+    suggest_init(&one, first);
+    suggest_init(&two, both);
+    for (size_t i = 0; i < n; i++) {
+        suggest_offer(strchr(commands[i].words, ' ') == NULL ? &one : &two, commands[i].words);
+    }
+    const char *best = one.best != NULL ? one.best : two.best;
+    free(both);
+    return error_set(detail, -ERROR_UNKNOWN_NAME, "there is no command %.64s%s%s%s", first, best != NULL ? "; did you mean " : "",
+                     best != NULL ? best : " (swctl help lists them)", best != NULL ? "?" : "");
 }
 
 static int close_segment(struct segment *segment, struct error_detail *detail)
@@ -177,7 +200,7 @@ static int close_segment(struct segment *segment, struct error_detail *detail)
     const char *first = segment->arguments[0];
     const struct command *command = find_command(first, segment->n_arguments > 1 ? segment->arguments[1] : NULL, &n_words);
     if (command == NULL) {
-        return error_set(detail, -ERROR_UNKNOWN_NAME, "there is no command %s (swctl --help lists them)", first);
+        return unknown_command(first, segment->n_arguments > 1 ? segment->arguments[1] : NULL, detail);
     }
     segment->command = command;
     segment->n_arguments -= n_words;
@@ -187,6 +210,19 @@ static int close_segment(struct segment *segment, struct error_detail *detail)
                          segment->n_arguments < command->min_arguments ? "few" : "many", command->usage);
     }
     return check_options(segment, detail);
+}
+
+/* Changes are one transaction, and what is asked on the same line is answered when it is done: so questions come last. */
+static int check_chain(const struct line *line, struct error_detail *detail)
+{
+    for (size_t i = 0; i + 1 < line->n; i++) {
+        const struct command *command = line->segments[i].command;
+        if (command->kind != COMMAND_KIND_CONFIG && line->segments[i + 1].command->kind == COMMAND_KIND_CONFIG) {
+            return error_set(detail, -ERROR_SYNTAX, "%s changes no configuration and cannot be chained before %s, only behind it", command->words,
+                             line->segments[i + 1].command->words);
+        }
+    }
+    return 0;
 }
 
 int line_parse(struct client *client, int argc, char **argv, struct line *line, struct error_detail *detail)
@@ -199,6 +235,8 @@ int line_parse(struct client *client, int argc, char **argv, struct line *line, 
                 return used;
             }
             i += used - 1;
+        } else if (strcmp(argv[i], "--") == 0 && line->n == 0 && segment->n_arguments == 0) {
+            continue; /* scripts for ovs-vsctl begin with -- */
         } else if (strcmp(argv[i], "--") == 0) {
             int err = close_segment(segment, detail);
             if (err != 0) {
@@ -222,11 +260,7 @@ int line_parse(struct client *client, int argc, char **argv, struct line *line, 
     }
     int err = close_segment(segment, detail);
     line->n++;
-    for (size_t i = 0; err == 0 && line->n > 1 && i < line->n; i++) {
-        if (line->segments[i].command->kind != COMMAND_KIND_CONFIG) {
-            err = error_set(detail, -ERROR_SYNTAX, "%s changes no configuration and cannot be chained with --", line->segments[i].command->words);
-        }
-    }
+    err = err != 0 ? err : check_chain(line, detail);
     if (err == 0 && client->confirm_s > 0 && line->segments[0].command->kind != COMMAND_KIND_CONFIG) {
         err = error_set(detail, -ERROR_SYNTAX, "--confirm: %s changes no configuration", line->segments[0].command->words);
     }

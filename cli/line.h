@@ -9,7 +9,7 @@ enum { LINE_SEGMENTS_MAX = 64 /* commands of one line: one transaction */ };
 struct line {
     struct segment *segments; /* LINE_SEGMENTS_MAX, owned */
     size_t n;
-    bool is_help, is_version;
+    bool is_help, is_version, is_wait; /* is_wait: what holds anyway, unless --no-wait */
 };
 
 void line_init(struct line *line);

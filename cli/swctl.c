@@ -31,9 +31,11 @@ static void print_help(void)
          "  --json           print JSON\n"
          "  --timeout SECS   how long to wait for an answer (10)\n"
          "  --confirm SECS   the change is undone unless `swctl confirm` follows in time\n"
+         "  --wait           return when every process has applied the change, or say who has not and why; the default\n"
          "  --no-wait        return when the change is committed, before it is applied\n"
          "  --help, --version\n\n"
-         "Exit status: 0 done, 1 refused or failed, 2 wrong usage, 3 a process does not answer, 4 committed but not applied in time");
+         "Exit status: 0 done, 1 refused or failed, 2 wrong usage, 3 a process does not answer,\n"
+         "4 committed but not applied in time (wait-until: not true in time)");
 }
 
 /* Reads that ask a process directly need no configdb. */
@@ -41,7 +43,9 @@ static bool needs_mirror(const struct command *command)
 {
     return command->kind == COMMAND_KIND_CONFIG || command->read == read_show || command->read == read_list_br ||
            command->read == read_br_exists || command->read == read_list_ports || command->read == read_get_controller ||
-           command->read == read_get_fail_mode || command->read == read_backup;
+           command->read == read_get_fail_mode || command->read == read_list || command->read == read_find || command->read == read_get ||
+           command->read == read_wait_until || command->read == read_export ||
+           command->read == read_backup;
 }
 
 /* What one should know of a change besides that it was made. */
@@ -67,26 +71,34 @@ static void print_committed(const struct client *client)
     }
 }
 
-static enum exit_status run_config(struct client *client, const struct line *line, struct error_detail *detail)
+/* The changes of the line, which come first, as one transaction. Returns how many commands those were in out_n. */
+static enum exit_status run_config(struct client *client, const struct line *line, size_t *out_n, struct error_detail *detail)
 {
     struct cfg_txn *txn = cfg_txn_new(client->command_line);
     enum exit_status status = EXIT_DONE;
     cfg_txn_set_user(txn, client->user);
-    for (size_t i = 0; status == EXIT_DONE && i < line->n; i++) {
+    size_t i = 0;
+    for (; status == EXIT_DONE && i < line->n && line->segments[i].command->kind == COMMAND_KIND_CONFIG; i++) {
         if (line->segments[i].command->config(client, &line->segments[i], txn, detail) != 0) {
             status = EXIT_FAILED;
         }
     }
-    if (status == EXIT_DONE && cfg_txn_size(txn) > 0) {
+    if (status == EXIT_DONE && cfg_txn_size(txn) > 0 && !client->is_dry_run) {
         if (client->confirm_s > 0) {
             cfg_txn_confirm_within(txn, client->confirm_s);
         }
         status = client_commit(client, &txn, detail);
     }
     cfg_txn_destroy(&txn);
-    if (status == EXIT_DONE || status == EXIT_NOT_APPLIED) {
+    bool is_committed = status == EXIT_DONE || status == EXIT_NOT_APPLIED;
+    if (is_committed && client->report != NULL && !client->wants_json) {
+        file_print_changes(client->report);
+    } else if (is_committed && client->report != NULL) {
+        render_json(client->report);
+    } else if (is_committed && (!client->wants_json || i == line->n)) {
         print_committed(client);
     }
+    *out_n = i;
     return status;
 }
 
@@ -109,11 +121,22 @@ static enum exit_status run_read(struct client *client, const struct segment *se
 
 static enum exit_status run(struct client *client, const struct line *line, struct error_detail *detail)
 {
-    const struct command *command = line->segments[0].command;
-    if (needs_mirror(command) && client_open(client, detail) != 0) {
+    enum exit_status status = EXIT_DONE;
+    size_t n = 0;
+    bool is_mirrored = false;
+    for (size_t i = 0; i < line->n; i++) {
+        is_mirrored = is_mirrored || needs_mirror(line->segments[i].command);
+    }
+    if (is_mirrored && client_open(client, detail) != 0) {
         return EXIT_SILENT;
     }
-    return command->kind == COMMAND_KIND_CONFIG ? run_config(client, line, detail) : run_read(client, &line->segments[0], detail);
+    if (line->segments[0].command->kind == COMMAND_KIND_CONFIG) {
+        status = run_config(client, line, &n, detail);
+    }
+    for (; status == EXIT_DONE && n < line->n; n++) {
+        status = run_read(client, &line->segments[n], detail);
+    }
+    return status;
 }
 
 static void remember_command_line(struct client *client, int argc, char **argv)
@@ -149,6 +172,7 @@ int main(int argc, char **argv)
     remember_command_line(&client, argc, argv);
     remember_user(&client);
     if (line_parse(&client, argc, argv, &line, &detail) == 0) {
+        client.no_wait = client.no_wait && !line.is_wait;
         if (line.is_help) {
             print_help();
             status = EXIT_DONE;

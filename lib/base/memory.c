@@ -6,6 +6,7 @@
 #include "lib/base/memory.h"
 
 #include <stdarg.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -18,6 +19,8 @@ static void *check(void *memory)
     }
     return memory;
 }
+
+enum { HUGE_BYTES = 2 << 20 };
 
 void *memory_zeroed(size_t size)
 {
@@ -32,11 +35,41 @@ void *memory_lines(size_t size)
 
 void *memory_huge(size_t size)
 {
-    enum { HUGE_BYTES = 2 << 20 };
     size_t rounded = size != 0 ? (size + HUGE_BYTES - 1) / HUGE_BYTES * HUGE_BYTES : HUGE_BYTES;
     void *memory = check(aligned_alloc(HUGE_BYTES, rounded));
     (void)madvise(memory, rounded, MADV_HUGEPAGE); /* small ones do too */
     return memset(memory, 0, rounded);
+}
+
+static size_t whole_pages(size_t size)
+{
+    return (size + HUGE_BYTES - 1) / HUGE_BYTES * HUGE_BYTES;
+}
+
+void *memory_pages(size_t size)
+{
+    if (size < HUGE_BYTES) {
+        return memory_zeroed(size);
+    }
+    size_t bytes = whole_pages(size);
+    uint8_t *memory = mmap(NULL, bytes + HUGE_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    (void)check(memory != MAP_FAILED ? memory : NULL);
+    size_t before = (HUGE_BYTES - (uintptr_t)memory % HUGE_BYTES) % HUGE_BYTES; /* what stands before and behind whole pages goes back */
+    if (before > 0) {
+        (void)munmap(memory, before);
+    }
+    (void)munmap(memory + before + bytes, HUGE_BYTES - before);
+    (void)madvise(memory + before, bytes, MADV_HUGEPAGE); /* small ones do too */
+    return memory + before;
+}
+
+void memory_pages_free(void *memory, size_t size)
+{
+    if (memory == NULL || size < HUGE_BYTES) {
+        free(memory);
+    } else {
+        (void)munmap(memory, whole_pages(size));
+    }
 }
 
 void *memory_array(size_t count, size_t element_size)

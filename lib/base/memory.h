@@ -14,6 +14,10 @@ void *memory_zeroed(size_t size) __attribute__((returns_nonnull));
 void *memory_lines(size_t size) __attribute__((returns_nonnull));
 /* The same in pages of 2 MB where the kernel has some, for what is looked into at random; a size is rounded up to them. */
 void *memory_huge(size_t size) __attribute__((returns_nonnull));
+/* The same without touching them first: what becomes large little by little, and is looked into at random, costs a page of 2 MB now and then
+ * instead of a small one at nearly every touch. Below 2 MB it is as memory_zeroed(). Given back with the same size; NULL is fine. */
+void *memory_pages(size_t size) __attribute__((returns_nonnull));
+void memory_pages_free(void *memory, size_t size);
 void *memory_array(size_t count, size_t element_size) __attribute__((returns_nonnull));
 void *memory_resize(void *old, size_t size) __attribute__((returns_nonnull));
 void *memory_copy(const void *bytes, size_t size) __attribute__((returns_nonnull));

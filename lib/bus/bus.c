@@ -118,7 +118,9 @@ int bus_fd(const struct bus_socket *socket)
     return socket->bus->transport->fd(socket);
 }
 
-int bus_send(struct bus_socket *socket, const struct bus_identity *to, enum message_type type, const void *body, size_t size)
+/* Numbers and sends: the body, or the shared one. */
+static int send_numbered(struct bus_socket *socket, const struct bus_identity *to, enum message_type type, const void *body, size_t size,
+                         const struct bus_shared *shared)
 {
     if (size > BUS_MESSAGE_MAX_BYTES) {
         socket->counters.too_large++;
@@ -130,13 +132,49 @@ int bus_send(struct bus_socket *socket, const struct bus_identity *to, enum mess
                                 .type = (uint32_t)type,
                                 .sequence = peer_set_next(&socket->peers, peer),
                                 .from = socket->bus->self};
-    int err = socket->bus->transport->send(socket, to, &envelope, body, size);
+    const struct transport *transport = socket->bus->transport;
+    int err = shared != NULL ? transport->send_shared(socket, to, &envelope, shared) : transport->send(socket, to, &envelope, body, size);
     if (err < 0) {
         peer_set_take_back(&socket->peers, peer);
         return err;
     }
     socket->counters.sent++;
     return 0;
+}
+
+int bus_send(struct bus_socket *socket, const struct bus_identity *to, enum message_type type, const void *body, size_t size)
+{
+    return send_numbered(socket, to, type, body, size, NULL);
+}
+
+struct bus_shared *bus_share(struct bus_socket *socket, const void *body, size_t size)
+{
+    const struct transport *transport = socket->bus->transport;
+    if (transport->share != NULL) {
+        return transport->share(body, size);
+    }
+    struct bus_shared *shared = memory_zeroed(sizeof *shared);
+    *shared = (struct bus_shared){.transport = transport, .size = size, .bytes = memory_copy(body, size)};
+    return shared;
+}
+
+void bus_shared_free(struct bus_shared **shared)
+{
+    if (*shared == NULL) {
+        return;
+    }
+    if ((*shared)->bytes == NULL) {
+        (*shared)->transport->share_free(*shared);
+    } else {
+        free((*shared)->bytes);
+        free(*shared);
+    }
+    *shared = NULL;
+}
+
+int bus_send_shared(struct bus_socket *socket, const struct bus_identity *to, enum message_type type, const struct bus_shared *shared)
+{
+    return send_numbered(socket, to, type, shared->bytes, shared->size, shared->bytes == NULL ? shared : NULL);
 }
 
 int bus_recv(struct bus_socket *socket, struct bus_message *out_message)

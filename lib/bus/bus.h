@@ -104,6 +104,10 @@ const char *bus_socket_endpoint(const struct bus_socket *socket);
 /* to: the peer, for a binding socket; NULL for a connecting one. 0, -EAGAIN (no room or not connected yet), -ERROR_NOT_CONNECTED (no such peer),
  * -ERROR_TOO_LARGE. The body is copied. */
 int bus_send(struct bus_socket *socket, const struct bus_identity *to, enum message_type type, const void *body, size_t size) MUST_CHECK;
+/* A body that goes to many: held once, however many it waits for. Sending it is as bus_send(); it may be freed while it is under way. */
+struct bus_shared *bus_share(struct bus_socket *socket, const void *body, size_t size);
+void bus_shared_free(struct bus_shared **shared);
+int bus_send_shared(struct bus_socket *socket, const struct bus_identity *to, enum message_type type, const struct bus_shared *shared) MUST_CHECK;
 /* 0 or -EAGAIN. */
 int bus_recv(struct bus_socket *socket, struct bus_message *out_message) MUST_CHECK;
 void bus_message_fini(struct bus_message *message);

@@ -75,6 +75,11 @@ struct zmq_owned {
     zmq_msg_t body;
 };
 
+struct zmq_shared {
+    struct bus_shared shared; /* first */
+    zmq_msg_t body;           /* libzmq counts who refers to its bytes */
+};
+
 static const struct transport bus_zmq_transport;
 
 static void *handle_of(const struct bus_socket *socket)
@@ -314,8 +319,7 @@ static int send_error(int number)
 }
 
 /* The first frame is refused or the whole message is taken: libzmq counts messages, not frames, and undoes what a dead pipe had begun. */
-static int send_frames(struct bus_socket *socket, const struct bus_identity *to, const struct envelope *envelope,
-                       const void *body, size_t size)
+static int send_frames(struct bus_socket *socket, const struct bus_identity *to, const struct envelope *envelope, zmq_msg_t *body)
 {
     void *handle = handle_of(socket);
     if (socket->is_binder) {
@@ -336,21 +340,68 @@ static int send_frames(struct bus_socket *socket, const struct bus_identity *to,
     }
     uint8_t head[ENVELOPE_MAX_BYTES];
     size_t head_size = envelope_pack(envelope, head);
-    if (zmq_send(handle, head, head_size, ZMQ_DONTWAIT | ZMQ_SNDMORE) < 0 || zmq_send(handle, body, size, ZMQ_DONTWAIT) < 0) {
+    if (zmq_send(handle, head, head_size, ZMQ_DONTWAIT | ZMQ_SNDMORE) < 0 || zmq_msg_send(body, handle, ZMQ_DONTWAIT) < 0) {
         return send_error(errno);
     }
     return 0;
 }
 
-static int zmq_send_message(struct bus_socket *socket, const struct bus_identity *to, const struct envelope *envelope,
-                            const void *body, size_t size)
+/* Takes the body: it is closed when it could not be sent. */
+static int send_message(struct bus_socket *socket, const struct bus_identity *to, const struct envelope *envelope, zmq_msg_t *body)
 {
     struct zmq_socket *s = (struct zmq_socket *)socket;
-    int err = send_frames(socket, to, envelope, body, size);
+    int err = send_frames(socket, to, envelope, body);
+    if (err < 0) {
+        zmq_msg_close(body);
+    }
     if (!s->is_marked && may_read(s)) {
         set_mark(s, true);
     }
     return err;
+}
+
+static void fill(zmq_msg_t *body, const void *bytes, size_t size)
+{
+    if (zmq_msg_init_size(body, size) < 0) {
+        log_error("bus_message size=%zu error=\"%s\"", size, zmq_strerror(errno));
+        abort();
+    }
+    if (size > 0) {
+        memcpy(zmq_msg_data(body), bytes, size);
+    }
+}
+
+static int zmq_send_message(struct bus_socket *socket, const struct bus_identity *to, const struct envelope *envelope,
+                            const void *bytes, size_t size)
+{
+    zmq_msg_t body;
+    fill(&body, bytes, size);
+    return send_message(socket, to, envelope, &body);
+}
+
+static struct bus_shared *zmq_share(const void *bytes, size_t size)
+{
+    struct zmq_shared *shared = memory_zeroed(sizeof *shared);
+    shared->shared = (struct bus_shared){.transport = &bus_zmq_transport, .size = size};
+    fill(&shared->body, bytes, size);
+    return &shared->shared;
+}
+
+static void zmq_share_free(struct bus_shared *shared)
+{
+    zmq_msg_close(&((struct zmq_shared *)shared)->body);
+    free(shared);
+}
+
+static int zmq_send_shared(struct bus_socket *socket, const struct bus_identity *to, const struct envelope *envelope,
+                           const struct bus_shared *shared)
+{
+    zmq_msg_t body;
+    zmq_msg_init(&body);
+    if (zmq_msg_copy(&body, (zmq_msg_t *)(uintptr_t)&((const struct zmq_shared *)shared)->body) < 0) {
+        return -errno;
+    }
+    return send_message(socket, to, envelope, &body);
 }
 
 /* Reads one message; frames beyond those expected are counted but not kept. Returns their number or -EAGAIN. */
@@ -505,6 +556,9 @@ static const struct transport bus_zmq_transport = {.open = zmq_open,
                                                    .close = zmq_close_socket,
                                                    .fd = zmq_fd_of,
                                                    .send = zmq_send_message,
+                                                   .share = zmq_share,
+                                                   .share_free = zmq_share_free,
+                                                   .send_shared = zmq_send_shared,
                                                    .recv = zmq_recv_message,
                                                    .message_free = zmq_message_free,
                                                    .destroy = zmq_destroy};

@@ -4,7 +4,7 @@
 
 #include "lib/bus/bus.h"
 
-enum { PEER_SET_MAX = 1024 /* processes talking to one socket; each swctl run is one, so the longest unused makes room */ };
+enum { PEER_SET_MAX = 4096 /* processes talking to one socket, twice configdb's readers; each swctl run is one, so the longest unused makes room */ };
 
 struct peer;
 struct peer_set {

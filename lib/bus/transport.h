@@ -17,6 +17,11 @@ struct transport {
     int (*fd)(const struct bus_socket *socket);
     int (*send)(struct bus_socket *socket, const struct bus_identity *to, const struct envelope *envelope, const void *body,
                 size_t size);
+    /* A body held once for many sends. NULL: the transport copies bodies, and bus.c keeps the bytes. */
+    struct bus_shared *(*share)(const void *body, size_t size);
+    void (*share_free)(struct bus_shared *shared);
+    int (*send_shared)(struct bus_socket *socket, const struct bus_identity *to, const struct envelope *envelope,
+                       const struct bus_shared *shared);
     /* One message that passed envelope_check(), or -EAGAIN. */
     int (*recv)(struct bus_socket *socket, struct bus_message *out_message);
     void (*message_free)(void *owner);
@@ -44,6 +49,13 @@ struct bus_socket {
 /* What bus_message.owner points to: bus_message_fini() hands it back to who made it. */
 struct bus_owned {
     const struct transport *transport;
+};
+
+/* A transport that shares embeds it as its first member. */
+struct bus_shared {
+    const struct transport *transport;
+    size_t size;
+    uint8_t *bytes; /* NULL: the transport has them */
 };
 
 void bus_init(struct bus *bus, const struct transport *transport, const struct bus_identity *self);

@@ -95,6 +95,7 @@ static void say_subscribe(struct cfg *cfg)
     message.tables = cfg->tables;
     message.n_tables = cfg->n_tables;
     message.have = feed_has_snapshot(cfg->feed) ? &have : NULL;
+    message.takes_batches = true;
     if (msg_send(cfg->socket, NULL, MESSAGE_SUBSCRIBE, &message.base) < 0) {
         return;
     }
@@ -191,7 +192,7 @@ static void on_envelope(struct cfg *cfg, const struct bus_message *message)
     cfg->heard_ns = cfg->now_ns;
     if (is_new && !is_first_ever) {
         /* To a configdb that never heard our SUBSCRIBE we are no reader, so feed messages of a new one are its answer. */
-        on_loss(cfg, message->type == MESSAGE_SNAPSHOT || message->type == MESSAGE_DELTA);
+        on_loss(cfg, message->type == MESSAGE_SNAPSHOT || message->type == MESSAGE_DELTA || message->type == MESSAGE_DELTA_BATCH);
     } else if (is_jump) {
         on_loss(cfg, false);
     }
@@ -205,6 +206,11 @@ static void dispatch(struct cfg *cfg, const struct bus_message *message, Protobu
         break;
     case MESSAGE_DELTA:
         on_verdict(cfg, feed_on_delta(cfg->feed, (Busbar__Delta *)body));
+        break;
+    case MESSAGE_DELTA_BATCH:
+        for (size_t i = 0; i < ((Busbar__DeltaBatch *)body)->n_deltas; i++) {
+            on_verdict(cfg, feed_on_delta(cfg->feed, ((Busbar__DeltaBatch *)body)->deltas[i]));
+        }
         break;
     case MESSAGE_STATUS:
         feed_on_status(cfg->feed, (Busbar__Status *)body);
@@ -232,6 +238,7 @@ static const ProtobufCMessageDescriptor *descriptor_of(uint32_t type)
         const ProtobufCMessageDescriptor *descriptor;
     } rows[] = {{MESSAGE_SNAPSHOT, &busbar__snapshot__descriptor},
                 {MESSAGE_DELTA, &busbar__delta__descriptor},
+                {MESSAGE_DELTA_BATCH, &busbar__delta_batch__descriptor},
                 {MESSAGE_STATUS, &busbar__status__descriptor},
                 {MESSAGE_TRANSACT_REPLY, &busbar__transact_reply__descriptor},
                 {MESSAGE_RENEWED, &busbar__renewed__descriptor},

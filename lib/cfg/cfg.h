@@ -79,6 +79,8 @@ void cfg_txn_update(struct cfg_txn *txn, enum cfg_table table, uint64_t id, cons
 void cfg_txn_delete(struct cfg_txn *txn, enum cfg_table table, uint64_t id);
 void cfg_txn_require(struct cfg_txn *txn, enum cfg_table table, uint64_t id, const ProtobufCMessage *row, const char *const *columns,
                      size_t n_columns);
+/* kind: one of the OP_MUTATE kinds; row: the column holds what is added or taken. */
+void cfg_txn_mutate(struct cfg_txn *txn, Busbar__OpKind kind, enum cfg_table table, uint64_t id, const ProtobufCMessage *row, const char *column);
 void cfg_txn_require_absent(struct cfg_txn *txn, enum cfg_table table, uint64_t id);
 /* The configuration as a whole; each alone in its transaction, or with cfg_txn_confirm_within(). */
 void cfg_txn_rollback(struct cfg_txn *txn, struct version version);                              /* epoch 0: whichever had that n */

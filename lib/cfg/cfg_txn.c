@@ -95,6 +95,12 @@ void cfg_txn_require(struct cfg_txn *txn, enum cfg_table table, uint64_t id, con
     add_columns(add_op(txn, BUSBAR__OP_KIND__OP_REQUIRE, table, id, row), columns, n_columns);
 }
 
+void cfg_txn_mutate(struct cfg_txn *txn, Busbar__OpKind kind, enum cfg_table table, uint64_t id, const ProtobufCMessage *row,
+                    const char *column)
+{
+    add_columns(add_op(txn, kind, table, id, row), &column, 1);
+}
+
 void cfg_txn_require_absent(struct cfg_txn *txn, enum cfg_table table, uint64_t id)
 {
     add_op(txn, BUSBAR__OP_KIND__OP_REQUIRE_ABSENT, table, id, NULL);

@@ -73,6 +73,19 @@ static int check_hash(const struct check *check, const struct dp_action *action)
     return 0;
 }
 
+static int check_recirc(const struct check *check, const struct dp_action *action)
+{
+    size_t i = (size_t)(action - check->first);
+    bool is_mpls = action->uncovers_type == 0x8847 || action->uncovers_type == 0x8848;
+    if (action->recirc_id == 0) {
+        return error_set(check->detail, -ERROR_RANGE, "action %zu: recirculation id 0", i);
+    }
+    if (action->n_labels > DP_UNCOVER_MAX || is_mpls) {
+        return error_set(check->detail, -ERROR_RANGE, "action %zu: type 0x%04x behind %u labels", i, action->uncovers_type, action->n_labels);
+    }
+    return 0;
+}
+
 static int check_list(const struct check *check, const struct dp_action *actions, size_t n_actions, unsigned depth);
 
 static int check_one(const struct check *check, const struct dp_action *action, size_t n_behind, unsigned depth)
@@ -102,7 +115,7 @@ static int check_one(const struct check *check, const struct dp_action *action, 
     case DP_ACTION_HASH:
         return check_hash(check, action);
     case DP_ACTION_RECIRC:
-        return action->recirc_id != 0 ? 0 : error_set(check->detail, -ERROR_RANGE, "action %zu: recirculation id 0", i);
+        return check_recirc(check, action);
     case DP_ACTION_CLONE:
         if (action->clone.n_actions > n_behind || depth >= DP_CLONE_DEPTH) {
             return error_set(check->detail, -ERROR_RANGE, "action %zu: clone of %u actions, %zu behind it, depth %u", i,
@@ -215,7 +228,7 @@ static bool action_equal(const struct dp_action *a, const struct dp_action *b)
         return a->hash.algorithm == b->hash.algorithm && a->hash.basis == b->hash.basis && a->hash.fields[0] == b->hash.fields[0] &&
                a->hash.fields[1] == b->hash.fields[1];
     case DP_ACTION_RECIRC:
-        return a->recirc_id == b->recirc_id;
+        return a->recirc_id == b->recirc_id && a->n_labels == b->n_labels && a->uncovers_type == b->uncovers_type;
     case DP_ACTION_METER:
         return a->meter == b->meter;
     case DP_ACTION_CONTROLLER:
@@ -324,7 +337,11 @@ static void print_one(FILE *out, const struct dp_action *action, const struct ma
         print_hash(out, &action->hash);
         return;
     case DP_ACTION_RECIRC:
-        fprintf(out, "recirc(%u)", action->recirc_id);
+        fprintf(out, "recirc(%u", action->recirc_id);
+        if (action->n_labels != 0) {
+            fprintf(out, ",labels=%u,uncovers=0x%04x", action->n_labels, action->uncovers_type);
+        }
+        fputc(')', out);
         return;
     case DP_ACTION_METER:
         fprintf(out, "meter(%llu)", (unsigned long long)action->meter);

@@ -3,7 +3,8 @@
  * A list runs from its start to its end over one packet. CLONE runs the next n_actions on a copy and then goes on behind them with
  * the packet as it was. The empty list drops (reason RULE). A list whose last action is DROP names its reason. TRUNCATE stands right before
  * the OUTPUT it is for: that port gets at most so many bytes, everybody else the whole packet, as with Open vSwitch's
- * output(port=,max_len=). RECIRC gives the packet (in the middle of a list a copy) back for another lookup, under another recirc_id.
+ * output(port=,max_len=). RECIRC gives the packet (in the middle of a list a copy) back for another lookup, under another recirc_id; with
+ * n_labels, that lookup sees in the key what stands behind so many MPLS labels of the packet, too: no byte is changed.
  */
 #ifndef BUSBAR_DP_ACTION_H
 #define BUSBAR_DP_ACTION_H
@@ -21,7 +22,8 @@ enum dp_action_type {
 enum {
     DP_ACTIONS_MAX = 1024 /* of one flow: a flood over 1,000 ports; larger lists are refused */,
     DP_CLONE_DEPTH = 8 /* nested clones; the executor recurses as deep, and rules do not */,
-    DP_TRUNCATE_MIN = 14 /* a frame keeps its Ethernet header */
+    DP_TRUNCATE_MIN = 14, /* a frame keeps its Ethernet header */
+    DP_UNCOVER_MAX = 7    /* labels to look behind: more than anybody stacks */
 };
 
 /* What the datapath hash (dp_hash of the key) is made of. */
@@ -77,7 +79,11 @@ struct dp_action {
         uint16_t ethertype; /* host order: of the new label, or of what a label leaves behind */
         uint32_t max_len;   /* bytes, DP_TRUNCATE_MIN or more */
         struct dp_hash hash;
-        uint32_t recirc_id; /* not 0, which is the key of packets from ports */
+        struct {
+            uint32_t recirc_id;     /* not 0, which is the key of packets from ports */
+            uint16_t uncovers_type; /* host order: taken for the Ethernet type behind the labels; not MPLS */
+            uint8_t n_labels;       /* to look behind; 0: the key shows what it did */
+        };
         uint64_t meter;     /* configdb's row */
     };
 };

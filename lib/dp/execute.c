@@ -29,7 +29,7 @@ static void run_clone(const struct run *run, const struct dp_action *clone, stru
 }
 
 /* Takes the packet. Packets from ports have recirc_id 0, so a count begins here. */
-static void recirculate(const struct run *run, uint32_t recirc_id, struct dp_packet *packet)
+static void recirculate(const struct run *run, const struct dp_action *action, struct dp_packet *packet)
 {
     uint32_t n = packet->key.recirc_id.raw == 0 ? 0 : packet->n_recirculations;
     if (n >= DP_RECIRCULATIONS_MAX) {
@@ -37,7 +37,10 @@ static void recirculate(const struct run *run, uint32_t recirc_id, struct dp_pac
         return;
     }
     packet->n_recirculations = n + 1;
-    packet->key.recirc_id = be32(recirc_id);
+    packet->key.recirc_id = be32(action->recirc_id);
+    if (action->n_labels != 0) {
+        parse_uncover(packet->data, packet->size, &packet->offsets, action->n_labels, action->uncovers_type, &packet->key);
+    }
     run->sink->recirculate(run->context, packet);
 }
 
@@ -77,7 +80,7 @@ static void finish(const struct run *run, const struct dp_action *actions, size_
         run->sink->controller(run->context, &action->controller, packet);
         run->sink->consumed(run->context, packet);
     } else if (action->type == DP_ACTION_RECIRC) {
-        recirculate(run, action->recirc_id, packet);
+        recirculate(run, action, packet);
     } else if (action->type == DP_ACTION_METER) {
         finish_metered(run, actions, action, packet);
     } else {
@@ -107,7 +110,7 @@ static void step_copy(const struct run *run, const struct dp_action *action, con
     } else if (action->type == DP_ACTION_CLONE) {
         run_clone(run, action, &copy);
     } else {
-        recirculate(run, action->recirc_id, &copy);
+        recirculate(run, action, &copy);
     }
 }
 

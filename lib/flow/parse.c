@@ -347,6 +347,19 @@ static inline void parse_ipv6(struct cursor *c, struct flow_key *key, struct par
     }
 }
 
+static inline void parse_l3(struct cursor *c, uint16_t type, struct flow_key *key, struct parse_result *result)
+{
+    if (LIKELY(type == TYPE_IPV4)) {
+        parse_ipv4(c, key, result);
+    } else if (LIKELY(type == TYPE_IPV6)) {
+        parse_ipv6(c, key, result);
+    } else if (type == TYPE_ARP || type == TYPE_RARP) {
+        parse_arp(c, key, result);
+    } else if (type == TYPE_MPLS || type == TYPE_MPLS_MULTICAST) {
+        parse_mpls(c, key, result);
+    }
+}
+
 static __attribute__((noinline)) void parse_any(const uint8_t *frame, size_t size, uint32_t in_port, struct flow_key *out_key,
                                                 struct parse_result *out_result)
 {
@@ -369,15 +382,24 @@ static __attribute__((noinline)) void parse_any(const uint8_t *frame, size_t siz
         type = parse_length(&c);
     }
     out_key->eth_type = be16(type);
-    if (LIKELY(type == TYPE_IPV4)) {
-        parse_ipv4(&c, out_key, out_result);
-    } else if (LIKELY(type == TYPE_IPV6)) {
-        parse_ipv6(&c, out_key, out_result);
-    } else if (type == TYPE_ARP || type == TYPE_RARP) {
-        parse_arp(&c, out_key, out_result);
-    } else if (type == TYPE_MPLS || type == TYPE_MPLS_MULTICAST) {
-        parse_mpls(&c, out_key, out_result);
+    parse_l3(&c, type, out_key, out_result);
+}
+
+void parse_uncover(const uint8_t *frame, size_t size, const struct parse_result *result, unsigned n_labels, uint16_t type, struct flow_key *key)
+{
+    const size_t first = offsetof(struct flow_key, tcp_flags); /* of those members; labels and the hash are among them and stay */
+    struct cursor c = {.frame = frame, .pos = result->l2_5_offset + (size_t)n_labels * LABEL_SIZE, .end = size < SIZE_LIMIT ? size : SIZE_LIMIT};
+    struct flow_key inner = {.eth_type = be16(type)};
+    struct parse_result ignored;
+    if (result->l2_5_offset == PARSE_NO_OFFSET) {
+        return;
     }
+    if (c.pos <= c.end && type != TYPE_MPLS && type != TYPE_MPLS_MULTICAST) {
+        parse_l3(&c, type, &inner, &ignored);
+    }
+    memcpy(inner.mpls, key->mpls, sizeof inner.mpls);
+    inner.dp_hash = key->dp_hash;
+    memcpy((uint8_t *)key + first, (const uint8_t *)&inner + first, sizeof *key - first);
 }
 
 int parse_frame(const uint8_t *frame, size_t size, uint32_t in_port, struct flow_key *out_key, struct parse_result *out_result)

@@ -22,5 +22,9 @@ struct parse_result {
 /* frame: `size` bytes from the destination MAC on; in_port: switch-wide port id.
  * Returns 0, or -ERROR_TRUNCATED below 14 bytes (out is then untouched). All members of out_key are written. */
 int parse_frame(const uint8_t *frame, size_t size, uint32_t in_port, struct flow_key *out_key, struct parse_result *out_result) MUST_CHECK;
+/* What stands behind so many labels of the same frame, taken for a packet of Ethernet type `type`: fills in the members of the frame's key
+ * that tell of L3 and L4, which are zero in the key of a labelled frame, and leaves the others as they are. What is not there stays zero; a
+ * frame without labels keeps its key. */
+void parse_uncover(const uint8_t *frame, size_t size, const struct parse_result *result, unsigned n_labels, uint16_t type, struct flow_key *key);
 
 #endif

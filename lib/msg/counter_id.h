@@ -31,4 +31,19 @@ static inline uint64_t counter_id_number(uint64_t id)
     return id & 0x00ffffffffffffffull;
 }
 
+/* The key of what is checkpointed of an id (table COUNTER of configdb): of a rule its row, of others the id itself. */
+static inline uint64_t counter_row_of_id(uint64_t id)
+{
+    return counter_id_kind(id) == COUNTER_RULE ? counter_id_number(id) : id;
+}
+static inline uint64_t counter_id_of_row(uint64_t row)
+{
+    return row >> 56 == 0 ? counter_id(COUNTER_RULE, row) : row;
+}
+/* Of a GROUP's or BUCKET's id: the group's row. */
+static inline uint64_t counter_id_group(uint64_t id)
+{
+    return counter_id_kind(id) == COUNTER_BUCKET ? counter_id_number(id) >> 16 : counter_id_number(id);
+}
+
 #endif

@@ -84,6 +84,8 @@ static void encode_hash(const struct dp_action *action, Busbar__DpAction *messag
 static void encode_recirc_id(const struct dp_action *action, Busbar__DpAction *message)
 {
     message->recirc_id = action->recirc_id;
+    message->n_labels = action->n_labels;
+    message->ethertype = action->uncovers_type;
 }
 
 static void encode_meter(const struct dp_action *action, Busbar__DpAction *message)
@@ -172,7 +174,9 @@ static bool decode_hash(const Busbar__DpAction *message, struct dp_action *actio
 static bool decode_recirc_id(const Busbar__DpAction *message, struct dp_action *action)
 {
     action->recirc_id = message->recirc_id;
-    return true;
+    action->n_labels = (uint8_t)message->n_labels;
+    action->uncovers_type = (uint16_t)message->ethertype;
+    return message->n_labels <= UINT8_MAX && message->ethertype <= UINT16_MAX;
 }
 
 static bool decode_meter(const Busbar__DpAction *message, struct dp_action *action)
@@ -277,4 +281,18 @@ int key_decode(const ProtobufCBinaryData *bytes, struct flow_key *out_key)
 ProtobufCBinaryData key_encode(const struct flow_key *key)
 {
     return (ProtobufCBinaryData){.len = sizeof *key, .data = (uint8_t *)key};
+}
+
+ProtobufCBinaryData keys_encode(const struct flow_key *keys, size_t n)
+{
+    return (ProtobufCBinaryData){.len = n * sizeof *keys, .data = (uint8_t *)(uintptr_t)keys};
+}
+
+int keys_decode(const ProtobufCBinaryData *bytes, size_t n, size_t i, struct flow_key *out_key)
+{
+    if (i >= n || bytes->len / sizeof *out_key != n || bytes->len % sizeof *out_key != 0) {
+        return -ERROR_RANGE;
+    }
+    memcpy(out_key, bytes->data + i * sizeof *out_key, sizeof *out_key);
+    return 0;
 }

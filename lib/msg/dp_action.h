@@ -5,7 +5,10 @@
 #include "lib/dp/action.h"
 #include "proto/common.pb-c.h"
 
-enum { MSG_KEY_LAYOUT = 1 /* counts changes of struct flow_key */ };
+enum {
+    MSG_KEY_LAYOUT = 1, /* counts changes of struct flow_key */
+    MSG_LIKE_MAX = 128, /* only the first so many answers of a batch can be referred to: the receiver remembers their programs */
+};
 
 /* Into a new array of messages of the caller's (free with dp_actions_message_free). */
 Busbar__DpAction **dp_actions_encode(const struct dp_action *actions, size_t n_actions);
@@ -16,5 +19,9 @@ int dp_actions_decode(Busbar__DpAction *const *messages, size_t n_messages, stru
 /* Exactly sizeof(struct flow_key) bytes. */
 int key_decode(const ProtobufCBinaryData *bytes, struct flow_key *out_key) MUST_CHECK;
 ProtobufCBinaryData key_encode(const struct flow_key *key); /* lends the key's memory */
+/* n keys, one behind the other; lends their memory. */
+ProtobufCBinaryData keys_encode(const struct flow_key *keys, size_t n);
+/* Number i of exactly n keys. */
+int keys_decode(const ProtobufCBinaryData *bytes, size_t n, size_t i, struct flow_key *out_key) MUST_CHECK;
 
 #endif

@@ -50,6 +50,7 @@ struct commit {
     bool is_stopped; /* the refusal stays */
     struct confirm_clocks clocks;
     Busbar__Pending *pending; /* as the last commit on disk left it */
+    size_t n_synced; /* transactions in synced commits since commit_synced() was asked */
     struct commit_counters counters;
 };
 
@@ -374,6 +375,14 @@ static void commit_reload_pending(struct commit *commit)
     }
 }
 
+static size_t n_items(const struct commit_item *list)
+{
+    size_t n = 0;
+    const struct commit_item *item;
+    DL_COUNT(list, item, n);
+    return n;
+}
+
 static void commit_end_group(struct commit *commit, enum rows_env env, int err, bool is_written)
 {
     if (err != 0 || !is_written) {
@@ -381,6 +390,7 @@ static void commit_end_group(struct commit *commit, enum rows_env env, int err, 
     } else {
         err = rows_commit(commit->rows);
         commit->counters.lmdb_commits++;
+        commit->n_synced += env == ROWS_DISK ? n_items(commit->group) : 0;
     }
     if (err == 0 && is_written && env == ROWS_DISK) {
         commit_reload_pending(commit);
@@ -489,6 +499,28 @@ void commit_step(struct commit *commit)
         item = commit_group(commit, item, env, &next_env);
         env = next_env;
     }
+}
+
+size_t commit_synced(struct commit *commit)
+{
+    size_t n = commit->n_synced;
+    commit->n_synced = 0;
+    return n;
+}
+
+size_t commit_waiting(const struct commit *commit, bool *out_is_disk)
+{
+    size_t n = 0;
+    bool is_disk = true;
+    for (const struct commit_item *item = commit->queue; item != NULL; item = item->next) {
+        struct error_detail detail;
+        enum rows_env env;
+        uint32_t failed_op;
+        is_disk = is_disk && txn_env(item->message, &env, &detail, &failed_op) == 0 && env == ROWS_DISK;
+        n++;
+    }
+    *out_is_disk = is_disk;
+    return n;
 }
 
 const char *commit_refusal(const struct commit *commit)

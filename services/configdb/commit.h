@@ -40,6 +40,10 @@ int commit_load_pending(struct commit *commit) MUST_CHECK;
 const Busbar__Pending *commit_pending(const struct commit *commit);
 
 /* Why changes are refused, "" when they are not: a failed sync (until restart), or what the fold says. */
+/* How many transactions went out in synced commits since this was asked last. */
+size_t commit_synced(struct commit *commit);
+/* How many wait, and whether all of them write the disk. A walk over them. */
+size_t commit_waiting(const struct commit *commit, bool *out_is_disk);
 const char *commit_refusal(const struct commit *commit);
 /* Sets (NULL: lifts) a refusal that may pass, such as a full disk. */
 void commit_set_refusal(struct commit *commit, const char *why);

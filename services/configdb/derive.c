@@ -16,7 +16,9 @@
 #include <string.h>
 
 #include "lib/base/memory.h"
-#include "services/configdb/column.h"
+#include "lib/cfg/column.h"
+#include "lib/cfg/schema.h"
+#include "lib/msg/counter_id.h"
 #include "services/configdb/validate.h"
 
 static struct db_key derive_port_key(uint64_t bridge, uint32_t ofport)
@@ -75,6 +77,9 @@ static int derive_insert_port(struct txn *txn, uint64_t id, Busbar__PortRow *por
         return error_set(&txn->detail, -ERROR_REFUSED,
                          "port row %" PRIu64 ", column type: the LOCAL port of a bridge is internal", id);
     }
+    if (port->type == NULL) {
+        port->type = memory_string("internal");
+    }
     port->ofport = DERIVE_LOCAL;
     return 0;
 }
@@ -121,26 +126,13 @@ int derive_insert(struct txn *txn, uint64_t id, uint32_t table, ProtobufCMessage
     return 0;
 }
 
-int derive_update(struct txn *txn, uint64_t id, uint32_t table, const char *column, ProtobufCMessage *row)
-{
-    if (table != CFG_PORT) {
-        return 0;
-    }
-    Busbar__PortRow *port = (Busbar__PortRow *)row;
-    bool is_local = port->ofport == DERIVE_LOCAL;
-    if (is_local && (strcmp(column, "ofport_request") == 0 || strcmp(column, "type") == 0)) {
-        return error_set(&txn->detail, -ERROR_REFUSED, "port row %" PRIu64 ", column %s: it is the LOCAL port of its bridge",
-                         id, column);
-    }
-    /* A request taken back leaves the number as it is: it is in use. */
-    return strcmp(column, "ofport_request") == 0 && port->has_ofport_request ? derive_ofport(txn, id, port) : 0;
-}
+static int derive_delete_belonging(struct txn *txn, uint32_t table, uint64_t id);
 
-/* Deletes the rows of `table` whose index `index` begins with the bridge. */
-static int derive_delete_of_bridge(struct txn *txn, uint32_t table, uint32_t number, uint64_t bridge)
+/* Deletes the rows of `table` whose index `number` begins with the id, and what belongs to them. */
+static int derive_delete_by_index(struct txn *txn, uint32_t table, uint32_t number, uint64_t id)
 {
     struct db_key prefix = db_key_index(table, number);
-    db_key_add_u64(&prefix, bridge);
+    db_key_add_u64(&prefix, id);
     size_t n = 0;
     uint64_t *ids = overlay_prefix(txn->overlay, table, &prefix, &n);
     int err = 0;
@@ -153,17 +145,48 @@ static int derive_delete_of_bridge(struct txn *txn, uint32_t table, uint32_t num
         }
         overlay_delete(txn->overlay, table, ids[i], row);
         protobuf_c_message_free_unpacked(row, NULL);
+        err = derive_delete_belonging(txn, table, ids[i]);
     }
     free(ids);
     return err;
 }
 
+/* The index of the table that begins with the column, 0 when there is none. */
+static uint32_t derive_index_of(enum cfg_table table, const char *column)
+{
+    size_t n;
+    const struct schema_unique *uniques = schema_uniques(&n);
+    for (size_t i = 0; i < n; i++) {
+        if (uniques[i].table == table && strcmp(uniques[i].columns[0], column) == 0) {
+            return uniques[i].number;
+        }
+    }
+    return 0;
+}
+
+static bool derive_is_of(const struct schema_rule *rule, uint32_t table, enum rows_env env)
+{
+    enum rows_env mine;
+    return rule->kind == SCHEMA_REFERENCE && rule->low == table && rows_env_of((uint32_t)rule->table, &mine) && mine == env;
+}
+
+/* Rows of the configuration that refer to a row which goes: they belong to it. (Those of the run environment go in a second commit.) */
+static int derive_delete_belonging(struct txn *txn, uint32_t table, uint64_t id)
+{
+    size_t n;
+    const struct schema_rule *rules = schema_rules(&n);
+    int err = 0;
+    for (size_t i = 0; err == 0 && i < n; i++) {
+        if (derive_is_of(&rules[i], table, ROWS_DISK)) {
+            err = derive_delete_by_index(txn, (uint32_t)rules[i].table, derive_index_of(rules[i].table, rules[i].column), id);
+        }
+    }
+    return err;
+}
+
 static int derive_delete_bridge(struct txn *txn, uint64_t id)
 {
-    int err = derive_delete_of_bridge(txn, CFG_PORT, 2, id);
-    if (err == 0) {
-        err = derive_delete_of_bridge(txn, CFG_CONTROLLER, 1, id);
-    }
+    int err = derive_delete_belonging(txn, CFG_BRIDGE, id);
     if (err == 0) {
         txn->gone_bridges = memory_resize(txn->gone_bridges, (txn->n_gone_bridges + 1) * sizeof *txn->gone_bridges);
         txn->gone_bridges[txn->n_gone_bridges++] = id;
@@ -171,13 +194,87 @@ static int derive_delete_bridge(struct txn *txn, uint64_t id)
     return err;
 }
 
-static void derive_delete_counter(struct overlay *overlay, uint64_t rule)
+static void derive_delete_counter(struct overlay *overlay, uint64_t id)
 {
     ProtobufCMessage *counter = NULL;
-    if (overlay_get(overlay, CFG_COUNTER, rule, &counter) == 0) {
-        overlay_delete(overlay, CFG_COUNTER, rule, counter);
+    if (overlay_get(overlay, CFG_COUNTER, id, &counter) == 0) {
+        overlay_delete(overlay, CFG_COUNTER, id, counter);
         protobuf_c_message_free_unpacked(counter, NULL);
     }
+}
+
+static bool derive_has_bucket(const Busbar__GroupRow *group, uint32_t counter)
+{
+    for (size_t i = 0; i < group->n_buckets; i++) {
+        if (group->buckets[i]->counter == counter) {
+            return true;
+        }
+    }
+    return false;
+}
+
+bool derive_is_counted(struct overlay *overlay, uint64_t counter)
+{
+    uint64_t id = counter_id_of_row(counter);
+    enum counter_kind kind = counter_id_kind(id);
+    ProtobufCMessage *row = NULL;
+    if (kind == COUNTER_RULE) {
+        return overlay_has(overlay, CFG_RULE, counter_id_number(id));
+    }
+    if ((kind != COUNTER_GROUP && kind != COUNTER_BUCKET) || overlay_get(overlay, CFG_GROUP, counter_id_group(id), &row) != 0) {
+        return false;
+    }
+    bool is_counted = kind == COUNTER_GROUP || derive_has_bucket((const Busbar__GroupRow *)row, id & 0xffff);
+    protobuf_c_message_free_unpacked(row, NULL);
+    return is_counted;
+}
+
+/* The counters of the buckets that the group has and `after`, the group as it will be, has not. NULL: there will be none. */
+static void derive_delete_bucket_counters(struct overlay *overlay, uint64_t id, const Busbar__GroupRow *before, const Busbar__GroupRow *after)
+{
+    for (size_t i = 0; i < before->n_buckets; i++) {
+        if (after == NULL || !derive_has_bucket(after, before->buckets[i]->counter)) {
+            derive_delete_counter(overlay, counter_id(COUNTER_BUCKET, id << 16 | before->buckets[i]->counter));
+        }
+    }
+}
+
+/* With the row of a rule or a group go its counters. */
+static void derive_delete_counters(struct overlay *overlay, uint32_t table, uint64_t id, const ProtobufCMessage *row)
+{
+    if (table == CFG_RULE) {
+        derive_delete_counter(overlay, id);
+    } else if (table == CFG_GROUP) {
+        derive_delete_counter(overlay, counter_id(COUNTER_GROUP, id));
+        derive_delete_bucket_counters(overlay, id, (const Busbar__GroupRow *)row, NULL);
+    }
+}
+
+static void derive_update_group(struct txn *txn, uint64_t id, const ProtobufCMessage *after)
+{
+    ProtobufCMessage *before = NULL;
+    if (overlay_get(txn->overlay, CFG_GROUP, id, &before) == 0) {
+        derive_delete_bucket_counters(txn->overlay, id, (const Busbar__GroupRow *)before, (const Busbar__GroupRow *)after);
+        protobuf_c_message_free_unpacked(before, NULL);
+    }
+}
+
+int derive_update(struct txn *txn, uint64_t id, uint32_t table, const char *column, ProtobufCMessage *row)
+{
+    if (table == CFG_GROUP && strcmp(column, "buckets") == 0) {
+        derive_update_group(txn, id, row);
+    }
+    if (table != CFG_PORT) {
+        return 0;
+    }
+    Busbar__PortRow *port = (Busbar__PortRow *)row;
+    bool is_local = port->ofport == DERIVE_LOCAL;
+    if (is_local && (strcmp(column, "ofport_request") == 0 || strcmp(column, "type") == 0)) {
+        return error_set(&txn->detail, -ERROR_REFUSED, "port row %" PRIu64 ", column %s: it is the LOCAL port of its bridge",
+                         id, column);
+    }
+    /* A request taken back leaves the number as it is: it is in use. */
+    return strcmp(column, "ofport_request") == 0 && port->has_ofport_request ? derive_ofport(txn, id, port) : 0;
 }
 
 int derive_delete(struct txn *txn, uint64_t id, uint32_t table, const ProtobufCMessage *row)
@@ -197,9 +294,7 @@ int derive_delete(struct txn *txn, uint64_t id, uint32_t table, const ProtobufCM
         ((const Busbar__ServiceRow *)row)->start != txn->from.start) {
         return error_set(&txn->detail, -ERROR_WRONG_SENDER, "service row %" PRIu64 ": a process leaves only as itself", id);
     }
-    if (table == CFG_RULE) {
-        derive_delete_counter(txn->overlay, id);
-    }
+    derive_delete_counters(txn->overlay, table, id, row);
     return 0;
 }
 
@@ -250,9 +345,7 @@ static int derive_walk_gone(struct rows *rows, struct overlay *overlay, uint32_t
         }
         if (column_number(column, row, 0, &owner) && owner == bridge) {
             overlay_delete(overlay, table, id, row);
-            if (table == CFG_RULE) {
-                derive_delete_counter(overlay, id);
-            }
+            derive_delete_counters(overlay, table, id, row);
         }
         protobuf_c_message_free_unpacked(row, NULL);
     }
@@ -262,10 +355,13 @@ static int derive_walk_gone(struct rows *rows, struct overlay *overlay, uint32_t
 
 int derive_bridge_gone(struct rows *rows, struct overlay *overlay, uint64_t bridge)
 {
-    static const enum cfg_table tables[] = {CFG_RULE, CFG_GROUP, CFG_METER};
+    size_t n;
+    const struct schema_rule *rules = schema_rules(&n);
     int err = 0;
-    for (size_t i = 0; err == 0 && i < sizeof tables / sizeof tables[0]; i++) {
-        err = derive_walk_gone(rows, overlay, tables[i], bridge);
+    for (size_t i = 0; err == 0 && i < n; i++) {
+        if (derive_is_of(&rules[i], CFG_BRIDGE, ROWS_RUN)) {
+            err = derive_walk_gone(rows, overlay, rules[i].table, bridge);
+        }
     }
     ProtobufCMessage *owner = NULL;
     if (err == 0 && overlay_get(overlay, CFG_OWNER, bridge, &owner) == 0) {

@@ -13,6 +13,8 @@ enum { DERIVE_LOCAL = 0xfffffffe /* OFPP_LOCAL */, DERIVE_OFPORT_MAX = 65279 /* 
 int derive_insert(struct txn *txn, uint64_t id, uint32_t table, ProtobufCMessage *row) MUST_CHECK;
 /* After the named column was taken over. */
 int derive_update(struct txn *txn, uint64_t id, uint32_t table, const char *column, ProtobufCMessage *row) MUST_CHECK;
+/* Is there the rule, group or bucket that this COUNTER row is for? */
+bool derive_is_counted(struct overlay *overlay, uint64_t counter);
 /* Refuses, or takes along what belongs to the row; the row itself is deleted by the caller. */
 int derive_delete(struct txn *txn, uint64_t id, uint32_t table, const ProtobufCMessage *row) MUST_CHECK;
 /* After all operations. */

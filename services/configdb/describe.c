@@ -13,7 +13,7 @@
 #include <uthash.h>
 
 #include "lib/base/memory.h"
-#include "services/configdb/column.h"
+#include "lib/cfg/column.h"
 #include "services/configdb/validate.h"
 
 bool describe_is_referred_to(uint32_t table)

@@ -5,7 +5,7 @@
  */
 #include "services/configdb/list.h"
 
-#include "services/configdb/column.h"
+#include "lib/cfg/column.h"
 
 static json_t *list_row(const struct cfg_table_info *info, uint64_t id, const uint8_t *bytes, size_t size)
 {

@@ -9,6 +9,7 @@
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "lib/base/clock.h"
@@ -18,7 +19,7 @@
 #include "lib/bus/bus_options.h"
 #include "services/configdb/query.h"
 
-enum { MAIN_ENDPOINT_MAX = 256, MAIN_WAIT_MAX_MS = 100 };
+enum { MAIN_ENDPOINT_MAX = 256, MAIN_WAIT_MAX_NS = 100 * NS_PER_MS };
 
 struct main_loop {
     struct service service;
@@ -83,13 +84,26 @@ static void main_run(struct main_loop *loop)
         configdb_set_wall(loop->db, now_ns, clock_wall_ns());
         uint64_t next_ns = configdb_step(loop->db, now_ns);
         control_server_step(loop->control, now_ns);
-        uint64_t wait_ms = next_ns > now_ns ? (next_ns - now_ns) / NS_PER_MS : 0;
+        uint64_t wait_ns = next_ns > now_ns ? next_ns - now_ns : 0;
+        struct timespec wait = {.tv_nsec = (long)(wait_ns < MAIN_WAIT_MAX_NS ? wait_ns : MAIN_WAIT_MAX_NS)};
         struct pollfd fds[] = {
             {.fd = configdb_fd(loop->db), .events = POLLIN},
             {.fd = control_server_fd(loop->control), .events = POLLIN},
             {.fd = loop->service.signal_fd, .events = POLLIN},
         };
-        (void)poll(fds, sizeof fds / sizeof fds[0], (int)(wait_ms < MAIN_WAIT_MAX_MS ? wait_ms : MAIN_WAIT_MAX_MS));
+        (void)ppoll(fds, sizeof fds / sizeof fds[0], &wait, NULL); /* the feed's pauses are shorter than a millisecond */
+    }
+}
+
+/* Each connection is a file, and libzmq's thread spins while it cannot accept one: as many as the system lets us have. */
+static void main_raise_files(void)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < limit.rlim_max) {
+        limit.rlim_cur = limit.rlim_max;
+        if (setrlimit(RLIMIT_NOFILE, &limit) != 0) {
+            log_warn("file_limit_kept error=\"%s\"", strerror(errno));
+        }
     }
 }
 
@@ -116,6 +130,7 @@ int main(int argc, char **argv)
     if (err != 0) {
         return service_failed("configdb", &detail);
     }
+    main_raise_files();
     char *db_dir = db_option != NULL ? memory_string(db_option) : memory_format("%s/db", loop.service.run_dir);
     err = main_open(&loop, db_dir, &wanted, &detail);
     if (err == 0) {

@@ -16,10 +16,14 @@
  * slice, taken from the ring, and only when those reach the newest commit the piece marked `last`, with that version: what the
  * reader then shows is one state (I6). Rows may so be sent twice; the later one counts.
  *
+ * A reader that takes batches gets all commits it has room for in one message (batch.c), and a crowd of readers is told less often: after a
+ * round in which more than READERS_UNPACED messages went out, the next one waits READERS_MESSAGE_NS for each of them, or until nobody has written
+ * for READERS_SETTLE_NS, so that the feed takes at most half of a core from the transactions, however many listen.
+ *
  * A reader is known by identity and is kept for a minute of silence: its connection may be broken and made again without its
  * notice. A send that finds nobody puts its place back to behind what it acknowledged; what it gets twice it ignores.
  *
- * Cost: a copy of each commit for each reader; commits that concern none of a reader's tables go as a message of 20 bytes.
+ * Cost: a copy of each commit for each reader; commits that concern none of a reader's tables go as 20 bytes.
  * Thread: configdb's main thread. Invariants: I6; never more than the window under way; one snapshot slice at a time in memory.
  */
 #include "services/configdb/readers.h"
@@ -28,12 +32,13 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
-#include <utlist.h>
+#include <uthash.h>
 
 #include "lib/base/clock.h"
 #include "lib/base/log.h"
 #include "lib/base/memory.h"
 #include "lib/msg/msg.h"
+#include "services/configdb/batch.h"
 #include "services/configdb/row_errors.h"
 #include "services/configdb/slice.h"
 
@@ -55,7 +60,8 @@ struct readers_one {
     uint64_t heard_ns;
     uint64_t n_snapshots;
     struct row_errors errors;
-    struct readers_one *next_reader;
+    bool takes_batches;
+    UT_hash_handle hh; /* by identity */
 };
 
 struct readers {
@@ -64,9 +70,22 @@ struct readers {
     struct ring *ring;
     struct status *status;
     struct version last_epoch_end;
-    struct readers_one *list;
+    struct readers_one *by_identity;
     size_t n_readers;
+    struct batch batch;      /* the last one made */
+    struct bus_shared *shared; /* the same, as the bus holds it */
+    uint64_t shared_serial;
+    size_t n_sent;           /* messages with commits in this step */
+    uint64_t quiet_until_ns; /* no commits go out before */
+    bool is_held;            /* some wait for that */
+    uint64_t seen_n;         /* newest commit, and when it was first seen here */
+    uint64_t seen_ns;
+    bool wants_walk;         /* somebody may be sent something else than commits */
+    uint64_t walked_serial;  /* of the status rows, at the last walk */
+    uint64_t walked_ns;
+    bool has_errors; /* some reader may hold row errors */
 };
+_Static_assert(sizeof(struct bus_identity) == 16, "no padding: it is hashed as bytes");
 
 struct readers *readers_new(struct bus_socket *socket, struct rows *rows, struct ring *ring, struct status *status,
                             struct version last_epoch_end)
@@ -77,12 +96,13 @@ struct readers *readers_new(struct bus_socket *socket, struct rows *rows, struct
     readers->ring = ring;
     readers->status = status;
     readers->last_epoch_end = last_epoch_end;
+    batch_init(&readers->batch);
     return readers;
 }
 
 static void readers_remove(struct readers *readers, struct readers_one *reader)
 {
-    LL_DELETE2(readers->list, reader, next_reader);
+    HASH_DEL(readers->by_identity, reader);
     readers->n_readers--;
     row_errors_fini(&reader->errors);
     free(reader);
@@ -93,21 +113,20 @@ void readers_destroy(struct readers **readers)
     if (*readers == NULL) {
         return;
     }
-    while ((*readers)->list != NULL) {
-        readers_remove(*readers, (*readers)->list);
+    while ((*readers)->by_identity != NULL) {
+        readers_remove(*readers, (*readers)->by_identity);
     }
+    bus_shared_free(&(*readers)->shared);
+    batch_fini(&(*readers)->batch);
     free(*readers);
     *readers = NULL;
 }
 
 static struct readers_one *readers_find(const struct readers *readers, const struct bus_identity *who)
 {
-    for (struct readers_one *reader = readers->list; reader != NULL; reader = reader->next_reader) {
-        if (bus_identity_equal(&reader->who, who)) {
-            return reader;
-        }
-    }
-    return NULL;
+    struct readers_one *reader = NULL;
+    HASH_FIND(hh, readers->by_identity, who, sizeof *who, reader);
+    return reader;
 }
 
 static void reader_start_snapshot(const struct readers *readers, struct readers_one *reader)
@@ -132,8 +151,8 @@ static void reader_follow(struct readers_one *reader, uint64_t have)
 /* Makes room for one more: the one not heard for the longest time goes. */
 static void readers_make_room(struct readers *readers)
 {
-    struct readers_one *oldest = readers->list;
-    for (struct readers_one *reader = readers->list; reader != NULL; reader = reader->next_reader) {
+    struct readers_one *oldest = readers->by_identity;
+    for (struct readers_one *reader = readers->by_identity; reader != NULL; reader = reader->hh.next) {
         oldest = reader->heard_ns < oldest->heard_ns ? reader : oldest;
     }
     LOG_LIMITED(LOG_LEVEL_WARN, "reader_evicted reader=%s.%u limit=%d", process_kind_name(oldest->who.kind),
@@ -152,7 +171,7 @@ void readers_subscribe(struct readers *readers, const struct bus_identity *from,
         reader = memory_zeroed(sizeof *reader);
         reader->who = *from;
         row_errors_init(&reader->errors);
-        LL_PREPEND2(readers->list, reader, next_reader);
+        HASH_ADD(hh, readers->by_identity, who, sizeof reader->who, reader);
         readers->n_readers++;
         log_debug("reader_new reader=%s.%u", process_kind_name(from->kind), from->instance);
     }
@@ -163,6 +182,8 @@ void readers_subscribe(struct readers *readers, const struct bus_identity *from,
     }
     bool has_new_tables = (tables & ~reader->tables) != 0 && reader->tables != 0;
     reader->tables = tables;
+    reader->takes_batches = message->takes_batches;
+    readers->wants_walk = true;
     reader->is_lost = false;
     reader->owes_resume = false;
     reader->status_serial = 0;
@@ -200,6 +221,7 @@ void readers_applied(struct readers *readers, const struct bus_identity *from, c
     }
     for (size_t i = 0; i < message->n_errors; i++) {
         row_errors_note(&reader->errors, from, message->errors[i]);
+        readers->has_errors = true;
     }
 }
 
@@ -211,6 +233,7 @@ void readers_heard(struct readers *readers, const struct bus_identity *from, uin
     }
     reader->heard_ns = now_ns;
     if (reader->is_lost) {
+        readers->wants_walk = true;
         reader->is_lost = false;
         if (reader->state == READER_SNAPSHOT) {
             reader_start_snapshot(readers, reader);
@@ -231,16 +254,19 @@ void readers_left(struct readers *readers, const struct bus_identity *who, uint6
 
 void readers_pushed(struct readers *readers, const struct ring_entry *entry)
 {
-    for (struct readers_one *reader = readers->list; reader != NULL; reader = reader->next_reader) {
+    if (!readers->has_errors) {
+        return;
+    }
+    readers->has_errors = false;
+    for (struct readers_one *reader = readers->by_identity; reader != NULL; reader = reader->hh.next) {
         row_errors_forget(&reader->errors, entry);
+        readers->has_errors = readers->has_errors || reader->errors.n > 0;
     }
 }
 
-/* True when it went out. */
-static bool reader_send(struct readers *readers, struct readers_one *reader, enum message_type type, const void *bytes,
-                        size_t size)
+/* What a send to the reader came to; true when it went out. */
+static bool reader_sent(struct readers_one *reader, int err)
 {
-    int err = bus_send(readers->socket, &reader->who, type, bytes, size);
     if (err == -ERROR_NOT_CONNECTED) {
         reader->is_lost = true;
     } else if (err != 0 && err != -EAGAIN) {
@@ -248,6 +274,12 @@ static bool reader_send(struct readers *readers, struct readers_one *reader, enu
                     reader->who.instance, error_text(err));
     }
     return err == 0;
+}
+
+static bool reader_send(struct readers *readers, struct readers_one *reader, enum message_type type, const void *bytes,
+                        size_t size)
+{
+    return reader_sent(reader, bus_send(readers->socket, &reader->who, type, bytes, size));
 }
 
 static bool reader_send_bytes(struct readers *readers, struct readers_one *reader, enum message_type type,
@@ -293,49 +325,14 @@ static bool readers_send_snapshot(struct readers *readers, struct readers_one *r
     return true;
 }
 
-struct readers_filter {
-    Busbar__Row *rows;
-    uint8_t **values;
-    size_t n;
-    uint32_t tables;
-};
-
-static void readers_filter_row(void *context, const Busbar__Row *row)
-{
-    struct readers_filter *filter = context;
-    if ((filter->tables & 1u << row->table) == 0) {
-        return;
-    }
-    filter->rows = memory_resize(filter->rows, (filter->n + 1) * sizeof *filter->rows);
-    Busbar__Row *kept = &filter->rows[filter->n++];
-    *kept = *row;
-    kept->value.data = row->value.len > 0 ? memory_copy(row->value.data, row->value.len) : NULL;
-}
-
 /* The rows of one commit that are the reader's, as one delta. Commits mix tables only in the configuration, so it is small. */
 static bool reader_send_filtered(struct readers *readers, struct readers_one *reader, const struct ring_entry *entry,
                                  uint64_t n)
 {
-    struct readers_filter filter = {.tables = reader->tables};
-    if (entry != NULL && (entry->tables & reader->tables) != 0) {
-        ring_entry_rows(entry, readers_filter_row, &filter);
-    }
-    Busbar__Version version;
-    version_encode((struct version){.epoch = ring_epoch(readers->ring), .n = n}, &version);
-    Busbar__Delta delta = BUSBAR__DELTA__INIT;
-    delta.version = &version;
-    delta.last = true;
-    delta.n_changes = filter.n;
-    delta.changes = memory_array(filter.n + 1, sizeof *delta.changes);
-    for (size_t i = 0; i < filter.n; i++) {
-        delta.changes[i] = &filter.rows[i];
-    }
-    bool is_sent = reader_send_bytes(readers, reader, MESSAGE_DELTA, &delta.base);
-    for (size_t i = 0; i < filter.n; i++) {
-        free(filter.rows[i].value.data);
-    }
-    free(filter.rows);
-    free(delta.changes);
+    size_t size;
+    uint8_t *bytes = batch_filtered(readers->ring, entry, n, reader->tables, &size);
+    bool is_sent = reader_send(readers, reader, MESSAGE_DELTA, bytes, size);
+    free(bytes);
     return is_sent;
 }
 
@@ -360,6 +357,41 @@ static bool reader_has_room(const struct readers_one *reader, size_t size)
     return under_way < READERS_WINDOW_VERSIONS && (under_way == 0 || reader->bytes + size <= READERS_WINDOW_BYTES);
 }
 
+static void reader_went_out(struct readers_one *reader, const struct ring_entry *entry)
+{
+    reader->sizes[reader->next % READERS_WINDOW_VERSIONS] = (uint32_t)entry->size;
+    reader->bytes += entry->size;
+    reader->next++;
+    reader->next_piece = 0;
+    reader->owes_resume = false;
+}
+
+/* Many commits in one message. False when the next one has to go alone. */
+static bool reader_send_batch(struct readers *readers, struct readers_one *reader, bool *out_is_sent)
+{
+    size_t room = READERS_WINDOW_VERSIONS - (size_t)(reader->next - 1 - reader->acked);
+    size_t room_bytes = READERS_WINDOW_BYTES - (reader->bytes < READERS_WINDOW_BYTES ? reader->bytes : READERS_WINDOW_BYTES);
+    struct batch *batch = &readers->batch;
+    if (!reader->takes_batches || reader->next_piece > 0 || reader->next == ring_newest(readers->ring)) {
+        return false;
+    }
+    batch_make(batch, readers->ring, reader->tables, reader->next, room < BATCH_VERSIONS_MAX ? room : BATCH_VERSIONS_MAX,
+               room_bytes < BATCH_BYTES_MAX ? room_bytes : BATCH_BYTES_MAX);
+    if (batch->n < 2) {
+        return false;
+    }
+    if (readers->shared_serial != batch->serial) {
+        bus_shared_free(&readers->shared);
+        readers->shared = bus_share(readers->socket, batch->body.bytes, batch->body.size);
+        readers->shared_serial = batch->serial;
+    }
+    *out_is_sent = reader_sent(reader, bus_send_shared(readers->socket, &reader->who, MESSAGE_DELTA_BATCH, readers->shared));
+    for (size_t i = 0; *out_is_sent && i < batch->n; i++) {
+        reader_went_out(reader, ring_entry(readers->ring, reader->next));
+    }
+    return true;
+}
+
 static void readers_send_deltas(struct readers *readers, struct readers_one *reader)
 {
     if (reader->owes_resume && reader->next == ring_newest(readers->ring) + 1) {
@@ -370,14 +402,20 @@ static void readers_send_deltas(struct readers *readers, struct readers_one *rea
     }
     while (reader->next <= ring_newest(readers->ring) && reader->next >= ring_oldest(readers->ring)) {
         const struct ring_entry *entry = ring_entry(readers->ring, reader->next);
-        if (!reader_has_room(reader, entry->size) || !reader_send_entry(readers, reader, entry)) {
+        bool is_sent = false;
+        if (!reader_has_room(reader, entry->size)) {
             return;
         }
-        reader->sizes[reader->next % READERS_WINDOW_VERSIONS] = (uint32_t)entry->size;
-        reader->bytes += entry->size;
-        reader->next++;
-        reader->next_piece = 0;
-        reader->owes_resume = false;
+        if (!reader_send_batch(readers, reader, &is_sent)) {
+            is_sent = reader_send_entry(readers, reader, entry);
+            if (is_sent) {
+                reader_went_out(reader, entry);
+            }
+        }
+        if (!is_sent) {
+            return;
+        }
+        readers->n_sent++;
     }
 }
 
@@ -417,7 +455,25 @@ static void readers_send_status(struct readers *readers, struct readers_one *rea
     }
 }
 
-static bool readers_step_reader(struct readers *readers, struct readers_one *reader)
+static bool readers_step_snapshot(struct readers *readers, struct readers_one *reader)
+{
+    int err = rows_begin_read(readers->rows);
+    if (err != 0) {
+        LOG_LIMITED(LOG_LEVEL_ERROR, "reader_read_failed error=\"%s\"", error_text(err));
+        return false;
+    }
+    bool has_more = readers_send_snapshot(readers, reader);
+    rows_end(readers->rows);
+    return has_more;
+}
+
+/* The rest after a large round, unless nobody has written for a moment: then there is nobody to leave the time to. */
+static bool readers_is_pause(const struct readers *readers, uint64_t now_ns)
+{
+    return now_ns < readers->quiet_until_ns && now_ns - readers->seen_ns < READERS_SETTLE_NS;
+}
+
+static bool readers_step_reader(struct readers *readers, struct readers_one *reader, uint64_t now_ns)
 {
     bool has_more = false;
     if (reader->is_lost) {
@@ -429,10 +485,15 @@ static bool readers_step_reader(struct readers *readers, struct readers_one *rea
         reader_start_snapshot(readers, reader);
     }
     if (reader->state == READER_SNAPSHOT) {
-        has_more = readers_send_snapshot(readers, reader);
+        has_more = readers_step_snapshot(readers, reader);
     }
+    readers->wants_walk = readers->wants_walk || reader->state == READER_SNAPSHOT;
     if (reader->state == READER_FOLLOW) {
-        readers_send_deltas(readers, reader);
+        if (!readers_is_pause(readers, now_ns)) {
+            readers_send_deltas(readers, reader);
+        } else {
+            readers->is_held = readers->is_held || reader->next <= ring_newest(readers->ring);
+        }
         readers_send_status(readers, reader);
     }
     return has_more && !reader->is_lost;
@@ -449,27 +510,45 @@ bool readers_step(struct readers *readers, uint64_t now_ns)
 {
     bool has_more = false;
     struct readers_one *reader, *next;
-    int err = rows_begin_read(readers->rows);
-    if (err != 0) {
-        LOG_LIMITED(LOG_LEVEL_ERROR, "reader_read_failed error=\"%s\"", error_text(err));
-        return false;
+    if (readers->seen_n != ring_newest(readers->ring)) {
+        readers->seen_n = ring_newest(readers->ring);
+        readers->seen_ns = now_ns;
     }
-    LL_FOREACH_SAFE2(readers->list, reader, next, next_reader)
+    if (readers_is_pause(readers, now_ns) && !readers->wants_walk && readers->walked_serial == status_serial(readers->status) &&
+        now_ns - readers->walked_ns < READERS_WALK_NS) {
+        readers->is_held = true;
+        return false; /* a walk over a thousand readers costs as much as a transaction */
+    }
+    readers->n_sent = 0;
+    readers->is_held = false;
+    readers->wants_walk = false;
+    readers->walked_serial = status_serial(readers->status);
+    readers->walked_ns = now_ns;
+    HASH_ITER(hh, readers->by_identity, reader, next)
     {
         if (reader_is_over(reader, now_ns - reader->heard_ns)) {
             readers_remove(readers, reader);
             continue;
         }
-        has_more = readers_step_reader(readers, reader) || has_more;
+        has_more = readers_step_reader(readers, reader, now_ns) || has_more;
     }
-    rows_end(readers->rows);
+    if (readers->n_sent > READERS_UNPACED) {
+        readers->quiet_until_ns = now_ns + readers->n_sent * READERS_MESSAGE_NS;
+    }
     return has_more;
+}
+
+uint64_t readers_due_ns(const struct readers *readers)
+{
+    uint64_t settled_ns = readers->seen_ns + READERS_SETTLE_NS;
+    uint64_t due_ns = readers->quiet_until_ns < settled_ns ? readers->quiet_until_ns : settled_ns;
+    return readers->is_held ? due_ns : UINT64_MAX;
 }
 
 void readers_missing(const struct readers *readers, uint64_t n, uint32_t tables, uint64_t now_ns,
                      void (*missing)(void *context, const char *text), void *context)
 {
-    for (const struct readers_one *reader = readers->list; reader != NULL; reader = reader->next_reader) {
+    for (const struct readers_one *reader = readers->by_identity; reader != NULL; reader = reader->hh.next) {
         uint64_t silent_ns = now_ns - reader->heard_ns;
         bool counts = reader->who.kind != PROCESS_SWCTL && (reader->tables & tables) != 0 && silent_ns <= READERS_SILENCE_NS;
         bool has = reader->state == READER_FOLLOW && reader->acked >= n;
@@ -487,7 +566,7 @@ void readers_missing(const struct readers *readers, uint64_t n, uint32_t tables,
 
 void readers_errors(const struct readers *readers, void (*each)(void *context, const Busbar__RowError *error), void *context)
 {
-    for (const struct readers_one *reader = readers->list; reader != NULL; reader = reader->next_reader) {
+    for (const struct readers_one *reader = readers->by_identity; reader != NULL; reader = reader->hh.next) {
         row_errors_each(&reader->errors, each, context);
     }
 }
@@ -495,7 +574,7 @@ void readers_errors(const struct readers *readers, void (*each)(void *context, c
 json_t *readers_json(const struct readers *readers, uint64_t now_ns)
 {
     json_t *array = json_array();
-    for (const struct readers_one *reader = readers->list; reader != NULL; reader = reader->next_reader) {
+    for (const struct readers_one *reader = readers->by_identity; reader != NULL; reader = reader->hh.next) {
         char *name = memory_format("%s.%u", process_kind_name(reader->who.kind), reader->who.instance);
         json_t *tables = json_array();
         for (uint32_t table = 0; table < CFG_TABLE_MAX; table++) {

@@ -1,6 +1,6 @@
 /* The feed: what each reader is sent, in which order, and what it has acknowledged. See the essay in readers.c and proto/README.md.
  *
- * One thread. The rows must have no transaction open when readers_step() is called: it opens a short read of its own.
+ * One thread. The rows must have no transaction open when readers_step() is called: it opens a short read for each piece of a snapshot.
  */
 #ifndef BUSBAR_CONFIGDB_READERS_H
 #define BUSBAR_CONFIGDB_READERS_H
@@ -13,13 +13,17 @@
 #include "services/configdb/status.h"
 
 enum {
-    READERS_MAX = 256,             /* every process of a large switch and a crowd of swctl watches */
-    READERS_WINDOW_VERSIONS = 256, /* unacknowledged under way per reader (proto/README.md) */
+    READERS_MAX = 2048,             /* every process of a large switch and a thousand others that watch; 20 kB each */
+    READERS_WINDOW_VERSIONS = 4096, /* unacknowledged under way per reader (proto/README.md): two batches */
     READERS_WINDOW_BYTES = 8 * 1024 * 1024,
+    READERS_UNPACED = 32,        /* messages with commits in one step after which there is no pause */
+    READERS_MESSAGE_NS = 40000,  /* the pause for each of them: three times what one costs with its acknowledgement */
     READERS_SLICES_PER_STEP = 4, /* pieces of a snapshot per reader and step: 2 MiB, a millisecond */
 };
 #define READERS_SILENCE_NS (3 * NS_PER_S) /* a reader not heard for this long is not waited for */
 #define READERS_FORGET_NS (60 * NS_PER_S) /* and forgotten after this */
+#define READERS_SETTLE_NS (5 * NS_PER_MS) /* without a commit for so long, what waits for the end of a pause goes out */
+#define READERS_WALK_NS (100 * NS_PER_MS) /* during a pause all are looked at this often: who is silent, who has to be sent a snapshot */
 
 struct readers;
 struct readers *readers_new(struct bus_socket *socket, struct rows *rows, struct ring *ring, struct status *status,
@@ -37,6 +41,8 @@ void readers_left(struct readers *readers, const struct bus_identity *who, uint6
 void readers_pushed(struct readers *readers, const struct ring_entry *entry);
 /* Sends what there is room for. True when there is more to send that nothing but a further step holds back. */
 bool readers_step(struct readers *readers, uint64_t now_ns);
+/* When commits that are held back may go out; UINT64_MAX when none are. */
+uint64_t readers_due_ns(const struct readers *readers);
 
 /* Calls `missing` for every live service reader of `tables` that has not acknowledged n. */
 void readers_missing(const struct readers *readers, uint64_t n, uint32_t tables, uint64_t now_ns,

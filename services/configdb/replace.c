@@ -25,7 +25,7 @@
 #include <uthash.h>
 
 #include "lib/base/memory.h"
-#include "services/configdb/column.h"
+#include "lib/cfg/column.h"
 #include "services/configdb/derive.h"
 #include "services/configdb/validate.h"
 

@@ -16,7 +16,8 @@
 #include <uthash.h>
 
 #include "lib/base/memory.h"
-#include "services/configdb/column.h"
+#include "lib/cfg/column.h"
+#include "lib/cfg/schema.h"
 #include "services/configdb/derive.h"
 #include "services/configdb/revert.h"
 #include "services/configdb/validate.h"
@@ -118,6 +119,30 @@ static int txn_insert(struct txn *txn, const Busbar__Op *op, uint64_t id)
     return err;
 }
 
+/* A number goes up or down; not set, it counts from its default. */
+static int txn_add(struct txn *txn, const Busbar__Op *op, uint64_t id, const ProtobufCFieldDescriptor *column, ProtobufCMessage *row,
+                   const ProtobufCMessage *value)
+{
+    const char *name = cfg_table_info(op->table)->name;
+    const struct schema_setting *setting = schema_setting_of((enum cfg_table)op->table, column->name);
+    const char *shown = setting != NULL ? setting->name : column->name;
+    bool is_subtracted = op->kind == BUSBAR__OP_KIND__OP_MUTATE_SUBTRACT;
+    char *end = NULL;
+    uint64_t preset = setting != NULL ? strtoull(setting->preset, &end, 10) : 0, change = 0;
+    if (column_count(column, row) == 0 && (setting == NULL || end == setting->preset || *end != '\0')) {
+        return error_set(&txn->detail, -ERROR_REFUSED, "%s row %" PRIu64 ", column %s: is not set, so there is no number to count from", name,
+                         id, shown);
+    }
+    int err = column_add(column, row, value, preset, is_subtracted);
+    if (err == -EINVAL) {
+        return error_set(&txn->detail, err, "%s row %" PRIu64 ", column %s: is not one number", name, id, shown);
+    }
+    (void)column_number(column, value, 0, &change);
+    return err == 0 ? 0
+                    : error_set(&txn->detail, err, "%s row %" PRIu64 ", column %s: %s %" PRIu64 " does not fit", name, id, shown,
+                                is_subtracted ? "-=" : "+=", change);
+}
+
 /* One column of an update or mutate: from `value` into `row`. */
 static int txn_change_column(struct txn *txn, const Busbar__Op *op, uint64_t id, const char *name, ProtobufCMessage *row,
                              ProtobufCMessage *value)
@@ -129,13 +154,17 @@ static int txn_change_column(struct txn *txn, const Busbar__Op *op, uint64_t id,
     const ProtobufCFieldDescriptor *column = column_find(row->descriptor, name);
     if (op->kind == BUSBAR__OP_KIND__OP_UPDATE) {
         column_swap(column, row, value);
+    } else if (op->kind == BUSBAR__OP_KIND__OP_MUTATE_ADD || op->kind == BUSBAR__OP_KIND__OP_MUTATE_SUBTRACT) {
+        err = txn_add(txn, op, id, column, row, value);
     } else {
-        err = op->kind == BUSBAR__OP_KIND__OP_MUTATE_INSERT ? column_insert(column, row, value)
-                                                            : column_remove(column, row, value);
+        err = op->kind == BUSBAR__OP_KIND__OP_MUTATE_INSERT ? column_insert(column, row, value) : column_remove(column, row, value);
+        if (err != 0) {
+            (void)error_set(&txn->detail, err, "%s row %" PRIu64 ", column %s: is neither a list of numbers nor a map",
+                            cfg_table_info(op->table)->name, id, name);
+        }
     }
     if (err != 0) {
-        return error_set(&txn->detail, err, "%s row %" PRIu64 ", column %s: is not a list of numbers",
-                         cfg_table_info(op->table)->name, id, name);
+        return err;
     }
     return derive_update(txn, id, op->table, name, row);
 }
@@ -196,8 +225,8 @@ static int txn_may_put(struct txn *txn, uint32_t table, uint64_t id, bool *out_i
         return error_set(&txn->detail, -ERROR_REFERENCE, "owner row %" PRIu64 ": there is no bridge row %" PRIu64, id, id);
     }
     if (table == CFG_COUNTER) {
-        /* The rule may have gone while its checkpoint was under way: nothing is left to count. */
-        *out_is_void = !overlay_has(txn->overlay, CFG_RULE, id);
+        /* The rule or bucket may have gone while its checkpoint was under way: nothing is left to count. */
+        *out_is_void = !derive_is_counted(txn->overlay, id);
         return 0;
     }
     if (table == CFG_SERVICE) {
@@ -238,6 +267,23 @@ static int txn_put(struct txn *txn, const Busbar__Op *op, uint64_t id)
     return err;
 }
 
+static int txn_unequal(struct txn *txn, const Busbar__Op *op, uint64_t id, const ProtobufCFieldDescriptor *column,
+                       const ProtobufCMessage *row)
+{
+    const struct schema_setting *setting = schema_setting_of((enum cfg_table)op->table, column->name);
+    int err = op->table == CFG_OWNER ? -ERROR_OWNER : -ERROR_CONFLICT;
+    const char *text = column_count(column, row) == 1 ? column_text(column, row, 0) : NULL;
+    uint64_t number = 0;
+    bool is_number = column_count(column, row) == 1 && column_number(column, row, 0, &number);
+    char *value = text != NULL ? memory_format(", it is '%.64s' now", text)
+                  : is_number  ? memory_format(", it is %" PRIu64 " now", number)
+                               : memory_string("");
+    (void)error_set(&txn->detail, err, "%s row %" PRIu64 ", column %s: %s%s", cfg_table_info(op->table)->name, id,
+                    setting != NULL ? setting->name : column->name, error_text(err), value);
+    free(value);
+    return err;
+}
+
 static int txn_require_columns(struct txn *txn, const Busbar__Op *op, uint64_t id, const ProtobufCMessage *row,
                                const ProtobufCMessage *wanted)
 {
@@ -249,8 +295,7 @@ static int txn_require_columns(struct txn *txn, const Busbar__Op *op, uint64_t i
                              op->columns[i]);
         }
         if (!column_equal(column, row, wanted)) {
-            int err = op->table == CFG_OWNER ? -ERROR_OWNER : -ERROR_CONFLICT;
-            return error_set(&txn->detail, err, "%s row %" PRIu64 ", column %s: %s", name, id, column->name, error_text(err));
+            return txn_unequal(txn, op, id, column, row);
         }
     }
     return 0;
@@ -308,6 +353,8 @@ static int txn_op(struct txn *txn, const Busbar__Op *op, uint64_t id)
     case BUSBAR__OP_KIND__OP_UPDATE:
     case BUSBAR__OP_KIND__OP_MUTATE_INSERT:
     case BUSBAR__OP_KIND__OP_MUTATE_DELETE:
+    case BUSBAR__OP_KIND__OP_MUTATE_ADD:
+    case BUSBAR__OP_KIND__OP_MUTATE_SUBTRACT:
         return txn_change(txn, op, id);
     case BUSBAR__OP_KIND__OP_DELETE:
         return txn_delete(txn, op, id);
@@ -372,6 +419,26 @@ static bool txn_is_bridge_insert(const Busbar__Op *op)
     return op->kind == BUSBAR__OP_KIND__OP_INSERT && op->table == CFG_BRIDGE;
 }
 
+/* Rules between columns, when all operations are done; the last one on the row is to blame. */
+static int txn_check_whole(struct txn *txn, const Busbar__Transact *message)
+{
+    const struct overlay_change *change = NULL;
+    int err = 0;
+    while (err == 0 && overlay_next(txn->overlay, &change) != NULL) {
+        ProtobufCMessage *row = NULL;
+        if (change->is_deleted || !validate_has_whole(change->table)) {
+            continue;
+        }
+        for (size_t i = 0; i < message->n_ops; i++) {
+            txn->failed_op = message->ops[i]->table == change->table && txn->ids[i] == change->id ? (uint32_t)i : txn->failed_op;
+        }
+        err = overlay_get(txn->overlay, change->table, change->id, &row);
+        err = err != 0 ? txn_missing(txn, change->table, change->id, err) : validate_whole(change->table, change->id, row, &txn->detail);
+        protobuf_c_message_free_unpacked(row, NULL);
+    }
+    return err;
+}
+
 static int txn_run(struct txn *txn, struct rows *rows, const Busbar__Transact *message)
 {
     if (revert_is_asked(message)) {
@@ -387,7 +454,10 @@ static int txn_run(struct txn *txn, struct rows *rows, const Busbar__Transact *m
             }
         }
     }
-    return err != 0 ? err : derive_finish(txn, rows);
+    if (err == 0) {
+        err = derive_finish(txn, rows);
+    }
+    return err != 0 ? err : txn_check_whole(txn, message);
 }
 
 void txn_evaluate(struct rows *rows, const struct bus_identity *from, const Busbar__Transact *message, struct txn *out_txn)

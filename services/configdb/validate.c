@@ -1,8 +1,9 @@
-/* The rules of columns.def.
+/* The rules of lib/cfg/columns.def.
  *
  * Why a table: what may stand in a column is a fact of the schema, not code; a new column gets a line, and the texts of all
- * refusals come from one place. The table is walked for the columns of one table only, a handful of lines, found by a scan of the whole
- * (about 50 entries of 48 bytes: cheaper than an index would be to read).
+ * refusals come from one place; they call a column what people call it. The table is walked for the columns of one table only, a handful
+ * of lines, found by a scan of the whole (about 50 entries of 48 bytes: cheaper than an index would be to read). What two columns may hold
+ * together (options of a type) is asked at the end of a transaction, so that the order of its operations does not matter.
  *
  * Cost: under 1 us a row. Thread: any. Input is foreign: it has passed the unpacker's checks of types and required columns, nothing
  * else. Invariant: every path that refuses fills the detail.
@@ -19,61 +20,10 @@
 
 #include "lib/bus/key_file.h"
 #include "lib/bus/role.h"
-#include "services/configdb/column.h"
+#include "lib/cfg/column.h"
+#include "lib/cfg/schema.h"
 #include "services/configdb/rows.h"
 
-enum validate_rule {
-    RULE_RANGE,
-    RULE_ONE_OF,
-    RULE_INTERFACE,
-    RULE_TARGET,
-    RULE_LENGTH,
-    RULE_PATH,
-    RULE_REFERENCE,
-    RULE_FIXED,
-    RULE_ASSIGNED,
-    RULE_LIST,
-    RULE_KEY_NAME,
-    RULE_PUBLIC_KEY,
-    RULE_ROLE
-};
-
-struct validate_column {
-    enum cfg_table table;
-    const char *column;
-    enum validate_rule rule;
-    uint64_t low, high;
-    const char *words;
-};
-static const struct validate_column validate_columns[] = {
-#define COLUMN(t, c, r, l, h, w) {.table = CFG_##t, .column = #c, .rule = RULE_##r, .low = (l), .high = (h), .words = (w)},
-#include "services/configdb/columns.def"
-};
-
-struct validate_unique {
-    enum cfg_table table;
-    uint32_t number;
-    const char *columns[2];
-};
-static const struct validate_unique validate_uniques[] = {
-#define UNIQUE(t, n, a, b) {.table = CFG_##t, .number = (n), .columns = {(a), (b)}},
-#include "services/configdb/columns.def"
-};
-
-/* The column says "options:rx", so that a refusal names what was typed. */
-struct validate_option {
-    const char *type, *key;
-    struct validate_column value;
-};
-static const struct validate_option validate_options[] = {
-#define OPTION(t, k, r, l, h, w)                                                                                               \
-    {.type = (t),                                                                                                              \
-     .key = (k),                                                                                                               \
-     .value = {.table = CFG_PORT, .column = "options:" k, .rule = RULE_##r, .low = (l), .high = (h), .words = (w)}},
-#include "services/configdb/columns.def"
-};
-
-#define ARRAY_COUNT(array) (sizeof(array) / sizeof((array)[0]))
 enum { VALIDATE_TEXT_SHOWN = 64 /* of a refused text: enough to recognise it, no more than a line */ };
 
 int validate_unpack(uint32_t table, uint64_t id, const uint8_t *bytes, size_t size, ProtobufCMessage **out_row,
@@ -154,68 +104,79 @@ static bool validate_one_of(const char *words, const char *text)
     return false;
 }
 
-static int validate_number(const struct validate_column *rule, uint64_t id, uint64_t value, validate_exists *exists,
+/* What people call the column. */
+static const char *validate_shown(const struct schema_rule *rule)
+{
+    const struct schema_setting *setting = schema_setting_of(rule->table, rule->column);
+    return setting != NULL ? setting->name : rule->column;
+}
+
+static int validate_number(const struct schema_rule *rule, uint64_t id, uint64_t value, validate_exists *exists,
                            void *context, struct error_detail *detail)
 {
     const char *name = cfg_table_info(rule->table)->name;
-    if (rule->rule == RULE_RANGE && (value < rule->low || value > rule->high)) {
+    if (rule->kind == SCHEMA_RANGE && (value < rule->low || value > rule->high)) {
         return error_set(detail, -ERROR_RANGE, "%s row %" PRIu64 ", column %s: %" PRIu64 " is not in %" PRIu64 " to %" PRIu64,
-                         name, id, rule->column, value, rule->low, rule->high);
+                         name, id, validate_shown(rule), value, rule->low, rule->high);
     }
-    if (rule->rule == RULE_REFERENCE && !exists(context, (uint32_t)rule->low, value)) {
+    if (rule->kind == SCHEMA_REFERENCE && !exists(context, (uint32_t)rule->low, value)) {
         return error_set(detail, -ERROR_REFERENCE, "%s row %" PRIu64 ", column %s: there is no %s row %" PRIu64, name, id,
-                         rule->column, cfg_table_info((uint32_t)rule->low)->name, value);
+                         validate_shown(rule), cfg_table_info((uint32_t)rule->low)->name, value);
+    }
+    if (rule->kind == SCHEMA_BITS && (value & ~rule->high) != 0) {
+        return error_set(detail, -ERROR_RANGE, "%s row %" PRIu64 ", column %s: 0x%" PRIx64 " has bits outside 0x%" PRIx64, name, id,
+                         validate_shown(rule), value, rule->high);
     }
     return 0;
 }
 
-static int validate_text(const struct validate_column *rule, uint64_t id, const char *text, struct error_detail *detail)
+static int validate_text(const struct schema_rule *rule, uint64_t id, const char *text, struct error_detail *detail)
 {
     bool is_good = true;
     const char *wanted = "";
     char length[64];
-    if (rule->rule == RULE_ONE_OF) {
+    if (rule->kind == SCHEMA_ONE_OF) {
         is_good = validate_one_of(rule->words, text);
         wanted = rule->words;
-    } else if (rule->rule == RULE_INTERFACE) {
+    } else if (rule->kind == SCHEMA_INTERFACE) {
         is_good = validate_interface(text);
         wanted = "a device name of 1 to 15 printable characters without '/', ':' and '%'";
-    } else if (rule->rule == RULE_TARGET) {
+    } else if (rule->kind == SCHEMA_TARGET) {
         is_good = validate_target(text);
         wanted = "tcp:ADDRESS[:PORT]";
-    } else if (rule->rule == RULE_LENGTH) {
+    } else if (rule->kind == SCHEMA_LENGTH) {
         is_good = strlen(text) <= rule->high;
         (void)snprintf(length, sizeof length, "a text of at most %" PRIu64 " bytes", rule->high);
         wanted = length;
-    } else if (rule->rule == RULE_PATH) {
+    } else if (rule->kind == SCHEMA_PATH) {
         is_good = text[0] == '/' && text[1] != '\0' && strlen(text) <= rule->high;
         (void)snprintf(length, sizeof length, "an absolute path of at most %" PRIu64 " bytes", rule->high);
         wanted = length;
-    } else if (rule->rule == RULE_KEY_NAME) {
+    } else if (rule->kind == SCHEMA_KEY_NAME) {
         is_good = key_name_is_valid(text);
         wanted = "a name of 1 to 63 letters, digits, '.', '_' and '-'";
-    } else if (rule->rule == RULE_PUBLIC_KEY) {
+    } else if (rule->kind == SCHEMA_PUBLIC_KEY) {
         is_good = key_text_is_valid(text);
         wanted = "a public key, 40 characters of Z85";
-    } else if (rule->rule == RULE_ROLE) {
+    } else if (rule->kind == SCHEMA_ROLE) {
         enum bus_role role;
         is_good = role_parse(text, &role) == 0;
         wanted = "a role (read, operate, admin, fastpath, slowpath, ofagent)";
     }
     return is_good ? 0
                    : error_set(detail, -ERROR_RANGE, "%s row %" PRIu64 ", column %s: '%.*s' is not %s%s",
-                               cfg_table_info(rule->table)->name, id, rule->column, VALIDATE_TEXT_SHOWN, text,
-                               rule->rule == RULE_ONE_OF ? "one of " : "", wanted);
+                               cfg_table_info(rule->table)->name, id, validate_shown(rule), VALIDATE_TEXT_SHOWN, text,
+                               rule->kind == SCHEMA_ONE_OF ? "one of " : "", wanted);
 }
 
-static int validate_column(const struct validate_column *rule, uint64_t id, const ProtobufCMessage *row,
+static int validate_column(const struct schema_rule *rule, uint64_t id, const ProtobufCMessage *row,
                            validate_exists *exists, void *context, struct error_detail *detail)
 {
     const ProtobufCFieldDescriptor *column = column_find(row->descriptor, rule->column);
     size_t n = column_count(column, row);
-    if (rule->rule == RULE_LIST && n > rule->high) {
+    if (rule->kind == SCHEMA_LIST && n > rule->high) {
         return error_set(detail, -ERROR_TOO_LARGE, "%s row %" PRIu64 ", column %s: %zu elements are more than %" PRIu64,
-                         cfg_table_info(rule->table)->name, id, rule->column, n, rule->high);
+                         cfg_table_info(rule->table)->name, id, validate_shown(rule), n, rule->high);
     }
     for (size_t i = 0; i < n; i++) {
         uint64_t value;
@@ -233,11 +194,13 @@ static int validate_column(const struct validate_column *rule, uint64_t id, cons
     return 0;
 }
 
-static const struct validate_option *validate_option_of(const char *type, const char *key)
+static const struct schema_option *validate_option_of(const char *type, const char *key)
 {
-    for (size_t i = 0; i < ARRAY_COUNT(validate_options); i++) {
-        if (strcmp(validate_options[i].type, type) == 0 && strcmp(validate_options[i].key, key) == 0) {
-            return &validate_options[i];
+    size_t n;
+    const struct schema_option *options = schema_options(&n);
+    for (size_t i = 0; i < n; i++) {
+        if (strcmp(options[i].type, type) == 0 && strcmp(options[i].key, key) == 0) {
+            return &options[i];
         }
     }
     return NULL;
@@ -247,9 +210,11 @@ static int validate_option_unknown(uint64_t id, const char *type, const char *ke
 {
     char allowed[96] = "";
     size_t used = 0;
-    for (size_t i = 0; i < ARRAY_COUNT(validate_options); i++) {
-        if (strcmp(validate_options[i].type, type) == 0) {
-            int n = snprintf(allowed + used, sizeof allowed - used, "%s%s", used > 0 ? ", " : "", validate_options[i].key);
+    size_t n_options;
+    const struct schema_option *options = schema_options(&n_options);
+    for (size_t i = 0; i < n_options; i++) {
+        if (strcmp(options[i].type, type) == 0) {
+            int n = snprintf(allowed + used, sizeof allowed - used, "%s%s", used > 0 ? ", " : "", options[i].key);
             used += n > 0 && (size_t)n < sizeof allowed - used ? (size_t)n : 0;
         }
     }
@@ -262,16 +227,16 @@ static int validate_port_options(uint64_t id, const Busbar__PortRow *port, struc
     const char *type = port->type != NULL ? port->type : "system";
     for (size_t i = 0; i < port->n_options; i++) {
         const Busbar__PortOption *given = port->options[i];
-        const struct validate_option *option = validate_option_of(type, given->key);
+        const struct schema_option *option = validate_option_of(type, given->key);
         if (option == NULL) {
             return validate_option_unknown(id, type, given->key, detail);
         }
         for (size_t k = 0; k < i; k++) {
             if (strcmp(port->options[k]->key, given->key) == 0) {
-                return error_set(detail, -ERROR_DUPLICATE, "port row %" PRIu64 ", column %s: given twice", id, option->value.column);
+                return error_set(detail, -ERROR_DUPLICATE, "port row %" PRIu64 ", column %s: given twice", id, option->rule.column);
             }
         }
-        int err = validate_text(&option->value, id, given->value, detail);
+        int err = validate_text(&option->rule, id, given->value, detail);
         if (err != 0) {
             return err;
         }
@@ -282,14 +247,26 @@ static int validate_port_options(uint64_t id, const Busbar__PortRow *port, struc
 int validate_row(uint32_t table, uint64_t id, const ProtobufCMessage *row, validate_exists *exists, void *context,
                  struct error_detail *detail)
 {
-    for (size_t i = 0; i < ARRAY_COUNT(validate_columns); i++) {
-        if (validate_columns[i].table == table) {
-            int err = validate_column(&validate_columns[i], id, row, exists, context, detail);
+    size_t n;
+    const struct schema_rule *rules = schema_rules(&n);
+    for (size_t i = 0; i < n; i++) {
+        if (rules[i].table == table) {
+            int err = validate_column(&rules[i], id, row, exists, context, detail);
             if (err != 0) {
                 return err;
             }
         }
     }
+    return 0;
+}
+
+bool validate_has_whole(uint32_t table)
+{
+    return table == CFG_PORT;
+}
+
+int validate_whole(uint32_t table, uint64_t id, const ProtobufCMessage *row, struct error_detail *detail)
+{
     return table == CFG_PORT ? validate_port_options(id, (const Busbar__PortRow *)row, detail) : 0;
 }
 
@@ -300,16 +277,18 @@ int validate_change(uint32_t table, uint64_t id, const char *column, struct erro
         return error_set(detail, -ERROR_UNKNOWN_NAME, "%s row %" PRIu64 ": there is no column %.*s", name, id,
                          VALIDATE_TEXT_SHOWN, column);
     }
-    for (size_t i = 0; i < ARRAY_COUNT(validate_columns); i++) {
-        const struct validate_column *rule = &validate_columns[i];
+    size_t n;
+    const struct schema_rule *rules = schema_rules(&n);
+    for (size_t i = 0; i < n; i++) {
+        const struct schema_rule *rule = &rules[i];
         if (rule->table != table || strcmp(rule->column, column) != 0) {
             continue;
         }
-        if (rule->rule == RULE_FIXED) {
+        if (rule->kind == SCHEMA_FIXED) {
             return error_set(detail, -ERROR_REFUSED, "%s row %" PRIu64 ", column %s: is set once and never changes", name, id,
                              column);
         }
-        if (rule->rule == RULE_ASSIGNED) {
+        if (rule->kind == SCHEMA_ASSIGNED) {
             return error_set(detail, -ERROR_REFUSED, "%s row %" PRIu64 ", column %s: is assigned by configdb", name, id,
                              column);
         }
@@ -353,10 +332,12 @@ int validate_writer(uint32_t table, enum process_kind kind, struct error_detail 
 int validate_labels(uint32_t table, uint64_t id, ProtobufCMessage *row, validate_resolve *resolve, void *context,
                     struct error_detail *detail)
 {
-    for (size_t i = 0; i < ARRAY_COUNT(validate_columns); i++) {
-        const struct validate_column *rule = &validate_columns[i];
+    size_t n;
+    const struct schema_rule *rules = schema_rules(&n);
+    for (size_t i = 0; i < n; i++) {
+        const struct schema_rule *rule = &rules[i];
         uint64_t label;
-        if (rule->table != table || rule->rule != RULE_REFERENCE) {
+        if (rule->table != table || rule->kind != SCHEMA_REFERENCE) {
             continue;
         }
         const ProtobufCFieldDescriptor *column = column_find(row->descriptor, rule->column);
@@ -376,11 +357,13 @@ int validate_labels(uint32_t table, uint64_t id, ProtobufCMessage *row, validate
     return 0;
 }
 
-static const struct validate_unique *validate_unique_at(uint32_t table, size_t index)
+static const struct schema_unique *validate_unique_at(uint32_t table, size_t index)
 {
-    for (size_t i = 0; i < ARRAY_COUNT(validate_uniques); i++) {
-        if (validate_uniques[i].table == table && index-- == 0) {
-            return &validate_uniques[i];
+    size_t n;
+    const struct schema_unique *uniques = schema_uniques(&n);
+    for (size_t i = 0; i < n; i++) {
+        if (uniques[i].table == table && index-- == 0) {
+            return &uniques[i];
         }
     }
     return NULL;
@@ -397,7 +380,7 @@ size_t validate_unique_count(uint32_t table)
 
 struct db_key validate_unique_key(uint32_t table, size_t index, const ProtobufCMessage *row)
 {
-    const struct validate_unique *unique = validate_unique_at(table, index);
+    const struct schema_unique *unique = validate_unique_at(table, index);
     struct db_key key = db_key_index(table, unique->number);
     for (size_t i = 0; i < 2 && unique->columns[i] != NULL; i++) {
         const ProtobufCFieldDescriptor *column = column_find(row->descriptor, unique->columns[i]);
@@ -415,7 +398,7 @@ struct db_key validate_unique_key(uint32_t table, size_t index, const ProtobufCM
 int validate_unique_error(uint32_t table, size_t index, const ProtobufCMessage *row, uint64_t other,
                           struct error_detail *detail)
 {
-    const struct validate_unique *unique = validate_unique_at(table, index);
+    const struct schema_unique *unique = validate_unique_at(table, index);
     char values[200] = "";
     size_t used = 0;
     for (size_t i = 0; i < 2 && unique->columns[i] != NULL; i++) {
@@ -438,12 +421,13 @@ const char *const *validate_unique_columns(uint32_t table, size_t index)
     return validate_unique_at(table, index)->columns;
 }
 
-static const struct validate_column *validate_rule_of(uint32_t table, const char *column, enum validate_rule rule)
+static const struct schema_rule *validate_rule_of(uint32_t table, const char *column, enum schema_rule_kind kind)
 {
-    for (size_t i = 0; i < ARRAY_COUNT(validate_columns); i++) {
-        const struct validate_column *found = &validate_columns[i];
-        if (found->table == table && found->rule == rule && strcmp(found->column, column) == 0) {
-            return found;
+    size_t n;
+    const struct schema_rule *rules = schema_rules(&n);
+    for (size_t i = 0; i < n; i++) {
+        if (rules[i].table == table && rules[i].kind == kind && strcmp(rules[i].column, column) == 0) {
+            return &rules[i];
         }
     }
     return NULL;
@@ -451,11 +435,11 @@ static const struct validate_column *validate_rule_of(uint32_t table, const char
 
 uint32_t validate_reference(uint32_t table, const char *column)
 {
-    const struct validate_column *rule = validate_rule_of(table, column, RULE_REFERENCE);
+    const struct schema_rule *rule = validate_rule_of(table, column, SCHEMA_REFERENCE);
     return rule != NULL ? (uint32_t)rule->low : 0;
 }
 
 bool validate_is_fixed(uint32_t table, const char *column)
 {
-    return validate_rule_of(table, column, RULE_FIXED) != NULL;
+    return validate_rule_of(table, column, SCHEMA_FIXED) != NULL;
 }

@@ -1,4 +1,4 @@
-/* The rules of columns.def, applied: one row alone (validate_row), what may change (validate_change), and unique columns.
+/* The rules of lib/cfg/columns.def, applied: one row alone (validate_row), what may change (validate_change), and unique columns.
  *
  * Every refusal names table, row, column, value and rule: "port row 7, column tag: 5000 is not in 1 to 4094".
  * One thread; no state.
@@ -19,6 +19,9 @@ int validate_unpack(uint32_t table, uint64_t id, const uint8_t *bytes, size_t si
 /* Values and references of one row. */
 int validate_row(uint32_t table, uint64_t id, const ProtobufCMessage *row, validate_exists *exists, void *context,
                  struct error_detail *detail) MUST_CHECK;
+/* What the columns of a row may hold together; asked of the rows of tables that have such rules, at the end of a transaction. */
+bool validate_has_whole(uint32_t table);
+int validate_whole(uint32_t table, uint64_t id, const ProtobufCMessage *row, struct error_detail *detail) MUST_CHECK;
 /* Whether a client may change this column of an existing row. */
 int validate_change(uint32_t table, uint64_t id, const char *column, struct error_detail *detail) MUST_CHECK;
 /* Whether this kind of process may write the table (proto/README.md). */

@@ -109,7 +109,7 @@ struct flow_table *flow_table_new(void)
     table->n_places = 1;
     cover_nothing(table, &table->places[FLOW_NONE]);
     table->n_heads = HEADS_MIN;
-    table->heads = memory_array(table->n_heads, sizeof *table->heads);
+    table->heads = memory_pages(table->n_heads * sizeof *table->heads);
     return table;
 }
 
@@ -126,8 +126,8 @@ void flow_table_destroy(struct flow_table **table)
     }
     munmap((*table)->places, REGION_BYTES);
     free((*table)->nothing);
-    free((*table)->heads);
-    free((*table)->old_heads);
+    memory_pages_free((*table)->heads, (*table)->n_heads * sizeof *(*table)->heads);
+    memory_pages_free((*table)->old_heads, (*table)->n_heads / 2 * sizeof *(*table)->old_heads);
     free(*table);
     *table = NULL;
 }
@@ -154,7 +154,7 @@ static void move_heads(struct flow_table *table)
             *head = number;
         }
         if (table->n_moved == table->n_heads / 2) {
-            free(table->old_heads);
+            memory_pages_free(table->old_heads, table->n_heads / 2 * sizeof *table->old_heads);
             table->old_heads = NULL;
         }
     }
@@ -168,7 +168,7 @@ static void grow_heads(struct flow_table *table)
     table->old_heads = table->heads;
     table->n_moved = 0;
     table->n_heads *= 2;
-    table->heads = memory_array(table->n_heads, sizeof *table->heads);
+    table->heads = memory_pages(table->n_heads * sizeof *table->heads);
 }
 
 struct flow *flow_table_add(struct flow_table *table, const struct flow_key *key, const struct flow_key *mask, struct flow_id id,

@@ -1,6 +1,7 @@
 /* Flows come, change and go.
  *
  * An answer names an ask: the packet at the head of that list goes through the answer's program, whether or not a flow is made of it.
+ * An answer may say "like another of this batch"; the other's program is then looked up once for all.
  * With a mask it makes a flow: new, or in the place of the one with the same id if that is not newer. A replaced or changed program is
  * settled first, so no packet is credited to counters it did not pass (I5 of counters, so to say).
  * FLOW_GONE carries how many answers had been handled when a flow went: the replica can then tell a flow that is gone from one that its
@@ -243,13 +244,13 @@ static struct flow *replace(struct shard *shard, struct session *session, struct
     return flow;
 }
 
-/* The flow for this answer, its program taken; NULL when none can be made (then *program is still the caller's). */
-static struct flow *make_flow(struct shard *shard, struct session *session, const Busbar__Answer *answer, const struct flow_key *key,
+/* The flow that this decision makes of the key, its program taken; NULL when none can be made (then *program is still the caller's). */
+static struct flow *make_flow(struct shard *shard, struct session *session, const Busbar__Answer *said, const struct flow_key *key,
                               struct program **program)
 {
     struct flow_key mask;
     struct port *port = port_set_find(&shard->ports, host32(key->in_port));
-    if (key_decode(&answer->mask, &mask) != 0 || mask.in_port.raw != UINT32_MAX) {
+    if (key_decode(&said->mask, &mask) != 0 || mask.in_port.raw != UINT32_MAX) {
         shard->counts.bad_masks++;
         return NULL;
     }
@@ -259,7 +260,7 @@ static struct flow *make_flow(struct shard *shard, struct session *session, cons
     struct flow_id id = key_flow_id(key, &mask);
     struct flow *flow = flow_table_find(shard->flows, id);
     if (flow != NULL) {
-        flow = replace(shard, session, flow, program, version_decode(answer->version));
+        flow = replace(shard, session, flow, program, version_decode(said->version));
     } else {
         if (!expire_make_room(shard)) {
             return NULL;
@@ -268,7 +269,7 @@ static struct flow *make_flow(struct shard *shard, struct session *session, cons
         if (flow == NULL) {
             return NULL;
         }
-        flow->version_n = version_decode(answer->version).n;
+        flow->version_n = version_decode(said->version).n;
         flow->used_ns = shard->worker.now_ns;
         install_own(shard, flow, shard_session_number(shard, session));
         shard->counts.installed++;
@@ -277,7 +278,28 @@ static struct flow *make_flow(struct shard *shard, struct session *session, cons
     return flow;
 }
 
-static void on_answer(struct shard *shard, struct session *session, const Busbar__Answer *answer)
+/* The programs of a batch's answers, by their numbers, for those that are like them. */
+struct batch_programs {
+    struct program *programs[MSG_LIKE_MAX];
+};
+
+/* Of the answer `said`, which has number `number`: held by the caller. NULL when it is malformed. */
+static struct program *program_of(struct shard *shard, struct session *session, struct batch_programs *known, const Busbar__Answer *said,
+                                  size_t number)
+{
+    if (number < MSG_LIKE_MAX && known->programs[number] != NULL) {
+        return program_hold(known->programs[number]);
+    }
+    struct program *program = install_program(shard, session, said->actions, said->n_actions, said->counters, said->n_counters);
+    if (program != NULL && number < MSG_LIKE_MAX) {
+        known->programs[number] = program_hold(program);
+    }
+    return program;
+}
+
+/* said: the answer that says what this one means, number `number` of the batch. */
+static void on_answer(struct shard *shard, struct session *session, struct batch_programs *known, const Busbar__Answer *answer,
+                      const Busbar__Answer *said, size_t number)
 {
     struct pending_list *list = pending_by_ask(&shard->worker.pending, answer->ask);
     session->answers++;
@@ -290,15 +312,14 @@ static void on_answer(struct shard *shard, struct session *session, const Busbar
         worker_refused(&shard->worker, list, is_known ? (enum drop_reason)answer->drop_reason : DROP_MISS_REFUSED);
         return;
     }
-    struct program *program =
-        install_program(shard, session, answer->actions, answer->n_actions, answer->counters, answer->n_counters);
+    struct program *program = program_of(shard, session, known, said, number);
     if (program == NULL) {
         worker_drop_list(&shard->worker, list, DROP_MISS_REFUSED);
         return;
     }
     const struct dp_packet *head = pending_head(&shard->worker.pending, list);
     uint32_t size = head->size;
-    struct flow *flow = answer->mask.len > 0 ? make_flow(shard, session, answer, &head->key, &program) : NULL;
+    struct flow *flow = said->mask.len > 0 ? make_flow(shard, session, said, &head->key, &program) : NULL;
     if (flow == NULL) {
         counter_set_credit(&shard->counters, program, 1, size, shard->worker.now_ns);
     }
@@ -306,13 +327,33 @@ static void on_answer(struct shard *shard, struct session *session, const Busbar
     install_program_destroy(shard, &program);
 }
 
+/* Number of the answer that says what number i means; SIZE_MAX: none that it may be like. */
+static size_t said_by(const Busbar__AnswerBatch *batch, size_t i)
+{
+    size_t like = batch->answers[i]->like;
+    if (like == 0) {
+        return i;
+    }
+    bool may_be = like <= i && like <= MSG_LIKE_MAX && batch->answers[like - 1]->like == 0 && !batch->answers[like - 1]->refused;
+    return may_be ? like - 1 : SIZE_MAX;
+}
+
 bool install_answers(struct shard *shard, struct session *session, const struct bus_message *message)
 {
     const Busbar__AnswerBatch *batch =
         (const Busbar__AnswerBatch *)msg_unpack_into(&shard->arena, message, &busbar__answer_batch__descriptor);
+    struct batch_programs known = {{NULL}};
     bool makes_sense = batch != NULL;
-    for (size_t i = 0; makes_sense && i < batch->n_answers; i++) {
-        on_answer(shard, session, batch->answers[i]);
+    size_t n = batch != NULL ? batch->n_answers : 0;
+    for (size_t i = 0; makes_sense && i < n; i++) {
+        size_t number = said_by(batch, i);
+        makes_sense = number != SIZE_MAX;
+        if (makes_sense) {
+            on_answer(shard, session, &known, batch->answers[i], batch->answers[number], number);
+        }
+    }
+    for (size_t i = 0; i < n && i < MSG_LIKE_MAX; i++) {
+        install_program_destroy(shard, &known.programs[i]);
     }
     return makes_sense;
 }

@@ -78,7 +78,7 @@ static inline bool io_kind_has_interface(enum io_kind kind)
     return kind == IO_SYSTEM || kind == IO_INTERNAL;
 }
 
-/* options:KEY=VALUE of the port's row; configdb has checked both (services/configdb/columns.def). */
+/* options:KEY=VALUE of the port's row; configdb has checked both (lib/cfg/columns.def). */
 struct io_option {
     const char *key, *value;
 };

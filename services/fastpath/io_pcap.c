@@ -54,6 +54,7 @@ struct io_pcap {
     bool has_begun;
     uint64_t begun_ns; /* when the frame with time 0 was due in this round */
     int fd;            /* an eventfd, or a timerfd when paced; -1 without a capture */
+    uint64_t timer_ns; /* what it is set to; 0: stopped */
     bool is_ready;     /* fd says that there is something to receive */
 
     struct io *nowhere; /* sends when nothing is recorded */
@@ -81,6 +82,10 @@ static void tell_ready(struct io_pcap *port, bool is_ready)
 /* The timer goes off at `due_ns`; 0 stops it. */
 static void set_timer(struct io_pcap *port, uint64_t due_ns)
 {
+    if (port->timer_ns == due_ns) {
+        return;
+    }
+    port->timer_ns = due_ns;
     struct itimerspec at = {.it_value = {.tv_sec = (time_t)(due_ns / NS_PER_S), .tv_nsec = (long)(due_ns % NS_PER_S)}};
     (void)timerfd_settime(port->fd, TFD_TIMER_ABSTIME, &at, NULL);
 }

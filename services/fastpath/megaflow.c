@@ -85,14 +85,14 @@ static void grow(struct subtable *sub)
 {
     struct place *old = sub->places;
     uint32_t n_old = sub->place_mask + 1;
-    sub->places = memory_array((size_t)n_old * 2, sizeof *sub->places);
+    sub->places = memory_pages((size_t)n_old * 2 * sizeof *sub->places);
     sub->place_mask = n_old * 2 - 1;
     for (uint32_t i = 0; i < n_old; i++) {
         if (old[i].flow != FLOW_NONE) {
             put(sub, old[i]);
         }
     }
-    free(old);
+    memory_pages_free(old, (size_t)n_old * sizeof *old);
 }
 
 static struct subtable *subtable_new(const struct flow_mask *mask)
@@ -104,14 +104,14 @@ static struct subtable *subtable_new(const struct flow_mask *mask)
             sub->words[sub->n_words++] = (uint8_t)i;
         }
     }
-    sub->places = memory_array(PLACES_MIN, sizeof *sub->places);
+    sub->places = memory_pages(PLACES_MIN * sizeof *sub->places);
     sub->place_mask = PLACES_MIN - 1;
     return sub;
 }
 
 static void subtable_destroy(struct subtable *sub)
 {
-    free(sub->places);
+    memory_pages_free(sub->places, ((size_t)sub->place_mask + 1) * sizeof *sub->places);
     free(sub);
 }
 

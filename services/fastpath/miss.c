@@ -1,9 +1,10 @@
 /* Asks.
  *
  * Misses of a burst are one message, because a message costs ten times what a miss in it does. While asks are under way, those of several bursts
- * wait for each other, for 50 us at most: with packets that come one by one, 150,000 flows a second were as many messages, and their sending took a
- * third of a core. With nothing under way they go at once, so the first packet after a pause does not wait. A batch holds ask numbers, not
- * pointers: a list that was dropped meanwhile is simply not found when the batch is sent.
+ * wait for each other, for 50 us: with packets that come one by one, 150,000 flows a second were as many messages, and their sending took a
+ * third of a core. While many are under way they wait longer, a microsecond for each of these, 1,000 at most: whoever answers takes more than that for
+ * one, so they would only wait there. With nothing under way they go at once, so the first packet after a pause does not wait. A batch holds ask
+ * numbers, not pointers: a list that was dropped meanwhile is simply not found when the batch is sent.
  * An ask that is not answered within 500 ms goes once to another replica (or again to the only one); then its packet is dropped.
  * Cost: an array write a miss, a pack and a send a batch. Worker thread. Invariant: one open ask a flow hash (I7).
  */
@@ -39,7 +40,7 @@ int miss_ask(void *context, struct pending_list *list, const struct dp_packet *h
 
 void miss_flush(struct shard *shard, struct session *session)
 {
-    Busbar__Miss misses[MISS_BATCH], *pointers[MISS_BATCH];
+    struct flow_key keys[MISS_BATCH];
     uint64_t asks[MISS_BATCH];
     Busbar__MissBatch batch = BUSBAR__MISS_BATCH__INIT;
     for (uint32_t i = 0; i < session->n_asks; i++) {
@@ -47,23 +48,21 @@ void miss_flush(struct shard *shard, struct session *session)
         if (list == NULL) {
             continue;
         }
-        size_t n = batch.n_misses++;
-        busbar__miss__init(&misses[n]);
-        misses[n].ask = asks[n] = list->ask;
-        misses[n].key = key_encode(&pending_head(&shard->worker.pending, list)->key);
-        pointers[n] = &misses[n];
+        asks[batch.n_asks] = list->ask;
+        keys[batch.n_asks++] = pending_head(&shard->worker.pending, list)->key;
     }
     session->n_asks = 0;
     session->asked_ns = shard->worker.now_ns;
-    batch.misses = pointers;
-    int err = batch.n_misses > 0 ? session_send(shard, session, MESSAGE_MISS_BATCH, &batch.base) : 0;
+    batch.asks = asks;
+    batch.keys = keys_encode(keys, batch.n_asks);
+    int err = batch.n_asks > 0 ? session_send(shard, session, MESSAGE_MISS_BATCH, &batch.base) : 0;
     if (err == -ERROR_NOT_CONNECTED) {
         session->beat_ns = 0; /* so that the next step finds out too and closes it, which asks others */
     }
     if (err == 0 || err == -ERROR_NOT_CONNECTED) {
         return;
     }
-    for (size_t i = 0; i < batch.n_misses; i++) {
+    for (size_t i = 0; i < batch.n_asks; i++) {
         struct pending_list *list = pending_by_ask(&shard->worker.pending, asks[i]);
         if (list != NULL) {
             worker_drop_list(&shard->worker, list, DROP_MISS_QUEUE_FULL);
@@ -73,8 +72,10 @@ void miss_flush(struct shard *shard, struct session *session)
 
 void miss_flush_due(struct shard *shard, struct session *session)
 {
-    bool none_under_way = shard->worker.pending.n_lists <= session->n_asks;
-    if (none_under_way || shard->worker.now_ns - session->asked_ns >= MISS_GATHER_US * NS_PER_US) {
+    size_t n_waiting = shard->worker.pending.n_lists;
+    uint64_t n_under_way = n_waiting > session->n_asks ? n_waiting - session->n_asks : 0;
+    uint64_t gather_us = n_under_way < MISS_GATHER_US ? MISS_GATHER_US : n_under_way < MISS_GATHER_MAX_US ? n_under_way : MISS_GATHER_MAX_US;
+    if (n_under_way == 0 || shard->worker.now_ns - session->asked_ns >= gather_us * NS_PER_US) {
         miss_flush(shard, session);
     }
 }

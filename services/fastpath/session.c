@@ -2,9 +2,10 @@
  *
  *     FREE --HELLO accepted--> OPEN --silence, jump, bad message, HELLO again--> CLOSED --last flow adopted or gone--> FREE
  *
- * Only the shard decides who answers what: 256 buckets of the flow hash, each to the open session with the highest hash of (bucket,
- * replica), so that a replica that comes or goes moves only its own buckets. A closed session stays in the table as the owner of its
- * flows, which go on forwarding while adopt.c offers them; its `reached` holds the floor down until they are adopted.
+ * Only the shard decides who answers what: 256 buckets of the flow hash, shared evenly by the open sessions; one that comes takes from all, one that
+ * goes gives to all, and no other bucket moves. Evenly, because asks of all wait in one room, which fills with those of the busiest: with buckets
+ * dealt by hash the largest share of four is expected some 11 % above a quarter. A closed session
+ * stays in the table as the owner of its flows, which go on forwarding while adopt.c offers them; its `reached` holds the floor down until they are adopted.
  * The floor is the least `reached` of open sessions and unadopted flows, and never sinks: nobody below it is let in. Nor does it pass what the shard
  * knows itself: a barrier behind a change of a meter is answered when packets are measured by the new rate (I3).
  * Cost: per message; one thread. Invariants: a message acts only within the session that sent it; floor and reached only grow.
@@ -13,7 +14,6 @@
 
 #include <errno.h>
 #include <stdlib.h>
-#include <xxhash.h>
 
 #include "lib/base/clock.h"
 #include "lib/base/log.h"
@@ -42,24 +42,34 @@ size_t session_count_open(const struct shard *shard)
     return n;
 }
 
-static uint64_t bucket_weight(unsigned bucket, const struct session *session)
+static uint8_t least_busy(const struct shard *shard, const unsigned n_of[SESSIONS_MAX])
 {
-    uint64_t words[3] = {bucket, session->who.instance, session->who.start};
-    return XXH3_64bits(words, sizeof words);
+    uint8_t chosen = OWNER_NONE;
+    for (uint8_t i = 0; i < SESSIONS_MAX; i++) {
+        if (shard->sessions[i].state == SESSION_OPEN && (chosen == OWNER_NONE || n_of[i] < n_of[chosen])) {
+            chosen = i;
+        }
+    }
+    return chosen;
 }
 
+/* What an open session has it keeps, up to its share; the rest is dealt to those that have least. */
 static void share_buckets(struct shard *shard)
 {
+    unsigned n_of[SESSIONS_MAX] = {0}, n_open = (unsigned)session_count_open(shard), most = n_open > 0 ? (SESSION_BUCKETS + n_open - 1) / n_open : 0;
     for (unsigned bucket = 0; bucket < SESSION_BUCKETS; bucket++) {
-        uint64_t best = 0;
-        shard->buckets[bucket] = OWNER_NONE;
-        for (uint8_t i = 0; i < SESSIONS_MAX; i++) {
-            const struct session *session = &shard->sessions[i];
-            uint64_t weight = session->state == SESSION_OPEN ? bucket_weight(bucket, session) : 0;
-            if (weight > best) {
-                best = weight;
-                shard->buckets[bucket] = i;
-            }
+        uint8_t *owner = &shard->buckets[bucket];
+        if (*owner != OWNER_NONE && shard->sessions[*owner].state == SESSION_OPEN && n_of[*owner] < most) {
+            n_of[*owner]++;
+        } else {
+            *owner = OWNER_NONE;
+        }
+    }
+    for (unsigned bucket = 0; bucket < SESSION_BUCKETS; bucket++) {
+        uint8_t *owner = &shard->buckets[bucket];
+        if (*owner == OWNER_NONE && n_open > 0) {
+            *owner = least_busy(shard, n_of);
+            n_of[*owner]++;
         }
     }
 }

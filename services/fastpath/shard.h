@@ -16,8 +16,9 @@ enum {
     SESSION_BEAT_MS = 100,
     SESSION_SILENCE_MS = 500,
     SESSION_NAMES_MAX = 1 << 20, /* counter numbers of one session: a rule table of a million */
-    MISS_GATHER_US = 50,         /* asks wait so long for others while some are under way */
-    MISS_BATCH = 64,             /* where batching misses stops to pay (measured) */
+    MISS_GATHER_US = 50,         /* asks wait so long for others while some are under way, */
+    MISS_GATHER_MAX_US = 1000,   /* and longer, up to this, while many are: a replica takes more than a microsecond for each */
+    MISS_BATCH = 128,            /* where batching misses stops to pay (measured) */
     MISS_DEADLINE_MS = 500,      /* then another replica is asked, then the packet dropped */
     UP_BATCH = 64,
     UP_BYTES = 256 * 1024,

@@ -1,4 +1,4 @@
-/* The rules' counters as configdb keeps them. See checkpoint.h.
+/* The counters of rules, groups and buckets as configdb keeps them. See checkpoint.h.
  *
  * A row is what counters.c knows of an id: the base, and the last values of each living shard beside its start number. When we start again, a
  * shard that still lives reports its part itself, and the part of one that does not is folded into the base; so nothing is
@@ -46,14 +46,14 @@ static bool is_alive(const struct ofagent *agent, uint64_t start)
     return false;
 }
 
-static void load_row(struct ofagent *agent, uint64_t rule, const Busbar__CounterRow *row)
+static void load_row(struct ofagent *agent, uint64_t key, const Busbar__CounterRow *row)
 {
-    uint64_t id = counter_id(COUNTER_RULE, rule);
+    uint64_t id = counter_id_of_row(key);
     size_t n = row->n_shard_start;
 
     counters_add_base(agent->rule_counters, id, (uint64_t[]){row->packets, row->bytes});
     if (row->n_shard_packets != n || row->n_shard_bytes != n) {
-        log_error("counter-unreadable rule=%llu", (unsigned long long)rule);
+        log_error("counter-unreadable row=%llu", (unsigned long long)key);
         return;
     }
     for (size_t i = 0; i < n; i++) {
@@ -95,7 +95,7 @@ static void on_done(void *context, const struct cfg_result *result)
     }
 }
 
-static void add_row(struct cfg_txn *txn, uint64_t rule, const struct counters_part *parts, size_t n_parts)
+static void add_row(struct cfg_txn *txn, uint64_t id, const struct counters_part *parts, size_t n_parts)
 {
     Busbar__CounterRow row = BUSBAR__COUNTER_ROW__INIT;
     uint64_t starts[COUNTERS_PARTS_MAX], packets[COUNTERS_PARTS_MAX], bytes[COUNTERS_PARTS_MAX];
@@ -111,7 +111,25 @@ static void add_row(struct cfg_txn *txn, uint64_t rule, const struct counters_pa
     row.shard_start = starts;
     row.shard_packets = packets;
     row.shard_bytes = bytes;
-    cfg_txn_put(txn, CFG_COUNTER, rule, &row.base);
+    cfg_txn_put(txn, CFG_COUNTER, counter_row_of_id(id), &row.base);
+}
+
+/* configdb knows what else ends, and with it its counters: rules, groups, buckets. */
+static bool is_kept(uint64_t id)
+{
+    switch (counter_id_kind(id)) {
+    case COUNTER_RULE:
+    case COUNTER_GROUP:
+    case COUNTER_BUCKET:
+        return true;
+    case COUNTER_TABLE:
+    case COUNTER_METER:
+    case COUNTER_MAC:
+    case COUNTER_PATCH_IN:
+    case COUNTER_PATCH_OUT:
+        break;
+    }
+    return false;
 }
 
 void checkpoint_step(struct checkpoint *checkpoint)
@@ -127,8 +145,8 @@ void checkpoint_step(struct checkpoint *checkpoint)
     }
     struct cfg_txn *txn = cfg_txn_new("ofagent counters");
     while (cfg_txn_size(txn) < CHECKPOINT_ROWS && counters_next_changed(agent->rule_counters, &id, parts, &n_parts)) {
-        if (counter_id_kind(id) == COUNTER_RULE) {
-            add_row(txn, counter_id_number(id), parts, n_parts);
+        if (is_kept(id)) {
+            add_row(txn, id, parts, n_parts);
         }
     }
     if (!counters_has_changed(agent->rule_counters)) {

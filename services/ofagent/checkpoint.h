@@ -1,4 +1,4 @@
-/* The rules' counters as configdb keeps them: written about once a second, read once at the start. One thread. */
+/* The counters of rules, groups and buckets as configdb keeps them: written about once a second, read once at the start. One thread. */
 #ifndef BUSBAR_OFAGENT_CHECKPOINT_H
 #define BUSBAR_OFAGENT_CHECKPOINT_H
 

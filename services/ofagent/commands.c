@@ -196,7 +196,9 @@ static bool apply_all(struct bridge *bridge, struct control_call *call, const st
     for (size_t i = 0; i < n; i++) {
         enum of_error_number error = flow_mod_apply(bridge->flows, &mods[i], &context, changes);
         if (error != OF_ERROR_NONE) {
-            control_fail(call, -ERROR_REFUSED, "%s: %s", texts[i], of_error_name(error));
+            const char *apply = flow_mod_unsupported(&mods[i].instructions.apply), *write = flow_mod_unsupported(&mods[i].instructions.write);
+            const char *why = apply != NULL ? apply : write != NULL ? write : of_error_name(error);
+            control_fail(call, -ERROR_REFUSED, "%s: %s", texts[i], why);
             flow_changes_undo(changes, bridge->flows);
             return false;
         }

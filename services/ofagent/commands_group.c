@@ -13,6 +13,7 @@
 #include "lib/model/word.h"
 #include "services/ofagent/bridge.h"
 #include "services/ofagent/commands.h"
+#include "services/ofagent/flow_mod.h"
 #include "services/ofagent/group_mod.h"
 #include "services/ofagent/meter_mod.h"
 #include "services/ofagent/ports.h"
@@ -73,6 +74,15 @@ static json_t *use_json(uint64_t n_packets, uint64_t n_bytes)
 
 /* ---- groups ---- */
 
+static const char *unsupported(const struct group *group)
+{
+    const char *why = NULL;
+    for (size_t i = 0; i < group->n_buckets && why == NULL; i++) {
+        why = flow_mod_unsupported(&group->buckets[i].actions);
+    }
+    return why;
+}
+
 void commands_group_mod(void *context, struct control_call *call, const char *const *arguments, size_t n_arguments)
 {
     static const char *const words[] = {[GROUP_ADD] = "add",
@@ -100,10 +110,11 @@ void commands_group_mod(void *context, struct control_call *call, const char *co
         return;
     }
     if (commands_may_change(bridge, call)) {
+        const char *why = unsupported(&text.group);
         enum of_error_number error =
             group_mod_apply(bridge, (enum group_command)command, &text.group, text.command_bucket_id, &n_changes);
         if (error != OF_ERROR_NONE) {
-            control_fail(call, -ERROR_REFUSED, "%s: %s", arguments[2], of_error_name(error));
+            control_fail(call, -ERROR_REFUSED, "%s: %s", arguments[2], why != NULL ? why : of_error_name(error));
         } else {
             commands_await(bridge, call, n_changes);
         }

@@ -201,6 +201,36 @@ static void change_covered(struct flow_table *table, uint8_t number, const struc
     }
 }
 
+/* A packet-in says no controller's number and carries no user data before there is NX packet_in2; a port has the queue 0 and no other. */
+const char *flow_mod_unsupported(const struct action_list *actions)
+{
+    for (size_t i = 0; i < actions->count; i++) {
+        const struct action *action = &actions->items[i];
+        if (action->type == ACTION_SET_QUEUE && action->queue_id != 0) {
+            return "set_queue: not supported yet, a port has queue 0 only";
+        }
+        if (action->type == ACTION_CONTROLLER && action->controller.controller_id != 0) {
+            return "controller(id=...): not supported yet, packets go to all controllers of a bridge";
+        }
+        if (action->type == ACTION_CONTROLLER && action->controller.n_data != 0) {
+            return "controller(userdata=...): not supported yet, a packet-in has no place for it";
+        }
+    }
+    return NULL;
+}
+
+static enum of_error_number check_supported(const struct action_list *actions)
+{
+    bool has_queue = false;
+    for (size_t i = 0; i < actions->count; i++) {
+        has_queue = has_queue || (actions->items[i].type == ACTION_SET_QUEUE && actions->items[i].queue_id != 0);
+    }
+    if (flow_mod_unsupported(actions) == NULL) {
+        return OF_ERROR_NONE;
+    }
+    return has_queue ? OF_ERROR_BAD_ACTION_BAD_QUEUE : OF_ERROR_BAD_ACTION_BAD_ARGUMENT;
+}
+
 enum of_error_number flow_mod_check_actions(const struct action_list *actions, const struct flow_mod_context *context)
 {
     for (size_t i = 0; i < actions->count; i++) {
@@ -209,7 +239,7 @@ enum of_error_number flow_mod_check_actions(const struct action_list *actions, c
             return OF_ERROR_BAD_ACTION_BAD_OUT_GROUP;
         }
     }
-    return OF_ERROR_NONE;
+    return check_supported(actions);
 }
 
 static enum of_error_number check(const struct flow_mod *mod, const struct flow_mod_context *context)

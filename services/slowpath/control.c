@@ -2,6 +2,7 @@
  *
  *     status                 versions, sessions, counts
  *     fdb-show BRIDGE        learned addresses, the last used first
+ *     fdb-stats BRIDGE       what each port has brought, and was refused
  *     trace, explain         trace.c
  *
  * Commands answer at once; a table of a million addresses goes in pieces. Thread: the one that translates. Cost: people and scripts.
@@ -116,8 +117,40 @@ static void fdb_flush(void *context, struct control_call *call, const char *cons
     }
 }
 
+static json_t *port_counts_json(const struct core *core, const struct world_port *port)
+{
+    struct mac_port_counts counts = mac_table_port_counts(core->macs, port->id);
+    return json_pack("{s:s, s:I, s:I, s:I, s:I, s:I, s:I}", "name", port->name, "addresses",
+                     (json_int_t)mac_table_port_count(core->macs, port->bridge, port->id), "learned", (json_int_t)counts.learned, "moved",
+                     (json_int_t)counts.moved, "refused_moves", (json_int_t)counts.refused_moves, "refused_rate",
+                     (json_int_t)counts.refused_rate, "crowded_out", (json_int_t)counts.crowded_out);
+}
+
+static void fdb_stats(void *context, struct control_call *call, const char *const *arguments, size_t n_arguments)
+{
+    struct core *core = context;
+    if (n_arguments != 1) {
+        control_fail(call, -EINVAL, "fdb-stats BRIDGE");
+        return;
+    }
+    const struct world_bridge *bridge = bridge_of(core, call, arguments[0]);
+    if (bridge == NULL) {
+        return;
+    }
+    json_t *list = json_array();
+    for (size_t i = 0; i < bridge->n_ports; i++) {
+        json_array_append_new(list, port_counts_json(core, bridge->ports[i]));
+    }
+    control_reply(call, list);
+}
+
 static const struct control_command commands[] = {
     {.name = "fdb-show", .usage = "BRIDGE", .help = "lists the addresses a bridge has learned", .needs = ROLE_READ, .run = fdb_show},
+    {.name = "fdb-stats",
+     .usage = "BRIDGE",
+     .help = "lists what each port has brought of addresses, and was refused",
+     .needs = ROLE_READ,
+     .run = fdb_stats},
     {.name = "fdb-flush", .usage = "BRIDGE", .help = "forgets the addresses a bridge has learned", .needs = ROLE_OPERATE, .run = fdb_flush},
     {.name = "trace",
      .usage = "BRIDGE FLOW [HEX]",

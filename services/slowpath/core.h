@@ -55,11 +55,14 @@ struct core {
     struct slowpath_counts counts;
 };
 
-enum { CORE_WORK_PER_STEP = 400000 /* some 20 ms: no step may take longer than 50 */ };
+/* A unit of work is some 10 ns, measured with warm caches at 2.6 GHz: a table of one rule takes 85 ns (9 units), 16 tuples of a large table 11 ns (1), a
+ * port of a flood 17 ns (2), and a miss besides its translation (its flow, its answer, the wire) about 3 us. A step is 5 ms of that: with cold
+ * caches on a busy machine it stays below the 50 ms that no step may take. */
+enum { CORE_WORK_PER_STEP = 500000, CORE_WORK_OF_A_MISS = 300 };
 
 static inline void core_worked(struct core *core, const struct translation *translation)
 {
-    core->work_left -= 20 + (int64_t)translation->work;
+    core->work_left -= CORE_WORK_OF_A_MISS + (int64_t)translation->work;
 }
 
 #endif

@@ -33,7 +33,12 @@ void correct_mark(struct core *core, uint64_t n)
     struct world *world = &core->world;
     for (size_t i = 0; i < world->n_changes; i++) {
         if (world->changes[i].kind == CHANGE_PORT_GONE) {
-            mac_table_flush_port(core->macs, world->changes[i].port);
+            uint32_t port = world->changes[i].port;
+            if (world_port(world, port) == NULL) {
+                mac_table_forget_port(core->macs, port);
+            } else {
+                mac_table_flush_port(core->macs, port);
+            }
         }
     }
     for (size_t s = 0; s < core->n_sessions; s++) {

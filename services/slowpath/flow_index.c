@@ -10,6 +10,7 @@
  * exact answer. The comparison walks all flows of the session for each commit: a few ns a flow that fails on bridge or table, some 10 ns a
  * pair that is compared; a commit with so many pairs that it would take longer than a step may is judged by tables alone.
  *
+ * Flows and the map live in large pages that are touched little by little: a flow a small page cost more than all else that is done here.
  * Cost: some 600 bytes a flow and its actions. Thread: the one that translates. Invariant: a marked flow is in exactly one queue.
  */
 #include "services/slowpath/flow_index.h"
@@ -42,10 +43,23 @@ struct flow_map {
     size_t room, used;       /* room is a power of two */
 };
 
+/* Memory of flows; each block is as large as all before it, up to BLOCK_BYTES_MAX. */
+struct flow_block {
+    struct flow_block *next;
+    size_t bytes, n_flows;
+    struct flow flows[];
+};
+
 struct flow_index {
+    struct flow_block *blocks; /* owned, the newest first */
+    size_t n_fresh;            /* flows at the end of the newest that were never used */
+    size_t n_places;           /* flows in all blocks */
+    struct flow *free;         /* places given back, by `next` */
     struct flow_map flows;
     struct flow_map old;  /* being emptied into `flows`, a few slots an addition, so that no single one takes long */
     size_t old_cursor;    /* slots before it are empty */
+    struct flow_slot *next_slots; /* owned: of the next map, twice as large, whose pages are touched before it is needed; NULL: not yet */
+    size_t next_touched;          /* bytes */
     struct mac_users *macs;
     struct flow *by_version; /* marked by a version, oldest first */
     struct flow *by_event;   /* marked by an event without a version */
@@ -54,13 +68,76 @@ struct flow_index {
 
 _Static_assert(sizeof(struct mac_name) == 16, "hashed as bytes");
 
+enum { BLOCK_FLOWS_MIN = 64, BLOCK_BYTES_MAX = 2 << 20 /* a large page */ };
+enum { PAGE_BYTES = 4096, TOUCHED_AN_ADDITION = 512 /* so that all are when the map is half full; begun at three eighths */ };
 enum { MAP_ROOM_FIRST = 64, MAP_MOVED_AN_ADDITION = 3 /* 1 would be enough to be done before the next doubling; more at once are felt */ };
+
+/* ---- memory ---- */
+
+static struct flow_slot *slots_new(size_t room)
+{
+    return memory_pages(room * sizeof(struct flow_slot));
+}
+
+static void slots_free(struct flow_map *map)
+{
+    memory_pages_free(map->slots, map->room * sizeof *map->slots);
+}
+
+static void block_add(struct flow_index *index)
+{
+    size_t n_most = (BLOCK_BYTES_MAX - sizeof(struct flow_block)) / sizeof(struct flow);
+    size_t n = index->n_places < BLOCK_FLOWS_MIN ? BLOCK_FLOWS_MIN : index->n_places < n_most / 2 ? index->n_places : n_most;
+    size_t bytes = n == n_most ? BLOCK_BYTES_MAX : sizeof(struct flow_block) + n * sizeof(struct flow);
+    struct flow_block *block = memory_pages(bytes);
+    block->next = index->blocks;
+    block->bytes = bytes;
+    block->n_flows = n;
+    index->blocks = block;
+    index->n_fresh = n;
+    index->n_places += n;
+}
+
+static struct flow *place_take(struct flow_index *index)
+{
+    struct flow *flow = index->free;
+    if (flow != NULL) {
+        index->free = flow->next;
+        memset(flow, 0, sizeof *flow);
+        return flow;
+    }
+    if (index->n_fresh == 0) {
+        block_add(index);
+    }
+    return &index->blocks->flows[index->blocks->n_flows - index->n_fresh--];
+}
+
+static void actions_free(struct flow *flow)
+{
+    if (flow->actions != (struct dp_action *)flow->few) {
+        free(flow->actions);
+    }
+}
+
+static void flow_free(struct flow *flow)
+{
+    free(flow->more);
+    actions_free(flow);
+}
+
+static void blocks_free(struct flow_index *index)
+{
+    for (struct flow_block *block = index->blocks, *next; block != NULL; block = next) {
+        next = block->next;
+        memory_pages_free(block, block->bytes);
+    }
+}
 
 struct flow_index *flow_index_new(void)
 {
     struct flow_index *index = memory_zeroed(sizeof *index);
     index->flows.room = MAP_ROOM_FIRST;
-    index->flows.slots = memory_array(index->flows.room, sizeof *index->flows.slots);
+    index->flows.slots = slots_new(index->flows.room);
     return index;
 }
 
@@ -112,21 +189,41 @@ static void move_some(struct flow_index *index)
         map_add(&index->flows, flow);
     }
     if (index->old.used == 0 && index->old.slots != NULL) {
-        free(index->old.slots);
+        slots_free(&index->old);
         index->old = (struct flow_map){0};
+    }
+}
+
+/* Fresh memory costs the kernel up to a millisecond a megabyte: of a map of 262,144 flows, all in its first additions, that was 20 ms without answers. */
+static void prepare_next(struct flow_index *index)
+{
+    size_t bytes = index->flows.room * 2 * sizeof *index->flows.slots;
+    if (index->next_slots == NULL) {
+        if ((index->flows.used + index->old.used) * 8 < index->flows.room * 3) {
+            return;
+        }
+        index->next_slots = slots_new(index->flows.room * 2);
+        index->next_touched = 0;
+    }
+    if (index->next_touched < bytes) {
+        if (index->next_touched % PAGE_BYTES == 0) {
+            *((volatile char *)index->next_slots + index->next_touched) = 0;
+        }
+        index->next_touched += TOUCHED_AN_ADDITION;
     }
 }
 
 static void index_add(struct flow_index *index, struct flow *flow)
 {
+    prepare_next(index);
     if ((index->flows.used + index->old.used) * 2 >= index->flows.room) {
         while (index->old.used > 0) {
             move_some(index);
         }
         index->old = index->flows;
         index->old_cursor = 0;
-        index->flows = (struct flow_map){.room = index->old.room * 2};
-        index->flows.slots = memory_array(index->flows.room, sizeof *index->flows.slots);
+        index->flows = (struct flow_map){.room = index->old.room * 2, .slots = index->next_slots};
+        index->next_slots = NULL;
     }
     move_some(index);
     map_add(&index->flows, flow);
@@ -214,8 +311,7 @@ static void macs_note(struct flow_index *index, struct flow *flow, const struct 
 static void flow_take(struct flow_index *index, struct flow *flow, const struct translation *translation)
 {
     macs_forget(index, flow);
-    free(flow->actions);
-    free(flow->more);
+    flow_free(flow);
     flow->n_more = translation->n_more;
     flow->more = flow->n_more > 0 ? memory_copy(translation->more, flow->n_more * sizeof *flow->more) : NULL;
     flow->bridge = translation->bridge;
@@ -228,7 +324,8 @@ static void flow_take(struct flow_index *index, struct flow *flow, const struct 
     size_t actions_bytes = translation->n_actions * sizeof *flow->actions, counters_bytes = translation->n_counters * sizeof *flow->counters;
     flow->n_actions = translation->n_actions;
     flow->n_counters = translation->n_counters;
-    flow->actions = memory_zeroed(actions_bytes + counters_bytes);
+    bool are_few = actions_bytes + counters_bytes <= sizeof flow->few;
+    flow->actions = are_few ? (struct dp_action *)flow->few : memory_zeroed(actions_bytes + counters_bytes);
     flow->counters = (uint64_t *)(flow->actions + flow->n_actions);
     if (flow->n_actions > 0) {
         memcpy(flow->actions, translation->actions, actions_bytes);
@@ -246,7 +343,7 @@ struct flow *flow_index_put(struct flow_index *index, const struct flow_key *key
     struct flow *flow = flow_index_find(index, id);
     *out_is_new = flow == NULL;
     if (flow == NULL) {
-        flow = memory_zeroed(sizeof *flow);
+        flow = place_take(index);
         flow->id = id;
         flow->key = *key;
         flow->mask = *mask;
@@ -270,9 +367,9 @@ void flow_index_remove(struct flow_index *index, struct flow *flow)
     queue_leave(index, flow);
     macs_forget(index, flow);
     index_take_out(index, flow);
-    free(flow->more);
-    free(flow->actions);
-    free(flow);
+    flow_free(flow);
+    flow->next = index->free;
+    index->free = flow;
 }
 
 void flow_index_destroy(struct flow_index **index)
@@ -283,12 +380,12 @@ void flow_index_destroy(struct flow_index **index)
     size_t cursor = 0;
     for (struct flow *flow; (flow = index_next(*index, &cursor)) != NULL;) {
         macs_forget(*index, flow);
-        free(flow->more);
-        free(flow->actions);
-        free(flow);
+        flow_free(flow);
     }
-    free((*index)->flows.slots);
-    free((*index)->old.slots);
+    slots_free(&(*index)->flows);
+    slots_free(&(*index)->old);
+    memory_pages_free((*index)->next_slots, (*index)->flows.room * 2 * sizeof *(*index)->next_slots);
+    blocks_free(*index);
     free(*index);
     *index = NULL;
 }

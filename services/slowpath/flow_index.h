@@ -10,6 +10,8 @@
 
 struct flow_mac_link; /* of flow_index.c */
 
+enum { FLOW_INDEX_FEW_WORDS = 10 /* an action and five counters */ };
+
 struct flow {
     struct flow_id id;
     struct flow_key key; /* of one packet it covers */
@@ -26,7 +28,7 @@ struct flow {
     bool is_marked;
     uint64_t marked_n; /* of the version that made it wrong; 0: an event without version */
     uint64_t answer;   /* the session's number of the answer that installed it last */
-    struct dp_action *actions; /* owned */
+    struct dp_action *actions; /* owned; or in `few` */
     size_t n_actions;
     uint64_t *counters; /* behind the actions, in their memory */
     size_t n_counters;
@@ -34,6 +36,7 @@ struct flow {
     struct flow_mac_link *macs;
     size_t n_macs;
     struct flow *prev, *next;
+    uint64_t few[FLOW_INDEX_FEW_WORDS]; /* actions and counters, where they are few */
 };
 
 struct flow_index;

@@ -56,7 +56,8 @@ static void bucket_perform(struct walk *walk, const struct world_group *group, s
     walk_trace(walk, "group %u: bucket %zu", group->group.group_id, i);
     struct walk_copy copy;
     walk_begin_copy(walk, &copy);
-    struct action_set set = {0};
+    struct action_set set;
+    action_set_clear(&set);
     action_set_write(walk, &set, &group->group.buckets[i].actions);
     walk->depth++;
     action_set_perform(walk, &set);

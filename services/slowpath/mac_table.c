@@ -3,8 +3,10 @@
  * One table, because the name of an address to the outside is 56 bits of its hash (the counter id by which a shard reports use): the same
  * hash finds the entry. Ageing takes from the old end of a bridge's list and stops at the first that is young enough: O(1) for each that ends.
  * Room is made at the cost of the port with the most addresses, by its longest unused one (I9): each port has a list of its own for that.
- * Moves: each address has ten a second; more are refused, the packet is forwarded and no flow is made of it, so a loop cannot make every
- * replica correct flows all day (I9).
+ * Moves: each address has a token bucket, ten in any second at most; more are refused, the packet is forwarded and no flow is made of it, so a loop
+ * cannot make every replica correct flows all day. Each port has one for what it brings, new or moved, so that random source addresses neither
+ * end everybody else's entries nor fill the wires to the other replicas (I9). What others tell takes of an address's moves, too, but is never refused:
+ * all replicas come to the same table.
  * Cost: some 100 bytes an address. Thread: the one that translates. Invariant: an entry is in the hash table, in
  * its bridge's list and in the list of the port it is behind.
  */
@@ -36,7 +38,16 @@ struct mac_bridge {
     UT_hash_handle hh;
 };
 
+/* What a port may bring, whether it has addresses or not; goes with the port. */
+struct mac_intake {
+    uint32_t port;
+    uint64_t due_ns; /* of its bucket: when it will be full again */
+    struct mac_port_counts counts;
+    UT_hash_handle hh;
+};
+
 struct mac_table {
+    struct mac_intake *intakes;
     struct mac_entry **buckets; /* a power of two */
     size_t n_buckets, count;
     struct mac_bridge *bridges;
@@ -194,12 +205,36 @@ static void entry_end(struct mac_table *table, struct mac_bridge *bridge, struct
     free(entry);
 }
 
+static struct mac_intake *intake_of(struct mac_table *table, uint32_t port)
+{
+    struct mac_intake *intake;
+    HASH_FIND(hh, table->intakes, &port, sizeof port, intake);
+    if (intake == NULL) {
+        intake = memory_zeroed(sizeof *intake);
+        intake->port = port;
+        HASH_ADD(hh, table->intakes, port, sizeof intake->port, intake);
+    }
+    return intake;
+}
+
+/* Takes a token of a bucket that holds `burst` and gets `per_s`: *due_ns is when it will be full again; 0: it is full. */
+static bool take(uint64_t *due_ns, uint64_t per_s, uint64_t burst, uint64_t now_ns)
+{
+    uint64_t token_ns = NS_PER_S / per_s, due = (*due_ns > now_ns ? *due_ns : now_ns) + token_ns;
+    if (due - now_ns > burst * token_ns) {
+        return false;
+    }
+    *due_ns = due;
+    return true;
+}
+
 static void make_room(struct mac_table *table, struct mac_bridge *bridge)
 {
     const struct mac_port *fullest = bridge->ports;
     for (const struct mac_port *port = bridge->ports; port != NULL; port = port->hh.next) {
         fullest = port->list.count > fullest->list.count ? port : fullest;
     }
+    intake_of(table, fullest->id)->counts.crowded_out++;
     entry_end(table, bridge, fullest->list.oldest);
 }
 
@@ -256,14 +291,21 @@ static void entry_place(struct mac_table *table, struct mac_entry *entry, uint32
     change_add(table, &entry->name);
 }
 
-static bool may_move(struct mac_entry *entry, uint64_t now_ns)
+/* May the address, new or known, come to this port? */
+static bool may_come(struct mac_table *table, struct mac_entry *entry, uint32_t port, uint64_t now_ns)
 {
-    if (now_ns - entry->moves_since_ns >= NS_PER_S) {
-        entry->moves_since_ns = now_ns;
-        entry->n_moves = 0;
+    struct mac_intake *intake = intake_of(table, port);
+    if (entry != NULL && !take(&entry->moves_due_ns, MAC_MOVES_PER_S, MAC_MOVES_BURST, now_ns)) {
+        intake->counts.refused_moves++;
+        return false;
     }
-    entry->n_moves++;
-    return entry->n_moves <= MAC_MOVES_PER_S;
+    if (!take(&intake->due_ns, MAC_INTAKE_PER_S, MAC_INTAKE_BURST, now_ns)) {
+        intake->counts.refused_rate++;
+        return false;
+    }
+    intake->counts.learned += entry == NULL;
+    intake->counts.moved += entry != NULL;
+    return true;
 }
 
 struct mac_table *mac_table_new(void)
@@ -288,6 +330,12 @@ void mac_table_destroy(struct mac_table **table)
         HASH_DELETE(hh, (*table)->bridges, bridge);
         free(bridge);
     }
+    struct mac_intake *intake, *other;
+    HASH_ITER(hh, (*table)->intakes, intake, other)
+    {
+        HASH_DELETE(hh, (*table)->intakes, intake);
+        free(intake);
+    }
     free((*table)->buckets);
     free((*table)->changes);
     free((*table)->news);
@@ -304,7 +352,7 @@ enum mac_learned mac_table_learn(struct mac_table *table, const struct mac_name 
         entry_touch(table, entry, now_ns);
         return MAC_LEARNED_NOTHING;
     }
-    if (limit == 0 || (entry != NULL && !may_move(entry, now_ns))) {
+    if (limit == 0 || !may_come(table, entry, port, now_ns)) {
         return MAC_LEARNED_REFUSED;
     }
     if (entry == NULL) {
@@ -332,6 +380,8 @@ void mac_table_hear(struct mac_table *table, const struct mac_name *name, uint32
         entry = entry_make(table, name, hash, limit, learned_ns);
     }
     if (entry != NULL && entry->port != port) {
+        bool is_within = take(&entry->moves_due_ns, MAC_MOVES_PER_S, MAC_MOVES_BURST, learned_ns);
+        (void)is_within; /* the other replica has judged; here it is one fewer */
         entry_place(table, entry, port, learned_ns);
     } else if (entry != NULL) {
         entry->learned_ns = learned_ns;
@@ -378,6 +428,34 @@ void mac_table_flush_port(struct mac_table *table, uint32_t port)
             }
         }
     }
+}
+
+void mac_table_forget_port(struct mac_table *table, uint32_t port)
+{
+    struct mac_intake *intake;
+    mac_table_flush_port(table, port);
+    HASH_FIND(hh, table->intakes, &port, sizeof port, intake);
+    if (intake != NULL) {
+        HASH_DELETE(hh, table->intakes, intake);
+        free(intake);
+    }
+}
+
+struct mac_port_counts mac_table_port_counts(const struct mac_table *table, uint32_t port)
+{
+    struct mac_intake *intake;
+    HASH_FIND(hh, table->intakes, &port, sizeof port, intake);
+    return intake != NULL ? intake->counts : (struct mac_port_counts){0};
+}
+
+size_t mac_table_port_count(const struct mac_table *table, uint64_t id, uint32_t port)
+{
+    const struct mac_bridge *bridge = bridge_find(table, id);
+    struct mac_port *on = NULL;
+    if (bridge != NULL) {
+        HASH_FIND(hh, bridge->ports, &port, sizeof port, on);
+    }
+    return on != NULL ? on->list.count : 0;
 }
 
 void mac_table_flush_bridge(struct mac_table *table, uint64_t id)

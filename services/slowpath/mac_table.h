@@ -26,8 +26,7 @@ struct mac_entry {
     uint64_t used_ns;    /* when it last sent */
     /* private */
     uint64_t hash;
-    uint64_t moves_since_ns;
-    uint32_t n_moves;
+    uint64_t moves_due_ns; /* when the bucket of its moves will be full again */
     struct mac_entry *chain;
     struct mac_port *on; /* whose list it is in */
     struct {
@@ -36,7 +35,13 @@ struct mac_entry {
 };
 
 enum {
-    MAC_MOVES_PER_S = 10,  /* a host that roams moves once; a loop moves it as fast as it spins */
+    /* Of one address: 5 at once and 5 a second behind them, so at most 10 in any second. A host that roams moves once; a loop moves it as fast as it spins. */
+    MAC_MOVES_BURST = 5,
+    MAC_MOVES_PER_S = 5,
+    /* New and moved addresses of one port: as many at once as a bridge has room for unless it is told otherwise, so that a whole network comes back at
+     * once; behind them what costs replicas and corrections a few percent of a core. More are forwarded without being learned. */
+    MAC_INTAKE_BURST = 8192,
+    MAC_INTAKE_PER_S = 2000,
     MAC_NEWS_MAX = 16384,  /* learned in 10 ms and not yet told; what finds no room is learned again by the others */
     MAC_USE_STEP_MS = 500, /* a report of use */
 };
@@ -44,7 +49,7 @@ enum {
 enum mac_learned {
     MAC_LEARNED_NOTHING, /* was there already */
     MAC_LEARNED,         /* new, or moved */
-    MAC_LEARNED_REFUSED  /* moves too often, or the bridge learns nothing */
+    MAC_LEARNED_REFUSED  /* it moves too often, its port brings too many, or the bridge learns nothing */
 };
 
 struct mac_table;
@@ -52,9 +57,21 @@ struct mac_table *mac_table_new(void);
 void mac_table_destroy(struct mac_table **table);
 
 /* A packet from this address came in at `port`. `limit`: entries the bridge may have; of the port with the
- * most addresses the one longest unused makes room, so a port that invents addresses crowds out its own. */
+ * most addresses the one longest unused makes room, so a port that invents addresses crowds out its own, and no faster than its token bucket
+ * gives (I9). */
 enum mac_learned mac_table_learn(struct mac_table *table, const struct mac_name *name, uint32_t port, uint32_t limit,
                                  uint64_t now_ns);
+/* What a port has brought, since it is there. */
+struct mac_port_counts {
+    uint64_t learned;       /* new addresses */
+    uint64_t moved;         /* from other ports to this one */
+    uint64_t refused_moves; /* packets from addresses that move too often */
+    uint64_t refused_rate;  /* packets from addresses beyond MAC_INTAKE_PER_S */
+    uint64_t crowded_out;   /* its own addresses that ended because the bridge was full */
+};
+struct mac_port_counts mac_table_port_counts(const struct mac_table *table, uint32_t port);
+size_t mac_table_port_count(const struct mac_table *table, uint64_t bridge, uint32_t port); /* of its addresses */
+
 /* Another replica's word: the later time wins, at equal times the greater port; port 0 flushes. */
 void mac_table_hear(struct mac_table *table, const struct mac_name *name, uint32_t port, uint64_t learned_ns, uint32_t limit);
 /* NULL: not known. */
@@ -64,6 +81,7 @@ void mac_table_used(struct mac_table *table, uint64_t number, uint64_t used_ns);
 /* Ends entries of the bridge unused for aging_ns, at most `limit` of them. True when more are due. */
 bool mac_table_age(struct mac_table *table, uint64_t bridge, uint64_t aging_ns, uint64_t now_ns, size_t limit);
 void mac_table_flush_port(struct mac_table *table, uint32_t port);
+void mac_table_forget_port(struct mac_table *table, uint32_t port); /* it is gone, with its counts */
 void mac_table_flush_bridge(struct mac_table *table, uint64_t bridge);
 size_t mac_table_count(const struct mac_table *table, uint64_t bridge);
 /* The bridge's entries from the last used on: start with NULL. */

@@ -5,8 +5,10 @@
  *     pop      eth_type=0x0800   ?                                a label that is popped uncovers what this key never showed
  *
  * What a pop uncovers is `unseen`: actions may write it, output needs none of it, but a lookup that asks for it cannot be answered from this
- * key, and the packet is dropped for DROP_HEADER_UNSEEN. Labels move between the members of the key as tags do: those that stay visible
- * are looked at first and then known, but for those behind the third, which are unseen.
+ * key. Then the packet begins again with a key that shows it (translate.h says how its recirc_id tells that); until the same pop comes, the
+ * inner headers stay out of sight. One place behind labels can be shown; a packet whose rules want two is dropped for DROP_HEADER_UNSEEN, and
+ * one with tags behind its labels, too. A label that was pushed here gives back what it covered. Labels move between the members of the key as
+ * tags do: those that stay visible are looked at first and then known, but for those behind the third, which are unseen.
  *
  * The new label of a packet without one has the TTL of its IP header [OF1.3.5 §5.12]; that TTL is looked at when somebody asks for the label's.
  * Open vSwitch gives such a label also the DSCP as traffic class, and 64 to packets without a TTL; the datapath here follows the standard.
@@ -24,6 +26,12 @@ static bool is_mpls_type(uint16_t type)
 static uint32_t label_at(const struct walk *walk, size_t i)
 {
     return host32(walk->state.key.mpls[i]);
+}
+
+/* Nothing stands behind it: what the key has there is zero. */
+static bool is_bottom(const struct walk *walk, size_t i)
+{
+    return walk->unseen.key.mpls[i].raw == 0 && (label_at(walk, i) & LABEL_BOTTOM) != 0;
 }
 
 static void look_label(struct walk *walk, size_t i, uint32_t bits)
@@ -62,6 +70,11 @@ static void blank_inner(struct walk *walk, bool is_unseen)
     walk->unseen.key.dp_hash = be32(0);
 }
 
+void mpls_cover(struct walk *walk)
+{
+    blank_inner(walk, false);
+}
+
 static void set_label(struct walk *walk, size_t i, uint32_t label, bool is_unseen)
 {
     walk->state.key.mpls[i] = be32(is_unseen ? 0 : label);
@@ -92,6 +105,11 @@ static uint32_t first_label(struct walk *walk)
         walk->is_label_ttl_copied = !walk->is_ttl_set;
     }
     walk->covered.ttl = ttl;
+    walk->beneath.key = walk->state.key;
+    walk->beneath.written = walk->written.key;
+    walk->beneath.unseen = walk->unseen.key;
+    walk->beneath.is_set = true;
+    walk->n_labels_on = 0;
     blank_inner(walk, false);
     return LABEL_BOTTOM | ttl;
 }
@@ -105,9 +123,8 @@ void mpls_push(struct walk *walk, uint16_t ethertype)
         return;
     }
     if (is_mpls_type(host16(walk->state.key.eth_type))) {
-        for (size_t i = 0; i < LABELS - 1; i++) {
-            look_label(walk, i, UINT32_MAX);
-        }
+        look_label(walk, 0, UINT32_MAX);
+        look_label(walk, 1, is_bottom(walk, 0) ? 0 : UINT32_MAX);
         label = label_at(walk, 0) & ~(uint32_t)LABEL_BOTTOM;
         set_label(walk, 2, label_at(walk, 1), walk->unseen.key.mpls[1].raw != 0);
         set_label(walk, 1, label_at(walk, 0), walk->unseen.key.mpls[0].raw != 0);
@@ -118,6 +135,7 @@ void mpls_push(struct walk *walk, uint16_t ethertype)
         set_label(walk, 1, 0, false);
         set_label(walk, 2, 0, false);
     }
+    walk->n_labels_on++;
     write_type(walk, ethertype);
     note_rewritten(walk);
     struct dp_action action = {.type = DP_ACTION_PUSH_MPLS, .ethertype = ethertype};
@@ -128,8 +146,9 @@ void mpls_push(struct walk *walk, uint16_t ethertype)
 static void shift_labels(struct walk *walk)
 {
     bool is_unseen = false;
-    for (size_t i = 0; i < LABELS; i++) {
-        look_label(walk, i, i == 0 ? LABEL_BOTTOM : UINT32_MAX);
+    look_label(walk, 0, LABEL_BOTTOM);
+    for (size_t i = 1; i < LABELS && !is_bottom(walk, i - 1); i++) {
+        look_label(walk, i, UINT32_MAX);
     }
     for (size_t i = 0; i < LABELS; i++) {
         bool is_last = i == LABELS - 1;
@@ -139,18 +158,61 @@ static void shift_labels(struct walk *walk)
     }
 }
 
+/* Copies what stands behind the Ethernet type, without tags, labels and hash. */
+static void copy_inner(struct flow_key *to, const struct flow_key *from)
+{
+    const size_t first = offsetof(struct flow_key, tcp_flags);
+    struct flow_key key = *from;
+    memcpy(key.mpls, to->mpls, sizeof key.mpls);
+    key.dp_hash = to->dp_hash;
+    memcpy((uint8_t *)to + first, (const uint8_t *)&key + first, sizeof key - first);
+}
+
+/* The label that was put on last is off again: what it covered is as it was. */
+static void restore(struct walk *walk)
+{
+    copy_inner(&walk->state.key, &walk->beneath.key);
+    copy_inner(&walk->written.key, &walk->beneath.written);
+    copy_inner(&walk->unseen.key, &walk->beneath.unseen);
+}
+
+/* What the key shows from behind the labels comes into sight. */
+static void show(struct walk *walk)
+{
+    const struct flow_key nothing = {0};
+    copy_inner(&walk->state.key, &walk->came);
+    copy_inner(&walk->written.key, &nothing);
+    copy_inner(&walk->unseen.key, &nothing);
+}
+
+static void hide_tags(struct walk *walk)
+{
+    struct flow_key *unseen = &walk->unseen.key, *written = &walk->written.key;
+    unseen->vlan_tci = unseen->vlan_tpid = unseen->vlan2_tci = unseen->vlan2_tpid = be16(0xffff);
+    written->vlan_tci = written->vlan_tpid = written->vlan2_tci = written->vlan2_tpid = be16(0xffff);
+}
+
 static void uncover(struct walk *walk, uint16_t ethertype)
 {
+    bool is_tag = ethertype == 0x8100 || ethertype == 0x88a8;
+    bool is_of_packet = !walk->beneath.is_set && walk->n_labels_on == 0 && walk->n_labels_off <= DP_UNCOVER_MAX && !is_tag;
+    struct uncover behind = {.type = ethertype, .n_labels = is_of_packet ? (uint8_t)walk->n_labels_off : 0};
     blank_inner(walk, true);
     for (size_t i = 0; i < LABELS; i++) {
         set_label(walk, i, 0, false);
     }
     walk->covered.is_ip = false;
-    if (ethertype == 0x8100 || ethertype == 0x88a8) {
-        struct flow_key *unseen = &walk->unseen.key, *written = &walk->written.key;
-        unseen->vlan_tci = unseen->vlan_tpid = unseen->vlan2_tci = unseen->vlan2_tpid = be16(0xffff);
-        written->vlan_tci = written->vlan_tpid = written->vlan2_tci = written->vlan2_tpid = be16(0xffff);
+    if (is_tag) {
+        hide_tags(walk);
     }
+    if (walk->beneath.is_set && walk->n_labels_on == 0 && host16(walk->beneath.key.eth_type) == ethertype) {
+        restore(walk);
+    } else if (behind.n_labels != 0 && behind.n_labels == walk->inner.n_labels && ethertype == walk->inner.type) {
+        show(walk);
+    } else {
+        walk->missing = behind;
+    }
+    walk->beneath.is_set = false;
 }
 
 void mpls_pop(struct walk *walk, uint16_t ethertype)
@@ -161,6 +223,14 @@ void mpls_pop(struct walk *walk, uint16_t ethertype)
     if (hides_tags(walk)) {
         walk_refuse(walk, DROP_PIPELINE_LIMIT);
         return;
+    }
+    if (walk->n_labels_on > 0) {
+        walk->n_labels_on--;
+    } else if (walk->beneath.is_set) { /* eats into what labels were put on */
+        walk->beneath.is_set = false;
+        walk->n_labels_off = DP_UNCOVER_MAX + 1;
+    } else {
+        walk->n_labels_off++;
     }
     if (is_mpls_type(ethertype)) {
         shift_labels(walk);

@@ -1,7 +1,7 @@
 /* NORMAL: the learning switch, per bridge and VLAN.
  *
  *     port mode          packets in                                   packets out
- *     access             without a VLAN, or refused: the tag's        without tag
+ *     access             without a VLAN, or refused: the tag's        without tag, and no flood of frames that have a second one
  *     trunk              their own, when the port carries it          with the VLAN's tag
  *     native-tagged      as trunk; without one the tag's              as trunk
  *     native-untagged    likewise                                     as trunk, the tag's VLAN without tag
@@ -81,10 +81,17 @@ static uint16_t inner_vid(struct walk *walk)
     return host16(walk->state.key.vlan2_tci) & 0x0fff;
 }
 
+/* Does a flood of the VLAN reach the port? Behind an access port nobody understands tags, so what would leave with one does not; who was learned there
+ * gets it all the same. */
 static bool is_member(struct walk *walk, const struct world_port *port, uint16_t vlan)
 {
-    bool asks_inner = port->vlan_mode == VLAN_MODE_TUNNEL && port->has_cvlans;
-    return world_port_in_vlan(port, vlan) && (!asks_inner || world_port_takes_cvlan(port, inner_vid(walk)));
+    if (!world_port_in_vlan(port, vlan)) {
+        return false;
+    }
+    if (port->vlan_mode == VLAN_MODE_ACCESS) {
+        return inner_vid(walk) == 0;
+    }
+    return port->vlan_mode != VLAN_MODE_TUNNEL || !port->has_cvlans || world_port_takes_cvlan(port, inner_vid(walk));
 }
 
 static void learn(struct walk *walk, const struct mac_name *source)
@@ -179,7 +186,7 @@ static void flood(struct walk *walk, uint16_t vlan)
 {
     const struct world_port *members[DP_ACTIONS_MAX];
     size_t n = 0;
-    walk->out->work += (unsigned)walk->bridge->n_ports;
+    walk->out->work += 2 * (unsigned)walk->bridge->n_ports;
     for (size_t i = 0; i < walk->bridge->n_ports; i++) {
         const struct world_port *port = walk->bridge->ports[i];
         if (port == walk->in_port || (port->config & PORT_CONFIG_NO_FLOOD) != 0 || !is_member(walk, port, vlan)) {
@@ -206,7 +213,7 @@ static void forward(struct walk *walk, uint16_t vlan)
     const struct mac_entry *entry = mac_table_find(walk->input->macs, &target);
     const struct world_port *port = entry != NULL ? world_port(walk->input->world, entry->port) : NULL;
     walk_need_mac(walk, &target, entry != NULL ? entry->port : 0);
-    if (port == NULL || port->bridge != walk->bridge->id || !is_member(walk, port, vlan)) {
+    if (port == NULL || port->bridge != walk->bridge->id || !world_port_in_vlan(port, vlan)) {
         flood(walk, vlan);
     } else if (port == walk->in_port) {
         walk->reason = DROP_MAC_ON_INPUT_PORT;

@@ -56,7 +56,7 @@ void output_to_controller(struct walk *walk, uint16_t max_len, enum packet_in_re
 
 static void output_to_all(struct walk *walk, bool is_flood)
 {
-    walk->out->work += (unsigned)walk->bridge->n_ports;
+    walk->out->work += 2 * (unsigned)walk->bridge->n_ports;
     for (size_t i = 0; i < walk->bridge->n_ports; i++) {
         const struct world_port *port = walk->bridge->ports[i];
         bool is_wanted =
@@ -90,8 +90,9 @@ static void output_to_tables(struct walk *walk)
     walk->depth++;
     pipeline_run(walk, 0, PORT_IN_PORT);
     if (!walk->is_over) {
-        struct action_set set = walk->set;
-        memset(&walk->set, 0, sizeof walk->set);
+        struct action_set set;
+        action_set_copy(&set, &walk->set);
+        action_set_clear(&walk->set);
         action_set_perform(walk, &set);
     }
     walk->depth--;

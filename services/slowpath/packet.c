@@ -254,6 +254,11 @@ static int carry_out(struct packet_wire *wire, const Busbar__PacketOut *out)
         struct translate_input input = {
             .world = &core->world, .macs = core->macs, .now_ns = core->now_ns, .learning = TRANSLATE_LEARN};
         translate_packet_out(&input, out->bridge, out->in_port, &actions, &key, &wire->translation);
+        if (wire->translation.needs_more) { /* of what labels cover; the hash it has */
+            core_worked(core, &wire->translation);
+            key = translate_again(&wire->translation, &key, out->frame.data, out->frame.len);
+            translate_packet_out(&input, out->bridge, out->in_port, &actions, &key, &wire->translation);
+        }
         core_worked(core, &wire->translation);
         correct_mark_macs(core);
         err = wire->translation.is_refused ? -ERROR_REFUSED : send_down(wire, in_port, out);

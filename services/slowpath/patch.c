@@ -37,7 +37,7 @@ static void come_in(struct walk *walk, const struct world_port *peer)
     walk->state.key = key;
     walk->state.in_phy_port = be32(peer->ofport);
     walk->state.actset_output = be32(OFPORT_UNSET);
-    memset(&walk->set, 0, sizeof walk->set);
+    action_set_clear(&walk->set);
     walk->out->rewritten_words |= 1;
     walk->bridge = world_bridge(walk->input->world, peer->bridge);
     walk->in_port = peer;

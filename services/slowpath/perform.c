@@ -48,7 +48,7 @@ static void dec_ttl(struct walk *walk)
         return;
     }
     if (walk->unseen.key.ip_ttl != 0) {
-        walk_refuse(walk, DROP_HEADER_UNSEEN);
+        walk_look_unseen(walk);
         return;
     }
     prove_ttl(walk);
@@ -70,10 +70,30 @@ static bool has_tag(const struct walk *walk)
     return (host16(walk->state.key.vlan_tci) & KEY_VLAN_PRESENT) != 0;
 }
 
-/* Tags move between the members of the key, so all their bits are looked at first and then known. */
+/* Is there a tag, and one behind it? What is not there is all zeroes, known without a look. */
+static void look_tag(struct walk *walk, bool is_second)
+{
+    struct flow_state mask = {0};
+    *(is_second ? &mask.key.vlan2_tci : &mask.key.vlan_tci) = be16(KEY_VLAN_PRESENT);
+    walk_look(walk, &mask);
+}
+
+static bool has_second_tag(const struct walk *walk)
+{
+    return (host16(walk->state.key.vlan2_tci) & KEY_VLAN_PRESENT) != 0;
+}
+
+static void look_whole_tag(struct walk *walk, bool is_second)
+{
+    struct flow_state mask = {0};
+    *(is_second ? &mask.key.vlan2_tci : &mask.key.vlan_tci) = be16(0xffff);
+    *(is_second ? &mask.key.vlan2_tpid : &mask.key.vlan_tpid) = be16(0xffff);
+    walk_look(walk, &mask);
+}
+
+/* Tags move between the members of the key: those that stay were looked at whole, so that all their bits are known now. */
 static void know_tags(struct walk *walk)
 {
-    walk_look_vlans(walk);
     struct flow_key *written = &walk->written.key;
     written->vlan_tci = written->vlan_tpid = written->vlan2_tci = written->vlan2_tpid = be16(0xffff);
     for (size_t i = offsetof(struct flow_key, vlan_tci) / 8; i <= offsetof(struct flow_key, vlan2_tpid) / 8; i++) {
@@ -84,6 +104,13 @@ static void know_tags(struct walk *walk)
 void perform_push_vlan(struct walk *walk, uint16_t tpid, uint16_t tci)
 {
     struct flow_key *key = &walk->state.key;
+    look_tag(walk, false);
+    if (has_tag(walk)) {
+        look_whole_tag(walk, false);
+        look_whole_tag(walk, true);
+    } else {
+        key->vlan_tci = key->vlan_tpid = key->vlan2_tci = key->vlan2_tpid = be16(0);
+    }
     know_tags(walk);
     if (walk->n_hidden_tags == WALK_HIDDEN_TAGS_MAX) {
         walk_refuse(walk, DROP_PIPELINE_LIMIT);
@@ -105,10 +132,17 @@ void perform_push_vlan(struct walk *walk, uint16_t tpid, uint16_t tci)
 void perform_pop_vlan(struct walk *walk)
 {
     struct flow_key *key = &walk->state.key;
-    know_tags(walk);
-    if (!has_tag(walk)) {
+    look_tag(walk, false);
+    if (walk->is_over || !has_tag(walk)) {
         return;
     }
+    look_tag(walk, true);
+    if (has_second_tag(walk)) {
+        look_whole_tag(walk, true);
+    } else {
+        key->vlan2_tci = key->vlan2_tpid = be16(0);
+    }
+    know_tags(walk);
     key->vlan_tci = key->vlan2_tci;
     key->vlan_tpid = key->vlan2_tpid;
     key->vlan2_tci = key->vlan2_tpid = be16(0);
@@ -124,7 +158,10 @@ void perform_pop_vlan(struct walk *walk)
 /* [OF1.3.5 §5.12]: a new tag has the VLAN id and priority of the outer one there was. */
 static void push_vlan_like_outer(struct walk *walk, uint16_t tpid)
 {
-    know_tags(walk);
+    look_tag(walk, false);
+    if (has_tag(walk)) {
+        look_whole_tag(walk, false);
+    }
     perform_push_vlan(walk, tpid, has_tag(walk) ? host16(walk->state.key.vlan_tci) : 0);
 }
 
@@ -137,11 +174,21 @@ static void emit_set_field(struct walk *walk, enum field_id field, struct field_
     walk_emit(walk, &action);
 }
 
+/* Of a field that is written in part the whole is, so what stays is looked at. */
+static void look_at_rest(struct walk *walk, enum field_id field, struct field_value mask)
+{
+    struct flow_state all = {0}, part = {0};
+    field_set(field, &all, field_all_ones(field));
+    field_set(field, &part, mask);
+    all.key.vlan_tci = be16(host16(all.key.vlan_tci) & (uint16_t)~host16(part.key.vlan_tci));
+    walk_look(walk, &all);
+}
+
 /* A VLAN id given to a packet without a tag is a tag for it; the TCI without the present bit is none. */
 static void set_vlan(struct walk *walk, enum field_id field, struct field_value value, struct field_value mask)
 {
-    know_tags(walk);
     struct flow_state after = walk->state;
+    look_tag(walk, false);
     field_set_masked(field, &after, value, mask);
     uint16_t tci = host16(after.key.vlan_tci);
     if (field == FIELD_VLAN_TCI && (tci & KEY_VLAN_PRESENT) == 0) {
@@ -151,7 +198,9 @@ static void set_vlan(struct walk *walk, enum field_id field, struct field_value 
             perform_push_vlan(walk, 0x8100, tci);
         }
     } else {
+        look_at_rest(walk, field, mask);
         walk->state.key.vlan_tci = be16(tci | KEY_VLAN_PRESENT);
+        walk_written(walk, field, field_all_ones(field));
         field = field == FIELD_VLAN_TCI ? FIELD_VLAN_VID : field;
         emit_set_field(walk, field, field_get(field, &walk->state), field_all_ones(field));
         if (mask.bytes[14] >> 5 != 0) {
@@ -347,6 +396,24 @@ static void action_set_field(struct walk *walk, struct action_set *set, const st
             (uint8_t)((into->set_field.value.bytes[b] & ~mask) | (action->set_field.value.bytes[b] & mask));
         into->set_field.mask.bytes[b] |= mask;
     }
+}
+
+void action_set_clear(struct action_set *set)
+{
+    memset(set->has, 0, sizeof set->has);
+    set->n_fields = 0;
+}
+
+void action_set_copy(struct action_set *to, const struct action_set *from)
+{
+    memcpy(to->has, from->has, sizeof to->has);
+    to->n_fields = from->n_fields;
+    for (size_t type = 0; type <= ACTION_OUTPUT; type++) {
+        if (from->has[type]) {
+            to->one[type] = from->one[type];
+        }
+    }
+    memcpy(to->fields, from->fields, from->n_fields * sizeof to->fields[0]);
 }
 
 void action_set_write(struct walk *walk, struct action_set *set, const struct action_list *list)

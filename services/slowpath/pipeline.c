@@ -20,9 +20,9 @@ static const struct world_rule *table_lookup(struct walk *walk, uint8_t table, u
     const struct classifier_rule *node = NULL;
     walk->visited[table / 64] |= 1ull << (table % 64);
     walk_count(walk, counter_id(COUNTER_TABLE, walk->bridge->id << 8 | table));
-    walk->out->work += 20; /* a visit without its lookup, which takes a few words of each set of tuples */
+    walk->out->work += 3; /* a visit without its lookup, which takes a few words of each set of tuples */
     if (walk->bridge->tables[table] != NULL) {
-        walk->out->work += 10 + (unsigned)classifier_count_tuples(walk->bridge->tables[table]) / 16;
+        walk->out->work += 6 + (unsigned)classifier_count_tuples(walk->bridge->tables[table]) / 16;
         node = classifier_lookup(walk->bridge->tables[table], &walk->state, &looked);
         walk_look(walk, &looked);
     }
@@ -102,7 +102,7 @@ void pipeline_run(struct walk *walk, uint8_t table, uint32_t in_port)
         }
         trace_writes(walk, in);
         if (in->has_clear) {
-            memset(&walk->set, 0, sizeof walk->set);
+            action_set_clear(&walk->set);
         }
         if (in->has_write) {
             action_set_write(walk, &walk->set, &in->write);

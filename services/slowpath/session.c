@@ -170,21 +170,30 @@ static void on_refuse(struct session *session, const struct bus_message *message
 
 /* ---- messages of an open session ---- */
 
+static void queue_miss(struct session *session, const struct session_miss *miss)
+{
+    if (session->n_misses == SESSION_MISSES_MAX) {
+        session->core->counts.misses_dropped++;
+        return;
+    }
+    session->misses[(session->miss_first + session->n_misses++) % SESSION_MISSES_MAX] = *miss;
+}
+
 static bool on_misses(struct session *session, const ProtobufCMessage *body)
 {
     const Busbar__MissBatch *batch = (const Busbar__MissBatch *)body;
-    for (size_t i = 0; i < batch->n_misses; i++) {
-        struct session_miss miss = {.ask = batch->misses[i]->ask};
-        if (key_decode(&batch->misses[i]->key, &miss.key) != 0) {
-            return false;
+    bool makes_sense = batch->n_asks > 0 || batch->keys.len == 0;
+    for (size_t i = 0; makes_sense && i < batch->n_misses + batch->n_asks; i++) {
+        struct session_miss miss;
+        bool is_apart = i < batch->n_misses;
+        size_t k = is_apart ? i : i - batch->n_misses;
+        miss.ask = is_apart ? batch->misses[k]->ask : batch->asks[k];
+        makes_sense = (is_apart ? key_decode(&batch->misses[k]->key, &miss.key) : keys_decode(&batch->keys, batch->n_asks, k, &miss.key)) == 0;
+        if (makes_sense) {
+            queue_miss(session, &miss);
         }
-        if (session->n_misses == SESSION_MISSES_MAX) {
-            session->core->counts.misses_dropped++;
-            continue;
-        }
-        session->misses[(session->miss_first + session->n_misses++) % SESSION_MISSES_MAX] = miss;
     }
-    return true;
+    return makes_sense;
 }
 
 static bool on_gone(struct session *session, const ProtobufCMessage *body)

@@ -194,27 +194,37 @@ static void end_pass(struct trace *trace, const struct flow_key *key, const stru
     free(megaflow);
 }
 
-/* One way of the packet or, where a group wants the datapath's hash, two; the result is the last one's. The key has the port's id. */
-static void translate_twice(struct core *core, struct trace *trace, struct flow_key *key, struct translation *translation,
-                            json_t *out)
+/* The bytes of the packet, if they were given. */
+struct trace_frame {
+    uint8_t *bytes; /* owned; NULL: there are none */
+    size_t size;
+};
+
+/* One way of the packet or, where a group wants the datapath's hash or a rule what labels cover, up to three; the result is the last one's. The key
+ * has the port's id. */
+static void translate_all(struct core *core, struct trace *trace, struct flow_key *key, const struct trace_frame *frame,
+                          struct translation *translation, json_t *out)
 {
     struct translate_trace sink = {.step = take_step, .context = trace};
     struct translate_input input = {
         .world = &core->world, .macs = core->macs, .now_ns = core->now_ns, .learning = TRANSLATE_LEARN_NOTHING, .trace = &sink};
     translate_key(&input, key, translation);
     end_pass(trace, key, translation, out);
-    if (translation->needs_hash) {
-        key->dp_hash = be32(hash_packet(key, &translation->actions[0].hash));
-        key->recirc_id = be32(TRANSLATE_RECIRC_HASHED);
+    while (translation->needs_more) {
+        *key = translate_again(translation, key, frame->bytes, frame->size);
         trace->bridge = NULL;
-        fprintf(trace->text, "\nBack from the datapath with dp_hash 0x%08x:\n", host32(key->dp_hash));
+        fprintf(trace->text, "\nBack from the datapath with dp_hash 0x%08x%s:\n", host32(key->dp_hash),
+                translation->again.n_labels == 0 ? ""
+                : frame->bytes != NULL           ? " and what its labels cover"
+                                                 : "; what its labels cover is in the packet's bytes, which were not given");
         translate_key(&input, key, translation);
         end_pass(trace, key, translation, out);
     }
 }
 
 /* The whole trace of a key into `out`, its text appended to `text`. */
-static void trace_key(struct core *core, struct flow_key key, FILE *text, struct translation *translation, json_t *out)
+static void trace_key(struct core *core, struct flow_key key, const struct trace_frame *frame, FILE *text, struct translation *translation,
+                      json_t *out)
 {
     const struct world_port *port = world_port(&core->world, host32(key.in_port));
     struct trace trace = {.world = &core->world, .steps = json_array(), .text = text};
@@ -227,7 +237,7 @@ static void trace_key(struct core *core, struct flow_key key, FILE *text, struct
         json_object_set_new(out, "flow", json_string(flow));
         free(flow);
     }
-    translate_twice(core, &trace, &key, translation, out);
+    translate_all(core, &trace, &key, frame, translation, out);
     json_object_set_new(out, "steps", trace.steps);
 }
 
@@ -260,7 +270,7 @@ static int read_hex(const char *text, uint8_t *frame, size_t *out_size, struct e
 }
 
 static int key_of_frame(const struct match *match, const struct world_port *port, const char *hex, struct flow_key *out_key,
-                        struct error_detail *detail)
+                        struct trace_frame *out_frame, struct error_detail *detail)
 {
     struct match only_port = {0};
     struct parse_result result;
@@ -275,13 +285,17 @@ static int key_of_frame(const struct match *match, const struct world_port *port
         err = parse_frame(frame, size, port->id, out_key, &result);
         err = err == 0 ? 0 : error_set(detail, err, "the packet is shorter than an Ethernet header");
     }
-    free(frame);
+    if (err == 0) {
+        *out_frame = (struct trace_frame){.bytes = frame, .size = size};
+    } else {
+        free(frame);
+    }
     return err;
 }
 
 /* The key that the words describe, with the port's id. */
 static int key_of_words(const struct world_bridge *bridge, const char *flow, const char *hex, struct flow_key *out_key,
-                        struct error_detail *detail)
+                        struct trace_frame *out_frame, struct error_detail *detail)
 {
     struct match_ports names = names_of_bridge(bridge);
     struct match match;
@@ -294,7 +308,7 @@ static int key_of_words(const struct world_bridge *bridge, const char *flow, con
         return error_set(detail, -ERROR_NOT_FOUND, "in_port: the bridge has no port %u", host32(match.value.key.in_port));
     }
     if (hex != NULL) {
-        return key_of_frame(&match, port, hex, out_key, detail);
+        return key_of_frame(&match, port, hex, out_key, out_frame, detail);
     }
     *out_key = match.value.key;
     out_key->in_port = be32(port->id);
@@ -308,6 +322,7 @@ void trace_packet(void *context, struct control_call *call, const char *const *a
 {
     struct core *core = context;
     struct error_detail detail = {""};
+    struct trace_frame frame = {.bytes = NULL};
     struct flow_key key;
     if (n_arguments != 2 && n_arguments != 3) {
         control_fail(call, -EINVAL, "trace BRIDGE FLOW [HEX]");
@@ -318,7 +333,7 @@ void trace_packet(void *context, struct control_call *call, const char *const *a
         control_fail(call, -ERROR_NOT_FOUND, "bridge %s does not exist", arguments[0]);
         return;
     }
-    int err = key_of_words(bridge, arguments[1], n_arguments == 3 ? arguments[2] : NULL, &key, &detail);
+    int err = key_of_words(bridge, arguments[1], n_arguments == 3 ? arguments[2] : NULL, &key, &frame, &detail);
     if (err != 0) {
         control_fail(call, err, "%s", detail.text);
         return;
@@ -327,15 +342,17 @@ void trace_packet(void *context, struct control_call *call, const char *const *a
     size_t size = 0;
     FILE *file = open_memstream(&text, &size);
     if (file == NULL) {
+        free(frame.bytes);
         control_fail(call, -ENOMEM, "no memory for the trace");
         return;
     }
     struct translation translation = {0};
     json_t *out = json_object();
-    trace_key(core, key, file, &translation, out);
+    trace_key(core, key, &frame, file, &translation, out);
     set_text(out, &text, file);
     control_reply(call, out);
     translation_fini(&translation);
+    free(frame.bytes);
 }
 
 /* ---- explain ---- */
@@ -467,6 +484,7 @@ static void explain_flow(struct core *core, const struct session *session, const
     struct translation translation = {0};
     struct translate_input input = {
         .world = &core->world, .macs = core->macs, .now_ns = core->now_ns, .learning = TRANSLATE_LEARN_NOTHING};
+    const struct trace_frame no_frame = {.bytes = NULL};
     json_t *now = json_object();
     translate_key(&input, &flow->key, &translation);
     bool is_current = is_same_decision(flow, &translation);
@@ -475,7 +493,7 @@ static void explain_flow(struct core *core, const struct session *session, const
             flow->is_marked ? "A correction is on its way."
             : is_current    ? "The tables still say so."
                             : "The tables say otherwise now.");
-    trace_key(core, flow->key, text, &translation, now);
+    trace_key(core, flow->key, &no_frame, text, &translation, now);
     json_object_set_new(out, "now", now);
     translation_fini(&translation);
 }

@@ -24,6 +24,7 @@
 
 #include "lib/base/memory.h"
 #include "lib/dp/hash.h"
+#include "lib/flow/parse.h"
 #include "lib/msg/counter_id.h"
 #include "services/slowpath/walk.h"
 
@@ -37,15 +38,22 @@ void translation_fini(struct translation *translation)
 
 static void translation_clear(struct translation *translation)
 {
-    struct translation empty = {
-        .actions = translation->actions,
-        .actions_room = translation->actions_room,
-        .counters = translation->counters,
-        .counters_room = translation->counters_room,
-        .macs = translation->macs,
-        .macs_room = translation->macs_room,
-    };
-    *translation = empty;
+    struct dp_action *actions = translation->actions;
+    uint64_t *counters = translation->counters;
+    struct mac_need *macs = translation->macs;
+    size_t actions_room = translation->actions_room, counters_room = translation->counters_room, macs_room = translation->macs_room;
+    memset(translation, 0, offsetof(struct translation, more));
+    translation->actions = actions;
+    translation->actions_room = actions_room;
+    translation->counters = counters;
+    translation->counters_room = counters_room;
+    translation->macs = macs;
+    translation->macs_room = macs_room;
+}
+
+static uint32_t recirc_id(bool has_hash, struct uncover inner)
+{
+    return (has_hash ? RECIRC_HASHED : 0) | (uint32_t)inner.n_labels << RECIRC_LABELS_SHIFT | (uint32_t)inner.type << RECIRC_TYPE_SHIFT;
 }
 
 /* ---- what was looked at ---- */
@@ -54,17 +62,35 @@ void walk_look(struct walk *walk, const struct flow_state *mask)
 {
     uint64_t unseen = 0;
     for (size_t i = 0; i < STATE_WORDS; i++) {
-        uint64_t bits = state_word(mask, i) & ~state_word(&walk->written, i);
-        state_set_word(&walk->looked, i, state_word(&walk->looked, i) | bits);
-        unseen |= state_word(mask, i) & state_word(&walk->unseen, i);
+        uint64_t bits = state_word(mask, i);
+        if (bits != 0) { /* of one or two words nearly always */
+            state_set_word(&walk->looked, i, state_word(&walk->looked, i) | (bits & ~state_word(&walk->written, i)));
+            unseen |= bits & state_word(&walk->unseen, i);
+        }
     }
     bool is_label_ttl = (host32(mask->key.mpls[0]) & 0xff) != 0 || (host32(mask->key.mpls[1]) & 0xff) != 0;
     if ((mask->key.ip_ttl != 0 && walk->n_ttl_decrements > 0 && !walk->is_ttl_set) || (is_label_ttl && walk->is_label_ttl_copied)) {
         walk->looked.key.ip_ttl = 0xff;
     }
     if (unseen != 0) {
-        walk_refuse(walk, DROP_HEADER_UNSEEN);
+        walk_look_unseen(walk);
     }
+}
+
+void walk_look_unseen(struct walk *walk)
+{
+    if (walk_is_void(walk)) {
+        return;
+    }
+    if (walk->missing.n_labels == 0 || walk->inner.n_labels != 0) {
+        walk_refuse(walk, DROP_HEADER_UNSEEN);
+        return;
+    }
+    walk_trace(walk, "looks behind %u labels: from the beginning, with what is there", walk->missing.n_labels);
+    walk->out->needs_more = true;
+    walk->out->again = (struct dp_action){.type = DP_ACTION_RECIRC, .recirc_id = recirc_id(walk->has_hash, walk->missing),
+        .n_labels = walk->missing.n_labels, .uncovers_type = walk->missing.type};
+    walk->is_over = true;
 }
 
 void walk_look_field(struct walk *walk, enum field_id field)
@@ -94,7 +120,8 @@ bool walk_hash_bits(struct walk *walk, unsigned shift, unsigned n_bits, uint32_t
     uint32_t mask = ((1u << n_bits) - 1) << shift;
     if (!walk->has_hash) {
         walk_trace(walk, "needs the datapath's hash: from the beginning, with it");
-        walk->out->needs_hash = true;
+        walk->out->needs_more = true;
+        walk->out->again = (struct dp_action){.type = DP_ACTION_RECIRC, .recirc_id = recirc_id(true, walk->inner)};
         walk->is_over = true;
         return false;
     }
@@ -254,12 +281,19 @@ static void open_last_copy(struct translation *out, size_t first)
     }
 }
 
+static void walk_copy(struct walk *to, const struct walk *from)
+{
+    memcpy(to, from, offsetof(struct walk, set));
+    action_set_copy(&to->set, &from->set);
+    memcpy(to->stack, from->stack, from->n_stack * sizeof to->stack[0]);
+}
+
 void walk_begin_copy(struct walk *walk, struct walk_copy *copy)
 {
     struct dp_action clone = {.type = DP_ACTION_CLONE};
     walk_emit(walk, &clone);
     copy->begun = walk->out->n_actions;
-    copy->before = *walk;
+    walk_copy(&copy->before, walk);
 }
 
 void walk_end_copy(struct walk *walk, const struct walk_copy *copy)
@@ -271,7 +305,7 @@ void walk_end_copy(struct walk *walk, const struct walk_copy *copy)
     struct flow_state looked = walk->looked;
     unsigned n_resubmits = walk->n_resubmits, n_watched = walk->n_watched;
     enum drop_reason reason = walk->reason;
-    *walk = copy->before;
+    walk_copy(walk, &copy->before);
     walk->looked = looked;
     walk->n_resubmits = n_resubmits;
     walk->n_watched = n_watched;
@@ -355,31 +389,62 @@ void walk_trace_action(const struct walk *walk, const struct action *action)
 static void walk_begin(struct walk *walk, const struct translate_input *input, struct translation *out,
                        const struct flow_key *key)
 {
-    memset(walk, 0, sizeof *walk);
+    memset(walk, 0, offsetof(struct walk, set));
+    action_set_clear(&walk->set);
     walk->input = input;
     walk->out = out;
     walk->visited = out->visited;
     walk->reason = DROP_RULE;
-    walk->state.key = *key;
+    walk->came = walk->state.key = *key;
     walk->state.actset_output = be32(OFPORT_UNSET);
     memset((uint8_t *)&walk->written + sizeof(struct flow_key), 0xff, sizeof walk->written - sizeof(struct flow_key));
     walk->written.key.in_port = be32(UINT32_MAX);
-    walk->has_hash = host32(key->recirc_id) == TRANSLATE_RECIRC_HASHED;
+    uint32_t id = host32(key->recirc_id);
+    walk->has_hash = (id & RECIRC_HASHED) != 0;
+    walk->inner = (struct uncover){.n_labels = id >> RECIRC_LABELS_SHIFT & 7, .type = (uint16_t)(id >> RECIRC_TYPE_SHIFT)};
     walk->hash = host32(key->dp_hash);
     walk->state.key.recirc_id = walk->state.key.dp_hash = be32(0); /* rules see the packet as it came in */
     walk->written.key.recirc_id = walk->written.key.dp_hash = be32(UINT32_MAX);
+    if (walk->inner.n_labels != 0) {
+        mpls_cover(walk);
+    }
+}
+
+/* Is it one that a translation has made? */
+static bool is_recirc_id(uint32_t id)
+{
+    struct uncover inner = {.n_labels = id >> RECIRC_LABELS_SHIFT & 7, .type = (uint16_t)(id >> RECIRC_TYPE_SHIFT)};
+    bool is_inner = inner.n_labels == 0 ? inner.type == 0 : inner.type >= 0x0600;
+    return recirc_id((id & RECIRC_HASHED) != 0, inner) == id && is_inner;
 }
 
 static const struct dp_hash hash_of_groups = {.algorithm = DP_HASH_SYMMETRIC_L4};
 
-/* The packets are hashed and come back; what this walk did and counted is for the next to do and count. */
+/* The packets come back, hashed or uncovered; what this walk did and counted is for the next to do and count. */
 static void begin_again(struct walk *walk)
 {
     struct dp_action hash = {.type = DP_ACTION_HASH, .hash = hash_of_groups};
-    struct dp_action again = {.type = DP_ACTION_RECIRC, .recirc_id = TRANSLATE_RECIRC_HASHED};
+    bool is_for_hash = walk->out->again.n_labels == 0;
     walk->out->n_actions = walk->out->n_counters = 0;
-    walk_emit(walk, &hash);
-    walk_emit(walk, &again);
+    if (is_for_hash) {
+        walk_emit(walk, &hash);
+    }
+    walk_emit(walk, &walk->out->again);
+}
+
+struct flow_key translate_again(const struct translation *translation, const struct flow_key *key, const uint8_t *frame, size_t size)
+{
+    struct flow_key again = *key, ignored;
+    struct parse_result at;
+    const struct dp_action *recirc = &translation->actions[translation->n_actions - 1];
+    if (translation->actions[0].type == DP_ACTION_HASH) {
+        again.dp_hash = be32(hash_packet(key, &translation->actions[0].hash));
+    }
+    if (recirc->n_labels != 0 && frame != NULL && parse_frame(frame, size, 1, &ignored, &at) == 0) {
+        parse_uncover(frame, size, &at, recirc->n_labels, recirc->uncovers_type, &again);
+    }
+    again.recirc_id = be32(recirc->recirc_id);
+    return again;
 }
 
 static void walk_finish(struct walk *walk)
@@ -387,8 +452,8 @@ static void walk_finish(struct walk *walk)
     struct translation *out = walk->out;
     out->mask = walk->looked.key;
     out->mask.in_port = out->mask.recirc_id = be32(UINT32_MAX);
-    out->needs_hash = out->needs_hash && !out->is_refused;
-    if (out->needs_hash) {
+    out->needs_more = out->needs_more && !out->is_refused;
+    if (out->needs_more) {
         begin_again(walk);
         return;
     }
@@ -439,7 +504,7 @@ void translate_key(const struct translate_input *input, const struct flow_key *k
     translation_clear(out);
     walk_begin(&walk, input, out, key);
     const struct world_port *port = world_port(input->world, host32(key->in_port));
-    if (port == NULL || host32(key->recirc_id) > TRANSLATE_RECIRC_HASHED) {
+    if (port == NULL || !is_recirc_id(host32(key->recirc_id))) {
         out->is_refused = out->is_single = true;
         out->reason = DROP_MISS_REFUSED;
         return;

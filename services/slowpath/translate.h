@@ -15,8 +15,11 @@ enum {
     TRANSLATE_RESUBMITS_MAX = 4096, /* in one translation, likewise; some 2 ms of work at worst */
     TRANSLATE_BRIDGES_MAX = 16,     /* that patch ports lead one packet through, beside the first */
     TRANSLATE_COUNTERS_MAX = 256,   /* ids of one flow: what a shard credits in one program */
-    TRANSLATE_RECIRC_HASHED = 1,    /* the one recirc_id there is: the packet as it came, with its dp_hash */
 };
+
+/* A packet that comes back is as it came, and its key tells more; its recirc_id says what: bit 0 that dp_hash is its hash, bits 1 to 3 how
+ * many labels its L3 and L4 members are from behind of, bits 16 to 31 as which Ethernet type that was parsed. */
+enum { RECIRC_HASHED = 1, RECIRC_LABELS_SHIFT = 1, RECIRC_TYPE_SHIFT = 16 };
 
 /* A MAC lookup the decision depends on: `port` it answered, 0: not known. */
 struct mac_need {
@@ -41,15 +44,16 @@ struct translation {
     size_t n_macs, macs_room;
     struct flow_key mask;     /* in_port is always whole */
     uint64_t visited[4];      /* tables looked into */
-    struct translation_visit more[TRANSLATE_BRIDGES_MAX]; /* and those of the bridges behind patch ports */
     size_t n_more;
     uint32_t rewritten_words; /* of the key, that an action may have written before some lookup */
-    unsigned work;            /* what it cost, in tuples looked into and ports flooded to: some 50 ns each */
+    unsigned work;            /* what it cost, in units of some 10 ns; core.h says how they were found */
     bool uses_groups, uses_meters;
     bool is_single;  /* good for this packet only: no flow may be made of it */
     bool is_refused; /* cannot be translated: `reason` */
-    bool needs_hash; /* it is the way to the same translation with the datapath's hash: HASH, RECIRC */
+    bool needs_more; /* it is the way to the same translation of a key that tells more: HASH, or labels in RECIRC */
+    struct dp_action again; /* of needs_more: the RECIRC */
     enum drop_reason reason;
+    struct translation_visit more[TRANSLATE_BRIDGES_MAX]; /* n_more: tables of the bridges behind patch ports */
 };
 
 /* One step of a translation, told to whoever traces it. */
@@ -91,7 +95,10 @@ struct translate_input {
 void translation_fini(struct translation *translation);
 /* Both put the result into `translation`, whose arrays they reuse. The key is a packet's as the shard parsed it. */
 void translate_key(const struct translate_input *input, const struct flow_key *key, struct translation *translation);
-/* A controller's packet: `in_ofport` is an OpenFlow port number or reserved; key.in_port is not read. No flow is made of it. */
+/* The key with which a packet comes back whose translation needs_more. frame: the packet's, NULL when there is none: nothing is behind labels then. */
+struct flow_key translate_again(const struct translation *translation, const struct flow_key *key, const uint8_t *frame, size_t size);
+/* A controller's packet: `in_ofport` is an OpenFlow port number or reserved; key.in_port is not read. No flow is made of it. When it
+ * needs_more, the caller asks again with translate_again(). */
 void translate_packet_out(const struct translate_input *input, uint64_t bridge, uint32_t in_ofport,
                           const struct action_list *actions, const struct flow_key *key, struct translation *translation);
 

@@ -21,9 +21,15 @@ enum {
 /* The action set [OF1.3.5 §5.10]: one of each type, of set-fields one for each field, executed in the order of the types. */
 struct action_set {
     bool has[ACTION_OUTPUT + 1];
-    struct action one[ACTION_OUTPUT + 1];
-    struct action fields[WALK_SET_FIELDS_MAX];
     size_t n_fields;
+    struct action one[ACTION_OUTPUT + 1]; /* those that it has are filled */
+    struct action fields[WALK_SET_FIELDS_MAX];
+};
+
+/* What is behind so many labels of the packet as it came, taken for this Ethernet type. */
+struct uncover {
+    uint16_t type;
+    uint8_t n_labels;
 };
 
 struct walk {
@@ -36,7 +42,6 @@ struct walk {
     struct flow_state looked;         /* bits of the packet as it came that decided something */
     struct flow_state written;        /* bits of `state` that follow from constants and bits in `looked` */
     struct flow_state unseen;         /* bits of `state` that cannot be known: mpls.c; within `written`, zero in `state` */
-    struct action_set set;
     const struct world_rule *rule; /* whose actions are performed, NULL: none's */
     uint8_t table;
     unsigned depth, base_depth; /* of nesting; of the run through this bridge's tables */
@@ -49,6 +54,14 @@ struct walk {
         bool is_ip;
         uint8_t ttl; /* of that header, as it is now */
     } covered; /* what the first label pushed here stands in front of */
+    struct {
+        struct flow_key key, written, unseen;
+        bool is_set;
+    } beneath;              /* what it was before, for the pop of that label */
+    struct uncover inner;   /* what `came` shows from behind labels; no labels: nothing */
+    struct uncover missing; /* what would show what is unseen; no labels: nothing would */
+    unsigned n_labels_on, n_labels_off; /* pushed here and still there; popped of those the packet came with */
+    struct flow_key came;
     bool is_packet_out;
     bool has_hash; /* the packet's datapath hash is known: `hash` */
     uint32_t hash;
@@ -61,8 +74,9 @@ struct walk {
     } hidden_tags[WALK_HIDDEN_TAGS_MAX];
     size_t n_hidden_tags;
     uint32_t truncate_to; /* bytes, of the output under way; 0: all */
-    struct field_value stack[WALK_STACK_MAX];
     size_t n_stack;
+    struct action_set set; /* from here on, what is not filled is neither cleared nor copied: it is most of the memory */
+    struct field_value stack[WALK_STACK_MAX];
 };
 
 /* ---- what was looked at ---- */
@@ -70,6 +84,8 @@ struct walk {
 /* These bits of the state decide something. One that is unseen makes the translation void. */
 void walk_look(struct walk *walk, const struct flow_state *mask);
 void walk_look_field(struct walk *walk, enum field_id field);
+/* What nothing has been seen of is looked at: a later translation shows it, if one can; void. */
+void walk_look_unseen(struct walk *walk);
 /* These bits of the state become known without looking. */
 void walk_written(struct walk *walk, enum field_id field, struct field_value mask);
 /* Which of 2^n_bits the packet's datapath hash says, of its bits from `shift` on: known, or the translation begins again when it is (see
@@ -95,7 +111,7 @@ void walk_end_copy(struct walk *walk, const struct walk_copy *copy);
 /* Refused, or begun again elsewhere: what is still to be done does not matter. */
 static inline bool walk_is_void(const struct walk *walk)
 {
-    return walk->out->is_refused || walk->out->needs_hash;
+    return walk->out->is_refused || walk->out->needs_more;
 }
 void walk_refuse(struct walk *walk, enum drop_reason reason);
 /* For who traces the translation: what came of a step; a lookup, NULL: no rule matched; an action about to be performed; one by its text. */
@@ -120,11 +136,14 @@ void perform_push_vlan(struct walk *walk, uint16_t tpid, uint16_t tci);
 void perform_pop_vlan(struct walk *walk);
 void perform_set_field(struct walk *walk, enum field_id field, struct field_value value, struct field_value mask);
 void perform_ttl_expired(struct walk *walk);
+void mpls_cover(struct walk *walk); /* the packet comes back with what is behind its labels; until they are off nobody sees that */
 void mpls_push(struct walk *walk, uint16_t ethertype);
 void mpls_pop(struct walk *walk, uint16_t ethertype);
 void mpls_dec_ttl(struct walk *walk);
 void mpls_copy_ttl_out(struct walk *walk);
 void mpls_copy_ttl_in(struct walk *walk);
+void action_set_clear(struct action_set *set);
+void action_set_copy(struct action_set *to, const struct action_set *from);
 void action_set_write(struct walk *walk, struct action_set *set, const struct action_list *list);
 void action_set_perform(struct walk *walk, const struct action_set *set);
 void output_perform(struct walk *walk, uint32_t ofport, uint16_t max_len);

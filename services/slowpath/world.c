@@ -568,6 +568,9 @@ bool world_port_in_vlan(const struct world_port *port, uint16_t vlan)
     if (port->vlan_mode == VLAN_MODE_ACCESS || port->vlan_mode == VLAN_MODE_TUNNEL) {
         return port->tag == vlan;
     }
+    if (vlan == 0 && port->vlan_mode != VLAN_MODE_TRUNK) {
+        return port->tag == 0; /* without a tag a packet is in the native VLAN there, so the port carries none that is in no VLAN */
+    }
     return !port->has_trunks || vlan_has(port->trunks, vlan);
 }
 

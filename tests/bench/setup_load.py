@@ -1,4 +1,5 @@
 """What the benchmarks of new flows play: captures in which every packet is the first of its flow, and rules that make each a flow of its own."""
+import os
 import struct
 
 import workloads
@@ -29,7 +30,10 @@ def captures(flows, parts, rate=0):
         for index, at in enumerate(range(24, len(raw), 16 + FRAME)):
             at_us = (index * parts + part) * 1000000 // rate + (QUIET_US if index > 0 else 0)
             struct.pack_into("<II", raw, at, at_us // 1000000, at_us % 1000000)
-        target.write_bytes(raw)
+        with open(target, "wb") as file:
+            file.write(raw)
+            file.flush()
+            os.fsync(file.fileno())  # or the kernel writes it back in the middle of what is measured
     return paced
 
 

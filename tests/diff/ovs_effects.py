@@ -63,8 +63,8 @@ def call(text):
     return found.group(1), found.group(2)
 
 
-def packet_of_key(key):
-    """From our key, members by name."""
+def packet_of_key(key, p=None):
+    """From our key, members by name; what is behind labels from `p`, the packet as the test made it."""
     packet = {name: key[name] for name in HEADERS}
     packet["vlans"] = tuple((key[t + "_tpid"], key[t + "_tci"] & 0xefff) for t in ("vlan", "vlan2") if key[t + "_tci"] & PRESENT)
     labels = []
@@ -74,7 +74,32 @@ def packet_of_key(key):
             if labels[-1] & 0x100:
                 break
     packet["labels"] = tuple(labels)
+    packet["behind"] = p["inner"] if p and "inner" in p else packet["eth_type"]
+    if p and "inner" in p:
+        packet.update(l3_of(p))
     return packet
+
+
+def l3_of(p):
+    """The members that tell of the L3 header and what follows it."""
+    read = ipv4 if p["inner"] == 0x0800 else ipv6
+    frag = {"no": 0, "first": 1, "later": 3}[p["frag"]]
+    l3 = {"ip_src": read(p["src"]), "ip_dst": read(p["dst"]), "ip_proto": p["proto"], "ip_tos": p["tos"], "ip_ttl": p["ttl"], "ip_frag": frag,
+          "ipv6_label": p.get("label", 0)}
+    if frag != 3 and p["proto"] in (1, 6, 17, 58, 132):
+        l3.update(l4_src=p["sport"], l4_dst=p["dport"], tcp_flags=p["flags"])
+    return l3
+
+
+def description_of(packet):
+    """As the test makes packets (ovs_rule_sets.frame()): for what comes back from the datapath."""
+    is_v4 = packet["behind"] == 0x0800
+    address = lambda n: str(ipaddress.IPv4Address(n >> 96) if is_v4 else ipaddress.IPv6Address(n))
+    dotted = lambda n: ":".join("%02x" % b for b in n.to_bytes(6, "big"))
+    return {"dl_src": dotted(packet["eth_src"]), "dl_dst": dotted(packet["eth_dst"]), "tags": list(packet["vlans"]), "dl_type": packet["eth_type"],
+            "labels": list(packet["labels"]), "inner": packet["behind"], "src": address(packet["ip_src"]), "dst": address(packet["ip_dst"]),
+            "proto": packet["ip_proto"], "tos": packet["ip_tos"], "ttl": packet["ip_ttl"], "frag": {0: "no", 1: "first", 3: "later"}[packet["ip_frag"]],
+            "label": packet["ipv6_label"], "sport": packet["l4_src"], "dport": packet["l4_dst"], "flags": packet["tcp_flags"]}
 
 
 class Effect:
@@ -149,8 +174,8 @@ def ovs_pop_label(packet, eth_type):
     return bottom
 
 
-def ovs_run(effect, packet, text, sections):
-    """`sections`: what recirculations lead to, by recirc id."""
+def ovs_run(effect, packet, text, follow):
+    """`follow`: says which actions a recirculation leads to, from its id and the packet."""
     for action in split(text):
         name, arguments = call(action)
         if name == "drop":
@@ -177,9 +202,9 @@ def ovs_run(effect, packet, text, sections):
                 raise Unknown(action)
             effect.leave(CONTROLLER, packet, ("reason", 0 if said.group(1) == "6" else int(said.group(1))), ("max_len", int(said.group(3))))
         elif name == "clone":
-            ovs_run(effect, dict(packet), arguments, sections)
+            ovs_run(effect, dict(packet), arguments, follow)
         elif name == "sample" and "actions(" in arguments:
-            ovs_run(effect, dict(packet), re.search(r"actions\((.*)\)$", arguments).group(1), sections)
+            ovs_run(effect, dict(packet), re.search(r"actions\((.*)\)$", arguments).group(1), follow)
         elif name == "meter":
             packet["meters"] += (1,)
         elif name == "trunc":
@@ -187,16 +212,14 @@ def ovs_run(effect, packet, text, sections):
         elif name == "hash":
             pass
         elif name == "recirc":
-            if number(arguments) not in sections:
-                raise Unknown(action)
-            ovs_run(effect, packet, sections[number(arguments)], sections)
+            ovs_run(effect, packet, follow(number(arguments), packet), follow)
         else:
             raise Unknown(action)
 
 
-def ovs_effect(packet, actions, sections):
+def ovs_effect(packet, actions, follow):
     effect = Effect(packet)
-    ovs_run(effect, dict(effect.start), actions, sections)
+    ovs_run(effect, dict(effect.start), actions, follow)
     return effect.by_port()
 
 
@@ -327,6 +350,8 @@ def ovs_mask(text):
         name, _, value = part.partition("=")
         if name in WITH_PROTOCOL:
             mask["ip_proto"] = 0xff
+        elif re.fullmatch(r"reg\d+|metadata", name):
+            pass  # no part of a packet; what comes back has them from before
         elif name in WITHOUT or name in ("recirc_id", "in_port", "dl_type", "nw_frag", "packet_type", "dp_hash"):
             pass
         elif name.rstrip("12") in TAG_FIELDS:

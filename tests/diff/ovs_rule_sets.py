@@ -1,9 +1,9 @@
 """Random rule sets, groups and packets in Open vSwitch's syntax, over few values, so that rules are met.
 
 Several shapes, because masks depend on the shape: pipelines of every action over a few tables, access lists of prefixes and ports, routing by
-longest prefix, a learning-switch table of exact addresses. Rules that overlap have different priorities: which of two equal ones wins is nobody's
-promise. Select groups have one living bucket, since which bucket a connection takes is not either, and hash fields: ofproto/trace does not
-follow a packet through the datapath's hash.
+longest prefix, a learning-switch table of exact addresses; ovs_more_sets.py has more. Rules that overlap have different priorities: which of two
+equal ones wins is nobody's promise. Select groups have one living bucket and hash fields, but for those of which only the set of possible
+effects is compared (`choices`).
 """
 import ipaddress
 
@@ -163,6 +163,13 @@ def actions(r, table, match_words, protocol, n_tables):
             words.append("resubmit(,%d)" % r.randrange(table + 1, n_tables))
         else:
             words.append("group:%d" % r.choice((1, 2, 3, 4)))
+    for chance, more in ((0.04, "push:NXM_OF_ETH_SRC[],pop:NXM_OF_ETH_DST[]"), (0.03, "push:NXM_NX_REG0[0..7],pop:NXM_NX_REG1[8..15]"),
+                         (0.03, "load:%d->NXM_NX_REG2[],output:NXM_NX_REG2[]" % r.choice(PORTS)),
+                         (0.03, "output(port=%d,max_len=%d)" % (r.choice(PORTS), r.choice((20, 64))))):
+        if r.random() < chance:
+            words.insert(r.randrange(len(words) + 1), more)
+    if table + 1 < n_tables and r.random() < 0.04:
+        words.append("resubmit(%d,%d)" % (r.choice(PORTS), r.randrange(table + 1, n_tables)))
     if r.random() < 0.08:
         words.insert(r.randrange(len(words) + 1), "clone(set_field:%s->dl_dst,output:%d)" % (r.choice(MACS), r.choice(PORTS)))
     if r.random() < 0.05:
@@ -185,6 +192,7 @@ class RuleSet:
 
     def __init__(self, shape):
         self.shape, self.rules, self.groups, self.macs, self.down = shape, [], [], [], []
+        self.vlans, self.second, self.choices = {}, None, []
         self.seen = set()
         self.priority = 60000
 
@@ -268,7 +276,7 @@ def exact(r):
     return rules
 
 
-def groups(r, rules):
+def groups(r, rules, choose):
     simple = lambda: r.choice(("set_field:%s->dl_dst,output:%d" % (r.choice(MACS), r.choice(PORTS)), "output:%d" % r.choice(PORTS),
                                push_tag(0x8100, 5, 2) + ",output:%d" % r.choice(PORTS)))
     rules.down = [p for p in (2, 3) if r.random() < 0.3]
@@ -281,13 +289,8 @@ def groups(r, rules):
                   "group_id=4,type=select,selection_method=hash,fields(eth_dst,vlan_vid),bucket=" + simple(),
                   "group_id=4,type=select,selection_method=hash,fields(ip_src,tcp_dst),bucket=weight:0,actions=output:1,bucket=" + simple(),
                   "group_id=4,type=indirect,bucket=group:1", "group_id=4,type=all,bucket=group:2,bucket=group:3"))]
-
-
-def rule_set(r):
-    rules = r.choices((pipeline, access_list, routing, exact), (5, 2, 2, 1))[0](r)
-    groups(r, rules)
-    rules.macs = [(r.choice(PORTS), r.choice((0, 5, 6)), mac) for mac in r.sample(KNOWN, r.randrange(0, 3))]
-    return rules
+    if r.random() < 0.15:
+        rules.groups[3] = choose(r, rules, simple)
 
 
 # ---- packets ----
@@ -317,7 +320,7 @@ def packet(r):
 
 def flow(p):
     """As flow text; None when text cannot say it."""
-    if len(p["tags"]) > 1 or (p["tags"] and p["tags"][0][0] != 0x8100):
+    if len(p["tags"]) > 1 or (p["tags"] and p["tags"][0][0] != 0x8100) or "labels" in p:
         return None
     words = ["in_port=%d" % p["in_port"], "dl_src=" + p["dl_src"], "dl_dst=" + p["dl_dst"]]
     if p["tags"]:
@@ -379,20 +382,25 @@ def l4_bytes(p):
     return bytes(8)
 
 
-def frame(p):
-    data = raw_mac(p["dl_dst"]) + raw_mac(p["dl_src"])
-    for tpid, tci in p["tags"]:
-        data += two(tpid) + two(tci)
-    data += two(p["dl_type"])
-    if p["dl_type"] == 0x0806:
-        return data + bytes((0, 1, 8, 0, 6, 4)) + two(p["op"]) + raw_mac(p["sha"]) + raw_v4(p["src"]) + raw_mac(p["tha"]) + raw_v4(p["dst"])
+def l3_bytes(p, dl_type):
+    if dl_type == 0x0806:
+        return bytes((0, 1, 8, 0, 6, 4)) + two(p["op"]) + raw_mac(p["sha"]) + raw_v4(p["src"]) + raw_mac(p["tha"]) + raw_v4(p["dst"])
     if "proto" not in p:
-        return data + bytes(46)
+        return bytes(46)
     l4 = l4_bytes(p)
-    if p["dl_type"] == 0x0800:
+    if dl_type == 0x0800:
         fragment = {"no": 0, "first": 0x2000, "later": 0x00b9}[p["frag"]]
         head = bytes((0x45, p["tos"])) + two(20 + len(l4)) + two(7) + two(fragment) + bytes((p["ttl"], p["proto"])) + bytes(2)
         head += raw_v4(p["src"]) + raw_v4(p["dst"])
-        return data + head[:10] + checksum(head) + head[12:] + l4
+        return head[:10] + checksum(head) + head[12:] + l4
     word = 6 << 28 | p["tos"] << 20 | p["label"]
-    return data + word.to_bytes(4, "big") + two(len(l4)) + bytes((p["proto"], p["ttl"])) + raw_v6(p["src"]) + raw_v6(p["dst"]) + l4
+    return word.to_bytes(4, "big") + two(len(l4)) + bytes((p["proto"], p["ttl"])) + raw_v6(p["src"]) + raw_v6(p["dst"]) + l4
+
+
+def frame(p):
+    """`labels`, if there are any, stand before the L3 header, whose type is `inner`."""
+    data = raw_mac(p["dl_dst"]) + raw_mac(p["dl_src"])
+    for tpid, tci in p["tags"]:
+        data += two(tpid) + two(tci)
+    data += two(p["dl_type"]) + b"".join(label.to_bytes(4, "big") for label in p.get("labels", ()))
+    return data + l3_bytes(p, p.get("inner", p["dl_type"]))

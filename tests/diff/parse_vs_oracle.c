@@ -23,7 +23,7 @@
 enum { ROUNDS = 300000 };
 
 struct seen {
-    unsigned tcp, udp, sctp, icmp, nd_link, arp, later_v4, later_v6, two_tags, labels, no_type, no_l4, refused;
+    unsigned tcp, udp, sctp, icmp, nd_link, arp, later_v4, later_v6, two_tags, labels, no_type, no_l4, refused, uncovered;
 };
 
 static bool is_zero(const uint8_t *bytes, size_t size)
@@ -78,6 +78,15 @@ static void compare(const uint8_t *frame, size_t size, struct seen *seen)
     if (same && err == 0) {
         same = memcmp(&key, &twin_key, sizeof key) == 0 && memcmp(&result, &twin_result, sizeof result) == 0;
         count(seen, &key, &result);
+    }
+    for (unsigned n_labels = 1; same && err == 0 && result.l2_5_offset != PARSE_NO_OFFSET && n_labels < 4; n_labels++) {
+        static const uint16_t types[] = {0x0800, 0x86dd, 0x0806, 0x8847, 0x8100, 0x05ff};
+        for (size_t i = 0; i < sizeof types / sizeof types[0] && same; i++) {
+            parse_uncover(exact, size, &result, n_labels, types[i], &key);
+            oracle_uncover(exact, size, &twin_result, n_labels, types[i], &twin_key);
+            same = memcmp(&key, &twin_key, sizeof key) == 0;
+            seen->uncovered += key.ip_proto != 0;
+        }
     }
     seen->refused += err != 0;
     if (!same) {

@@ -108,6 +108,8 @@ static void take_action(struct input *in, struct dp_action *action, size_t n_beh
         return;
     case DP_ACTION_RECIRC:
         action->recirc_id = 1 + take8(in) % 9;
+        action->n_labels = (uint8_t)(action->recirc_id % 4); /* so that record() knows them */
+        action->uncovers_type = 0x0800;
         return;
     case DP_ACTION_METER:
         action->meter = take8(in) % 9;
@@ -134,6 +136,9 @@ static void record(struct recorder *r, enum oracle_fate fate, uint32_t number, c
     check(parse_frame(packet->data, packet->size, packet->in_port, &key, &offsets) == 0);
     key.recirc_id = packet->key.recirc_id;
     key.dp_hash = packet->key.dp_hash;
+    if (fate == ORACLE_RECIRC && number % 4 != 0) {
+        parse_uncover(packet->data, packet->size, &offsets, number % 4, 0x0800, &key);
+    }
     check(key_equal(&key, &packet->key) && memcmp(&offsets, &packet->offsets, sizeof offsets) == 0);
 }
 

@@ -59,8 +59,8 @@ static void answer(struct rig *rig, struct script *script, size_t r)
     uint8_t bits = take8(script), port = take8(script), version = take8(script);
     struct rig_answer what = {.ask = bits, .port = port % 5, .version = rig->shard->floor.n + version % 8 - 1};
     Busbar__MissBatch *batch = rig_take(rig, r, MESSAGE_MISS_BATCH);
-    if (batch != NULL && batch->n_misses > 0) {
-        what.ask = batch->misses[version / 8 % batch->n_misses]->ask;
+    if (batch != NULL && batch->n_asks > 0) {
+        what.ask = batch->asks[version / 8 % batch->n_asks];
     }
     if (batch != NULL) {
         protobuf_c_message_free_unpacked(&batch->base, NULL);

@@ -62,14 +62,23 @@ void show_labels(struct packet *packet)
     }
 }
 
+/* The key of a labelled packet may tell what is behind the labels: IPv4 then. */
 void read_labels(struct packet *packet)
 {
+    const struct flow_key outer = {.recirc_id = packet->state.key.recirc_id, .eth_type = packet->state.key.eth_type};
     packet->n_labels = 0;
     for (size_t i = 0; i < 3 && is_mpls(packet); i++) {
         packet->labels[packet->n_labels++] = host32(packet->state.key.mpls[i]);
         if ((packet->labels[i] & 0x100) != 0) {
             break;
         }
+    }
+    if (is_mpls(packet)) {
+        packet->inner = packet->state.key;
+        packet->inner.eth_type = be16(0x0800);
+        memset(packet->inner.mpls, 0, sizeof packet->inner.mpls);
+        show_inner(packet, &outer);
+        show_labels(packet);
     }
 }
 
@@ -108,6 +117,7 @@ void pop_label(struct packet *packet, uint16_t type)
 {
     struct flow_key nothing = {0};
     bool stays_mpls = type == 0x8847 || type == 0x8848;
+    bool is_bottom = packet->n_labels > 0 && (packet->labels[0] & 0x100) != 0;
     if (!is_mpls(packet)) {
         return;
     }
@@ -116,7 +126,7 @@ void pop_label(struct packet *packet, uint16_t type)
         memmove(packet->labels, packet->labels + 1, packet->n_labels * sizeof packet->labels[0]);
     }
     if (!stays_mpls) {
-        bool is_seen = packet->n_labels == 0 && host16(packet->inner.eth_type) == type;
+        bool is_seen = is_bottom && host16(packet->inner.eth_type) == type;
         packet->n_labels = 0;
         show_inner(packet, is_seen ? &packet->inner : &nothing);
     }

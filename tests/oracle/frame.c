@@ -175,7 +175,11 @@ static void put_mpls(struct builder *b)
         unsigned low = (unsigned)random_u64(b->random) & 0xfeff;
         put16(b, i + 1 == count && chance(b, 90) ? low | 0x100 : low);
     }
-    put_random(b, random_below(b->random, 40));
+    if (chance(b, 60)) { /* what is inside is for who looks behind the labels */
+        chance(b, 50) ? put_ipv4(b) : put_ipv6(b);
+    } else {
+        put_random(b, random_below(b->random, 40));
+    }
 }
 
 size_t frame_random(struct random *random, uint8_t *out)

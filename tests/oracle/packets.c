@@ -231,6 +231,12 @@ static void random_mpls(struct random *random, struct dp_action *action)
     }
 }
 
+struct dp_action packets_recirculation(uint32_t id)
+{
+    static const uint16_t types[] = {0x0800, 0x86dd, 0x0806, 0x1234};
+    return (struct dp_action){.type = DP_ACTION_RECIRC, .recirc_id = id, .n_labels = (uint8_t)(id % 4), .uncovers_type = types[id % 3 + (id == 7)]};
+}
+
 /* An action that is complete in itself. */
 static void random_simple(struct random *random, struct dp_action *action, uint64_t kind)
 {
@@ -258,7 +264,7 @@ static void random_simple(struct random *random, struct dp_action *action, uint6
         random_hash(random, action);
     } else if (kind == 21) {
         action->type = DP_ACTION_RECIRC;
-        action->recirc_id = 1 + (uint32_t)random_below(random, 9);
+        *action = packets_recirculation(1 + (uint32_t)random_below(random, 9));
     } else {
         action->type = DP_ACTION_METER;
         action->meter = random_below(random, 9);

@@ -10,5 +10,7 @@
 size_t packets_random(struct random *random, uint8_t *frame);
 /* A list that dp_actions_check() accepts. Returns its length, at most `room`. */
 size_t packets_random_actions(struct random *random, struct dp_action *actions, size_t room);
+/* The recirculation of this id in such lists: what it uncovers follows from the id. */
+struct dp_action packets_recirculation(uint32_t id);
 
 #endif

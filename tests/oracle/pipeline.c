@@ -242,6 +242,9 @@ static bool carries(const struct world_port *port, unsigned vlan)
     if (is_fixed || (is_native && vlan == port->tag)) {
         return vlan == port->tag;
     }
+    if (is_native && vlan == 0) {
+        return false; /* a packet of no VLAN would come out in the native one */
+    }
     return !port->has_trunks || (port->trunks[vlan / 64] >> vlan % 64 & 1) != 0;
 }
 
@@ -267,7 +270,7 @@ static int vlan_in(const struct world_port *in, unsigned vid)
 }
 
 /* The packet within its VLAN, with the tags it has there, leaves by a port. */
-static void normal_send(struct run *run, const struct packet *packet, const struct world_port *in, const struct world_port *p, unsigned vlan)
+static void normal_send(struct run *run, const struct packet *packet, const struct world_port *in, const struct world_port *p, unsigned vlan, bool is_learned)
 {
     struct packet copy = *packet;
     bool is_tunnel_in = in->vlan_mode == VLAN_MODE_TUNNEL;
@@ -275,8 +278,8 @@ static void normal_send(struct run *run, const struct packet *packet, const stru
     bool tagged = is_trunk && vlan != 0 && !(p->vlan_mode == VLAN_MODE_NATIVE_UNTAGGED && vlan == p->tag);
     unsigned inner = is_tunnel_in || packet->n_tags == 0 ? (packet->n_tags > 0 ? packet->tags[0] & 0xfff : 0)
                                                          : (packet->n_tags > 1 ? packet->tags[1] & 0xfff : 0);
-    if (!takes_customer(p, inner)) {
-        return;
+    if (!is_learned && (!takes_customer(p, inner) || (p->vlan_mode == VLAN_MODE_ACCESS && inner != 0))) {
+        return; /* of a flood */
     }
     if (is_tunnel_in && tagged) {
         push_tag(&copy, 0x88a8, (uint16_t)vlan);
@@ -289,13 +292,6 @@ static void normal_send(struct run *run, const struct packet *packet, const stru
         show_tags(&copy);
     }
     send_port(run, &copy, p);
-}
-
-static bool could_reach(const struct packet *packet, const struct world_port *in, const struct world_port *p, unsigned vlan)
-{
-    bool is_outer = in->vlan_mode != VLAN_MODE_TUNNEL && packet->n_tags > 0;
-    unsigned inner = is_outer ? (packet->n_tags > 1 ? packet->tags[1] & 0xfff : 0) : (packet->n_tags > 0 ? packet->tags[0] & 0xfff : 0);
-    return carries(p, vlan) && takes_customer(p, inner);
 }
 
 static void do_normal(struct run *run, const struct packet *packet, uint32_t in_port)
@@ -312,12 +308,12 @@ static void do_normal(struct run *run, const struct packet *packet, uint32_t in_
     const struct mac_entry *entry = (dst[0] & 1) != 0 ? NULL : mac_table_find(run->macs, &name);
     for (size_t i = 0; entry != NULL && i < run->bridge->n_ports; i++) {
         const struct world_port *p = run->bridge->ports[i];
-        only = p->id == entry->port && could_reach(packet, in, p, (unsigned)vlan) ? p : only;
+        only = p->id == entry->port && carries(p, (unsigned)vlan) ? p : only;
     }
     for (size_t i = 0; i < run->bridge->n_ports; i++) {
         const struct world_port *p = run->bridge->ports[i];
         if (p != in && carries(p, (unsigned)vlan) && (only == NULL || only == p)) {
-            normal_send(run, packet, in, p, (unsigned)vlan);
+            normal_send(run, packet, in, p, (unsigned)vlan, only != NULL);
         }
     }
 }

@@ -107,6 +107,9 @@ static const char *const actions[] = {
     "push_mpls:0x8848,set_mpls_label:1",
     "pop_mpls:0x8847",
     "pop_mpls:0x0800",
+    "pop_mpls:0x0800,resubmit(,3)",
+    "pop_mpls:0x86dd,resubmit(,2)",
+    "push_mpls:0x8847,pop_mpls:0x0800,resubmit(,3)",
     "dec_mpls_ttl",
     "set_mpls_ttl(9)",
     "copy_ttl_out",
@@ -147,6 +150,19 @@ static void random_rule(struct fixture *f, struct random *r)
         0) { /* a rewrite without its protocol in the match is refused */
         flow_mod_fini(&mod);
         fixture_rule_on(f, f->world.bridges->hh.next != NULL && random_below(r, 3) == 0 ? 2 : FIXTURE_BRIDGE, text);
+    }
+}
+
+/* In half of the worlds labels come off at once, and rules look at what is behind them. */
+static void random_pop(struct fixture *f, struct random *r)
+{
+    static const char *const rules[] = {
+        "priority=6,mpls,mpls_bos=1,actions=pop_mpls:0x0800,goto_table:1",
+        "priority=6,mpls,mpls_bos=1,actions=push:NXM_OF_ETH_DST[],pop_mpls:0x0800,resubmit(,2),resubmit(,3),write_metadata:0x1",
+        "priority=6,mpls,mpls_bos=0,actions=pop_mpls:0x8847,pop_mpls:0x0800,dec_ttl,output:2,resubmit(,1)",
+    };
+    if (random_below(r, 2) == 0) {
+        fixture_rule(f, PICK(r, rules));
     }
 }
 
@@ -231,6 +247,19 @@ static void random_labels(struct random *r, struct flow_key *key)
     for (size_t i = 0; i < n && i < 3; i++) {
         key->mpls[i] = be32((uint32_t)(random_below(r, 3) << 12 | random_below(r, 2) << 9) | (i == n - 1 ? 0x100u : 0) | PICK(r, ttls));
     }
+}
+
+/* What such labels cover, as if it were IPv4. */
+static void random_inner(struct random *r, struct flow_key *key)
+{
+    static const uint8_t ttls[] = {0, 1, 2, 63, 64}, protos[] = {1, 6, 17};
+    key->ip_proto = PICK(r, protos);
+    key->ip_ttl = PICK(r, ttls);
+    key->ip_src[0] = key->ip_dst[0] = 10;
+    key->ip_src[3] = (uint8_t)random_below(r, 3);
+    key->ip_dst[3] = (uint8_t)random_below(r, 3);
+    key->l4_src = be16((uint16_t)(0x50 + random_below(r, 3)));
+    key->l4_dst = be16(random_below(r, 2) == 0 ? 80 : 53);
 }
 
 static struct flow_key random_key(struct random *r)

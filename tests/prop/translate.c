@@ -8,7 +8,7 @@ static void check_same(const struct translation *a, const struct translation *b,
 {
     bool same = dp_actions_equal(a->actions, a->n_actions, b->actions, b->n_actions) && a->n_counters == b->n_counters &&
                 memcmp(a->counters, b->counters, a->n_counters * sizeof *a->counters) == 0 && a->n_macs == b->n_macs &&
-                a->is_single == b->is_single && a->needs_hash == b->needs_hash;
+                a->is_single == b->is_single && a->needs_more == b->needs_more;
     if (!same) {
         char *left = dp_actions_format(a->actions, a->n_actions, NULL),
              *right = dp_actions_format(b->actions, b->n_actions, NULL);
@@ -53,14 +53,19 @@ static void bits_outside_the_mask_do_not_matter(void **state)
         for (int i = 0; i < N_RULES; i++) {
             random_rule(&f, &r);
         }
+        random_pop(&f, &r);
         for (int i = 0; i < N_PACKETS; i++) {
             struct flow_key key = random_key(&r);
             struct translate_input learning = fixture_input(&f, true);
             translate_key(&learning, &key, &other);
             flip_all(&f, &r, &key, &other);
-            if (f.translation.needs_hash) { /* and when it comes back with its hash */
-                key.recirc_id = be32(TRANSLATE_RECIRC_HASHED);
+            for (int again = 0; f.translation.needs_more; again++) { /* and when it comes back with its hash, or with what labels cover */
+                assert_in_range(again, 0, 1);
+                key = translate_again(&f.translation, &key, NULL, 0);
                 key.dp_hash = be32((uint32_t)random_u64(&r) | 1);
+                if (f.translation.again.n_labels != 0) {
+                    random_inner(&r, &key);
+                }
                 flip_all(&f, &r, &key, &other);
             }
         }

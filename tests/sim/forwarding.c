@@ -6,6 +6,7 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "services/fastpath/io_mem.h"
 #include "tests/sim/sim_host.h"
 
 static void hosts_talk_through_a_learning_switch(void **state)
@@ -130,6 +131,56 @@ static bool shard_is_empty(struct sim *sim, void *context)
 {
     struct sim_shard shard = sim_shard(sim);
     return shard.n_flows == 0 && shard.n_ports == 0;
+}
+
+/* A packet of host 1 with two labels before its IP header. */
+static void send_labelled(struct sim *sim, uint16_t flow)
+{
+    struct sim_packet packet = {.from = 1, .to = 2, .flow = flow};
+    struct writer plain;
+    uint8_t frame[SIM_FRAME_BYTES + 8];
+    static const uint8_t labels[] = {0x88, 0x47, 0, 0x01, 0x00, 64, 0, 0x01, 0x11, 64};
+    writer_init(&plain);
+    sim_frame(&packet, &plain);
+    memcpy(frame, plain.bytes, 12);
+    memcpy(frame + 12, labels, sizeof labels);
+    memcpy(frame + 12 + sizeof labels, plain.bytes + 14, SIM_FRAME_BYTES - 14);
+    assert_true(io_mem_put(sim->devices, "p1", frame, sizeof frame));
+    writer_fini(&plain);
+}
+
+/* Labels come off, and the next table tells connections by their ports, whichever replica answers; a rule that changes is followed (I3); what
+ * leaves is the packet without labels, its TTL one less, its checksums right. */
+static void rules_see_what_popped_labels_covered(void **state)
+{
+    struct sim *sim = sim_new(__func__, 2);
+    struct sim_packet packet;
+    (void)sim_network(sim, "br0", "secure", 3);
+    sim_flow_mod(sim, "br0", "add", "mpls,mpls_bos=0,actions=load:7->NXM_NX_REG0[],pop_mpls:0x8847,pop_mpls:0x0800,goto_table:1");
+    sim_flow_mod(sim, "br0", "add", "table=1,priority=2,cookie=5,udp,reg0=7,tp_src=5,actions=dec_ttl,output:2");
+    sim_flow_mod(sim, "br0", "add", "table=1,priority=1,actions=output:3");
+    for (uint16_t round = 0; round < 3; round++) {
+        for (uint16_t flow = 1; flow <= 20; flow++) {
+            send_labelled(sim, flow);
+            sim_run_ms(sim, 20);
+        }
+        assert_true(sim_receive(sim, 2, &packet));
+        assert_int_equal(packet.flow, 5);
+        assert_false(sim_receive(sim, 2, &packet));
+        assert_int_equal(sim_receive_all(sim, 3), 19);
+        if (round == 1) {
+            sim_kill(sim, PROCESS_SLOWPATH, 1);
+            sim_run_ms(sim, 1000);
+        }
+    }
+    sim_run_ms(sim, 1500);
+    assert_int_equal(sim_rule_packets(sim, "br0", 5), 3);
+    sim_flow_mod(sim, "br0", "add", "table=1,priority=3,udp,tp_src=6,actions=output:2");
+    send_labelled(sim, 6);
+    sim_run_ms(sim, 5);
+    assert_true(sim_receive(sim, 2, &packet));
+    assert_int_equal(packet.flow, 6);
+    sim_end(&sim);
 }
 
 static void bridge_deleted_nothing_left(void **state)
@@ -324,6 +375,7 @@ int main(void)
         cmocka_unit_test(two_rules_of_one_flow_both_count_it),
         cmocka_unit_test(first_packets_keep_their_order),
         cmocka_unit_test(a_patch_leads_through_another_bridge_and_back),
+        cmocka_unit_test(rules_see_what_popped_labels_covered),
         cmocka_unit_test(bridge_deleted_nothing_left),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

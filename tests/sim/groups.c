@@ -174,6 +174,17 @@ static void the_datapath_hash_spreads_many_connections_with_few_flows(void **sta
     sim_settle(sim);
     sim_run_ms(sim, 1500);
     expect_group_count(sim, 3 * N_CONNECTIONS);
+    sim_kill(sim, PROCESS_FASTPATH, 1); /* and when both have died in turn, the checkpoint does */
+    sim_run_ms(sim, 500);
+    sim_start(sim, PROCESS_FASTPATH, 1);
+    sim_settle(sim);
+    sim_run_ms(sim, 1500);
+    sim_kill(sim, PROCESS_OFAGENT, 1);
+    sim_run_ms(sim, 500);
+    sim_start(sim, PROCESS_OFAGENT, 1);
+    sim_settle(sim);
+    sim_run_ms(sim, 1500);
+    expect_group_count(sim, 3 * N_CONNECTIONS);
     sim_end(&sim);
 }
 

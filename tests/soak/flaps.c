@@ -36,10 +36,10 @@ static void traffic(struct rig *rig, struct random *random)
     }
     rig_run(rig, 0);
     Busbar__MissBatch *batch = rig_take(rig, 0, MESSAGE_MISS_BATCH);
-    for (size_t i = 0; batch != NULL && i < batch->n_misses; i++) {
+    for (size_t i = 0; batch != NULL && i < batch->n_asks; i++) {
         if (random_below(random, 3) != 0) { /* the others wait when the port flaps */
             uint32_t port = 1 + (uint32_t)random_below(random, RIG_PORTS);
-            rig_answer(rig, 0, &(struct rig_answer){.ask = batch->misses[i]->ask, .mask = &mask, .port = port, .version = 10});
+            rig_answer(rig, 0, &(struct rig_answer){.ask = batch->asks[i], .mask = &mask, .port = port, .version = 10});
         }
     }
     if (batch != NULL) {

@@ -83,9 +83,9 @@ static void answer_all(struct flood *f, const struct flow_key *mask)
 {
     for (size_t r = 0; r <= HONEST; r++) {
         for (Busbar__MissBatch *batch; (batch = rig_take(f->rig, r, MESSAGE_MISS_BATCH)) != NULL;) {
-            for (size_t i = 0; i < batch->n_misses; i++) {
+            for (size_t i = 0; i < batch->n_asks; i++) {
                 struct flow_key made_up = random_mask(f);
-                struct rig_answer answer = {.ask = batch->misses[i]->ask, .mask = mask != NULL ? mask : &made_up, .port = 2, .version = 10 + below(f, 3)};
+                struct rig_answer answer = {.ask = batch->asks[i], .mask = mask != NULL ? mask : &made_up, .port = 2, .version = 10 + below(f, 3)};
                 rig_answer(f->rig, r, &answer);
             }
             protobuf_c_message_free_unpacked(&batch->base, NULL);

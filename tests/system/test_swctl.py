@@ -7,7 +7,8 @@ from suite import SERVICES, wait_until
 
 READING = ["show", "status", "list-br", "br-exists br0", "list-ports br0", "get-controller br0", "get-fail-mode br0", "dump-flows br0",
            "dump-ports br0", "dp dump-flows", "dp dump-flows --sort rate", "dp show", "dp stats",
-           "fdb show br0", "trace br0 in_port=1,icmp", "log-level slowpath.1"]
+           "list bridge", "list rule", "find port ofport<100", "get bridge br0 name ports", "export", "help", "schema port", "completion",
+           "fdb show br0", "fdb stats br0", "trace br0 in_port=1,icmp", "log-level slowpath.1"]
 
 
 def test_every_reading_command_answers_in_words_and_in_json(suite):

@@ -80,12 +80,40 @@ static void mistakes_name_the_word(void **state)
     assert_non_null(strstr(detail.text, "chained"));
 }
 
+static void mistyped_commands_get_a_proposal(void **state)
+{
+    assert_int_equal(PARSE("add-prot", "br0", "x"), -ERROR_UNKNOWN_NAME);
+    assert_string_equal(detail.text, "there is no command add-prot; did you mean add-port?");
+    assert_int_equal(PARSE("dp", "shwo"), -ERROR_UNKNOWN_NAME);
+    assert_string_equal(detail.text, "there is no command dp; did you mean dp show?");
+    assert_int_equal(PARSE("frobnicate"), -ERROR_UNKNOWN_NAME);
+    assert_string_equal(detail.text, "there is no command frobnicate (swctl help lists them)");
+}
+
+static void questions_come_behind_changes(void **state)
+{
+    assert_int_equal(PARSE("add-br", "br0", "--", "get", "bridge", "br0", "name", "--", "show"), 0);
+    assert_int_equal(line.n, 3);
+    assert_int_equal(PARSE("add-br", "br0", "--", "show", "--", "add-br", "br1"), -ERROR_SYNTAX);
+    assert_non_null(strstr(detail.text, "chained before add-br"));
+    assert_int_equal(PARSE("--", "--if-exists", "set", "bridge", "br0", "fail_mode=secure"), 0); /* as scripts for ovs-vsctl begin */
+    assert_int_equal(line.n, 1);
+    assert_true(line.segments[0].if_exists);
+    assert_int_equal(PARSE("--", "--", "show"), 0);
+    assert_int_equal(PARSE("add-br", "br0", "--", "--", "show"), -ERROR_SYNTAX);
+}
+
 static void options_of_a_command_are_refused_by_others(void **state)
 {
     assert_int_equal(PARSE("dp", "dump-flows", "tcp", "--sort", "rate", "--top=20"), 0);
     assert_string_equal(line.segments[0].sort, "rate");
     assert_string_equal(line.segments[0].top, "20");
     assert_int_equal(line.segments[0].n_arguments, 1);
+    assert_int_equal(PARSE("--columns=name,ofport", "-t", "3", "list", "port"), 0);
+    assert_string_equal(line.segments[0].columns, "name,ofport");
+    assert_int_equal(client.timeout_ms, 3000);
+    assert_int_equal(PARSE("--columns=name", "show"), -ERROR_SYNTAX);
+    assert_int_equal(PARSE("--dry-run", "add-br", "br0"), -ERROR_SYNTAX);
     assert_int_equal(PARSE("trace", "br0", "in_port=1", "--from-capture", "a.pcap", "--packet=3"), 0);
     assert_string_equal(line.segments[0].from_capture, "a.pcap");
     assert_string_equal(line.segments[0].packet, "3");
@@ -140,6 +168,7 @@ int main(void)
         cmocka_unit_test(options_may_stand_anywhere), cmocka_unit_test(commands_are_chained_by_two_dashes),
         cmocka_unit_test(configdb_may_be_elsewhere),
         cmocka_unit_test(two_words_make_one_command), cmocka_unit_test(mistakes_name_the_word),
+        cmocka_unit_test(mistyped_commands_get_a_proposal), cmocka_unit_test(questions_come_behind_changes),
         cmocka_unit_test(options_of_a_command_are_refused_by_others),
         cmocka_unit_test(a_single_dash_is_an_argument), cmocka_unit_test(too_many_commands_are_refused),
         cmocka_unit_test(changes_may_await_confirmation_and_nothing_else),

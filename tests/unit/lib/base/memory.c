@@ -41,6 +41,21 @@ static void huge_pages_are_zeroed_and_aligned(void **state)
     free(bytes);
 }
 
+static void pages_are_zeroed_and_given_back(void **state)
+{
+    static const size_t sizes[] = {0, 1, 4096, (2 << 20) - 1, 2 << 20, 5 << 20};
+    for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
+        unsigned char *bytes = memory_pages(sizes[i]);
+        assert_true(sizes[i] < 2 << 20 || (uintptr_t)bytes % (2 << 20) == 0);
+        for (size_t k = 0; k < sizes[i]; k += 1000) {
+            assert_int_equal(bytes[k], 0);
+            bytes[k] = 1;
+        }
+        memory_pages_free(bytes, sizes[i]);
+    }
+    memory_pages_free(NULL, 5 << 20);
+}
+
 static void a_size_of_zero_is_allowed(void **state)
 {
     free(memory_zeroed(0));
@@ -106,6 +121,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(memory_is_zeroed),
         cmocka_unit_test(huge_pages_are_zeroed_and_aligned),
+        cmocka_unit_test(pages_are_zeroed_and_given_back),
         cmocka_unit_test(a_size_of_zero_is_allowed),
         cmocka_unit_test(resize_keeps_what_was_there),
         cmocka_unit_test(copies_are_equal_and_apart),

@@ -116,6 +116,35 @@ static void messages_go_both_ways_with_sender_and_sequence(void **state)
     assert_int_equal(bus_socket_counters(n->connector)->received, 100);
 }
 
+/* Small bodies libzmq copies, large ones it shares: both arrive whole, also when the sender has let go of them. */
+static void a_shared_body_arrives_whole_as_often_as_it_is_sent(void **state)
+{
+    struct net *n = *state;
+    struct bus_message m;
+    static uint8_t body[100000];
+    greet(n);
+    for (size_t size = 0; size <= sizeof body; size = size * 10 + 10) {
+        memset(body, (int)(size % 251), size);
+        struct bus_shared *shared = bus_share(n->binder, body, size);
+        memset(body, 0xff, size);
+        for (int i = 0; i < 5; i++) {
+            assert_int_equal(bus_send_shared(n->binder, &replica, MESSAGE_MISS_BATCH, shared), 0);
+        }
+        struct bus_identity nobody = {.kind = PROCESS_SLOWPATH, .instance = 99, .start = 99};
+        assert_int_equal(bus_send_shared(n->binder, &nobody, MESSAGE_MISS_BATCH, shared), -ERROR_NOT_CONNECTED);
+        bus_shared_free(&shared);
+        bus_shared_free(&shared);
+        for (int i = 0; i < 5; i++) {
+            assert_int_equal(recv_soon(n->connector, &m), 0);
+            assert_int_equal(m.size, size);
+            for (size_t k = 0; k < size; k++) {
+                assert_int_equal(m.body[k], size % 251);
+            }
+            bus_message_fini(&m);
+        }
+    }
+}
+
 static void a_message_never_reaches_another_life(void **state)
 {
     struct net *n = *state;
@@ -545,6 +574,7 @@ int main(void)
     log_set_level(LOG_LEVEL_ERROR);
     const struct CMUnitTest tests[] = {
         BUS_TEST(messages_go_both_ways_with_sender_and_sequence),
+        BUS_TEST(a_shared_body_arrives_whole_as_often_as_it_is_sent),
         BUS_TEST(a_message_never_reaches_another_life),
         BUS_TEST(without_a_binder_nothing_is_queued),
         BUS_TEST(connector_finds_a_returned_binder_by_itself),

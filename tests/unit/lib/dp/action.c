@@ -95,6 +95,12 @@ static void bad_labels_cuts_hashes_and_recirculations_are_refused(void **state)
     hash.hash = (struct dp_hash){.algorithm = DP_HASH_ALGORITHM_COUNT};
     assert_int_equal(dp_actions_check(&hash, 1, &detail), -ERROR_RANGE);
     assert_int_equal(dp_actions_check(&recirc, 1, &detail), -ERROR_RANGE);
+    recirc = (struct dp_action){.type = DP_ACTION_RECIRC, .recirc_id = 1, .n_labels = DP_UNCOVER_MAX, .uncovers_type = 0x0800};
+    assert_int_equal(dp_actions_check(&recirc, 1, &detail), 0);
+    recirc.uncovers_type = 0x8848;
+    assert_int_equal(dp_actions_check(&recirc, 1, &detail), -ERROR_RANGE);
+    recirc = (struct dp_action){.type = DP_ACTION_RECIRC, .recirc_id = 1, .n_labels = DP_UNCOVER_MAX + 1, .uncovers_type = 0x0800};
+    assert_int_equal(dp_actions_check(&recirc, 1, &detail), -ERROR_RANGE);
 }
 
 /* What a packet has can be set if the field says so, what only the pipeline has cannot. */
@@ -159,6 +165,8 @@ static void lists_differ_in_any_member(void **state)
         {{.type = DP_ACTION_POP_MPLS, .ethertype = 0x0800}, {.type = DP_ACTION_POP_MPLS, .ethertype = 0x86dd}},
         {{.type = DP_ACTION_TRUNCATE, .max_len = 14}, {.type = DP_ACTION_TRUNCATE, .max_len = 15}},
         {{.type = DP_ACTION_RECIRC, .recirc_id = 1}, {.type = DP_ACTION_RECIRC, .recirc_id = 2}},
+        {{.type = DP_ACTION_RECIRC, .recirc_id = 1, .n_labels = 1}, {.type = DP_ACTION_RECIRC, .recirc_id = 1, .n_labels = 2}},
+        {{.type = DP_ACTION_RECIRC, .recirc_id = 1, .uncovers_type = 1}, {.type = DP_ACTION_RECIRC, .recirc_id = 1, .uncovers_type = 2}},
         {{.type = DP_ACTION_METER, .meter = 1}, {.type = DP_ACTION_METER, .meter = 1ull << 40 | 1}},
         {{.type = DP_ACTION_HASH, .hash.basis = 1}, {.type = DP_ACTION_HASH, .hash.basis = 2}},
         {{.type = DP_ACTION_HASH, .hash.algorithm = 1}, {.type = DP_ACTION_HASH, .hash = {.algorithm = 1, .fields = {1}}}},
@@ -184,12 +192,13 @@ static void lists_read_well(void **state)
                                output(1),
                                {.type = DP_ACTION_HASH, .hash = {.basis = 5}},
                                {.type = DP_ACTION_HASH, .hash = {.algorithm = DP_HASH_FIELDS}},
-                               {.type = DP_ACTION_RECIRC, .recirc_id = 3}};
+                               {.type = DP_ACTION_RECIRC, .recirc_id = 3},
+                               {.type = DP_ACTION_RECIRC, .recirc_id = 4, .n_labels = 2, .uncovers_type = 0x0800}};
     dp_hash_add(&more[7].hash, FIELD_IPV4_DST);
     dp_hash_add(&more[7].hash, FIELD_TCP_DST);
-    text = dp_actions_format(more, 9, NULL);
+    text = dp_actions_format(more, 10, NULL);
     assert_string_equal(text, "meter(7),push_mpls:0x8847,dec_mpls_ttl,pop_mpls:0x0800,truncate(64),output:1,hash(symmetric_l4,basis=5),"
-                              "hash(fields,basis=0,nw_dst,tcp_dst),recirc(3)");
+                              "hash(fields,basis=0,nw_dst,tcp_dst),recirc(3),recirc(4,labels=2,uncovers=0x0800)");
     free(text);
     text = dp_actions_format(NULL, 0, NULL);
     assert_string_equal(text, "drop");

@@ -293,6 +293,25 @@ static void hash_and_recirculation_id_outlive_a_new_parse(void **state)
     assert_int_equal(host16(d.last_key.eth_type), 0x8847);
 }
 
+/* The lookup sees what is behind the labels; the packet in hand does not change, nor does what is told of it to those behind. */
+static void a_recirculated_packet_shows_what_labels_cover(void **state)
+{
+    static const uint8_t frame[60] = {2, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 2, 0x88, 0x47, 0, 0, 0x11, 9, 0x45, 0, 0, 40, 0, 0, 0, 0, 33, 59};
+    struct dp_action list[] = {{.type = DP_ACTION_RECIRC, .recirc_id = 7, .n_labels = 1, .uncovers_type = 0x0800}};
+    struct dp_action again[] = {OUT(1)};
+    struct diary d = {.has_frames = true, .again = again, .n_again = 1};
+    assert_string_equal(run_frame(&d, frame, list, 1), "again7/0 out1/0 ");
+    assert_int_equal(d.last_key.ip_ttl, 33);
+    assert_int_equal(d.last_key.ip_proto, 59);
+    assert_int_equal(host16(d.last_key.eth_type), 0x8847);
+    assert_int_equal(host32(d.last_key.mpls[0]), 0x1109);
+    struct dp_action behind[] = {list[0], OUT(1)};
+    memset(&d, 0, sizeof d);
+    d.has_frames = true;
+    assert_string_equal(run_frame(&d, frame, behind, 2), "again7/1 out1/0 ");
+    assert_int_equal(d.last_key.ip_ttl, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -313,6 +332,7 @@ int main(void)
         cmocka_unit_test(pushed_labels_inherit_as_the_standard_says),
         cmocka_unit_test(labels_need_what_they_stand_on),
         cmocka_unit_test(hash_and_recirculation_id_outlive_a_new_parse),
+        cmocka_unit_test(a_recirculated_packet_shows_what_labels_cover),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

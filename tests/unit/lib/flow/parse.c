@@ -251,6 +251,29 @@ static void mpls_labels_are_read_to_the_bottom_of_the_stack_at_most_three(void *
     assert_int_equal(f.result.l2_5_offset, PARSE_NO_OFFSET);
 }
 
+static void what_labels_cover_is_read_when_asked_for(void **state)
+{
+    const char *text = MACS "8847 00064040 000c8140 45000028000000000b060000 0a000001 0a000002 0050 01bb 00000000 00000000 5012 0000 00000000";
+    struct frame f = parsed(text);
+    struct flow_key key = f.key;
+    parse_uncover(f.bytes, f.size, &f.result, 2, 0x0800, &key);
+    assert_int_equal(host32(key.mpls[0]), 0x00064040);
+    assert_int_equal(host16(key.eth_type), 0x8847);
+    assert_int_equal(key.ip_proto, 6);
+    assert_int_equal(key.ip_ttl, 11);
+    assert_int_equal(key.ip_dst[3], 2);
+    assert_int_equal(host16(key.l4_dst), 443);
+    assert_int_equal(host16(key.tcp_flags), 0x12);
+    parse_uncover(f.bytes, f.size, &f.result, 2, 0x86dd, &key); /* it is none */
+    assert_true(key_equal(&key, &f.key));
+    parse_uncover(f.bytes, f.size, &f.result, 7, 0x0800, &key); /* neither is that */
+    assert_true(key_equal(&key, &f.key));
+    f = parsed(MACS "0800 45000014000000000b060000 0a000001 0a000002");
+    key = f.key;
+    parse_uncover(f.bytes, f.size, &f.result, 1, 0x86dd, &key); /* without labels nothing is uncovered */
+    assert_true(key_equal(&key, &f.key));
+}
+
 static void ipv6_fills_the_key(void **state)
 {
     struct frame f = parsed(MACS "86dd 6b812345 0008 11 40 " IPV6 "0035 0036 0008 0000");
@@ -399,6 +422,7 @@ int main(void)
         cmocka_unit_test(frames_with_a_length_have_the_type_none_unless_snap_names_one),
         cmocka_unit_test(arp_and_rarp_fill_their_members),
         cmocka_unit_test(mpls_labels_are_read_to_the_bottom_of_the_stack_at_most_three),
+        cmocka_unit_test(what_labels_cover_is_read_when_asked_for),
         cmocka_unit_test(ipv6_fills_the_key),
         cmocka_unit_test(ipv6_extension_headers_are_stepped_over),
         cmocka_unit_test(an_extension_header_that_is_cut_off_is_the_protocol),

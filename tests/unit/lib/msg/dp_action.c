@@ -44,7 +44,7 @@ static size_t one_of_each(struct dp_action *a)
     dp_hash_add(&a[n].hash, FIELD_IN_PORT);
     dp_hash_add(&a[n++].hash, FIELD_MPLS_LABEL);
     a[n++] = (struct dp_action){.type = DP_ACTION_HASH, .hash = {.algorithm = DP_HASH_SYMMETRIC_L4, .basis = 3}};
-    a[n++] = (struct dp_action){.type = DP_ACTION_RECIRC, .recirc_id = UINT32_MAX};
+    a[n++] = (struct dp_action){.type = DP_ACTION_RECIRC, .recirc_id = UINT32_MAX, .n_labels = 7, .uncovers_type = 0xffff};
     a[n++] = (struct dp_action){.type = DP_ACTION_TRUNCATE, .max_len = 9000};
     a[n++] = (struct dp_action){.type = DP_ACTION_OUTPUT, .port = 2};
     a[n++] = (struct dp_action){.type = DP_ACTION_DROP, .reason = DROP_REASON_COUNT - 1};
@@ -98,6 +98,22 @@ static void the_empty_list_is_one(void **state)
     assert_int_equal(dp_actions_decode(answer->actions, 0, out, &n, NULL), 0);
     assert_int_equal(n, 0);
     busbar__answer__free_unpacked(answer, NULL);
+}
+
+static void keys_come_back_and_wrong_counts_are_refused(void **state)
+{
+    struct flow_key keys[3] = {{.in_port = be32(1)}, {.in_port = be32(2)}, {.in_port = be32(3)}}, key;
+    ProtobufCBinaryData bytes = keys_encode(keys, 3);
+    for (size_t i = 0; i < 3; i++) {
+        assert_int_equal(keys_decode(&bytes, 3, i, &key), 0);
+        assert_true(key_equal(&key, &keys[i]));
+    }
+    assert_int_equal(keys_decode(&bytes, 3, 3, &key), -ERROR_RANGE);
+    assert_int_equal(keys_decode(&bytes, 2, 0, &key), -ERROR_RANGE);
+    assert_int_equal(keys_decode(&bytes, 4, 0, &key), -ERROR_RANGE);
+    bytes.len--;
+    assert_int_equal(keys_decode(&bytes, 2, 0, &key), -ERROR_RANGE);
+    assert_int_equal(keys_decode(&bytes, 3, 0, &key), -ERROR_RANGE);
 }
 
 static int decode_one(const Busbar__DpAction *message)
@@ -256,6 +272,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_action_survives_the_wire),
         cmocka_unit_test(the_empty_list_is_one),
+        cmocka_unit_test(keys_come_back_and_wrong_counts_are_refused),
         cmocka_unit_test(values_out_of_range_are_refused),
         cmocka_unit_test(values_of_later_actions_out_of_range_are_refused),
         cmocka_unit_test(too_many_actions_are_refused),

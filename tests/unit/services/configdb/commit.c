@@ -312,9 +312,36 @@ static void a_full_disk_refuses_and_room_is_enough_to_go_on(void **state)
     assert_int_equal(status, 0);
 }
 
+/* What configdb asks before it waits for the rest of a group (configdb_gathers). */
+static void synced_and_waiting_transactions_are_told(void **state)
+{
+    struct group group;
+    bool is_disk = false;
+    group_init(&group);
+    insert_bridge(&group, 11, 1, "br1");
+    insert_bridge(&group, 12, 1, "br2");
+    insert_bridge(&group, 13, 1, "br3");
+    assert_int_equal(commit_waiting(group.commit, &is_disk), 3);
+    assert_true(is_disk);
+    assert_int_equal(commit_synced(group.commit), 0);
+    commit_step(group.commit);
+    assert_int_equal(commit_waiting(group.commit, &is_disk), 0);
+    assert_int_equal(commit_synced(group.commit), 3);
+    assert_int_equal(commit_synced(group.commit), 0);
+    Busbar__RuleRow rule = fixture_rule(1, 1);
+    queue(&group, PROCESS_OFAGENT, 14, 1, BUSBAR__OP_KIND__OP_INSERT, CFG_RULE, 0, &rule.base);
+    insert_bridge(&group, 11, 2, "br4");
+    assert_int_equal(commit_waiting(group.commit, &is_disk), 2);
+    assert_false(is_disk);
+    commit_step(group.commit);
+    assert_int_equal(commit_synced(group.commit), 1);
+    group_fini(&group);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(synced_and_waiting_transactions_are_told),
         cmocka_unit_test(many_clients_share_one_commit_and_each_is_refused_alone),
         cmocka_unit_test(environments_take_turns_in_the_order_of_the_queue),
         cmocka_unit_test(a_repeat_is_answered_and_not_done_twice),

@@ -1,8 +1,11 @@
 /* configdb as a whole: a configdb and clients with mirrors on the memory bus, under a clock of the test. */
+#include "lib/msg/counter_id.h"
 #include "tests/unit/services/configdb/fixture.h"
 
 #include <signal.h>
 #include <sys/wait.h>
+
+#include "services/configdb/readers.h"
 
 static const enum cfg_table all_tables[] = {
     CFG_SWITCH, CFG_BRIDGE,  CFG_PORT,        CFG_CONTROLLER,       CFG_RULE, CFG_GROUP, CFG_METER,
@@ -440,6 +443,51 @@ static void counters_are_stored_without_a_version(void **state)
     fixture_fini(&f);
 }
 
+static json_int_t count_counters(const struct fixture *f)
+{
+    json_t *status = configdb_status_json(f->db);
+    json_int_t n = json_integer_value(json_object_get(json_object_get(status, "rows"), "counter"));
+    json_decref(status);
+    return n;
+}
+
+/* A group's counters go with it, a bucket's with the bucket, and what nobody has is not counted. */
+static void counters_of_groups_and_buckets_go_with_them(void **state)
+{
+    struct fixture f;
+    set_up(&f);
+    uint64_t bridge = add_bridge(&f, "br0");
+    Busbar__BucketMessage buckets[] = {BUSBAR__BUCKET_MESSAGE__INIT, BUSBAR__BUCKET_MESSAGE__INIT};
+    Busbar__BucketMessage *list[] = {&buckets[0], &buckets[1]};
+    Busbar__GroupRow group = BUSBAR__GROUP_ROW__INIT;
+    group.bridge = bridge;
+    group.group_id = 9;
+    group.buckets = list;
+    group.n_buckets = 2;
+    buckets[1].counter = 1;
+    struct cfg_txn *txn = cfg_txn_new("test");
+    (void)cfg_txn_insert(txn, CFG_GROUP, &group.base);
+    uint64_t id = fixture_transact(&f, OFAGENT, &txn).ids[0];
+    Busbar__CounterRow counter = BUSBAR__COUNTER_ROW__INIT;
+    txn = cfg_txn_new("counters");
+    cfg_txn_put(txn, CFG_COUNTER, counter_id(COUNTER_GROUP, id), &counter.base);
+    cfg_txn_put(txn, CFG_COUNTER, counter_id(COUNTER_GROUP, id + 1), &counter.base);
+    for (uint64_t i = 0; i < 3; i++) {
+        cfg_txn_put(txn, CFG_COUNTER, counter_id(COUNTER_BUCKET, id << 16 | i), &counter.base);
+    }
+    cfg_txn_put(txn, CFG_COUNTER, counter_id(COUNTER_METER, id), &counter.base);
+    assert_int_equal(fixture_transact(&f, OFAGENT, &txn).error, 0);
+    assert_int_equal(count_counters(&f), 3);
+    group.n_buckets = 1;
+    txn = cfg_txn_new("test");
+    cfg_txn_put(txn, CFG_GROUP, id, &group.base);
+    assert_int_equal(fixture_transact(&f, OFAGENT, &txn).error, 0);
+    assert_int_equal(count_counters(&f), 2);
+    assert_int_equal(delete_row(&f, OFAGENT, CFG_GROUP, id).error, 0);
+    assert_int_equal(count_counters(&f), 0);
+    fixture_fini(&f);
+}
+
 static void a_large_snapshot_is_complete_although_rules_change_meanwhile(void **state)
 {
     enum { RULES = 3000 };
@@ -485,17 +533,17 @@ static void a_reader_that_never_acknowledges_is_held_at_its_window(void **state)
     struct fixture f;
     set_up(&f);
     uint64_t bridge = add_bridge(&f, "br0");
-    for (uint64_t i = 0; i < 400; i++) {
+    for (uint64_t i = 0; i < READERS_WINDOW_VERSIONS + 100; i++) {
         assert_int_equal(add_rule(&f, bridge, i).error, 0);
     }
     fixture_run(&f, 100);
     size_t held = count_rows(f.client[SWCTL], CFG_RULE);
-    assert_true(held <= 256);
+    assert_true(held <= READERS_WINDOW_VERSIONS);
     cfg_applied(f.client[SWCTL], cfg_version(f.client[SWCTL]), NULL, 0);
     fixture_run(&f, 100);
     cfg_applied(f.client[SWCTL], cfg_version(f.client[SWCTL]), NULL, 0);
     fixture_run(&f, 100);
-    assert_int_equal(count_rows(f.client[SWCTL], CFG_RULE), 400);
+    assert_int_equal(count_rows(f.client[SWCTL], CFG_RULE), READERS_WINDOW_VERSIONS + 100);
     fixture_fini(&f);
 }
 
@@ -683,6 +731,7 @@ int main(void)
         cmocka_unit_test(status_rows_reach_mirrors_and_fade),
         cmocka_unit_test(await_names_who_has_not_applied_and_row_errors),
         cmocka_unit_test(counters_are_stored_without_a_version),
+        cmocka_unit_test(counters_of_groups_and_buckets_go_with_them),
         cmocka_unit_test(a_large_snapshot_is_complete_although_rules_change_meanwhile),
         cmocka_unit_test(a_reader_that_never_acknowledges_is_held_at_its_window),
         cmocka_unit_test(lists_show_rows_as_json),

@@ -22,6 +22,7 @@
 #include "lib/cfg/cfg.h"
 #include "services/configdb/configdb.h"
 #include "services/configdb/start.h"
+#include "tests/unit/lib/cfg/sample.h"
 
 #define FIXTURE_MAP_BYTES (256ull << 20)
 #define FIXTURE_ENDPOINT "config"
@@ -234,30 +235,6 @@ static inline struct fixture_result fixture_transact(struct fixture *f, size_t s
     }
     assert_true(result.is_done);
     return result;
-}
-
-static inline Busbar__BridgeRow fixture_bridge(const char *name)
-{
-    Busbar__BridgeRow row = BUSBAR__BRIDGE_ROW__INIT;
-    row.name = (char *)(uintptr_t)name;
-    return row;
-}
-
-static inline Busbar__PortRow fixture_port(const char *name, uint64_t bridge)
-{
-    Busbar__PortRow row = BUSBAR__PORT_ROW__INIT;
-    row.name = (char *)(uintptr_t)name;
-    row.bridge = bridge;
-    return row;
-}
-
-static inline Busbar__RuleRow fixture_rule(uint64_t bridge, uint64_t cookie)
-{
-    Busbar__RuleRow row = BUSBAR__RULE_ROW__INIT;
-    row.bridge = bridge;
-    row.priority = 100;
-    row.cookie = cookie;
-    return row;
 }
 
 #endif

@@ -15,6 +15,8 @@ struct raw {
     uint64_t last_n;
     uint64_t epoch;
     bool has_gap;
+    bool takes_batches;
+    size_t n_batches;
 };
 
 static void raw_version(struct raw *raw, const Busbar__Version *version)
@@ -35,9 +37,8 @@ static void raw_snapshot(struct raw *raw, const struct bus_message *message)
     busbar__snapshot__free_unpacked(piece, NULL);
 }
 
-static void raw_delta(struct raw *raw, const struct bus_message *message)
+static void raw_one_delta(struct raw *raw, const Busbar__Delta *delta)
 {
-    Busbar__Delta *delta = (Busbar__Delta *)msg_unpack(message, &busbar__delta__descriptor);
     raw_version(raw, delta->version);
     raw->n_deltas++;
     raw->n_changes += delta->n_changes;
@@ -46,7 +47,24 @@ static void raw_delta(struct raw *raw, const struct bus_message *message)
             raw->has_gap || (delta->version->n != raw->last_n + 1 && raw->last_n != 0 && delta->version->n != raw->last_n);
         raw->last_n = delta->version->n;
     }
+}
+
+static void raw_delta(struct raw *raw, const struct bus_message *message)
+{
+    Busbar__Delta *delta = (Busbar__Delta *)msg_unpack(message, &busbar__delta__descriptor);
+    raw_one_delta(raw, delta);
     busbar__delta__free_unpacked(delta, NULL);
+}
+
+static void raw_batch(struct raw *raw, const struct bus_message *message)
+{
+    Busbar__DeltaBatch *batch = (Busbar__DeltaBatch *)msg_unpack(message, &busbar__delta_batch__descriptor);
+    assert_true(raw->takes_batches);
+    raw->n_batches++;
+    for (size_t i = 0; i < batch->n_deltas; i++) {
+        raw_one_delta(raw, batch->deltas[i]);
+    }
+    busbar__delta_batch__free_unpacked(batch, NULL);
 }
 
 static void raw_run(struct raw *raw, uint64_t ms)
@@ -61,6 +79,8 @@ static void raw_run(struct raw *raw, uint64_t ms)
                 raw_snapshot(raw, &message);
             } else if (message.type == MESSAGE_DELTA) {
                 raw_delta(raw, &message);
+            } else if (message.type == MESSAGE_DELTA_BATCH) {
+                raw_batch(raw, &message);
             }
             bus_message_fini(&message);
         }
@@ -80,6 +100,7 @@ static void raw_subscribe(struct raw *raw, uint32_t table, uint32_t second_table
     Busbar__Subscribe message = BUSBAR__SUBSCRIBE__INIT;
     message.tables = tables;
     message.n_tables = 2;
+    message.takes_batches = raw->takes_batches;
     if (epoch != 0) {
         version_encode((struct version){.epoch = epoch, .n = n}, &version);
         message.have = &version;
@@ -122,22 +143,29 @@ static void raw_fini(struct raw *raw)
     fixture_fini(&raw->f);
 }
 
+/* Sends, and lets no time pass. */
+static void raw_add_rule_now(struct raw *raw)
+{
+    uint8_t packed[256];
+    Busbar__RuleRow rule = fixture_rule(raw->bridge, raw->sequence);
+    Busbar__Op op = BUSBAR__OP__INIT;
+    Busbar__Op *ops[1] = {&op};
+    Busbar__Transact message = BUSBAR__TRANSACT__INIT;
+    op.kind = BUSBAR__OP_KIND__OP_INSERT;
+    op.table = CFG_RULE;
+    op.value.len = busbar__rule_row__pack(&rule, packed);
+    op.value.data = packed;
+    message.ops = ops;
+    message.n_ops = 1;
+    message.sequence = message.oldest = ++raw->sequence;
+    assert_int_equal(msg_send(raw->socket, NULL, MESSAGE_TRANSACT, &message.base), 0);
+}
+
 static void raw_add_rules(struct raw *raw, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
-        uint8_t packed[256];
-        Busbar__RuleRow rule = fixture_rule(raw->bridge, i);
-        Busbar__Op op = BUSBAR__OP__INIT;
-        Busbar__Op *ops[1] = {&op};
-        Busbar__Transact message = BUSBAR__TRANSACT__INIT;
-        op.kind = BUSBAR__OP_KIND__OP_INSERT;
-        op.table = CFG_RULE;
-        op.value.len = busbar__rule_row__pack(&rule, packed);
-        op.value.data = packed;
-        message.ops = ops;
-        message.n_ops = 1;
-        message.sequence = message.oldest = ++raw->sequence;
-        raw_send(raw, MESSAGE_TRANSACT, &message.base);
+        raw_add_rule_now(raw);
+        raw_run(raw, 5);
     }
 }
 
@@ -335,6 +363,104 @@ static void a_crowd_of_readers_is_bounded(void **state)
     raw_fini(&raw);
 }
 
+/* Ten commits behind: one message to who takes batches, ten to who does not; whole and without a gap either way. */
+static void who_takes_batches_catches_up_in_one_message(void **state)
+{
+    for (int takes = 0; takes < 2; takes++) {
+        struct raw raw;
+        raw_init(&raw);
+        uint64_t n = configdb_version(raw.f.db).n;
+        raw_add_rules(&raw, 10);
+        raw.takes_batches = takes == 1;
+        raw.last_n = n;
+        raw_subscribe(&raw, CFG_RULE, CFG_BRIDGE, configdb_version(raw.f.db).epoch, n);
+        assert_int_equal(raw.n_batches, takes);
+        assert_int_equal(raw.n_deltas, 10);
+        assert_int_equal(raw.n_changes, 10);
+        assert_int_equal(raw.last_n, n + 10);
+        assert_false(raw.has_gap);
+        raw_applied(&raw, raw.last_n);
+        raw_add_rules(&raw, 1);
+        assert_int_equal(raw.n_deltas, 11);
+        assert_false(raw.has_gap);
+        raw_fini(&raw);
+    }
+}
+
+/* Readers beside the raw one, who count messages with commits. */
+enum { LISTENERS = READERS_UNPACED + 150 };
+_Static_assert(LISTENERS * READERS_MESSAGE_NS > READERS_SETTLE_NS + 2 * NS_PER_MS, "a pause that silence can end");
+struct listeners {
+    struct bus *buses[LISTENERS];
+    struct bus_socket *sockets[LISTENERS];
+};
+
+static size_t listeners_hear(struct listeners *listeners)
+{
+    struct bus_message message;
+    size_t n = 0;
+    for (size_t i = 0; i < LISTENERS; i++) {
+        while (bus_recv(listeners->sockets[i], &message) == 0) {
+            n += message.type == MESSAGE_DELTA || message.type == MESSAGE_DELTA_BATCH ? 1 : 0;
+            bus_message_fini(&message);
+        }
+    }
+    return n;
+}
+
+static void a_crowd_is_told_less_often_but_at_once_when_nobody_writes(void **state)
+{
+    struct raw raw;
+    struct listeners listeners;
+    uint32_t table = CFG_RULE;
+    Busbar__Subscribe message = BUSBAR__SUBSCRIBE__INIT;
+    message.tables = &table;
+    message.n_tables = 1;
+    message.takes_batches = true;
+    raw_init(&raw);
+    for (size_t i = 0; i < LISTENERS; i++) {
+        struct bus_identity self = {.kind = PROCESS_SLOWPATH, .instance = (uint32_t)i + 10, .start = i + 1};
+        listeners.buses[i] = bus_memory_new(raw.f.hub, &self);
+        assert_int_equal(bus_connect(listeners.buses[i], WIRE_CONFIG, FIXTURE_ENDPOINT, &listeners.sockets[i]), 0);
+    }
+    raw_run(&raw, 60);
+    for (size_t i = 0; i < LISTENERS; i++) {
+        assert_int_equal(msg_send(listeners.sockets[i], NULL, MESSAGE_SUBSCRIBE, &message.base), 0);
+    }
+    raw_run(&raw, 20);
+    (void)listeners_hear(&listeners);
+    raw_add_rules(&raw, 1); /* runs 5 ms */
+    assert_int_equal(listeners_hear(&listeners), LISTENERS);
+    /* During the pause after that round: it has to wait, but only until nobody has written for a moment. */
+    uint64_t begin_ns = raw.f.now_ns;
+    raw_add_rule_now(&raw);
+    size_t heard = 0;
+    while (heard == 0 && raw.f.now_ns - begin_ns < 100 * NS_PER_MS) {
+        raw_run(&raw, 1);
+        heard = listeners_hear(&listeners);
+    }
+    assert_int_equal(heard, LISTENERS);
+    raw_run(&raw, 20);
+    /* Many commits, one behind the other without a pause: fewer messages than commits, and all arrive. */
+    for (size_t i = 0; i < 20; i++) {
+        raw_add_rule_now(&raw);
+        raw_run(&raw, 1);
+    }
+    raw_run(&raw, 20);
+    size_t n = listeners_hear(&listeners);
+    assert_true(n >= LISTENERS);
+    assert_true(n < 20u * LISTENERS);
+    json_t *status = configdb_status_json(raw.f.db);
+    assert_int_equal(json_integer_value(json_object_get(json_object_get(status, "transactions"), "refused")), 0);
+    json_decref(status);
+    for (size_t i = 0; i < LISTENERS; i++) {
+        bus_close(&listeners.sockets[i]);
+        bus_destroy(&listeners.buses[i]);
+    }
+    raw_run(&raw, 10);
+    raw_fini(&raw);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -346,6 +472,8 @@ int main(void)
         cmocka_unit_test(who_falls_out_of_the_ring_gets_a_snapshot_unasked),
         cmocka_unit_test(a_cut_connection_is_caught_up_when_the_reader_is_heard_again),
         cmocka_unit_test(a_crowd_of_readers_is_bounded),
+        cmocka_unit_test(who_takes_batches_catches_up_in_one_message),
+        cmocka_unit_test(a_crowd_is_told_less_often_but_at_once_when_nobody_writes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

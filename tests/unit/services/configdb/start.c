@@ -52,6 +52,35 @@ static void each_start_is_a_new_epoch_and_n_goes_on(void **state)
     fixture_base_fini(&base);
 }
 
+/* The wall clock stamps epochs and nothing else: whatever it jumps to, epochs go up, n goes on, and rows stay. */
+static void wall_clock_jumps_make_no_more_than_another_epoch(void **state)
+{
+    static const uint64_t clocks_s[] = {7000000000, 0, 1, 18000000000, 999, 18000000000};
+    struct fixture_base base;
+    struct start_result result;
+    struct error_detail detail;
+    struct store_bytes value;
+    Busbar__RuleRow rule = fixture_rule(1, 2);
+    fixture_base_init(&base);
+    uint64_t epoch = base.epoch;
+    for (uint64_t i = 0; i < sizeof clocks_s / sizeof clocks_s[0]; i++) {
+        fixture_put(&base, CFG_RULE, 5 + i, &rule.base);
+        rows_destroy(&base.rows);
+        assert_int_equal(start(&base, "boot-1", clocks_s[i], &result, &detail), 0);
+        base.rows = result.rows;
+        assert_true(result.epoch > epoch);
+        assert_int_equal(result.last_epoch_end.epoch, epoch);
+        assert_int_equal(result.last_epoch_end.n, i + 1);
+        assert_int_equal(rows_n(base.rows), i + 1);
+        epoch = result.epoch;
+        assert_int_equal(rows_begin_read(base.rows), 0);
+        assert_int_equal(rows_get(base.rows, CFG_RULE, 5, &value), 0);
+        assert_int_equal(rows_count(base.rows, CFG_RULE), i + 1);
+        rows_end(base.rows);
+    }
+    fixture_base_fini(&base);
+}
+
 static void another_boot_id_rebuilds_without_opening_the_old(void **state)
 {
     struct fixture_base base;
@@ -173,6 +202,7 @@ int main(void)
     log_set_level(LOG_LEVEL_ERROR);
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(each_start_is_a_new_epoch_and_n_goes_on),
+        cmocka_unit_test(wall_clock_jumps_make_no_more_than_another_epoch),
         cmocka_unit_test(another_boot_id_rebuilds_without_opening_the_old),
         cmocka_unit_test(a_damaged_run_environment_is_rebuilt),
         cmocka_unit_test(a_damaged_disk_is_refused_with_what_to_do),

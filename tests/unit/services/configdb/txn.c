@@ -1,6 +1,8 @@
 /* The operations of a transaction, without a bus. */
 #include "tests/unit/services/configdb/txn_bench.h"
 
+#include <errno.h>
+
 #define INSERT BUSBAR__OP_KIND__OP_INSERT
 #define UPDATE BUSBAR__OP_KIND__OP_UPDATE
 #define DELETE BUSBAR__OP_KIND__OP_DELETE
@@ -69,6 +71,124 @@ static void mutations_add_and_take_elements(void **state)
     fixture_base_fini(&base);
 }
 
+static char options_column[] = "options", type_column[] = "type", size_column[] = "mac_table_size", dpid_column[] = "datapath_id",
+            fail_mode_column[] = "fail_mode";
+
+static Busbar__PortRow port_with_option(Busbar__PortOption *option, Busbar__PortOption **options, char *type, char *key, char *value)
+{
+    Busbar__PortRow row = fixture_port("p1", 1);
+    busbar__port_option__init(option);
+    option->key = key;
+    option->value = value;
+    options[0] = option;
+    row.type = type;
+    row.options = options;
+    row.n_options = 1;
+    return row;
+}
+
+static void maps_are_mutated_by_key(void **state)
+{
+    static char pcap[] = "pcap", rx[] = "rx", tx[] = "tx", a[] = "/a", b[] = "/b", any[] = "";
+    static const struct {
+        Busbar__OpKind kind;
+        char *key, *value;
+        size_t n;
+        const char *rx;
+    } steps[] = {
+        {BUSBAR__OP_KIND__OP_MUTATE_INSERT, rx, a, 1, "/a"},  {BUSBAR__OP_KIND__OP_MUTATE_INSERT, tx, a, 2, "/a"},
+        {BUSBAR__OP_KIND__OP_MUTATE_INSERT, rx, b, 2, "/a"}, /* keeps its value */
+        {BUSBAR__OP_KIND__OP_MUTATE_DELETE, rx, b, 2, "/a"}, /* another value is another pair */
+        {BUSBAR__OP_KIND__OP_MUTATE_DELETE, tx, any, 1, "/a"}, {BUSBAR__OP_KIND__OP_MUTATE_DELETE, rx, a, 0, NULL},
+    };
+    struct fixture_base base;
+    struct error_detail detail;
+    Busbar__PortOption option, *options[1];
+    fixture_base_init(&base);
+    uint64_t port = bench_port(&base, "p1", bench_bridge(&base, "br0"));
+    Busbar__PortRow row = port_with_option(&option, options, pcap, rx, a);
+    row.n_options = 0;
+    assert_int_equal(bench_one(&base, PROCESS_SWCTL, UPDATE, CFG_PORT, port, &row.base, type_column, &detail, NULL), 0);
+    for (size_t i = 0; i < sizeof steps / sizeof steps[0]; i++) {
+        row = port_with_option(&option, options, pcap, steps[i].key, steps[i].value);
+        assert_int_equal(bench_one(&base, PROCESS_SWCTL, steps[i].kind, CFG_PORT, port, &row.base, options_column, &detail, NULL), 0);
+        Busbar__PortRow *now = (Busbar__PortRow *)bench_row(&base, CFG_PORT, port);
+        assert_int_equal(now->n_options, steps[i].n);
+        if (steps[i].rx != NULL) {
+            assert_string_equal(now->options[0]->value, steps[i].rx);
+        }
+        protobuf_c_message_free_unpacked(&now->base, NULL);
+    }
+    assert_int_equal(bench_one(&base, PROCESS_SWCTL, BUSBAR__OP_KIND__OP_MUTATE_INSERT, CFG_PORT, port, &row.base, type_column, &detail, NULL), -EINVAL);
+    assert_non_null(strstr(detail.text, "column type: is neither a list of numbers nor a map"));
+    fixture_base_fini(&base);
+}
+
+static void numbers_are_counted_up_and_down(void **state)
+{
+    static const struct {
+        Busbar__OpKind kind;
+        uint32_t change;
+        int err;
+        uint32_t becomes;
+    } steps[] = {
+        {BUSBAR__OP_KIND__OP_MUTATE_ADD, 8, 0, 8200}, /* from the default, 8192 */
+        {BUSBAR__OP_KIND__OP_MUTATE_SUBTRACT, 100, 0, 8100},
+        {BUSBAR__OP_KIND__OP_MUTATE_SUBTRACT, 8101, -ERROR_RANGE, 8100}, /* below 0 */
+        {BUSBAR__OP_KIND__OP_MUTATE_SUBTRACT, 8100, -ERROR_RANGE, 8100}, /* 0 is not in 1 to 1048576 */
+        {BUSBAR__OP_KIND__OP_MUTATE_ADD, UINT32_MAX, -ERROR_RANGE, 8100},
+        {BUSBAR__OP_KIND__OP_MUTATE_ADD, 0, 0, 8100},
+    };
+    struct fixture_base base;
+    struct error_detail detail;
+    fixture_base_init(&base);
+    uint64_t bridge = bench_bridge(&base, "br0");
+    Busbar__BridgeRow row = fixture_bridge("br0");
+    row.has_mac_table_size = 1;
+    for (size_t i = 0; i < sizeof steps / sizeof steps[0]; i++) {
+        row.mac_table_size = steps[i].change;
+        assert_int_equal(bench_one(&base, PROCESS_SWCTL, steps[i].kind, CFG_BRIDGE, bridge, &row.base, size_column, &detail, NULL), steps[i].err);
+        assert_true(steps[i].err == 0 || strstr(detail.text, "column other_config:mac-table-size") != NULL);
+        Busbar__BridgeRow *now = (Busbar__BridgeRow *)bench_row(&base, CFG_BRIDGE, bridge);
+        assert_int_equal(now->mac_table_size, steps[i].becomes);
+        protobuf_c_message_free_unpacked(&now->base, NULL);
+    }
+    row.has_datapath_id = 1;
+    row.datapath_id = 1;
+    assert_int_equal(bench_one(&base, PROCESS_SWCTL, BUSBAR__OP_KIND__OP_MUTATE_ADD, CFG_BRIDGE, bridge, &row.base, dpid_column, &detail, NULL),
+                     -ERROR_REFUSED);
+    assert_non_null(strstr(detail.text, "no number to count from"));
+    assert_int_equal(bench_one(&base, PROCESS_SWCTL, BUSBAR__OP_KIND__OP_MUTATE_ADD, CFG_BRIDGE, bridge, &row.base, fail_mode_column, &detail, NULL),
+                     -ERROR_REFUSED);
+    fixture_base_fini(&base);
+}
+
+/* What two columns may hold together is asked when all operations are done. */
+static void the_order_of_type_and_options_does_not_matter(void **state)
+{
+    static char patch[] = "patch", pcap[] = "pcap", peer[] = "peer", other[] = "p2";
+    struct fixture_base base;
+    struct error_detail detail;
+    struct bench bench;
+    char *columns[2] = {options_column, type_column};
+    Busbar__PortOption option, *options[1];
+    fixture_base_init(&base);
+    uint64_t port = bench_port(&base, "p1", bench_bridge(&base, "br0"));
+    Busbar__PortRow row = port_with_option(&option, options, patch, peer, other);
+    for (size_t is_wrong = 0; is_wrong < 2; is_wrong++) {
+        bench_begin(&bench);
+        row.type = is_wrong ? pcap : patch;
+        for (size_t i = 0; i < 2; i++) {
+            Busbar__Op *op = bench_op(&bench, UPDATE, CFG_PORT, port, &row.base);
+            op->columns = &columns[i];
+            op->n_columns = 1;
+        }
+        assert_int_equal(bench_run(&base, &bench, PROCESS_SWCTL, &detail, NULL), is_wrong ? -ERROR_UNKNOWN_NAME : 0);
+    }
+    assert_non_null(strstr(detail.text, "type pcap has no option peer"));
+    fixture_base_fini(&base);
+}
+
 static void requirements_refuse_the_whole(void **state)
 {
     struct fixture_base base;
@@ -112,7 +232,7 @@ static void a_changed_column_fails_its_requirement(void **state)
     row.priority++;
     assert_int_equal(bench_one(&base, PROCESS_OFAGENT, REQUIRE, CFG_RULE, rule, &row.base, priority_column, &detail, NULL),
                      -ERROR_CONFLICT);
-    assert_non_null(strstr(detail.text, "priority"));
+    assert_non_null(strstr(detail.text, "column priority: changed by somebody else meanwhile, it is 100 now"));
     fixture_base_fini(&base);
 }
 
@@ -229,6 +349,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_update_changes_the_named_columns_only),
         cmocka_unit_test(mutations_add_and_take_elements),
+        cmocka_unit_test(maps_are_mutated_by_key),
+        cmocka_unit_test(numbers_are_counted_up_and_down),
+        cmocka_unit_test(the_order_of_type_and_options_does_not_matter),
         cmocka_unit_test(requirements_refuse_the_whole),
         cmocka_unit_test(a_changed_column_fails_its_requirement),
         cmocka_unit_test(labels_stand_for_ids_before_and_after_their_insert),

@@ -1,7 +1,8 @@
 /* columns.def, column by column. */
 #include "tests/unit/services/configdb/fixture.h"
 
-#include "services/configdb/column.h"
+#include "lib/cfg/column.h"
+#include "lib/cfg/schema.h"
 #include "services/configdb/validate.h"
 
 static bool bridge_one(void *context, uint32_t table, uint64_t id)
@@ -12,7 +13,8 @@ static bool bridge_one(void *context, uint32_t table, uint64_t id)
 static int check(uint32_t table, const ProtobufCMessage *row, struct error_detail *detail)
 {
     detail->text[0] = '\0';
-    return validate_row(table, 5, row, bridge_one, NULL, detail);
+    int err = validate_row(table, 5, row, bridge_one, NULL, detail);
+    return err != 0 ? err : validate_whole(table, 5, row, detail);
 }
 
 static void every_line_of_columns_def_names_a_column(void **state)
@@ -21,7 +23,7 @@ static void every_line_of_columns_def_names_a_column(void **state)
 #define UNIQUE(t, n, a, b)                                                                                                     \
     assert_non_null(column_find(cfg_table_info(CFG_##t)->descriptor, (a)));                                                    \
     assert_true((b) == NULL || column_find(cfg_table_info(CFG_##t)->descriptor, (b) != NULL ? (b) : (a)) != NULL);
-#include "services/configdb/columns.def"
+#include "lib/cfg/columns.def"
 }
 
 static void interface_names(void **state)
@@ -164,6 +166,66 @@ static void options_have_bounds(void **state)
     assert_int_equal(check_options("pcap", many, 17, &detail), -ERROR_TOO_LARGE);
 }
 
+/* Table, row, column, value and rule are in every refusal; each kind of rule is broken once. */
+static void every_rule_says_what_it_wants(void **state)
+{
+    static char long_text[300], bad_name[] = "a/b", bad_target[] = "tcp:x", mode[] = "open", pcap[] = "pcap", rx[] = "rx", relative[] = "a.pcap";
+    static uint32_t many[4097];
+    struct error_detail detail;
+    bool is_broken[SCHEMA_LIST + 1] = {[SCHEMA_FIXED] = true, [SCHEMA_ASSIGNED] = true}; /* of changes: below */
+    Busbar__BridgeRow range = fixture_bridge("br0"), one_of = fixture_bridge("br0"), interface = fixture_bridge(bad_name);
+    Busbar__PortRow bits = fixture_port("p1", 1), list = fixture_port("p1", 1), path = fixture_port("p1", 1), reference = fixture_port("p1", 9);
+    Busbar__ControllerRow target = BUSBAR__CONTROLLER_ROW__INIT;
+    Busbar__ServiceRow length = BUSBAR__SERVICE_ROW__INIT;
+    Busbar__PortOption option = BUSBAR__PORT_OPTION__INIT, *options[] = {&option};
+    memset(long_text, 'x', sizeof long_text - 1);
+    range.has_mac_aging_s = 1;
+    range.mac_aging_s = 90000;
+    one_of.fail_mode = mode;
+    bits.config = 2;
+    list.trunks = many;
+    list.n_trunks = 4097;
+    path.type = pcap;
+    path.options = options;
+    path.n_options = 1;
+    option.key = rx;
+    option.value = relative;
+    target.bridge = 1;
+    target.target = bad_target;
+    length.kind = 1;
+    length.session = long_text;
+    const struct {
+        enum schema_rule_kind kind;
+        enum cfg_table table;
+        const ProtobufCMessage *row;
+        const char *text;
+    } broken[] = {
+        {SCHEMA_RANGE, CFG_BRIDGE, &range.base, "bridge row 5, column other_config:mac-aging-time: 90000 is not in 1 to 86400"},
+        {SCHEMA_BITS, CFG_PORT, &bits.base, "port row 5, column config: 0x2 has bits outside 0x65"},
+        {SCHEMA_ONE_OF, CFG_BRIDGE, &one_of.base, "bridge row 5, column fail_mode: 'open' is not one of standalone|secure"},
+        {SCHEMA_INTERFACE, CFG_BRIDGE, &interface.base,
+         "bridge row 5, column name: 'a/b' is not a device name of 1 to 15 printable characters without '/', ':' and '%'"},
+        {SCHEMA_TARGET, CFG_CONTROLLER, &target.base, "controller row 5, column target: 'tcp:x' is not tcp:ADDRESS[:PORT]"},
+        {SCHEMA_LENGTH, CFG_SERVICE, &length.base,
+         "service row 5, column session: 'xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx' is not a text of at most 255 bytes"},
+        {SCHEMA_PATH, CFG_PORT, &path.base, "port row 5, column options:rx: 'a.pcap' is not an absolute path of at most 1023 bytes"},
+        {SCHEMA_REFERENCE, CFG_PORT, &reference.base, "port row 5, column bridge: there is no bridge row 9"},
+        {SCHEMA_LIST, CFG_PORT, &list.base, "port row 5, column trunks: 4097 elements are more than 4096"},
+    };
+    for (size_t i = 0; i < sizeof broken / sizeof broken[0]; i++) {
+        assert_int_not_equal(check(broken[i].table, broken[i].row, &detail), 0);
+        assert_string_equal(detail.text, broken[i].text);
+        is_broken[broken[i].kind] = true;
+    }
+    for (size_t i = 0; i <= SCHEMA_LIST; i++) {
+        assert_true(is_broken[i]);
+    }
+    assert_int_equal(validate_change(CFG_BRIDGE, 5, "name", &detail), -ERROR_REFUSED);
+    assert_string_equal(detail.text, "bridge row 5, column name: is set once and never changes");
+    assert_int_equal(validate_change(CFG_PORT, 5, "ofport", &detail), -ERROR_REFUSED);
+    assert_string_equal(detail.text, "port row 5, column ofport: is assigned by configdb");
+}
+
 static void bytes_that_are_no_row_are_refused(void **state)
 {
     static const uint8_t rubbish[] = {0xff, 0xff, 0xff};
@@ -234,6 +296,7 @@ int main(void)
         cmocka_unit_test(numbers_words_and_references),
         cmocka_unit_test(options_are_those_of_the_type),
         cmocka_unit_test(options_have_bounds),
+        cmocka_unit_test(every_rule_says_what_it_wants),
         cmocka_unit_test(bytes_that_are_no_row_are_refused),
         cmocka_unit_test(fixed_and_assigned_columns_do_not_change),
         cmocka_unit_test(unique_columns_make_keys_and_are_named),

@@ -44,9 +44,9 @@ static void install_of_an_older_version_leaves_the_newer_flow(void **state)
     rig_put(rig, "p1", 2, 1, 2);
     rig_run(rig, 0);
     Busbar__MissBatch *batch = rig_take(rig, 0, MESSAGE_MISS_BATCH);
-    assert_int_equal(batch->n_misses, 2);
-    rig_answer(rig, 0, &(struct rig_answer){.ask = batch->misses[0]->ask, .mask = &mask, .port = 2, .version = 12});
-    rig_answer(rig, 0, &(struct rig_answer){.ask = batch->misses[1]->ask, .mask = &mask, .port = 3, .version = 11});
+    assert_int_equal(batch->n_asks, 2);
+    rig_answer(rig, 0, &(struct rig_answer){.ask = batch->asks[0], .mask = &mask, .port = 2, .version = 12});
+    rig_answer(rig, 0, &(struct rig_answer){.ask = batch->asks[1], .mask = &mask, .port = 3, .version = 11});
     assert_int_equal(rig_got(rig, "p2"), 1);
     assert_int_equal(rig_got(rig, "p2"), 2);
     assert_int_equal(rig_got(rig, "p3"), -1);
@@ -168,6 +168,75 @@ static void actions_nobody_understands_cost_only_the_packets_they_are_for(void *
     rig_end(rig);
 }
 
+/* Five packets of five sources wait; a batch answers them: "to port 2", a refusal, and three that are like number likes[i] of the batch. */
+static void say_likes(struct rig *rig, const uint32_t likes[3])
+{
+    struct dp_action output = {.type = DP_ACTION_OUTPUT, .port = 2};
+    struct flow_key mask = mask_source(32);
+    Busbar__AnswerBatch batch = BUSBAR__ANSWER_BATCH__INIT;
+    Busbar__Answer answers[5], *pointers[5];
+    Busbar__Version version;
+    uint32_t counter = 1;
+    for (uint16_t i = 0; i < 5; i++) {
+        rig_put(rig, "p1", (uint16_t)(1 + i), 1, (uint8_t)(1 + i));
+    }
+    rig_run(rig, 0);
+    Busbar__MissBatch *asked = rig_take(rig, 0, MESSAGE_MISS_BATCH);
+    assert_int_equal(asked->n_asks, 5);
+    version_encode((struct version){.epoch = 1, .n = 10}, &version);
+    for (size_t i = 0; i < 5; i++) {
+        pointers[i] = &answers[i];
+        busbar__answer__init(&answers[i]);
+        answers[i].ask = asked->asks[i];
+        answers[i].like = i >= 2 ? likes[i - 2] : 0;
+    }
+    answers[0].actions = dp_actions_encode(&output, 1);
+    answers[0].n_actions = 1;
+    answers[0].counters = &counter;
+    answers[0].n_counters = 1;
+    answers[0].version = &version;
+    answers[0].mask = key_encode(&mask);
+    answers[1].refused = true;
+    batch.n_answers = 5;
+    batch.answers = pointers;
+    rig_name_counter(rig, 0, 1, 77);
+    rig_say(rig, 0, MESSAGE_ANSWER_BATCH, &batch.base);
+    dp_actions_message_free(answers[0].actions, 1);
+    protobuf_c_message_free_unpacked(&asked->base, NULL);
+    rig_run(rig, 0);
+}
+
+static void answers_like_another_make_flows_of_their_own_with_its_actions(void **state)
+{
+    struct rig *rig = rig_new(256);
+    rig_hello(rig, 0, 10, MSG_KEY_LAYOUT);
+    say_likes(rig, (const uint32_t[]){1, 1, 1});
+    assert_int_equal(session_count_open(rig->shard), 1);
+    assert_int_equal(flow_table_count(rig->shard->flows), 4);
+    assert_int_equal(program_table_count(rig->shard->programs), 1);
+    static const int expected[] = {1, 3, 4, 5, -1};
+    for (size_t i = 0; i < 5; i++) {
+        assert_int_equal(rig_got(rig, "p2"), expected[i]);
+    }
+    assert_int_equal(value_of(rig, 77), 4);
+    install_remove_all_flows(rig->shard);
+    assert_int_equal(program_table_count(rig->shard->programs), 0); /* the batch holds none */
+    rig_end(rig);
+}
+
+static void an_answer_is_only_like_a_whole_one_that_stands_before_it(void **state)
+{
+    static const uint32_t cases[][3] = {{1, 3, 1}, {2, 1, 1}, {4, 1, 1}, {3, 1, 1}, {1, 1, 6}, {UINT32_MAX, 1, 1}};
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct rig *rig = rig_new(256);
+        rig_hello(rig, 0, 10, MSG_KEY_LAYOUT);
+        say_likes(rig, cases[i]);
+        assert_int_equal(rig->shard->counts.malformed, 1);
+        assert_int_equal(session_count_open(rig->shard), 0);
+        rig_end(rig);
+    }
+}
+
 static void flows_that_go_are_told_with_the_answers_handled_so_far(void **state)
 {
     struct rig *rig = rig_new(256);
@@ -196,6 +265,8 @@ int main(void)
         cmocka_unit_test(packets_are_credited_to_the_list_they_went_through),
         cmocka_unit_test(mask_without_the_ingress_port_makes_no_flow),
         cmocka_unit_test(actions_nobody_understands_cost_only_the_packets_they_are_for),
+        cmocka_unit_test(answers_like_another_make_flows_of_their_own_with_its_actions),
+        cmocka_unit_test(an_answer_is_only_like_a_whole_one_that_stands_before_it),
         cmocka_unit_test(flows_that_go_are_told_with_the_answers_handled_so_far),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -230,10 +230,10 @@ static inline uint64_t rig_ask(struct rig *rig, size_t r, struct flow_key *out_k
     Busbar__MissBatch *batch = rig_take(rig, r, MESSAGE_MISS_BATCH);
     uint64_t ask = 0;
     if (batch != NULL) {
-        assert_int_equal(batch->n_misses, 1);
-        ask = batch->misses[0]->ask;
+        assert_int_equal(batch->n_asks, 1);
+        ask = batch->asks[0];
         if (out_key != NULL) {
-            assert_int_equal(key_decode(&batch->misses[0]->key, out_key), 0);
+            assert_int_equal(keys_decode(&batch->keys, batch->n_asks, 0, out_key), 0);
         }
         protobuf_c_message_free_unpacked(&batch->base, NULL);
     }

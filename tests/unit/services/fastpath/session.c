@@ -105,7 +105,18 @@ static void every_bucket_has_an_open_session_and_few_move(void **state)
         assert_true(before[i] == rig->shard->buckets[i] || is_new);
     }
     assert_int_equal(n_moved, n_of_new);
-    assert_in_range(n_of_new, SESSION_BUCKETS / 6, SESSION_BUCKETS / 2);
+    assert_in_range(n_of_new, SESSION_BUCKETS / 3 - 1, SESSION_BUCKETS / 3 + 1);
+    memcpy(before, rig->shard->buckets, sizeof before);
+    session_close(rig->shard, &rig->shard->sessions[before[0]], "the test says so", rig->now_ns);
+    n_moved = n_of_new = 0;
+    for (unsigned i = 0; i < SESSION_BUCKETS; i++) {
+        assert_true(rig->shard->sessions[rig->shard->buckets[i]].state == SESSION_OPEN);
+        assert_true(before[i] == rig->shard->buckets[i] || before[i] == before[0]);
+        n_moved += before[i] != rig->shard->buckets[i];
+        n_of_new += rig->shard->buckets[i] == rig->shard->buckets[0];
+    }
+    assert_in_range(n_moved, SESSION_BUCKETS / 3 - 1, SESSION_BUCKETS / 3 + 1);
+    assert_int_equal(n_of_new, SESSION_BUCKETS / 2);
     rig_end(rig);
 }
 

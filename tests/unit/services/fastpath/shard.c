@@ -62,8 +62,8 @@ static void listen_to_asks(struct chaos *c)
 {
     for (size_t r = 0; r < RIG_REPLICAS; r++) {
         for (Busbar__MissBatch *batch; (batch = rig_take(c->rig, r, MESSAGE_MISS_BATCH)) != NULL;) {
-            for (size_t i = 0; i < batch->n_misses && c->n_asks < ASKS_MAX; i++) {
-                c->asks[c->n_asks++] = (struct asked){.replica = r, .ask = batch->misses[i]->ask};
+            for (size_t i = 0; i < batch->n_asks && c->n_asks < ASKS_MAX; i++) {
+                c->asks[c->n_asks++] = (struct asked){.replica = r, .ask = batch->asks[i]};
             }
             protobuf_c_message_free_unpacked(&batch->base, NULL);
         }

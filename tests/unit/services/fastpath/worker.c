@@ -290,9 +290,9 @@ static void random_recirculation_keeps_each_flow_hash_in_order(void **state)
         rig_run(rig, 0);
         Busbar__MissBatch *batch;
         while ((batch = rig_take(rig, 0, MESSAGE_MISS_BATCH)) != NULL) {
-            for (size_t i = 0; i < batch->n_misses; i++) {
-                asks[n_asks] = batch->misses[i]->ask;
-                assert_int_equal(key_decode(&batch->misses[i]->key, &keys[n_asks++]), 0);
+            for (size_t i = 0; i < batch->n_asks; i++) {
+                asks[n_asks] = batch->asks[i];
+                assert_int_equal(keys_decode(&batch->keys, batch->n_asks, i, &keys[n_asks++]), 0);
             }
             protobuf_c_message_free_unpacked(&batch->base, NULL);
         }

@@ -98,6 +98,37 @@ static void after_a_restart_a_dead_shard_is_not_forgotten(void **state)
     assert_int_equal(total_after_restart(*state, false), 15);
 }
 
+static void groups_and_buckets_are_written_and_read_like_rules(void **state)
+{
+    struct bench *b = *state;
+    const uint64_t group = counter_id(COUNTER_GROUP, 7), bucket = counter_id(COUNTER_BUCKET, 7 << 16 | 3), table = counter_id(COUNTER_TABLE, 1 << 8);
+    uint64_t values[COUNTERS_VALUES_MAX];
+
+    bench_join(b);
+    bench_report(b, false, group, 21, 0);
+    bench_report(b, false, bucket, 20, 0);
+    bench_report(b, false, table, 30, 0);
+    bench_run(b, NS_PER_S + 100 * NS_PER_MS);
+    assert_int_equal(counter_row(b, group)->shard_packets[0], 21);
+    assert_int_equal(counter_row(b, bucket)->shard_packets[0], 20);
+    assert_null(counter_row(b, table));
+    Busbar__CounterRow row = *counter_row(b, bucket);
+    row.packets = 5;
+    ofagent_destroy(&b->agent);
+    bus_destroy(&b->bus);
+    bench_start_agent(b, 9);
+    uint64_t starts[] = {501}, packets[] = {20}, bytes[] = {2000};
+    row.n_shard_start = row.n_shard_packets = row.n_shard_bytes = 1;
+    row.shard_start = starts;
+    row.shard_packets = packets;
+    row.shard_bytes = bytes;
+    fake_cfg_set(b->agent->cfg, CFG_COUNTER, bucket, &row.base);
+    fake_cfg_show(b->agent->cfg, true);
+    bench_run(b, 50 * NS_PER_MS);
+    counters_total(b->agent->rule_counters, bucket, values);
+    assert_int_equal(values[0], 25); /* that shard is dead: its part is in the base */
+}
+
 static void a_refused_checkpoint_is_tried_again(void **state)
 {
     struct bench *b = *state;
@@ -118,6 +149,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         CLAIM(changed_counters_are_written_within_a_second_and_without_a_version),
+        CLAIM(groups_and_buckets_are_written_and_read_like_rules),
         CLAIM(a_shard_that_another_life_replaced_is_in_the_base_of_the_next_checkpoint),
         CLAIM(after_a_restart_a_living_shard_is_counted_once),
         CLAIM(after_a_restart_a_dead_shard_is_not_forgotten),

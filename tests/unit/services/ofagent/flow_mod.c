@@ -22,6 +22,21 @@ static enum of_error_number add(void *table, const char *text)
     return apply_text(table, FLOW_MOD_ADD, text, NS_PER_S, NULL);
 }
 
+/* What would be stored and shown and do nothing is refused. */
+static void actions_without_effect_are_refused(void **state)
+{
+    struct flow_table *table = *state;
+
+    assert_int_equal(add(table, "ip,actions=set_queue:4,output:1"), OF_ERROR_BAD_ACTION_BAD_QUEUE);
+    assert_int_equal(add(table, "ip,actions=clone(set_queue:4,output:1)"), OF_ERROR_BAD_ACTION_BAD_QUEUE);
+    assert_int_equal(add(table, "ip,actions=write_actions(set_queue:4,output:1)"), OF_ERROR_BAD_ACTION_BAD_QUEUE);
+    assert_int_equal(add(table, "ip,actions=controller(id=3)"), OF_ERROR_BAD_ACTION_BAD_ARGUMENT);
+    assert_int_equal(add(table, "ip,actions=controller(userdata=01.02)"), OF_ERROR_BAD_ACTION_BAD_ARGUMENT);
+    assert_int_equal(flow_table_size(table), 0);
+    assert_int_equal(add(table, "ip,actions=set_queue:0,output:1"), OF_ERROR_NONE); /* the one there is */
+    assert_int_equal(add(table, "ip,actions=controller(max_len=100,reason=no_match)"), OF_ERROR_NONE);
+}
+
 static void an_add_over_the_same_match_replaces_and_keeps_the_row(void **state)
 {
     struct flow_table *table = *state;
@@ -189,6 +204,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         CLAIM(an_add_over_the_same_match_replaces_and_keeps_the_row),
+        CLAIM(actions_without_effect_are_refused),
         CLAIM(an_add_with_reset_counts_takes_a_new_row),
         CLAIM(another_priority_or_match_is_another_rule),
         CLAIM(check_overlap_refuses_an_overlapping_rule_of_the_same_priority),

@@ -155,6 +155,46 @@ static void too_many_concerned_flows_are_to_be_removed(void **state)
     fixture_close(&f);
 }
 
+/* Flows with lists that fit into their places and lists that do not, which come, go and come again. */
+static void places_are_used_again_and_lists_keep_their_contents(void **state)
+{
+    (void)state;
+    enum { N = 5000 };
+    struct flow_index *index = flow_index_new();
+    struct dp_action actions[4];
+    uint64_t counters[8];
+    struct flow_key key = {.in_port = be32(11)}, mask = {.in_port = be32(UINT32_MAX)};
+    static struct flow *flows[N];
+    bool is_new;
+    memset(mask.eth_src, 0xff, sizeof mask.eth_src);
+    for (unsigned round = 0; round < 3; round++) {
+        for (uint32_t i = 0; i < N; i++) {
+            struct translation translation = {.actions = actions, .n_actions = (i + round) % 4, .counters = counters, .n_counters = i % 8};
+            for (size_t k = 0; k < 8; k++) {
+                counters[k] = i * 8 + k + round;
+                actions[k % 4] = (struct dp_action){.type = DP_ACTION_OUTPUT, .port = i + (uint32_t)k % 4};
+            }
+            memcpy(key.eth_src, &i, sizeof i);
+            flows[i] = flow_index_put(index, &key, &mask, &translation, &is_new);
+            assert_true(is_new == (round == 0 || i % 3 == 0));
+        }
+        for (uint32_t i = 0; i < N; i++) {
+            memcpy(key.eth_src, &i, sizeof i);
+            struct flow *flow = flow_index_find(index, key_flow_id(&key, &mask));
+            assert_ptr_equal(flow, flows[i]);
+            assert_int_equal(flow->n_actions, (i + round) % 4);
+            assert_int_equal(flow->n_counters, i % 8);
+            assert_true(flow->n_actions == 0 || flow->actions[flow->n_actions - 1].port == i + flow->n_actions - 1);
+            assert_true(flow->n_counters == 0 || flow->counters[flow->n_counters - 1] == i * 8 + flow->n_counters - 1 + round);
+        }
+        for (uint32_t i = 0; i < N; i += 3) {
+            flow_index_remove(index, flows[i]);
+        }
+        assert_int_equal(flow_index_count(index), N - (N + 2) / 3);
+    }
+    flow_index_destroy(&index);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -163,6 +203,7 @@ int main(void)
         cmocka_unit_test(meters_that_come_or_go_concern_the_flows_that_ask_for_some),
         cmocka_unit_test(versions_wait_before_events_and_a_version_outranks_an_event),
         cmocka_unit_test(an_answer_takes_no_mark_off),
+        cmocka_unit_test(places_are_used_again_and_lists_keep_their_contents),
         cmocka_unit_test(too_many_concerned_flows_are_to_be_removed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -128,7 +128,7 @@ static void a_hash_of_fields_looks_at_these_fields_alone(void **state)
 static void translate_hashed(struct fixture *f, const char *packet, uint32_t hash)
 {
     struct flow_key key = fixture_key(packet, 11);
-    key.recirc_id = be32(TRANSLATE_RECIRC_HASHED);
+    key.recirc_id = be32(RECIRC_HASHED);
     key.dp_hash = be32(hash);
     struct translate_input input = fixture_input(f, true);
     translate_key(&input, &key, &f->translation);

@@ -72,6 +72,7 @@ static void a_port_that_invents_addresses_crowds_out_its_own(void **state)
         (void)mac_table_learn(table, &name, 9, 50, 100 + i);
     }
     assert_int_equal(mac_table_count(table, 1), 50);
+    assert_int_equal(mac_table_port_counts(table, 9).crowded_out, 1000 - 48);
     assert_non_null(mac_table_find(table, &quiet));
     assert_non_null(mac_table_find(table, &other));
     mac_table_destroy(&table);
@@ -166,7 +167,7 @@ static void a_report_out_of_order_costs_a_constant_an_address(void **state)
     struct mac_table *table = mac_table_new();
     for (uint32_t i = 0; i < N; i++) {
         struct mac_name name = {.bridge = 1, .mac = {0, 0, 0, (uint8_t)(i >> 16), (uint8_t)(i >> 8), (uint8_t)i}};
-        (void)mac_table_learn(table, &name, 7, N, 1);
+        mac_table_hear(table, &name, 7, 1, N); /* so many at once come from a replica only */
     }
     for (uint32_t i = 0; i < N; i++) {
         struct mac_name name = {.bridge = 1, .mac = {0, 0, 0, (uint8_t)(i >> 16), (uint8_t)(i >> 8), (uint8_t)i}};
@@ -231,6 +232,80 @@ static void a_port_is_flushed_alone(void **state)
     mac_table_destroy(&table);
 }
 
+/* Ten moves at most in whichever second one looks; other addresses move meanwhile. */
+static void an_address_moves_ten_times_a_second_at_most(void **state)
+{
+    (void)state;
+    enum { STEPS = 4000, STEP_MS = 3, MOVES_MAX = 10 };
+    struct mac_table *table = mac_table_new();
+    struct mac_name loops = name_of(1, 0, 1), roams = name_of(1, 0, 2);
+    uint64_t moves[STEPS];
+    size_t n = 0, n_other = 0;
+    (void)mac_table_learn(table, &loops, 7, 50, NS_PER_S);
+    (void)mac_table_learn(table, &roams, 7, 50, NS_PER_S);
+    for (uint64_t i = 0; i < STEPS; i++) {
+        uint64_t now = NS_PER_S + i * STEP_MS * NS_PER_MS;
+        uint32_t elsewhere = mac_table_find(table, &loops)->port == 7 ? 8 : 7;
+        if (mac_table_learn(table, &loops, elsewhere, 50, now) == MAC_LEARNED) {
+            moves[n++] = now;
+        }
+        if (i % 500 == 0) {
+            assert_int_equal(mac_table_learn(table, &roams, 8 + (uint32_t)n_other++ % 2, 50, now), MAC_LEARNED);
+        }
+    }
+    for (size_t i = MOVES_MAX; i < n; i++) {
+        assert_true(moves[i] - moves[i - MOVES_MAX] >= NS_PER_S);
+    }
+    assert_in_range(n, STEPS * STEP_MS / 1000 * MAC_MOVES_PER_S, STEPS * STEP_MS / 1000 * MAC_MOVES_PER_S + MAC_MOVES_BURST + 1);
+    assert_int_equal(mac_table_port_counts(table, 7).refused_moves + mac_table_port_counts(table, 8).refused_moves, STEPS - n);
+    mac_table_destroy(&table);
+}
+
+static void moves_that_others_tell_count_but_are_not_refused(void **state)
+{
+    (void)state;
+    struct mac_table *table = mac_table_new();
+    struct mac_name name = name_of(1, 0, 1);
+    (void)mac_table_learn(table, &name, 7, 50, NS_PER_S);
+    for (uint32_t i = 0; i < 2 * MAC_MOVES_BURST; i++) {
+        mac_table_hear(table, &name, 8 + i % 2, NS_PER_S + 1 + i, 50);
+        assert_int_equal(mac_table_find(table, &name)->port, 8 + i % 2);
+    }
+    assert_int_equal(mac_table_learn(table, &name, 7, 50, NS_PER_S + 100), MAC_LEARNED_REFUSED);
+    assert_int_equal(mac_table_learn(table, &name, 7, 50, 3 * NS_PER_S), MAC_LEARNED);
+    mac_table_destroy(&table);
+}
+
+/* Random source addresses: others keep theirs, the wires to other replicas get what the bucket gives, and each refusal is counted. */
+static void a_port_brings_no_more_addresses_than_its_bucket_gives(void **state)
+{
+    (void)state;
+    enum { LIMIT = 20000, TRIED = 100000 };
+    struct mac_table *table = mac_table_new();
+    uint64_t start = 100 * NS_PER_S, n_learned = 0;
+    size_t n_news;
+    for (uint32_t i = 0; i < TRIED; i++) { /* within a second */
+        struct mac_name name = {.bridge = 1, .vlan = 1, .mac = {2, 0, 0, (uint8_t)(i >> 16), (uint8_t)(i >> 8), (uint8_t)i}};
+        n_learned += mac_table_learn(table, &name, 9, LIMIT, start + i * 10000ull) == MAC_LEARNED;
+    }
+    assert_in_range(n_learned, MAC_INTAKE_BURST + MAC_INTAKE_PER_S - 2, MAC_INTAKE_BURST + MAC_INTAKE_PER_S + 2);
+    assert_int_equal(mac_table_count(table, 1), n_learned);
+    (void)mac_table_news(table, &n_news);
+    assert_int_equal(n_news, n_learned);
+    assert_int_equal(n_changes(table), n_learned);
+    struct mac_port_counts counts = mac_table_port_counts(table, 9);
+    assert_int_equal(counts.learned, n_learned);
+    assert_int_equal(counts.refused_rate, TRIED - n_learned);
+    struct mac_name known = {.bridge = 1, .vlan = 1, .mac = {2}}, other = name_of(1, 0, 7);
+    assert_int_equal(mac_table_learn(table, &known, 9, LIMIT, start + NS_PER_S), MAC_LEARNED_NOTHING); /* who is known needs no token */
+    assert_int_equal(mac_table_learn(table, &other, 8, LIMIT, start + NS_PER_S), MAC_LEARNED); /* nor do other ports pay */
+    assert_int_equal(mac_table_port_count(table, 1, 8), 1);
+    mac_table_forget_port(table, 9);
+    assert_int_equal(mac_table_count(table, 1), 1);
+    assert_int_equal(mac_table_port_counts(table, 9).refused_rate, 0);
+    mac_table_destroy(&table);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -243,6 +318,9 @@ int main(void)
         cmocka_unit_test(the_same_use_heard_again_later_is_no_new_use),
         cmocka_unit_test(what_another_replica_says_counts_by_time),
         cmocka_unit_test(a_port_is_flushed_alone),
+        cmocka_unit_test(an_address_moves_ten_times_a_second_at_most),
+        cmocka_unit_test(moves_that_others_tell_count_but_are_not_refused),
+        cmocka_unit_test(a_port_brings_no_more_addresses_than_its_bucket_gives),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

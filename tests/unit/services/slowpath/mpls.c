@@ -16,6 +16,16 @@ static void expect_key(struct fixture *f, const struct flow_key *key, const char
     fixture_expect_actions(f, expected);
 }
 
+/* The packet as it comes back, with this behind its labels. */
+static struct flow_key uncovered(struct fixture *f, const struct flow_key *outer, const char *inner)
+{
+    const size_t first = offsetof(struct flow_key, tcp_flags);
+    struct flow_key key = f->translation.needs_more ? translate_again(&f->translation, outer, NULL, 0) : *outer, from = fixture_key(inner, 11);
+    memcpy(from.mpls, key.mpls, sizeof from.mpls);
+    memcpy((uint8_t *)&key + first, (const uint8_t *)&from + first, sizeof key - first);
+    return key;
+}
+
 static void a_pushed_label_hides_the_packet_from_later_tables(void **state)
 {
     (void)state;
@@ -46,7 +56,7 @@ static void the_ttl_of_a_new_label_is_looked_at_when_somebody_asks(void **state)
     fixture_close(&f);
 }
 
-static void what_a_pop_uncovers_can_be_sent_and_written_but_not_matched(void **state)
+static void what_a_pop_uncovers_is_asked_for_when_rules_look_at_it(void **state)
 {
     (void)state;
     struct fixture f;
@@ -58,9 +68,111 @@ static void what_a_pop_uncovers_can_be_sent_and_written_but_not_matched(void **s
     struct flow_key key = labelled(1 << 12 | 0x140, 0);
     expect_key(&f, &key, "pop_mpls:0x0800,set_field:10.0.0.1->nw_dst,output:12");
     key = labelled(2 << 12 | 0x140, 0);
-    expect_key(&f, &key, "drop(header_unseen)");
+    expect_key(&f, &key, "recirc(134217730,labels=1,uncovers=0x0800)");
+    assert_true(f.translation.needs_more);
+    assert_int_equal(f.translation.n_counters, 0); /* the other way counts */
+    key = uncovered(&f, &key, "tcp,nw_dst=10.0.0.1,nw_ttl=9,tp_dst=80");
+    expect_key(&f, &key, "pop_mpls:0x0800,output:13");
+    assert_int_equal(host32(f.translation.mask.recirc_id), UINT32_MAX);
+    assert_true(fixture_looked(&f, FIELD_IPV4_DST));
+    assert_false(fixture_looked(&f, FIELD_TCP_DST));
+    key = uncovered(&f, &key, "tcp,nw_dst=10.0.0.2");
+    expect_key(&f, &key, "drop(no_rule)");
     key = labelled(3 << 12 | 0x140, 0);
+    expect_key(&f, &key, "recirc(134217730,labels=1,uncovers=0x0800)");
+    key = uncovered(&f, &key, "ip,nw_ttl=9");
+    expect_key(&f, &key, "pop_mpls:0x0800,dec_ttl,output:12");
+    assert_int_not_equal(f.translation.mask.ip_ttl, 0);
+    fixture_close(&f);
+}
+
+/* Registers, metadata, the action set and the stack are those that the rules before the pop have made, for the packet goes through them again. */
+static void what_rules_did_before_the_pop_is_still_done(void **state)
+{
+    (void)state;
+    struct fixture f;
+    fixture_open(&f);
+    fixture_rule(&f, "mpls,actions=load:5->NXM_NX_REG0[],push:NXM_NX_REG0[],pop_mpls:0x86dd,write_actions(output:2),write_metadata:7,goto_table:1");
+    fixture_rule(&f, "table=1,priority=2,ipv6,reg0=5,metadata=7,tcp6,tp_dst=80,actions=pop:NXM_NX_REG1[],resubmit(,2)");
+    fixture_rule(&f, "table=2,reg1=5,actions=output:3");
+    struct flow_key key = labelled(2 << 12 | 0x140, 0);
+    expect_key(&f, &key, "recirc(2262630402,labels=1,uncovers=0x86dd)");
+    key = uncovered(&f, &key, "tcp6,tp_dst=80");
+    expect_key(&f, &key, "pop_mpls:0x86dd,output:13,output:12");
+    fixture_close(&f);
+}
+
+/* A rule before the pop must not see what the key shows from behind the label. */
+static void what_labels_cover_stays_out_of_sight_until_they_are_off(void **state)
+{
+    (void)state;
+    struct fixture f;
+    fixture_open(&f);
+    fixture_rule(&f, "mpls,actions=resubmit(,1),pop_mpls:0x0800,goto_table:1");
+    fixture_rule(&f, "table=1,priority=2,ip,nw_dst=10.0.0.1,actions=output:2");
+    fixture_rule(&f, "table=1,priority=1,mpls,actions=output:3");
+    struct flow_key key = labelled(2 << 12 | 0x140, 0);
+    expect_key(&f, &key, "recirc(134217730,labels=1,uncovers=0x0800)");
+    key = uncovered(&f, &key, "ip,nw_dst=10.0.0.1");
+    expect_key(&f, &key, "output:13,pop_mpls:0x0800,output:12");
+    fixture_close(&f);
+}
+
+static void a_label_pushed_here_gives_back_what_it_covered(void **state)
+{
+    (void)state;
+    struct fixture f;
+    fixture_open(&f);
+    fixture_rule(&f, "ip,actions=set_field:10.0.0.9->nw_dst,push_mpls:0x8847,push_mpls:0x8847,pop_mpls:0x8847,pop_mpls:0x0800,goto_table:1");
+    fixture_rule(&f, "table=1,priority=2,ip,nw_dst=10.0.0.9,nw_src=10.0.0.3,actions=output:2");
+    fixture_rule(&f, "arp,actions=push_mpls:0x8847,pop_mpls:0x0800,goto_table:1");
+    fixture_expect(&f, "ip,nw_src=10.0.0.3", 11,
+                   "set_field:10.0.0.9->nw_dst,push_mpls:0x8847,push_mpls:0x8847,pop_mpls:0x8847,pop_mpls:0x0800,output:12");
+    assert_true(fixture_looked(&f, FIELD_IPV4_SRC));
+    assert_false(fixture_looked(&f, FIELD_IPV4_DST));
+    fixture_expect(&f, "arp", 11, "drop(header_unseen)"); /* it is no IP */
+    fixture_close(&f);
+}
+
+static void only_one_place_behind_labels_is_shown(void **state)
+{
+    (void)state;
+    struct fixture f;
+    fixture_open(&f);
+    fixture_rule(&f, "mpls,actions=clone(pop_mpls:0x86dd,resubmit(,1)),pop_mpls:0x0800,goto_table:1");
+    fixture_rule(&f, "table=1,udp,tp_dst=53,actions=output:2");
+    fixture_rule(&f, "table=1,udp6,tp_dst=53,actions=output:3");
+    struct flow_key key = labelled(2 << 12 | 0x140, 0);
+    expect_key(&f, &key, "recirc(2262630402,labels=1,uncovers=0x86dd)");
+    key = uncovered(&f, &key, "udp6,tp_dst=53");
     expect_key(&f, &key, "drop(header_unseen)");
+    fixture_close(&f);
+}
+
+/* Both detours: what labels cover is what the group chooses by, and the hash is known on the last way. */
+static void hash_and_labels_come_back_together(void **state)
+{
+    (void)state;
+    struct fixture f;
+    fixture_open(&f);
+    struct group_text parsed;
+    assert_int_equal(group_parse("group_id=1,type=select,selection_method=dp_hash,bucket=output:2,bucket=output:2", GROUP_ADD, NULL, &parsed, NULL), 0);
+    parsed.group.id = f.next_id++;
+    parsed.group.bridge = FIXTURE_BRIDGE;
+    world_set_group(&f.world, &parsed.group);
+    fixture_rule(&f, "mpls,actions=pop_mpls:0x0800,goto_table:1");
+    fixture_rule(&f, "table=1,udp,tp_dst=53,actions=group:1");
+    struct flow_key key = labelled(2 << 12 | 0x140, 0);
+    expect_key(&f, &key, "recirc(134217730,labels=1,uncovers=0x0800)");
+    key = uncovered(&f, &key, "udp,tp_dst=53");
+    expect_key(&f, &key, "hash(symmetric_l4,basis=0),recirc(134217731)");
+    key = translate_again(&f.translation, &key, NULL, 0);
+    assert_int_not_equal(host32(key.dp_hash), 0);
+    expect_key(&f, &key, "pop_mpls:0x0800,output:12");
+    key.recirc_id = be32(RECIRC_HASHED | 5 << RECIRC_TYPE_SHIFT); /* no translation has made that */
+    struct translate_input input = fixture_input(&f, true);
+    translate_key(&input, &key, &f.translation);
+    assert_true(f.translation.is_refused);
     fixture_close(&f);
 }
 
@@ -135,7 +247,12 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_pushed_label_hides_the_packet_from_later_tables),
         cmocka_unit_test(the_ttl_of_a_new_label_is_looked_at_when_somebody_asks),
-        cmocka_unit_test(what_a_pop_uncovers_can_be_sent_and_written_but_not_matched),
+        cmocka_unit_test(what_a_pop_uncovers_is_asked_for_when_rules_look_at_it),
+        cmocka_unit_test(what_rules_did_before_the_pop_is_still_done),
+        cmocka_unit_test(what_labels_cover_stays_out_of_sight_until_they_are_off),
+        cmocka_unit_test(a_label_pushed_here_gives_back_what_it_covered),
+        cmocka_unit_test(only_one_place_behind_labels_is_shown),
+        cmocka_unit_test(hash_and_labels_come_back_together),
         cmocka_unit_test(inner_labels_come_up_one_by_one),
         cmocka_unit_test(ttls_are_copied_between_labels),
         cmocka_unit_test(a_label_without_ttl_goes_to_the_controller),

@@ -26,6 +26,7 @@ struct bench {
     struct session *sessions[1];
     uint64_t number; /* of the last HELLO */
     char seen[N_SEEN][160];
+    size_t n_like; /* answers that say so */
     size_t n_seen;
 };
 
@@ -52,9 +53,13 @@ static void hear_answers(struct bench *b, const Busbar__AnswerBatch *batch)
 {
     for (size_t i = 0; i < batch->n_answers; i++) {
         const Busbar__Answer *answer = batch->answers[i];
-        char *text = actions_text(answer->actions, answer->n_actions);
-        note(b, "answer %llu %s%s%s v%llu", (unsigned long long)answer->ask, text, answer->mask.len > 0 ? "" : " single",
-             answer->refused ? " refused" : "", (unsigned long long)answer->version->n);
+        assert_true(answer->like <= i);
+        const Busbar__Answer *said = answer->like != 0 ? batch->answers[answer->like - 1] : answer;
+        assert_int_equal(said->like, 0);
+        char *text = actions_text(said->actions, said->n_actions);
+        b->n_like += answer->like != 0;
+        note(b, "answer %llu %s%s%s v%llu", (unsigned long long)answer->ask, text, said->mask.len > 0 ? "" : " single",
+             said->refused ? " refused" : "", (unsigned long long)said->version->n);
         free(text);
     }
 }
@@ -254,6 +259,57 @@ static void misses_are_answered_and_lost_messages_close(void **state)
     assert_int_equal(b.core.counts.malformed, 1);
     assert_false(session_is_open(b.session));
     bench_close(&b);
+}
+
+static void say_misses(struct bench *b, const uint64_t *asks, const struct flow_key *keys, size_t n_asks, size_t n_keys)
+{
+    Busbar__MissBatch batch = BUSBAR__MISS_BATCH__INIT;
+    batch.asks = (uint64_t *)(uintptr_t)asks;
+    batch.n_asks = n_asks;
+    batch.keys = keys_encode(keys, n_keys);
+    say(b, MESSAGE_MISS_BATCH, &batch.base);
+}
+
+static void answers_that_are_like_another_of_their_batch_say_so(void **state)
+{
+    (void)state;
+    struct bench b;
+    bench_open(&b);
+    fixture_rule(&b.fixture, "priority=5,ip,nw_dst=10.0.0.0/24,actions=output:2");
+    fixture_rule(&b.fixture, "priority=5,ip,nw_dst=10.0.1.0/24,actions=output:3");
+    commit(&b, 11);
+    open_session(&b);
+    struct flow_key keys[5] = {fixture_key("ip,nw_dst=10.0.0.1", 11), fixture_key("ip,nw_dst=10.0.1.1", 11), fixture_key("arp", 99),
+                               fixture_key("ip,nw_dst=10.0.0.2", 11), fixture_key("ip,nw_dst=10.0.1.2", 11)};
+    static const uint64_t asks[] = {1, 2, 3, 4, 5};
+    say_misses(&b, asks, keys, 5, 5);
+    run(&b, 2);
+    expect(&b, 0, "answer 1 output:12 v11");
+    expect(&b, 1, "answer 2 output:13 v11");
+    expect(&b, 2, "answer 3 drop single refused v11");
+    expect(&b, 3, "answer 4 output:12 v11");
+    expect(&b, 4, "answer 5 output:13 v11");
+    assert_int_equal(b.n_like, 2);
+    bench_close(&b);
+}
+
+static void asks_without_their_keys_close_the_session(void **state)
+{
+    (void)state;
+    static const size_t counts[][2] = {{2, 1}, {1, 2}, {0, 1}, {1, 0}};
+    for (size_t i = 0; i < 4; i++) {
+        struct bench b;
+        bench_open(&b);
+        commit(&b, 11);
+        open_session(&b);
+        struct flow_key keys[2] = {fixture_key("arp", 11), fixture_key("arp", 11)};
+        static const uint64_t asks[] = {1, 2};
+        say_misses(&b, asks, keys, counts[i][0], counts[i][1]);
+        run(&b, 2);
+        assert_int_equal(b.core.counts.malformed, 1);
+        assert_false(session_is_open(b.session));
+        bench_close(&b);
+    }
 }
 
 static void corrections_come_before_reached(void **state)
@@ -481,6 +537,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_session_opens_by_the_reply_to_its_last_hello),
         cmocka_unit_test(misses_are_answered_and_lost_messages_close),
+        cmocka_unit_test(answers_that_are_like_another_of_their_batch_say_so),
+        cmocka_unit_test(asks_without_their_keys_close_the_session),
         cmocka_unit_test(corrections_come_before_reached),
         cmocka_unit_test(gone_flows_are_forgotten_unless_an_answer_under_way_makes_them_again),
         cmocka_unit_test(every_offer_is_answered),

@@ -366,7 +366,7 @@ static void a_trace_tells_tables_rules_actions_and_what_came_of_them(void **stat
                                           "     >> output to p2\n"
                                           "\nFinal flow: reg0=0x1,in_port=p1,dl_vlan=0,dl_vlan_pcp=0,dl_src=02:00:00:00:00:01,"
                                           "dl_dst=02:00:00:00:00:02,dl_type=0x88b5\n"
-                                          "Megaflow: in_port=p1,vlan_tci=0x0000,dl_type=0x88b5\n"
+                                          "Megaflow: in_port=p1,vlan_tci=0x0000/0x1000,dl_type=0x88b5\n"
                                           "Datapath actions: push_vlan:0x8100(vid=0,pcp=0),output:p2\n");
     json_t *step = json_array_get(json_object_get(b.reply, "steps"), 0);
     assert_string_equal(json_string_value(json_object_get(step, "kind")), "table");

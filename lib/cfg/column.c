@@ -7,7 +7,7 @@
  * Cost: a binary search a column and what the values need. Any thread, no state. Input is our own structs, made by the
  * unpacker, which has checked types.
  */
-#include "services/configdb/column.h"
+#include "lib/cfg/column.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -234,48 +234,206 @@ static void column_store_array(const ProtobufCFieldDescriptor *column, ProtobufC
     memcpy(column_quantifier(column, row), &n, sizeof n);
 }
 
-int column_insert(const ProtobufCFieldDescriptor *column, ProtobufCMessage *row, const ProtobufCMessage *from)
+bool column_is_map(const ProtobufCFieldDescriptor *column)
 {
-    if (column->label != PROTOBUF_C_LABEL_REPEATED || !column_is_number(column)) {
-        return -EINVAL;
+    const ProtobufCMessageDescriptor *inner = column->descriptor;
+    return column->label == PROTOBUF_C_LABEL_REPEATED && column->type == PROTOBUF_C_TYPE_MESSAGE && inner->n_fields == 2 &&
+           strcmp(inner->fields[0].name, "key") == 0 && strcmp(inner->fields[1].name, "value") == 0;
+}
+
+static ProtobufCMessage *column_inner(const ProtobufCFieldDescriptor *column, const ProtobufCMessage *row, size_t index)
+{
+    ProtobufCMessage *inner;
+    memcpy(&inner, column_element(column, row, index), sizeof inner);
+    return inner;
+}
+
+const char *column_pair(const ProtobufCFieldDescriptor *column, const ProtobufCMessage *row, size_t index,
+                        const char **out_value)
+{
+    const ProtobufCMessage *pair = column_inner(column, row, index);
+    *out_value = column_text(&pair->descriptor->fields[1], pair, 0);
+    return column_text(&pair->descriptor->fields[0], pair, 0);
+}
+
+ProtobufCMessage *column_row_new(const ProtobufCMessageDescriptor *descriptor)
+{
+    ProtobufCMessage *row = memory_zeroed(descriptor->sizeof_message);
+    protobuf_c_message_init(descriptor, row);
+    return row;
+}
+
+static void column_free_element(const ProtobufCFieldDescriptor *column, void *element)
+{
+    void *pointer = NULL;
+    if (column_is_pointer(column)) {
+        memcpy(&pointer, element, sizeof pointer);
     }
-    size_t size = column_size(column);
-    for (size_t i = 0; i < column_count(column, from); i++) {
-        const void *element = column_element(column, from, i);
-        size_t n = column_count(column, row);
-        if (column_search(column, row, element) < n) {
-            continue;
-        }
+    if (column->type == PROTOBUF_C_TYPE_MESSAGE) {
+        protobuf_c_message_free_unpacked(pointer, NULL);
+    } else if (column->type == PROTOBUF_C_TYPE_STRING && pointer != column->default_value) {
+        free(pointer);
+    } else if (column->type == PROTOBUF_C_TYPE_BYTES) {
+        ProtobufCBinaryData bytes;
+        memcpy(&bytes, element, sizeof bytes);
+        free(bytes.data);
+    }
+}
+
+void column_clear(const ProtobufCFieldDescriptor *column, ProtobufCMessage *row)
+{
+    size_t n = column_count(column, row);
+    for (size_t i = 0; i < n; i++) {
+        column_free_element(column, column_element(column, row, i));
+    }
+    if (column->label == PROTOBUF_C_LABEL_REPEATED) {
+        uint8_t *array;
+        memcpy(&array, column_member(column, row), sizeof array);
+        free(array);
+        column_store_array(column, row, NULL, 0);
+        return;
+    }
+    memset(column_member(column, row), 0, column_size(column));
+    if (column->label == PROTOBUF_C_LABEL_OPTIONAL && !column_is_pointer(column)) {
+        memset(column_quantifier(column, row), 0, sizeof(protobuf_c_boolean));
+    }
+}
+
+/* Where the value goes: the member of a column that is not set any more, or a new last element. */
+static void *column_room(const ProtobufCFieldDescriptor *column, ProtobufCMessage *row)
+{
+    if (column->label == PROTOBUF_C_LABEL_REPEATED) {
+        size_t n = column_count(column, row), size = column_size(column);
         uint8_t *array;
         memcpy(&array, column_member(column, row), sizeof array);
         array = memory_resize(array, (n + 1) * size);
-        memcpy(array + n * size, element, size);
         column_store_array(column, row, array, n + 1);
+        return array + n * size;
+    }
+    column_clear(column, row);
+    if (column->label == PROTOBUF_C_LABEL_OPTIONAL && !column_is_pointer(column)) {
+        const protobuf_c_boolean has = 1;
+        memcpy(column_quantifier(column, row), &has, sizeof has);
+    }
+    return column_member(column, row);
+}
+
+void column_put_number(const ProtobufCFieldDescriptor *column, ProtobufCMessage *row, uint64_t value)
+{
+    memcpy(column_room(column, row), &value, column_size(column)); /* little-endian: the low bytes come first */
+}
+
+static void column_put_pointer(const ProtobufCFieldDescriptor *column, ProtobufCMessage *row, const void *pointer)
+{
+    memcpy(column_room(column, row), &pointer, sizeof pointer);
+}
+
+void column_put_text(const ProtobufCFieldDescriptor *column, ProtobufCMessage *row, const char *text)
+{
+    column_put_pointer(column, row, memory_string(text));
+}
+
+void column_put_pair(const ProtobufCFieldDescriptor *column, ProtobufCMessage *row, const char *key, const char *value)
+{
+    ProtobufCMessage *pair = column_row_new(column->descriptor);
+    column_put_text(&pair->descriptor->fields[0], pair, key);
+    column_put_text(&pair->descriptor->fields[1], pair, value);
+    column_put_pointer(column, row, pair);
+}
+
+/* Of maps: the place of the key, or the count. */
+static size_t column_search_key(const ProtobufCFieldDescriptor *column, const ProtobufCMessage *row, const char *key)
+{
+    const char *value;
+    size_t n = column_count(column, row), i = 0;
+    while (i < n && strcmp(column_pair(column, row, i, &value), key) != 0) {
+        i++;
+    }
+    return i;
+}
+
+static bool column_is_mutable(const ProtobufCFieldDescriptor *column)
+{
+    return column->label == PROTOBUF_C_LABEL_REPEATED && (column_is_number(column) || column_is_map(column));
+}
+
+int column_insert(const ProtobufCFieldDescriptor *column, ProtobufCMessage *row, const ProtobufCMessage *from)
+{
+    if (!column_is_mutable(column)) {
+        return -EINVAL;
+    }
+    for (size_t i = 0; i < column_count(column, from); i++) {
+        size_t n = column_count(column, row);
+        uint64_t number;
+        const char *value;
+        if (column_number(column, from, i, &number)) {
+            if (column_search(column, row, column_element(column, from, i)) == n) {
+                column_put_number(column, row, number);
+            }
+        } else {
+            const char *key = column_pair(column, from, i, &value);
+            if (column_search_key(column, row, key) == n) {
+                column_put_pair(column, row, key, value);
+            }
+        }
     }
     return 0;
 }
 
+static void column_take_out(const ProtobufCFieldDescriptor *column, ProtobufCMessage *row, size_t place)
+{
+    size_t n = column_count(column, row), size = column_size(column);
+    uint8_t *array;
+    memcpy(&array, column_member(column, row), sizeof array);
+    column_free_element(column, array + place * size);
+    memmove(array + place * size, array + (place + 1) * size, (n - place - 1) * size);
+    if (n == 1) {
+        free(array); /* the unpacker's own destructor frees arrays only when the count is not 0 */
+        array = NULL;
+    }
+    column_store_array(column, row, array, n - 1);
+}
+
 int column_remove(const ProtobufCFieldDescriptor *column, ProtobufCMessage *row, const ProtobufCMessage *from)
 {
-    if (column->label != PROTOBUF_C_LABEL_REPEATED || !column_is_number(column)) {
+    if (!column_is_mutable(column)) {
         return -EINVAL;
     }
-    size_t size = column_size(column);
     for (size_t i = 0; i < column_count(column, from); i++) {
         size_t n = column_count(column, row);
-        size_t place = column_search(column, row, column_element(column, from, i));
-        if (place == n) {
-            continue;
+        size_t place = column_is_number(column) ? column_search(column, row, column_element(column, from, i)) : n;
+        const char *value, *present;
+        if (column_is_map(column)) {
+            place = column_search_key(column, row, column_pair(column, from, i, &value));
+            if (place < n && value[0] != '\0') {
+                (void)column_pair(column, row, place, &present);
+                place = strcmp(value, present) == 0 ? place : n;
+            }
         }
-        uint8_t *array;
-        memcpy(&array, column_member(column, row), sizeof array);
-        memmove(array + place * size, array + (place + 1) * size, (n - place - 1) * size);
-        if (n == 1) {
-            free(array); /* the unpacker's own destructor frees arrays only when the count is not 0 */
-            array = NULL;
+        if (place < n) {
+            column_take_out(column, row, place);
         }
-        column_store_array(column, row, array, n - 1);
     }
+    return 0;
+}
+
+int column_add(const ProtobufCFieldDescriptor *column, ProtobufCMessage *row, const ProtobufCMessage *from, uint64_t preset,
+               bool is_subtracted)
+{
+    uint64_t number = preset, change;
+    bool is_one =
+        column->label != PROTOBUF_C_LABEL_REPEATED && column_is_number(column) && column->type != PROTOBUF_C_TYPE_BOOL;
+    if (!is_one || column_count(column, from) != 1 || !column_number(column, from, 0, &change)) {
+        return -EINVAL;
+    }
+    if (column_count(column, row) == 1) {
+        (void)column_number(column, row, 0, &number);
+    }
+    uint64_t most = column_size(column) == 8 ? UINT64_MAX : UINT32_MAX;
+    if (is_subtracted ? change > number : change > most - number) {
+        return -ERROR_RANGE;
+    }
+    column_put_number(column, row, is_subtracted ? number - change : number + change);
     return 0;
 }
 

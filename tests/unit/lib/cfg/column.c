@@ -1,7 +1,17 @@
 /* Columns by name: compare, take over, mutate, show. */
-#include "tests/unit/services/configdb/fixture.h"
+#include "lib/cfg/column.h"
 
-#include "services/configdb/column.h"
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+#include <errno.h>
+
+#include "lib/base/memory.h"
+#include "tests/unit/lib/cfg/sample.h"
 
 static ProtobufCMessage *unpacked(const ProtobufCMessage *row)
 {
@@ -124,11 +134,86 @@ static void rows_are_shown_with_what_is_set(void **state)
     json_decref(json);
 }
 
+static void columns_are_put_and_cleared_with_their_memory(void **state)
+{
+    Busbar__PortRow *row = (Busbar__PortRow *)column_row_new(&busbar__port_row__descriptor);
+    const char *value;
+    column_put_text(column(&row->base, "name"), &row->base, "p1");
+    column_put_text(column(&row->base, "name"), &row->base, "p2"); /* the former one is freed */
+    column_put_number(column(&row->base, "tag"), &row->base, 7);
+    column_put_number(column(&row->base, "force"), &row->base, 1);
+    for (uint64_t i = 0; i < 3; i++) {
+        column_put_number(column(&row->base, "trunks"), &row->base, i);
+        column_put_pair(column(&row->base, "options"), &row->base, i == 0 ? "rx" : "tx", "/a");
+    }
+    assert_string_equal(row->name, "p2");
+    assert_true(row->has_tag && row->tag == 7 && row->has_force && row->force);
+    assert_int_equal(row->n_trunks, 3);
+    assert_true(column_is_map(column(&row->base, "options")));
+    assert_false(column_is_map(column(&row->base, "trunks")));
+    assert_string_equal(column_pair(column(&row->base, "options"), &row->base, 1, &value), "tx");
+    assert_string_equal(value, "/a");
+    for (unsigned i = 0; i < row->base.descriptor->n_fields; i++) {
+        column_clear(&row->base.descriptor->fields[i], &row->base);
+    }
+    assert_true(row->name == NULL && !row->has_tag && !row->has_force && row->n_trunks == 0 && row->trunks == NULL && row->n_options == 0);
+    protobuf_c_message_free_unpacked(&row->base, NULL);
+}
+
+static void maps_are_mutated_by_key(void **state)
+{
+    Busbar__PortRow *row = (Busbar__PortRow *)column_row_new(&busbar__port_row__descriptor);
+    Busbar__PortRow *from = (Busbar__PortRow *)column_row_new(&busbar__port_row__descriptor);
+    const ProtobufCFieldDescriptor *options = column(&row->base, "options");
+    column_put_pair(options, &row->base, "rx", "/a");
+    column_put_pair(options, &from->base, "rx", "/b");
+    column_put_pair(options, &from->base, "tx", "/b");
+    assert_int_equal(column_insert(options, &row->base, &from->base), 0);
+    assert_int_equal(row->n_options, 2);
+    assert_string_equal(row->options[0]->value, "/a"); /* a key that is there keeps its value */
+    assert_int_equal(column_remove(options, &row->base, &from->base), 0);
+    assert_int_equal(row->n_options, 1); /* rx has another value */
+    column_clear(options, &from->base);
+    column_put_pair(options, &from->base, "rx", "");
+    assert_int_equal(column_remove(options, &row->base, &from->base), 0);
+    assert_int_equal(row->n_options, 0);
+    protobuf_c_message_free_unpacked(&row->base, NULL);
+    protobuf_c_message_free_unpacked(&from->base, NULL);
+}
+
+static void numbers_are_added_within_their_type(void **state)
+{
+    Busbar__BridgeRow row = BUSBAR__BRIDGE_ROW__INIT, from = BUSBAR__BRIDGE_ROW__INIT;
+    const ProtobufCFieldDescriptor *aging = column(&row.base, "mac_aging_s"), *id = column(&row.base, "datapath_id");
+    from.has_mac_aging_s = from.has_datapath_id = 1;
+    from.mac_aging_s = 5;
+    assert_int_equal(column_add(aging, &row.base, &from.base, 300, false), 0);
+    assert_true(row.has_mac_aging_s && row.mac_aging_s == 305);
+    assert_int_equal(column_add(aging, &row.base, &from.base, 300, true), 0);
+    assert_int_equal(row.mac_aging_s, 300);
+    from.mac_aging_s = 301;
+    assert_int_equal(column_add(aging, &row.base, &from.base, 300, true), -ERROR_RANGE);
+    from.mac_aging_s = UINT32_MAX - 300;
+    assert_int_equal(column_add(aging, &row.base, &from.base, 300, false), 0);
+    from.mac_aging_s = 1;
+    assert_int_equal(column_add(aging, &row.base, &from.base, 300, false), -ERROR_RANGE);
+    from.datapath_id = UINT64_MAX;
+    assert_int_equal(column_add(id, &row.base, &from.base, 0, false), 0);
+    assert_true(row.datapath_id == UINT64_MAX);
+    from.datapath_id = 1;
+    assert_int_equal(column_add(id, &row.base, &from.base, 0, false), -ERROR_RANGE);
+    assert_int_equal(column_add(column(&row.base, "fail_mode"), &row.base, &from.base, 0, false), -EINVAL);
+    from.has_mac_aging_s = 0;
+    assert_int_equal(column_add(aging, &row.base, &from.base, 0, false), -EINVAL);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(not_set_differs_from_zero),       cmocka_unit_test(an_update_takes_values_over_with_their_memory),
         cmocka_unit_test(mutations_work_like_a_set),       cmocka_unit_test(nested_messages_are_compared_by_content),
+        cmocka_unit_test(columns_are_put_and_cleared_with_their_memory),
+        cmocka_unit_test(maps_are_mutated_by_key),         cmocka_unit_test(numbers_are_added_within_their_type),
         cmocka_unit_test(rows_are_shown_with_what_is_set),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

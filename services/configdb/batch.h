@@ -1,0 +1,31 @@
+/* Commits of the ring as one reader gets them: with the rows of its tables only, one by one or many in one message. See batch.c. */
+#ifndef BUSBAR_CONFIGDB_BATCH_H
+#define BUSBAR_CONFIGDB_BATCH_H
+
+#include "lib/base/bytes.h"
+#include "services/configdb/ring.h"
+
+enum {
+    BATCH_VERSIONS_MAX = 2048,    /* commits in one message: a thirtieth of a second of rule changes */
+    BATCH_BYTES_MAX = 512 * 1024, /* it ends at the commit that would pass this */
+};
+
+struct batch {
+    uint32_t tables;
+    uint64_t epoch;
+    uint64_t from;      /* n of the first commit */
+    size_t n;           /* commits in it; 0: nothing was made yet */
+    uint64_t newest;    /* of the ring when it was made */
+    uint64_t serial;    /* another number each time it is made */
+    struct writer body; /* a packed DeltaBatch */
+};
+
+void batch_init(struct batch *batch);
+void batch_fini(struct batch *batch);
+/* The commits from `from` on, at most so many and so large. Made anew only when the last one was for other tables or another place, so that
+ * readers that are equally far share it. Ends before a commit of several pieces; then and at the ring's end batch->n may be 0. */
+void batch_make(struct batch *batch, const struct ring *ring, uint32_t tables, uint64_t from, size_t max_versions, size_t max_bytes);
+/* A packed Delta of version n with the entry's rows of these tables; entry NULL: without rows. To be freed. */
+uint8_t *batch_filtered(const struct ring *ring, const struct ring_entry *entry, uint64_t n, uint32_t tables, size_t *out_size);
+
+#endif
