@@ -1,60 +1,70 @@
-/* A path-compressed trie of prefixes, with the tuples of each.
+/* A trie of bytes whose ends are short lists (a burst trie): prefixes of a field, with the tuples of each.
  *
- *     10.0.0.0/8 {tuple 3}                 a node stands for the bits that all below it share; it has tuples when it is itself
- *        |                                 a rule's prefix, and two children unless it has
- *     10.1.0.0/16 {tuples 0, 3}
- *        |      \
- *     10.1.2.0/24  10.1.200.1/32           a packet to 10.1.2.9 meets the tuples 3, 0 and those of the /24 on its way down
+ *     root        0.0.0.0/1 {tuple 2}                     listed in a node: prefixes that end before its next byte does, and all
+ *     ├ 9         9.1.2.0/24 {1}   9.255.0.1/32 {0}       that go on behind it while there are LISTED_MAX at most
+ *     └ 10        10.0.0.0/8 {3}
+ *       ├ 10.1    10.1.0.0/16 {0, 3}   10.1.2.0/24 {1}   10.1.200.1/32 {0}      ...
+ *       └ 10.2    ...
  *
- * The way ends at a node whose bits the value does not have, or where there is no child. All prefixes that cover the value are on the way, and
- * the bits up to the first one that left it tell so: no prefix beside the way covers any value with the same leading bits.
+ * A list is looked through as a whole, four at a time, by the 32 bits that come next: which prefixes cover the value, and how many bits at
+ * most another one shares with it. A random address among 100,000 costs three nodes, of which the first two stay in the cache; the lists
+ * are read in one go, and the ways of all fields of a packet are gone in turns, so that they wait for memory together.
  *
- * Most prefixes are in one or two tuples, which are in the node, of one cache line. One with more has a list, one with many a
- * set, of which a lookup adds a few words, and counts by tuple. Cost: insert, remove and find go down as many nodes as the field has bits at
- * most, log2 of the prefixes on average. With many prefixes each node is a wait for memory, so the ways of all fields of a packet are gone
- * in turns, and nodes lie in pages of 2 MB. Nodes come from chunks that live as long as the axis. Thread: the one that translates.
+ * The longest prefix on the way, and one bit more than any prefix beside the way shares with the value, tell that no others cover it.
+ *
+ * A node whose list grows beyond LISTED_MAX moves what goes on behind its next byte to children; it goes when nothing is left in it. Cost of insert
+ * and remove: the way down, one list, sometimes a move of LISTED_MAX. Memory: some 60 bytes a prefix, 2 KB a node with children.
+ * Thread: the one that translates. No allocation in a lookup.
  */
 #include "services/slowpath/axis.h"
 
+#include <emmintrin.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "lib/base/memory.h"
+#include "services/slowpath/users.h"
 
-enum { USERS_INSIDE = 2, USERS_LISTED = 8 /* more than these are in a set too */, CHUNK_NODES = 64, HUGE_NODES = (2 << 20) / 64, SMALL_CHUNKS_MAX = 64 };
+enum { FAN = 256, LISTED_MAX = 64, ROOM_FIRST = 4 /* a multiple of four */, LINES_AHEAD = 10, BIAS = INT32_MIN };
 
-/* A tuple has `count` rules with the node's prefix. */
-struct axis_user {
-    uint32_t tuple, count;
-};
-
-struct axis_users {
-    uint32_t room;
-    uint32_t n_words;
-    uint64_t *set; /* owned; NULL while the list is short; then the list is by tuple */
-    struct axis_user list[];
-};
-
-struct axis_node {
-    struct trie_value value; /* zero behind length */
-    struct axis_node *children[2];
+struct axis_prefix {
+    struct trie_value value;
+    struct users users;
     uint32_t length;
-    uint32_t n_users;
-    struct axis_user inside[USERS_INSIDE]; /* while there are no more */
-    struct axis_users *more;               /* owned; else all of them, with room to spare */
 };
 
-_Static_assert(sizeof(struct axis_node) == 64, "a cache line");
-
-struct axis_chunk {
-    struct axis_chunk *next;
-    size_t n_nodes;
-    struct axis_node *nodes; /* owned */
+/* At depth d it has the prefixes that agree in 8 * d bits. */
+struct axis_node {
+    struct axis_node **children; /* owned, FAN; NULL: all is in the list */
+    /* The list: of each prefix its next 32 bits, which of these are its own, and the rest. One piece of memory, room for four more. */
+    uint32_t *heads; /* owned */
+    uint32_t *masks;
+    struct axis_prefix *prefixes;
+    uint32_t n, room;
+    uint32_t n_long;     /* of the listed ones; they go on behind the next byte */
+    uint32_t n_children;
+    uint8_t pad[8];
 };
 
-static inline unsigned bit_at(struct trie_value value, unsigned bit)
+static inline uint8_t byte_at(struct trie_value value, unsigned depth)
 {
-    return (unsigned)((bit < 64 ? value.high >> (63 - bit) : value.low >> (127 - bit)) & 1);
+    return (uint8_t)(depth < 8 ? value.high >> (56 - 8 * depth) : value.low >> (120 - 8 * depth));
+}
+
+/* Those behind `depth` bytes. */
+static inline uint32_t head_at(struct trie_value value, unsigned depth)
+{
+    if (depth == TRIE_BITS / 8) {
+        return 0;
+    }
+    uint64_t bits = depth == 0 ? value.high : depth < 8 ? value.high << 8 * depth | value.low >> (64 - 8 * depth) : value.low << (8 * depth - 64);
+    return (uint32_t)(bits >> 32);
+}
+
+static inline uint32_t mask_at(unsigned length, unsigned depth)
+{
+    unsigned n = length - 8 * depth;
+    return n >= 32 ? UINT32_MAX : ~(UINT32_MAX >> n);
 }
 
 /* TRIE_BITS when they are equal. */
@@ -67,136 +77,58 @@ static inline unsigned common_bits(struct trie_value a, struct trie_value b)
     return low != 0 ? 64 + (unsigned)__builtin_clzll(low) : TRIE_BITS;
 }
 
-/* ---- nodes ---- */
+/* ---- lists ---- */
 
-static struct axis_node *node_new(struct axis *axis, struct trie_value value, unsigned length)
+static void list_resize(struct axis_node *node, uint32_t room)
 {
-    if (axis->free_nodes == NULL) {
-        struct axis_chunk *chunk = memory_zeroed(sizeof *chunk);
-        bool is_large = axis->n_chunks++ >= SMALL_CHUNKS_MAX;
-        chunk->n_nodes = is_large ? HUGE_NODES : CHUNK_NODES;
-        chunk->nodes = is_large ? memory_huge(HUGE_NODES * sizeof *chunk->nodes) : memory_lines(CHUNK_NODES * sizeof *chunk->nodes);
-        chunk->next = axis->chunks;
-        axis->chunks = chunk;
-        for (size_t i = chunk->n_nodes; i-- > 0;) {
-            chunk->nodes[i].children[0] = axis->free_nodes;
-            axis->free_nodes = &chunk->nodes[i];
+    size_t size = room * (2 * sizeof(uint32_t) + sizeof(struct axis_prefix));
+    uint32_t *heads = memory_zeroed(size), *masks = heads + room;
+    struct axis_prefix *prefixes = (struct axis_prefix *)(masks + room);
+    if (node->n > 0) {
+        memcpy(heads, node->heads, node->n * sizeof *heads);
+        memcpy(masks, node->masks, node->n * sizeof *masks);
+        memcpy(prefixes, node->prefixes, node->n * sizeof *prefixes);
+    }
+    free(node->heads);
+    node->heads = heads;
+    node->masks = masks;
+    node->prefixes = prefixes;
+    node->room = room;
+}
+
+static struct axis_prefix *list_add(struct axis_node *node, unsigned depth, const struct axis_prefix *prefix)
+{
+    if (node->n == node->room) {
+        list_resize(node, node->room == 0 ? ROOM_FIRST : node->room + node->room / 2 / 4 * 4 + 4);
+    }
+    node->heads[node->n] = head_at(prefix->value, depth);
+    node->masks[node->n] = mask_at(prefix->length, depth);
+    node->prefixes[node->n] = *prefix;
+    node->n_long += prefix->length >= 8 * (depth + 1);
+    return &node->prefixes[node->n++];
+}
+
+static void list_remove(struct axis_node *node, unsigned depth, uint32_t i)
+{
+    node->n_long -= node->prefixes[i].length >= 8 * (depth + 1);
+    node->n--;
+    node->heads[i] = node->heads[node->n];
+    node->masks[i] = node->masks[node->n];
+    node->prefixes[i] = node->prefixes[node->n];
+    node->heads[node->n] = node->masks[node->n] = 0; /* behind the end they are looked at, and do no harm */
+}
+
+/* node->n when it is not there. */
+static uint32_t list_find(const struct axis_node *node, unsigned depth, struct trie_value prefix, unsigned length)
+{
+    uint32_t head = head_at(prefix, depth), mask = mask_at(length, depth), i = 0;
+    for (; i < node->n; i++) {
+        if (node->heads[i] == head && node->masks[i] == mask && node->prefixes[i].length == length && node->prefixes[i].value.high == prefix.high &&
+            node->prefixes[i].value.low == prefix.low) {
+            break;
         }
     }
-    struct axis_node *node = axis->free_nodes;
-    axis->free_nodes = node->children[0];
-    *node = (struct axis_node){.value = trie_leading_bits(value, length), .length = length};
-    return node;
-}
-
-static void node_free(struct axis *axis, struct axis_node *node)
-{
-    *node = (struct axis_node){.children = {axis->free_nodes, NULL}};
-    axis->free_nodes = node;
-}
-
-static void users_free(struct axis_node *node)
-{
-    if (node->more != NULL) {
-        free(node->more->set);
-        free(node->more);
-        node->more = NULL;
-    }
-}
-
-static struct axis_user *node_users(struct axis_node *node)
-{
-    return node->more != NULL ? node->more->list : node->inside;
-}
-
-/* Gives the node a list, or a longer one. */
-static void node_grow(struct axis_node *node)
-{
-    uint32_t room = node->n_users * 2;
-    struct axis_users *users = node->more;
-    if (users == NULL) {
-        users = memory_zeroed(sizeof *users + room * sizeof users->list[0]);
-        memcpy(users->list, node->inside, sizeof node->inside);
-    } else {
-        users = memory_resize(users, sizeof *users + room * sizeof users->list[0]);
-    }
-    users->room = room;
-    node->more = users;
-}
-
-/* Makes of a list, or of a set that is too small, a set with counts by tuple. */
-static void node_index(const struct axis *axis, struct axis_node *node)
-{
-    struct axis_users *old = node->more;
-    uint32_t room = (uint32_t)axis->words * 64;
-    struct axis_users *users = memory_zeroed(sizeof *users + room * sizeof users->list[0]);
-    users->room = room;
-    users->n_words = (uint32_t)axis->words;
-    users->set = memory_array(axis->words, sizeof *users->set);
-    for (uint32_t i = 0; i < (old->set != NULL ? old->room : node->n_users); i++) {
-        if (old->list[i].count > 0) {
-            users->list[old->list[i].tuple] = old->list[i];
-            users->set[old->list[i].tuple / 64] |= 1ull << old->list[i].tuple % 64;
-        }
-    }
-    users_free(node);
-    node->more = users;
-}
-
-static bool is_indexed(const struct axis_node *node)
-{
-    return node->more != NULL && node->more->set != NULL;
-}
-
-static void node_add_user(struct axis *axis, struct axis_node *node, uint32_t tuple)
-{
-    if (is_indexed(node)) {
-        if (tuple >= node->more->room) {
-            node_index(axis, node);
-        }
-        struct axis_user *user = &node->more->list[tuple];
-        node->n_users += user->count == 0;
-        user->tuple = tuple;
-        user->count++;
-        node->more->set[tuple / 64] |= 1ull << tuple % 64;
-        return;
-    }
-    struct axis_user *users = node_users(node);
-    for (uint32_t i = 0; i < node->n_users; i++) {
-        if (users[i].tuple == tuple) {
-            users[i].count++;
-            return;
-        }
-    }
-    if (node->n_users == (node->more != NULL ? node->more->room : USERS_INSIDE)) {
-        node_grow(node);
-        users = node_users(node);
-    }
-    users[node->n_users++] = (struct axis_user){.tuple = tuple, .count = 1};
-    if (node->n_users > USERS_LISTED) {
-        node_index(axis, node);
-    }
-}
-
-static void node_remove_user(struct axis_node *node, uint32_t tuple)
-{
-    struct axis_user *users = node_users(node);
-    uint32_t i = is_indexed(node) ? tuple : 0;
-    while (users[i].tuple != tuple) {
-        i++;
-    }
-    if (--users[i].count > 0) {
-        return;
-    }
-    node->n_users--;
-    if (is_indexed(node)) {
-        node->more->set[tuple / 64] &= ~(1ull << tuple % 64);
-    } else {
-        users[i] = users[node->n_users];
-    }
-    if (node->n_users == 0) {
-        users_free(node);
-    }
+    return i;
 }
 
 /* ---- the tuples of a length ---- */
@@ -207,15 +139,27 @@ void axis_init(struct axis *axis, size_t words)
     axis->by_length = memory_array((TRIE_BITS + 1) * words, sizeof *axis->by_length);
 }
 
+static void node_destroy(struct axis_node **node_to_end)
+{
+    struct axis_node *node = *node_to_end;
+    for (unsigned b = 0; node->children != NULL && b < FAN; b++) {
+        if (node->children[b] != NULL) {
+            node_destroy(&node->children[b]);
+        }
+    }
+    for (uint32_t i = 0; i < node->n; i++) {
+        users_fini(&node->prefixes[i].users);
+    }
+    free(node->children);
+    free(node->heads);
+    free(node);
+    *node_to_end = NULL;
+}
+
 void axis_fini(struct axis *axis)
 {
-    for (struct axis_chunk *chunk = axis->chunks, *next; chunk != NULL; chunk = next) {
-        next = chunk->next;
-        for (size_t i = 0; i < chunk->n_nodes; i++) {
-            users_free(&chunk->nodes[i]);
-        }
-        free(chunk->nodes);
-        free(chunk);
+    if (axis->root != NULL) {
+        node_destroy(&axis->root);
     }
     free(axis->by_length);
     *axis = (struct axis){0};
@@ -265,92 +209,161 @@ void axis_remove_tuple(struct axis *axis, uint32_t tuple, unsigned length)
 
 /* ---- prefixes ---- */
 
+static struct axis_node *node_child(struct axis_node *node, uint8_t byte)
+{
+    if (node->children[byte] == NULL) {
+        node->children[byte] = memory_lines(sizeof(struct axis_node));
+        node->n_children++;
+    }
+    return node->children[byte];
+}
+
+static void node_burst(struct axis_node *node, unsigned depth)
+{
+    node->children = memory_array(FAN, sizeof(struct axis_node *));
+    for (uint32_t i = node->n; i-- > 0;) {
+        if (node->prefixes[i].length >= 8 * (depth + 1)) {
+            (void)list_add(node_child(node, byte_at(node->prefixes[i].value, depth)), depth + 1, &node->prefixes[i]);
+            list_remove(node, depth, i);
+        }
+    }
+    list_resize(node, (node->n + 3) / 4 * 4 + 4);
+}
+
 void axis_insert(struct axis *axis, struct trie_value prefix, unsigned length, uint32_t tuple)
 {
-    struct axis_node **place = &axis->root;
-    unsigned common = 0;
-    while (*place != NULL) {
-        common = common_bits((*place)->value, prefix);
-        if (common < (*place)->length || length <= (*place)->length) {
-            break;
-        }
-        place = &(*place)->children[bit_at(prefix, (*place)->length)];
+    if (axis->root == NULL) {
+        axis->root = memory_lines(sizeof *axis->root);
     }
-    struct axis_node *at = *place;
-    if (at == NULL) {
-        *place = node_new(axis, prefix, length);
-    } else if (common < length && common < at->length) {
-        struct axis_node *branch = node_new(axis, prefix, common);
-        branch->children[bit_at(at->value, common)] = at;
-        branch->children[bit_at(prefix, common)] = node_new(axis, prefix, length);
-        *place = branch;
-        place = &branch->children[bit_at(prefix, common)];
-    } else if (length < at->length) {
-        *place = node_new(axis, prefix, length);
-        (*place)->children[bit_at(at->value, length)] = at;
+    struct axis_node *node = axis->root;
+    unsigned depth = 0;
+    for (; node->children != NULL && length >= 8 * (depth + 1); depth++) {
+        node = node_child(node, byte_at(prefix, depth));
     }
-    node_add_user(axis, *place, tuple);
+    uint32_t i = list_find(node, depth, prefix, length);
+    struct axis_prefix added = {.value = prefix, .length = length};
+    users_add(i < node->n ? &node->prefixes[i].users : &list_add(node, depth, &added)->users, tuple, axis->words);
+    if (node->n_long > LISTED_MAX) {
+        node_burst(node, depth);
+    }
 }
 
 void axis_remove(struct axis *axis, struct trie_value prefix, unsigned length, uint32_t tuple)
 {
-    struct axis_node **place = &axis->root, **above = NULL;
-    while ((*place)->length < length) {
-        above = place;
-        place = &(*place)->children[bit_at(prefix, (*place)->length)];
+    struct axis_node **way[TRIE_BITS / 8 + 1] = {&axis->root};
+    unsigned depth = 0;
+    while ((*way[depth])->children != NULL && length >= 8 * (depth + 1)) {
+        way[depth + 1] = &(*way[depth])->children[byte_at(prefix, depth)];
+        depth++;
     }
-    struct axis_node *node = *place;
-    node_remove_user(node, tuple);
-    if (node->n_users > 0 || (node->children[0] != NULL && node->children[1] != NULL)) {
+    struct axis_node *node = *way[depth];
+    uint32_t i = list_find(node, depth, prefix, length);
+    users_remove(&node->prefixes[i].users, tuple);
+    if (node->prefixes[i].users.n > 0) {
         return;
     }
-    *place = node->children[node->children[0] == NULL];
-    node_free(axis, node);
-    if (*place == NULL && above != NULL && (*above)->n_users == 0) { /* a branch that branches no more */
-        node = *above;
-        *above = node->children[node->children[0] == NULL];
-        node_free(axis, node);
+    list_remove(node, depth, i);
+    while ((node = *way[depth])->n == 0 && node->n_children == 0) {
+        node_destroy(way[depth]);
+        if (depth == 0) {
+            return;
+        }
+        (*way[--depth])->n_children--;
     }
 }
 
-static inline void add_users(const struct axis_node *node, uint64_t *out)
+/* ---- lookup ---- */
+
+/* How many leading bits a byte shares at most with those that have a child. */
+static unsigned bits_shared(const struct axis_node *node, uint8_t byte)
 {
-    if (node->more == NULL) {
-        for (uint32_t i = 0; i < node->n_users; i++) {
-            out[node->inside[i].tuple / 64] |= 1ull << node->inside[i].tuple % 64;
+    for (unsigned shared = 8; shared-- > 0;) {
+        unsigned block = 0x80u >> shared, first = (byte ^ block) & ~(block - 1); /* those that part at this bit */
+        for (unsigned b = first; b < first + block; b++) {
+            if (node->children[b] != NULL) {
+                return shared;
+            }
         }
-    } else if (node->more->set != NULL) {
-        for (uint32_t w = 0; w < node->more->n_words; w++) {
-            out[w] |= node->more->set[w];
-        }
+    }
+    return 0;
+}
+
+static inline void tell_at_least(struct axis_look *look, unsigned n_bits)
+{
+    look->n_bits = n_bits > look->n_bits ? n_bits : look->n_bits;
+}
+
+static inline void meet(struct axis_look *look, const struct axis_prefix *prefix)
+{
+    unsigned common = common_bits(prefix->value, look->value);
+    if (common < prefix->length) {
+        tell_at_least(look, common + 1); /* apart behind the 32 bits */
     } else {
-        for (uint32_t i = 0; i < node->n_users; i++) {
-            out[node->more->list[i].tuple / 64] |= 1ull << node->more->list[i].tuple % 64;
-        }
+        users_mark(&prefix->users, look->out);
+        tell_at_least(look, prefix->length);
     }
 }
 
-/* One node of the way. False: it ends, and look->n_bits is known. */
+static inline void look_through(struct axis_look *look)
+{
+    const struct axis_node *node = look->node;
+    const __m128i value = _mm_set1_epi32((int32_t)head_at(look->value, look->depth)), zero = _mm_setzero_si128();
+    const __m128i less_one = _mm_set1_epi32(INT32_MAX); /* and the sign turned, so that a signed comparison is the unsigned one */
+    __m128i least = _mm_set1_epi32(INT32_MAX);
+    for (uint32_t i = 0; i < node->n; i += 4) {
+        __m128i heads = _mm_loadu_si128((const __m128i *)(node->heads + i)), masks = _mm_loadu_si128((const __m128i *)(node->masks + i));
+        __m128i differs = _mm_and_si128(_mm_xor_si128(heads, value), masks);
+        __m128i rest = _mm_add_epi32(differs, less_one), is_less = _mm_cmplt_epi32(rest, least);
+        least = _mm_or_si128(_mm_and_si128(is_less, rest), _mm_andnot_si128(is_less, least));
+        unsigned met = (unsigned)_mm_movemask_ps(_mm_castsi128_ps(_mm_cmpeq_epi32(differs, zero)));
+        for (; met != 0; met &= met - 1) {
+            uint32_t at = i + (unsigned)__builtin_ctz(met);
+            if (at < node->n) {
+                meet(look, &node->prefixes[at]);
+            }
+        }
+    }
+    int32_t lanes[4], closest = INT32_MAX;
+    _mm_storeu_si128((__m128i *)lanes, least);
+    for (unsigned i = 0; i < 4; i++) {
+        closest = lanes[i] < closest ? lanes[i] : closest;
+    }
+    if (closest != INT32_MAX) {
+        tell_at_least(look, 8 * look->depth + (unsigned)__builtin_clz((uint32_t)closest - INT32_MAX) + 1);
+    }
+}
+
+/* Half a node of the way: first its memory is called for, then it is looked through. False: the way ends. */
 static inline bool walk_on(struct axis_look *look)
 {
     const struct axis_node *node = look->node;
     if (node == NULL) {
         return false;
     }
-    unsigned common = common_bits(node->value, look->value);
-    if (common < node->length) {
-        look->n_bits = common + 1;
+    if (!look->is_fetched) {
+        look->is_fetched = true;
+        const char *list = (const char *)node->heads;
+        for (unsigned line = 0; line < LINES_AHEAD && line * 64 < node->room * 8; line++) {
+            __builtin_prefetch(list + line * 64);
+        }
+        if (node->children != NULL) {
+            __builtin_prefetch(&node->children[byte_at(look->value, look->depth)]);
+        }
+        return true;
+    }
+    look_through(look);
+    if (node->children == NULL) {
         return false;
     }
-    add_users(node, look->out);
-    look->n_bits = node->length;
-    if (node->children[0] == NULL && node->children[1] == NULL) {
-        return false;
+    uint8_t byte = byte_at(look->value, look->depth);
+    look->node = node->children[byte];
+    if (look->node == NULL && node->n_children > 0) {
+        tell_at_least(look, 8 * look->depth + bits_shared(node, byte) + 1);
     }
-    look->node = node->children[bit_at(look->value, node->length)];
-    look->n_bits++; /* enough where there is no child */
     __builtin_prefetch(look->node);
-    return true;
+    look->depth++;
+    look->is_fetched = false;
+    return look->node != NULL;
 }
 
 void axis_find(struct axis_look *looks, size_t n)
@@ -358,7 +371,8 @@ void axis_find(struct axis_look *looks, size_t n)
     uint32_t under_way = 0;
     for (size_t i = 0; i < n; i++) {
         looks[i].node = looks[i].axis->root;
-        looks[i].n_bits = 0;
+        looks[i].n_bits = looks[i].depth = 0;
+        looks[i].is_fetched = false;
         under_way |= 1u << i;
     }
     while (under_way != 0) {

@@ -34,6 +34,7 @@
 #include <string.h>
 
 #include "lib/base/memory.h"
+#include "services/slowpath/axis.h"
 #include "services/slowpath/head.h"
 
 /* How many different numbers of leading bits a trie tells (a power of two), by how many fields of the table have tries. A shard holds few
@@ -46,7 +47,6 @@ enum {
     SLOT_WORDS_FIRST = 2, /* room for 128 tuples, which is doubled when there are more */
     ORDER_STEP = 32,      /* tuples between two sets of the order */
     SORTED_ONE_BY_ONE = 24,
-    HEADS_AT_ONCE = 4,
     ASKED_ONE_BY_ONE = 8,
 };
 
@@ -425,28 +425,20 @@ static void open_tuples(const struct classifier *classifier, const struct classi
 }
 
 /* Into scratch->candidates: the tuples that have a rule with the packet's bits in the head, and one in each field. `out_tell`: how many bits of
- * each field tell that the others have none. All fields and up to HEADS_AT_ONCE heads are looked up together. */
+ * each field tell that the others have none. */
 static void find_candidates(const struct classifier *classifier, const struct flow_state *packet, unsigned *out_tell)
 {
     struct classifier_scratch *scratch = classifier->scratch;
     uint64_t *candidates = scratch->candidates;
-    struct axis_look looks[TUPLE_FIELDS + HEADS_AT_ONCE * TUPLE_HEAD_STAGES];
-    size_t n = 0;
+    struct axis_look looks[TUPLE_FIELDS];
     memset(scratch->covered[0], 0, TUPLE_FIELDS * classifier->words * sizeof *scratch->covered[0]);
     for (size_t f = 0; f < TUPLE_FIELDS; f++) {
-        looks[n++] = (struct axis_look){.axis = &classifier->fields[f], .value = tuple_field(f, packet), .out = scratch->covered[f]};
+        looks[f] = (struct axis_look){.axis = &classifier->fields[f], .value = tuple_field(f, packet), .out = scratch->covered[f]};
     }
-    for (struct head *head = classifier->heads; head != NULL; head = head->next) {
-        if (n + TUPLE_HEAD_STAGES > sizeof looks / sizeof looks[0]) {
-            axis_find(looks + TUPLE_FIELDS, n - TUPLE_FIELDS);
-            n = TUPLE_FIELDS;
-        }
-        n += head_begin(head, packet, looks + n);
-    }
-    axis_find(looks, n);
+    axis_find(looks, TUPLE_FIELDS);
     memcpy(candidates, classifier->live, classifier->words * sizeof *candidates);
     for (const struct head *head = classifier->heads; head != NULL; head = head->next) {
-        head_filter(head, candidates);
+        head_filter(head, packet, candidates);
     }
     for (size_t f = 0; f < TUPLE_FIELDS; f++) {
         const uint64_t *without = axis_tuples(&classifier->fields[f], 0);
@@ -564,7 +556,7 @@ static void tell_all(const struct classifier *classifier, const unsigned *tell, 
         return;
     }
     for (const struct head *head = classifier->heads; head != NULL; head = head->next) {
-        head_look(head, classifier->scratch->open, looked);
+        head_look(head, packet, classifier->scratch->open, looked);
     }
     for (unsigned round = 0; round < 2; round++) {
         for (size_t f = 0; f < TUPLE_FIELDS; f++) {
