@@ -53,7 +53,6 @@ enum {
 struct candidate {
     const struct classifier_tuple *tuple;
     uint64_t hash;
-    const struct classifier_rule *found;
 };
 
 /* What follows from the tuples, made anew when they have changed, and the memory that a lookup uses. */
@@ -401,18 +400,14 @@ static void refresh_order(const struct classifier *classifier)
     scratch->is_stale = false;
 }
 
-/* Into scratch->open: the tuples that may have a rule of this priority or a higher one; NULL: all. */
-static void open_tuples(const struct classifier *classifier, const struct classifier_rule *best)
+/* Into scratch->open: the tuples that may have a rule of this priority or a higher one. */
+static void open_tuples(const struct classifier *classifier, int32_t priority)
 {
     struct classifier_scratch *scratch = classifier->scratch;
-    if (best == NULL) {
-        memcpy(scratch->open, classifier->live, classifier->words * sizeof *scratch->open);
-        return;
-    }
     size_t first = 0, end = classifier->n_tuples; /* the first lower one is among these */
     while (first < end) {
         size_t middle = (first + end) / 2;
-        if (scratch->priorities[middle] >= best->priority) {
+        if (scratch->priorities[middle] >= priority) {
             first = middle + 1;
         } else {
             end = middle;
@@ -572,26 +567,21 @@ static void tell_all(const struct classifier *classifier, const unsigned *tell, 
 
 /* Why no rule of another tuple is the packet's: the best rule's bits are looked at anyway and tell many tuples, the head others, then field
  * after field; the candidates are asked one by one. */
-static void look(const struct classifier *classifier, const struct classifier_rule *best, size_t n_listed, const unsigned *tell,
+static void look(const struct classifier *classifier, const struct classifier_tuple *best, int32_t priority, size_t n_listed, const unsigned *tell,
                  const struct flow_state *packet, struct flow_state *looked)
 {
     struct classifier_scratch *scratch = classifier->scratch;
     if (best != NULL) {
-        tuple_look(best->tuple, looked);
+        tuple_look(best, looked);
     }
-    open_tuples(classifier, best);
+    open_tuples(classifier, priority);
     for (size_t i = 0; i < n_listed; i++) {
         uint32_t slot = scratch->list[i].tuple->slot;
         scratch->open[slot / 64] &= ~(1ull << slot % 64);
     }
     tell_all(classifier, tell, packet, looked);
     for (size_t i = 0; i < n_listed; i++) {
-        const struct candidate *candidate = &scratch->list[i];
-        if (candidate->found != NULL) {
-            tuple_look(candidate->tuple, looked);
-        } else {
-            (void)tuple_lookup(candidate->tuple, classifier->levels_log2, packet, looked);
-        }
+        tuple_look(scratch->list[i].tuple, looked);
     }
 }
 
@@ -626,18 +616,23 @@ static const struct classifier_rule *lookup(const struct classifier *classifier,
     unsigned tell[TUPLE_FIELDS];
     find_candidates(classifier, packet, tell);
     const struct classifier_rule *best = NULL;
+    const struct classifier_tuple *tuple_of_best = NULL;
+    int32_t priority = INT32_MIN;
     size_t n = list_candidates(classifier, packet), i = 0;
-    for (; i < n && (best == NULL || scratch->list[i].tuple->priority_max >= best->priority); i++) {
-        struct candidate *candidate = &scratch->list[i];
-        candidate->found = tuple_find(candidate->tuple, packet, candidate->hash);
-        if (candidate->found != NULL && (best == NULL || tuple_rule_comes_before(candidate->found, best))) {
-            best = candidate->found;
+    for (; i < n && scratch->list[i].tuple->priority_max >= priority; i++) {
+        const struct candidate *candidate = &scratch->list[i];
+        const struct tuple_cell *cell = tuple_find(candidate->tuple, packet, candidate->hash);
+        if (cell->rule != NULL &&
+            (best == NULL || cell->priority > priority || (cell->priority == priority && cell->rule->id < best->id))) {
+            best = cell->rule;
+            tuple_of_best = candidate->tuple;
+            priority = cell->priority;
         }
     }
-    while (i > 0 && best != NULL && scratch->list[i - 1].tuple->priority_max < best->priority) {
+    while (i > 0 && scratch->list[i - 1].tuple->priority_max < priority) {
         i--;
     }
-    look(classifier, best, i, tell, packet, looked);
+    look(classifier, tuple_of_best, priority, i, tell, packet, looked);
     return best;
 }
 
