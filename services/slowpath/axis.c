@@ -25,26 +25,46 @@
 #include "lib/base/memory.h"
 #include "services/slowpath/users.h"
 
-enum { FAN = 256, LISTED_MAX = 64, ROOM_FIRST = 4 /* a multiple of four */, LINES_AHEAD = 10, BIAS = INT32_MIN };
+enum {
+    FAN = 256,
+    HEAD_BITS = 16,
+    LANES = 8,
+    LISTED_MAX = 96,
+    LISTED_EACH = 8, /* tuples of one prefix that are listed one by one */
+    ROOM_FIRST = 2,
+    LINES_AHEAD = 12,
+    MANY = -1, /* a tuple of the list: they are in the entry */
+};
 
-struct axis_prefix {
+/* Eight of a list: what a lookup reads of each. */
+struct axis_group {
+    uint16_t heads[LANES], masks[LANES]; /* the bits of the prefix behind the node's, and which of them are its own */
+    uint32_t tuples[LANES];
+};
+
+_Static_assert(sizeof(struct axis_group) == 64, "a cache line");
+
+/* The rest of one. */
+struct axis_entry {
     struct trie_value value;
-    struct users users;
+    struct users *many; /* owned; when there are more than LISTED_EACH, else NULL */
+    uint32_t count;     /* of rules of its one tuple */
     uint32_t length;
 };
 
-/* At depth d it has the prefixes that agree in 8 * d bits. */
+/* At depth d it has the prefixes that agree in 8 * d bits. One piece of memory: entries are behind the groups. */
 struct axis_node {
     struct axis_node **children; /* owned, FAN; NULL: all is in the list */
-    /* The list: of each prefix its next 32 bits, which of these are its own, and the rest. One piece of memory, room for four more. */
-    uint32_t *heads; /* owned */
-    uint32_t *masks;
-    struct axis_prefix *prefixes;
+    struct axis_entry *entries;
     uint32_t n, room;
     uint32_t n_long;     /* of the listed ones; they go on behind the next byte */
+    uint32_t n_deep;     /* and behind the head */
     uint32_t n_children;
-    uint8_t pad[8];
+    uint8_t pad[28];
+    struct axis_group groups[];
 };
+
+_Static_assert(sizeof(struct axis_node) == 64, "groups are lines");
 
 static inline uint8_t byte_at(struct trie_value value, unsigned depth)
 {
@@ -52,19 +72,16 @@ static inline uint8_t byte_at(struct trie_value value, unsigned depth)
 }
 
 /* Those behind `depth` bytes. */
-static inline uint32_t head_at(struct trie_value value, unsigned depth)
+static inline uint16_t head_at(struct trie_value value, unsigned depth)
 {
-    if (depth == TRIE_BITS / 8) {
-        return 0;
-    }
-    uint64_t bits = depth == 0 ? value.high : depth < 8 ? value.high << 8 * depth | value.low >> (64 - 8 * depth) : value.low << (8 * depth - 64);
-    return (uint32_t)(bits >> 32);
+    uint16_t next = depth == TRIE_BITS / 8 ? 0 : (uint16_t)(byte_at(value, depth) << 8);
+    return depth + 1 >= TRIE_BITS / 8 ? next : next | byte_at(value, depth + 1);
 }
 
-static inline uint32_t mask_at(unsigned length, unsigned depth)
+static inline uint16_t mask_at(unsigned length, unsigned depth)
 {
     unsigned n = length - 8 * depth;
-    return n >= 32 ? UINT32_MAX : ~(UINT32_MAX >> n);
+    return n >= HEAD_BITS ? UINT16_MAX : (uint16_t) ~(UINT16_MAX >> n);
 }
 
 /* TRIE_BITS when they are equal. */
@@ -79,64 +96,108 @@ static inline unsigned common_bits(struct trie_value a, struct trie_value b)
 
 /* ---- lists ---- */
 
-static void list_resize(struct axis_node *node, uint32_t room)
+static size_t n_groups(uint32_t room)
 {
-    size_t size = room * (2 * sizeof(uint32_t) + sizeof(struct axis_prefix));
-    uint32_t *heads = memory_zeroed(size), *masks = heads + room;
-    struct axis_prefix *prefixes = (struct axis_prefix *)(masks + room);
-    if (node->n > 0) {
-        memcpy(heads, node->heads, node->n * sizeof *heads);
-        memcpy(masks, node->masks, node->n * sizeof *masks);
-        memcpy(prefixes, node->prefixes, node->n * sizeof *prefixes);
+    return (room + LANES - 1) / LANES;
+}
+
+static void node_resize(struct axis_node **place, uint32_t room)
+{
+    struct axis_node *old = *place;
+    size_t size = sizeof *old + n_groups(room) * sizeof old->groups[0];
+    struct axis_node *node = memory_lines(size + (room + 1) / 2 * 2 * sizeof old->entries[0]);
+    struct axis_entry *entries = (struct axis_entry *)((uint8_t *)node + size);
+    if (old != NULL) {
+        *node = *old;
+        memcpy(node->groups, old->groups, n_groups(old->n) * sizeof old->groups[0]);
+        memcpy(entries, old->entries, old->n * sizeof *entries);
+        free(old);
     }
-    free(node->heads);
-    node->heads = heads;
-    node->masks = masks;
-    node->prefixes = prefixes;
+    node->entries = entries;
     node->room = room;
+    *place = node;
 }
 
-static struct axis_prefix *list_add(struct axis_node *node, unsigned depth, const struct axis_prefix *prefix)
+static void list_set(struct axis_node *node, unsigned depth, uint32_t i, const struct axis_entry *entry, uint32_t tuple)
 {
-    if (node->n == node->room) {
-        list_resize(node, node->room == 0 ? ROOM_FIRST : node->room + node->room / 2 / 4 * 4 + 4);
-    }
-    node->heads[node->n] = head_at(prefix->value, depth);
-    node->masks[node->n] = mask_at(prefix->length, depth);
-    node->prefixes[node->n] = *prefix;
-    node->n_long += prefix->length >= 8 * (depth + 1);
-    return &node->prefixes[node->n++];
+    struct axis_group *group = &node->groups[i / LANES];
+    group->heads[i % LANES] = head_at(entry->value, depth);
+    group->masks[i % LANES] = mask_at(entry->length, depth);
+    group->tuples[i % LANES] = tuple;
+    node->entries[i] = *entry;
 }
 
+static uint32_t list_tuple(const struct axis_node *node, uint32_t i)
+{
+    return node->groups[i / LANES].tuples[i % LANES];
+}
+
+/* What is counted of an entry that comes or goes. */
+static void list_count(struct axis_node *node, unsigned depth, const struct axis_entry *entry, uint32_t change)
+{
+    node->n += change;
+    node->n_long += entry->length >= 8 * (depth + 1) ? change : 0;
+    node->n_deep += entry->length > 8 * depth + HEAD_BITS ? change : 0;
+}
+
+static void list_add(struct axis_node **place, unsigned depth, const struct axis_entry *entry, uint32_t tuple)
+{
+    if ((*place)->n == (*place)->room) {
+        uint32_t room = (*place)->room;
+        node_resize(place, room < LANES ? room * 2 : room + (room / 2 + LANES - 1) / LANES * LANES);
+    }
+    list_set(*place, depth, (*place)->n, entry, tuple);
+    list_count(*place, depth, entry, 1);
+}
+
+/* The last one takes its place. */
 static void list_remove(struct axis_node *node, unsigned depth, uint32_t i)
 {
-    node->n_long -= node->prefixes[i].length >= 8 * (depth + 1);
-    node->n--;
-    node->heads[i] = node->heads[node->n];
-    node->masks[i] = node->masks[node->n];
-    node->prefixes[i] = node->prefixes[node->n];
-    node->heads[node->n] = node->masks[node->n] = 0; /* behind the end they are looked at, and do no harm */
+    list_count(node, depth, &node->entries[i], UINT32_MAX);
+    list_set(node, depth, i, &node->entries[node->n], list_tuple(node, node->n));
 }
 
-/* node->n when it is not there. */
-static uint32_t list_find(const struct axis_node *node, unsigned depth, struct trie_value prefix, unsigned length)
+/* The first entry of the prefix from `from` on; node->n: there is none. */
+static uint32_t list_next(const struct axis_node *node, unsigned depth, struct trie_value prefix, unsigned length, uint32_t from)
 {
-    uint32_t head = head_at(prefix, depth), mask = mask_at(length, depth), i = 0;
-    for (; i < node->n; i++) {
-        if (node->heads[i] == head && node->masks[i] == mask && node->prefixes[i].length == length && node->prefixes[i].value.high == prefix.high &&
-            node->prefixes[i].value.low == prefix.low) {
-            break;
+    const __m128i heads = _mm_set1_epi16((int16_t)head_at(prefix, depth)), masks = _mm_set1_epi16((int16_t)mask_at(length, depth));
+    for (uint32_t i = from / LANES * LANES; i < node->n; i += LANES) {
+        const struct axis_group *group = &node->groups[i / LANES];
+        __m128i same = _mm_and_si128(_mm_cmpeq_epi16(_mm_load_si128((const __m128i *)group->heads), heads),
+                                     _mm_cmpeq_epi16(_mm_load_si128((const __m128i *)group->masks), masks));
+        unsigned met = (unsigned)_mm_movemask_epi8(_mm_packs_epi16(same, _mm_setzero_si128()));
+        for (; met != 0; met &= met - 1) {
+            uint32_t at = i + (unsigned)__builtin_ctz(met);
+            const struct axis_entry *entry = &node->entries[at];
+            if (at >= from && at < node->n && entry->length == length && entry->value.high == prefix.high && entry->value.low == prefix.low) {
+                return at;
+            }
         }
     }
-    return i;
+    return node->n;
 }
 
-/* ---- the tuples of a length ---- */
-
-void axis_init(struct axis *axis, size_t words)
+/* All that the list has of a prefix becomes one entry. */
+static void list_gather(struct axis_node *node, unsigned depth, struct trie_value prefix, unsigned length, size_t words)
 {
-    *axis = (struct axis){.words = words};
-    axis->by_length = memory_array((TRIE_BITS + 1) * words, sizeof *axis->by_length);
+    struct axis_entry entry = {.value = prefix, .length = length, .many = memory_zeroed(sizeof *entry.many)};
+    uint32_t i = 0;
+    while ((i = list_next(node, depth, prefix, length, i)) < node->n) {
+        for (uint32_t c = 0; c < node->entries[i].count; c++) {
+            users_add(entry.many, list_tuple(node, i), words);
+        }
+        list_remove(node, depth, i);
+    }
+    list_set(node, depth, node->n, &entry, (uint32_t)MANY);
+    list_count(node, depth, &entry, 1);
+}
+
+static void entry_fini(struct axis_entry *entry)
+{
+    if (entry->many != NULL) {
+        users_fini(entry->many);
+        free(entry->many);
+    }
 }
 
 static void node_destroy(struct axis_node **node_to_end)
@@ -148,12 +209,19 @@ static void node_destroy(struct axis_node **node_to_end)
         }
     }
     for (uint32_t i = 0; i < node->n; i++) {
-        users_fini(&node->prefixes[i].users);
+        entry_fini(&node->entries[i]);
     }
     free(node->children);
-    free(node->heads);
     free(node);
     *node_to_end = NULL;
+}
+
+/* ---- the tuples of a length ---- */
+
+void axis_init(struct axis *axis, size_t words)
+{
+    *axis = (struct axis){.words = words};
+    axis->by_length = memory_array((TRIE_BITS + 1) * words, sizeof *axis->by_length);
 }
 
 void axis_fini(struct axis *axis)
@@ -209,43 +277,74 @@ void axis_remove_tuple(struct axis *axis, uint32_t tuple, unsigned length)
 
 /* ---- prefixes ---- */
 
-static struct axis_node *node_child(struct axis_node *node, uint8_t byte)
+static struct axis_node **node_child(struct axis_node *node, uint8_t byte)
 {
     if (node->children[byte] == NULL) {
-        node->children[byte] = memory_lines(sizeof(struct axis_node));
+        node_resize(&node->children[byte], ROOM_FIRST);
         node->n_children++;
     }
-    return node->children[byte];
+    return &node->children[byte];
 }
 
-static void node_burst(struct axis_node *node, unsigned depth)
+static void node_burst(struct axis_node **place, unsigned depth)
 {
+    struct axis_node *node = *place;
     node->children = memory_array(FAN, sizeof(struct axis_node *));
     for (uint32_t i = node->n; i-- > 0;) {
-        if (node->prefixes[i].length >= 8 * (depth + 1)) {
-            (void)list_add(node_child(node, byte_at(node->prefixes[i].value, depth)), depth + 1, &node->prefixes[i]);
+        if (node->entries[i].length >= 8 * (depth + 1)) {
+            list_add(node_child(node, byte_at(node->entries[i].value, depth)), depth + 1, &node->entries[i], list_tuple(node, i));
             list_remove(node, depth, i);
         }
     }
-    list_resize(node, (node->n + 3) / 4 * 4 + 4);
+    node_resize(place, node->n < ROOM_FIRST ? ROOM_FIRST : node->n);
 }
 
 void axis_insert(struct axis *axis, struct trie_value prefix, unsigned length, uint32_t tuple)
 {
     if (axis->root == NULL) {
-        axis->root = memory_lines(sizeof *axis->root);
+        node_resize(&axis->root, ROOM_FIRST);
     }
-    struct axis_node *node = axis->root;
+    struct axis_node **place = &axis->root;
     unsigned depth = 0;
-    for (; node->children != NULL && length >= 8 * (depth + 1); depth++) {
-        node = node_child(node, byte_at(prefix, depth));
+    for (; (*place)->children != NULL && length >= 8 * (depth + 1); depth++) {
+        place = node_child(*place, byte_at(prefix, depth));
     }
-    uint32_t i = list_find(node, depth, prefix, length);
-    struct axis_prefix added = {.value = prefix, .length = length};
-    users_add(i < node->n ? &node->prefixes[i].users : &list_add(node, depth, &added)->users, tuple, axis->words);
-    if (node->n_long > LISTED_MAX) {
-        node_burst(node, depth);
+    struct axis_node *node = *place;
+    unsigned n_same = 0;
+    for (uint32_t i = 0; (i = list_next(node, depth, prefix, length, i)) < node->n; i++, n_same++) {
+        if (node->entries[i].many != NULL) {
+            users_add(node->entries[i].many, tuple, axis->words);
+            return;
+        }
+        if (list_tuple(node, i) == tuple) {
+            node->entries[i].count++;
+            return;
+        }
     }
+    list_add(place, depth, &(struct axis_entry){.value = prefix, .length = length, .count = 1}, tuple);
+    if (n_same == LISTED_EACH) {
+        list_gather(*place, depth, prefix, length, axis->words);
+    }
+    if ((*place)->n_long > LISTED_MAX && (*place)->children == NULL) {
+        node_burst(place, depth);
+    }
+}
+
+/* A rule less. True: the entry is gone. */
+static bool entry_remove(struct axis_node *node, unsigned depth, uint32_t i, uint32_t tuple)
+{
+    struct axis_entry *entry = &node->entries[i];
+    if (entry->many != NULL) {
+        users_remove(entry->many, tuple);
+    } else {
+        entry->count--;
+    }
+    if (entry->many != NULL ? entry->many->n > 0 : entry->count > 0) {
+        return false;
+    }
+    entry_fini(entry);
+    list_remove(node, depth, i);
+    return true;
 }
 
 void axis_remove(struct axis *axis, struct trie_value prefix, unsigned length, uint32_t tuple)
@@ -257,12 +356,13 @@ void axis_remove(struct axis *axis, struct trie_value prefix, unsigned length, u
         depth++;
     }
     struct axis_node *node = *way[depth];
-    uint32_t i = list_find(node, depth, prefix, length);
-    users_remove(&node->prefixes[i].users, tuple);
-    if (node->prefixes[i].users.n > 0) {
+    uint32_t i = list_next(node, depth, prefix, length, 0);
+    while (node->entries[i].many == NULL && list_tuple(node, i) != tuple) {
+        i = list_next(node, depth, prefix, length, i + 1);
+    }
+    if (!entry_remove(node, depth, i, tuple)) {
         return;
     }
-    list_remove(node, depth, i);
     while ((node = *way[depth])->n == 0 && node->n_children == 0) {
         node_destroy(way[depth]);
         if (depth == 0) {
@@ -293,63 +393,77 @@ static inline void tell_at_least(struct axis_look *look, unsigned n_bits)
     look->n_bits = n_bits > look->n_bits ? n_bits : look->n_bits;
 }
 
-static inline void meet(struct axis_look *look, const struct axis_prefix *prefix)
+/* The value has the head of this entry. */
+static inline void meet(struct axis_look *look, uint32_t i)
 {
-    unsigned common = common_bits(prefix->value, look->value);
-    if (common < prefix->length) {
-        tell_at_least(look, common + 1); /* apart behind the 32 bits */
+    const struct axis_node *node = look->node;
+    const struct axis_group *group = &node->groups[i / LANES];
+    if (group->masks[i % LANES] == UINT16_MAX && node->n_deep > 0) {
+        unsigned common = common_bits(node->entries[i].value, look->value), length = node->entries[i].length;
+        tell_at_least(look, common < length ? common + 1 : length);
+        if (common < length) {
+            return;
+        }
+    }
+    uint32_t tuple = group->tuples[i % LANES];
+    if (tuple == (uint32_t)MANY) {
+        users_mark(node->entries[i].many, look->out);
     } else {
-        users_mark(&prefix->users, look->out);
-        tell_at_least(look, prefix->length);
+        look->out[tuple / 64] |= 1ull << tuple % 64;
     }
 }
 
+/* The list of a node: four numbers at a time are compared as signed ones, with the sign turned. */
 static inline void look_through(struct axis_look *look)
 {
     const struct axis_node *node = look->node;
-    const __m128i value = _mm_set1_epi32((int32_t)head_at(look->value, look->depth)), zero = _mm_setzero_si128();
-    const __m128i less_one = _mm_set1_epi32(INT32_MAX); /* and the sign turned, so that a signed comparison is the unsigned one */
-    __m128i least = _mm_set1_epi32(INT32_MAX);
-    for (uint32_t i = 0; i < node->n; i += 4) {
-        __m128i heads = _mm_loadu_si128((const __m128i *)(node->heads + i)), masks = _mm_loadu_si128((const __m128i *)(node->masks + i));
-        __m128i differs = _mm_and_si128(_mm_xor_si128(heads, value), masks);
-        __m128i rest = _mm_add_epi32(differs, less_one), is_less = _mm_cmplt_epi32(rest, least);
-        least = _mm_or_si128(_mm_and_si128(is_less, rest), _mm_andnot_si128(is_less, least));
-        unsigned met = (unsigned)_mm_movemask_ps(_mm_castsi128_ps(_mm_cmpeq_epi32(differs, zero)));
-        for (; met != 0; met &= met - 1) {
-            uint32_t at = i + (unsigned)__builtin_ctz(met);
-            if (at < node->n) {
-                meet(look, &node->prefixes[at]);
+    const __m128i value = _mm_set1_epi16((int16_t)head_at(look->value, look->depth)), zero = _mm_setzero_si128();
+    const __m128i less_one = _mm_set1_epi16(INT16_MAX);
+    bool has_met = false;
+    __m128i least = less_one, longest = zero; /* the least difference, less one; the mask of the longest that is met */
+    for (uint32_t i = 0; i < node->n; i += LANES) {
+        const struct axis_group *group = &node->groups[i / LANES];
+        __m128i masks = _mm_load_si128((const __m128i *)group->masks);
+        __m128i differs = _mm_and_si128(_mm_xor_si128(_mm_load_si128((const __m128i *)group->heads), value), masks);
+        __m128i same = _mm_cmpeq_epi16(differs, zero);
+        least = _mm_min_epi16(least, _mm_add_epi16(differs, less_one));
+        unsigned met = (unsigned)_mm_movemask_epi8(_mm_packs_epi16(same, zero)) & (node->n - i >= LANES ? 0xff : (1u << (node->n - i)) - 1);
+        if (met != 0) {
+            has_met = true;
+            longest = _mm_or_si128(longest, _mm_and_si128(same, masks)); /* a mask is bits from the first on */
+            for (; met != 0; met &= met - 1) {
+                meet(look, i + (unsigned)__builtin_ctz(met));
             }
         }
     }
-    int32_t lanes[4], closest = INT32_MAX;
-    _mm_storeu_si128((__m128i *)lanes, least);
-    for (unsigned i = 0; i < 4; i++) {
-        closest = lanes[i] < closest ? lanes[i] : closest;
+    least = _mm_min_epi16(least, _mm_srli_si128(least, 8));
+    least = _mm_min_epi16(least, _mm_srli_si128(least, 4));
+    least = _mm_min_epi16(least, _mm_srli_si128(least, 2));
+    longest = _mm_or_si128(longest, _mm_srli_si128(longest, 8));
+    longest = _mm_or_si128(longest, _mm_srli_si128(longest, 4));
+    longest = _mm_or_si128(longest, _mm_srli_si128(longest, 2));
+    unsigned closest = (unsigned)(uint16_t)(_mm_extract_epi16(least, 0) - INT16_MAX), mask = (unsigned)(uint16_t)_mm_extract_epi16(longest, 0);
+    if (closest != 0) {
+        tell_at_least(look, 8 * look->depth + (unsigned)__builtin_clz(closest << 16) + 1);
     }
-    if (closest != INT32_MAX) {
-        tell_at_least(look, 8 * look->depth + (unsigned)__builtin_clz((uint32_t)closest - INT32_MAX) + 1);
+    if (has_met) {
+        tell_at_least(look, 8 * look->depth + (mask != 0 ? HEAD_BITS - (unsigned)__builtin_ctz(mask) : 0));
     }
 }
 
-/* Half a node of the way: first its memory is called for, then it is looked through. False: the way ends. */
+static inline void call_for(const struct axis_node *node)
+{
+    for (unsigned line = 0; node != NULL && line < LINES_AHEAD; line++) {
+        __builtin_prefetch((const uint8_t *)node + line * 64);
+    }
+}
+
+/* One node of the way. False: it ends. */
 static inline bool walk_on(struct axis_look *look)
 {
     const struct axis_node *node = look->node;
     if (node == NULL) {
         return false;
-    }
-    if (!look->is_fetched) {
-        look->is_fetched = true;
-        const char *list = (const char *)node->heads;
-        for (unsigned line = 0; line < LINES_AHEAD && line * 64 < node->room * 8; line++) {
-            __builtin_prefetch(list + line * 64);
-        }
-        if (node->children != NULL) {
-            __builtin_prefetch(&node->children[byte_at(look->value, look->depth)]);
-        }
-        return true;
     }
     look_through(look);
     if (node->children == NULL) {
@@ -360,9 +474,8 @@ static inline bool walk_on(struct axis_look *look)
     if (look->node == NULL && node->n_children > 0) {
         tell_at_least(look, 8 * look->depth + bits_shared(node, byte) + 1);
     }
-    __builtin_prefetch(look->node);
     look->depth++;
-    look->is_fetched = false;
+    call_for(look->node);
     return look->node != NULL;
 }
 
@@ -372,7 +485,6 @@ void axis_find(struct axis_look *looks, size_t n)
     for (size_t i = 0; i < n; i++) {
         looks[i].node = looks[i].axis->root;
         looks[i].n_bits = looks[i].depth = 0;
-        looks[i].is_fetched = false;
         under_way |= 1u << i;
     }
     while (under_way != 0) {

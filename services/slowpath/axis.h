@@ -39,7 +39,6 @@ struct axis_look {
     /* private */
     const struct axis_node *node;
     unsigned depth;
-    bool is_fetched;
 };
 
 /* Several at once (32 at most): each waits for memory most of the time. */

@@ -14,13 +14,13 @@
  * What was looked at. Every tuple that could hold a better rule must be proved to have none (I2). The bits of the best rule are looked at
  * anyway and prove most. Of those still open, the ones that fail in the head are told by it. Then field after field: the leading bits that
  * tell that no other prefix covers the address prove all tuples that fail there, and cost nothing when they have been looked at. When no more
- * than ASKED_ONE_BY_ONE are open, their own stages and tries are asked, which tell with fewer bits, and so are candidates that had no rule
- * after all. A table of so few tuples is looked up in that way from the beginning.
+ * than ASKED_ONE_BY_ONE are open, their own stages and tries are asked, which tell with fewer bits. A candidate that had no rule after all is told by its whole mask,
+ * which was looked at for the most part. A table of so few tuples is looked up in that way from the beginning.
  *
  * A mask that is no prefix (an ICMP type, some bits of an address) is left to its tuple: such a tuple is always a candidate in that field.
  *
  * The highest priority of a tuple may be too high after removals, which costs a visit; it is made exact when half were removed, so a
- * removal costs O(1) on average. The order of tuples by priority is kept as sets of its first 32, 64 and so on, made anew by the first lookup
+ * removal costs O(1) on average. The order of tuples by priority is kept as sets of its first 8, 16 and so on, made anew by the first lookup
  * after it has changed. Thread: the one that translates. No allocation in a lookup, but for clauses; it writes scratch memory of the classifier.
  *
  * Rules that are clauses of conjunctions are in a classifier of their own within this one. All that cover the packet and have a higher priority
@@ -44,8 +44,8 @@
 static const uint8_t levels_log2_of[] = {7, 7, 4, 3, 2};
 
 enum {
-    SLOT_WORDS_FIRST = 2, /* room for 128 tuples, which is doubled when there are more */
-    ORDER_STEP = 32,      /* tuples between two sets of the order */
+    SLOT_WORDS = 2,       /* room for 128 tuples, and for as many again when there are more */
+    ORDER_STEP = 8,       /* tuples between two sets of the order */
     SORTED_ONE_BY_ONE = 24,
     ASKED_ONE_BY_ONE = 8,
 };
@@ -106,7 +106,7 @@ static void scratch_init(struct classifier_scratch *scratch, size_t words)
 struct classifier *classifier_new(void)
 {
     struct classifier *classifier = memory_zeroed(sizeof *classifier);
-    classifier->words = SLOT_WORDS_FIRST;
+    classifier->words = SLOT_WORDS;
     classifier->live = memory_array(classifier->words, sizeof *classifier->live);
     classifier->by_slot = memory_array(classifier->words * 64, sizeof *classifier->by_slot);
     classifier->room_by_mask = classifier->words * 64;
@@ -186,28 +186,33 @@ static struct classifier_tuple *classifier_find(const struct classifier *classif
 
 static void classifier_widen(struct classifier *classifier)
 {
-    size_t words = classifier->words * 2, n = words * 64;
+    size_t old = classifier->words, words = old + SLOT_WORDS;
     classifier->live = memory_resize(classifier->live, words * sizeof *classifier->live);
-    memset(classifier->live + classifier->words, 0, classifier->words * sizeof *classifier->live);
-    classifier->by_slot = memory_resize(classifier->by_slot, n * sizeof(struct classifier_tuple *));
-    memset(classifier->by_slot + n / 2, 0, n / 2 * sizeof(struct classifier_tuple *));
+    memset(classifier->live + old, 0, SLOT_WORDS * sizeof *classifier->live);
+    classifier->by_slot = memory_resize(classifier->by_slot, words * 64 * sizeof(struct classifier_tuple *));
+    memset(classifier->by_slot + old * 64, 0, (size_t)SLOT_WORDS * 64 * sizeof(struct classifier_tuple *));
     for (struct head *head = classifier->heads; head != NULL; head = head->next) {
         head_widen(head, words);
     }
     for (size_t f = 0; f < TUPLE_FIELDS; f++) {
         axis_widen(&classifier->fields[f], words);
     }
+    scratch_fini(classifier->scratch);
+    scratch_init(classifier->scratch, words);
+    classifier->words = words;
+}
+
+/* So that chains stay short. */
+static void grow_by_mask(struct classifier *classifier)
+{
     free(classifier->by_mask);
-    classifier->by_mask = memory_array(n, sizeof *classifier->by_mask);
-    classifier->room_by_mask = n;
+    classifier->room_by_mask *= 2;
+    classifier->by_mask = memory_array(classifier->room_by_mask, sizeof *classifier->by_mask);
     for (size_t i = 0; i < classifier->n_tuples; i++) {
         struct classifier_tuple **place = place_of_mask(classifier, &classifier->tuples[i]->mask);
         classifier->tuples[i]->next = *place;
         *place = classifier->tuples[i];
     }
-    scratch_fini(classifier->scratch);
-    scratch_init(classifier->scratch, words);
-    classifier->words = words;
 }
 
 static uint32_t free_slot(struct classifier *classifier)
@@ -218,7 +223,7 @@ static uint32_t free_slot(struct classifier *classifier)
         }
     }
     classifier_widen(classifier);
-    return (uint32_t)(classifier->words / 2 * 64);
+    return (uint32_t)((classifier->words - SLOT_WORDS) * 64);
 }
 
 /* A tuple comes or goes. */
@@ -268,6 +273,9 @@ static struct classifier_tuple *add_tuple(struct classifier *classifier, const s
     if (classifier->n_tuples == classifier->room) {
         classifier->room = classifier->room == 0 ? 8 : classifier->room * 2;
         classifier->tuples = memory_resize(classifier->tuples, classifier->room * sizeof *classifier->tuples);
+    }
+    if (classifier->n_tuples == classifier->room_by_mask) {
+        grow_by_mask(classifier);
     }
     struct classifier_tuple *tuple = tuple_new(&rule->match->mask);
     tuple->slot = free_slot(classifier);
@@ -444,15 +452,24 @@ static void find_candidates(const struct classifier *classifier, const struct fl
     }
 }
 
+/* How many are in a set, `most` at most and one more. */
+static size_t count_few(const uint64_t *set, size_t words, size_t most)
+{
+    size_t n = 0;
+    for (size_t w = 0; w < words; w++) {
+        for (uint64_t left = set[w]; left != 0 && n <= most; left &= left - 1) {
+            n++;
+        }
+    }
+    return n;
+}
+
 /* Lists the candidates by priority_max downwards. */
 static size_t list_candidates(const struct classifier *classifier, const struct flow_state *packet)
 {
     struct classifier_scratch *scratch = classifier->scratch;
     const uint64_t *candidates = scratch->candidates;
-    size_t n = 0, n_all = 0;
-    for (size_t w = 0; w < classifier->words; w++) {
-        n_all += (unsigned)__builtin_popcountll(candidates[w]);
-    }
+    size_t n = 0, n_all = count_few(candidates, classifier->words, SORTED_ONE_BY_ONE);
     for (size_t i = 0; n_all > SORTED_ONE_BY_ONE && i < classifier->n_tuples; i++) {
         const struct classifier_tuple *tuple = classifier->tuples[i];
         if (candidates[tuple->slot / 64] >> tuple->slot % 64 & 1) {
@@ -532,10 +549,7 @@ static void tell_by_field(const struct classifier *classifier, size_t f, unsigne
 static bool tell_one_by_one(const struct classifier *classifier, const struct flow_state *packet, struct flow_state *looked)
 {
     struct classifier_scratch *scratch = classifier->scratch;
-    size_t n = 0;
-    for (size_t w = 0; w < classifier->words; w++) {
-        n += (unsigned)__builtin_popcountll(scratch->open[w]);
-    }
+    size_t n = count_few(scratch->open, classifier->words, ASKED_ONE_BY_ONE);
     for (size_t w = 0; n <= ASKED_ONE_BY_ONE && w < classifier->words; w++) {
         for (; scratch->open[w] != 0; scratch->open[w] &= scratch->open[w] - 1) {
             const struct classifier_tuple *tuple = classifier->by_slot[w * 64 + (unsigned)__builtin_ctzll(scratch->open[w])];
@@ -566,7 +580,7 @@ static void tell_all(const struct classifier *classifier, const unsigned *tell, 
 }
 
 /* Why no rule of another tuple is the packet's: the best rule's bits are looked at anyway and tell many tuples, the head others, then field
- * after field; the candidates are asked one by one. */
+ * after field; the candidates are told by their masks. */
 static void look(const struct classifier *classifier, const struct classifier_tuple *best, int32_t priority, size_t n_listed, const unsigned *tell,
                  const struct flow_state *packet, struct flow_state *looked)
 {

@@ -1,4 +1,7 @@
-/* The rules of one mask: a hash table in stages, with tries.
+/* The rules of one mask: a hash table, and hashes in stages with tries.
+ *
+ * The table has a cell for each match, with its bits under the mask and the highest priority in it: a packet's rule is found, and compared, with
+ * one wait for memory. The stages say what was looked at.
  *
  * What was looked at. A look-up proves something about the packet by the tuple's whole mask, found or not. Often less proves it. The bits
  * are taken in stages, and the tuple keeps the set of hashes after each but the last. When the hash after a stage is in no rule of the tuple,
