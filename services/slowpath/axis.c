@@ -6,14 +6,15 @@
  *       ├ 10.1    10.1.0.0/16 {0, 3}   10.1.2.0/24 {1}   10.1.200.1/32 {0}      ...
  *       └ 10.2    ...
  *
- * A list is looked through as a whole, four at a time, by the 32 bits that come next: which prefixes cover the value, and how many bits at
- * most another one shares with it. A random address among 100,000 costs three nodes, of which the first two stay in the cache; the lists
- * are read in one go, and the ways of all fields of a packet are gone in turns, so that they wait for memory together.
+ * A list is looked through as a whole, eight at a time, by the 16 bits that come next: which prefixes cover the value, and how many bits at
+ * most another one shares with it. Eight of them, with a tuple each, are a cache line, and all lines of a node are called for at once. A prefix of
+ * several tuples is listed as often, one of more than LISTED_EACH once, with a set. A random address among 100,000 costs three nodes, of which
+ * the first two stay in the cache; the ways of all fields of a packet are gone in turns, so that they wait for memory together.
  *
  * The longest prefix on the way, and one bit more than any prefix beside the way shares with the value, tell that no others cover it.
  *
  * A node whose list grows beyond LISTED_MAX moves what goes on behind its next byte to children; it goes when nothing is left in it. Cost of insert
- * and remove: the way down, one list, sometimes a move of LISTED_MAX. Memory: some 60 bytes a prefix, 2 KB a node with children.
+ * and remove: the way down, one list, sometimes a move of LISTED_MAX. Memory: some 60 bytes a prefix, 64 a node, 2 KB one with children.
  * Thread: the one that translates. No allocation in a lookup.
  */
 #include "services/slowpath/axis.h"

@@ -14,8 +14,8 @@
  * What was looked at. Every tuple that could hold a better rule must be proved to have none (I2). The bits of the best rule are looked at
  * anyway and prove most. Of those still open, the ones that fail in the head are told by it. Then field after field: the leading bits that
  * tell that no other prefix covers the address prove all tuples that fail there, and cost nothing when they have been looked at. When no more
- * than ASKED_ONE_BY_ONE are open, their own stages and tries are asked, which tell with fewer bits. A candidate that had no rule after all is told by its whole mask,
- * which was looked at for the most part. A table of so few tuples is looked up in that way from the beginning.
+ * than ASKED_ONE_BY_ONE are open, their own stages and tries are asked, which tell with fewer bits. A table of so few tuples is looked up in
+ * that way from the beginning. A candidate that had no rule after all is told by its whole mask, which was looked at for the most part.
  *
  * A mask that is no prefix (an ICMP type, some bits of an address) is left to its tuple: such a tuple is always a candidate in that field.
  *
