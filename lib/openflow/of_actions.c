@@ -274,6 +274,12 @@ static bool is_masked(const struct action *action)
     return memcmp(&ones, &action->set_field.mask, sizeof ones) != 0;
 }
 
+/* A part of a VLAN id goes out as a load even in 1.5: Open vSwitch wants the present bit in every set_field of it. */
+static bool can_mask(uint8_t version, const struct action *action)
+{
+    return version >= OF_VERSION_15 && action->set_field.field != FIELD_VLAN_VID;
+}
+
 void of_actions_encode(struct writer *w, uint8_t version, const struct action_list *list)
 {
     of_actions_encode_items(w, version, list, 0, list->count);
@@ -290,7 +296,7 @@ void of_actions_encode_items(struct writer *w, uint8_t version, const struct act
             continue;
         }
         bool is_foreign = version == OF_VERSION_10 || codec->encode == NULL || version < codec->first;
-        if (is_foreign || (is_masked(action) && version < OF_VERSION_15)) {
+        if (is_foreign || (is_masked(action) && !can_mask(version, action))) {
             of_actions_nicira_encode(w, version, list, i);
             i += action_extent(action);
             continue;

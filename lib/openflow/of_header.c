@@ -79,6 +79,10 @@ uint8_t of_type_number(uint8_t version, enum of_type type)
 
 enum of_type of_type_by_number(uint8_t version, uint8_t number)
 {
+    if (version != OF_VERSION_10) { /* the number is the name */
+        bool is_type = number < OF_TYPE_COUNT && of_type_name(number) != NULL && of_type_number(version, (enum of_type)number) == number;
+        return is_type ? (enum of_type)number : OF_TYPE_COUNT;
+    }
     for (unsigned type = 0; type < OF_TYPE_COUNT && number != OF_NUMBER_NONE; type++) {
         if (of_type_name((uint8_t)type) != NULL && of_type_number(version, (enum of_type)type) == number) {
             return (enum of_type)type;

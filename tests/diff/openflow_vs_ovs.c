@@ -259,7 +259,10 @@ static void random_flow_mods_of_other_versions_are_understood_by_open_vswitch(vo
             uint8_t data[OPENFLOW_RANDOM_DATA];
             openflow_random_message_in(&random, dialects[d].version, OF_FLOW_MOD, data, &message);
             message.form = dialects[d].form;
-            if (is_known_to_ovs(&message.flow_mod)) {
+            const struct instructions *in = &message.flow_mod.instructions;
+            bool pushes = action_list_has(&in->apply, ACTION_PUSH_VLAN) || action_list_has(&in->apply, ACTION_CLONE);
+            bool is_lost = dialects[d].version == OF_VERSION_10 && pushes; /* 1.0 has no push: what needs the tag behind it fails */
+            if (is_known_to_ovs(&message.flow_mod) && !is_lost) {
                 writer_clear(&w);
                 assert_int_equal(of_encode(&message, &w), 0);
                 assert_int_equal(fwrite(w.bytes, 1, w.size, file), w.size);
