@@ -2,7 +2,8 @@
  *
  *     each step:          stalled? -> packets of all ports, sent on
  *     each 20 us (100 while nothing waits for an answer), and whenever no packet came:   session messages, TAPs that have something
- *     each millisecond:   configuration, control, usage, deadlines, expiry, retries
+ *     each millisecond:   configuration, control, usage, deadlines, expiry, retries; a step later when packets have come, so that the first
+ *                         ones after a pause do not wait for it
  *
  * Single-threaded: packets and control take turns, a burst each. A step between two bursts is bounded by the limits of what it calls
  * (64 messages, 512 flows), so packets never wait long for control and control never starves under packets.
@@ -312,11 +313,21 @@ bool fastpath_step(struct fastpath *fp, uint64_t now_ns)
             usage_tell_floor(&fp->usage, shard);
         }
     }
-    if (now_ns - fp->tick_ns >= TICK_US * NS_PER_US) {
+    bool is_due = now_ns - fp->tick_ns >= TICK_US * NS_PER_US;
+    if (is_due && (n_packets == 0 || fp->tick_waits)) {
         (void)tick(fp);
         session_flush(shard);
+        is_due = false;
     }
+    fp->tick_waits = is_due;
     return n_packets > 0 || n_messages > 0;
+}
+
+bool fastpath_take_asked(struct fastpath *fp)
+{
+    bool has_asked = fp->shard.asked_alone;
+    fp->shard.asked_alone = false;
+    return has_asked;
 }
 
 uint64_t fastpath_packets_ns(const struct fastpath *fp)

@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <limits.h>
 #include <poll.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -56,7 +57,11 @@ static void run(struct fastpath *fastpath, struct service *service, const struct
                 return;
             }
         }
-        if (is_busy || now_ns - busy_ns < SPIN_US * NS_PER_US || now_ns - fastpath_packets_ns(fastpath) < SPIN_PACKETS_US * NS_PER_US) {
+        bool spins = now_ns - busy_ns < SPIN_US * NS_PER_US || now_ns - fastpath_packets_ns(fastpath) < SPIN_PACKETS_US * NS_PER_US;
+        if (fastpath_take_asked(fastpath) || (!is_busy && spins)) {
+            (void)sched_yield();
+        }
+        if (is_busy || spins) {
             continue;
         }
         if (service_stopping(service)) {

@@ -76,6 +76,7 @@ void miss_flush_due(struct shard *shard, struct session *session)
     uint64_t n_under_way = n_waiting > session->n_asks ? n_waiting - session->n_asks : 0;
     uint64_t gather_us = n_under_way < MISS_GATHER_US ? MISS_GATHER_US : n_under_way < MISS_GATHER_MAX_US ? n_under_way : MISS_GATHER_MAX_US;
     if (n_under_way == 0 || shard->worker.now_ns - session->asked_ns >= gather_us * NS_PER_US) {
+        shard->asked_alone |= n_under_way == 0 && session->n_asks > 0;
         miss_flush(shard, session);
     }
 }
