@@ -330,6 +330,11 @@ bool fastpath_take_asked(struct fastpath *fp)
     return has_asked;
 }
 
+bool fastpath_is_asking(const struct fastpath *fp)
+{
+    return fp->shard.worker.pending.n_lists > 0;
+}
+
 uint64_t fastpath_packets_ns(const struct fastpath *fp)
 {
     return fp->packets_ns;

@@ -25,7 +25,8 @@
 
 enum {
     SPIN_US = 30,          /* after a message */
-    SPIN_PACKETS_US = 100, /* after packets: whoever answers them has not answered yet, and being woken takes 50 us */
+    SPIN_PACKETS_US = 100, /* after packets: more may come, and being woken takes 10 to 50 us */
+    SPIN_ASKED_US = 400,   /* after packets, while one of them waits for its answer: a slowpath that was asleep needs half of it */
     STOP_LOOK_MS = 10
 };
 
@@ -57,7 +58,8 @@ static void run(struct fastpath *fastpath, struct service *service, const struct
                 return;
             }
         }
-        bool spins = now_ns - busy_ns < SPIN_US * NS_PER_US || now_ns - fastpath_packets_ns(fastpath) < SPIN_PACKETS_US * NS_PER_US;
+        uint64_t packets_us = fastpath_is_asking(fastpath) ? SPIN_ASKED_US : SPIN_PACKETS_US;
+        bool spins = now_ns - busy_ns < SPIN_US * NS_PER_US || now_ns - fastpath_packets_ns(fastpath) < packets_us * NS_PER_US;
         if (fastpath_take_asked(fastpath) || (!is_busy && spins)) {
             (void)sched_yield();
         }
