@@ -2,6 +2,8 @@
  *
  * While packets come the loop does not sleep; after some time without any it waits in poll() for devices, bus and signals, so that an
  * idle switch costs next to nothing. The library knows when it must be called at the latest.
+ * The bus's own thread may have no other core than ours, and the scheduler lets who polls go on for a millisecond and more: so behind a
+ * lonely ask, and while only its answer is waited for, each round offers the core to others. That costs 0.3 us when there are none.
  * A child process watches the loop (watchdog.h): stopped or hung, this process is killed, so that other shards can take its queues.
  * The only process of the switch with network capabilities. One thread for packets and control, the bus's own, and two for
  * slow system calls (helper.h).
@@ -58,9 +60,10 @@ static void run(struct fastpath *fastpath, struct service *service, const struct
                 return;
             }
         }
-        uint64_t packets_us = fastpath_is_asking(fastpath) ? SPIN_ASKED_US : SPIN_PACKETS_US;
+        bool is_asking = fastpath_is_asking(fastpath);
+        uint64_t packets_us = is_asking ? SPIN_ASKED_US : SPIN_PACKETS_US;
         bool spins = now_ns - busy_ns < SPIN_US * NS_PER_US || now_ns - fastpath_packets_ns(fastpath) < packets_us * NS_PER_US;
-        if (fastpath_take_asked(fastpath) || (!is_busy && spins)) {
+        if (fastpath_take_asked(fastpath) || (is_asking && spins && !is_busy)) {
             (void)sched_yield();
         }
         if (is_busy || spins) {

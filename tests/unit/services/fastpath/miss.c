@@ -62,6 +62,26 @@ static void asks_of_a_closed_session_are_asked_of_the_others_in_order(void **sta
     rig_end(rig);
 }
 
+static void a_lonely_ask_says_so_once(void **state)
+{
+    struct rig *rig = rig_new(4096);
+    rig_hello(rig, 0, 10, MSG_KEY_LAYOUT);
+    rig_run(rig, 0);
+    assert_false(rig->shard->asked_alone); /* nothing has been asked */
+    rig_put(rig, "p1", 1, 1, 1);
+    rig_run(rig, 0);
+    assert_int_equal(asks_of(rig, 0), 1);
+    assert_true(rig->shard->asked_alone);
+    rig->shard->asked_alone = false;
+    rig_run(rig, 1);
+    assert_false(rig->shard->asked_alone); /* nothing new */
+    rig_put(rig, "p1", 2, 1, 1);
+    rig_run(rig, 1);
+    assert_int_equal(asks_of(rig, 0), 1);
+    assert_false(rig->shard->asked_alone); /* the first one is under way */
+    rig_end(rig);
+}
+
 static void asks_wait_for_others_only_while_some_are_under_way(void **state)
 {
     struct rig *rig = rig_new(4096);
@@ -183,6 +203,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(unanswered_ask_goes_to_another_replica_and_then_the_packet_is_dropped),
         cmocka_unit_test(asks_of_a_closed_session_are_asked_of_the_others_in_order),
+        cmocka_unit_test(a_lonely_ask_says_so_once),
         cmocka_unit_test(asks_wait_for_others_only_while_some_are_under_way),
         cmocka_unit_test(last_session_that_closes_takes_no_packet_with_it_unnamed),
         cmocka_unit_test(an_ask_over_a_fallen_connection_waits_for_another_replica),
