@@ -306,6 +306,9 @@ bool fastpath_step(struct fastpath *fp, uint64_t now_ns)
     uint64_t bus_us = shard->worker.pending.n_lists > 0 ? BUS_US : BUS_QUIET_US;
     fp->n_busy = n_packets > 0 ? fp->n_busy + 1 : 0;
     fp->packets_ns = n_packets > 0 ? now_ns : fp->packets_ns;
+    if (n_packets > 0 && miss_flush_alone(shard)) {
+        return true; /* all else waits for the next step, which comes at once */
+    }
     if (n_packets == 0 || now_ns - fp->bus_ns >= bus_us * NS_PER_US) {
         fp->bus_ns = now_ns;
         n_messages = session_step(shard, now_ns);

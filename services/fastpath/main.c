@@ -54,17 +54,17 @@ static void run(struct fastpath *fastpath, struct service *service, const struct
         watchdog_progress(watchdog);
         bool is_busy = fastpath_step(fastpath, now_ns);
         busy_ns = is_busy ? now_ns : busy_ns;
-        if (now_ns - looked_ns >= STOP_LOOK_MS * NS_PER_MS) { /* packets that never end must not keep us from ending */
-            looked_ns = now_ns;
-            if (service_stopping(service)) {
-                return;
-            }
-        }
         bool is_asking = fastpath_is_asking(fastpath);
         uint64_t packets_us = is_asking ? SPIN_ASKED_US : SPIN_PACKETS_US;
         bool spins = now_ns - busy_ns < SPIN_US * NS_PER_US || now_ns - fastpath_packets_ns(fastpath) < packets_us * NS_PER_US;
         if (fastpath_take_asked(fastpath) || (is_asking && spins && !is_busy)) {
             (void)sched_yield();
+        }
+        if (now_ns - looked_ns >= STOP_LOOK_MS * NS_PER_MS) { /* packets that never end must not keep us from ending */
+            looked_ns = now_ns;
+            if (service_stopping(service)) {
+                return;
+            }
         }
         if (is_busy || spins) {
             continue;

@@ -81,6 +81,17 @@ void miss_flush_due(struct shard *shard, struct session *session)
     }
 }
 
+bool miss_flush_alone(struct shard *shard)
+{
+    const struct pending_list *oldest = shard->worker.pending.oldest;
+    struct session *session = oldest != NULL ? &shard->sessions[oldest->session] : NULL;
+    if (session == NULL || session->n_asks != shard->worker.pending.n_lists) {
+        return false;
+    }
+    miss_flush_due(shard, session);
+    return true;
+}
+
 /* An open session that is not `except`; else `except` itself while it is open; else OWNER_NONE. */
 static uint8_t another(const struct shard *shard, uint8_t except, uint32_t flow_hash)
 {
