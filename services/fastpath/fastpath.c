@@ -2,7 +2,8 @@
  *
  *     each step:          stalled? -> packets of all ports, sent on
  *     each 20 us (100 while nothing waits for an answer), and whenever no packet came:   session messages, TAPs that have something
- *     each millisecond:   configuration, control, usage, deadlines, expiry, retries
+ *     each millisecond:   configuration, control, usage, deadlines, expiry, retries; a step later when packets have come, so that the first
+ *                         ones after a pause do not wait for it
  *
  * Single-threaded: packets and control take turns, a burst each. A step between two bursts is bounded by the limits of what it calls
  * (64 messages, 512 flows), so packets never wait long for control and control never starves under packets.
@@ -305,6 +306,9 @@ bool fastpath_step(struct fastpath *fp, uint64_t now_ns)
     uint64_t bus_us = shard->worker.pending.n_lists > 0 ? BUS_US : BUS_QUIET_US;
     fp->n_busy = n_packets > 0 ? fp->n_busy + 1 : 0;
     fp->packets_ns = n_packets > 0 ? now_ns : fp->packets_ns;
+    if (n_packets > 0 && miss_flush_alone(shard)) {
+        return true; /* all else waits for the next step, which comes at once */
+    }
     if (n_packets == 0 || now_ns - fp->bus_ns >= bus_us * NS_PER_US) {
         fp->bus_ns = now_ns;
         n_messages = session_step(shard, now_ns);
@@ -312,11 +316,26 @@ bool fastpath_step(struct fastpath *fp, uint64_t now_ns)
             usage_tell_floor(&fp->usage, shard);
         }
     }
-    if (now_ns - fp->tick_ns >= TICK_US * NS_PER_US) {
+    bool is_due = now_ns - fp->tick_ns >= TICK_US * NS_PER_US;
+    if (is_due && (n_packets == 0 || fp->tick_waits)) {
         (void)tick(fp);
         session_flush(shard);
+        is_due = false;
     }
+    fp->tick_waits = is_due;
     return n_packets > 0 || n_messages > 0;
+}
+
+bool fastpath_take_asked(struct fastpath *fp)
+{
+    bool has_asked = fp->shard.asked_alone;
+    fp->shard.asked_alone = false;
+    return has_asked;
+}
+
+bool fastpath_is_asking(const struct fastpath *fp)
+{
+    return fp->shard.worker.pending.n_lists > 0;
 }
 
 uint64_t fastpath_packets_ns(const struct fastpath *fp)

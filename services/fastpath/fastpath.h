@@ -39,6 +39,10 @@ int fastpath_new(const struct fastpath_settings *settings, struct fastpath **out
 void fastpath_destroy(struct fastpath **fastpath);
 /* Does what there is to do. True when there was something: call again at once. */
 bool fastpath_step(struct fastpath *fastpath, uint64_t now_ns);
+/* A packet has been asked about while no other waited, since the last call: it waits for the bus's own thread alone, which may want this core. */
+bool fastpath_take_asked(struct fastpath *fastpath);
+/* Packets wait for an answer. */
+bool fastpath_is_asking(const struct fastpath *fastpath);
 /* When packets came last. */
 uint64_t fastpath_packets_ns(const struct fastpath *fastpath);
 /* Before the caller waits: does what is left, and says whether it may. False: step again first. */

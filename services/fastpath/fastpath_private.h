@@ -33,6 +33,7 @@ struct fastpath {
     uint64_t now_ns;
     uint64_t began_ns, began_cycles; /* the rate of the cycle counter is measured from here */
     uint64_t tick_ns; /* of the last round of housekeeping */
+    bool tick_waits;  /* one is due, but packets came */
     uint64_t packets_ns; /* when packets came last */
     unsigned n_busy;  /* steps in a row in which packets came */
     uint64_t bus_ns;  /* when the sessions were last looked at */

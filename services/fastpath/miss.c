@@ -76,13 +76,30 @@ void miss_flush_due(struct shard *shard, struct session *session)
     uint64_t n_under_way = n_waiting > session->n_asks ? n_waiting - session->n_asks : 0;
     uint64_t gather_us = n_under_way < MISS_GATHER_US ? MISS_GATHER_US : n_under_way < MISS_GATHER_MAX_US ? n_under_way : MISS_GATHER_MAX_US;
     if (n_under_way == 0 || shard->worker.now_ns - session->asked_ns >= gather_us * NS_PER_US) {
+        shard->asked_alone |= n_under_way == 0 && session->n_asks > 0;
         miss_flush(shard, session);
     }
 }
 
-/* An open session that is not `except`; else `except` itself while it is open; else OWNER_NONE. */
+bool miss_flush_alone(struct shard *shard)
+{
+    const struct pending_list *oldest = shard->worker.pending.oldest;
+    struct session *session = oldest != NULL ? &shard->sessions[oldest->session] : NULL;
+    if (session == NULL || session->n_asks != shard->worker.pending.n_lists) {
+        return false;
+    }
+    miss_flush_due(shard, session);
+    return true;
+}
+
+/* An open session that is not `except`: the one whose bucket it is, so that what a dead one was asked is spread as evenly as its buckets; else the
+ * next one; else `except` itself while it is open; else OWNER_NONE. */
 static uint8_t another(const struct shard *shard, uint8_t except, uint32_t flow_hash)
 {
+    uint8_t owner = shard->buckets[flow_hash % SESSION_BUCKETS];
+    if (owner != except && owner != OWNER_NONE && shard->sessions[owner].state == SESSION_OPEN) {
+        return owner;
+    }
     for (unsigned i = 0; i < SESSIONS_MAX; i++) {
         unsigned number = (flow_hash + i) % SESSIONS_MAX;
         if (number != except && shard->sessions[number].state == SESSION_OPEN) {

@@ -127,6 +127,7 @@ struct shard {
     size_t expire_cursor, settle_cursor, evict_cursor;
     struct port_flows port_flows;
     struct tier *tier; /* NULL: the kernel forwards nothing by itself */
+    bool asked_alone; /* miss.c: a batch went while nothing else was under way; whoever looks takes it back */
     struct shard_counts counts;
     struct dp_action scratch[DP_ACTIONS_MAX];
     uint32_t scratch_slots[256]; /* counters of one program; more are refused */

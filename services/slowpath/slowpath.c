@@ -277,7 +277,6 @@ bool slowpath_step(struct slowpath *slowpath, uint64_t now_ns)
     struct core *core = &slowpath->core;
     bool more = false;
     core->now_ns = now_ns;
-    core->work_left = CORE_WORK_PER_STEP / 2; /* for packet-outs; each session has its own */
     take_commits(slowpath);
     for (size_t i = 0; i < slowpath->n_peers; i++) {
         usage_step(slowpath->peers[i].usage);
@@ -286,11 +285,12 @@ bool slowpath_step(struct slowpath *slowpath, uint64_t now_ns)
     mac_share_step(slowpath->share);
     correct_mark(core, core->version.n); /* links that changed */
     more = age_addresses(core) || more;
-    packet_step(core->packets);
     for (size_t i = 0; i < slowpath->n_peers; i++) {
         core->work_left = CORE_WORK_PER_STEP / (int64_t)slowpath->n_peers;
         more = session_work(slowpath->peers[i].session) || more;
     }
+    core->work_left = CORE_WORK_PER_STEP / 2;
+    packet_step(core->packets);
     control_server_step(slowpath->control, now_ns);
     correct_mark_macs(core);
     retire_addresses(slowpath);

@@ -1,6 +1,8 @@
 """configdb as a process: what it acknowledged survives kill -9, a damaged or full disk is named, and reads go on."""
 import threading
 
+import pytest
+
 from suite import BIN, sh, wait_until
 
 
@@ -8,6 +10,7 @@ def bridges(suite):
     return set(suite.swctl("list-br").split())
 
 
+@pytest.mark.slow
 def test_what_was_acknowledged_survives_kill_9(suite):
     suite.swctl("add-br", "keep")
     for life in range(2):

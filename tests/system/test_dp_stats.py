@@ -1,6 +1,8 @@
 """What people read of the datapath: work by stage, flows filtered, sorted and cut, on real ports."""
 import json
 
+import pytest
+
 from suite import BIN, wait_until
 
 
@@ -34,6 +36,7 @@ def test_stats_say_what_the_packets_did(suite):
     assert "cycles/packet" in words and "exact_percent" in words, words
 
 
+@pytest.mark.slow
 def test_stats_are_watched_each_second(suite):
     first, second = suite.bridge_with_hosts(2)
     first.knows(second)
@@ -54,6 +57,7 @@ def test_stats_are_watched_each_second(suite):
         assert 1500 < answer["received_a_second"] < 2500, answer
 
 
+@pytest.mark.slow
 def test_flows_are_filtered_sorted_and_cut(suite):
     first, second, third = suite.bridge_with_hosts(3)
     first.knows(second, third), second.knows(first), third.knows(first)
@@ -85,6 +89,7 @@ def test_flows_are_filtered_sorted_and_cut(suite):
     assert result.returncode != 0 and "packets, bytes, rate or used" in result.stdout, result.stdout
 
 
+@pytest.mark.slow
 def test_a_reader_who_goes_away_costs_nothing(suite):
     first, second = suite.bridge_with_hosts(2)
     first.knows(second), second.knows(first)

@@ -87,6 +87,7 @@ def test_tcp_with_open_checksums_passes(suite, hosts):
     assert not suite.unaccounted()
 
 
+@pytest.mark.slow
 def test_a_host_that_takes_no_redirected_frames_any_more_gets_them_by_the_socket(suite, hosts):
     first, second, _ = hosts
     receiver = second.listen(7000, seconds=20)
@@ -116,6 +117,7 @@ def test_a_killed_fastpath_takes_the_stream_up_again(suite, hosts):
     assert result["reordered"] == 0 and result["duplicates"] == 0 and result["received"] > 8000, result
 
 
+@pytest.mark.slow
 def test_switched_off_the_socket_does_it_all(suite, hosts):
     first, second, _ = hosts
     receiver = second.listen(7000, seconds=15)

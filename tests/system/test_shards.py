@@ -238,6 +238,7 @@ def test_a_strangers_program_is_named_left_alone_and_the_device_taken_when_it_ha
     first.ping(second, count=5)
 
 
+@pytest.mark.slow
 def test_a_device_that_vanishes_and_returns_is_shared_again(stopped_suite):
     suite = stopped_suite
     hosts = prepared(suite, "--fastpath", "2")
@@ -260,6 +261,7 @@ def test_a_renamed_device_loses_our_program(stopped_suite):
     hosts[0].ping(hosts[1], count=5)
 
 
+@pytest.mark.slow
 def test_queues_are_shared_anew_when_there_are_more(stopped_suite):
     """Fewer than there are sockets on the kernel refuses (6.18), so nothing has to be done about it."""
     suite = stopped_suite
@@ -322,6 +324,7 @@ def test_the_last_fastpath_takes_the_programs_along_and_down_does_so_for_killed_
     wait_until("the programs are off", lambda: not any(xdp_of(suite.namespace, host.port) for host in hosts))
 
 
+@pytest.mark.slow
 def test_many_devices_opened_and_closed_in_one_commit_do_not_hold_packets(stopped_suite):
     """Closing one takes the kernel some 25 ms, attaching 20: fifty in a row would stand in the way for a second each."""
     suite, n = stopped_suite, 50

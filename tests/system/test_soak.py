@@ -39,6 +39,7 @@ def test_nothing_goes_wrong_under_everything_at_once(tmp_path):
     assert said["killed"] >= 2 and sum(c["received"] for c in said["connections"].values()) > 10000
 
 
+@pytest.mark.slow
 def test_two_hundred_flaps_of_devices_leave_everything_in_order(suite):
     first, second = suite.bridge_with_hosts(2)
     suite.swctl("set-fail-mode", "br0", "secure")  # no learning: memory is that of ports, not of addresses

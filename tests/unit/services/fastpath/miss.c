@@ -62,6 +62,54 @@ static void asks_of_a_closed_session_are_asked_of_the_others_in_order(void **sta
     rig_end(rig);
 }
 
+static void a_lonely_ask_says_so_once(void **state)
+{
+    struct rig *rig = rig_new(4096);
+    rig_hello(rig, 0, 10, MSG_KEY_LAYOUT);
+    rig_run(rig, 0);
+    assert_false(rig->shard->asked_alone); /* nothing has been asked */
+    rig_put(rig, "p1", 1, 1, 1);
+    rig_run(rig, 0);
+    assert_int_equal(asks_of(rig, 0), 1);
+    assert_true(rig->shard->asked_alone);
+    rig->shard->asked_alone = false;
+    rig_run(rig, 1);
+    assert_false(rig->shard->asked_alone); /* nothing new */
+    rig_put(rig, "p1", 2, 1, 1);
+    rig_run(rig, 1);
+    assert_int_equal(asks_of(rig, 0), 1);
+    assert_false(rig->shard->asked_alone); /* the first one is under way */
+    rig_end(rig);
+}
+
+static bool poll_and_flush_alone(struct rig *rig)
+{
+    (void)worker_poll(&rig->shard->worker, rig->now_ns);
+    bool is_sent = miss_flush_alone(rig->shard);
+    bus_hub_step(rig->hub, rig->now_ns);
+    rig_listen(&rig->replicas[0]);
+    return is_sent;
+}
+
+static void a_burst_after_a_pause_is_asked_about_before_all_else(void **state)
+{
+    struct rig *rig = rig_new(4096);
+    rig_hello(rig, 0, 10, MSG_KEY_LAYOUT);
+    rig_run(rig, 0);
+    assert_false(poll_and_flush_alone(rig)); /* nothing came */
+    rig_put(rig, "p1", 1, 1, 1);
+    rig_put(rig, "p1", 2, 1, 1);
+    assert_true(poll_and_flush_alone(rig));
+    assert_int_equal(asks_of(rig, 0), 2);
+    assert_false(poll_and_flush_alone(rig)); /* sent already */
+    rig_put(rig, "p1", 3, 1, 1);
+    assert_false(poll_and_flush_alone(rig)); /* others are under way: it gathers */
+    assert_int_equal(asks_of(rig, 0), 0);
+    rig_run(rig, 1);
+    assert_int_equal(asks_of(rig, 0), 1);
+    rig_end(rig);
+}
+
 static void asks_wait_for_others_only_while_some_are_under_way(void **state)
 {
     struct rig *rig = rig_new(4096);
@@ -183,6 +231,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(unanswered_ask_goes_to_another_replica_and_then_the_packet_is_dropped),
         cmocka_unit_test(asks_of_a_closed_session_are_asked_of_the_others_in_order),
+        cmocka_unit_test(a_lonely_ask_says_so_once),
+        cmocka_unit_test(a_burst_after_a_pause_is_asked_about_before_all_else),
         cmocka_unit_test(asks_wait_for_others_only_while_some_are_under_way),
         cmocka_unit_test(last_session_that_closes_takes_no_packet_with_it_unnamed),
         cmocka_unit_test(an_ask_over_a_fallen_connection_waits_for_another_replica),
