@@ -14,7 +14,7 @@ enum {
     METRICS_CONNECTIONS_MAX = 16, /* two monitors and some people */
     METRICS_TIMEOUT_S = 1,        /* of silence, then a connection is closed */
     METRICS_PAGE_MS = 20,         /* so long one page is given to all who ask: what rendering may cost is bounded */
-    METRICS_PORTS_MAX = 16        /* that are tried for an address ending in "+" */
+    METRICS_PORTS_MAX = 64        /* that are tried for an address ending in "+" */
 };
 
 struct metrics_source {
