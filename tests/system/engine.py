@@ -78,7 +78,7 @@ class Engine:
 
     def close(self):
         if self.process.poll() is None:
-            self.compose("--profile", "controller", "down", "-v", "-t", "2", check=False)
+            self.compose("--profile", "controller", "--profile", "monitoring", "down", "-v", "-t", "2", check=False)
             left = self.run("docker", "ps", "-aq", check=False).stdout.split()
             if left:
                 self.run("docker", "rm", "-f", *left, check=False)
