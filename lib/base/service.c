@@ -93,7 +93,10 @@ static int parse_options(struct options *options, int argc, char **argv)
          .doc = "run directory: sockets, pid files (else $BUSBAR_RUN, else /run/busbar)"},
         {.name = "instance", .key = KEY_INSTANCE, .arg = "N", .doc = "which process of its kind this is, from 1; auto: the first that does not run"},
         {.name = "log-level", .key = KEY_LOG_LEVEL, .arg = "LEVEL", .doc = "error, warn, info (default) or debug"},
-        {.name = "metrics", .key = KEY_METRICS, .arg = "ADDRESS:PORT", .doc = "answer /metrics and /healthz there (default: nowhere; port 0: any; PORT+: the first free one)"},
+        {.name = "metrics",
+         .key = KEY_METRICS,
+         .arg = "ADDRESS:PORT",
+         .doc = "answer /metrics and /healthz there (default: nowhere; port 0: any; PORT+: the first free one)"},
         {.name = "version", .key = KEY_VERSION, .doc = "print the version"},
     };
     for (size_t i = 0; i < options->n_extra; i++) {
