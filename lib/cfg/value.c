@@ -19,7 +19,7 @@
 
 enum { SHOWN = 64, HEX_DIGITS = 16, MEGA = 1000000, MAC_BYTES = 6 };
 
-enum kind { KIND_NUMBER, KIND_FLAG, KIND_TEXT, KIND_NUMBERS, KIND_MAP, KIND_NAME, KIND_HEX, KIND_MAC, KIND_LINK };
+enum kind { KIND_NUMBER, KIND_FLAG, KIND_TEXT, KIND_TEXTS, KIND_NUMBERS, KIND_MAP, KIND_NAME, KIND_HEX, KIND_MAC, KIND_LINK };
 
 static enum kind kind_of(const struct schema_setting *setting, const ProtobufCFieldDescriptor *field)
 {
@@ -39,7 +39,7 @@ static enum kind kind_of(const struct schema_setting *setting, const ProtobufCFi
         return KIND_NAME;
     }
     if (field->type == PROTOBUF_C_TYPE_STRING) {
-        return KIND_TEXT;
+        return field->label == PROTOBUF_C_LABEL_REPEATED ? KIND_TEXTS : KIND_TEXT;
     }
     if (field->type == PROTOBUF_C_TYPE_BOOL) {
         return KIND_FLAG;
@@ -109,6 +109,23 @@ static json_t *map_json(const ProtobufCFieldDescriptor *field, const ProtobufCMe
     return object;
 }
 
+static json_t *texts_json(const ProtobufCFieldDescriptor *field, const ProtobufCMessage *row, size_t n)
+{
+    const char **texts = memory_array(n, sizeof *texts);
+    json_t *array = json_array();
+    for (size_t i = 0; i < n; i++) {
+        texts[i] = column_text(field, row, i);
+    }
+    qsort(texts, n, sizeof *texts, compare_keys);
+    for (size_t i = 0; i < n; i++) {
+        if (i == 0 || strcmp(texts[i], texts[i - 1]) != 0) {
+            json_array_append_new(array, json_string(texts[i]));
+        }
+    }
+    free(texts);
+    return array;
+}
+
 static json_t *text_json(const char *text)
 {
     return text != NULL && text[0] != '\0' ? json_string(text) : json_null();
@@ -147,6 +164,8 @@ json_t *value_json(const struct schema_setting *setting, const ProtobufCMessage 
         return json_boolean(number != 0);
     case KIND_TEXT:
         return text_json(column_text(field, row, 0));
+    case KIND_TEXTS:
+        return texts_json(field, row, n);
     case KIND_NUMBERS:
         return set_json(field, row, n);
     case KIND_MAP:
@@ -210,6 +229,24 @@ static int take_numbers(const struct schema_setting *setting, const json_t *valu
     json_decref(sorted);
     free(numbers);
     return err;
+}
+
+/* In the order given: who shows them sorts them. */
+static int take_texts(const struct schema_setting *setting, const json_t *value, ProtobufCMessage *row, struct error_detail *detail)
+{
+    size_t i;
+    json_t *element;
+    if (!json_is_array(value) || json_array_size(value) > VALUE_ELEMENTS_MAX) {
+        return refuse(setting, -ERROR_SYNTAX, json_is_array(value) ? "(too many)" : "(no array)", "an array of at most 4096 texts", detail);
+    }
+    json_array_foreach(value, i, element)
+    {
+        if (!json_is_string(element)) {
+            return refuse(setting, -ERROR_SYNTAX, "(no text)", "a text", detail);
+        }
+        column_put_text(schema_field(setting), row, json_string_value(element));
+    }
+    return 0;
 }
 
 /* Sorted by key, so that equal maps are equal rows. */
@@ -296,6 +333,8 @@ int value_take(const struct schema_setting *setting, const json_t *value, Protob
         }
         column_put_number(field, row, json_is_true(value) ? 1 : 0);
         return 0;
+    case KIND_TEXTS:
+        return take_texts(setting, value, row, detail);
     case KIND_NUMBERS:
         return take_numbers(setting, value, row, detail);
     case KIND_MAP:
@@ -397,6 +436,25 @@ static int parse_numbers(const struct schema_setting *setting, const char *text,
     return err;
 }
 
+static int parse_texts(const struct schema_setting *setting, const char *text, json_t **out_value, struct error_detail *detail)
+{
+    json_t *array = json_array();
+    const char *c = text;
+    bool is_good = true;
+    while (is_good && *c != '\0') {
+        char *atom = take_atom(&c, ", ");
+        is_good = atom != NULL && atom[0] != '\0' && json_array_size(array) < VALUE_ELEMENTS_MAX && json_array_append_new(array, json_string(atom)) == 0;
+        free(atom);
+        c += strspn(c, ", ");
+    }
+    if (!is_good) {
+        json_decref(array);
+        return refuse(setting, -ERROR_SYNTAX, text, "a list of texts, as in A,B", detail);
+    }
+    *out_value = array;
+    return 0;
+}
+
 int value_parse_map(const char *what, const char *text, json_t **out_value, struct error_detail *detail)
 {
     char *inner = unwrapped(text);
@@ -461,9 +519,9 @@ int value_parse(const struct schema_setting *setting, const char *text, json_t *
         free(what);
         return err;
     }
-    if (kind == KIND_NUMBERS) {
+    if (kind == KIND_NUMBERS || kind == KIND_TEXTS) {
         char *inner = unwrapped(text);
-        int err = parse_numbers(setting, inner, out_value, detail);
+        int err = (kind == KIND_NUMBERS ? parse_numbers : parse_texts)(setting, inner, out_value, detail);
         free(inner);
         return err;
     }

@@ -296,6 +296,7 @@ static enum action_fault check_action(struct walk *walk, const struct action *ac
     case ACTION_STACK_PUSH:
     case ACTION_STACK_POP:
     case ACTION_CONJUNCTION:
+    case ACTION_POP_QUEUE:
         result = refuse_in_set(walk, "an extension");
         return result != ACTION_FAULT_NONE ? result : check_extension(walk, action);
     case ACTION_DATA:

@@ -227,6 +227,9 @@ static void put_action(struct text *t, const struct action_list *list, size_t i)
     case ACTION_EXIT:
         fputs("exit", t->stream);
         return;
+    case ACTION_POP_QUEUE:
+        fputs("pop_queue", t->stream);
+        return;
     case ACTION_CLONE:
         put_clone(t, list, i);
         return;

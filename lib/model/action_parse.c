@@ -564,6 +564,7 @@ static const struct action_word {
     {"move", STAGE_APPLY, parse_move, 0},
     {"resubmit", STAGE_APPLY, parse_resubmit, 0},
     {"exit", STAGE_APPLY, parse_plain, ACTION_EXIT},
+    {"pop_queue", STAGE_APPLY, parse_plain, ACTION_POP_QUEUE},
     {"clone", STAGE_APPLY, parse_clone, 0},
     {"note", STAGE_APPLY, parse_note, 0},
     {"push", STAGE_APPLY, parse_part, ACTION_STACK_PUSH},

@@ -59,6 +59,8 @@ struct flow_mod {
     uint16_t importance;
     uint16_t flags;
     uint8_t table;
+    bool is_old;         /* modify means what it did in 1.0: add where nothing matches, and give the cookie */
+    uint64_t new_cookie; /* of is_old; UINT64_MAX: as it was */
 };
 
 /* The filter of statistics requests; also "table=0,ip,cookie=0x1/-1,out_port=2" of dump-flows. */

@@ -9,6 +9,7 @@
 #include "lib/openflow/of_actions_nicira.h"
 
 #include "lib/model/field_names.h"
+#include "lib/openflow/of_actions_old.h"
 #include "lib/openflow/of_codec.h"
 #include "lib/openflow/of_match.h"
 
@@ -36,7 +37,6 @@ enum { /* properties of CONTROLLER2 */
     PROPERTY_REASON = 2,
     PROPERTY_USERDATA = 3
 };
-#define NICIRA_EXPERIMENTER 0x00002320u
 
 /* `unknown` is the error for a field that is none: it differs between loads and moves. */
 static int read_subfield(uint32_t header, unsigned offset, unsigned n_bits, enum of_error_number unknown, struct subfield *out,
@@ -308,16 +308,17 @@ static int decode_controller2(struct reader *r, struct action_list *list, struct
     return 0;
 }
 
-static int decode_clone(struct reader *r, unsigned depth, struct action_list *list, struct of_error *error)
+static int decode_clone(struct reader *r, struct of_actions_at at, struct action_list *list, struct of_error *error)
 {
     size_t place = list->count;
 
     reader_skip(r, 6);
-    if (depth >= ACTION_CLONE_DEPTH_MAX) {
+    if (at.depth >= ACTION_CLONE_DEPTH_MAX) {
         return of_refuse(error, OF_ERROR_BAD_ACTION_TOO_MANY, "clone: %d within each other at most", ACTION_CLONE_DEPTH_MAX);
     }
     action_list_add(list, &(struct action){.type = ACTION_CLONE});
-    int err = of_actions_decode_more(r, depth + 1, list, error);
+    at.depth++;
+    int err = of_actions_decode_more(r, at, list, error);
     list->items[place].n_inner = (uint16_t)(list->count - place - 1);
     return err;
 }
@@ -348,17 +349,20 @@ static size_t body_size(uint16_t subtype)
     }
 }
 
-int of_actions_nicira_decode(struct reader *r, unsigned depth, struct action_list *list, struct of_error *error)
+int of_actions_nicira_decode(struct reader *r, struct of_actions_at at, struct action_list *list, struct of_error *error)
 {
     uint32_t experimenter = reader_u32(r);
 
     if (r->failed) {
         return of_refuse(error, OF_ERROR_BAD_ACTION_BAD_LEN, "experimenter action without experimenter");
     }
-    if (experimenter != NICIRA_EXPERIMENTER) {
+    if (experimenter != OF_EXPERIMENTER_NICIRA) {
         return of_refuse(error, OF_ERROR_BAD_ACTION_BAD_EXPERIMENTER, "unknown experimenter 0x%08x", experimenter);
     }
     uint16_t subtype = reader_u16(r);
+    if (!r->failed && of_actions_old_has(subtype)) {
+        return of_actions_old_decode(r, subtype, list, error);
+    }
     size_t size = body_size(subtype);
     if (r->failed || (size == SIZE_MAX && reader_left(r) < 6) || (size != SIZE_MAX && size != 0 && reader_left(r) != size)) {
         return of_refuse(error, OF_ERROR_BAD_ACTION_BAD_LEN, "Nicira action %u: wrong length", subtype);
@@ -370,7 +374,7 @@ int of_actions_nicira_decode(struct reader *r, unsigned depth, struct action_lis
         return decode_controller2(r, list, error);
     }
     if (subtype == NICIRA_CLONE) {
-        return decode_clone(r, depth, list, error);
+        return decode_clone(r, at, list, error);
     }
     struct action action;
     int err = decode_subtype(r, subtype, &action, error);
@@ -384,7 +388,7 @@ static void begin(struct writer *w, uint16_t size, uint16_t subtype)
 {
     writer_u16(w, 0xffff);
     writer_u16(w, size);
-    writer_u32(w, NICIRA_EXPERIMENTER);
+    writer_u32(w, OF_EXPERIMENTER_NICIRA);
     writer_u16(w, subtype);
 }
 
@@ -396,7 +400,15 @@ static void encode_data(struct writer *w, const struct action_list *list, size_t
     }
 }
 
-static void encode_loads(struct writer *w, const struct action *action)
+/* The two fields whose numbers of 1.0 mean another width keep the later ones where that matters. */
+static uint32_t header_in(uint8_t version, enum field_id field, unsigned n_bits)
+{
+    bool is_other = field == FIELD_IN_PORT && n_bits > 16;
+
+    return is_other ? of_oxm_header(field, false) : of_oxm_header_in(version, field, false);
+}
+
+static void encode_loads(struct writer *w, uint8_t version, const struct action *action)
 {
     enum field_id field = action->set_field.field;
     struct subfield run;
@@ -404,19 +416,19 @@ static void encode_loads(struct writer *w, const struct action *action)
     for (unsigned bit = 0; subfield_next_run(field, action->set_field.mask, bit, &run); bit = run.offset + run.n_bits) {
         begin(w, 24, NICIRA_REG_LOAD);
         writer_u16(w, (uint16_t)(run.offset << 6 | (run.n_bits - 1)));
-        writer_u32(w, of_oxm_header(field, false));
+        writer_u32(w, header_in(version, field, (unsigned)run.offset + run.n_bits));
         writer_u64(w, subfield_get(run, action->set_field.value));
     }
 }
 
-static void encode_move(struct writer *w, const struct action *action)
+static void encode_move(struct writer *w, uint8_t version, const struct action *action)
 {
     begin(w, 24, NICIRA_REG_MOVE);
     writer_u16(w, action->move.n_bits);
     writer_u16(w, action->move.source_offset);
     writer_u16(w, action->move.target_offset);
-    writer_u32(w, of_oxm_header(action->move.source, false));
-    writer_u32(w, of_oxm_header(action->move.target, false));
+    writer_u32(w, header_in(version, action->move.source, (unsigned)action->move.source_offset + action->move.n_bits));
+    writer_u32(w, header_in(version, action->move.target, (unsigned)action->move.target_offset + action->move.n_bits));
 }
 
 static void encode_resubmit(struct writer *w, const struct action *action)
@@ -484,30 +496,30 @@ static void encode_note(struct writer *w, const struct action_list *list, size_t
     writer_patch_u16(w, place + 2, (uint16_t)(w->size - place));
 }
 
-static void encode_clone(struct writer *w, const struct action_list *list, size_t i)
+static void encode_clone(struct writer *w, uint8_t version, const struct action_list *list, size_t i)
 {
     size_t place = w->size;
 
     begin(w, 0, NICIRA_CLONE);
     writer_pad(w, 6);
-    of_actions_encode_items(w, list, i + 1, i + 1 + list->items[i].n_inner);
+    of_actions_encode_items(w, version, list, i + 1, i + 1 + list->items[i].n_inner);
     writer_patch_u16(w, place + 2, (uint16_t)(w->size - place));
 }
 
-static void encode_output_reg(struct writer *w, const struct action *action)
+static void encode_output_reg(struct writer *w, uint8_t version, const struct action *action)
 {
     begin(w, 24, NICIRA_OUTPUT_REG);
     writer_u16(w, (uint16_t)(action->output_reg.offset << 6 | (action->output_reg.n_bits - 1)));
-    writer_u32(w, of_oxm_header(action->output_reg.field, false));
+    writer_u32(w, header_in(version, action->output_reg.field, (unsigned)action->output_reg.offset + action->output_reg.n_bits));
     writer_u16(w, action->output_reg.max_len);
     writer_pad(w, 6);
 }
 
-static void encode_stack(struct writer *w, const struct action *action)
+static void encode_stack(struct writer *w, uint8_t version, const struct action *action)
 {
     begin(w, 24, action->type == ACTION_STACK_PUSH ? NICIRA_STACK_PUSH : NICIRA_STACK_POP);
     writer_u16(w, action->part.offset);
-    writer_u32(w, of_oxm_header(action->part.field, false));
+    writer_u32(w, header_in(version, action->part.field, (unsigned)action->part.offset + action->part.n_bits));
     writer_u16(w, action->part.n_bits);
     writer_pad(w, 6);
 }
@@ -527,16 +539,24 @@ static void encode_conjunction(struct writer *w, const struct action *action)
     writer_u32(w, action->conjunction.id);
 }
 
-void of_actions_nicira_encode(struct writer *w, const struct action_list *list, size_t i)
+void of_actions_nicira_encode(struct writer *w, uint8_t version, const struct action_list *list, size_t i)
 {
     const struct action *action = &list->items[i];
 
+    if (of_actions_old_encode(w, action)) {
+        return;
+    }
     switch ((unsigned)action->type) {
     case ACTION_SET_FIELD:
-        encode_loads(w, action);
+        encode_loads(w, version, action);
+        return;
+    case ACTION_SET_NW_TTL:
+        encode_loads(w, version, &(struct action){.set_field = {.field = FIELD_IP_TTL,
+                                                                .value = field_value_u64(action->ttl),
+                                                                .mask = field_all_ones(FIELD_IP_TTL)}});
         return;
     case ACTION_MOVE:
-        encode_move(w, action);
+        encode_move(w, version, action);
         return;
     case ACTION_RESUBMIT:
         encode_resubmit(w, action);
@@ -549,20 +569,20 @@ void of_actions_nicira_encode(struct writer *w, const struct action_list *list, 
         writer_pad(w, 6);
         return;
     case ACTION_CLONE:
-        encode_clone(w, list, i);
+        encode_clone(w, version, list, i);
         return;
     case ACTION_NOTE:
         encode_note(w, list, i);
         return;
     case ACTION_OUTPUT_REG:
-        encode_output_reg(w, action);
+        encode_output_reg(w, version, action);
         return;
     case ACTION_OUTPUT_TRUNC:
         encode_output_trunc(w, action);
         return;
     case ACTION_STACK_PUSH:
     case ACTION_STACK_POP:
-        encode_stack(w, action);
+        encode_stack(w, version, action);
         return;
     case ACTION_CONJUNCTION:
         encode_conjunction(w, action);

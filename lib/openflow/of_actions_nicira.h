@@ -5,9 +5,9 @@
 #include "lib/openflow/of_actions.h"
 
 /* `r`: the action behind type and length, to its end; added to `list`. BAD_ACTION/BAD_EXPERIMENTER, BAD_EXP_TYPE, BAD_LEN, ... */
-int of_actions_nicira_decode(struct reader *r, unsigned depth, struct action_list *list, struct of_error *error) MUST_CHECK;
+int of_actions_nicira_decode(struct reader *r, struct of_actions_at at, struct action_list *list, struct of_error *error) MUST_CHECK;
 /* items[i] with what stands behind it: the types without a row in of_action_types.def, and ACTION_SET_FIELD with a mask, as one or more
  * whole actions. */
-void of_actions_nicira_encode(struct writer *w, const struct action_list *list, size_t i);
+void of_actions_nicira_encode(struct writer *w, uint8_t version, const struct action_list *list, size_t i);
 
 #endif

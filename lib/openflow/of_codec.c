@@ -98,3 +98,89 @@ bool of_port_is_ingress(uint32_t port)
 {
     return port <= PORT_MAX || port == PORT_LOCAL || port == PORT_CONTROLLER || port == PORT_ANY;
 }
+
+uint32_t of_port_of_10(uint16_t port)
+{
+    return port > PORT_MAX ? port | 0xffff0000u : port;
+}
+
+uint16_t of_port_in_10(uint32_t port)
+{
+    return (uint16_t)port;
+}
+
+int of_property_get(struct reader *r, struct of_property *out, struct of_error *error)
+{
+    uint16_t type = reader_u16(r);
+    uint16_t length = reader_u16(r);
+
+    if (r->failed || length < 4 || reader_left(r) < length - 4u) {
+        return of_refuse(error, OF_ERROR_BAD_PROPERTY_BAD_LEN, "property %u: length %u", type, length);
+    }
+    out->type = type;
+    out->body = reader_sub(r, length - 4u);
+    size_t padding = (8u - length % 8) % 8;
+    if (reader_left(r) < padding) {
+        return of_refuse(error, OF_ERROR_BAD_PROPERTY_BAD_LEN, "property %u: length %u without its padding", type, length);
+    }
+    reader_skip(r, padding);
+    return 0;
+}
+
+size_t of_property_begin(struct writer *w, uint16_t type)
+{
+    size_t begin = w->size;
+
+    writer_u16(w, type);
+    writer_u16(w, 0);
+    return begin;
+}
+
+void of_property_end(struct writer *w, size_t begin)
+{
+    size_t length = w->size - begin;
+
+    writer_patch_u16(w, begin + 2, (uint16_t)length);
+    writer_pad(w, (8 - length % 8) % 8);
+}
+
+int of_property_finish(const struct of_property *property, struct of_error *error)
+{
+    return reader_finish(&property->body) == 0
+               ? 0
+               : of_refuse(error, OF_ERROR_BAD_PROPERTY_BAD_LEN, "property %u: wrong length", property->type);
+}
+
+int of_property_unknown(const struct of_property *property, struct of_error *error)
+{
+    bool is_experimenter = property->type == 0xffff;
+
+    return of_refuse(error, is_experimenter ? OF_ERROR_BAD_PROPERTY_BAD_EXPERIMENTER : OF_ERROR_BAD_PROPERTY_BAD_TYPE,
+                     "property %u is not known", property->type);
+}
+
+int of_properties_skip(struct reader *r, struct of_error *error)
+{
+    struct of_property property;
+
+    while (reader_left(r) > 0) {
+        int err = of_property_get(r, &property, error);
+        if (err != 0) {
+            return err;
+        }
+        if (property.type == 0xffff) {
+            return of_property_unknown(&property, error);
+        }
+    }
+    return 0;
+}
+
+bool of_get_zeroes(struct reader *r, size_t size)
+{
+    uint8_t any = 0;
+
+    for (size_t i = 0; i < size; i++) {
+        any |= reader_u8(r);
+    }
+    return any == 0;
+}

@@ -12,6 +12,7 @@ struct of_decoding {
     struct reader body; /* behind the header */
     uint8_t version;    /* of the header */
     uint8_t n_tables;
+    bool has_table_id; /* 1.0: commands of flow_mods have the table's number in their upper half */
     struct of_error *error;
 };
 
@@ -39,7 +40,29 @@ int of_port_check(uint32_t port, const char *what, struct of_error *error) MUST_
 /* The port has a number that a packet can have come from: a real one, LOCAL, CONTROLLER or none. */
 bool of_port_is_ingress(uint32_t port);
 
-#define OF_MESSAGE(name, number, codec)                                                                                        \
+/* Ports of 1.0 have 16 bits; the reserved ones are the same numbers with ones before them. */
+uint32_t of_port_of_10(uint16_t port);
+uint16_t of_port_in_10(uint32_t port);
+
+/* Properties, from 1.4 on (and in features of tables, in 1.3): type(2) length(2) body, zeroes up to a multiple of eight, which the length does
+ * not count. of_property_get(): 0, or BAD_PROPERTY/BAD_LEN. */
+struct of_property {
+    uint16_t type;
+    struct reader body; /* behind the length */
+};
+int of_property_get(struct reader *r, struct of_property *out, struct of_error *error) MUST_CHECK;
+size_t of_property_begin(struct writer *w, uint16_t type);
+void of_property_end(struct writer *w, size_t begin);
+/* The body must have ended: BAD_PROPERTY/BAD_LEN. */
+int of_property_finish(const struct of_property *property, struct of_error *error) MUST_CHECK;
+/* BAD_PROPERTY/BAD_TYPE or BAD_EXPERIMENTER, whichever fits. */
+int of_property_unknown(const struct of_property *property, struct of_error *error) MUST_CHECK;
+/* Reads to the end what may be properties, none of which is known: those of experimenters are refused, as Open vSwitch does. */
+int of_properties_skip(struct reader *r, struct of_error *error) MUST_CHECK;
+/* Six or so bytes that must be zero. */
+bool of_get_zeroes(struct reader *r, size_t size);
+
+#define OF_MESSAGE(name, number, in_10, first, last, codec)                                                                    \
     int of_##codec##_decode(struct of_decoding *d, struct of_message *out);                                                    \
     void of_##codec##_encode(const struct of_message *message, struct writer *w);
 #include "lib/openflow/messages.def"

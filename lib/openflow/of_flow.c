@@ -1,4 +1,5 @@
-/* Codecs of rules: flow_mod, flow_removed, and the statistics of one and of many [OF1.3.5 A.3.4.1, A.4.2, A.3.5.2, A.3.5.3].
+/* Codecs of rules: flow_mod, flow_removed, and the statistics of one and of many [OF1.3.5 A.3.4.1, A.4.2, A.3.5.2, A.3.5.3]; those of
+ * 1.0 and Nicira's are in of_flow10.c, the statistics of 1.5 in of_stats15.c.
  *
  * What a flow_mod asks is checked as far as its own bytes tell: table, command, flags, the actions against the match. Order of checks
  * as in Open vSwitch. Any thread, no state; cost linear in match and actions.
@@ -6,12 +7,13 @@
  */
 #include "lib/openflow/of_actions.h"
 #include "lib/openflow/of_codec.h"
+#include "lib/openflow/of_flow10.h"
 #include "lib/openflow/of_match.h"
 #include "lib/openflow/of_multipart.h"
+#include "lib/openflow/of_stats15.h"
 
 enum {
-    FLAGS_KNOWN = RULE_SEND_FLOW_REM | RULE_CHECK_OVERLAP | RULE_RESET_COUNTS | RULE_NO_PACKET_COUNTS | RULE_NO_BYTE_COUNTS,
-    FLOW_STATS_SIZE = 48 /* of the fixed part */
+    FLAGS_KNOWN = RULE_SEND_FLOW_REM | RULE_CHECK_OVERLAP | RULE_RESET_COUNTS | RULE_NO_PACKET_COUNTS | RULE_NO_BYTE_COUNTS
 };
 
 static bool is_delete(uint8_t command)
@@ -19,7 +21,7 @@ static bool is_delete(uint8_t command)
     return command == FLOW_MOD_DELETE || command == FLOW_MOD_DELETE_STRICT;
 }
 
-static void get_fixed_part(struct reader *r, struct flow_mod *mod, uint8_t *out_command)
+static void get_fixed_part(struct reader *r, uint8_t version, struct flow_mod *mod, uint8_t *out_command)
 {
     mod->cookie = reader_u64(r);
     mod->cookie_mask = reader_u64(r);
@@ -32,10 +34,11 @@ static void get_fixed_part(struct reader *r, struct flow_mod *mod, uint8_t *out_
     mod->out_port = reader_u32(r);
     mod->out_group = reader_u32(r);
     mod->flags = reader_u16(r);
-    reader_skip(r, 2);
+    uint16_t importance = reader_u16(r);
+    mod->importance = version >= OF_VERSION_14 ? importance : 0;
 }
 
-static int check_flow_mod(const struct of_decoding *d, struct flow_mod *mod, uint8_t command)
+int of_flow_mod_check(const struct of_decoding *d, struct flow_mod *mod, uint8_t command)
 {
     bool table_exists = mod->table <= TABLE_MAX && (d->n_tables == 0 || mod->table < d->n_tables);
 
@@ -66,7 +69,10 @@ int of_flow_mod_decode(struct of_decoding *d, struct of_message *out)
     uint8_t command = 0;
 
     flow_mod_init(mod, FLOW_MOD_ADD);
-    get_fixed_part(&d->body, mod, &command);
+    if (d->version == OF_VERSION_10 || out->form == OF_FORM_NICIRA) {
+        return of_flow10_mod_decode(d, out);
+    }
+    get_fixed_part(&d->body, d->version, mod, &command);
     if (d->body.failed) {
         return of_refuse(d->error, OF_ERROR_BAD_REQUEST_BAD_LEN, "flow_mod: too short");
     }
@@ -75,13 +81,13 @@ int of_flow_mod_decode(struct of_decoding *d, struct of_message *out)
         err = of_match_decode(&d->body, &mod->match, d->error);
     }
     if (err == 0) {
-        err = check_flow_mod(d, mod, command);
+        err = of_flow_mod_check(d, mod, command);
     }
     if (err == 0) {
-        err = of_instructions_decode(&d->body, &mod->instructions, d->error);
+        err = of_instructions_decode(&d->body, d->version, &mod->instructions, d->error);
     }
     if (err == 0) {
-        err = of_instructions_check(&mod->instructions, &mod->match, mod->table, d->n_tables, d->error);
+        err = of_instructions_check(&mod->instructions, d->version, &mod->match, mod->table, d->n_tables, d->error);
     }
     return err;
 }
@@ -90,6 +96,10 @@ void of_flow_mod_encode(const struct of_message *message, struct writer *w)
 {
     const struct flow_mod *mod = &message->flow_mod;
 
+    if (message->version == OF_VERSION_10 || message->form == OF_FORM_NICIRA) {
+        of_flow10_mod_encode(message, w);
+        return;
+    }
     writer_u64(w, mod->cookie);
     writer_u64(w, mod->cookie_mask);
     writer_u8(w, mod->table);
@@ -101,15 +111,18 @@ void of_flow_mod_encode(const struct of_message *message, struct writer *w)
     writer_u32(w, mod->out_port);
     writer_u32(w, mod->out_group);
     writer_u16(w, mod->flags);
-    writer_pad(w, 2);
-    of_match_encode(w, &mod->match);
-    of_instructions_encode(w, &mod->instructions);
+    writer_u16(w, message->version >= OF_VERSION_14 ? mod->importance : 0);
+    of_match_encode(w, message->version, &mod->match);
+    of_instructions_encode(w, message->version, &mod->instructions);
 }
 
 int of_flow_removed_decode(struct of_decoding *d, struct of_message *out)
 {
     struct of_flow_removed *removed = &out->flow_removed;
 
+    if (d->version == OF_VERSION_10 || out->form == OF_FORM_NICIRA) {
+        return of_flow10_removed_decode(d, out);
+    }
     removed->cookie = reader_u64(&d->body);
     removed->priority = reader_u16(&d->body);
     removed->reason = reader_u8(&d->body);
@@ -129,6 +142,10 @@ void of_flow_removed_encode(const struct of_message *message, struct writer *w)
 {
     const struct of_flow_removed *removed = &message->flow_removed;
 
+    if (message->version == OF_VERSION_10 || message->form == OF_FORM_NICIRA) {
+        of_flow10_removed_encode(message, w);
+        return;
+    }
     writer_u64(w, removed->cookie);
     writer_u16(w, removed->priority);
     writer_u8(w, removed->reason);
@@ -138,7 +155,7 @@ void of_flow_removed_encode(const struct of_message *message, struct writer *w)
     writer_u16(w, removed->hard_timeout_s);
     writer_u64(w, removed->n_packets);
     writer_u64(w, removed->n_bytes);
-    of_match_encode(w, &removed->match);
+    of_match_encode(w, message->version, &removed->match);
 }
 
 int of_flow_stats_encode(struct of_multipart *mp, const struct rule *rule, const struct rule_stats *stats)
@@ -146,25 +163,32 @@ int of_flow_stats_encode(struct of_multipart *mp, const struct rule *rule, const
     struct writer *w = mp->out;
 
     of_multipart_item_begin(mp);
-    writer_u16(w, 0);
-    writer_u8(w, rule->table);
-    writer_pad(w, 1);
-    of_put_duration(w, stats->duration_ns);
-    writer_u16(w, rule->priority);
-    writer_u16(w, rule->idle_timeout_s);
-    writer_u16(w, rule->hard_timeout_s);
-    writer_u16(w, rule->flags);
-    writer_pad(w, 4);
-    writer_u64(w, rule->cookie);
-    writer_u64(w, stats->n_packets);
-    writer_u64(w, stats->n_bytes);
-    of_match_encode(w, &rule->match);
-    of_instructions_encode(w, &rule->instructions);
+    if (mp->version == OF_VERSION_10) {
+        of_flow10_stats_put(w, mp->form, rule, stats);
+    } else if (mp->version >= OF_VERSION_15) {
+        of_stats15_put_flow(w, rule, stats);
+    } else {
+        writer_u16(w, 0);
+        writer_u8(w, rule->table);
+        writer_pad(w, 1);
+        of_put_duration(w, stats->duration_ns);
+        writer_u16(w, rule->priority);
+        writer_u16(w, rule->idle_timeout_s);
+        writer_u16(w, rule->hard_timeout_s);
+        writer_u16(w, rule->flags);
+        writer_u16(w, mp->version >= OF_VERSION_14 ? rule->importance : 0);
+        writer_pad(w, 2);
+        writer_u64(w, rule->cookie);
+        writer_u64(w, stats->n_packets);
+        writer_u64(w, stats->n_bytes);
+        of_match_encode(w, mp->version, &rule->match);
+        of_instructions_encode(w, mp->version, &rule->instructions);
+    }
     writer_patch_u16(w, mp->item_begin, (uint16_t)(w->size - mp->item_begin));
     return of_multipart_item_end(mp);
 }
 
-static void get_flow_stats(struct reader *r, struct rule *rule, struct rule_stats *stats)
+static int get_flow_stats(struct reader *r, uint8_t version, struct rule *rule, struct rule_stats *stats)
 {
     rule->table = reader_u8(r);
     reader_skip(r, 1);
@@ -173,27 +197,36 @@ static void get_flow_stats(struct reader *r, struct rule *rule, struct rule_stat
     rule->idle_timeout_s = reader_u16(r);
     rule->hard_timeout_s = reader_u16(r);
     rule->flags = reader_u16(r);
-    reader_skip(r, 4);
+    uint16_t importance = reader_u16(r);
+    rule->importance = version >= OF_VERSION_14 ? importance : 0;
+    reader_skip(r, 2);
     rule->cookie = reader_u64(r);
     stats->n_packets = reader_u64(r);
     stats->n_bytes = reader_u64(r);
+    return r->failed ? -ERROR_TRUNCATED : of_match_decode(r, &rule->match, NULL);
 }
 
-int of_flow_stats_decode(struct reader *r, struct rule *out_rule, struct rule_stats *out_stats)
+int of_flow_stats_decode(struct reader *r, uint8_t version, enum of_form form, struct rule *out_rule, struct rule_stats *out_stats)
 {
     struct rule rule;
     struct rule_stats stats = {.idle_ns = 0};
     uint16_t length = reader_u16(r);
+    int err;
 
-    if (r->failed || length < FLOW_STATS_SIZE || reader_left(r) < length - 2u) {
+    if (r->failed || length < 2 || reader_left(r) < length - 2u) {
         return -ERROR_TRUNCATED;
     }
     struct reader item = reader_sub(r, length - 2u);
     rule_init(&rule);
-    get_flow_stats(&item, &rule, &stats);
-    int err = of_match_decode(&item, &rule.match, NULL);
+    if (version == OF_VERSION_10) {
+        err = of_flow10_stats_get(&item, form, &rule, &stats);
+    } else if (version >= OF_VERSION_15) {
+        err = of_stats15_get_flow(&item, &rule, &stats);
+    } else {
+        err = get_flow_stats(&item, version, &rule, &stats);
+    }
     if (err == 0) {
-        err = of_instructions_decode(&item, &rule.instructions, NULL);
+        err = of_instructions_decode(&item, version, &rule.instructions, NULL);
     }
     if (err != 0) {
         return err;
@@ -206,6 +239,10 @@ int of_flow_stats_decode(struct reader *r, struct rule *out_rule, struct rule_st
 int of_aggregate_encode(struct of_multipart *mp, const struct of_aggregate *aggregate)
 {
     of_multipart_item_begin(mp);
+    if (mp->version >= OF_VERSION_15) {
+        of_stats15_put_aggregate(mp->out, aggregate);
+        return of_multipart_item_end(mp);
+    }
     writer_u64(mp->out, aggregate->n_packets);
     writer_u64(mp->out, aggregate->n_bytes);
     writer_u32(mp->out, aggregate->n_flows);
@@ -213,10 +250,17 @@ int of_aggregate_encode(struct of_multipart *mp, const struct of_aggregate *aggr
     return of_multipart_item_end(mp);
 }
 
-int of_aggregate_decode(struct reader *r, struct of_aggregate *out)
+int of_aggregate_decode(struct reader *r, uint8_t version, struct of_aggregate *out)
 {
-    struct of_aggregate aggregate;
+    struct of_aggregate aggregate = {.n_packets = 0};
 
+    if (version >= OF_VERSION_15) {
+        int err = of_stats15_get_aggregate(r, &aggregate);
+        if (err == 0) {
+            *out = aggregate;
+        }
+        return err;
+    }
     aggregate.n_packets = reader_u64(r);
     aggregate.n_bytes = reader_u64(r);
     aggregate.n_flows = reader_u32(r);

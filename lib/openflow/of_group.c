@@ -7,14 +7,18 @@
 #include "lib/base/memory.h"
 #include "lib/openflow/of_actions.h"
 #include "lib/openflow/of_codec.h"
+#include "lib/openflow/of_group15.h"
 #include "lib/openflow/of_multipart.h"
 
 #include <stdlib.h>
 
 enum { BUCKET_SIZE = 16, GROUP_DESC_SIZE = 8, GROUP_STATS_SIZE = 40, BUCKET_STATS_SIZE = 16 };
 
-static int get_bucket(struct reader *r, struct bucket *bucket, struct of_error *error)
+static int get_bucket(struct reader *r, uint8_t version, enum group_type type, struct bucket *bucket, struct of_error *error)
 {
+    if (version >= OF_VERSION_15) {
+        return of_group15_get_bucket(r, type, bucket, error);
+    }
     uint16_t length = reader_u16(r);
 
     *bucket = (struct bucket){.bucket_id = BUCKET_ALL /* 1.3 has no number for it */, .weight = reader_u16(r)};
@@ -28,16 +32,16 @@ static int get_bucket(struct reader *r, struct bucket *bucket, struct of_error *
         return of_refuse(error, OF_ERROR_GROUP_MOD_FAILED_BAD_WATCH, "bucket: watch_port %u", bucket->watch_port);
     }
     struct reader actions = reader_sub(r, length - (unsigned)BUCKET_SIZE);
-    int err = of_actions_decode(&actions, &bucket->actions, error);
-    return err != 0 ? err : of_actions_check(&bucket->actions, NULL, error);
+    int err = of_actions_decode(&actions, version, &bucket->actions, error);
+    return err != 0 ? err : of_actions_check(&bucket->actions, version, NULL, error);
 }
 
 /* Buckets to the end of `r`, into the group, which is the caller's to finish in any case. */
-static int get_buckets(struct reader *r, struct group *group, struct of_error *error)
+static int get_buckets(struct reader *r, uint8_t version, struct group *group, struct of_error *error)
 {
     while (reader_left(r) > 0) {
         struct bucket bucket;
-        int err = get_bucket(r, &bucket, error);
+        int err = get_bucket(r, version, group->type, &bucket, error);
         if (err != 0) {
             action_list_fini(&bucket.actions);
             return err;
@@ -48,17 +52,21 @@ static int get_buckets(struct reader *r, struct group *group, struct of_error *e
     return 0;
 }
 
-static void put_buckets(struct writer *w, const struct group *group)
+static void put_buckets(struct writer *w, uint8_t version, const struct group *group)
 {
     for (size_t i = 0; i < group->n_buckets; i++) {
         const struct bucket *bucket = &group->buckets[i];
+        if (version >= OF_VERSION_15) {
+            of_group15_put_bucket(w, group->type, bucket);
+            continue;
+        }
         size_t begin = w->size;
         writer_u16(w, 0);
         writer_u16(w, bucket->weight);
         writer_u32(w, bucket->watch_port);
         writer_u32(w, bucket->watch_group);
         writer_pad(w, 4);
-        of_actions_encode(w, &bucket->actions);
+        of_actions_encode(w, version, &bucket->actions);
         writer_patch_u16(w, begin, (uint16_t)(w->size - begin));
     }
 }
@@ -83,6 +91,7 @@ static int check_group(const struct of_group_mod *mod, struct of_error *error)
 {
     const struct group *group = &mod->group;
     bool is_delete = mod->command == OF_GROUP_DELETE;
+    bool is_part = mod->command == OF_GROUP_INSERT_BUCKET || mod->command == OF_GROUP_REMOVE_BUCKET;
 
     if (group->group_id > GROUP_MAX && !(is_delete && group->group_id == GROUP_ALL)) {
         return of_refuse(error, OF_ERROR_GROUP_MOD_FAILED_INVALID_GROUP, "group id %u", group->group_id);
@@ -91,16 +100,46 @@ static int check_group(const struct of_group_mod *mod, struct of_error *error)
         return group->n_buckets == 0 ? 0
                                      : of_refuse(error, OF_ERROR_GROUP_MOD_FAILED_INVALID_GROUP, "a deletion has no buckets");
     }
-    if (group->type == GROUP_TYPE_INDIRECT && group->n_buckets != 1) {
+    if (group->type == GROUP_TYPE_INDIRECT && group->n_buckets != 1 && !is_part) {
         return of_refuse(error, OF_ERROR_GROUP_MOD_FAILED_INVALID_GROUP, "an indirect group has one bucket");
     }
-    for (size_t i = 0; i < group->n_buckets; i++) {
+    for (size_t i = 0; i < group->n_buckets && !is_part; i++) { /* a part's type is that of the group it is added to */
         int err = check_bucket(group, &group->buckets[i], error);
         if (err != 0) {
             return err;
         }
     }
     return 0;
+}
+
+static bool command_is_known(uint8_t version, uint16_t command)
+{
+    bool is_part = command == OF_GROUP_INSERT_BUCKET || command == OF_GROUP_REMOVE_BUCKET;
+
+    return command <= OF_GROUP_DELETE || command == OF_GROUP_ADD_OR_MODIFY || (version >= OF_VERSION_15 && is_part);
+}
+
+/* bucket_array_len(2) pad(2) command_bucket_id(4), buckets, properties [OF1.5.1 7.3.4.3]. */
+static int get_body15(struct of_decoding *d, struct of_group_mod *mod, uint16_t command)
+{
+    uint16_t buckets_size = reader_u16(&d->body);
+
+    reader_skip(&d->body, 2);
+    mod->command_bucket_id = reader_u32(&d->body);
+    if (d->body.failed || buckets_size > reader_left(&d->body)) {
+        return of_refuse(d->error, OF_ERROR_BAD_REQUEST_BAD_LEN, "group_mod: buckets of %u bytes", buckets_size);
+    }
+    uint32_t id = mod->command_bucket_id;
+    bool is_place = id <= BUCKET_ID_MAX || id == BUCKET_FIRST || id == BUCKET_LAST;
+    bool is_right = command == OF_GROUP_INSERT_BUCKET   ? is_place
+                    : command == OF_GROUP_REMOVE_BUCKET ? is_place || id == BUCKET_ALL
+                                                        : id == BUCKET_ALL;
+    if (!is_right) {
+        return of_refuse(d->error, OF_ERROR_GROUP_MOD_FAILED_BAD_BUCKET, "group_mod: command_bucket_id 0x%x", id);
+    }
+    struct reader buckets = reader_sub(&d->body, buckets_size);
+    int err = get_buckets(&buckets, d->version, &mod->group, d->error);
+    return err == 0 ? of_group15_get_properties(&d->body, &mod->group, d->error) : err;
 }
 
 int of_group_mod_decode(struct of_decoding *d, struct of_message *out)
@@ -111,22 +150,23 @@ int of_group_mod_decode(struct of_decoding *d, struct of_message *out)
 
     reader_skip(&d->body, 1);
     mod->group.group_id = reader_u32(&d->body);
+    mod->command_bucket_id = BUCKET_ALL;
     if (d->body.failed) {
         return of_refuse(d->error, OF_ERROR_BAD_REQUEST_BAD_LEN, "group_mod: too short");
     }
     if (type > GROUP_TYPE_FF) {
         return of_refuse(d->error, OF_ERROR_GROUP_MOD_FAILED_BAD_TYPE, "unknown group type %u", type);
     }
-    mod->command = command == OF_GROUP_DELETE ? OF_GROUP_DELETE : command == OF_GROUP_MODIFY ? OF_GROUP_MODIFY : OF_GROUP_ADD;
+    mod->command = command_is_known(d->version, command) ? (enum of_group_command)command : OF_GROUP_ADD;
     mod->group.type = (enum group_type)type;
     int err = of_check_units(d);
     if (err == 0) {
-        err = get_buckets(&d->body, &mod->group, d->error);
+        err = d->version >= OF_VERSION_15 ? get_body15(d, mod, command) : get_buckets(&d->body, d->version, &mod->group, d->error);
     }
     if (err == 0) {
         err = check_group(mod, d->error);
     }
-    if (err == 0 && command > OF_GROUP_DELETE) {
+    if (err == 0 && !command_is_known(d->version, command)) {
         err = of_refuse(d->error, OF_ERROR_GROUP_MOD_FAILED_BAD_COMMAND, "unknown command %u", command);
     }
     return err;
@@ -140,7 +180,18 @@ void of_group_mod_encode(const struct of_message *message, struct writer *w)
     writer_u8(w, (uint8_t)mod->group.type);
     writer_pad(w, 1);
     writer_u32(w, mod->group.group_id);
-    put_buckets(w, &mod->group);
+    if (message->version < OF_VERSION_15) {
+        put_buckets(w, message->version, &mod->group);
+        return;
+    }
+    size_t size_at = w->size;
+    writer_u16(w, 0);
+    writer_pad(w, 2);
+    writer_u32(w, mod->command_bucket_id);
+    size_t begin = w->size;
+    put_buckets(w, message->version, &mod->group);
+    writer_patch_u16(w, size_at, (uint16_t)(w->size - begin));
+    of_group15_put_properties(w, &mod->group);
 }
 
 int of_group_desc_encode(struct of_multipart *mp, const struct group *group)
@@ -150,12 +201,35 @@ int of_group_desc_encode(struct of_multipart *mp, const struct group *group)
     writer_u8(mp->out, (uint8_t)group->type);
     writer_pad(mp->out, 1);
     writer_u32(mp->out, group->group_id);
-    put_buckets(mp->out, group);
+    size_t size_at = mp->out->size;
+    if (mp->version >= OF_VERSION_15) {
+        writer_u16(mp->out, 0);
+        writer_pad(mp->out, 6);
+    }
+    size_t begin = mp->out->size;
+    put_buckets(mp->out, mp->version, group);
+    if (mp->version >= OF_VERSION_15) {
+        writer_patch_u16(mp->out, size_at, (uint16_t)(mp->out->size - begin));
+        of_group15_put_properties(mp->out, group);
+    }
     writer_patch_u16(mp->out, mp->item_begin, (uint16_t)(mp->out->size - mp->item_begin));
     return of_multipart_item_end(mp);
 }
 
-int of_group_desc_decode(struct reader *r, struct group *out)
+static int get_desc15(struct reader *item, struct group *group)
+{
+    uint16_t buckets_size = reader_u16(item);
+
+    reader_skip(item, 6);
+    if (item->failed || buckets_size > reader_left(item)) {
+        return -ERROR_TRUNCATED;
+    }
+    struct reader buckets = reader_sub(item, buckets_size);
+    int err = get_buckets(&buckets, OF_VERSION_15, group, NULL);
+    return err == 0 ? of_group15_get_properties(item, group, NULL) : err;
+}
+
+int of_group_desc_decode(struct reader *r, uint8_t version, struct group *out)
 {
     struct group group = {.buckets = NULL};
     uint16_t length = reader_u16(r);
@@ -168,7 +242,10 @@ int of_group_desc_decode(struct reader *r, struct group *out)
     reader_skip(&item, 1);
     group.group_id = reader_u32(&item);
     group.type = (enum group_type)type;
-    int err = type > GROUP_TYPE_FF ? -ERROR_RANGE : get_buckets(&item, &group, NULL);
+    int err = type > GROUP_TYPE_FF ? -ERROR_RANGE : 0;
+    if (err == 0) {
+        err = version >= OF_VERSION_15 ? get_desc15(&item, &group) : get_buckets(&item, version, &group, NULL);
+    }
     if (err != 0) {
         group_fini(&group);
         return err;
@@ -198,7 +275,7 @@ int of_group_stats_encode(struct of_multipart *mp, const struct of_group_stats *
     return of_multipart_item_end(mp);
 }
 
-int of_group_stats_decode(struct reader *r, struct of_group_stats *out)
+int of_group_stats_decode(struct reader *r, uint8_t version, struct of_group_stats *out)
 {
     struct of_group_stats stats = {.buckets = NULL};
     uint16_t length = reader_u16(r);
@@ -251,7 +328,7 @@ int of_group_features_encode(struct of_multipart *mp, const struct of_group_feat
     return of_multipart_item_end(mp);
 }
 
-int of_group_features_decode(struct reader *r, struct of_group_features *out)
+int of_group_features_decode(struct reader *r, uint8_t version, struct of_group_features *out)
 {
     struct of_group_features features;
 

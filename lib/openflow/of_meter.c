@@ -136,7 +136,7 @@ int of_meter_config_encode(struct of_multipart *mp, const struct meter *meter)
     return of_multipart_item_end(mp);
 }
 
-int of_meter_config_decode(struct reader *r, struct meter *out)
+int of_meter_config_decode(struct reader *r, uint8_t version, struct meter *out)
 {
     struct meter meter = {.bands = NULL};
     uint16_t length = reader_u16(r);
@@ -176,7 +176,7 @@ int of_meter_stats_encode(struct of_multipart *mp, const struct of_meter_stats *
     return of_multipart_item_end(mp);
 }
 
-int of_meter_stats_decode(struct reader *r, struct of_meter_stats *out)
+int of_meter_stats_decode(struct reader *r, uint8_t version, struct of_meter_stats *out)
 {
     struct of_meter_stats stats = {.bands = NULL};
 
@@ -221,7 +221,7 @@ int of_meter_features_encode(struct of_multipart *mp, const struct of_meter_feat
     return of_multipart_item_end(mp);
 }
 
-int of_meter_features_decode(struct reader *r, struct of_meter_features *out)
+int of_meter_features_decode(struct reader *r, uint8_t version, struct of_meter_features *out)
 {
     struct of_meter_features features;
 

@@ -7,22 +7,50 @@
 #include "lib/openflow/of_multipart.h"
 
 #include "lib/openflow/of_codec.h"
+#include "lib/openflow/of_flow10.h"
 #include "lib/openflow/of_match.h"
+#include "lib/openflow/of_monitor.h"
 
-enum { MULTIPART_HEADER_SIZE = OF_HEADER_SIZE + 8, FLAGS_OFFSET = OF_HEADER_SIZE + 2, EXPERIMENTER_HEADER_SIZE = 8 };
+enum { FLAGS_OFFSET = OF_HEADER_SIZE + 2, EXPERIMENTER_HEADER_SIZE = 8 };
 
-static void put_header(struct writer *w, uint16_t type, uint16_t flags)
+/* 1.0 has no padding behind the flags; Nicira's of 1.0 has it behind its number. */
+static void put_header(struct writer *w, uint8_t version, uint16_t type, uint16_t flags, enum of_form form)
 {
-    writer_u16(w, type);
+    const struct of_experimenter_row *row = form != OF_FORM_STANDARD ? of_experimenter_multipart_of(version, type, form) : NULL;
+
+    writer_u16(w, row != NULL ? (uint16_t)OF_MULTIPART_EXPERIMENTER : type);
     writer_u16(w, flags);
-    writer_pad(w, 4);
+    if (version != OF_VERSION_10) {
+        writer_pad(w, 4);
+    }
+    if (row != NULL) {
+        writer_u32(w, row->experimenter);
+        writer_u32(w, row->number);
+        if (version == OF_VERSION_10) {
+            writer_pad(w, 4);
+        }
+    }
 }
 
-void of_multipart_begin(struct of_multipart *mp, struct writer *out, uint8_t version, uint32_t xid, enum of_multipart_type type)
+static size_t begin_reply(struct of_multipart *mp)
 {
-    *mp = (struct of_multipart){.out = out, .xid = xid, .version = version, .type = (uint16_t)type};
-    mp->begin = of_begin(out, version, OF_MULTIPART_REPLY, xid);
-    put_header(out, mp->type, 0);
+    size_t begin = of_begin(mp->out, mp->version, of_type_number(mp->version, OF_MULTIPART_REPLY), mp->xid);
+
+    put_header(mp->out, mp->version, mp->type, 0, mp->form);
+    return begin;
+}
+
+void of_multipart_begin(struct of_multipart *mp, struct writer *out, uint8_t version, uint32_t xid, enum of_multipart_type type,
+                        enum of_form form)
+{
+    const struct of_experimenter_row *row = !of_multipart_exists(version, (uint16_t)type) && form == OF_FORM_STANDARD
+                                                ? of_experimenter_multipart_of(version, (uint16_t)type, form)
+                                                : NULL;
+
+    *mp = (struct of_multipart){
+        .out = out, .xid = xid, .version = version, .type = (uint16_t)type, .form = row != NULL ? row->form : form};
+    mp->begin = begin_reply(mp);
+    mp->header_size = out->size - mp->begin;
     mp->item_begin = out->size;
 }
 
@@ -44,11 +72,10 @@ static void begin_next_message(struct of_multipart *mp, size_t item_size)
 
     writer_patch_u16(w, mp->begin + 2, (uint16_t)(item_begin - mp->begin));
     writer_patch_u16(w, mp->begin + FLAGS_OFFSET, OF_MULTIPART_MORE);
-    writer_extend(w, MULTIPART_HEADER_SIZE);
-    memmove(w->bytes + item_begin + MULTIPART_HEADER_SIZE, w->bytes + item_begin, item_size);
+    writer_extend(w, mp->header_size);
+    memmove(w->bytes + item_begin + mp->header_size, w->bytes + item_begin, item_size);
     w->size = item_begin;
-    mp->begin = of_begin(w, mp->version, OF_MULTIPART_REPLY, mp->xid);
-    put_header(w, mp->type, 0);
+    mp->begin = begin_reply(mp);
     mp->item_begin = w->size;
     w->size += item_size;
 }
@@ -57,7 +84,7 @@ int of_multipart_item_end(struct of_multipart *mp)
 {
     size_t item_size = mp->out->size - mp->item_begin;
 
-    if (item_size + MULTIPART_HEADER_SIZE > OF_MESSAGE_MAX) {
+    if (item_size + mp->header_size > OF_MESSAGE_MAX) {
         mp->out->size = mp->item_begin;
         return -ERROR_TOO_LARGE;
     }
@@ -67,25 +94,36 @@ int of_multipart_item_end(struct of_multipart *mp)
     return 0;
 }
 
-static bool request_size_is_right(uint16_t type, size_t size)
+static uint16_t size_in(uint8_t version, uint16_t size_10, uint16_t size, uint16_t size_15)
 {
+    return version == OF_VERSION_10 ? size_10 : version < OF_VERSION_15 ? size : size_15;
+}
+
+static bool request_size_is_right(uint8_t version, uint16_t type, size_t size)
+{
+    uint16_t wanted = OF_BODY_ANY;
+
     if (type == OF_MULTIPART_EXPERIMENTER) {
         return size >= EXPERIMENTER_HEADER_SIZE;
     }
     switch ((enum of_multipart_type)type) {
-#define OF_MULTIPART(name, number, request_size)                                                                               \
+#define OF_MULTIPART(name, number, first, size_10, size, size_15)                                                              \
     case OF_MULTIPART_##name:                                                                                                  \
-        return (request_size) == OF_BODY_ANY || size == (request_size);
+        wanted = size_in(version, size_10, size, size_15);                                                                     \
+        break;
 #include "lib/openflow/multiparts.def"
 #undef OF_MULTIPART
     }
-    return false;
+    return wanted == OF_BODY_ANY || size == wanted;
 }
 
-static int get_filter(struct of_decoding *d, struct rule_filter *filter)
+static int get_filter(struct of_decoding *d, enum of_form form, struct rule_filter *filter)
 {
     struct reader *r = &d->body;
 
+    if (d->version == OF_VERSION_10) {
+        return of_flow10_filter_decode(d, form, filter);
+    }
     rule_filter_init(filter);
     filter->table = reader_u8(r);
     reader_skip(r, 3);
@@ -104,8 +142,12 @@ static int get_filter(struct of_decoding *d, struct rule_filter *filter)
     return err != 0 ? err : of_match_decode(r, &filter->match, d->error);
 }
 
-static void put_filter(struct writer *w, const struct rule_filter *filter)
+static void put_filter(struct writer *w, uint8_t version, enum of_form form, const struct rule_filter *filter)
 {
+    if (version == OF_VERSION_10) {
+        of_flow10_filter_encode(w, form, filter);
+        return;
+    }
     writer_u8(w, filter->table);
     writer_pad(w, 3);
     writer_u32(w, filter->out_port);
@@ -113,7 +155,7 @@ static void put_filter(struct writer *w, const struct rule_filter *filter)
     writer_pad(w, 4);
     writer_u64(w, filter->cookie);
     writer_u64(w, filter->cookie_mask);
-    of_match_encode(w, &filter->match);
+    of_match_encode(w, version, &filter->match);
 }
 
 static uint32_t get_id(struct reader *r)
@@ -130,6 +172,37 @@ static void put_id(struct writer *w, uint32_t id)
     writer_pad(w, 4);
 }
 
+static uint32_t get_port(struct reader *r, uint8_t version)
+{
+    if (version != OF_VERSION_10) {
+        return reader_u32(r);
+    }
+    uint32_t port = of_port_of_10(reader_u16(r));
+    reader_skip(r, 2);
+    return port;
+}
+
+static void put_port(struct writer *w, uint8_t version, uint32_t port)
+{
+    if (version != OF_VERSION_10) {
+        writer_u32(w, port);
+        return;
+    }
+    writer_u16(w, of_port_in_10(port));
+    writer_pad(w, 2);
+}
+
+/* 1.0 says all queues' ports by OFPP_ALL. */
+static int get_queue(struct of_decoding *d, struct of_multipart_request *request)
+{
+    request->queue.port_no = get_port(&d->body, d->version);
+    request->queue.queue_id = reader_u32(&d->body);
+    if (d->version == OF_VERSION_10 && request->queue.port_no == PORT_ALL) {
+        request->queue.port_no = PORT_ANY;
+    }
+    return of_port_check(request->queue.port_no, "port_no", d->error);
+}
+
 static int get_request_body(struct of_decoding *d, struct of_multipart_request *request)
 {
     struct reader *r = &d->body;
@@ -137,14 +210,22 @@ static int get_request_body(struct of_decoding *d, struct of_multipart_request *
     switch ((enum of_multipart_type)request->type) {
     case OF_MULTIPART_FLOW:
     case OF_MULTIPART_AGGREGATE:
-        return get_filter(d, &request->filter);
+        return get_filter(d, request->form, &request->filter);
+    case OF_MULTIPART_FLOW_MONITOR:
+        return of_monitors_decode(d, request);
     case OF_MULTIPART_PORT_STATS:
-        request->port_no = get_id(r);
+        request->port_no = get_port(r, d->version);
+        reader_skip(r, 4);
+        return of_port_check(request->port_no, "port_no", d->error);
+    case OF_MULTIPART_PORT_DESC:
+        request->port_no = d->version >= OF_VERSION_15 ? get_id(r) : PORT_ANY;
         return of_port_check(request->port_no, "port_no", d->error);
     case OF_MULTIPART_QUEUE:
-        request->queue.port_no = reader_u32(r);
-        request->queue.queue_id = reader_u32(r);
-        return of_port_check(request->queue.port_no, "port_no", d->error);
+    case OF_MULTIPART_QUEUE_DESC:
+        return get_queue(d, request);
+    case OF_MULTIPART_GROUP_DESC:
+        request->group_id = d->version >= OF_VERSION_15 ? get_id(r) : GROUP_ALL;
+        return 0;
     case OF_MULTIPART_GROUP:
         request->group_id = get_id(r);
         return 0;
@@ -159,11 +240,41 @@ static int get_request_body(struct of_decoding *d, struct of_multipart_request *
         return 0;
     case OF_MULTIPART_DESC:
     case OF_MULTIPART_TABLE:
-    case OF_MULTIPART_GROUP_DESC:
     case OF_MULTIPART_GROUP_FEATURES:
     case OF_MULTIPART_METER_FEATURES:
-    case OF_MULTIPART_PORT_DESC:
+    case OF_MULTIPART_TABLE_DESC:
         return 0;
+    }
+    return 0;
+}
+
+/* Type and flags, and which experimenter's it is. */
+static int get_header(struct of_decoding *d, uint16_t *out_type, uint16_t *out_flags, enum of_form *out_form)
+{
+    struct reader *r = &d->body;
+    uint16_t type = reader_u16(r);
+
+    *out_flags = reader_u16(r);
+    reader_skip(r, d->version != OF_VERSION_10 ? 4 : 0);
+    if (r->failed) {
+        return of_refuse(d->error, OF_ERROR_BAD_REQUEST_BAD_LEN, "multipart: too short");
+    }
+    *out_form = OF_FORM_STANDARD;
+    *out_type = type;
+    struct reader ahead = *r;
+    uint32_t experimenter = reader_u32(&ahead);
+    uint32_t number = reader_u32(&ahead);
+    const struct of_experimenter_row *row = type == OF_MULTIPART_EXPERIMENTER && !ahead.failed
+                                                ? of_experimenter_multipart_by_number(d->version, experimenter, number)
+                                                : NULL;
+    reader_skip(&ahead, d->version == OF_VERSION_10 ? 4 : 0);
+    if (row != NULL && ahead.failed) {
+        return of_refuse(d->error, OF_ERROR_BAD_REQUEST_BAD_LEN, "multipart: too short");
+    }
+    if (row != NULL) {
+        *out_type = row->type;
+        *out_form = row->form;
+        *r = ahead;
     }
     return 0;
 }
@@ -172,16 +283,18 @@ int of_multipart_request_decode(struct of_decoding *d, struct of_message *out)
 {
     struct of_multipart_request *request = &out->multipart_request;
 
-    request->type = reader_u16(&d->body);
-    request->flags = reader_u16(&d->body) & OF_MULTIPART_MORE;
-    reader_skip(&d->body, 4);
-    if (d->body.failed) {
-        return of_refuse(d->error, OF_ERROR_BAD_REQUEST_BAD_LEN, "multipart: too short");
+    int err = get_header(d, &request->type, &request->flags, &request->form);
+    if (err != 0) {
+        request->type = OF_MULTIPART_DESC; /* with nothing to free */
+        return err;
     }
-    if (of_multipart_name(request->type) == NULL) {
-        return of_refuse(d->error, OF_ERROR_BAD_REQUEST_BAD_MULTIPART, "unknown multipart type %u", request->type);
+    request->flags &= OF_MULTIPART_MORE;
+    if (request->form == OF_FORM_STANDARD && !of_multipart_exists(d->version, request->type)) {
+        uint16_t type = request->type;
+        request->type = OF_MULTIPART_DESC;
+        return of_refuse(d->error, OF_ERROR_BAD_REQUEST_BAD_MULTIPART, "unknown multipart type %u", type);
     }
-    if (!request_size_is_right(request->type, reader_left(&d->body))) {
+    if (!request_size_is_right(d->version, request->type, reader_left(&d->body))) {
         return of_refuse(d->error, OF_ERROR_BAD_REQUEST_BAD_LEN, "multipart %s: wrong length",
                          of_multipart_name(request->type));
     }
@@ -196,26 +309,36 @@ int of_multipart_request_decode(struct of_decoding *d, struct of_message *out)
 void of_multipart_request_encode(const struct of_message *message, struct writer *w)
 {
     const struct of_multipart_request *request = &message->multipart_request;
+    uint8_t version = message->version;
 
-    put_header(w, request->type, request->flags);
+    put_header(w, version, request->type, request->flags, request->form);
     switch ((enum of_multipart_type)request->type) {
     case OF_MULTIPART_FLOW:
     case OF_MULTIPART_AGGREGATE:
-        put_filter(w, &request->filter);
+        put_filter(w, version, request->form, &request->filter);
+        return;
+    case OF_MULTIPART_FLOW_MONITOR:
+        of_monitors_encode(w, version, request);
         return;
     case OF_MULTIPART_PORT_STATS:
-        put_id(w, request->port_no);
+        put_port(w, version, request->port_no);
+        writer_pad(w, 4);
         return;
     case OF_MULTIPART_QUEUE:
-        writer_u32(w, request->queue.port_no);
+    case OF_MULTIPART_QUEUE_DESC:
+        put_port(w, version, request->queue.port_no);
         writer_u32(w, request->queue.queue_id);
         return;
     case OF_MULTIPART_GROUP:
-        put_id(w, request->group_id);
-        return;
     case OF_MULTIPART_METER:
     case OF_MULTIPART_METER_CONFIG:
-        put_id(w, request->meter_id);
+        put_id(w, request->group_id);
+        return;
+    case OF_MULTIPART_GROUP_DESC:
+    case OF_MULTIPART_PORT_DESC:
+        if (version >= OF_VERSION_15) {
+            put_id(w, request->group_id);
+        }
         return;
     case OF_MULTIPART_TABLE_FEATURES:
     case OF_MULTIPART_EXPERIMENTER:
@@ -225,10 +348,9 @@ void of_multipart_request_encode(const struct of_message *message, struct writer
         return;
     case OF_MULTIPART_DESC:
     case OF_MULTIPART_TABLE:
-    case OF_MULTIPART_GROUP_DESC:
     case OF_MULTIPART_GROUP_FEATURES:
     case OF_MULTIPART_METER_FEATURES:
-    case OF_MULTIPART_PORT_DESC:
+    case OF_MULTIPART_TABLE_DESC:
         return;
     }
 }
@@ -236,12 +358,10 @@ void of_multipart_request_encode(const struct of_message *message, struct writer
 int of_multipart_reply_decode(struct of_decoding *d, struct of_message *out)
 {
     struct of_multipart_reply *reply = &out->multipart_reply;
+    int err = get_header(d, &reply->type, &reply->flags, &reply->form);
 
-    reply->type = reader_u16(&d->body);
-    reply->flags = reader_u16(&d->body);
-    reader_skip(&d->body, 4);
-    if (d->body.failed) {
-        return of_refuse(d->error, OF_ERROR_BAD_REQUEST_BAD_LEN, "multipart: too short");
+    if (err != 0) {
+        return err;
     }
     reply->data_size = reader_left(&d->body);
     reply->data = reply->data_size > 0 ? reader_bytes(&d->body, reply->data_size) : NULL;
@@ -252,7 +372,7 @@ void of_multipart_reply_encode(const struct of_message *message, struct writer *
 {
     const struct of_multipart_reply *reply = &message->multipart_reply;
 
-    put_header(w, reply->type, reply->flags);
+    put_header(w, message->version, reply->type, reply->flags, reply->form);
     if (reply->data_size > 0) {
         writer_bytes(w, reply->data, reply->data_size);
     }

@@ -239,6 +239,9 @@ static int replace_check(struct replace *replace)
     int err = 0;
     for (const struct replace_row *row = replace->by_key; err == 0 && row != NULL; row = row->hh.next) {
         err = validate_row(row->picture->table, row->id, row->picture->row, replace_exists, replace, &replace->txn->detail);
+        if (err == 0) {
+            err = validate_whole(row->picture->table, row->id, row->picture->row, &replace->txn->detail);
+        }
         if (err == 0 && row->picture->table == CFG_PORT) {
             err = replace_check_port(replace, row);
         }

@@ -84,6 +84,12 @@ struct bridge {
     uint64_t generation_id;
     uint64_t without_controller_ns; /* since when none is connected */
     bool is_fail_open;
+    struct bridge_table { /* what table_mods of 1.4 and later set; kept in memory, as long as this process lives */
+        uint32_t config;  /* enum of_table_config */
+        uint8_t vacancy_down, vacancy_up;
+        bool is_scarce; /* the last word said was that places are few */
+    } tables[TABLE_COUNT];
+    bool has_vacancy_events; /* of any table */
 };
 
 /* What sessions did, those that are gone too. */
@@ -113,6 +119,7 @@ struct ofagent {
     uint64_t n_sessions_ever;
     struct agent_counts counts;
     struct histogram barriers; /* from the request to the reply */
+    size_t bundle_bytes; /* of messages that all sessions keep in bundles */
     struct version seen, applied; /* of the mirror; as we have acknowledged it */
     struct version window_from;   /* configdb counts what is unacknowledged from here: the last snapshot, or `applied` */
     bool is_ending;               /* nothing new is begun */

@@ -18,11 +18,13 @@
 #include "lib/base/log.h"
 #include "lib/base/memory.h"
 #include "lib/msg/counter_id.h"
+#include "services/ofagent/bundle.h"
 #include "services/ofagent/commands.h"
 #include "services/ofagent/conn_tcp.h"
 #include "services/ofagent/controller.h"
 #include "services/ofagent/group_mod.h"
 #include "services/ofagent/meter_mod.h"
+#include "services/ofagent/monitor.h"
 #include "services/ofagent/owner.h"
 #include "services/ofagent/packet.h"
 #include "services/ofagent/session.h"
@@ -62,16 +64,34 @@ static void on_removed(void *context, struct flow_entry *entry, struct version v
         (struct bridge_removal){.entry = entry, .version = version, .deadline_ns = bridge->agent->now_ns + REMOVAL_WAIT_NS};
 }
 
+static uint32_t xid_of(const struct inflight_request *request)
+{
+    struct of_header header;
+
+    return of_header_read(request->head, request->size, &header) == 0 ? header.xid : 0;
+}
+
+/* 1.0 cannot say "unknown". */
+static enum of_error_number unknown_flow_mod_error(const struct session *session)
+{
+    return session->version == OF_VERSION_10 ? OF_ERROR_FLOW_MOD_FAILED_EPERM : OF_ERROR_FLOW_MOD_FAILED_UNKNOWN;
+}
+
 static void on_refused(void *context, const struct inflight_request *request, int error, const char *text)
 {
     struct bridge *bridge = context;
     struct session *session = session_by_number(bridge, request->session);
 
     if (session != NULL && session->state == SESSION_ACTIVE) {
-        uint8_t type = request->size > 1 ? request->head[1] : OF_FLOW_MOD;
-        enum of_error_number number = type == OF_GROUP_MOD   ? OF_ERROR_GROUP_MOD_FAILED_EPERM
+        enum of_type type = request->size > 1 ? of_type_by_number(session->version, request->head[1]) : OF_FLOW_MOD;
+        bool is_bundle = session->committing != NULL && session->committing->xid == xid_of(request);
+        enum of_error_number number = is_bundle              ? OF_ERROR_BUNDLE_FAILED_MSG_FAILED
+                                      : type == OF_GROUP_MOD ? OF_ERROR_GROUP_MOD_FAILED_EPERM
                                       : type == OF_METER_MOD ? OF_ERROR_METER_MOD_FAILED_UNKNOWN
-                                                             : OF_ERROR_FLOW_MOD_FAILED_UNKNOWN;
+                                                             : unknown_flow_mod_error(session);
+        if (is_bundle) {
+            bundles_refused(session);
+        }
         session_send_error(session, number, request->head, request->size);
     }
 }
@@ -300,6 +320,20 @@ uint64_t bridge_datapath_id(const struct bridge *bridge)
     return row != NULL && row->has_datapath_id ? row->datapath_id : bridge->id;
 }
 
+uint32_t bridge_versions(const struct bridge *bridge)
+{
+    const Busbar__BridgeRow *row = bridge_row(bridge);
+    uint32_t versions = 0;
+
+    for (size_t i = 0; row != NULL && i < row->n_protocols; i++) {
+        for (uint8_t version = 0; version < 32; version++) {
+            const char *name = of_version_name(version);
+            versions |= name != NULL && strcmp(name, row->protocols[i]) == 0 ? UINT32_C(1) << version : 0;
+        }
+    }
+    return versions != 0 ? versions : (uint32_t)OF_VERSIONS;
+}
+
 const char *bridge_state_name(enum bridge_state state)
 {
     switch (state) {
@@ -351,6 +385,9 @@ uint64_t bridge_note(struct bridge *bridge, struct flow_changes *changes, struct
             counters_add_base(bridge->agent->rule_counters, counter_id(COUNTER_RULE, change->entry->rule.id),
                               (uint64_t[COUNTERS_VALUES_MAX]){0});
         }
+    }
+    if (monitors_watch(bridge)) {
+        monitors_tell(bridge, changes, request != NULL ? request->session : 0, request != NULL ? xid_of(request) : 0);
     }
     uint64_t batch = inflight_note_flows(bridge->inflight, changes);
     if (request != NULL) {
@@ -473,6 +510,50 @@ static void finish_removals(struct bridge *bridge)
     }
 }
 
+/* ---- vacancy ---- */
+
+uint8_t bridge_vacancy(const struct bridge *bridge)
+{
+    size_t n = flow_table_size(bridge->flows);
+
+    return n < FLOW_TABLE_RULES_MAX ? (uint8_t)((FLOW_TABLE_RULES_MAX - n) * 100 / FLOW_TABLE_RULES_MAX) : 0;
+}
+
+static void tell_vacancy(struct bridge *bridge, uint8_t number, uint8_t vacancy, enum of_table_reason reason)
+{
+    const struct bridge_table *table = &bridge->tables[number];
+    struct of_message message = {.type = OF_TABLE_STATUS,
+                                 .table_status = {.reason = (uint8_t)reason,
+                                                  .table = {.table = number,
+                                                            .config = table->config,
+                                                            .has_vacancy = true,
+                                                            .vacancy_down = table->vacancy_down,
+                                                            .vacancy_up = table->vacancy_up,
+                                                            .vacancy = vacancy}}};
+
+    bridge_tell(bridge, &message, offsetof(struct of_async, table_status), reason);
+}
+
+/* All tables share their places, so they have one vacancy, and thresholds of their own. */
+static void watch_vacancy(struct bridge *bridge)
+{
+    uint8_t vacancy = bridge_vacancy(bridge);
+
+    for (unsigned i = 0; i < TABLE_COUNT && bridge->has_vacancy_events; i++) {
+        struct bridge_table *table = &bridge->tables[i];
+        if ((table->config & OF_TABLE_VACANCY_EVENTS) == 0) {
+            continue;
+        }
+        if (!table->is_scarce && vacancy < table->vacancy_down) {
+            table->is_scarce = true;
+            tell_vacancy(bridge, (uint8_t)i, vacancy, OF_TABLE_VACANCY_DOWN);
+        } else if (table->is_scarce && vacancy > table->vacancy_up) {
+            table->is_scarce = false;
+            tell_vacancy(bridge, (uint8_t)i, vacancy, OF_TABLE_VACANCY_UP);
+        }
+    }
+}
+
 /* ---- the step ---- */
 
 static void expire(void *context, struct flow_entry *entry, uint8_t reason)
@@ -562,6 +643,7 @@ void bridge_step(struct bridge *bridge)
     finish_removals(bridge);
     sweep_sessions(bridge);
     watch_controllers(bridge);
+    watch_vacancy(bridge);
     for (struct controller *c = bridge->controllers; c != NULL; c = c->next) {
         controller_step(c);
     }

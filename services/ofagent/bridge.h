@@ -14,6 +14,8 @@ struct bridge *bridge_by_name(const struct ofagent *agent, const char *name);
 void bridge_step(struct bridge *bridge);
 const Busbar__BridgeRow *bridge_row(const struct bridge *bridge);
 uint64_t bridge_datapath_id(const struct bridge *bridge);
+/* Bit n: OpenFlow version n may be spoken on this bridge. */
+uint32_t bridge_versions(const struct bridge *bridge);
 const char *bridge_state_name(enum bridge_state state);
 
 /* May changes be made now? When not, they are refused. */
@@ -27,6 +29,8 @@ struct rule_stats bridge_rule_stats(const struct bridge *bridge, const struct fl
 /* Are the shards so far behind that controllers must wait? */
 enum { BRIDGE_BEHIND_MAX = 100000 /* changes: about a second of a slowpath's work */ };
 bool bridge_is_behind(const struct bridge *bridge);
+/* How many of a hundred places for rules are free. */
+uint8_t bridge_vacancy(const struct bridge *bridge);
 /* Sends a message to every session that wants it; one whose peer does not read (CONN_OUTPUT_MAX) is closed.
  * masks_offset: offsetof(struct of_async, port_status) or flow_removed. */
 void bridge_tell(struct bridge *bridge, struct of_message *message, size_t masks_offset, unsigned reason);

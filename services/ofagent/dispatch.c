@@ -33,6 +33,14 @@ static const struct row rows[] = {
     [OF_GET_ASYNC_REQUEST] = {on_get_async_request, false},
     [OF_SET_ASYNC] = {on_set_async, false},
     [OF_METER_MOD] = {on_meter_mod, true},
+    [OF_BUNDLE_CONTROL] = {on_bundle_control, true},
+    [OF_BUNDLE_ADD] = {on_bundle_add, true},
+    [OF_SET_FLOW_FORMAT] = {on_set_flow_format, false},
+    [OF_FLOW_MOD_TABLE_ID] = {on_flow_mod_table_id, false},
+    [OF_SET_PACKET_IN_FORMAT] = {on_set_packet_in_format, false},
+    [OF_FLOW_AGE] = {on_flow_age, false},
+    [OF_SET_CONTROLLER_ID] = {on_set_controller_id, false},
+    [OF_FLOW_MONITOR_CANCEL] = {on_flow_monitor_cancel, false},
 };
 
 static enum of_error_number run(struct session *session, struct of_message *message, const struct request *request)

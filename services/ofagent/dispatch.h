@@ -31,5 +31,11 @@ void port_wishes_destroy(struct port_wish **wishes);
 handler on_role_request, on_get_async_request, on_set_async;
 /* on_multipart.c */
 handler on_multipart_request;
+/* on_nicira.c */
+handler on_set_flow_format, on_flow_mod_table_id, on_set_packet_in_format, on_flow_age, on_set_controller_id;
+/* bundle.c */
+handler on_bundle_control, on_bundle_add;
+/* monitor.c */
+handler on_flow_monitor_cancel;
 
 #endif

@@ -159,6 +159,24 @@ static void modify_entry(struct flow_table *table, struct flow_entry *entry, con
     change->before = rule_new_copy(&entry->rule);
     instructions_fini(&entry->rule.instructions);
     entry->rule.instructions = instructions_copy(&mod->instructions);
+    if (mod->is_old && mod->new_cookie != UINT64_MAX) {
+        entry->rule.cookie = mod->new_cookie;
+    }
+}
+
+/* A modify of 1.0 that found nothing adds, unless it asked for cookies [OF1.0 4.6]. */
+static enum of_error_number add_instead(struct flow_table *table, const struct flow_mod *mod, const struct flow_mod_context *context,
+                                        struct flow_changes *changes)
+{
+    struct flow_mod lent = *mod;
+
+    if (!mod->is_old || mod->cookie_mask != 0) {
+        return OF_ERROR_NONE;
+    }
+    lent.command = FLOW_MOD_ADD;
+    lent.table = mod->table == TABLE_ALL ? 0 : mod->table;
+    lent.cookie = mod->new_cookie != UINT64_MAX ? mod->new_cookie : 0;
+    return add(table, &lent, context, changes);
 }
 
 static bool is_filtered(const struct flow_entry *entry, const struct flow_mod *mod)
@@ -247,7 +265,7 @@ static enum of_error_number check(const struct flow_mod *mod, const struct flow_
     bool is_delete = mod->command == FLOW_MOD_DELETE || mod->command == FLOW_MOD_DELETE_STRICT;
     enum of_error_number error;
 
-    if (mod->table > TABLE_MAX && !(is_delete && mod->table == TABLE_ALL)) {
+    if (mod->table > TABLE_MAX && !((is_delete || mod->is_old) && mod->table == TABLE_ALL)) {
         return OF_ERROR_FLOW_MOD_FAILED_BAD_TABLE_ID;
     }
     if (is_delete) {
@@ -274,6 +292,8 @@ enum of_error_number flow_mod_apply(struct flow_table *table, const struct flow_
                                     const struct flow_mod_context *context, struct flow_changes *changes)
 {
     enum of_error_number error = check(mod, context);
+    bool is_modify = mod->command == FLOW_MOD_MODIFY || mod->command == FLOW_MOD_MODIFY_STRICT;
+    size_t n_before = changes->count;
     struct flow_entry *entry;
 
     if (error != OF_ERROR_NONE) {
@@ -292,7 +312,7 @@ enum of_error_number flow_mod_apply(struct flow_table *table, const struct flow_
                 }
             }
         }
-        return OF_ERROR_NONE;
+        return is_modify && changes->count == n_before ? add_instead(table, mod, context, changes) : OF_ERROR_NONE;
     case FLOW_MOD_MODIFY:
     case FLOW_MOD_DELETE:
         for (unsigned i = 0; i < TABLE_COUNT; i++) {
@@ -300,7 +320,7 @@ enum of_error_number flow_mod_apply(struct flow_table *table, const struct flow_
                 change_covered(table, (uint8_t)i, mod, changes);
             }
         }
-        return OF_ERROR_NONE;
+        return is_modify && changes->count == n_before ? add_instead(table, mod, context, changes) : OF_ERROR_NONE;
     }
     return OF_ERROR_FLOW_MOD_FAILED_BAD_COMMAND;
 }

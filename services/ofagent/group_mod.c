@@ -195,7 +195,7 @@ static enum of_error_number insert_buckets(struct bridge *bridge, const struct g
     size_t n_old = entry->group.n_buckets, n_new = group->n_buckets;
     size_t place = before == BUCKET_FIRST ? 0 : before == BUCKET_LAST ? n_old : place_of(&entry->group, before);
     if (place == n_old && before != BUCKET_LAST && before != BUCKET_FIRST) {
-        return OF_ERROR_GROUP_MOD_FAILED_BAD_BUCKET;
+        return OF_ERROR_GROUP_MOD_FAILED_UNKNOWN_BUCKET;
     }
     struct group mine = group_copy(&entry->group), added = group_copy(group);
     mine.buckets = memory_resize(mine.buckets, (n_old + n_new + 1) * sizeof *mine.buckets);
@@ -207,7 +207,7 @@ static enum of_error_number insert_buckets(struct bridge *bridge, const struct g
     free(added.buckets); /* what they own is mine */
     group_number_buckets(&mine);
     group_begin_counting(&mine, place, n_new);
-    enum of_error_number error = check(bridge, &mine);
+    enum of_error_number error = group_has_bucket_twice(&mine) ? OF_ERROR_GROUP_MOD_FAILED_BUCKET_EXISTS : check(bridge, &mine);
     if (error != OF_ERROR_NONE) {
         group_fini(&mine);
         return error;
@@ -232,7 +232,7 @@ static enum of_error_number remove_buckets(struct bridge *bridge, const struct g
     } else if (which != BUCKET_FIRST) {
         first = place_of(&entry->group, which);
         if (first == n_old) {
-            return OF_ERROR_GROUP_MOD_FAILED_BAD_BUCKET;
+            return OF_ERROR_GROUP_MOD_FAILED_UNKNOWN_BUCKET;
         }
     }
     if (entry->group.type == GROUP_TYPE_INDIRECT && n > 0) {
@@ -253,7 +253,7 @@ static enum of_error_number remove_buckets(struct bridge *bridge, const struct g
 }
 
 /* GROUP_ALL: any group. */
-static bool uses_group(const struct instructions *in, uint32_t group_id)
+bool group_mod_uses(const struct instructions *in, uint32_t group_id)
 {
     bool has_any = action_list_has(&in->apply, ACTION_GROUP) || action_list_has(&in->write, ACTION_GROUP);
     return has_any && (group_id == GROUP_ALL || instructions_use_group(in, group_id));
@@ -272,7 +272,7 @@ static size_t delete_groups(struct bridge *bridge, uint32_t group_id)
     if (entry == NULL) {
         return 0;
     }
-    size_t n = bridge_delete_rules(bridge, uses_group, group_id, OF_REMOVED_GROUP_DELETE);
+    size_t n = bridge_delete_rules(bridge, group_mod_uses, group_id, OF_REMOVED_GROUP_DELETE);
     if (group_id != GROUP_ALL) {
         take_out(bridge, entry);
         return n + 1;
@@ -282,6 +282,25 @@ static size_t delete_groups(struct bridge *bridge, uint32_t group_id)
         n++;
     }
     return n;
+}
+
+enum group_command group_mod_command(const struct bridge *bridge, const struct of_group_mod *mod)
+{
+    switch (mod->command) {
+    case OF_GROUP_ADD:
+        return GROUP_ADD;
+    case OF_GROUP_MODIFY:
+        return GROUP_MODIFY;
+    case OF_GROUP_DELETE:
+        return GROUP_DELETE;
+    case OF_GROUP_INSERT_BUCKET:
+        return GROUP_INSERT_BUCKETS;
+    case OF_GROUP_REMOVE_BUCKET:
+        return GROUP_REMOVE_BUCKETS;
+    case OF_GROUP_ADD_OR_MODIFY:
+        break;
+    }
+    return group_table_find(bridge->groups, mod->group.group_id) != NULL ? GROUP_MODIFY : GROUP_ADD;
 }
 
 enum of_error_number group_mod_apply(struct bridge *bridge, enum group_command command, const struct group *group,

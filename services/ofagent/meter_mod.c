@@ -73,7 +73,7 @@ static size_t delete_meters(struct bridge *bridge, uint32_t meter_id)
     if (entry == NULL) {
         return 0;
     }
-    size_t n = bridge_delete_rules(bridge, uses_meter, meter_id, OF_REMOVED_DELETE); /* 1.3 has no reason of its own for it */
+    size_t n = bridge_delete_rules(bridge, uses_meter, meter_id, OF_REMOVED_METER_DELETE);
     if (meter_id != METER_ALL) {
         take_out(bridge, entry);
         return n + 1;

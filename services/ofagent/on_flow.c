@@ -17,7 +17,7 @@ enum of_error_number on_flow_mod(struct session *session, struct of_message *mes
     struct flow_changes changes;
 
     if (!bridge_is_writable(bridge)) {
-        return OF_ERROR_FLOW_MOD_FAILED_UNKNOWN;
+        return session->version == OF_VERSION_10 ? OF_ERROR_FLOW_MOD_FAILED_EPERM : OF_ERROR_FLOW_MOD_FAILED_UNKNOWN;
     }
     bridge->agent->counts.flow_mods++;
     flow_changes_init(&changes);

@@ -3,6 +3,7 @@
  * They ask for the change and remember who asked. What the changes mean is in group_mod.c and meter_mod.c.
  * The ofagent's one thread.
  */
+#include "services/ofagent/bridge.h"
 #include "services/ofagent/dispatch.h"
 #include "services/ofagent/group_mod.h"
 #include "services/ofagent/meter_mod.h"
@@ -21,10 +22,28 @@ static void note_request(struct session *session, const struct request *request)
     session->last_batch = bridge_note(session->bridge, &none, &pending);
 }
 
+/* Others who have asked for it hear of a change, in the words of their version. */
+static void forward(struct session *session, const struct of_message *message, enum of_requestforward_reason reason)
+{
+    struct writer request;
+
+    writer_init(&request);
+    for (struct session *other = session->bridge->sessions; other != NULL; other = other->next) {
+        struct of_message copy = *message;
+        copy.version = other->version;
+        writer_clear(&request);
+        if (other == session || !session_wants(other, other->async.requestforward, reason) || of_encode(&copy, &request) != 0) {
+            continue;
+        }
+        struct of_message told = {
+            .type = OF_REQUESTFORWARD, .xid = message->xid, .requestforward = {.request = request.bytes, .request_size = request.size}};
+        session_send(other, &told);
+    }
+    writer_fini(&request);
+}
+
 enum of_error_number on_group_mod(struct session *session, struct of_message *message, const struct request *request)
 {
-    static const enum group_command commands[] = {
-        [OF_GROUP_ADD] = GROUP_ADD, [OF_GROUP_MODIFY] = GROUP_MODIFY, [OF_GROUP_DELETE] = GROUP_DELETE};
     const struct of_group_mod *mod = &message->group_mod;
     size_t n_changes;
 
@@ -32,9 +51,11 @@ enum of_error_number on_group_mod(struct session *session, struct of_message *me
     if (!bridge_is_writable(session->bridge)) {
         return OF_ERROR_GROUP_MOD_FAILED_EPERM;
     }
-    enum of_error_number error = group_mod_apply(session->bridge, commands[mod->command], &mod->group, BUCKET_ALL, &n_changes);
+    enum group_command command = group_mod_command(session->bridge, mod);
+    enum of_error_number error = group_mod_apply(session->bridge, command, &mod->group, mod->command_bucket_id, &n_changes);
     if (error == OF_ERROR_NONE) {
         note_request(session, request);
+        forward(session, message, OF_FORWARD_GROUP_MOD);
     }
     return error;
 }
@@ -51,14 +72,32 @@ enum of_error_number on_meter_mod(struct session *session, struct of_message *me
         meter_mod_apply(session->bridge, message->meter_mod.command, &message->meter_mod.meter, &n_changes);
     if (error == OF_ERROR_NONE) {
         note_request(session, request);
+        forward(session, message, OF_FORWARD_METER_MOD);
     }
     return error;
 }
 
+/* Up to 1.3 a table has nothing to set that we would do differently; later, whether it evicts and when it complains. */
 enum of_error_number on_table_mod(struct session *session, struct of_message *message, const struct request *request)
 {
-    if (message->table_mod.table > TABLE_MAX && message->table_mod.table != TABLE_ALL) {
+    const struct of_table_mod *mod = &message->table_mod;
+    struct bridge *bridge = session->bridge;
+    uint32_t known = session->version < OF_VERSION_14 ? 0 : OF_TABLE_VACANCY_EVENTS; /* no table evicts */
+
+    if (mod->table > TABLE_MAX && mod->table != TABLE_ALL) {
         return OF_ERROR_TABLE_MOD_FAILED_BAD_TABLE;
     }
-    return message->table_mod.config != 0 ? OF_ERROR_TABLE_MOD_FAILED_BAD_CONFIG : OF_ERROR_NONE;
+    if ((mod->config & ~known) != 0) {
+        return OF_ERROR_TABLE_MOD_FAILED_BAD_CONFIG;
+    }
+    bridge->has_vacancy_events = bridge->has_vacancy_events || (mod->config & OF_TABLE_VACANCY_EVENTS) != 0;
+    for (unsigned i = 0; i < TABLE_COUNT; i++) {
+        if (mod->table == i || mod->table == TABLE_ALL) {
+            struct bridge_table *table = &bridge->tables[i];
+            table->config = mod->config;
+            table->vacancy_down = mod->has_vacancy ? mod->vacancy_down : table->vacancy_down;
+            table->vacancy_up = mod->has_vacancy ? mod->vacancy_up : table->vacancy_up;
+        }
+    }
+    return OF_ERROR_NONE;
 }

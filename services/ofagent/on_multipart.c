@@ -21,6 +21,7 @@
 #include "services/ofagent/dispatch.h"
 #include "services/ofagent/group_mod.h"
 #include "services/ofagent/meter_mod.h"
+#include "services/ofagent/monitor.h"
 #include "services/ofagent/ports.h"
 
 enum { GROUPS_PER_TYPE_MAX = GROUP_TABLE_MAX };
@@ -77,6 +78,7 @@ struct of_table_stats on_multipart_table(const struct bridge *bridge, uint8_t nu
 {
     uint64_t looked_up[COUNTERS_VALUES_MAX] = {0};
     struct of_table_stats stats = {.table = number,
+                                   .max_entries = FLOW_TABLE_RULES_MAX,
                                    .n_active = (uint32_t)flow_table_size_of(bridge->flows, number),
                                    .n_matched = bridge->matched_before[number]};
 
@@ -95,6 +97,22 @@ static enum of_error_number write_tables(struct session *session, const struct o
     for (unsigned i = 0; i < TABLE_COUNT; i++) {
         struct of_table_stats stats = on_multipart_table(session->bridge, (uint8_t)i);
         note(session, of_table_stats_encode(mp, &stats), "table");
+    }
+    return OF_ERROR_NONE;
+}
+
+static enum of_error_number write_table_desc(struct session *session, const struct of_multipart_request *request,
+                                             struct of_multipart *mp)
+{
+    for (unsigned i = 0; i < TABLE_COUNT; i++) {
+        const struct bridge_table *table = &session->bridge->tables[i];
+        struct of_table_mod desc = {.table = (uint8_t)i,
+                                    .config = table->config,
+                                    .has_vacancy = (table->config & OF_TABLE_VACANCY_EVENTS) != 0,
+                                    .vacancy_down = table->vacancy_down,
+                                    .vacancy_up = table->vacancy_up,
+                                    .vacancy = bridge_vacancy(session->bridge)};
+        note(session, of_table_desc_encode(mp, &desc), "table-desc");
     }
     return OF_ERROR_NONE;
 }
@@ -140,7 +158,9 @@ static enum of_error_number write_port_desc(struct session *session, const struc
 
     while (ports_next(session->bridge, &cursor, &id, &row)) {
         struct of_port port = ports_describe(session->bridge->agent, id, row);
-        note(session, of_port_desc_encode(mp, &port), "port-desc");
+        if (request->port_no == PORT_ANY || request->port_no == row->ofport) {
+            note(session, of_port_desc_encode(mp, &port), "port-desc");
+        }
     }
     return OF_ERROR_NONE;
 }
@@ -169,7 +189,9 @@ static enum of_error_number write_group_desc(struct session *session, const stru
                                              struct of_multipart *mp)
 {
     for (struct group_entry *e = group_table_first(session->bridge->groups); e != NULL; e = e->next) {
-        note(session, of_group_desc_encode(mp, &e->group), "group-desc");
+        if (request->group_id == GROUP_ALL || request->group_id == e->group.group_id) {
+            note(session, of_group_desc_encode(mp, &e->group), "group-desc");
+        }
     }
     return OF_ERROR_NONE;
 }
@@ -265,6 +287,8 @@ static const struct {
     {OF_MULTIPART_METER_FEATURES, write_meter_features},
     {OF_MULTIPART_TABLE_FEATURES, write_table_features},
     {OF_MULTIPART_PORT_DESC, write_port_desc},
+    {OF_MULTIPART_TABLE_DESC, write_table_desc},
+    {OF_MULTIPART_QUEUE_DESC, write_queues},
 };
 
 /* ---- the list of rules, over several steps ---- */
@@ -272,6 +296,7 @@ static const struct {
 struct walk {
     struct flow_cursor cursor;
     struct rule_filter filter;
+    struct of_multipart_request monitors; /* the rules are what a monitor shows at first; items owned */
     struct writer body;
     struct of_multipart mp;
 };
@@ -281,6 +306,7 @@ void on_multipart_drop(struct session *session)
     if (session->walk != NULL) {
         flow_cursor_close(&session->walk->cursor);
         writer_fini(&session->walk->body);
+        free(session->walk->monitors.monitors.items);
         free(session->walk);
         session->walk = NULL;
     }
@@ -297,6 +323,17 @@ static void hand_over(struct session *session, size_t size)
     walk->mp.begin -= size < walk->mp.begin ? size : walk->mp.begin;
 }
 
+static void show(struct session *session, const struct rule *rule)
+{
+    struct walk *walk = session->walk;
+    struct of_flow_update update = {.event = OF_UPDATE_INITIAL, .rule = *rule}; /* lent */
+    bool with_instructions;
+
+    if (monitors_show(&walk->monitors, rule, &with_instructions)) {
+        note(session, of_flow_update_encode(&walk->mp, &update, with_instructions), "flow-update");
+    }
+}
+
 void on_multipart_continue(struct session *session)
 {
     struct walk *walk = session->walk;
@@ -310,7 +347,9 @@ void on_multipart_continue(struct session *session)
         return;
     }
     for (int n = 0; n < ON_MULTIPART_RULES && (entry = flow_cursor_next(&walk->cursor)) != NULL; n++) {
-        if (rule_filter_covers(&walk->filter, &entry->rule)) {
+        if (walk->monitors.type == OF_MULTIPART_FLOW_MONITOR) {
+            show(session, &entry->rule);
+        } else if (rule_filter_covers(&walk->filter, &entry->rule)) {
             struct rule_stats stats = bridge_rule_stats(session->bridge, entry);
             note(session, of_flow_stats_encode(&walk->mp, &entry->rule, &stats), "flow");
         }
@@ -324,16 +363,39 @@ void on_multipart_continue(struct session *session)
     on_multipart_drop(session);
 }
 
+static struct walk *begin_walk(struct session *session, const struct of_message *message, uint8_t table)
+{
+    const struct of_multipart_request *request = &message->multipart_request;
+    struct walk *walk = memory_zeroed(sizeof *walk);
+
+    writer_init(&walk->body);
+    of_multipart_begin(&walk->mp, &walk->body, session->version, message->xid, (enum of_multipart_type)request->type, request->form);
+    flow_cursor_open(&walk->cursor, session->bridge->flows, table);
+    session->walk = walk;
+    return walk;
+}
+
 static enum of_error_number list_rules(struct session *session, const struct of_message *message)
 {
     const struct rule_filter *filter = &message->multipart_request.filter;
-    struct walk *walk = memory_zeroed(sizeof *walk);
 
-    walk->filter = *filter;
-    writer_init(&walk->body);
-    of_multipart_begin(&walk->mp, &walk->body, session->version, message->xid, OF_MULTIPART_FLOW);
-    flow_cursor_open(&walk->cursor, session->bridge->flows, filter->table);
-    session->walk = walk;
+    begin_walk(session, message, filter->table)->filter = *filter;
+    on_multipart_continue(session);
+    return OF_ERROR_NONE;
+}
+
+/* What is there already is the answer to the request. */
+static enum of_error_number list_watched(struct session *session, struct of_message *message)
+{
+    enum of_error_number error = monitors_request(session, &message->multipart_request);
+
+    if (error != OF_ERROR_NONE) {
+        return error;
+    }
+    struct walk *walk = begin_walk(session, message, TABLE_ALL);
+    walk->monitors = message->multipart_request;
+    message->multipart_request.monitors.items = NULL; /* the walk's now */
+    message->multipart_request.monitors.count = 0;
     on_multipart_continue(session);
     return OF_ERROR_NONE;
 }
@@ -347,12 +409,15 @@ enum of_error_number on_multipart_request(struct session *session, struct of_mes
     if (wanted->type == OF_MULTIPART_FLOW) {
         return list_rules(session, message);
     }
+    if (wanted->type == OF_MULTIPART_FLOW_MONITOR) {
+        return list_watched(session, message);
+    }
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         if (rows[i].type != wanted->type) {
             continue;
         }
         writer_init(&body);
-        of_multipart_begin(&mp, &body, session->version, message->xid, (enum of_multipart_type)wanted->type);
+        of_multipart_begin(&mp, &body, session->version, message->xid, (enum of_multipart_type)wanted->type, wanted->form);
         enum of_error_number error = rows[i].write(session, wanted, &mp);
         of_multipart_end(&mp);
         if (error == OF_ERROR_NONE) {

@@ -11,6 +11,29 @@
 #include "lib/base/log.h"
 #include "lib/base/memory.h"
 
+/* What 1.5 says of the packet's way (metadata, tunnel, registers) is set before all that is to be done. */
+static void add_known(struct of_packet_out *out)
+{
+    struct action_list list = {.items = NULL, .count = 0};
+
+    for (size_t i = 0; i < FIELD_COUNT; i++) {
+        enum field_id field = (enum field_id)i;
+        struct field_value mask = field_get(field, &out->match.mask);
+        if (field_is_overlay(field) || field_table[i].set_rule != FIELD_SET_RW || field_table[i].offset < sizeof(struct flow_key) ||
+            field_value_is_zero(mask)) {
+            continue;
+        }
+        struct action set = {.type = ACTION_SET_FIELD,
+                             .set_field = {.field = field, .value = field_get(field, &out->match.value), .mask = mask}};
+        action_list_add(&list, &set);
+    }
+    for (size_t i = 0; i < out->actions.count; i++) {
+        action_list_add(&list, &out->actions.items[i]);
+    }
+    action_list_fini(&out->actions);
+    out->actions = list;
+}
+
 enum of_error_number on_packet_out(struct session *session, struct of_message *message, const struct request *request)
 {
     struct bridge *bridge = session->bridge;
@@ -29,6 +52,7 @@ enum of_error_number on_packet_out(struct session *session, struct of_message *m
         session->held_size = request->size;
         return OF_ERROR_NONE;
     }
+    add_known(&message->packet_out);
     struct version follow = session->last_batch != 0 ? committed : (struct version){0, 0};
     int err = packet_out(bridge->agent->packet, session, &message->packet_out, follow);
     if (err != 0) {

@@ -6,8 +6,12 @@
  */
 #include "services/ofagent/bridge.h"
 #include "services/ofagent/dispatch.h"
+#include "services/ofagent/ports.h"
 
 #include "lib/base/log.h"
+#include "lib/base/memory.h"
+
+enum { ACTIONS_10 = 0xfff /* all twelve of OpenFlow 1.0 */ };
 
 enum of_error_number on_echo_request(struct session *session, struct of_message *message, const struct request *request)
 {
@@ -31,7 +35,22 @@ enum of_error_number on_error(struct session *session, struct of_message *messag
 
 enum of_error_number on_experimenter(struct session *session, struct of_message *message, const struct request *request)
 {
-    return OF_ERROR_BAD_REQUEST_BAD_EXPERIMENTER;
+    uint32_t experimenter = message->experimenter.experimenter;
+    bool is_known = experimenter == OF_EXPERIMENTER_NICIRA || experimenter == OF_EXPERIMENTER_ONF;
+
+    return is_known ? OF_ERROR_BAD_REQUEST_BAD_EXP_TYPE : OF_ERROR_BAD_REQUEST_BAD_EXPERIMENTER;
+}
+
+/* 1.0 tells the ports with the features. */
+static void add_ports(const struct bridge *bridge, struct of_features *features)
+{
+    const Busbar__PortRow *row;
+    uint64_t cursor = 0, id;
+
+    while (ports_next(bridge, &cursor, &id, &row)) {
+        features->ports = memory_resize(features->ports, (features->n_ports + 1) * sizeof *features->ports);
+        features->ports[features->n_ports++] = ports_describe(bridge->agent, id, row);
+    }
 }
 
 enum of_error_number on_features_request(struct session *session, struct of_message *message, const struct request *request)
@@ -44,7 +63,14 @@ enum of_error_number on_features_request(struct session *session, struct of_mess
                                             .capabilities = OF_CAPABILITY_FLOW_STATS | OF_CAPABILITY_TABLE_STATS |
                                                             OF_CAPABILITY_PORT_STATS | OF_CAPABILITY_GROUP_STATS}};
 
+    if (session->version == OF_VERSION_10) {
+        reply.features.capabilities = OF_CAPABILITY_FLOW_STATS | OF_CAPABILITY_TABLE_STATS | OF_CAPABILITY_PORT_STATS |
+                                      OF_CAPABILITY_ARP_MATCH_IP;
+        reply.features.actions = ACTIONS_10;
+        add_ports(session->bridge, &reply.features);
+    }
     session_send(session, &reply);
+    of_message_fini(&reply);
     return OF_ERROR_NONE;
 }
 

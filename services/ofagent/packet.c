@@ -151,6 +151,7 @@ static void on_packet_in(struct packet *packet, const Busbar__PacketIn *in)
         packet->counts.ins_malformed++;
         return;
     }
+    match_init(&message.packet_in.match);
     match_set(&message.packet_in.match, FIELD_IN_PORT, field_value_u64(in->in_port));
     for (struct session *session = bridge->sessions; session != NULL; session = session->next) {
         give(packet, session, in, &message);

@@ -18,10 +18,22 @@
 #include "lib/base/log.h"
 #include "lib/base/memory.h"
 #include "services/ofagent/bridge.h"
+#include "services/ofagent/bundle.h"
 #include "services/ofagent/dispatch.h"
+#include "services/ofagent/monitor.h"
 #include "services/ofagent/on_multipart.h"
 
 enum { MISS_SEND_LEN_DEFAULT = 128 };
+
+static uint8_t highest(uint32_t versions)
+{
+    uint8_t version = 31;
+
+    while (version > 0 && (versions >> version & 1) == 0) {
+        version--;
+    }
+    return version;
+}
 
 struct session *session_new(struct bridge *bridge, int fd, uint64_t controller, uint64_t probe_ns)
 {
@@ -34,14 +46,15 @@ struct session *session_new(struct bridge *bridge, int fd, uint64_t controller, 
     session->opened_ns = session->heard_ns = bridge->agent->now_ns;
     session->probe_ns = probe_ns;
     session->role = OF_ROLE_EQUAL;
-    session->version = OF_VERSION_13;
+    session->versions = bridge_versions(bridge);
+    session->version = highest(session->versions);
     session->config.miss_send_len = controller != 0 ? MISS_SEND_LEN_DEFAULT : 0;
     session->async = (struct of_async){
         .packet_in = {1u << PACKET_IN_NO_MATCH | 1u << PACKET_IN_ACTION, 0},
         .port_status = {7, 7},
-        .flow_removed = {15, 0},
+        .flow_removed = {0x3f, 0},
     };
-    struct of_message hello = {.type = OF_HELLO, .hello = {.versions = SESSION_VERSIONS}};
+    struct of_message hello = {.type = OF_HELLO, .hello = {.versions = session->versions}};
     session_send(session, &hello);
     return session;
 }
@@ -54,6 +67,8 @@ void session_destroy(struct session **session)
     on_multipart_drop(*session);
     conn_destroy(&(*session)->conn);
     free((*session)->held);
+    bundles_drop(*session);
+    monitors_drop(*session);
     free(*session);
     *session = NULL;
 }
@@ -72,14 +87,30 @@ void session_close(struct session *session, const char *format, ...)
     (void)!conn_flush(session->conn);
 }
 
+/* 1.0 has some messages in the form that the peer has asked for. */
+static enum of_form form_of(const struct session *session, const struct of_message *message)
+{
+    static const enum of_form packet_ins[] = {OF_FORM_STANDARD, OF_FORM_NICIRA, OF_FORM_NICIRA2};
+
+    if (message->type == OF_PACKET_IN) {
+        return packet_ins[session->packet_in_format];
+    }
+    bool is_nxm = session->version == OF_VERSION_10 && session->flow_format == OF_FLOW_FORMAT_NXM;
+    return message->type == OF_FLOW_REMOVED && is_nxm ? OF_FORM_NICIRA : message->form;
+}
+
 void session_send(struct session *session, struct of_message *message)
 {
+    enum of_form form = message->form;
+
     message->version = session->version;
+    message->form = form_of(session, message);
     int err = of_encode(message, conn_output(session->conn));
     if (err != 0) {
         LOG_LIMITED(LOG_LEVEL_WARN, "openflow-unsent bridge=%s type=%s error=\"%s\"", session->bridge->name,
                     of_type_name((uint8_t)message->type), error_text(err));
     }
+    message->form = form; /* of the next session it goes to */
 }
 
 void session_send_error(struct session *session, enum of_error_number number, const uint8_t *request, size_t size)
@@ -94,6 +125,9 @@ bool session_wants(const struct session *session, const uint32_t masks[2], unsig
     if (session->state != SESSION_ACTIVE || (session->controller == 0 && session->config.miss_send_len == 0)) {
         return false;
     }
+    if (session->version < OF_VERSION_14 && masks == session->async.flow_removed && reason == OF_REMOVED_METER_DELETE) {
+        reason = OF_REMOVED_DELETE; /* the only word they have for it */
+    }
     return (masks[session->role == OF_ROLE_SLAVE] >> reason & 1) != 0;
 }
 
@@ -101,7 +135,7 @@ static void fail_hello(struct session *session, uint32_t xid, uint32_t theirs)
 {
     char text[96];
 
-    int n = snprintf(text, sizeof text, "no version in common: we speak 0x04 (OpenFlow 1.3), you offer the set 0x%x", theirs);
+    int n = snprintf(text, sizeof text, "no version in common: we speak the set 0x%x, you offer the set 0x%x", session->versions, theirs);
     struct of_message error = {
         .type = OF_ERROR,
         .xid = xid,
@@ -112,10 +146,13 @@ static void fail_hello(struct session *session, uint32_t xid, uint32_t theirs)
 
 static void on_hello(struct session *session, const struct of_message *hello)
 {
-    if ((hello->hello.versions & SESSION_VERSIONS) == 0) {
+    uint32_t common = hello->hello.versions & session->versions;
+
+    if (common == 0) {
         fail_hello(session, hello->xid, hello->hello.versions);
         return;
     }
+    session->version = highest(common);
     session->state = SESSION_ACTIVE;
     log_debug("openflow-session bridge=%s session=%llu version=%u", session->bridge->name, (unsigned long long)session->number,
               session->version);
@@ -124,7 +161,8 @@ static void on_hello(struct session *session, const struct of_message *hello)
 static void receive(struct session *session, const uint8_t *bytes, size_t size)
 {
     struct of_decode_context context = {.version = session->state == SESSION_HELLO ? 0 : session->version,
-                                        .n_tables = TABLE_COUNT};
+                                        .n_tables = TABLE_COUNT,
+                                        .has_table_id = session->has_table_id};
     struct of_message message;
     struct of_error error;
 
@@ -152,6 +190,7 @@ static void receive(struct session *session, const uint8_t *bytes, size_t size)
 static bool is_paused(const struct session *session)
 {
     return session->state == SESSION_CLOSED || session->waits_for_barrier || session->walk != NULL || session->held != NULL ||
+           session->committing != NULL ||
            inflight_size(session->bridge->inflight) >= INFLIGHT_CHANGES_MAX || bridge_is_behind(session->bridge);
 }
 
@@ -247,6 +286,7 @@ void session_step(struct session *session)
     }
     try_barrier(session);
     try_held(session);
+    bundles_step(session);
     if (session->walk != NULL) {
         on_multipart_continue(session);
     }

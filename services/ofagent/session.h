@@ -12,7 +12,6 @@
 #include "services/ofagent/conn.h"
 
 enum {
-    SESSION_VERSIONS = 1 << OF_VERSION_13,
     SESSION_MAX = 256, /* of a bridge: a hundred controllers and the tools of a careless person */
 };
 #define SESSION_HELLO_NS (10 * NS_PER_S) /* a peer that has not said HELLO by then is no OpenFlow peer */
@@ -20,6 +19,8 @@ enum {
 enum session_state { SESSION_HELLO, SESSION_ACTIVE, SESSION_CLOSED };
 
 struct walk;
+struct bundle;
+struct monitor;
 
 struct session {
     struct session *next;
@@ -29,7 +30,8 @@ struct session {
     uint64_t controller; /* row of the controller we connected to; 0: the peer came to us */
     enum session_state state;
     char reason[128]; /* why it was closed */
-    uint8_t version;
+    uint32_t versions; /* bit n: version n may be spoken; the bridge's protocols when the session began */
+    uint8_t version;   /* the one that is, or before the HELLOs the highest that may be */
     uint64_t opened_ns;
     uint64_t heard_ns; /* when the peer was last heard */
     uint64_t probe_ns; /* inactivity probe; 0: off */
@@ -39,6 +41,10 @@ struct session {
     enum of_role_kind role;
     struct of_config config;
     struct of_async async;
+    uint32_t flow_format;      /* 1.0: enum of_flow_format; how FLOW_REMOVED goes out */
+    uint32_t packet_in_format; /* enum of_packet_in_format */
+    uint16_t controller_id;    /* of controller(id=...) */
+    bool has_table_id;         /* 1.0: flow_mods name tables */
 
     uint64_t last_batch; /* of the bridge's inflight: that of this session's latest change */
     size_t n_port_mods;  /* not committed yet; a barrier waits for them too */
@@ -51,6 +57,9 @@ struct session {
     struct walk *walk; /* the list of rules that is being sent, see on_multipart.c; owned */
     uint8_t *held;     /* a packet-out that waits for last_batch to be committed; owned */
     size_t held_size;
+    struct bundle *bundles;     /* being filled, see bundle.c; owned */
+    struct of_message *committing; /* the reply to a bundle's commit, which waits for last_batch; owned */
+    struct monitor *monitors;   /* see monitor.c; owned */
 
     uint64_t n_packet_ins, n_packet_ins_dropped, n_errors;
 };

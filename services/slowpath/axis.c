@@ -1,60 +1,88 @@
-/* A path-compressed trie of prefixes, with the tuples of each.
+/* A trie of bytes whose ends are short lists (a burst trie): prefixes of a field, with the tuples of each.
  *
- *     10.0.0.0/8 {tuple 3}                 a node stands for the bits that all below it share; it has tuples when it is itself
- *        |                                 a rule's prefix, and two children unless it has
- *     10.1.0.0/16 {tuples 0, 3}
- *        |      \
- *     10.1.2.0/24  10.1.200.1/32           a packet to 10.1.2.9 meets the tuples 3, 0 and those of the /24 on its way down
+ *     root        0.0.0.0/1 {tuple 2}                     listed in a node: prefixes that end before its next byte does, and all
+ *     ├ 9         9.1.2.0/24 {1}   9.255.0.1/32 {0}       that go on behind it while there are LISTED_MAX at most
+ *     └ 10        10.0.0.0/8 {3}
+ *       ├ 10.1    10.1.0.0/16 {0, 3}   10.1.2.0/24 {1}   10.1.200.1/32 {0}      ...
+ *       └ 10.2    ...
  *
- * The way ends at a node whose bits the value does not have, or where there is no child. All prefixes that cover the value are on the way, and
- * the bits up to the first one that left it tell so: no prefix beside the way covers any value with the same leading bits.
+ * A list is looked through as a whole, eight at a time, by the 16 bits that come next: which prefixes cover the value, and how many bits at
+ * most another one shares with it. Eight of them, with a tuple each, are a cache line, and all lines of a node are called for at once. A prefix of
+ * several tuples is listed as often, one of more than LISTED_EACH once, with a set. A random address among 100,000 costs three nodes, of which
+ * the first two stay in the cache; the ways of all fields of a packet are gone in turns, so that they wait for memory together.
  *
- * Most prefixes are in one or two tuples, which are in the node, of one cache line. One with more has a list, one with many a
- * set, of which a lookup adds a few words, and counts by tuple. Cost: insert, remove and find go down as many nodes as the field has bits at
- * most, log2 of the prefixes on average. With many prefixes each node is a wait for memory, so the ways of all fields of a packet are gone
- * in turns, and nodes lie in pages of 2 MB. Nodes come from chunks that live as long as the axis. Thread: the one that translates.
+ * The longest prefix on the way, and one bit more than any prefix beside the way shares with the value, tell that no others cover it.
+ *
+ * A node whose list grows beyond LISTED_MAX moves what goes on behind its next byte to children; it goes when nothing is left in it. Cost of insert
+ * and remove: the way down, one list, sometimes a move of LISTED_MAX. Memory: some 60 bytes a prefix, 64 a node, 2 KB one with children.
+ * Thread: the one that translates. No allocation in a lookup.
  */
 #include "services/slowpath/axis.h"
 
+#include <emmintrin.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "lib/base/memory.h"
+#include "services/slowpath/users.h"
 
-enum { USERS_INSIDE = 2, USERS_LISTED = 8 /* more than these are in a set too */, CHUNK_NODES = 64, HUGE_NODES = (2 << 20) / 64, SMALL_CHUNKS_MAX = 64 };
-
-/* A tuple has `count` rules with the node's prefix. */
-struct axis_user {
-    uint32_t tuple, count;
+enum {
+    FAN = 256,
+    HEAD_BITS = 16,
+    LANES = 8,
+    LISTED_MAX = 96,
+    LISTED_EACH = 8, /* tuples of one prefix that are listed one by one */
+    ROOM_FIRST = 2,
+    LINES_AHEAD = 12,
+    MANY = -1, /* a tuple of the list: they are in the entry */
 };
 
-struct axis_users {
-    uint32_t room;
-    uint32_t n_words;
-    uint64_t *set; /* owned; NULL while the list is short; then the list is by tuple */
-    struct axis_user list[];
+/* Eight of a list: what a lookup reads of each. */
+struct axis_group {
+    uint16_t heads[LANES], masks[LANES]; /* the bits of the prefix behind the node's, and which of them are its own */
+    uint32_t tuples[LANES];
 };
 
-struct axis_node {
-    struct trie_value value; /* zero behind length */
-    struct axis_node *children[2];
+_Static_assert(sizeof(struct axis_group) == 64, "a cache line");
+
+/* The rest of one. */
+struct axis_entry {
+    struct trie_value value;
+    struct users *many; /* owned; when there are more than LISTED_EACH, else NULL */
+    uint32_t count;     /* of rules of its one tuple */
     uint32_t length;
-    uint32_t n_users;
-    struct axis_user inside[USERS_INSIDE]; /* while there are no more */
-    struct axis_users *more;               /* owned; else all of them, with room to spare */
 };
 
-_Static_assert(sizeof(struct axis_node) == 64, "a cache line");
-
-struct axis_chunk {
-    struct axis_chunk *next;
-    size_t n_nodes;
-    struct axis_node *nodes; /* owned */
+/* At depth d it has the prefixes that agree in 8 * d bits. One piece of memory: entries are behind the groups. */
+struct axis_node {
+    struct axis_node **children; /* owned, FAN; NULL: all is in the list */
+    struct axis_entry *entries;
+    uint32_t n, room;
+    uint32_t n_long;     /* of the listed ones; they go on behind the next byte */
+    uint32_t n_deep;     /* and behind the head */
+    uint32_t n_children;
+    uint8_t pad[28];
+    struct axis_group groups[];
 };
 
-static inline unsigned bit_at(struct trie_value value, unsigned bit)
+_Static_assert(sizeof(struct axis_node) == 64, "groups are lines");
+
+static inline uint8_t byte_at(struct trie_value value, unsigned depth)
 {
-    return (unsigned)((bit < 64 ? value.high >> (63 - bit) : value.low >> (127 - bit)) & 1);
+    return (uint8_t)(depth < 8 ? value.high >> (56 - 8 * depth) : value.low >> (120 - 8 * depth));
+}
+
+/* Those behind `depth` bytes. */
+static inline uint16_t head_at(struct trie_value value, unsigned depth)
+{
+    uint16_t next = depth == TRIE_BITS / 8 ? 0 : (uint16_t)(byte_at(value, depth) << 8);
+    return depth + 1 >= TRIE_BITS / 8 ? next : next | byte_at(value, depth + 1);
+}
+
+static inline uint16_t mask_at(unsigned length, unsigned depth)
+{
+    unsigned n = length - 8 * depth;
+    return n >= HEAD_BITS ? UINT16_MAX : (uint16_t) ~(UINT16_MAX >> n);
 }
 
 /* TRIE_BITS when they are equal. */
@@ -67,136 +95,126 @@ static inline unsigned common_bits(struct trie_value a, struct trie_value b)
     return low != 0 ? 64 + (unsigned)__builtin_clzll(low) : TRIE_BITS;
 }
 
-/* ---- nodes ---- */
+/* ---- lists ---- */
 
-static struct axis_node *node_new(struct axis *axis, struct trie_value value, unsigned length)
+static size_t n_groups(uint32_t room)
 {
-    if (axis->free_nodes == NULL) {
-        struct axis_chunk *chunk = memory_zeroed(sizeof *chunk);
-        bool is_large = axis->n_chunks++ >= SMALL_CHUNKS_MAX;
-        chunk->n_nodes = is_large ? HUGE_NODES : CHUNK_NODES;
-        chunk->nodes = is_large ? memory_huge(HUGE_NODES * sizeof *chunk->nodes) : memory_lines(CHUNK_NODES * sizeof *chunk->nodes);
-        chunk->next = axis->chunks;
-        axis->chunks = chunk;
-        for (size_t i = chunk->n_nodes; i-- > 0;) {
-            chunk->nodes[i].children[0] = axis->free_nodes;
-            axis->free_nodes = &chunk->nodes[i];
+    return (room + LANES - 1) / LANES;
+}
+
+static void node_resize(struct axis_node **place, uint32_t room)
+{
+    struct axis_node *old = *place;
+    size_t size = sizeof *old + n_groups(room) * sizeof old->groups[0];
+    struct axis_node *node = memory_lines(size + (room + 1) / 2 * 2 * sizeof old->entries[0]);
+    struct axis_entry *entries = (struct axis_entry *)((uint8_t *)node + size);
+    if (old != NULL) {
+        *node = *old;
+        memcpy(node->groups, old->groups, n_groups(old->n) * sizeof old->groups[0]);
+        memcpy(entries, old->entries, old->n * sizeof *entries);
+        free(old);
+    }
+    node->entries = entries;
+    node->room = room;
+    *place = node;
+}
+
+static void list_set(struct axis_node *node, unsigned depth, uint32_t i, const struct axis_entry *entry, uint32_t tuple)
+{
+    struct axis_group *group = &node->groups[i / LANES];
+    group->heads[i % LANES] = head_at(entry->value, depth);
+    group->masks[i % LANES] = mask_at(entry->length, depth);
+    group->tuples[i % LANES] = tuple;
+    node->entries[i] = *entry;
+}
+
+static uint32_t list_tuple(const struct axis_node *node, uint32_t i)
+{
+    return node->groups[i / LANES].tuples[i % LANES];
+}
+
+/* What is counted of an entry that comes or goes. */
+static void list_count(struct axis_node *node, unsigned depth, const struct axis_entry *entry, uint32_t change)
+{
+    node->n += change;
+    node->n_long += entry->length >= 8 * (depth + 1) ? change : 0;
+    node->n_deep += entry->length > 8 * depth + HEAD_BITS ? change : 0;
+}
+
+static void list_add(struct axis_node **place, unsigned depth, const struct axis_entry *entry, uint32_t tuple)
+{
+    if ((*place)->n == (*place)->room) {
+        uint32_t room = (*place)->room;
+        node_resize(place, room < LANES ? room * 2 : room + (room / 2 + LANES - 1) / LANES * LANES);
+    }
+    list_set(*place, depth, (*place)->n, entry, tuple);
+    list_count(*place, depth, entry, 1);
+}
+
+/* The last one takes its place. */
+static void list_remove(struct axis_node *node, unsigned depth, uint32_t i)
+{
+    list_count(node, depth, &node->entries[i], UINT32_MAX);
+    list_set(node, depth, i, &node->entries[node->n], list_tuple(node, node->n));
+}
+
+/* The first entry of the prefix from `from` on; node->n: there is none. */
+static uint32_t list_next(const struct axis_node *node, unsigned depth, struct trie_value prefix, unsigned length, uint32_t from)
+{
+    const __m128i heads = _mm_set1_epi16((int16_t)head_at(prefix, depth)), masks = _mm_set1_epi16((int16_t)mask_at(length, depth));
+    for (uint32_t i = from / LANES * LANES; i < node->n; i += LANES) {
+        const struct axis_group *group = &node->groups[i / LANES];
+        __m128i same = _mm_and_si128(_mm_cmpeq_epi16(_mm_load_si128((const __m128i *)group->heads), heads),
+                                     _mm_cmpeq_epi16(_mm_load_si128((const __m128i *)group->masks), masks));
+        unsigned met = (unsigned)_mm_movemask_epi8(_mm_packs_epi16(same, _mm_setzero_si128()));
+        for (; met != 0; met &= met - 1) {
+            uint32_t at = i + (unsigned)__builtin_ctz(met);
+            const struct axis_entry *entry = &node->entries[at];
+            if (at >= from && at < node->n && entry->length == length && entry->value.high == prefix.high && entry->value.low == prefix.low) {
+                return at;
+            }
         }
     }
-    struct axis_node *node = axis->free_nodes;
-    axis->free_nodes = node->children[0];
-    *node = (struct axis_node){.value = trie_leading_bits(value, length), .length = length};
-    return node;
+    return node->n;
 }
 
-static void node_free(struct axis *axis, struct axis_node *node)
+/* All that the list has of a prefix becomes one entry. */
+static void list_gather(struct axis_node *node, unsigned depth, struct trie_value prefix, unsigned length, size_t words)
 {
-    *node = (struct axis_node){.children = {axis->free_nodes, NULL}};
-    axis->free_nodes = node;
+    struct axis_entry entry = {.value = prefix, .length = length, .many = memory_zeroed(sizeof *entry.many)};
+    uint32_t i = 0;
+    while ((i = list_next(node, depth, prefix, length, i)) < node->n) {
+        for (uint32_t c = 0; c < node->entries[i].count; c++) {
+            users_add(entry.many, list_tuple(node, i), words);
+        }
+        list_remove(node, depth, i);
+    }
+    list_set(node, depth, node->n, &entry, (uint32_t)MANY);
+    list_count(node, depth, &entry, 1);
 }
 
-static void users_free(struct axis_node *node)
+static void entry_fini(struct axis_entry *entry)
 {
-    if (node->more != NULL) {
-        free(node->more->set);
-        free(node->more);
-        node->more = NULL;
+    if (entry->many != NULL) {
+        users_fini(entry->many);
+        free(entry->many);
     }
 }
 
-static struct axis_user *node_users(struct axis_node *node)
+static void node_destroy(struct axis_node **node_to_end)
 {
-    return node->more != NULL ? node->more->list : node->inside;
-}
-
-/* Gives the node a list, or a longer one. */
-static void node_grow(struct axis_node *node)
-{
-    uint32_t room = node->n_users * 2;
-    struct axis_users *users = node->more;
-    if (users == NULL) {
-        users = memory_zeroed(sizeof *users + room * sizeof users->list[0]);
-        memcpy(users->list, node->inside, sizeof node->inside);
-    } else {
-        users = memory_resize(users, sizeof *users + room * sizeof users->list[0]);
-    }
-    users->room = room;
-    node->more = users;
-}
-
-/* Makes of a list, or of a set that is too small, a set with counts by tuple. */
-static void node_index(const struct axis *axis, struct axis_node *node)
-{
-    struct axis_users *old = node->more;
-    uint32_t room = (uint32_t)axis->words * 64;
-    struct axis_users *users = memory_zeroed(sizeof *users + room * sizeof users->list[0]);
-    users->room = room;
-    users->n_words = (uint32_t)axis->words;
-    users->set = memory_array(axis->words, sizeof *users->set);
-    for (uint32_t i = 0; i < (old->set != NULL ? old->room : node->n_users); i++) {
-        if (old->list[i].count > 0) {
-            users->list[old->list[i].tuple] = old->list[i];
-            users->set[old->list[i].tuple / 64] |= 1ull << old->list[i].tuple % 64;
+    struct axis_node *node = *node_to_end;
+    for (unsigned b = 0; node->children != NULL && b < FAN; b++) {
+        if (node->children[b] != NULL) {
+            node_destroy(&node->children[b]);
         }
     }
-    users_free(node);
-    node->more = users;
-}
-
-static bool is_indexed(const struct axis_node *node)
-{
-    return node->more != NULL && node->more->set != NULL;
-}
-
-static void node_add_user(struct axis *axis, struct axis_node *node, uint32_t tuple)
-{
-    if (is_indexed(node)) {
-        if (tuple >= node->more->room) {
-            node_index(axis, node);
-        }
-        struct axis_user *user = &node->more->list[tuple];
-        node->n_users += user->count == 0;
-        user->tuple = tuple;
-        user->count++;
-        node->more->set[tuple / 64] |= 1ull << tuple % 64;
-        return;
+    for (uint32_t i = 0; i < node->n; i++) {
+        entry_fini(&node->entries[i]);
     }
-    struct axis_user *users = node_users(node);
-    for (uint32_t i = 0; i < node->n_users; i++) {
-        if (users[i].tuple == tuple) {
-            users[i].count++;
-            return;
-        }
-    }
-    if (node->n_users == (node->more != NULL ? node->more->room : USERS_INSIDE)) {
-        node_grow(node);
-        users = node_users(node);
-    }
-    users[node->n_users++] = (struct axis_user){.tuple = tuple, .count = 1};
-    if (node->n_users > USERS_LISTED) {
-        node_index(axis, node);
-    }
-}
-
-static void node_remove_user(struct axis_node *node, uint32_t tuple)
-{
-    struct axis_user *users = node_users(node);
-    uint32_t i = is_indexed(node) ? tuple : 0;
-    while (users[i].tuple != tuple) {
-        i++;
-    }
-    if (--users[i].count > 0) {
-        return;
-    }
-    node->n_users--;
-    if (is_indexed(node)) {
-        node->more->set[tuple / 64] &= ~(1ull << tuple % 64);
-    } else {
-        users[i] = users[node->n_users];
-    }
-    if (node->n_users == 0) {
-        users_free(node);
-    }
+    free(node->children);
+    free(node);
+    *node_to_end = NULL;
 }
 
 /* ---- the tuples of a length ---- */
@@ -209,13 +227,8 @@ void axis_init(struct axis *axis, size_t words)
 
 void axis_fini(struct axis *axis)
 {
-    for (struct axis_chunk *chunk = axis->chunks, *next; chunk != NULL; chunk = next) {
-        next = chunk->next;
-        for (size_t i = 0; i < chunk->n_nodes; i++) {
-            users_free(&chunk->nodes[i]);
-        }
-        free(chunk->nodes);
-        free(chunk);
+    if (axis->root != NULL) {
+        node_destroy(&axis->root);
     }
     free(axis->by_length);
     *axis = (struct axis){0};
@@ -265,92 +278,206 @@ void axis_remove_tuple(struct axis *axis, uint32_t tuple, unsigned length)
 
 /* ---- prefixes ---- */
 
+static struct axis_node **node_child(struct axis_node *node, uint8_t byte)
+{
+    if (node->children[byte] == NULL) {
+        node_resize(&node->children[byte], ROOM_FIRST);
+        node->n_children++;
+    }
+    return &node->children[byte];
+}
+
+static void node_burst(struct axis_node **place, unsigned depth)
+{
+    struct axis_node *node = *place;
+    node->children = memory_array(FAN, sizeof(struct axis_node *));
+    for (uint32_t i = node->n; i-- > 0;) {
+        if (node->entries[i].length >= 8 * (depth + 1)) {
+            list_add(node_child(node, byte_at(node->entries[i].value, depth)), depth + 1, &node->entries[i], list_tuple(node, i));
+            list_remove(node, depth, i);
+        }
+    }
+    node_resize(place, node->n < ROOM_FIRST ? ROOM_FIRST : node->n);
+}
+
 void axis_insert(struct axis *axis, struct trie_value prefix, unsigned length, uint32_t tuple)
 {
+    if (axis->root == NULL) {
+        node_resize(&axis->root, ROOM_FIRST);
+    }
     struct axis_node **place = &axis->root;
-    unsigned common = 0;
-    while (*place != NULL) {
-        common = common_bits((*place)->value, prefix);
-        if (common < (*place)->length || length <= (*place)->length) {
-            break;
+    unsigned depth = 0;
+    for (; (*place)->children != NULL && length >= 8 * (depth + 1); depth++) {
+        place = node_child(*place, byte_at(prefix, depth));
+    }
+    struct axis_node *node = *place;
+    unsigned n_same = 0;
+    for (uint32_t i = 0; (i = list_next(node, depth, prefix, length, i)) < node->n; i++, n_same++) {
+        if (node->entries[i].many != NULL) {
+            users_add(node->entries[i].many, tuple, axis->words);
+            return;
         }
-        place = &(*place)->children[bit_at(prefix, (*place)->length)];
+        if (list_tuple(node, i) == tuple) {
+            node->entries[i].count++;
+            return;
+        }
     }
-    struct axis_node *at = *place;
-    if (at == NULL) {
-        *place = node_new(axis, prefix, length);
-    } else if (common < length && common < at->length) {
-        struct axis_node *branch = node_new(axis, prefix, common);
-        branch->children[bit_at(at->value, common)] = at;
-        branch->children[bit_at(prefix, common)] = node_new(axis, prefix, length);
-        *place = branch;
-        place = &branch->children[bit_at(prefix, common)];
-    } else if (length < at->length) {
-        *place = node_new(axis, prefix, length);
-        (*place)->children[bit_at(at->value, length)] = at;
+    list_add(place, depth, &(struct axis_entry){.value = prefix, .length = length, .count = 1}, tuple);
+    if (n_same == LISTED_EACH) {
+        list_gather(*place, depth, prefix, length, axis->words);
     }
-    node_add_user(axis, *place, tuple);
+    if ((*place)->n_long > LISTED_MAX && (*place)->children == NULL) {
+        node_burst(place, depth);
+    }
+}
+
+/* A rule less. True: the entry is gone. */
+static bool entry_remove(struct axis_node *node, unsigned depth, uint32_t i, uint32_t tuple)
+{
+    struct axis_entry *entry = &node->entries[i];
+    if (entry->many != NULL) {
+        users_remove(entry->many, tuple);
+    } else {
+        entry->count--;
+    }
+    if (entry->many != NULL ? entry->many->n > 0 : entry->count > 0) {
+        return false;
+    }
+    entry_fini(entry);
+    list_remove(node, depth, i);
+    return true;
 }
 
 void axis_remove(struct axis *axis, struct trie_value prefix, unsigned length, uint32_t tuple)
 {
-    struct axis_node **place = &axis->root, **above = NULL;
-    while ((*place)->length < length) {
-        above = place;
-        place = &(*place)->children[bit_at(prefix, (*place)->length)];
+    struct axis_node **way[TRIE_BITS / 8 + 1] = {&axis->root};
+    unsigned depth = 0;
+    while ((*way[depth])->children != NULL && length >= 8 * (depth + 1)) {
+        way[depth + 1] = &(*way[depth])->children[byte_at(prefix, depth)];
+        depth++;
     }
-    struct axis_node *node = *place;
-    node_remove_user(node, tuple);
-    if (node->n_users > 0 || (node->children[0] != NULL && node->children[1] != NULL)) {
+    struct axis_node *node = *way[depth];
+    uint32_t i = list_next(node, depth, prefix, length, 0);
+    while (node->entries[i].many == NULL && list_tuple(node, i) != tuple) {
+        i = list_next(node, depth, prefix, length, i + 1);
+    }
+    if (!entry_remove(node, depth, i, tuple)) {
         return;
     }
-    *place = node->children[node->children[0] == NULL];
-    node_free(axis, node);
-    if (*place == NULL && above != NULL && (*above)->n_users == 0) { /* a branch that branches no more */
-        node = *above;
-        *above = node->children[node->children[0] == NULL];
-        node_free(axis, node);
+    while ((node = *way[depth])->n == 0 && node->n_children == 0) {
+        node_destroy(way[depth]);
+        if (depth == 0) {
+            return;
+        }
+        (*way[--depth])->n_children--;
     }
 }
 
-static inline void add_users(const struct axis_node *node, uint64_t *out)
+/* ---- lookup ---- */
+
+/* How many leading bits a byte shares at most with those that have a child. */
+static unsigned bits_shared(const struct axis_node *node, uint8_t byte)
 {
-    if (node->more == NULL) {
-        for (uint32_t i = 0; i < node->n_users; i++) {
-            out[node->inside[i].tuple / 64] |= 1ull << node->inside[i].tuple % 64;
+    for (unsigned shared = 8; shared-- > 0;) {
+        unsigned block = 0x80u >> shared, first = (byte ^ block) & ~(block - 1); /* those that part at this bit */
+        for (unsigned b = first; b < first + block; b++) {
+            if (node->children[b] != NULL) {
+                return shared;
+            }
         }
-    } else if (node->more->set != NULL) {
-        for (uint32_t w = 0; w < node->more->n_words; w++) {
-            out[w] |= node->more->set[w];
+    }
+    return 0;
+}
+
+static inline void tell_at_least(struct axis_look *look, unsigned n_bits)
+{
+    look->n_bits = n_bits > look->n_bits ? n_bits : look->n_bits;
+}
+
+/* The value has the head of this entry. */
+static inline void meet(struct axis_look *look, uint32_t i)
+{
+    const struct axis_node *node = look->node;
+    const struct axis_group *group = &node->groups[i / LANES];
+    if (group->masks[i % LANES] == UINT16_MAX && node->n_deep > 0) {
+        unsigned common = common_bits(node->entries[i].value, look->value), length = node->entries[i].length;
+        tell_at_least(look, common < length ? common + 1 : length);
+        if (common < length) {
+            return;
         }
+    }
+    uint32_t tuple = group->tuples[i % LANES];
+    if (tuple == (uint32_t)MANY) {
+        users_mark(node->entries[i].many, look->out);
     } else {
-        for (uint32_t i = 0; i < node->n_users; i++) {
-            out[node->more->list[i].tuple / 64] |= 1ull << node->more->list[i].tuple % 64;
-        }
+        look->out[tuple / 64] |= 1ull << tuple % 64;
     }
 }
 
-/* One node of the way. False: it ends, and look->n_bits is known. */
+/* The list of a node: four numbers at a time are compared as signed ones, with the sign turned. */
+static inline void look_through(struct axis_look *look)
+{
+    const struct axis_node *node = look->node;
+    const __m128i value = _mm_set1_epi16((int16_t)head_at(look->value, look->depth)), zero = _mm_setzero_si128();
+    const __m128i less_one = _mm_set1_epi16(INT16_MAX);
+    bool has_met = false;
+    __m128i least = less_one, longest = zero; /* the least difference, less one; the mask of the longest that is met */
+    for (uint32_t i = 0; i < node->n; i += LANES) {
+        const struct axis_group *group = &node->groups[i / LANES];
+        __m128i masks = _mm_load_si128((const __m128i *)group->masks);
+        __m128i differs = _mm_and_si128(_mm_xor_si128(_mm_load_si128((const __m128i *)group->heads), value), masks);
+        __m128i same = _mm_cmpeq_epi16(differs, zero);
+        least = _mm_min_epi16(least, _mm_add_epi16(differs, less_one));
+        unsigned met = (unsigned)_mm_movemask_epi8(_mm_packs_epi16(same, zero)) & (node->n - i >= LANES ? 0xff : (1u << (node->n - i)) - 1);
+        if (met != 0) {
+            has_met = true;
+            longest = _mm_or_si128(longest, _mm_and_si128(same, masks)); /* a mask is bits from the first on */
+            for (; met != 0; met &= met - 1) {
+                meet(look, i + (unsigned)__builtin_ctz(met));
+            }
+        }
+    }
+    least = _mm_min_epi16(least, _mm_srli_si128(least, 8));
+    least = _mm_min_epi16(least, _mm_srli_si128(least, 4));
+    least = _mm_min_epi16(least, _mm_srli_si128(least, 2));
+    longest = _mm_or_si128(longest, _mm_srli_si128(longest, 8));
+    longest = _mm_or_si128(longest, _mm_srli_si128(longest, 4));
+    longest = _mm_or_si128(longest, _mm_srli_si128(longest, 2));
+    unsigned closest = (unsigned)(uint16_t)(_mm_extract_epi16(least, 0) - INT16_MAX), mask = (unsigned)(uint16_t)_mm_extract_epi16(longest, 0);
+    if (closest != 0) {
+        tell_at_least(look, 8 * look->depth + (unsigned)__builtin_clz(closest << 16) + 1);
+    }
+    if (has_met) {
+        tell_at_least(look, 8 * look->depth + (mask != 0 ? HEAD_BITS - (unsigned)__builtin_ctz(mask) : 0));
+    }
+}
+
+static inline void call_for(const struct axis_node *node)
+{
+    for (unsigned line = 0; node != NULL && line < LINES_AHEAD; line++) {
+        __builtin_prefetch((const uint8_t *)node + line * 64);
+    }
+}
+
+/* One node of the way. False: it ends. */
 static inline bool walk_on(struct axis_look *look)
 {
     const struct axis_node *node = look->node;
     if (node == NULL) {
         return false;
     }
-    unsigned common = common_bits(node->value, look->value);
-    if (common < node->length) {
-        look->n_bits = common + 1;
+    look_through(look);
+    if (node->children == NULL) {
         return false;
     }
-    add_users(node, look->out);
-    look->n_bits = node->length;
-    if (node->children[0] == NULL && node->children[1] == NULL) {
-        return false;
+    uint8_t byte = byte_at(look->value, look->depth);
+    look->node = node->children[byte];
+    if (look->node == NULL && node->n_children > 0) {
+        tell_at_least(look, 8 * look->depth + bits_shared(node, byte) + 1);
     }
-    look->node = node->children[bit_at(look->value, node->length)];
-    look->n_bits++; /* enough where there is no child */
-    __builtin_prefetch(look->node);
-    return true;
+    look->depth++;
+    call_for(look->node);
+    return look->node != NULL;
 }
 
 void axis_find(struct axis_look *looks, size_t n)
@@ -358,7 +485,7 @@ void axis_find(struct axis_look *looks, size_t n)
     uint32_t under_way = 0;
     for (size_t i = 0; i < n; i++) {
         looks[i].node = looks[i].axis->root;
-        looks[i].n_bits = 0;
+        looks[i].n_bits = looks[i].depth = 0;
         under_way |= 1u << i;
     }
     while (under_way != 0) {

@@ -12,13 +12,9 @@
 #include "services/slowpath/trie.h"
 
 struct axis_node;
-struct axis_chunk;
 
 struct axis {
-    struct axis_node *root;
-    struct axis_chunk *chunks; /* owned: the memory of nodes */
-    size_t n_chunks;
-    struct axis_node *free_nodes;
+    struct axis_node *root; /* owned; NULL: no prefixes */
     uint64_t *by_length; /* owned; TRIE_BITS + 1 sets: tuples whose prefixes have so many bits, 0: none of theirs is here */
     uint8_t lengths[TRIE_BITS + 1]; /* those that some tuple has, longest first, without 0 */
     unsigned n_lengths;
@@ -40,7 +36,9 @@ struct axis_look {
     struct trie_value value;
     uint64_t *out; /* gets the tuples with a prefix that covers the value, beside what is in it */
     unsigned n_bits; /* out: how many leading bits of the value tell that there are no others */
-    const struct axis_node *node; /* private */
+    /* private */
+    const struct axis_node *node;
+    unsigned depth;
 };
 
 /* Several at once (32 at most): each waits for memory most of the time. */

@@ -14,13 +14,13 @@
  * What was looked at. Every tuple that could hold a better rule must be proved to have none (I2). The bits of the best rule are looked at
  * anyway and prove most. Of those still open, the ones that fail in the head are told by it. Then field after field: the leading bits that
  * tell that no other prefix covers the address prove all tuples that fail there, and cost nothing when they have been looked at. When no more
- * than ASKED_ONE_BY_ONE are open, their own stages and tries are asked, which tell with fewer bits, and so are candidates that had no rule
- * after all. A table of so few tuples is looked up in that way from the beginning.
+ * than ASKED_ONE_BY_ONE are open, their own stages and tries are asked, which tell with fewer bits. A table of so few tuples is looked up in
+ * that way from the beginning. A candidate that had no rule after all is told by its whole mask, which was looked at for the most part.
  *
  * A mask that is no prefix (an ICMP type, some bits of an address) is left to its tuple: such a tuple is always a candidate in that field.
  *
  * The highest priority of a tuple may be too high after removals, which costs a visit; it is made exact when half were removed, so a
- * removal costs O(1) on average. The order of tuples by priority is kept as sets of its first 32, 64 and so on, made anew by the first lookup
+ * removal costs O(1) on average. The order of tuples by priority is kept as sets of its first 8, 16 and so on, made anew by the first lookup
  * after it has changed. Thread: the one that translates. No allocation in a lookup, but for clauses; it writes scratch memory of the classifier.
  *
  * Rules that are clauses of conjunctions are in a classifier of their own within this one. All that cover the packet and have a higher priority
@@ -34,6 +34,7 @@
 #include <string.h>
 
 #include "lib/base/memory.h"
+#include "services/slowpath/axis.h"
 #include "services/slowpath/head.h"
 
 /* How many different numbers of leading bits a trie tells (a power of two), by how many fields of the table have tries. A shard holds few
@@ -43,17 +44,15 @@
 static const uint8_t levels_log2_of[] = {7, 7, 4, 3, 2};
 
 enum {
-    SLOT_WORDS_FIRST = 2, /* room for 128 tuples, which is doubled when there are more */
-    ORDER_STEP = 32,      /* tuples between two sets of the order */
+    SLOT_WORDS = 2,       /* room for 128 tuples, and for as many again when there are more */
+    ORDER_STEP = 8,       /* tuples between two sets of the order */
     SORTED_ONE_BY_ONE = 24,
-    HEADS_AT_ONCE = 4,
     ASKED_ONE_BY_ONE = 8,
 };
 
 struct candidate {
     const struct classifier_tuple *tuple;
     uint64_t hash;
-    const struct classifier_rule *found;
 };
 
 /* What follows from the tuples, made anew when they have changed, and the memory that a lookup uses. */
@@ -107,7 +106,7 @@ static void scratch_init(struct classifier_scratch *scratch, size_t words)
 struct classifier *classifier_new(void)
 {
     struct classifier *classifier = memory_zeroed(sizeof *classifier);
-    classifier->words = SLOT_WORDS_FIRST;
+    classifier->words = SLOT_WORDS;
     classifier->live = memory_array(classifier->words, sizeof *classifier->live);
     classifier->by_slot = memory_array(classifier->words * 64, sizeof *classifier->by_slot);
     classifier->room_by_mask = classifier->words * 64;
@@ -187,28 +186,33 @@ static struct classifier_tuple *classifier_find(const struct classifier *classif
 
 static void classifier_widen(struct classifier *classifier)
 {
-    size_t words = classifier->words * 2, n = words * 64;
+    size_t old = classifier->words, words = old + SLOT_WORDS;
     classifier->live = memory_resize(classifier->live, words * sizeof *classifier->live);
-    memset(classifier->live + classifier->words, 0, classifier->words * sizeof *classifier->live);
-    classifier->by_slot = memory_resize(classifier->by_slot, n * sizeof(struct classifier_tuple *));
-    memset(classifier->by_slot + n / 2, 0, n / 2 * sizeof(struct classifier_tuple *));
+    memset(classifier->live + old, 0, SLOT_WORDS * sizeof *classifier->live);
+    classifier->by_slot = memory_resize(classifier->by_slot, words * 64 * sizeof(struct classifier_tuple *));
+    memset(classifier->by_slot + old * 64, 0, (size_t)SLOT_WORDS * 64 * sizeof(struct classifier_tuple *));
     for (struct head *head = classifier->heads; head != NULL; head = head->next) {
         head_widen(head, words);
     }
     for (size_t f = 0; f < TUPLE_FIELDS; f++) {
         axis_widen(&classifier->fields[f], words);
     }
+    scratch_fini(classifier->scratch);
+    scratch_init(classifier->scratch, words);
+    classifier->words = words;
+}
+
+/* So that chains stay short. */
+static void grow_by_mask(struct classifier *classifier)
+{
     free(classifier->by_mask);
-    classifier->by_mask = memory_array(n, sizeof *classifier->by_mask);
-    classifier->room_by_mask = n;
+    classifier->room_by_mask *= 2;
+    classifier->by_mask = memory_array(classifier->room_by_mask, sizeof *classifier->by_mask);
     for (size_t i = 0; i < classifier->n_tuples; i++) {
         struct classifier_tuple **place = place_of_mask(classifier, &classifier->tuples[i]->mask);
         classifier->tuples[i]->next = *place;
         *place = classifier->tuples[i];
     }
-    scratch_fini(classifier->scratch);
-    scratch_init(classifier->scratch, words);
-    classifier->words = words;
 }
 
 static uint32_t free_slot(struct classifier *classifier)
@@ -219,7 +223,7 @@ static uint32_t free_slot(struct classifier *classifier)
         }
     }
     classifier_widen(classifier);
-    return (uint32_t)(classifier->words / 2 * 64);
+    return (uint32_t)((classifier->words - SLOT_WORDS) * 64);
 }
 
 /* A tuple comes or goes. */
@@ -269,6 +273,9 @@ static struct classifier_tuple *add_tuple(struct classifier *classifier, const s
     if (classifier->n_tuples == classifier->room) {
         classifier->room = classifier->room == 0 ? 8 : classifier->room * 2;
         classifier->tuples = memory_resize(classifier->tuples, classifier->room * sizeof *classifier->tuples);
+    }
+    if (classifier->n_tuples == classifier->room_by_mask) {
+        grow_by_mask(classifier);
     }
     struct classifier_tuple *tuple = tuple_new(&rule->match->mask);
     tuple->slot = free_slot(classifier);
@@ -401,18 +408,14 @@ static void refresh_order(const struct classifier *classifier)
     scratch->is_stale = false;
 }
 
-/* Into scratch->open: the tuples that may have a rule of this priority or a higher one; NULL: all. */
-static void open_tuples(const struct classifier *classifier, const struct classifier_rule *best)
+/* Into scratch->open: the tuples that may have a rule of this priority or a higher one. */
+static void open_tuples(const struct classifier *classifier, int32_t priority)
 {
     struct classifier_scratch *scratch = classifier->scratch;
-    if (best == NULL) {
-        memcpy(scratch->open, classifier->live, classifier->words * sizeof *scratch->open);
-        return;
-    }
     size_t first = 0, end = classifier->n_tuples; /* the first lower one is among these */
     while (first < end) {
         size_t middle = (first + end) / 2;
-        if (scratch->priorities[middle] >= best->priority) {
+        if (scratch->priorities[middle] >= priority) {
             first = middle + 1;
         } else {
             end = middle;
@@ -425,28 +428,20 @@ static void open_tuples(const struct classifier *classifier, const struct classi
 }
 
 /* Into scratch->candidates: the tuples that have a rule with the packet's bits in the head, and one in each field. `out_tell`: how many bits of
- * each field tell that the others have none. All fields and up to HEADS_AT_ONCE heads are looked up together. */
+ * each field tell that the others have none. */
 static void find_candidates(const struct classifier *classifier, const struct flow_state *packet, unsigned *out_tell)
 {
     struct classifier_scratch *scratch = classifier->scratch;
     uint64_t *candidates = scratch->candidates;
-    struct axis_look looks[TUPLE_FIELDS + HEADS_AT_ONCE * TUPLE_HEAD_STAGES];
-    size_t n = 0;
+    struct axis_look looks[TUPLE_FIELDS];
     memset(scratch->covered[0], 0, TUPLE_FIELDS * classifier->words * sizeof *scratch->covered[0]);
     for (size_t f = 0; f < TUPLE_FIELDS; f++) {
-        looks[n++] = (struct axis_look){.axis = &classifier->fields[f], .value = tuple_field(f, packet), .out = scratch->covered[f]};
+        looks[f] = (struct axis_look){.axis = &classifier->fields[f], .value = tuple_field(f, packet), .out = scratch->covered[f]};
     }
-    for (struct head *head = classifier->heads; head != NULL; head = head->next) {
-        if (n + TUPLE_HEAD_STAGES > sizeof looks / sizeof looks[0]) {
-            axis_find(looks + TUPLE_FIELDS, n - TUPLE_FIELDS);
-            n = TUPLE_FIELDS;
-        }
-        n += head_begin(head, packet, looks + n);
-    }
-    axis_find(looks, n);
+    axis_find(looks, TUPLE_FIELDS);
     memcpy(candidates, classifier->live, classifier->words * sizeof *candidates);
     for (const struct head *head = classifier->heads; head != NULL; head = head->next) {
-        head_filter(head, candidates);
+        head_filter(head, packet, candidates);
     }
     for (size_t f = 0; f < TUPLE_FIELDS; f++) {
         const uint64_t *without = axis_tuples(&classifier->fields[f], 0);
@@ -457,15 +452,24 @@ static void find_candidates(const struct classifier *classifier, const struct fl
     }
 }
 
+/* How many are in a set, `most` at most and one more. */
+static size_t count_few(const uint64_t *set, size_t words, size_t most)
+{
+    size_t n = 0;
+    for (size_t w = 0; w < words; w++) {
+        for (uint64_t left = set[w]; left != 0 && n <= most; left &= left - 1) {
+            n++;
+        }
+    }
+    return n;
+}
+
 /* Lists the candidates by priority_max downwards. */
 static size_t list_candidates(const struct classifier *classifier, const struct flow_state *packet)
 {
     struct classifier_scratch *scratch = classifier->scratch;
     const uint64_t *candidates = scratch->candidates;
-    size_t n = 0, n_all = 0;
-    for (size_t w = 0; w < classifier->words; w++) {
-        n_all += (unsigned)__builtin_popcountll(candidates[w]);
-    }
+    size_t n = 0, n_all = count_few(candidates, classifier->words, SORTED_ONE_BY_ONE);
     for (size_t i = 0; n_all > SORTED_ONE_BY_ONE && i < classifier->n_tuples; i++) {
         const struct classifier_tuple *tuple = classifier->tuples[i];
         if (candidates[tuple->slot / 64] >> tuple->slot % 64 & 1) {
@@ -545,10 +549,7 @@ static void tell_by_field(const struct classifier *classifier, size_t f, unsigne
 static bool tell_one_by_one(const struct classifier *classifier, const struct flow_state *packet, struct flow_state *looked)
 {
     struct classifier_scratch *scratch = classifier->scratch;
-    size_t n = 0;
-    for (size_t w = 0; w < classifier->words; w++) {
-        n += (unsigned)__builtin_popcountll(scratch->open[w]);
-    }
+    size_t n = count_few(scratch->open, classifier->words, ASKED_ONE_BY_ONE);
     for (size_t w = 0; n <= ASKED_ONE_BY_ONE && w < classifier->words; w++) {
         for (; scratch->open[w] != 0; scratch->open[w] &= scratch->open[w] - 1) {
             const struct classifier_tuple *tuple = classifier->by_slot[w * 64 + (unsigned)__builtin_ctzll(scratch->open[w])];
@@ -564,7 +565,7 @@ static void tell_all(const struct classifier *classifier, const unsigned *tell, 
         return;
     }
     for (const struct head *head = classifier->heads; head != NULL; head = head->next) {
-        head_look(head, classifier->scratch->open, looked);
+        head_look(head, packet, classifier->scratch->open, looked);
     }
     for (unsigned round = 0; round < 2; round++) {
         for (size_t f = 0; f < TUPLE_FIELDS; f++) {
@@ -579,27 +580,22 @@ static void tell_all(const struct classifier *classifier, const unsigned *tell, 
 }
 
 /* Why no rule of another tuple is the packet's: the best rule's bits are looked at anyway and tell many tuples, the head others, then field
- * after field; the candidates are asked one by one. */
-static void look(const struct classifier *classifier, const struct classifier_rule *best, size_t n_listed, const unsigned *tell,
+ * after field; the candidates are told by their masks. */
+static void look(const struct classifier *classifier, const struct classifier_tuple *best, int32_t priority, size_t n_listed, const unsigned *tell,
                  const struct flow_state *packet, struct flow_state *looked)
 {
     struct classifier_scratch *scratch = classifier->scratch;
     if (best != NULL) {
-        tuple_look(best->tuple, looked);
+        tuple_look(best, looked);
     }
-    open_tuples(classifier, best);
+    open_tuples(classifier, priority);
     for (size_t i = 0; i < n_listed; i++) {
         uint32_t slot = scratch->list[i].tuple->slot;
         scratch->open[slot / 64] &= ~(1ull << slot % 64);
     }
     tell_all(classifier, tell, packet, looked);
     for (size_t i = 0; i < n_listed; i++) {
-        const struct candidate *candidate = &scratch->list[i];
-        if (candidate->found != NULL) {
-            tuple_look(candidate->tuple, looked);
-        } else {
-            (void)tuple_lookup(candidate->tuple, classifier->levels_log2, packet, looked);
-        }
+        tuple_look(scratch->list[i].tuple, looked);
     }
 }
 
@@ -634,18 +630,23 @@ static const struct classifier_rule *lookup(const struct classifier *classifier,
     unsigned tell[TUPLE_FIELDS];
     find_candidates(classifier, packet, tell);
     const struct classifier_rule *best = NULL;
+    const struct classifier_tuple *tuple_of_best = NULL;
+    int32_t priority = INT32_MIN;
     size_t n = list_candidates(classifier, packet), i = 0;
-    for (; i < n && (best == NULL || scratch->list[i].tuple->priority_max >= best->priority); i++) {
-        struct candidate *candidate = &scratch->list[i];
-        candidate->found = tuple_find(candidate->tuple, packet, candidate->hash);
-        if (candidate->found != NULL && (best == NULL || tuple_rule_comes_before(candidate->found, best))) {
-            best = candidate->found;
+    for (; i < n && scratch->list[i].tuple->priority_max >= priority; i++) {
+        const struct candidate *candidate = &scratch->list[i];
+        const struct tuple_cell *cell = tuple_find(candidate->tuple, packet, candidate->hash);
+        if (cell->rule != NULL &&
+            (best == NULL || cell->priority > priority || (cell->priority == priority && cell->rule->id < best->id))) {
+            best = cell->rule;
+            tuple_of_best = candidate->tuple;
+            priority = cell->priority;
         }
     }
-    while (i > 0 && best != NULL && scratch->list[i - 1].tuple->priority_max < best->priority) {
+    while (i > 0 && scratch->list[i - 1].tuple->priority_max < priority) {
         i--;
     }
-    look(classifier, best, i, tell, packet, looked);
+    look(classifier, tuple_of_best, priority, i, tell, packet, looked);
     return best;
 }
 

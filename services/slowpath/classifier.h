@@ -30,7 +30,6 @@ struct classifier_rule {
     const struct classifier_clause *clauses; /* lent like the match; a rule with clauses is met through them only */
     size_t n_clauses;
     /* private */
-    uint64_t hash;
     struct classifier_rule *next;
     struct classifier_tuple *tuple;
 };

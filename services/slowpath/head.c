@@ -1,8 +1,8 @@
 /* A mask, and the hashes that rules have under it after each stage, each with its tuples.
  *
  * Most tables have few of these masks (nothing; the Ethernet type; that and the protocol) and few values under them, and the hash of a packet
- * is then computed once for hundreds of tuples. A hash goes into an axis as a prefix of 64 bits: two values with one hash
- * make a tuple a candidate that is none, which costs a look and some bits (I2 allows a superfluous one).
+ * is then computed once for hundreds of tuples. Two values with one hash make a tuple a candidate that is none,
+ * which costs a look and some bits (I2 allows a superfluous one). A lookup asks the last stage alone, and the others when a tuple failed there.
  * Thread: the one that translates. No allocation in a lookup.
  */
 #include "services/slowpath/head.h"
@@ -12,18 +12,76 @@
 
 #include "lib/base/memory.h"
 
-enum { HASH_BITS = 64 };
+enum { ROOM_FIRST = 8 };
+
+/* ---- the hashes after a stage ---- */
+
+/* The entry of the hash, or the free one where it belongs. */
+static struct head_entry *stage_find(const struct head_stage *stage, uint64_t hash)
+{
+    size_t i = hash & (stage->room - 1);
+    while (stage->entries[i].hash != hash && stage->entries[i].hash != 0) {
+        i = (i + 1) & (stage->room - 1);
+    }
+    return &stage->entries[i];
+}
+
+static void stage_make_room(struct head_stage *stage)
+{
+    if (stage->used * 2 < stage->room) {
+        return;
+    }
+    struct head_stage old = *stage;
+    size_t n_live = 0;
+    for (size_t i = 0; i < old.room; i++) {
+        n_live += old.entries[i].users.n > 0;
+    }
+    stage->room = old.room == 0 ? ROOM_FIRST : n_live * 4 >= old.room ? old.room * 2 : old.room;
+    stage->entries = memory_array(stage->room, sizeof *stage->entries);
+    stage->used = n_live;
+    for (size_t i = 0; i < old.room; i++) {
+        if (old.entries[i].users.n > 0) {
+            *stage_find(stage, old.entries[i].hash) = old.entries[i];
+        }
+    }
+    free(old.entries);
+}
+
+static void stage_add(struct head_stage *stage, uint64_t hash, uint32_t tuple, size_t words)
+{
+    stage_make_room(stage);
+    struct head_entry *entry = stage_find(stage, hash);
+    stage->used += entry->hash == 0;
+    entry->hash = hash;
+    users_add(&entry->users, tuple, words);
+}
+
+static void stage_fini(struct head_stage *stage)
+{
+    for (size_t i = 0; i < stage->room; i++) {
+        users_fini(&stage->entries[i].users);
+    }
+    free(stage->entries);
+}
+
+static void stage_mark(const struct head_stage *stage, uint64_t hash, uint64_t *out)
+{
+    if (stage->room > 0) {
+        users_mark(&stage_find(stage, hash)->users, out);
+    }
+}
+
+/* ---- the mask ---- */
 
 struct head *head_new(const struct classifier_tuple *tuple, size_t words)
 {
     struct head *head = memory_zeroed(sizeof *head);
     head->words = words;
     head->members = memory_array(words, sizeof *head->members);
-    head->passed = memory_array(words * TUPLE_HEAD_STAGES, sizeof *head->passed);
+    head->passed = memory_array(words * 2, sizeof *head->passed);
     head->n_stages = tuple->n_head_stages;
     for (size_t s = 0; s < head->n_stages; s++) {
         head->ends[s] = head->n_words = tuple->stages[s].end;
-        axis_init(&head->stages[s], words);
     }
     memcpy(head->word_places, tuple->words, head->n_words);
     memcpy(head->masks, tuple->masks, head->n_words * sizeof head->masks[0]);
@@ -33,7 +91,7 @@ struct head *head_new(const struct classifier_tuple *tuple, size_t words)
 void head_destroy(struct head **head)
 {
     for (size_t s = 0; s < (*head)->n_stages; s++) {
-        axis_fini(&(*head)->stages[s]);
+        stage_fini(&(*head)->stages[s]);
     }
     free((*head)->members);
     free((*head)->passed);
@@ -45,10 +103,7 @@ void head_widen(struct head *head, size_t words)
 {
     head->members = memory_resize(head->members, words * sizeof *head->members);
     memset(head->members + head->words, 0, (words - head->words) * sizeof *head->members);
-    head->passed = memory_resize(head->passed, words * TUPLE_HEAD_STAGES * sizeof *head->passed);
-    for (size_t s = 0; s < head->n_stages; s++) {
-        axis_widen(&head->stages[s], words);
-    }
+    head->passed = memory_resize(head->passed, words * 2 * sizeof *head->passed);
     head->words = words;
 }
 
@@ -78,13 +133,13 @@ bool head_remove_tuple(struct head *head, const struct classifier_tuple *tuple)
     return --head->n_tuples == 0;
 }
 
-/* The hash after stage s, from that after the stage before. */
+/* The hash after stage s, from that after the stage before; never 0. */
 static inline uint64_t hash_stage(const struct head *head, size_t s, const struct flow_state *state, uint64_t hash)
 {
     for (size_t i = s == 0 ? 0 : head->ends[s - 1]; i < head->ends[s]; i++) {
         hash = tuple_mix(hash, state_word(state, head->word_places[i]) & head->masks[i]);
     }
-    return hash;
+    return hash + (hash == 0);
 }
 
 void head_insert(struct head *head, const struct classifier_tuple *tuple, const struct classifier_rule *rule)
@@ -92,7 +147,7 @@ void head_insert(struct head *head, const struct classifier_tuple *tuple, const 
     uint64_t hash = 0;
     for (size_t s = 0; s < head->n_stages; s++) {
         hash = hash_stage(head, s, &rule->match->value, hash);
-        axis_insert(&head->stages[s], (struct trie_value){hash, 0}, HASH_BITS, tuple->slot);
+        stage_add(&head->stages[s], hash, tuple->slot, head->words);
     }
 }
 
@@ -101,39 +156,48 @@ void head_remove(struct head *head, const struct classifier_tuple *tuple, const 
     uint64_t hash = 0;
     for (size_t s = 0; s < head->n_stages; s++) {
         hash = hash_stage(head, s, &rule->match->value, hash);
-        axis_remove(&head->stages[s], (struct trie_value){hash, 0}, HASH_BITS, tuple->slot);
+        users_remove(&stage_find(&head->stages[s], hash)->users, tuple->slot);
     }
 }
 
-size_t head_begin(struct head *head, const struct flow_state *packet, struct axis_look *out)
+void head_filter(const struct head *head, const struct flow_state *packet, uint64_t *candidates)
 {
-    uint64_t hash = 0;
-    memset(head->passed, 0, head->words * head->n_stages * sizeof *head->passed);
+    uint64_t hash = 0, *passed = head->passed;
+    memset(passed, 0, head->words * sizeof *passed);
     for (size_t s = 0; s < head->n_stages; s++) {
         hash = hash_stage(head, s, packet, hash);
-        out[s] = (struct axis_look){.axis = &head->stages[s], .value = {hash, 0}, .out = head->passed + s * head->words};
     }
-    return head->n_stages;
-}
-
-void head_filter(const struct head *head, uint64_t *candidates)
-{
-    const uint64_t *last = head->passed + (head->n_stages - 1u) * head->words;
+    stage_mark(&head->stages[head->n_stages - 1], hash, passed);
     for (size_t w = 0; w < head->words; w++) {
-        candidates[w] &= ~head->members[w] | last[w];
+        candidates[w] &= ~head->members[w] | passed[w];
     }
 }
 
-void head_look(const struct head *head, uint64_t *open, struct flow_state *looked)
+/* Takes the members that are not in `passed` out of `open`. True: there were some. */
+static bool take_failed(const struct head *head, const uint64_t *passed, uint64_t *open)
 {
-    for (size_t s = 0; s < head->n_stages; s++) {
-        uint64_t any = 0;
-        for (size_t w = 0; w < head->words; w++) {
-            uint64_t failed = open[w] & head->members[w] & ~head->passed[s * head->words + w];
-            any |= failed;
-            open[w] &= ~failed;
-        }
-        for (size_t i = 0; any != 0 && i < head->ends[s]; i++) {
+    uint64_t any = 0;
+    for (size_t w = 0; w < head->words; w++) {
+        uint64_t failed = open[w] & head->members[w] & ~passed[w];
+        any |= failed;
+        open[w] &= ~failed;
+    }
+    return any != 0;
+}
+
+void head_look(const struct head *head, const struct flow_state *packet, uint64_t *open, struct flow_state *looked)
+{
+    uint64_t hash = 0, *passed = head->passed + head->words;
+    uint64_t any = 0;
+    for (size_t w = 0; w < head->words; w++) {
+        any |= open[w] & head->members[w] & ~head->passed[w];
+    }
+    for (size_t s = 0; any != 0 && s < head->n_stages; s++) {
+        hash = hash_stage(head, s, packet, hash);
+        memset(passed, 0, head->words * sizeof *passed);
+        stage_mark(&head->stages[s], hash, passed);
+        size_t end = take_failed(head, passed, open) ? head->ends[s] : 0;
+        for (size_t i = 0; i < end; i++) {
             uint8_t word = head->word_places[i];
             state_set_word(looked, word, state_word(looked, word) | head->masks[i]);
         }

@@ -4,19 +4,28 @@
 #ifndef BUSBAR_SLOWPATH_HEAD_H
 #define BUSBAR_SLOWPATH_HEAD_H
 
-#include "services/slowpath/axis.h"
 #include "services/slowpath/tuple.h"
+#include "services/slowpath/users.h"
+
+/* Hashes after a stage, each with its tuples: open addressing. */
+struct head_stage {
+    struct head_entry {
+        uint64_t hash; /* 0: free */
+        struct users users; /* none left: a marker until the next resize, so that searches go on past it */
+    } *entries; /* owned */
+    size_t room, used; /* a power of two, at most half used */
+};
 
 struct head {
     struct head *next;
     size_t n_tuples, words;
     uint64_t *members; /* owned, a set */
-    uint64_t *passed;  /* owned, a set for each stage: scratch of a lookup */
+    uint64_t *passed;  /* owned, two sets: scratch of a lookup; the first is of the last stage */
     uint8_t n_stages, n_words;
     uint8_t ends[TUPLE_HEAD_STAGES]; /* of the words of each stage */
     uint8_t word_places[TUPLE_WORDS];
     uint64_t masks[TUPLE_WORDS];
-    struct axis stages[TUPLE_HEAD_STAGES]; /* of hashes after each stage, as prefixes of 64 bits */
+    struct head_stage stages[TUPLE_HEAD_STAGES];
 };
 
 struct head *head_new(const struct classifier_tuple *tuple, size_t words);
@@ -29,11 +38,9 @@ void head_add_tuple(struct head *head, const struct classifier_tuple *tuple);
 bool head_remove_tuple(struct head *head, const struct classifier_tuple *tuple);
 void head_insert(struct head *head, const struct classifier_tuple *tuple, const struct classifier_rule *rule);
 void head_remove(struct head *head, const struct classifier_tuple *tuple, const struct classifier_rule *rule);
-/* What is to be looked up, TUPLE_HEAD_STAGES at most. Returns how many. */
-size_t head_begin(struct head *head, const struct flow_state *packet, struct axis_look *out);
-/* When that is done: takes out of `candidates` the tuples without a rule that has the packet's bits. */
-void head_filter(const struct head *head, uint64_t *candidates);
-/* After head_filter(): takes out of `open` the tuples it took out, and looks at the bits that tell. */
-void head_look(const struct head *head, uint64_t *open, struct flow_state *looked);
+/* Takes out of `candidates` the tuples without a rule that has the packet's bits. */
+void head_filter(const struct head *head, const struct flow_state *packet, uint64_t *candidates);
+/* After head_filter() of this packet: takes out of `open` the tuples it took out, and looks at the bits that tell. */
+void head_look(const struct head *head, const struct flow_state *packet, uint64_t *open, struct flow_state *looked);
 
 #endif

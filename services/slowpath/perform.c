@@ -328,6 +328,7 @@ static void perform_action(struct walk *walk, const struct action *action)
         perform_set_field(walk, action->set_field.field, action->set_field.value, action->set_field.mask);
         break;
     case ACTION_SET_QUEUE:
+    case ACTION_POP_QUEUE:
         break; /* every port has the one queue */
     case ACTION_GROUP:
         group_perform(walk, action->group_id);

@@ -1,4 +1,7 @@
-/* The rules of one mask: a hash table in stages, with tries.
+/* The rules of one mask: a hash table, and hashes in stages with tries.
+ *
+ * The table has a cell for each match, with its bits under the mask and the highest priority in it: a packet's rule is found, and compared, with
+ * one wait for memory. The stages say what was looked at.
  *
  * What was looked at. A look-up proves something about the packet by the tuple's whole mask, found or not. Often less proves it. The bits
  * are taken in stages, and the tuple keeps the set of hashes after each but the last. When the hash after a stage is in no rule of the tuple,
@@ -33,7 +36,7 @@
 
 #include "lib/base/memory.h"
 
-enum { TABLE_ROOM_FIRST = 8 /* a power of two; most tuples are small */ };
+enum { TABLE_ROOM_FIRST = 8 /* a power of two; most tuples are small */, LINE_BYTES = 64, HUGE_BYTES_MIN = 2 << 20 };
 
 /* Which bytes of the state each stage takes; what protocols have in common comes before what tells their users apart. */
 static const struct {
@@ -208,6 +211,23 @@ static uint8_t prefix_length(struct trie_value mask)
     return mask.high == whole.high && mask.low == whole.low ? (uint8_t)length : 0;
 }
 
+static inline uint32_t state_part(const struct flow_state *state, size_t i)
+{
+    uint32_t part;
+    memcpy(&part, (const uint8_t *)state + i * sizeof part, sizeof part);
+    return part;
+}
+
+/* Cells do not cross lines. Addresses, ports, the protocol and the Ethernet type of IPv4 make 32 bytes. */
+static uint32_t stride_for(size_t n_parts)
+{
+    size_t size = offsetof(struct tuple_cell, key) + n_parts * sizeof(uint32_t), stride = sizeof(struct tuple_cell);
+    while (stride < size) {
+        stride += stride < LINE_BYTES ? stride : LINE_BYTES;
+    }
+    return (uint32_t)stride;
+}
+
 struct classifier_tuple *tuple_new(const struct flow_state *mask)
 {
     struct classifier_tuple *tuple = memory_zeroed(sizeof *tuple);
@@ -228,8 +248,16 @@ struct classifier_tuple *tuple_new(const struct flow_state *mask)
             }
         }
     }
-    tuple->n_buckets = TABLE_ROOM_FIRST;
-    tuple->buckets = memory_array(tuple->n_buckets, sizeof *tuple->buckets);
+    for (uint8_t i = 0; i < TUPLE_PARTS; i++) {
+        uint32_t bits = state_part(mask, i);
+        if (bits != 0) {
+            tuple->parts[tuple->n_parts] = i;
+            tuple->part_masks[tuple->n_parts++] = bits;
+        }
+    }
+    tuple->stride = stride_for(tuple->n_parts);
+    tuple->n_cells = TABLE_ROOM_FIRST;
+    tuple->cells = memory_lines(tuple->n_cells * tuple->stride);
     return tuple;
 }
 
@@ -244,7 +272,7 @@ void tuple_destroy(struct classifier_tuple **tuple_to_end)
         free(set->entries);
     }
     trie_clear(&tuple->trie);
-    free(tuple->buckets);
+    free(tuple->cells);
     free(tuple);
     *tuple_to_end = NULL;
 }
@@ -259,36 +287,112 @@ static inline uint64_t tuple_hash_stage(const struct classifier_tuple *tuple, co
     return hash;
 }
 
-static void tuple_chain(struct classifier_tuple *tuple, struct classifier_rule *rule)
+/* ---- the table of matches ---- */
+
+static struct tuple_cell *cell_at(const struct classifier_tuple *tuple, size_t i)
 {
-    struct classifier_rule **place = &tuple->buckets[rule->hash & (tuple->n_buckets - 1)];
-    while (*place != NULL && tuple_rule_comes_before(*place, rule)) {
-        place = &(*place)->next;
+    return (struct tuple_cell *)(tuple->cells + (i & (tuple->n_cells - 1)) * tuple->stride);
+}
+
+static inline void tuple_key(const struct classifier_tuple *tuple, const struct flow_state *state, uint32_t *out)
+{
+    for (size_t i = 0; i < tuple->n_parts; i++) {
+        out[i] = state_part(state, tuple->parts[i]) & tuple->part_masks[i];
     }
-    rule->next = *place;
-    *place = rule;
+}
+
+static inline uint64_t key_hash_of(const struct classifier_tuple *tuple, const uint32_t *key)
+{
+    uint64_t hash = 0;
+    for (size_t i = 0; i + 1u < tuple->n_parts; i += 2) {
+        hash = tuple_mix(hash, (uint64_t)key[i] << 32 | key[i + 1]);
+    }
+    return tuple->n_parts % 2 != 0 ? tuple_mix(hash, key[tuple->n_parts - 1]) : hash;
+}
+
+/* The cell of the key, or the free one where it belongs. */
+static inline struct tuple_cell *tuple_cell(const struct classifier_tuple *tuple, const uint32_t *key, uint64_t hash)
+{
+    for (size_t at = hash;; at++) {
+        struct tuple_cell *cell = cell_at(tuple, at);
+        uint32_t differs = 0;
+        for (size_t i = 0; i < tuple->n_parts; i++) {
+            differs |= cell->key[i] ^ key[i];
+        }
+        if (cell->rule == NULL || differs == 0) {
+            return cell;
+        }
+    }
 }
 
 static void tuple_grow(struct classifier_tuple *tuple)
 {
-    struct classifier_rule **old = tuple->buckets;
-    size_t n_old = tuple->n_buckets;
-    tuple->n_buckets *= 2;
-    tuple->buckets = memory_array(tuple->n_buckets, sizeof *tuple->buckets);
+    uint8_t *old = tuple->cells;
+    size_t n_old = tuple->n_cells;
+    tuple->n_cells *= 2;
+    size_t size = tuple->n_cells * tuple->stride;
+    tuple->cells = size >= HUGE_BYTES_MIN ? memory_huge(size) : memory_lines(size);
     for (size_t i = 0; i < n_old; i++) {
-        for (struct classifier_rule *rule = old[i], *next; rule != NULL; rule = next) {
-            next = rule->next;
-            tuple_chain(tuple, rule);
+        const struct tuple_cell *cell = (const struct tuple_cell *)(old + i * tuple->stride);
+        if (cell->rule != NULL) {
+            memcpy(tuple_cell(tuple, cell->key, key_hash_of(tuple, cell->key)), cell, tuple->stride);
         }
     }
     free(old);
 }
 
-void tuple_insert(struct classifier_tuple *tuple, struct classifier_rule *rule)
+static void cell_insert(struct classifier_tuple *tuple, struct classifier_rule *rule)
 {
-    if (tuple->n_rules >= tuple->n_buckets) {
+    if (tuple->n_used * 4 >= tuple->n_cells * 3) {
         tuple_grow(tuple);
     }
+    uint32_t key[TUPLE_PARTS];
+    tuple_key(tuple, &rule->match->value, key);
+    struct tuple_cell *cell = tuple_cell(tuple, key, key_hash_of(tuple, key));
+    if (cell->rule == NULL) {
+        memcpy(cell->key, key, tuple->n_parts * sizeof key[0]);
+        tuple->n_used++;
+    }
+    struct classifier_rule **place = &cell->rule;
+    while (*place != NULL && tuple_rule_comes_before(*place, rule)) {
+        place = &(*place)->next;
+    }
+    rule->next = *place;
+    *place = rule;
+    cell->priority = cell->rule->priority;
+}
+
+static void cell_remove(struct classifier_tuple *tuple, struct classifier_rule *rule)
+{
+    uint32_t key[TUPLE_PARTS];
+    tuple_key(tuple, &rule->match->value, key);
+    struct tuple_cell *cell = tuple_cell(tuple, key, key_hash_of(tuple, key));
+    struct classifier_rule **place = &cell->rule;
+    while (*place != rule) {
+        place = &(*place)->next;
+    }
+    *place = rule->next;
+    rule->next = NULL;
+    if (cell->rule != NULL) {
+        cell->priority = cell->rule->priority;
+        return;
+    }
+    tuple->n_used--;
+    size_t hole = (size_t)((uint8_t *)cell - tuple->cells) / tuple->stride; /* those behind it move up to where they are found */
+    for (size_t i = hole + 1; (cell = cell_at(tuple, i))->rule != NULL; i++) {
+        size_t home = key_hash_of(tuple, cell->key);
+        if (((i - home) & (tuple->n_cells - 1)) >= ((i - hole) & (tuple->n_cells - 1))) {
+            memcpy(cell_at(tuple, hole), cell, tuple->stride);
+            hole = i;
+        }
+    }
+    memset(cell_at(tuple, hole), 0, tuple->stride);
+}
+
+/* ---- rules ---- */
+
+void tuple_insert(struct classifier_tuple *tuple, struct classifier_rule *rule)
+{
     uint64_t hash = 0;
     struct trie_node **trie = &tuple->trie;
     for (size_t s = 0; s < tuple->n_stages; s++) {
@@ -301,19 +405,14 @@ void tuple_insert(struct classifier_tuple *tuple, struct classifier_rule *rule)
             trie = &stage_add(&stage->set, hash)->trie;
         }
     }
-    rule->hash = hash;
     rule->tuple = tuple;
-    tuple_chain(tuple, rule);
+    cell_insert(tuple, rule);
     tuple->n_rules++;
 }
 
 void tuple_remove(struct classifier_tuple *tuple, struct classifier_rule *rule)
 {
-    struct classifier_rule **place = &tuple->buckets[rule->hash & (tuple->n_buckets - 1)];
-    while (*place != rule) {
-        place = &(*place)->next;
-    }
-    *place = rule->next;
+    cell_remove(tuple, rule);
     uint64_t hash = 0;
     struct trie_node **trie = &tuple->trie;
     for (size_t s = 0; s < tuple->n_stages; s++) {
@@ -326,7 +425,6 @@ void tuple_remove(struct classifier_tuple *tuple, struct classifier_rule *rule)
             trie = &stage_drop(&stage->set, hash)->trie;
         }
     }
-    rule->next = NULL;
     rule->tuple = NULL;
     tuple->n_rules--;
     tuple->n_removed++;
@@ -335,10 +433,9 @@ void tuple_remove(struct classifier_tuple *tuple, struct classifier_rule *rule)
 int32_t tuple_priority(const struct classifier_tuple *tuple)
 {
     int32_t priority = INT32_MIN;
-    for (size_t i = 0; i < tuple->n_buckets; i++) {
-        for (const struct classifier_rule *rule = tuple->buckets[i]; rule != NULL; rule = rule->next) {
-            priority = rule->priority > priority ? rule->priority : priority;
-        }
+    for (size_t i = 0; i < tuple->n_cells; i++) {
+        const struct tuple_cell *cell = cell_at(tuple, i);
+        priority = cell->rule != NULL && cell->priority > priority ? cell->priority : priority;
     }
     return priority;
 }
@@ -382,34 +479,21 @@ static void look_at_failure(const struct classifier_tuple *tuple, const struct t
 
 uint64_t tuple_hash(const struct classifier_tuple *tuple, const struct flow_state *packet)
 {
-    uint64_t hash = 0;
-    for (size_t i = 0; i < tuple->n_words; i++) {
-        hash = tuple_mix(hash, state_word(packet, tuple->words[i]) & tuple->masks[i]);
-    }
-    return hash;
+    uint32_t key[TUPLE_PARTS];
+    tuple_key(tuple, packet, key);
+    return key_hash_of(tuple, key);
+}
+
+const struct tuple_cell *tuple_find(const struct classifier_tuple *tuple, const struct flow_state *packet, uint64_t hash)
+{
+    uint32_t key[TUPLE_PARTS];
+    tuple_key(tuple, packet, key);
+    return tuple_cell(tuple, key, hash);
 }
 
 void tuple_look(const struct classifier_tuple *tuple, struct flow_state *looked)
 {
     look_at_words(tuple, 0, tuple->n_words, looked);
-}
-
-static bool rule_covers(const struct classifier_tuple *tuple, const struct classifier_rule *rule, const struct flow_state *packet)
-{
-    uint64_t differs = 0;
-    for (size_t i = 0; i < tuple->n_words; i++) {
-        differs |= (state_word(&rule->match->value, tuple->words[i]) ^ state_word(packet, tuple->words[i])) & tuple->masks[i];
-    }
-    return differs == 0;
-}
-
-const struct classifier_rule *tuple_find(const struct classifier_tuple *tuple, const struct flow_state *packet, uint64_t hash)
-{
-    const struct classifier_rule *rule = tuple->buckets[hash & (tuple->n_buckets - 1)];
-    while (rule != NULL && (rule->hash != hash || !rule_covers(tuple, rule, packet))) {
-        rule = rule->next;
-    }
-    return rule;
 }
 
 const struct classifier_rule *tuple_lookup(const struct classifier_tuple *tuple, unsigned levels_log2,
@@ -427,15 +511,11 @@ const struct classifier_rule *tuple_lookup(const struct classifier_tuple *tuple,
         }
         trie = entry->trie;
     }
-    if (tuple->n_stages == 0) { /* no bit in the mask */
-        return tuple_find(tuple, packet, 0);
-    }
-    const struct tuple_stage *last = &tuple->stages[tuple->n_stages - 1];
-    const struct classifier_rule *found = tuple_find(tuple, packet, tuple_hash_stage(tuple, packet, last, hash));
+    const struct classifier_rule *found = tuple_find(tuple, packet, tuple_hash(tuple, packet))->rule;
     if (found != NULL) {
         look_at_words(tuple, 0, tuple->n_words, looked);
-    } else {
-        look_at_failure(tuple, last, trie, levels_log2, packet, looked);
+    } else { /* there are bits in the mask, or it would have been found */
+        look_at_failure(tuple, &tuple->stages[tuple->n_stages - 1], trie, levels_log2, packet, looked);
     }
     return found;
 }

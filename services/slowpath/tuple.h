@@ -11,6 +11,7 @@ enum {
     TUPLE_STAGES = 8,
     TUPLE_HEAD_STAGES = 3, /* the first ones: port, registers, Ethernet, protocol */
     TUPLE_FIELDS = 4,      /* the stages behind them, of one field each: destination, source, and their ports */
+    TUPLE_PARTS = STATE_WORDS * 2, /* of a state: 32 bits each */
     TUPLE_WORDS = STATE_WORDS + 3 /* both ports and what is behind them share a word, VLAN and TCP flags another */
 };
 
@@ -35,6 +36,13 @@ struct tuple_stage {
     struct tuple_stage_set set; /* none in the last stage */
 };
 
+/* The rules of one match: their first, by priority downwards, then id upwards; the others are its `next`. */
+struct tuple_cell {
+    struct classifier_rule *rule; /* NULL: free */
+    int32_t priority;
+    uint32_t key[]; /* the parts under the mask */
+};
+
 struct classifier_tuple {
     struct flow_state mask;
     int32_t priority_max;      /* at least that of every rule */
@@ -53,8 +61,12 @@ struct classifier_tuple {
     uint64_t masks[TUPLE_WORDS];
     struct tuple_stage stages[TUPLE_STAGES]; /* those with a word */
     struct trie_node *trie;                  /* owned; values of all rules in the first stage, if that has a trie */
-    struct classifier_rule **buckets;        /* chains by priority downwards, then id upwards */
-    size_t n_buckets;                        /* a power of two */
+    uint8_t n_parts;                         /* of 32 bits that have some in the mask */
+    uint8_t parts[TUPLE_PARTS];
+    uint32_t part_masks[TUPLE_PARTS];
+    uint8_t *cells; /* owned; of one match each: open addressing, each `stride` bytes, at most three quarters used */
+    size_t n_cells, n_used; /* a power of two; matches */
+    uint32_t stride;
 };
 
 struct classifier_tuple *tuple_new(const struct flow_state *mask);
@@ -72,7 +84,7 @@ const struct classifier_rule *tuple_lookup(const struct classifier_tuple *tuple,
 
 /* The same, when the packet's hash is known and no one asks why. */
 uint64_t tuple_hash(const struct classifier_tuple *tuple, const struct flow_state *packet);
-const struct classifier_rule *tuple_find(const struct classifier_tuple *tuple, const struct flow_state *packet, uint64_t hash);
+const struct tuple_cell *tuple_find(const struct classifier_tuple *tuple, const struct flow_state *packet, uint64_t hash);
 /* All bits of the mask become looked at. */
 void tuple_look(const struct classifier_tuple *tuple, struct flow_state *looked);
 /* Continues the hash of the stages before by one more, for a mask given as words. */
@@ -88,7 +100,7 @@ void tuple_set_field(size_t field, struct flow_state *state, struct trie_value v
 
 static inline void tuple_prefetch(const struct classifier_tuple *tuple, uint64_t hash)
 {
-    __builtin_prefetch(&tuple->buckets[hash & (tuple->n_buckets - 1)]);
+    __builtin_prefetch(tuple->cells + (hash & (tuple->n_cells - 1)) * tuple->stride);
 }
 
 static inline bool tuple_rule_comes_before(const struct classifier_rule *a, const struct classifier_rule *b)

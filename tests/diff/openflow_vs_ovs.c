@@ -212,6 +212,75 @@ static void random_flow_mods_mean_the_same_to_open_vswitch(void **state)
     writer_fini(&w);
 }
 
+/* The name of the version that ovs-ofctl knows, and the form in which it is told. */
+static const struct {
+    uint8_t version;
+    enum of_form form;
+    const char *line; /* how a line of ofp-parse begins */
+} dialects[] = {{OF_VERSION_10, OF_FORM_NICIRA, "NXT_FLOW_MOD"},
+                {OF_VERSION_14, OF_FORM_STANDARD, "OFPT_FLOW_MOD"},
+                {OF_VERSION_15, OF_FORM_STANDARD, "OFPT_FLOW_MOD"}};
+
+/* The match is what it says in every version; the actions are in its own dialect, so here only that it understands them. */
+static void assert_understood(size_t dialect, const char *text, struct match *matches, unsigned n)
+{
+    unsigned n_lines = 0;
+
+    for (const char *line = strstr(text, dialects[dialect].line); line != NULL && n_lines < n; n_lines++) {
+        size_t length = strcspn(line, "\n");
+        char *copy = memory_copy(line, length + 1);
+        char *match = match_format(&matches[n_lines], NULL);
+        copy[length] = '\0';
+        if (strstr(copy, match) == NULL || strstr(copy, "decode error") != NULL) {
+            print_error("%s\n instead of %s\n", copy, match);
+            fail();
+        }
+        free(match);
+        free(copy);
+        line = strstr(line + 1, dialects[dialect].line);
+    }
+    assert_int_equal(n_lines, n);
+}
+
+static void random_flow_mods_of_other_versions_are_understood_by_open_vswitch(void **state)
+{
+    enum { N = 400 };
+    struct match *matches = memory_array(N, sizeof *matches);
+    struct random random;
+    struct writer w;
+    need_ovs_ofctl();
+    random_seed(&random, seed());
+    writer_init(&w);
+    for (size_t d = 0; d < sizeof dialects / sizeof dialects[0]; d++) {
+        char path[64], command[160];
+        FILE *file = temporary_file(path);
+        for (unsigned i = 0; i < N;) {
+            struct of_message message;
+            uint8_t data[OPENFLOW_RANDOM_DATA];
+            openflow_random_message_in(&random, dialects[d].version, OF_FLOW_MOD, data, &message);
+            message.form = dialects[d].form;
+            const struct instructions *in = &message.flow_mod.instructions;
+            bool pushes = action_list_has(&in->apply, ACTION_PUSH_VLAN) || action_list_has(&in->apply, ACTION_CLONE);
+            bool is_lost = dialects[d].version == OF_VERSION_10 && pushes; /* 1.0 has no push: what needs the tag behind it fails */
+            if (is_known_to_ovs(&message.flow_mod) && !is_lost) {
+                writer_clear(&w);
+                assert_int_equal(of_encode(&message, &w), 0);
+                assert_int_equal(fwrite(w.bytes, 1, w.size, file), w.size);
+                matches[i++] = message.flow_mod.match;
+            }
+            of_message_fini(&message);
+        }
+        fclose(file);
+        snprintf(command, sizeof command, "ovs-ofctl -O %s ofp-parse %s 2>/dev/null", of_version_name(dialects[d].version), path);
+        char *text = output_of(command, true);
+        unlink(path);
+        assert_understood(d, text, matches, N);
+        free(text);
+    }
+    free(matches);
+    writer_fini(&w);
+}
+
 static const char *const flow_texts[] = {
     "priority=90,tcp,tp_dst=80 actions=goto_table:1",
     "ip,actions=set_field:10.0.0.1->nw_dst,output:2",
@@ -304,6 +373,7 @@ int main(void)
         cmocka_unit_test(golden_messages_mean_the_same_to_open_vswitch),
         cmocka_unit_test(golden_errors_are_those_of_open_vswitch),
         cmocka_unit_test(random_flow_mods_mean_the_same_to_open_vswitch),
+        cmocka_unit_test(random_flow_mods_of_other_versions_are_understood_by_open_vswitch),
         cmocka_unit_test(flow_text_is_read_and_written_as_by_ovs_ofctl),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -156,6 +156,7 @@ static struct action random_action(struct random *random)
         random_move(random, &action);
         break;
     case ACTION_EXIT:
+    case ACTION_POP_QUEUE:
     case ACTION_CLONE: /* random_extension() gives these three what belongs behind them */
     case ACTION_NOTE:
     case ACTION_DATA:
@@ -334,7 +335,7 @@ static void random_text(struct random *random, char *text, size_t size)
     }
 }
 
-static void random_flow_mod(struct random *random, struct flow_mod *mod)
+static void random_flow_mod(struct random *random, uint8_t version, struct flow_mod *mod)
 {
     flow_mod_init(mod, (enum flow_mod_command)random_below(random, 5));
     bool deletes = mod->command == FLOW_MOD_DELETE || mod->command == FLOW_MOD_DELETE_STRICT;
@@ -350,6 +351,7 @@ static void random_flow_mod(struct random *random, struct flow_mod *mod)
     mod->idle_timeout_s = any16(random);
     mod->hard_timeout_s = any16(random);
     mod->flags = any16(random) & 0x1f;
+    mod->importance = version >= OF_VERSION_14 ? any16(random) : 0;
 }
 
 static void random_port_body(struct random *random, struct of_port *port)
@@ -369,16 +371,40 @@ static void random_port_body(struct random *random, struct of_port *port)
     port->max_kbps = any32(random);
 }
 
-static void random_multipart_request(struct random *random, uint8_t data[OPENFLOW_RANDOM_DATA],
+static void random_monitors(struct random *random, uint8_t version, struct of_multipart_request *request)
+{
+    request->form = version == OF_VERSION_10 ? OF_FORM_NICIRA : version == OF_VERSION_13 ? OF_FORM_ONF : OF_FORM_STANDARD;
+    request->monitors.count = 1 + random_below(random, 3);
+    request->monitors.items = memory_array(request->monitors.count, sizeof *request->monitors.items);
+    for (size_t i = 0; i < request->monitors.count; i++) {
+        struct of_monitor *monitor = &request->monitors.items[i];
+        memset(monitor, 0, sizeof *monitor);
+        rule_filter_init(&monitor->filter);
+        monitor->id = any32(random);
+        uint16_t in_all = OF_MONITOR_INITIAL | OF_MONITOR_REMOVED | OF_MONITOR_INSTRUCTIONS | OF_MONITOR_ONLY_OWN;
+        monitor->flags = (uint16_t)(OF_MONITOR_ADDED | (any16(random) & in_all));
+        monitor->filter.match = random_match(random);
+        monitor->filter.out_port = random_port(random);
+        monitor->filter.table = any8(random);
+        if (version >= OF_VERSION_14) {
+            monitor->command = (enum of_monitor_command)random_below(random, 2);
+            monitor->filter.out_group = any32(random);
+        }
+    }
+}
+
+static void random_multipart_request(struct random *random, uint8_t version, uint8_t data[OPENFLOW_RANDOM_DATA],
                                      struct of_multipart_request *request)
 {
     static const uint16_t types[] = {
-#define OF_MULTIPART(name, number, request_size) (number),
+#define OF_MULTIPART(name, number, first, size_10, size, size_15) (number),
 #include "lib/openflow/multiparts.def"
 #undef OF_MULTIPART
     };
 
-    request->type = types[random_below(random, sizeof types / sizeof types[0])];
+    do {
+        request->type = types[random_below(random, sizeof types / sizeof types[0])];
+    } while (!of_multipart_exists(version, request->type) && request->type != OF_MULTIPART_FLOW_MONITOR);
     if (request->type == OF_MULTIPART_FLOW || request->type == OF_MULTIPART_AGGREGATE) {
         rule_filter_init(&request->filter);
         request->filter.match = random_match(random);
@@ -387,7 +413,9 @@ static void random_multipart_request(struct random *random, uint8_t data[OPENFLO
         request->filter.out_group = any32(random);
         request->filter.cookie = random_u64(random);
         request->filter.cookie_mask = random_u64(random);
-    } else if (request->type == OF_MULTIPART_QUEUE) {
+    } else if (request->type == OF_MULTIPART_FLOW_MONITOR) {
+        random_monitors(random, version, request);
+    } else if (request->type == OF_MULTIPART_QUEUE || request->type == OF_MULTIPART_QUEUE_DESC) {
         request->queue.port_no = random_port(random);
         request->queue.queue_id = any32(random);
     } else if (request->type == OF_MULTIPART_TABLE_FEATURES || request->type == OF_MULTIPART_EXPERIMENTER) {
@@ -395,8 +423,11 @@ static void random_multipart_request(struct random *random, uint8_t data[OPENFLO
         random_data(random, data, &request->raw.data, &request->raw.data_size);
         request->raw.data_size = request->raw.data_size < 8 ? 8 : request->raw.data_size;
         request->raw.data = data;
-    } else if (request->type == OF_MULTIPART_PORT_STATS) {
-        request->port_no = random_port(random);
+    } else if (request->type == OF_MULTIPART_PORT_STATS || request->type == OF_MULTIPART_PORT_DESC) {
+        bool is_said = request->type == OF_MULTIPART_PORT_STATS || version >= OF_VERSION_15;
+        request->port_no = is_said ? random_port(random) : PORT_ANY;
+    } else if (request->type == OF_MULTIPART_GROUP_DESC) {
+        request->group_id = version >= OF_VERSION_15 ? any32(random) : GROUP_ALL;
     } else if (request->type == OF_MULTIPART_GROUP || request->type == OF_MULTIPART_METER ||
                request->type == OF_MULTIPART_METER_CONFIG) {
         request->port_no = any32(random);
@@ -414,12 +445,17 @@ static void random_packet_in(struct random *random, uint8_t data[OPENFLOW_RANDOM
     random_data(random, data, &in->data, &in->data_size);
 }
 
-static void random_packet_out(struct random *random, uint8_t data[OPENFLOW_RANDOM_DATA], struct of_packet_out *po)
+static void random_packet_out(struct random *random, uint8_t version, uint8_t data[OPENFLOW_RANDOM_DATA], struct of_packet_out *po)
 {
     struct match untagged;
 
     match_init(&untagged);
     untagged.mask.key.eth_type = be16(0xffff);
+    match_init(&po->match);
+    if (version >= OF_VERSION_15) {
+        match_set(&po->match, FIELD_METADATA, field_value_u64(random_u64(random)));
+        match_set(&po->match, FIELD_REG3, field_value_u64(any32(random)));
+    }
     po->buffer_id = any32(random);
     po->in_port = random_below(random, 2) == 0 ? PORT_CONTROLLER : (uint32_t)random_below(random, PORT_MAX);
     po->actions = openflow_random_actions(random, &untagged, false);
@@ -455,11 +491,37 @@ static void random_queues(struct random *random, struct of_queue_config_reply *r
     }
 }
 
-static void random_error(struct random *random, uint8_t data[OPENFLOW_RANDOM_DATA], struct of_error_body *error)
+static void random_error(struct random *random, uint8_t version, uint8_t data[OPENFLOW_RANDOM_DATA], struct of_error_body *error)
 {
-    error->number = (enum of_error_number)(1 + random_below(random, OF_ERROR_COUNT - 1));
-    error->wire = of_error_wire(error->number);
+    do { /* those that the version can say */
+        error->number = (enum of_error_number)(1 + random_below(random, OF_ERROR_COUNT - 1));
+        error->wire = of_error_wire(error->number, version);
+    } while (of_error_by_wire(error->wire, version) != error->number);
     random_data(random, data, &error->data, &error->data_size);
+}
+
+/* Bodies of a few numbers that 1.3 has not, or as an experimenter's. */
+static void random_later(struct random *random, struct of_message *out)
+{
+    if (out->type == OF_ROLE_STATUS) {
+        out->role_status.role = (enum of_role_kind)random_below(random, 4);
+        out->role_status.reason = any8(random);
+        out->role_status.generation_id = random_u64(random);
+    } else if (out->type == OF_TABLE_STATUS) {
+        out->table_status.reason = any8(random);
+        out->table_status.table.table = any8(random);
+        out->table_status.table.config = any32(random);
+    } else if (out->type == OF_BUNDLE_CONTROL) {
+        out->bundle_control.bundle_id = any32(random);
+        out->bundle_control.type = (uint16_t)random_below(random, 8);
+        out->bundle_control.flags = any16(random);
+    } else if (out->type == OF_SET_FLOW_FORMAT || out->type == OF_SET_PACKET_IN_FORMAT || out->type == OF_FLOW_MONITOR_CANCEL) {
+        out->number.number = any32(random);
+    } else if (out->type == OF_FLOW_MOD_TABLE_ID) {
+        out->flow_mod_table_id.is_set = random_below(random, 2) == 0;
+    } else if (out->type == OF_SET_CONTROLLER_ID) {
+        out->controller_id.id = any16(random);
+    }
 }
 
 /* Bodies of a few numbers. */
@@ -468,22 +530,43 @@ static void random_small(struct random *random, struct of_message *out)
     if (out->type == OF_HELLO) {
         out->hello.versions = any32(random) | 1u << OF_VERSION_13;
     } else if (out->type == OF_FEATURES_REPLY) {
-        out->features = (struct of_features){random_u64(random), any32(random), any32(random), any8(random), any8(random)};
+        out->features.datapath_id = random_u64(random);
+        out->features.n_buffers = any32(random);
+        out->features.capabilities = any32(random);
+        out->features.n_tables = any8(random);
+        if (out->version != OF_VERSION_10) {
+            out->features.auxiliary_id = any8(random);
+        } else {
+            out->features.actions = any32(random);
+            out->features.n_ports = 1;
+            out->features.ports = memory_zeroed(sizeof *out->features.ports);
+            random_port_body(random, out->features.ports);
+        }
     } else if (out->type == OF_GET_CONFIG_REPLY || out->type == OF_SET_CONFIG) {
         out->config.flags = (uint16_t)random_below(random, 3);
         out->config.miss_send_len = any16(random);
     } else if (out->type == OF_TABLE_MOD) {
         out->table_mod.table = (uint8_t)random_below(random, TABLE_COUNT);
-        out->table_mod.config = (uint32_t)random_below(random, 4);
-    } else if (out->type == OF_ROLE_REQUEST || out->type == OF_ROLE_REPLY) {
-        out->role.role = (enum of_role_kind)random_below(random, 4);
-        out->role.generation_id = random_u64(random);
-    } else if (out->type == OF_GET_ASYNC_REPLY || out->type == OF_SET_ASYNC) {
-        for (size_t i = 0; i < 2; i++) {
-            out->async.packet_in[i] = any32(random);
-            out->async.port_status[i] = any32(random);
-            out->async.flow_removed[i] = any32(random);
+        out->table_mod.config = (uint32_t)random_below(random, 16);
+        if (out->version >= OF_VERSION_14 && random_below(random, 2) == 0) {
+            out->table_mod.has_vacancy = true;
+            out->table_mod.vacancy_down = (uint8_t)random_below(random, 50);
+            out->table_mod.vacancy_up = (uint8_t)(50 + random_below(random, 50));
         }
+    } else if (out->type == OF_ROLE_REQUEST || out->type == OF_ROLE_REPLY) {
+        bool is_old = out->form == OF_FORM_NICIRA;
+        out->role.role = (enum of_role_kind)(is_old ? 1 + random_below(random, 3) : random_below(random, 4));
+        out->role.generation_id = is_old ? 0 : random_u64(random);
+    } else if (out->type == OF_GET_ASYNC_REPLY || out->type == OF_SET_ASYNC) {
+        bool is_fixed = out->form == OF_FORM_NICIRA || out->version <= OF_VERSION_13;
+        for (size_t i = 0; i < 2; i++) {
+            out->async.packet_in[i] = any32(random) & (is_fixed ? UINT32_MAX : 0x3f);
+            out->async.port_status[i] = any32(random) & (is_fixed ? UINT32_MAX : 7);
+            out->async.flow_removed[i] = any32(random) & (is_fixed ? UINT32_MAX : 0x3f);
+            out->async.role_status[i] = is_fixed ? 0 : any32(random) & 3;
+            out->async.requestforward[i] = is_fixed ? 0 : any32(random) & 3;
+        }
+        out->async.given = is_fixed ? OF_ASYNC_GIVEN_13 : 0xcff;
     } else if (out->type == OF_QUEUE_GET_CONFIG_REQUEST) {
         out->queue_config_request.port_no = (uint32_t)random_below(random, PORT_MAX + 1);
     } else if (out->type == OF_PORT_MOD) {
@@ -492,38 +575,75 @@ static void random_small(struct random *random, struct of_message *out)
         out->port_mod.config = any32(random);
         out->port_mod.mask = any32(random);
         out->port_mod.advertise = any32(random);
+    } else {
+        random_later(random, out);
     }
+}
+
+bool openflow_can_say(uint8_t version, enum of_type type)
+{
+    return of_type_number(version, type) != OF_NUMBER_NONE || of_experimenter_of(version, type, OF_FORM_STANDARD) != NULL;
 }
 
 void openflow_random_message(struct random *random, enum of_type type, uint8_t data[OPENFLOW_RANDOM_DATA],
                              struct of_message *out)
 {
-    memset(out, 0, sizeof *out);
-    out->version = OF_VERSION_13;
-    out->type = type;
-    out->xid = any32(random);
-    if (type == OF_ERROR) {
-        random_error(random, data, &out->error);
-    } else if (type == OF_ECHO_REQUEST || type == OF_ECHO_REPLY) {
-        random_data(random, data, &out->echo.data, &out->echo.data_size);
-    } else if (type == OF_EXPERIMENTER) {
-        out->experimenter.experimenter = any32(random);
-        out->experimenter.exp_type = any32(random);
-        random_data(random, data, &out->experimenter.data, &out->experimenter.data_size);
-    } else if (type == OF_PACKET_IN) {
-        random_packet_in(random, data, &out->packet_in);
-    } else if (type == OF_PACKET_OUT) {
-        random_packet_out(random, data, &out->packet_out);
-    } else if (type == OF_FLOW_MOD) {
-        random_flow_mod(random, &out->flow_mod);
-    } else if (type == OF_FLOW_REMOVED) {
-        random_flow_removed(random, &out->flow_removed);
-    } else if (type == OF_PORT_STATUS) {
-        out->port_status.reason = (uint8_t)random_below(random, 3);
-        random_port_body(random, &out->port_status.port);
-    } else if (type == OF_GROUP_MOD) {
+    openflow_random_message_in(random, OF_VERSION_13, type, data, out);
+}
+
+/* What 1.5 has more than before. */
+static void random_group15(struct random *random, struct of_group_mod *mod)
+{
+    struct group *group = &mod->group;
+
+    for (size_t i = 0; i < group->n_buckets; i++) {
+        group->buckets[i].bucket_id = (uint32_t)(i * 100 + random_below(random, 100));
+    }
+    if (group->type == GROUP_TYPE_SELECT && random_below(random, 2) == 0) {
+        group->selection = random_below(random, 2) == 0 ? GROUP_SELECTION_HASH : GROUP_SELECTION_DP_HASH;
+        group->selection_param = random_u64(random);
+        if (group->selection == GROUP_SELECTION_HASH) {
+            group->n_fields = 2;
+            group->fields[0] = (struct group_hash_field){.field = FIELD_IPV4_SRC, .mask = field_all_ones(FIELD_IPV4_SRC)};
+            group->fields[1] = (struct group_hash_field){.field = FIELD_TCP_DST, .mask = field_value_u64(any8(random))};
+        }
+    }
+    if (random_below(random, 4) == 0) {
+        mod->command = random_below(random, 2) == 0 ? OF_GROUP_INSERT_BUCKET : OF_GROUP_REMOVE_BUCKET;
+        mod->command_bucket_id = random_below(random, 2) == 0 ? BUCKET_LAST : (uint32_t)random_below(random, BUCKET_ID_MAX);
+    }
+}
+
+/* Data that are a message by themselves. */
+static size_t random_inner(struct random *random, const struct of_message *outer, uint8_t data[OPENFLOW_RANDOM_DATA])
+{
+    size_t size = OF_HEADER_SIZE + random_below(random, OPENFLOW_RANDOM_DATA - OF_HEADER_SIZE);
+
+    for (size_t i = 0; i < OPENFLOW_RANDOM_DATA; i++) {
+        data[i] = any8(random);
+    }
+    data[0] = outer->version;
+    data[2] = (uint8_t)(size >> 8);
+    data[3] = (uint8_t)size;
+    for (size_t i = 0; i < 4; i++) {
+        data[4 + i] = (uint8_t)(outer->xid >> (24 - 8 * i));
+    }
+    return size;
+}
+
+/* Bodies with lists of their own, or a message within. */
+static void random_list_or_data(struct random *random, uint8_t data[OPENFLOW_RANDOM_DATA], struct of_message *out)
+{
+    enum of_type type = out->type;
+    uint8_t version = out->version;
+
+    if (type == OF_GROUP_MOD) {
         out->group_mod.command = (enum of_group_command)random_below(random, 3);
+        out->group_mod.command_bucket_id = BUCKET_ALL;
         openflow_random_group(random, &out->group_mod.group);
+        if (version >= OF_VERSION_15) {
+            random_group15(random, &out->group_mod);
+        }
         if (out->group_mod.command == OF_GROUP_DELETE) {
             group_fini(&out->group_mod.group);
         }
@@ -534,9 +654,20 @@ void openflow_random_message(struct random *random, enum of_type type, uint8_t d
             meter_fini(&out->meter_mod.meter);
         }
     } else if (type == OF_MULTIPART_REQUEST) {
-        random_multipart_request(random, data, &out->multipart_request);
+        random_multipart_request(random, version, data, &out->multipart_request);
+    } else if (type == OF_BUNDLE_ADD) {
+        out->bundle_add.bundle_id = any32(random);
+        out->bundle_add.flags = any16(random);
+        out->bundle_add.message_size = random_inner(random, out, data);
+        out->bundle_add.message = data;
+    } else if (type == OF_REQUESTFORWARD) {
+        out->requestforward.request_size = random_inner(random, out, data);
+        out->requestforward.request = data;
     } else if (type == OF_MULTIPART_REPLY) {
-        out->multipart_reply.type = any16(random);
+        out->multipart_reply.type = (uint16_t)random_below(random, 12);
+        while (!of_multipart_exists(version, out->multipart_reply.type)) {
+            out->multipart_reply.type = (uint16_t)random_below(random, 12);
+        }
         out->multipart_reply.flags = any16(random);
         random_data(random, data, &out->multipart_reply.data, &out->multipart_reply.data_size);
     } else if (type == OF_QUEUE_GET_CONFIG_REPLY) {
@@ -546,131 +677,36 @@ void openflow_random_message(struct random *random, enum of_type type, uint8_t d
     }
 }
 
-static bool data_equal(const uint8_t *a, size_t a_size, const uint8_t *b, size_t b_size)
+void openflow_random_message_in(struct random *random, uint8_t version, enum of_type type, uint8_t data[OPENFLOW_RANDOM_DATA],
+                                struct of_message *out)
 {
-    return a_size == b_size && (a_size == 0 || memcmp(a, b, a_size) == 0);
-}
-
-static bool flow_mods_equal(const struct flow_mod *a, const struct flow_mod *b)
-{
-    return a->command == b->command && match_equal(&a->match, &b->match) &&
-           instructions_equal(&a->instructions, &b->instructions) && a->cookie == b->cookie &&
-           a->cookie_mask == b->cookie_mask && a->buffer_id == b->buffer_id && a->out_port == b->out_port &&
-           a->out_group == b->out_group && a->priority == b->priority && a->idle_timeout_s == b->idle_timeout_s &&
-           a->hard_timeout_s == b->hard_timeout_s && a->flags == b->flags && a->table == b->table;
-}
-
-static bool packet_ins_equal(const struct of_packet_in *a, const struct of_packet_in *b)
-{
-    return a->buffer_id == b->buffer_id && a->total_size == b->total_size && a->reason == b->reason && a->table == b->table &&
-           a->cookie == b->cookie && match_equal(&a->match, &b->match) &&
-           data_equal(a->data, a->data_size, b->data, b->data_size);
-}
-
-static bool removals_equal(const struct of_flow_removed *a, const struct of_flow_removed *b)
-{
-    return match_equal(&a->match, &b->match) && a->cookie == b->cookie && a->duration_ns == b->duration_ns &&
-           a->n_packets == b->n_packets && a->n_bytes == b->n_bytes && a->priority == b->priority &&
-           a->idle_timeout_s == b->idle_timeout_s && a->hard_timeout_s == b->hard_timeout_s && a->reason == b->reason &&
-           a->table == b->table;
-}
-
-bool openflow_groups_equal(const struct group *a, const struct group *b)
-{
-    if (a->group_id != b->group_id || a->type != b->type || a->n_buckets != b->n_buckets) {
-        return false;
+    memset(out, 0, sizeof *out);
+    out->version = version;
+    out->type = type;
+    out->xid = any32(random);
+    if (of_type_number(version, type) == OF_NUMBER_NONE) {
+        out->form = of_experimenter_of(version, type, OF_FORM_STANDARD)->form;
     }
-    for (size_t i = 0; i < a->n_buckets; i++) {
-        const struct bucket *x = &a->buckets[i], *y = &b->buckets[i];
-        if (x->weight != y->weight || x->watch_port != y->watch_port || x->watch_group != y->watch_group ||
-            !action_list_equal(&x->actions, &y->actions)) {
-            return false;
-        }
+    if (type == OF_ERROR) {
+        random_error(random, version, data, &out->error);
+    } else if (type == OF_ECHO_REQUEST || type == OF_ECHO_REPLY) {
+        random_data(random, data, &out->echo.data, &out->echo.data_size);
+    } else if (type == OF_EXPERIMENTER) {
+        out->experimenter.experimenter = any32(random);
+        out->experimenter.exp_type = any32(random);
+        random_data(random, data, &out->experimenter.data, &out->experimenter.data_size);
+    } else if (type == OF_PACKET_IN) {
+        random_packet_in(random, data, &out->packet_in);
+    } else if (type == OF_PACKET_OUT) {
+        random_packet_out(random, version, data, &out->packet_out);
+    } else if (type == OF_FLOW_MOD) {
+        random_flow_mod(random, version, &out->flow_mod);
+    } else if (type == OF_FLOW_REMOVED) {
+        random_flow_removed(random, &out->flow_removed);
+    } else if (type == OF_PORT_STATUS) {
+        out->port_status.reason = (uint8_t)random_below(random, 3);
+        random_port_body(random, &out->port_status.port);
+    } else {
+        random_list_or_data(random, data, out);
     }
-    return true;
-}
-
-bool openflow_meters_equal(const struct meter *a, const struct meter *b)
-{
-    if (a->meter_id != b->meter_id || a->flags != b->flags || a->n_bands != b->n_bands) {
-        return false;
-    }
-    for (size_t i = 0; i < a->n_bands; i++) {
-        const struct meter_band *x = &a->bands[i], *y = &b->bands[i];
-        if (x->type != y->type || x->rate != y->rate || x->burst_size != y->burst_size || x->prec_level != y->prec_level) {
-            return false;
-        }
-    }
-    return true;
-}
-
-static bool requests_equal(const struct of_multipart_request *a, const struct of_multipart_request *b)
-{
-    if (a->type != b->type || a->flags != b->flags) {
-        return false;
-    }
-    if (a->type == OF_MULTIPART_FLOW || a->type == OF_MULTIPART_AGGREGATE) {
-        return match_equal(&a->filter.match, &b->filter.match) && a->filter.cookie == b->filter.cookie &&
-               a->filter.cookie_mask == b->filter.cookie_mask && a->filter.out_port == b->filter.out_port &&
-               a->filter.out_group == b->filter.out_group && a->filter.table == b->filter.table;
-    }
-    if (a->type == OF_MULTIPART_TABLE_FEATURES || a->type == OF_MULTIPART_EXPERIMENTER) {
-        return data_equal(a->raw.data, a->raw.data_size, b->raw.data, b->raw.data_size);
-    }
-    return a->queue.port_no == b->queue.port_no && a->queue.queue_id == b->queue.queue_id;
-}
-
-static bool queues_equal(const struct of_queue_config_reply *a, const struct of_queue_config_reply *b)
-{
-    if (a->port_no != b->port_no || a->n_queues != b->n_queues) {
-        return false;
-    }
-    for (size_t i = 0; i < a->n_queues; i++) {
-        const struct of_queue_config *x = &a->queues[i], *y = &b->queues[i];
-        if (x->queue_id != y->queue_id || x->port_no != y->port_no || x->min_rate != y->min_rate ||
-            x->max_rate != y->max_rate) {
-            return false;
-        }
-    }
-    return true;
-}
-
-bool openflow_messages_equal(const struct of_message *a, const struct of_message *b)
-{
-    if (a->version != b->version || a->type != b->type || a->xid != b->xid) {
-        return false;
-    }
-    if (a->type == OF_ERROR) {
-        return a->error.number == b->error.number && memcmp(&a->error.wire, &b->error.wire, sizeof a->error.wire) == 0 &&
-               data_equal(a->error.data, a->error.data_size, b->error.data, b->error.data_size);
-    } else if (a->type == OF_ECHO_REQUEST || a->type == OF_ECHO_REPLY) {
-        return data_equal(a->echo.data, a->echo.data_size, b->echo.data, b->echo.data_size);
-    } else if (a->type == OF_EXPERIMENTER) {
-        return a->experimenter.experimenter == b->experimenter.experimenter &&
-               a->experimenter.exp_type == b->experimenter.exp_type &&
-               data_equal(a->experimenter.data, a->experimenter.data_size, b->experimenter.data, b->experimenter.data_size);
-    } else if (a->type == OF_PACKET_IN) {
-        return packet_ins_equal(&a->packet_in, &b->packet_in);
-    } else if (a->type == OF_PACKET_OUT) {
-        return a->packet_out.buffer_id == b->packet_out.buffer_id && a->packet_out.in_port == b->packet_out.in_port &&
-               action_list_equal(&a->packet_out.actions, &b->packet_out.actions) &&
-               data_equal(a->packet_out.data, a->packet_out.data_size, b->packet_out.data, b->packet_out.data_size);
-    } else if (a->type == OF_FLOW_MOD) {
-        return flow_mods_equal(&a->flow_mod, &b->flow_mod);
-    } else if (a->type == OF_FLOW_REMOVED) {
-        return removals_equal(&a->flow_removed, &b->flow_removed);
-    } else if (a->type == OF_GROUP_MOD) {
-        return a->group_mod.command == b->group_mod.command && openflow_groups_equal(&a->group_mod.group, &b->group_mod.group);
-    } else if (a->type == OF_METER_MOD) {
-        return a->meter_mod.command == b->meter_mod.command && openflow_meters_equal(&a->meter_mod.meter, &b->meter_mod.meter);
-    } else if (a->type == OF_MULTIPART_REQUEST) {
-        return requests_equal(&a->multipart_request, &b->multipart_request);
-    } else if (a->type == OF_MULTIPART_REPLY) {
-        return a->multipart_reply.type == b->multipart_reply.type && a->multipart_reply.flags == b->multipart_reply.flags &&
-               data_equal(a->multipart_reply.data, a->multipart_reply.data_size, b->multipart_reply.data,
-                          b->multipart_reply.data_size);
-    } else if (a->type == OF_QUEUE_GET_CONFIG_REPLY) {
-        return queues_equal(&a->queue_config_reply, &b->queue_config_reply);
-    }
-    return memcmp(&a->hello, &b->hello, sizeof *a - offsetof(struct of_message, hello)) == 0;
 }

@@ -15,6 +15,10 @@ void openflow_random_meter(struct random *random, struct meter *out);
 enum { OPENFLOW_RANDOM_DATA = 64 };
 void openflow_random_message(struct random *random, enum of_type type, uint8_t data[OPENFLOW_RANDOM_DATA],
                              struct of_message *out);
+/* The same in another version, for which openflow_can_say() the type. In 1.0 it says more than its bytes can. */
+bool openflow_can_say(uint8_t version, enum of_type type);
+void openflow_random_message_in(struct random *random, uint8_t version, enum of_type type, uint8_t data[OPENFLOW_RANDOM_DATA],
+                                struct of_message *out);
 bool openflow_messages_equal(const struct of_message *a, const struct of_message *b);
 bool openflow_groups_equal(const struct group *a, const struct group *b);
 bool openflow_meters_equal(const struct meter *a, const struct meter *b);

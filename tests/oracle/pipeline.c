@@ -589,6 +589,7 @@ static void do_action(struct run *run, struct packet *packet, const struct actio
     case ACTION_CONJUNCTION:
     case ACTION_DATA:
     case ACTION_SET_QUEUE:
+    case ACTION_POP_QUEUE:
     case ACTION_TYPE_COUNT:
         break;
     }

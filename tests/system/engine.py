@@ -4,6 +4,8 @@ No image is pulled: debian:bookworm-slim is made from the machine's package sour
 """
 import json
 import os
+import re
+import shutil
 import subprocess
 import tempfile
 import time
@@ -26,7 +28,7 @@ def missing():
 class Engine:
     def __init__(self, name):
         self.dir = Path(tempfile.mkdtemp(prefix="busbar-engine-"))
-        self.project = name
+        self.context = ROOT
         self.environment = {"PATH": PATH, "HOME": str(self.dir), "DOCKER_HOST": f"unix://{self.dir}/docker.sock", "COMPOSE_PROJECT_NAME": name,
                             "LC_ALL": "C.UTF-8"}
         self.log = open(self.dir / "dockerd.log", "wb")
@@ -61,8 +63,21 @@ class Engine:
         self.run("docker", "import", archive, BASE)
         archive.unlink()
 
+    def build(self, compiles):
+        """The images. Without `compiles` the first stage of the Dockerfile, which takes minutes, has the programs of build/release instead."""
+        if not compiles:
+            self.context = self.dir / "context"
+            shutil.copytree(ROOT, self.context, ignore=shutil.ignore_patterns("build", ".git", "wt"))
+            shutil.copytree(ROOT / "build/release/bin", self.context / "bin")
+            path = self.context / "deploy/Dockerfile"
+            stage = "FROM debian:bookworm-slim AS build\nCOPY bin /busbar/build/release/bin\n\n"
+            text, n = re.subn(r"FROM debian:bookworm-slim AS build\n.*?\n\n", lambda _: stage, path.read_text(encoding="ascii"), count=1, flags=re.S)
+            assert n == 1, "deploy/Dockerfile has no stage called build"
+            path.write_text(text, encoding="ascii")
+        self.compose("--profile", "controller", "--profile", "monitoring", "build", timeout=900)
+
     def compose(self, *words, **kwargs):
-        return self.run("docker-compose", "-f", ROOT / "deploy/docker-compose.yml", *words, **kwargs)
+        return self.run("docker-compose", "-f", self.context / "deploy/docker-compose.yml", *words, **kwargs)
 
     def containers(self, service):
         return self.compose("ps", "-q", service).stdout.split()

@@ -231,8 +231,8 @@ class Suite:
             return result
         return json.loads(result.stdout) if as_json else result.stdout
 
-    def ofctl(self, command, bridge="br0", *arguments, check=True):
-        result = self.namespace.run("ovs-ofctl", "-O", "OpenFlow13", "--timeout=10", command,
+    def ofctl(self, command, bridge="br0", *arguments, check=True, version="OpenFlow13", options=()):
+        result = self.namespace.run("ovs-ofctl", "-O", version, "--timeout=10", *options, command,
                                     f"unix:{self.run_dir}/{bridge}.mgmt", *arguments, check=check)
         return result.stdout if check else result
 

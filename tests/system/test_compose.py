@@ -12,6 +12,7 @@ from suite import PYTHON, sh, wait_until
 
 pytestmark = pytest.mark.skipif(missing() is not None, reason=f"no container engine: {missing()}")
 HOSTS = {"bbc1": "10.98.0.1", "bbc2": "10.98.0.2"}
+UNDER_WAY = 1  # of a ping that is ended: its last request may have no answer yet
 SERVICES = ("configdb", "slowpath", "ofagent", "fastpath")
 
 
@@ -31,7 +32,7 @@ def engine():
     made = Engine(f"busbar{os.getpid()}")
     try:
         made.make_base_image()
-        made.compose("--profile", "controller", "--profile", "monitoring", "build", timeout=900)
+        made.build(compiles=os.environ.get("BUSBAR_ALL") == "1")
         made.compose("up", "-d")
         wait_until("all containers are healthy", lambda: healthy(made), seconds=60, every=0.5)
         for number, (host, address) in enumerate(HOSTS.items(), 1):
@@ -95,7 +96,7 @@ def test_each_container_may_be_killed(engine):
             os.kill(engine.pid(engine.containers(service)[0]), 9)  # as a crash: the restart policy starts it again
             wait_until(f"{service} is started again", lambda s=service, b=before: engine.inspect(engine.containers(s)[0])["RestartCount"] > b, seconds=30)
             wait_until("all containers are healthy", lambda: healthy(engine), seconds=60, every=0.5)
-        assert service == "fastpath" or traffic.lost == 0, f"{service}: {traffic.lost} lost"
+        assert service == "fastpath" or traffic.lost <= UNDER_WAY, f"{service}: {traffic.lost} lost"
         assert traffic.lost < 500, f"{service}: {traffic.lost} lost"
         assert lost(ping(5)) == 0
 
@@ -150,5 +151,5 @@ def test_a_controller_installs_flows(engine):
     with Traffic() as traffic:
         engine.run("docker", "kill", engine.containers("controller")[0])
         time.sleep(2)
-    assert traffic.lost == 0
+    assert traffic.lost <= UNDER_WAY
     engine.swctl("del-controller", "br0")

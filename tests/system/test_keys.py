@@ -218,6 +218,7 @@ def test_garbage_does_no_harm(tcp_suite):
     assert pids == {service: suite.pid(service) for service in SERVICES}
 
 
+@pytest.mark.slow
 def test_up_over_tcp_refuses_a_bad_address(stopped_suite):
     result = stopped_suite.up("--listen", "tcp://127.0.0.1", check=False)
     assert result.returncode == 2 and "tcp://ADDRESS:PORT" in result.stdout, result.stdout

@@ -1,7 +1,12 @@
 """Debian's ovs-ofctl against the bridge's local socket, unchanged."""
 import re
+import time
 
+import pytest
 from suite import wait_until
+
+VERSIONS = ("OpenFlow10", "OpenFlow13", "OpenFlow14", "OpenFlow15")
+WITH_BUNDLES = VERSIONS[1:]
 
 
 def test_show_lists_the_ports(suite):
@@ -77,3 +82,93 @@ def test_wrong_rules_are_refused_with_an_openflow_error(suite):
 def test_echo_answers(suite):
     suite.bridge_with_hosts(2)
     assert suite.ofctl("ping", "br0", "64").count("64 bytes from") >= 1
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_the_daily_commands_in_every_version(suite, version, tmp_path):
+    """show, add-flow, dump-flows, mod-flows, replace-flows, diff-flows, del-flows, dump-ports, dump-tables, dump-aggregate."""
+    first, second = suite.bridge_with_hosts(2)
+
+    def ofctl(command, *arguments, **options):
+        return suite.ofctl(command, "br0", *arguments, version=version, **options)
+    said = ofctl("show")
+    assert re.search(rf"^ 1\({first.port}\):", said, re.M) and re.search(r"^ LOCAL\(br0\):", said, re.M), said
+    ofctl("del-flows")
+    ofctl("add-flow", "priority=200,cookie=0x2a,idle_timeout=300,tcp,nw_dst=10.0.0.0/8,tp_dst=80,actions=mod_nw_dst:10.0.0.9,output:2")
+    ofctl("add-flow", "table=1,priority=5,reg1=0x5,udp6,actions=move:NXM_NX_REG1[]->NXM_NX_REG2[],load:0x7->NXM_NX_REG3[0..7],output:1")
+    said = ofctl("dump-flows")
+    assert re.search(r"cookie=0x2a, .*table=0, n_packets=0, n_bytes=0, idle_timeout=300, .*priority=200,tcp,nw_dst=10\.0\.0\.0/8,tp_dst=80 "
+                     r"actions=", said), said
+    assert re.search(r"table=1, .*priority=5,udp6,reg1=0x5 actions=move:NXM_NX_REG1\[\]->NXM_NX_REG2\[\]", said), said
+    assert "flow_count=2" in ofctl("dump-aggregate")
+    ofctl("mod-flows", "tcp,tp_dst=80,actions=output:1")
+    assert re.search(r"priority=200,tcp,nw_dst=10\.0\.0\.0/8,tp_dst=80 actions=output:", ofctl("dump-flows", "tcp"))
+    wanted = tmp_path / "flows"
+    wanted.write_text("priority=200,tcp,nw_dst=10.0.0.0/8,tp_dst=80,cookie=0x2a,idle_timeout=300,actions=output:1\npriority=7,arp,actions=drop\n")
+    ofctl("replace-flows", str(wanted))
+    said = ofctl("dump-flows")
+    assert said.count("actions=") == 2 and "priority=7,arp actions=drop" in said and "table=1" not in said, said
+    assert ofctl("diff-flows", str(wanted)) == ""
+    assert "table=0" in ofctl("dump-tables") or "table 0" in ofctl("dump-tables")
+    assert "rx pkts=" in ofctl("dump-ports")
+    ofctl("del-flows", "tcp")
+    assert ofctl("dump-flows").count("actions=") == 1
+    ofctl("del-flows")
+    assert "actions=" not in ofctl("dump-flows")
+
+
+@pytest.mark.parametrize("version", WITH_BUNDLES)
+def test_a_bundle_is_all_or_nothing(suite, version, tmp_path):
+    suite.bridge_with_hosts(2)
+    suite.ofctl("del-flows", version=version)
+    flows = tmp_path / "flows"
+    flows.write_text("".join(f"priority={n + 1},ip,nw_dst=10.0.{n // 256}.{n % 256},actions=output:2\n" for n in range(500)))
+    suite.ofctl("add-flows", "br0", str(flows), version=version, options=("--bundle",))
+    assert suite.ofctl("dump-flows", version=version).count("actions=") == 500
+    flows.write_text("priority=5,arp,actions=drop\npriority=5,udp,actions=group:77\n")
+    result = suite.ofctl("add-flows", "br0", str(flows), version=version, options=("--bundle",), check=False)
+    assert result.returncode != 0
+    assert suite.ofctl("dump-flows", version=version).count("actions=") == 500
+    flows.write_text("priority=9,arp,actions=drop\n")
+    suite.ofctl("replace-flows", "br0", str(flows), version=version, options=("--bundle",))
+    assert suite.ofctl("dump-flows", version=version).count("actions=") == 1
+
+
+@pytest.mark.parametrize("version", WITH_BUNDLES)
+def test_groups_and_meters_in_every_version_that_has_them(suite, version):
+    suite.bridge_with_hosts(2)
+
+    def ofctl(command, *arguments, **options):
+        return suite.ofctl(command, "br0", *arguments, version=version, **options)
+    ofctl("add-group", "group_id=5,type=select,bucket=weight:5,output:1,bucket=weight:6,output:2")
+    assert re.search(r"group_id=5,type=select,bucket=.*weight:5,actions=output:.*weight:6,actions=output:", ofctl("dump-groups"))
+    ofctl("add-meter", "meter=3,kbps,band=type=drop,rate=1000")
+    assert re.search(r"meter=3 kbps bands=\s*type=drop rate=1000", ofctl("dump-meters"))
+    assert "meter:3" in ofctl("meter-stats")
+    ofctl("add-flow", "ip,actions=meter:3,group:5")
+    assert "ref_count=1" in ofctl("dump-group-stats")
+    if version == "OpenFlow15":
+        ofctl("insert-buckets", "group_id=5,command_bucket_id=last,bucket=bucket_id:9,weight:7,output:1")
+        assert "bucket_id:9,weight:7" in ofctl("dump-groups", "5")
+        ofctl("remove-buckets", "group_id=5,command_bucket_id=9")
+        assert "bucket_id:9" not in ofctl("dump-groups", "5")
+    ofctl("del-groups")
+    assert "actions=" not in ofctl("dump-flows", "ip")
+    ofctl("del-meters")
+    assert "type=drop" not in ofctl("dump-meters")
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_monitor_watches_rules_come_and_go(suite, version):
+    suite.bridge_with_hosts(2)
+    suite.ofctl("del-flows")
+    suite.ofctl("add-flow", "br0", "priority=3,arp,actions=drop")
+    monitor = suite.namespace.popen("env", f"OVS_RUNDIR={suite.run_dir}", "ovs-ofctl", "-O", version, "--timeout=4", "monitor",
+                                    f"unix:{suite.run_dir}/br0.mgmt", "watch:")
+    time.sleep(1)  # ovs-ofctl has no sign of having asked
+    suite.ofctl("add-flow", "br0", "priority=4,ip,nw_dst=10.1.2.3,actions=output:2")
+    suite.ofctl("del-flows", "br0", "ip")
+    said = monitor.communicate()[0]
+    assert re.search(r"event=(ADDED|INITIAL) table=0 .*arp", said), said
+    assert re.search(r"event=ADDED table=0 .*nw_dst=10\.1\.2\.3 actions=output:", said), said
+    assert re.search(r"event=DELETED reason=delete table=0 .*nw_dst=10\.1\.2\.3", said), said

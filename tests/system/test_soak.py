@@ -61,7 +61,8 @@ def test_two_hundred_flaps_of_devices_leave_everything_in_order(suite):
     assert grown < GROWTH_KIB, f"the fastpath grew by {grown} KiB over {FLAPS} flaps"
 
 
-@pytest.mark.parametrize("flows", [1000, pytest.param(20000, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("flows", [1000, 20000])
 def test_no_packet_is_late_while_rules_change_and_processes_die(flows, tmp_path):
     """Few connections: most of their packets are forwarded by the kernel. Many: by the sockets."""
     report = tmp_path / "report.json"

@@ -261,5 +261,9 @@ int main(int argc, char **argv)
     printf("{\"images\": %" PRIu64 ", \"wrong\": %" PRIu64 ", \"bytes\": %zu, \"events\": %zu, \"pages_not_synced\": %" PRIu64 ", \"rules_behind_ms\": %" PRIu64
            "}\n",
            n_images, n_wrong, disk.size, disk.n, n_loose, (uint64_t)(rules_behind_ns / NS_PER_MS));
+    free(disk.events);
+    free(disk.base);
+    free(disk.image);
+    free(cuts_ns);
     return n_wrong == 0 ? 0 : 1;
 }

@@ -68,6 +68,8 @@ static void values_come_back_as_they_are_printed(void **state)
         {CFG_PORT, "trunks", "[10, 20]", "[10, 20]"},
         {CFG_PORT, "trunks", "{5}", "[5]"},
         {CFG_PORT, "trunks", "[]", "[]"},
+        {CFG_BRIDGE, "protocols", "OpenFlow13,OpenFlow10", "[OpenFlow10, OpenFlow13]"},
+        {CFG_BRIDGE, "protocols", "[OpenFlow15]", "[OpenFlow15]"},
         {CFG_PORT, "type", "null", "null"},
         {CFG_PORT, "type", "\"null\"", "null"},
         {CFG_PORT, "force", "yes", "true"},
@@ -106,6 +108,7 @@ static void wrong_values_are_refused_by_name(void **state)
         {CFG_PORT, "tag", "4294967296", "table port, column tag: '4294967296' is not a number from 0 to 4294967295"},
         {CFG_PORT, "tag", "99999999999999999999", "table port, column tag: '99999999999999999999' is not a number"},
         {CFG_PORT, "trunks", "1,x", "table port, column trunks: '1,x' is not a list of numbers, as in 10,20"},
+        {CFG_BRIDGE, "protocols", "\"OpenFlow10", "table bridge, column protocols: '\"OpenFlow10' is not a list of texts, as in A,B"},
         {CFG_PORT, "trunks", "1,,", NULL}, /* commas behind are as good as none */
         {CFG_PORT, "force", "maybe", "table port, column force: 'maybe' is not true or false"},
         {CFG_PORT, "bridge", "br8", "table port, column bridge: 'br8' is not the name of a row that exists"},

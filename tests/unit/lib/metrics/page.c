@@ -1,6 +1,7 @@
 /* The text is OpenMetrics: families, units, labels, histograms, the end. */
 #include "lib/metrics/page.h"
 
+#include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>
@@ -32,7 +33,12 @@ static void whole_numbers_are_written_as_such(void **state)
     page_family(&page, METRIC_GAUGE, "g", "", "H");
     page_sample(&page, NULL, 0, 123456789012.0);
     page_sample(&page, NULL, 0, 0.5);
-    expect(&page, "# TYPE g gauge\n# HELP g H\ng 123456789012\ng 0.5\n");
+    page_sample(&page, NULL, 0, 0);
+    page_sample(&page, NULL, 0, 9007199254740992.0);
+    page_sample(&page, NULL, 0, -3);
+    page_sample(&page, NULL, 0, (double)NAN);
+    page_sample(&page, NULL, 0, (double)INFINITY);
+    expect(&page, "# TYPE g gauge\n# HELP g H\ng 123456789012\ng 0.5\ng 0\ng 9007199254740992\ng -3\ng NaN\ng +Inf\n");
 }
 
 static void labels_and_helps_are_escaped(void **state)

@@ -86,6 +86,7 @@ static void fill(struct action *a)
         a->conjunction.n_clauses = 64;
         break;
     case ACTION_EXIT:
+    case ACTION_POP_QUEUE:
     case ACTION_DATA:
     case ACTION_COPY_TTL_IN:
     case ACTION_COPY_TTL_OUT:

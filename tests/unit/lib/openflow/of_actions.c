@@ -17,10 +17,10 @@ static void lists_arrive_as_they_were_sent(void **state)
         struct action_list list = model_actions(texts[i]), out;
         struct writer w;
         writer_init(&w);
-        of_actions_encode(&w, &list);
+        of_actions_encode(&w, OF_VERSION_13, &list);
         assert_int_equal(w.size % 8, 0);
         struct reader r = reader_of(w.bytes, w.size);
-        assert_int_equal(of_actions_decode(&r, &out, NULL), 0);
+        assert_int_equal(of_actions_decode(&r, OF_VERSION_13, &out, NULL), 0);
         assert_true(action_list_equal(&list, &out));
         action_list_fini(&list);
         action_list_fini(&out);
@@ -34,13 +34,13 @@ static void a_cut_list_is_refused_and_what_was_read_can_be_freed(void **state)
     struct writer w;
 
     writer_init(&w);
-    of_actions_encode(&w, &list);
+    of_actions_encode(&w, OF_VERSION_13, &list);
     for (size_t size = 1; size < w.size; size++) {
         struct action_list out;
         struct of_error error = {.number = OF_ERROR_NONE};
         uint8_t *copy = memory_copy(w.bytes, size);
         struct reader r = reader_of(copy, size);
-        int err = of_actions_decode(&r, &out, &error);
+        int err = of_actions_decode(&r, OF_VERSION_13, &out, &error);
         assert_int_equal(err, size == 16 || size == 32 ? 0 : -EPROTO);
         assert_int_equal(error.number, err == 0 ? OF_ERROR_NONE : OF_ERROR_BAD_ACTION_BAD_LEN);
         action_list_fini(&out);
@@ -56,7 +56,7 @@ static void the_length_of_an_output_matters_to_controllers_only(void **state)
     struct reader r = reader_of(output, sizeof output);
     struct action_list out;
 
-    assert_int_equal(of_actions_decode(&r, &out, NULL), 0);
+    assert_int_equal(of_actions_decode(&r, OF_VERSION_13, &out, NULL), 0);
     assert_int_equal(out.items[0].output.max_len, 0);
     action_list_fini(&out);
 }
@@ -80,7 +80,7 @@ static void faults_of_the_model_have_their_errors(void **state)
         struct match match = model_match(cases[i].match);
         struct action_list list = model_actions(cases[i].actions);
         struct of_error error = {.number = OF_ERROR_NONE};
-        int err = of_actions_check(&list, &match, &error);
+        int err = of_actions_check(&list, OF_VERSION_13, &match, &error);
         assert_int_equal(err != 0, cases[i].number != OF_ERROR_NONE);
         assert_int_equal(error.number, cases[i].number);
         action_list_fini(&list);
@@ -94,12 +94,12 @@ static void instructions_have_errors_of_their_own(void **state)
     struct instructions set = model_instructions("write_actions(resubmit(,1))");
     struct of_error error;
 
-    assert_int_equal(of_instructions_check(&back, &any, 0, 2, &error), 0);
-    assert_int_equal(of_instructions_check(&back, &any, 1, 2, &error), -EPROTO);
+    assert_int_equal(of_instructions_check(&back, OF_VERSION_13, &any, 0, 2, &error), 0);
+    assert_int_equal(of_instructions_check(&back, OF_VERSION_13, &any, 1, 2, &error), -EPROTO);
     assert_int_equal(error.number, OF_ERROR_BAD_INSTRUCTION_BAD_TABLE_ID);
-    assert_int_equal(of_instructions_check(&meter, &any, 0, 2, &error), -EPROTO);
+    assert_int_equal(of_instructions_check(&meter, OF_VERSION_13, &any, 0, 2, &error), -EPROTO);
     assert_int_equal(error.number, OF_ERROR_METER_MOD_FAILED_INVALID_METER);
-    assert_int_equal(of_instructions_check(&set, &any, 0, 2, &error), -EPROTO);
+    assert_int_equal(of_instructions_check(&set, OF_VERSION_13, &any, 0, 2, &error), -EPROTO);
     assert_int_equal(error.number, OF_ERROR_BAD_ACTION_BAD_TYPE);
     instructions_fini(&set);
 }
@@ -116,7 +116,7 @@ static void the_actions_we_offer_are_those_we_read(void **state)
         struct reader r = reader_of(bytes, sizeof bytes);
         struct action_list out;
         struct of_error error = {.number = OF_ERROR_NONE};
-        (void)!of_actions_decode(&r, &out, &error);
+        (void)!of_actions_decode(&r, OF_VERSION_13, &out, &error);
         assert_int_equal(error.number == OF_ERROR_BAD_ACTION_BAD_TYPE, (supported >> type & 1) == 0);
         action_list_fini(&out);
     }

@@ -11,10 +11,10 @@ static char *there_and_back(const char *text, size_t *out_size)
     struct action_list list = model_actions(text), out;
     struct writer w;
     writer_init(&w);
-    of_actions_encode(&w, &list);
+    of_actions_encode(&w, OF_VERSION_13, &list);
     *out_size = w.size;
     struct reader r = reader_of(w.bytes, w.size);
-    assert_int_equal(of_actions_decode(&r, &out, NULL), 0);
+    assert_int_equal(of_actions_decode(&r, OF_VERSION_13, &out, NULL), 0);
     char *again = action_list_format(&out, NULL);
     action_list_fini(&list);
     action_list_fini(&out);
@@ -74,7 +74,7 @@ static void the_old_in_port_is_the_low_half_of_ours(void **state)
     struct reader r = reader_of(move, sizeof move);
     struct action_list list = {0};
 
-    assert_int_equal(of_actions_nicira_decode(&r, 0, &list, NULL), 0);
+    assert_int_equal(of_actions_nicira_decode(&r, (struct of_actions_at){.version = OF_VERSION_13}, &list, NULL), 0);
     assert_int_equal(list.count, 1);
     assert_int_equal(list.items[0].type, ACTION_MOVE);
     assert_int_equal(list.items[0].move.source, FIELD_IN_PORT);
@@ -87,7 +87,7 @@ static enum of_error_number refusal(const uint8_t *bytes, size_t size)
     struct reader r = reader_of(bytes, size);
     struct action_list list = {0};
     struct of_error error = {.number = OF_ERROR_NONE};
-    int err = of_actions_nicira_decode(&r, 0, &list, &error);
+    int err = of_actions_nicira_decode(&r, (struct of_actions_at){.version = OF_VERSION_13}, &list, &error);
     assert_true((err == 0) == (list.count > 0) || bytes[5] == 42); /* a refused clone leaves what was read to the caller */
     action_list_fini(&list);
     return error.number;
@@ -122,7 +122,7 @@ static void clones_nest_up_to_a_limit(void **state)
     struct action_list list = {0};
     struct of_error error = {.number = OF_ERROR_NONE};
     struct reader r = reader_of(bytes, sizeof bytes);
-    assert_int_not_equal(of_actions_decode(&r, &list, &error), 0);
+    assert_int_not_equal(of_actions_decode(&r, OF_VERSION_13, &list, &error), 0);
     assert_int_equal(error.number, OF_ERROR_BAD_ACTION_TOO_MANY);
     action_list_fini(&list);
     bytes[16 * ACTION_CLONE_DEPTH_MAX - 16 + 3] = 16; /* the last one stands behind its neighbour */
@@ -130,7 +130,7 @@ static void clones_nest_up_to_a_limit(void **state)
         bytes[16 * i + 3] = (uint8_t)(sizeof bytes - 16 * i);
     }
     r = reader_of(bytes, sizeof bytes);
-    assert_int_equal(of_actions_decode(&r, &list, &error), 0);
+    assert_int_equal(of_actions_decode(&r, OF_VERSION_13, &list, &error), 0);
     assert_true(action_list_is_whole(&list));
     assert_int_equal(list.count, ACTION_CLONE_DEPTH_MAX + 1);
     action_list_fini(&list);

@@ -93,16 +93,16 @@ static void random_rules_arrive_with_their_statistics(void **state)
         struct writer w;
         writer_init(&w);
         openflow_random_rule(&random, &rule);
-        of_multipart_begin(&mp, &w, 4, 1, OF_MULTIPART_FLOW);
+        of_multipart_begin(&mp, &w, 4, 1, OF_MULTIPART_FLOW, OF_FORM_STANDARD);
         assert_int_equal(of_flow_stats_encode(&mp, &rule, &stats), 0);
         struct reader r = openflow_items(&mp);
         for (size_t size = 0; size < reader_left(&r); size++) {
             uint8_t *copy = memory_copy(r.pos, size);
             struct reader cut = reader_of(copy, size);
-            assert_int_not_equal(of_flow_stats_decode(&cut, &out, &out_stats), 0);
+            assert_int_not_equal(of_flow_stats_decode(&cut, OF_VERSION_13, OF_FORM_STANDARD, &out, &out_stats), 0);
             free(copy);
         }
-        assert_int_equal(of_flow_stats_decode(&r, &out, &out_stats), 0);
+        assert_int_equal(of_flow_stats_decode(&r, OF_VERSION_13, OF_FORM_STANDARD, &out, &out_stats), 0);
         assert_int_equal(reader_left(&r), 0);
         assert_true(match_equal(&rule.match, &out.match) && instructions_equal(&rule.instructions, &out.instructions));
         assert_true(rule.cookie == out.cookie && rule.flags == out.flags && rule.table == out.table);
@@ -120,11 +120,11 @@ static void an_aggregate_arrives(void **state)
     struct writer w;
 
     writer_init(&w);
-    of_multipart_begin(&mp, &w, 4, 1, OF_MULTIPART_AGGREGATE);
+    of_multipart_begin(&mp, &w, 4, 1, OF_MULTIPART_AGGREGATE, OF_FORM_STANDARD);
     assert_int_equal(of_aggregate_encode(&mp, &(struct of_aggregate){.n_packets = 1, .n_bytes = 2, .n_flows = 3}), 0);
     struct reader r = openflow_items(&mp);
     OPENFLOW_ASSERT_CUT_ITEM_IS_REFUSED(r, of_aggregate_decode, struct of_aggregate);
-    assert_int_equal(of_aggregate_decode(&r, &out), 0);
+    assert_int_equal(of_aggregate_decode(&r, OF_VERSION_13, &out), 0);
     assert_int_equal(out.n_packets, 1);
     assert_int_equal(out.n_bytes, 2);
     assert_int_equal(out.n_flows, 3);

@@ -18,11 +18,11 @@ static void random_groups_arrive_in_mods_and_descriptions(void **state)
         assert_true(openflow_groups_equal(&out.group_mod.group, &group));
         of_message_fini(&out);
         writer_clear(&w);
-        of_multipart_begin(&mp, &w, 4, 1, OF_MULTIPART_GROUP_DESC);
+        of_multipart_begin(&mp, &w, 4, 1, OF_MULTIPART_GROUP_DESC, OF_FORM_STANDARD);
         assert_int_equal(of_group_desc_encode(&mp, &group), 0);
         struct reader r = openflow_items(&mp);
         OPENFLOW_ASSERT_CUT_ITEM_IS_REFUSED(r, of_group_desc_decode, struct group);
-        assert_int_equal(of_group_desc_decode(&r, &out_group), 0);
+        assert_int_equal(of_group_desc_decode(&r, OF_VERSION_13, &out_group), 0);
         assert_true(openflow_groups_equal(&out_group, &group));
         group_fini(&out_group);
         group_fini(&group);
@@ -82,7 +82,7 @@ static void group_statistics_arrive_bucket_by_bucket(void **state)
     struct writer w;
 
     writer_init(&w);
-    of_multipart_begin(&mp, &w, 4, 1, OF_MULTIPART_GROUP);
+    of_multipart_begin(&mp, &w, 4, 1, OF_MULTIPART_GROUP, OF_FORM_STANDARD);
     assert_int_equal(of_group_stats_encode(&mp, &(struct of_group_stats){.group_id = 7,
                                                                          .ref_count = 1,
                                                                          .n_packets = 9,
@@ -93,7 +93,7 @@ static void group_statistics_arrive_bucket_by_bucket(void **state)
                      0);
     struct reader r = openflow_items(&mp);
     OPENFLOW_ASSERT_CUT_ITEM_IS_REFUSED(r, of_group_stats_decode, struct of_group_stats);
-    assert_int_equal(of_group_stats_decode(&r, &out), 0);
+    assert_int_equal(of_group_stats_decode(&r, OF_VERSION_13, &out), 0);
     assert_int_equal(out.group_id, 7);
     assert_int_equal(out.n_buckets, 3);
     assert_memory_equal(out.buckets, buckets, sizeof buckets);
@@ -110,11 +110,11 @@ static void group_features_arrive(void **state)
     struct writer w;
 
     writer_init(&w);
-    of_multipart_begin(&mp, &w, 4, 1, OF_MULTIPART_GROUP_FEATURES);
+    of_multipart_begin(&mp, &w, 4, 1, OF_MULTIPART_GROUP_FEATURES, OF_FORM_STANDARD);
     assert_int_equal(of_group_features_encode(&mp, &features), 0);
     struct reader r = openflow_items(&mp);
     OPENFLOW_ASSERT_CUT_ITEM_IS_REFUSED(r, of_group_features_decode, struct of_group_features);
-    assert_int_equal(of_group_features_decode(&r, &out), 0);
+    assert_int_equal(of_group_features_decode(&r, OF_VERSION_13, &out), 0);
     assert_memory_equal(&out, &features, sizeof out);
     assert_int_equal(of_group_features_actions() & 1, 1);
     writer_fini(&w);

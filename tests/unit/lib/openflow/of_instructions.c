@@ -18,9 +18,9 @@ static void instructions_arrive_as_they_were_sent(void **state)
         struct instructions in = model_instructions(texts[i]), out;
         struct writer w;
         writer_init(&w);
-        of_instructions_encode(&w, &in);
+        of_instructions_encode(&w, OF_VERSION_13, &in);
         struct reader r = reader_of(w.bytes, w.size);
-        assert_int_equal(of_instructions_decode(&r, &out, NULL), 0);
+        assert_int_equal(of_instructions_decode(&r, OF_VERSION_13, &out, NULL), 0);
         assert_true(instructions_equal(&in, &out));
         instructions_fini(&in);
         instructions_fini(&out);
@@ -36,8 +36,8 @@ static void they_are_read_in_any_order_and_written_in_that_of_execution(void **s
     struct writer w;
 
     writer_init(&w);
-    assert_int_equal(of_instructions_decode(&r, &out, NULL), 0);
-    of_instructions_encode(&w, &out);
+    assert_int_equal(of_instructions_decode(&r, OF_VERSION_13, &out, NULL), 0);
+    of_instructions_encode(&w, OF_VERSION_13, &out);
     assert_int_equal(w.size, sizeof reversed);
     assert_memory_equal(w.bytes, reversed + 16, 8);
     assert_memory_equal(w.bytes + 8, reversed + 8, 8);
@@ -53,7 +53,7 @@ static void an_apply_without_actions_is_nothing(void **state)
     struct instructions out, nothing;
 
     instructions_init(&nothing);
-    assert_int_equal(of_instructions_decode(&r, &out, NULL), 0);
+    assert_int_equal(of_instructions_decode(&r, OF_VERSION_13, &out, NULL), 0);
     assert_true(instructions_equal(&out, &nothing));
     instructions_fini(&out);
 }
@@ -64,7 +64,7 @@ static void metadata_outside_its_mask_is_forgotten(void **state)
     struct reader r = reader_of(bytes, sizeof bytes);
     struct instructions out;
 
-    assert_int_equal(of_instructions_decode(&r, &out, NULL), 0);
+    assert_int_equal(of_instructions_decode(&r, OF_VERSION_13, &out, NULL), 0);
     assert_true(out.metadata == 0x0f && out.metadata_mask == 0x0f);
 }
 
@@ -73,7 +73,7 @@ static enum of_error_number refusal(const uint8_t *bytes, size_t size)
     struct reader r = reader_of(bytes, size);
     struct instructions out = {.meter_id = 77};
     struct of_error error = {.number = OF_ERROR_NONE};
-    assert_int_equal(of_instructions_decode(&r, &out, &error), -EPROTO);
+    assert_int_equal(of_instructions_decode(&r, OF_VERSION_13, &out, &error), -EPROTO);
     assert_int_equal(out.meter_id, 77);
     return error.number;
 }
@@ -90,7 +90,7 @@ static void a_refused_instruction_leaves_nothing_behind(void **state)
     assert_int_equal(refusal(bytes, 32), OF_ERROR_BAD_INSTRUCTION_BAD_EXPERIMENTER);
     bytes[24] = 0;
     bytes[24 + 1] = 4;
-    assert_int_equal(refusal(bytes, 32), OF_ERROR_ONF_DUP_INSTRUCTION);
+    assert_int_equal(refusal(bytes, 32), OF_ERROR_BAD_INSTRUCTION_DUP_INST);
     bytes[24 + 1] = 6;
     assert_int_equal(refusal(bytes, 32), OF_ERROR_METER_MOD_FAILED_INVALID_METER);
     bytes[24 + 3] = 16;

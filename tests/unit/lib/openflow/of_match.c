@@ -37,7 +37,7 @@ static void matches_arrive_as_they_were_sent(void **state)
         struct of_error error = {.number = OF_ERROR_NONE};
         struct writer w;
         writer_init(&w);
-        of_match_encode(&w, &match);
+        of_match_encode(&w, OF_VERSION_13, &match);
         assert_int_equal(w.size % 8, 0);
         struct reader r = reader_of(w.bytes, w.size);
         if (of_match_decode(&r, &out, &error) != 0 || !match_equal(&match, &out)) {
@@ -56,7 +56,7 @@ static void the_bytes_of_a_match_are_the_standards(void **state)
     struct writer w;
 
     writer_init(&w);
-    of_match_encode(&w, &match);
+    of_match_encode(&w, OF_VERSION_13, &match);
     assert_int_equal(w.size, sizeof tcp_80);
     assert_memory_equal(w.bytes, tcp_80, sizeof tcp_80);
     writer_fini(&w);

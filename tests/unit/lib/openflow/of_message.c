@@ -66,7 +66,7 @@ static void an_error_about_the_longest_message_still_fits(void **state)
     writer_init(&request);
     writer_init(&w);
     memcpy(writer_extend(&request, OF_MESSAGE_MAX), "\4\1\377\377\1\2\3\4", 8);
-    of_encode_error(&w, 4, OF_ERROR_ONF_DUP_INSTRUCTION, request.bytes, request.size);
+    of_encode_error(&w, 4, OF_ERROR_BAD_INSTRUCTION_DUP_INST, request.bytes, request.size);
     assert_true(w.size <= OF_MESSAGE_MAX);
     assert_int_equal(openflow_refusal(w.bytes, w.size), OF_ERROR_NONE);
     writer_fini(&request);

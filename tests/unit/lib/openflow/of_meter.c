@@ -18,11 +18,11 @@ static void random_meters_arrive_in_mods_and_configurations(void **state)
         assert_true(openflow_meters_equal(&out.meter_mod.meter, &meter));
         of_message_fini(&out);
         writer_clear(&w);
-        of_multipart_begin(&mp, &w, 4, 1, OF_MULTIPART_METER_CONFIG);
+        of_multipart_begin(&mp, &w, 4, 1, OF_MULTIPART_METER_CONFIG, OF_FORM_STANDARD);
         assert_int_equal(of_meter_config_encode(&mp, &meter), 0);
         struct reader r = openflow_items(&mp);
         OPENFLOW_ASSERT_CUT_ITEM_IS_REFUSED(r, of_meter_config_decode, struct meter);
-        assert_int_equal(of_meter_config_decode(&r, &out_meter), 0);
+        assert_int_equal(of_meter_config_decode(&r, OF_VERSION_13, &out_meter), 0);
         assert_true(openflow_meters_equal(&out_meter, &meter));
         meter_fini(&out_meter);
         meter_fini(&meter);
@@ -59,7 +59,7 @@ static void meter_statistics_arrive_band_by_band(void **state)
     struct writer w;
 
     writer_init(&w);
-    of_multipart_begin(&mp, &w, 4, 1, OF_MULTIPART_METER);
+    of_multipart_begin(&mp, &w, 4, 1, OF_MULTIPART_METER, OF_FORM_STANDARD);
     assert_int_equal(
         of_meter_stats_encode(
             &mp,
@@ -68,7 +68,7 @@ static void meter_statistics_arrive_band_by_band(void **state)
         0);
     struct reader r = openflow_items(&mp);
     OPENFLOW_ASSERT_CUT_ITEM_IS_REFUSED(r, of_meter_stats_decode, struct of_meter_stats);
-    assert_int_equal(of_meter_stats_decode(&r, &out), 0);
+    assert_int_equal(of_meter_stats_decode(&r, OF_VERSION_13, &out), 0);
     assert_int_equal(out.meter_id, 7);
     assert_int_equal(out.n_bands, 2);
     assert_memory_equal(out.bands, bands, sizeof bands);
@@ -85,11 +85,11 @@ static void meter_features_arrive(void **state)
     struct writer w;
 
     writer_init(&w);
-    of_multipart_begin(&mp, &w, 4, 1, OF_MULTIPART_METER_FEATURES);
+    of_multipart_begin(&mp, &w, 4, 1, OF_MULTIPART_METER_FEATURES, OF_FORM_STANDARD);
     assert_int_equal(of_meter_features_encode(&mp, &features), 0);
     struct reader r = openflow_items(&mp);
     OPENFLOW_ASSERT_CUT_ITEM_IS_REFUSED(r, of_meter_features_decode, struct of_meter_features);
-    assert_int_equal(of_meter_features_decode(&r, &out), 0);
+    assert_int_equal(of_meter_features_decode(&r, OF_VERSION_13, &out), 0);
     assert_true(out.max_meters == 1 && out.band_types == 2 && out.capabilities == 3 && out.max_bands == 4 &&
                 out.max_color == 5);
     writer_fini(&w);

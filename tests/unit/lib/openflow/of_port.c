@@ -42,12 +42,12 @@ static void a_port_arrives_in_status_and_description(void **state)
     assert_int_equal(message.port_status.reason, OF_PORT_DELETE);
     assert_port(&message.port_status.port);
     writer_clear(&w);
-    of_multipart_begin(&mp, &w, 4, 1, OF_MULTIPART_PORT_DESC);
+    of_multipart_begin(&mp, &w, 4, 1, OF_MULTIPART_PORT_DESC, OF_FORM_STANDARD);
     assert_int_equal(of_port_desc_encode(&mp, &port), 0);
     struct reader r = openflow_items(&mp);
     assert_int_equal(reader_left(&r), 64);
     OPENFLOW_ASSERT_CUT_ITEM_IS_REFUSED(r, of_port_desc_decode, struct of_port);
-    assert_int_equal(of_port_desc_decode(&r, &out), 0);
+    assert_int_equal(of_port_desc_decode(&r, OF_VERSION_13, &out), 0);
     assert_port(&out);
     writer_fini(&w);
 }
@@ -87,14 +87,14 @@ static void port_statistics_keep_their_places(void **state)
     struct writer w;
 
     writer_init(&w);
-    of_multipart_begin(&mp, &w, 4, 1, OF_MULTIPART_PORT_STATS);
+    of_multipart_begin(&mp, &w, 4, 1, OF_MULTIPART_PORT_STATS, OF_FORM_STANDARD);
     assert_int_equal(of_port_stats_encode(&mp, &stats), 0);
     struct reader r = openflow_items(&mp);
     assert_int_equal(reader_left(&r), 112);
     assert_int_equal(r.pos[15], 2); /* rx_packets is first, tx_packets second [OF1.3.5 A.3.5.6] */
     assert_int_equal(r.pos[23], 3);
     OPENFLOW_ASSERT_CUT_ITEM_IS_REFUSED(r, of_port_stats_decode, struct of_port_stats);
-    assert_int_equal(of_port_stats_decode(&r, &out), 0);
+    assert_int_equal(of_port_stats_decode(&r, OF_VERSION_13, &out), 0);
     assert_true(out.port_no == 1 && out.tx_dropped == 7 && out.rx_crc_errors == 12 && out.collisions == UINT64_MAX);
     assert_true(out.duration_ns == 14);
     writer_fini(&w);

@@ -49,11 +49,11 @@ static void queue_statistics_arrive(void **state)
     struct writer w;
 
     writer_init(&w);
-    of_multipart_begin(&mp, &w, 4, 1, OF_MULTIPART_QUEUE);
+    of_multipart_begin(&mp, &w, 4, 1, OF_MULTIPART_QUEUE, OF_FORM_STANDARD);
     assert_int_equal(of_queue_stats_encode(&mp, &stats), 0);
     struct reader r = openflow_items(&mp);
     OPENFLOW_ASSERT_CUT_ITEM_IS_REFUSED(r, of_queue_stats_decode, struct of_queue_stats);
-    assert_int_equal(of_queue_stats_decode(&r, &out), 0);
+    assert_int_equal(of_queue_stats_decode(&r, OF_VERSION_13, &out), 0);
     assert_true(out.queue_id == 2 && out.tx_bytes == 3 && out.tx_packets == 4 && out.tx_errors == 5 && out.duration_ns == 6);
     writer_fini(&w);
 }

@@ -32,10 +32,10 @@ static void errors_of_an_extension_carry_their_experimenter(void **state)
     writer_init(&w);
     struct of_message out = openflow_over_the_wire(
         (struct of_message){.type = OF_ERROR,
-                            .error = {.number = OF_ERROR_ONF_BUNDLE_BAD_ID, .data = (const uint8_t *)"x", .data_size = 1}},
+                            .error = {.number = OF_ERROR_BUNDLE_FAILED_BAD_ID, .data = (const uint8_t *)"x", .data_size = 1}},
         &w);
     assert_int_equal(out.error.wire.experimenter, 0x4f4e4600);
-    assert_int_equal(out.error.number, OF_ERROR_ONF_BUNDLE_BAD_ID);
+    assert_int_equal(out.error.number, OF_ERROR_BUNDLE_FAILED_BAD_ID);
     assert_int_equal(out.error.data_size, 1);
     out = openflow_over_the_wire((struct of_message){.type = OF_ERROR, .error = {.wire = {.type = 99, .code = 98}}}, &w);
     assert_int_equal(out.error.number, OF_ERROR_NONE);

@@ -37,12 +37,12 @@ static void a_description_arrives_with_texts_cut_to_fit(void **state)
 
     memset(desc.hardware, 'h', sizeof desc.hardware);
     writer_init(&w);
-    of_multipart_begin(&mp, &w, 4, 1, OF_MULTIPART_DESC);
+    of_multipart_begin(&mp, &w, 4, 1, OF_MULTIPART_DESC, OF_FORM_STANDARD);
     assert_int_equal(of_desc_encode(&mp, &desc), 0);
     struct reader r = openflow_items(&mp);
     assert_int_equal(reader_left(&r), 1056);
     OPENFLOW_ASSERT_CUT_ITEM_IS_REFUSED(r, of_desc_decode, struct of_desc);
-    assert_int_equal(of_desc_decode(&r, &out), 0);
+    assert_int_equal(of_desc_decode(&r, OF_VERSION_13, &out), 0);
     assert_string_equal(out.manufacturer, "m");
     assert_int_equal(strlen(out.hardware), sizeof out.hardware - 1);
     assert_string_equal(out.serial, "n");

@@ -20,11 +20,11 @@ static void table_statistics_arrive(void **state)
     struct writer w;
 
     writer_init(&w);
-    of_multipart_begin(&mp, &w, 4, 1, OF_MULTIPART_TABLE);
+    of_multipart_begin(&mp, &w, 4, 1, OF_MULTIPART_TABLE, OF_FORM_STANDARD);
     assert_int_equal(of_table_stats_encode(&mp, &stats), 0);
     struct reader r = openflow_items(&mp);
     OPENFLOW_ASSERT_CUT_ITEM_IS_REFUSED(r, of_table_stats_decode, struct of_table_stats);
-    assert_int_equal(of_table_stats_decode(&r, &out), 0);
+    assert_int_equal(of_table_stats_decode(&r, OF_VERSION_13, &out), 0);
     assert_true(out.table == 1 && out.n_active == 2 && out.n_lookup == 3 && out.n_matched == 4);
     writer_fini(&w);
 }
@@ -62,11 +62,11 @@ static void table_features_list_all_eight_properties_and_the_tables_behind(void 
     struct writer w;
 
     writer_init(&w);
-    of_multipart_begin(&mp, &w, 4, 1, OF_MULTIPART_TABLE_FEATURES);
+    of_multipart_begin(&mp, &w, 4, 1, OF_MULTIPART_TABLE_FEATURES, OF_FORM_STANDARD);
     assert_int_equal(of_table_features_encode(&mp, &features), 0);
     struct reader r = openflow_items(&mp);
     OPENFLOW_ASSERT_CUT_ITEM_IS_REFUSED(r, of_table_features_decode, struct of_table_features);
-    assert_int_equal(of_table_features_decode(&r, &out), 0);
+    assert_int_equal(of_table_features_decode(&r, OF_VERSION_13, &out), 0);
     assert_int_equal(reader_left(&r), 0);
     assert_string_equal(out.name, "table3");
     assert_int_equal(out.max_entries, 9);

@@ -7,15 +7,24 @@
 
 static const struct of_decode_context openflow_context = {.version = OF_VERSION_13, .n_tables = TABLE_COUNT};
 
-/* The message as it arrives on the other side. `w` keeps its bytes: cleared here, alive as long as the result. */
+/* What a session of this version decodes with. */
+static inline struct of_decode_context openflow_context_of(uint8_t version)
+{
+    return (struct of_decode_context){.version = version, .n_tables = TABLE_COUNT, .has_table_id = true};
+}
+static const uint8_t openflow_versions[] = {OF_VERSION_10, OF_VERSION_13, OF_VERSION_14, OF_VERSION_15};
+enum { OPENFLOW_VERSIONS = sizeof openflow_versions };
+
+/* The message as it arrives on the other side, of version 1.3 unless it says another. `w` keeps its bytes: cleared here, alive as long as the result. */
 static inline struct of_message openflow_over_the_wire(struct of_message message, struct writer *w)
 {
     struct of_message out;
     struct of_error error = {.number = OF_ERROR_NONE};
-    message.version = OF_VERSION_13;
+    message.version = message.version != 0 ? message.version : OF_VERSION_13;
+    struct of_decode_context context = openflow_context_of(message.version);
     writer_clear(w);
     assert_int_equal(of_encode(&message, w), 0);
-    if (of_decode(w->bytes, w->size, &openflow_context, &out, &error) != 0) {
+    if (of_decode(w->bytes, w->size, &context, &out, &error) != 0) {
         print_error("%s: %s\n", of_error_name(error.number), error.detail.text);
         fail();
     }
@@ -29,7 +38,8 @@ static inline enum of_error_number openflow_refusal(const uint8_t *bytes, size_t
 {
     struct of_message message;
     struct of_error error = {.number = OF_ERROR_NONE};
-    if (of_decode(bytes, size, &openflow_context, &message, &error) != 0) {
+    struct of_decode_context context = openflow_context_of(bytes[0]);
+    if (of_decode(bytes, size, &context, &message, &error) != 0) {
         assert_int_not_equal(error.number, OF_ERROR_NONE);
         return error.number;
     }
@@ -42,7 +52,7 @@ static inline enum of_error_number openflow_refusal_of(struct of_message message
 {
     struct writer w;
     writer_init(&w);
-    message.version = OF_VERSION_13;
+    message.version = message.version != 0 ? message.version : OF_VERSION_13;
     assert_int_equal(of_encode(&message, &w), 0);
     enum of_error_number number = openflow_refusal(w.bytes, w.size);
     writer_fini(&w);
@@ -54,8 +64,11 @@ static inline struct reader openflow_items(struct of_multipart *mp)
 {
     struct of_message message;
     struct of_error error;
+    struct of_decode_context context = openflow_context_of(mp->version);
     of_multipart_end(mp);
-    assert_int_equal(of_decode(mp->out->bytes, mp->out->size, &openflow_context, &message, &error), 0);
+    assert_int_equal(of_decode(mp->out->bytes, mp->out->size, &context, &message, &error), 0);
+    assert_int_equal(message.multipart_reply.type, mp->type);
+    assert_int_equal(message.multipart_reply.form, mp->form);
     assert_int_equal(message.multipart_reply.flags, 0);
     return reader_of(message.multipart_reply.data, message.multipart_reply.data_size);
 }
@@ -68,7 +81,7 @@ static inline struct reader openflow_items(struct of_multipart *mp)
             uint8_t *copy_ = memory_copy((items).pos, size_);                                                                  \
             struct reader cut_ = reader_of(copy_, size_);                                                                      \
             type out_;                                                                                                         \
-            assert_int_not_equal(decode(&cut_, &out_), 0);                                                                     \
+            assert_int_not_equal(decode(&cut_, OF_VERSION_13, &out_), 0);                                                                   \
             free(copy_);                                                                                                       \
         }                                                                                                                      \
     } while (0)

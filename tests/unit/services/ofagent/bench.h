@@ -46,6 +46,7 @@ struct bench {
 
 struct client {
     int fd;
+    uint8_t version;
     struct of_stream stream;
     struct of_message message; /* the last received; its data point into the stream */
 };
@@ -248,7 +249,7 @@ static inline void client_send(struct bench *b, struct client *c, struct of_mess
 {
     struct writer w;
     writer_init(&w);
-    message->version = OF_VERSION_13;
+    message->version = c->version;
     assert_int_equal(of_encode(message, &w), 0);
     assert_int_equal(send(c->fd, w.bytes, w.size, MSG_NOSIGNAL), w.size);
     writer_fini(&w);
@@ -267,7 +268,7 @@ static inline bool client_next(struct bench *b, struct client *c)
         int result = of_stream_next(&c->stream, &bytes, &size);
         assert_true(result >= 0);
         if (result > 0) {
-            struct of_decode_context context = {.version = OF_VERSION_13};
+            struct of_decode_context context = {.version = bytes[0], .has_table_id = true};
             struct of_error error;
             assert_int_equal(of_decode(bytes, size, &context, &c->message, &error), 0);
             return true;
@@ -304,13 +305,13 @@ static inline void client_expect_error(struct bench *b, struct client *c, enum o
 
 static inline void client_attach(struct client *c, int fd)
 {
-    *c = (struct client){.fd = fd, .message = {.type = OF_BARRIER_REPLY}};
+    *c = (struct client){.fd = fd, .version = OF_VERSION_13, .message = {.type = OF_BARRIER_REPLY}};
     of_stream_init(&c->stream);
 }
 
 static inline void client_hello(struct bench *b, struct client *c)
 {
-    struct of_message hello = {.type = OF_HELLO, .hello = {.versions = 1 << OF_VERSION_13}};
+    struct of_message hello = {.type = OF_HELLO, .hello = {.versions = UINT32_C(1) << c->version}};
     client_send(b, c, &hello);
     assert_true(client_next(b, c));
     assert_int_equal(c->message.type, OF_HELLO);
@@ -325,6 +326,15 @@ static inline void client_connect(struct bench *b, struct client *c)
     (void)snprintf(address.sun_path, sizeof address.sun_path, "%s/br0.mgmt", b->dir);
     assert_int_equal(connect(fd, (struct sockaddr *)&address, sizeof address), 0);
     client_attach(c, fd);
+}
+
+/* A peer of another version than 1.3. */
+static inline void client_open_in(struct bench *b, struct client *c, uint8_t version)
+{
+    client_connect(b, c);
+    c->version = version;
+    bench_step(b, NS_PER_MS);
+    client_hello(b, c);
 }
 
 static inline void client_open(struct bench *b, struct client *c)

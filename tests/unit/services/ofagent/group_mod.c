@@ -71,10 +71,10 @@ static void buckets_are_inserted_and_removed_where_they_are_named(void **state)
     assert_int_equal(mod(b, GROUP_INSERT_BUCKETS, "group_id=1,command_bucket_id=5,bucket=bucket_id:9,actions=drop"), OF_ERROR_NONE);
     expect_group(b, 1, "group_id=1,type=all,bucket=bucket_id:0,actions=output:2,bucket=bucket_id:9,actions=drop,"
                        "bucket=bucket_id:5,actions=output:1,bucket=bucket_id:1,actions=output:3,bucket=bucket_id:2,actions=output:4");
-    assert_int_equal(mod(b, GROUP_INSERT_BUCKETS, "group_id=1,command_bucket_id=77,bucket=drop"), OF_ERROR_GROUP_MOD_FAILED_BAD_BUCKET);
-    assert_int_equal(mod(b, GROUP_INSERT_BUCKETS, "group_id=1,bucket=bucket_id:9,actions=drop"), OF_ERROR_GROUP_MOD_FAILED_BAD_BUCKET);
+    assert_int_equal(mod(b, GROUP_INSERT_BUCKETS, "group_id=1,command_bucket_id=77,bucket=drop"), OF_ERROR_GROUP_MOD_FAILED_UNKNOWN_BUCKET);
+    assert_int_equal(mod(b, GROUP_INSERT_BUCKETS, "group_id=1,bucket=bucket_id:9,actions=drop"), OF_ERROR_GROUP_MOD_FAILED_BUCKET_EXISTS);
     assert_int_equal(mod(b, GROUP_INSERT_BUCKETS, "group_id=2,bucket=drop"), OF_ERROR_GROUP_MOD_FAILED_UNKNOWN_GROUP);
-    assert_int_equal(mod(b, GROUP_REMOVE_BUCKETS, "group_id=1,command_bucket_id=77"), OF_ERROR_GROUP_MOD_FAILED_BAD_BUCKET);
+    assert_int_equal(mod(b, GROUP_REMOVE_BUCKETS, "group_id=1,command_bucket_id=77"), OF_ERROR_GROUP_MOD_FAILED_UNKNOWN_BUCKET);
     assert_int_equal(mod(b, GROUP_REMOVE_BUCKETS, "group_id=1,command_bucket_id=5"), OF_ERROR_NONE);
     assert_int_equal(mod(b, GROUP_REMOVE_BUCKETS, "group_id=1,command_bucket_id=last"), OF_ERROR_NONE);
     assert_int_equal(mod(b, GROUP_REMOVE_BUCKETS, "group_id=1,command_bucket_id=first"), OF_ERROR_NONE);

@@ -35,23 +35,23 @@ static void rules_are_listed_with_what_shards_counted(void **state)
     client_flow_mod(b, &c, FLOW_MOD_ADD, "table=3,priority=8,arp,actions=drop");
     bench_report(b, false, counter_id(COUNTER_RULE, flow_table_first(bridge_find(b->agent, 1)->flows, 0)->rule.id), 33, 0);
     struct reader r = ask(b, &c, flows_of("", OF_MULTIPART_FLOW));
-    assert_int_equal(of_flow_stats_decode(&r, &rule, &stats), 0);
+    assert_int_equal(of_flow_stats_decode(&r, OF_VERSION_13, OF_FORM_STANDARD, &rule, &stats), 0);
     assert_int_equal(rule.cookie, 5);
     assert_int_equal(stats.n_packets, 33);
     assert_int_equal(stats.n_bytes, 3300);
     rule_fini(&rule);
-    assert_int_equal(of_flow_stats_decode(&r, &rule, &stats), 0);
+    assert_int_equal(of_flow_stats_decode(&r, OF_VERSION_13, OF_FORM_STANDARD, &rule, &stats), 0);
     assert_int_equal(rule.table, 3);
     rule_fini(&rule);
     assert_int_equal(reader_left(&r), 0);
     r = ask(b, &c, flows_of("arp", OF_MULTIPART_FLOW));
-    assert_int_equal(of_flow_stats_decode(&r, &rule, &stats), 0);
+    assert_int_equal(of_flow_stats_decode(&r, OF_VERSION_13, OF_FORM_STANDARD, &rule, &stats), 0);
     assert_int_equal(rule.priority, 8);
     rule_fini(&rule);
     assert_int_equal(reader_left(&r), 0);
     struct of_aggregate sum;
     r = ask(b, &c, flows_of("", OF_MULTIPART_AGGREGATE));
-    assert_int_equal(of_aggregate_decode(&r, &sum), 0);
+    assert_int_equal(of_aggregate_decode(&r, OF_VERSION_13, &sum), 0);
     assert_int_equal(sum.n_flows, 2);
     assert_int_equal(sum.n_packets, 33);
     client_close(&c);
@@ -71,7 +71,7 @@ static void matches_of_a_table_do_not_go_back_when_a_rule_goes(void **state)
     client_flow_mod(b, &c, FLOW_MOD_DELETE, "");
     bench_run(b, 5 * NS_PER_S);
     struct reader r = ask(b, &c, (struct of_multipart_request){.type = OF_MULTIPART_TABLE});
-    assert_int_equal(of_table_stats_decode(&r, &stats), 0);
+    assert_int_equal(of_table_stats_decode(&r, OF_VERSION_13, &stats), 0);
     assert_int_equal(stats.n_active, 0);
     assert_int_equal(stats.n_matched, 33);
     assert_int_equal(stats.n_lookup, 50);
@@ -87,13 +87,13 @@ static void ports_are_described_and_counted(void **state)
 
     client_open(b, &c);
     struct reader r = ask(b, &c, (struct of_multipart_request){.type = OF_MULTIPART_PORT_DESC});
-    assert_int_equal(of_port_desc_decode(&r, &port), 0);
+    assert_int_equal(of_port_desc_decode(&r, OF_VERSION_13, &port), 0);
     assert_int_equal(port.port_no, PORT_LOCAL);
-    assert_int_equal(of_port_desc_decode(&r, &port), 0);
+    assert_int_equal(of_port_desc_decode(&r, OF_VERSION_13, &port), 0);
     assert_string_equal(port.name, "p1");
     assert_int_equal(port.hw_addr[5], 2);
     r = ask(b, &c, (struct of_multipart_request){.type = OF_MULTIPART_PORT_STATS, .port_no = 2});
-    assert_int_equal(of_port_stats_decode(&r, &stats), 0);
+    assert_int_equal(of_port_stats_decode(&r, OF_VERSION_13, &stats), 0);
     assert_int_equal(stats.port_no, 2);
     assert_int_equal(reader_left(&r), 0);
     r = ask(b, &c, (struct of_multipart_request){.type = OF_MULTIPART_PORT_STATS, .port_no = 9});
@@ -137,20 +137,20 @@ static void meters_are_described_and_their_use_is_told(void **state)
     client_send(b, &c, &add);
     client_flow_mod(b, &c, FLOW_MOD_ADD, "ip,actions=meter:3,output:1");
     struct reader r = ask(b, &c, (struct of_multipart_request){.type = OF_MULTIPART_METER_CONFIG, .meter_id = 3});
-    assert_int_equal(of_meter_config_decode(&r, &meter), 0);
+    assert_int_equal(of_meter_config_decode(&r, OF_VERSION_13, &meter), 0);
     assert_int_equal(meter.meter_id, 3);
     assert_int_equal(meter.flags, METER_PKTPS | METER_BURST);
     assert_int_equal(meter.bands[0].burst_size, 7);
     meter_fini(&meter);
     assert_int_equal(reader_left(&r), 0);
     r = ask(b, &c, (struct of_multipart_request){.type = OF_MULTIPART_METER, .meter_id = OF_METER_ALL});
-    assert_int_equal(of_meter_stats_decode(&r, &stats), 0);
+    assert_int_equal(of_meter_stats_decode(&r, OF_VERSION_13, &stats), 0);
     assert_int_equal(stats.n_flows, 1);
     assert_int_equal(stats.n_bands, 1);
     of_meter_stats_fini(&stats);
     assert_int_equal(reader_left(&r), 0);
     r = ask(b, &c, (struct of_multipart_request){.type = OF_MULTIPART_METER_FEATURES});
-    assert_int_equal(of_meter_features_decode(&r, &features), 0);
+    assert_int_equal(of_meter_features_decode(&r, OF_VERSION_13, &features), 0);
     assert_int_equal(features.max_bands, METER_BANDS_MAX);
     assert_int_equal(features.band_types, 1u << METER_BAND_DROP | 1u << METER_BAND_DSCP_REMARK);
     client_close(&c);
@@ -179,7 +179,7 @@ static void a_long_answer_comes_in_several_messages(void **state)
         while (reader_left(&r) > 0) {
             struct rule rule;
             struct rule_stats stats;
-            assert_int_equal(of_flow_stats_decode(&r, &rule, &stats), 0);
+            assert_int_equal(of_flow_stats_decode(&r, OF_VERSION_13, OF_FORM_STANDARD, &rule, &stats), 0);
             rule_fini(&rule);
             n_rules++;
         }
@@ -226,7 +226,7 @@ static void a_very_long_list_is_made_as_the_peer_takes_it(void **state)
         while (reader_left(&r) > 0) {
             struct rule rule;
             struct rule_stats stats;
-            assert_int_equal(of_flow_stats_decode(&r, &rule, &stats), 0);
+            assert_int_equal(of_flow_stats_decode(&r, OF_VERSION_13, OF_FORM_STANDARD, &rule, &stats), 0);
             rule_fini(&rule);
             n++;
         }

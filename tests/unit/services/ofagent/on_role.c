@@ -46,7 +46,7 @@ static void the_filter_of_asynchronous_messages_is_what_was_set(void **state)
 {
     struct bench *b = *state;
     struct of_message set = {.type = OF_SET_ASYNC,
-                             .async = {.packet_in = {1, 2}, .port_status = {3, 4}, .flow_removed = {5, 6}}};
+                             .async = {.packet_in = {1, 2}, .port_status = {3, 4}, .flow_removed = {5, 6}, .given = OF_ASYNC_GIVEN_13}};
     struct of_message get = {.type = OF_GET_ASYNC_REQUEST};
     struct client c;
 
@@ -58,11 +58,50 @@ static void the_filter_of_asynchronous_messages_is_what_was_set(void **state)
     client_close(&c);
 }
 
+static void a_master_that_is_one_no_more_is_told_when_it_has_asked(void **state)
+{
+    struct bench *b = *state;
+    struct of_message set = {.type = OF_SET_ASYNC, .async = {.role_status = {1, 0}, .given = 1 << 7}};
+    struct of_message config = {.type = OF_SET_CONFIG, .config = {.miss_send_len = 128}}; /* a tool hears nothing before */
+    struct client first, second;
+
+    client_open_in(b, &first, OF_VERSION_14);
+    client_open(b, &second);
+    client_send(b, &first, &config);
+    client_send(b, &first, &set);
+    ask(b, &first, OF_ROLE_MASTER, 3);
+    client_expect(b, &first, OF_ROLE_REPLY);
+    ask(b, &second, OF_ROLE_MASTER, 4);
+    client_expect(b, &first, OF_ROLE_STATUS);
+    assert_int_equal(first.message.role_status.role, OF_ROLE_SLAVE);
+    assert_int_equal(first.message.role_status.reason, OF_ROLE_MASTER_REQUEST);
+    assert_int_equal(first.message.role_status.generation_id, 4);
+    client_close(&first);
+    client_close(&second);
+}
+
+static void nicira_s_request_asks_without_an_election(void **state)
+{
+    struct bench *b = *state;
+    struct of_message request = {.type = OF_ROLE_REQUEST, .role = {.role = OF_ROLE_SLAVE}};
+    struct client c;
+
+    client_open_in(b, &c, OF_VERSION_10);
+    client_send(b, &c, &request);
+    client_expect(b, &c, OF_ROLE_REPLY);
+    assert_int_equal(c.message.role.role, OF_ROLE_SLAVE);
+    client_flow_mod(b, &c, FLOW_MOD_ADD, "actions=drop");
+    client_expect_error(b, &c, OF_ERROR_BAD_REQUEST_EPERM); /* 1.0's number of IS_SLAVE */
+    client_close(&c);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         CLAIM(there_is_at_most_one_master),
         CLAIM(an_older_generation_is_stale),
+        CLAIM(a_master_that_is_one_no_more_is_told_when_it_has_asked),
+        CLAIM(nicira_s_request_asks_without_an_election),
         CLAIM(the_filter_of_asynchronous_messages_is_what_was_set),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

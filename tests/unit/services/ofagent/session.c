@@ -21,17 +21,44 @@ static void hellos_with_a_version_in_common_make_a_session_active(void **state)
 
 static void without_a_version_in_common_the_peer_is_told_and_cut_off(void **state)
 {
-    static const uint8_t hello10[] = {1, OF_HELLO, 0, 8, 0, 0, 0, 1};
+    static const uint8_t hello11[] = {2, OF_HELLO, 0, 16, 0, 0, 0, 1, 0, 1, 0, 8, 0, 0, 0, 1 << 2};
     struct bench *b = *state;
     struct client c;
 
     client_connect(b, &c);
     bench_step(b, NS_PER_MS);
-    assert_int_equal(send(c.fd, hello10, sizeof hello10, 0), sizeof hello10);
+    assert_int_equal(send(c.fd, hello11, sizeof hello11, 0), sizeof hello11);
     bench_step(b, NS_PER_MS);
     client_expect_error(b, &c, OF_ERROR_HELLO_FAILED_INCOMPATIBLE);
     assert_true(c.message.error.data_size > 20);
     assert_int_equal(recv(c.fd, &(uint8_t){0}, 1, MSG_DONTWAIT), 0);
+    client_close(&c);
+}
+
+static void the_highest_version_in_common_is_spoken_and_protocols_narrow_it(void **state)
+{
+    static char *const only_13[] = {"OpenFlow13", "OpenFlow10"};
+    struct bench *b = *state;
+    Busbar__BridgeRow row = BUSBAR__BRIDGE_ROW__INIT;
+    static const uint8_t versions[] = {OF_VERSION_10, OF_VERSION_13, OF_VERSION_14, OF_VERSION_15};
+
+    for (size_t i = 0; i < sizeof versions; i++) {
+        struct client c;
+        client_open_in(b, &c, versions[i]);
+        assert_int_equal(c.message.hello.versions, OF_VERSIONS);
+        assert_int_equal(only_session(b)->version, versions[i]);
+        client_barrier(b, &c);
+        client_expect(b, &c, OF_BARRIER_REPLY);
+        client_close(&c);
+        bench_step(b, NS_PER_MS);
+    }
+    row.name = (char *)(uintptr_t) "br0";
+    row.n_protocols = 2;
+    row.protocols = (char **)(uintptr_t)only_13;
+    bench_commit_row(b, CFG_BRIDGE, 1, &row.base);
+    struct client c;
+    client_open(b, &c);
+    assert_int_equal(c.message.hello.versions, 1 << OF_VERSION_13 | 1 << OF_VERSION_10);
     client_close(&c);
 }
 
@@ -240,6 +267,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         CLAIM(hellos_with_a_version_in_common_make_a_session_active),
         CLAIM(without_a_version_in_common_the_peer_is_told_and_cut_off),
+        CLAIM(the_highest_version_in_common_is_spoken_and_protocols_narrow_it),
         CLAIM(a_peer_that_says_nothing_is_cut_off_after_ten_seconds),
         CLAIM(bytes_that_are_no_openflow_end_the_session_and_nothing_else),
         CLAIM(a_truncated_message_is_answered_with_its_xid),

@@ -244,6 +244,33 @@ static void a_removed_rule_is_not_found_and_a_shadowed_one_is(void **state)
     classifier_destroy(&classifier);
 }
 
+/* One mask, so one table, at times nearly full; what is taken out leaves no hole before what is not. */
+static void of_many_matches_under_one_mask_those_left_are_found(void **state)
+{
+    (void)state;
+    enum { RULES = 3000, STEP = 7 /* no divisor of their number */ };
+    static struct test_rule rules[RULES];
+    struct classifier *classifier = classifier_new();
+    for (size_t i = 0; i < RULES; i++) {
+        rule_make(&rules[i], i + 1, (int32_t)(i % 5));
+        match_set(&rules[i].match, FIELD_ETH_TYPE, field_value_u64(0x0800));
+        match_set(&rules[i].match, FIELD_IPV4_DST, field_value_u64(0x0a000000 + i * 37));
+        classifier_insert(classifier, &rules[i].node);
+    }
+    for (size_t round = 0; round < RULES; round += 500) {
+        for (size_t i = round; i < round + 500; i++) {
+            classifier_remove(classifier, &rules[i * STEP % RULES].node);
+        }
+        for (size_t i = 0; i < RULES; i++) {
+            const struct test_rule *rule = &rules[i * STEP % RULES];
+            struct flow_state looked = {0};
+            assert_ptr_equal(classifier_lookup(classifier, &rule->match.value, &looked), i < round + 500 ? NULL : &rule->node);
+        }
+    }
+    assert_int_equal(classifier_count(classifier), 0);
+    classifier_destroy(&classifier);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -257,6 +284,7 @@ int main(void)
         cmocka_unit_test(four_fields_with_tries_make_few_masks),
         cmocka_unit_test(every_bit_of_the_state_is_in_a_stage),
         cmocka_unit_test(a_removed_rule_is_not_found_and_a_shadowed_one_is),
+        cmocka_unit_test(of_many_matches_under_one_mask_those_left_are_found),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,420 @@
+/* Bundles. See bundle.h.
+ *
+ * A message is decoded when it comes, so that what its bytes alone get wrong is answered at once, and again at the commit, from the bytes that
+ * were kept: they are smaller than what they mean. A commit does the messages in order in memory and notes how to take each back; the first
+ * that is refused undoes those before it and is answered with its own error and the commit with MSG_FAILED. What is done in one step goes to
+ * configdb as one batch, in one transaction (inflight.h says when it takes several), and the reply waits for that.
+ * Rules and groups can be in a bundle. Port_mods are transactions of the configuration and packet-outs no changes: refused (MSG_UNSUP).
+ * A group that a failed bundle deleted comes back with a new row: its counts begin anew.
+ *
+ * The ofagent's one thread. Costs a copy of the bytes and twice the decoding. Invariant: a refused bundle has changed nothing.
+ */
+#include "services/ofagent/bundle.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "lib/base/log.h"
+#include "lib/base/memory.h"
+#include "services/ofagent/bridge.h"
+#include "services/ofagent/dispatch.h"
+#include "services/ofagent/group_mod.h"
+
+struct bundle {
+    struct bundle *next;
+    uint32_t id;
+    uint16_t flags;
+    bool is_closed;
+    size_t n_messages;
+    struct writer bytes; /* message after message */
+    uint64_t touched_ns;
+    size_t last_size; /* the request that touched it last, for the error when it times out */
+    uint8_t last[INFLIGHT_REQUEST_HEAD];
+};
+
+/* How a group was before: with has_group, like this; without, not there. */
+struct group_before {
+    uint32_t group_id;
+    bool has_group;
+    struct group group;
+};
+
+/* A commit under way. */
+struct commit {
+    struct session *session;
+    struct bridge *bridge;
+    struct flow_changes flows;
+    struct group_before *groups;
+    size_t n_groups, room_groups;
+};
+
+static struct bundle *find(const struct session *session, uint32_t id)
+{
+    struct bundle *bundle = session->bundles;
+
+    while (bundle != NULL && bundle->id != id) {
+        bundle = bundle->next;
+    }
+    return bundle;
+}
+
+static void drop(struct session *session, struct bundle *bundle)
+{
+    struct bundle **at = &session->bundles;
+
+    while (*at != bundle) {
+        at = &(*at)->next;
+    }
+    *at = bundle->next;
+    session->bridge->agent->bundle_bytes -= bundle->bytes.size;
+    writer_fini(&bundle->bytes);
+    free(bundle);
+}
+
+void bundles_drop(struct session *session)
+{
+    while (session->bundles != NULL) {
+        drop(session, session->bundles);
+    }
+    free(session->committing);
+    session->committing = NULL;
+}
+
+static void touch(struct session *session, struct bundle *bundle, const struct request *request)
+{
+    bundle->touched_ns = session->bridge->agent->now_ns;
+    bundle->last_size = request->size < sizeof bundle->last ? request->size : sizeof bundle->last;
+    memcpy(bundle->last, request->bytes, bundle->last_size);
+}
+
+static enum of_error_number open_bundle(struct session *session, uint32_t id, uint16_t flags, const struct request *request,
+                                        struct bundle **out_bundle)
+{
+    size_t n = 0;
+
+    for (const struct bundle *b = session->bundles; b != NULL; b = b->next) {
+        n++;
+    }
+    if (n >= BUNDLES_MAX) {
+        return OF_ERROR_BUNDLE_FAILED_OUT_OF_BUNDLES;
+    }
+    if ((flags & ~(unsigned)(OF_BUNDLE_ATOMIC | OF_BUNDLE_ORDERED)) != 0) {
+        return OF_ERROR_BUNDLE_FAILED_BAD_FLAGS;
+    }
+    struct bundle *bundle = memory_zeroed(sizeof *bundle);
+    bundle->id = id;
+    bundle->flags = flags;
+    writer_init(&bundle->bytes);
+    touch(session, bundle, request);
+    bundle->next = session->bundles;
+    session->bundles = bundle;
+    *out_bundle = bundle;
+    return OF_ERROR_NONE;
+}
+
+/* ---- adding ---- */
+
+static bool may_be_in_a_bundle(enum of_type type)
+{
+    return type == OF_FLOW_MOD || type == OF_GROUP_MOD;
+}
+
+static enum of_error_number check_message(const struct session *session, const struct of_bundle_add *add)
+{
+    struct of_decode_context context = {
+        .version = session->version, .n_tables = TABLE_COUNT, .has_table_id = session->has_table_id};
+    struct of_message message;
+    struct of_error error;
+    struct of_header header;
+
+    if (of_header_read(add->message, add->message_size, &header) != 0) {
+        return OF_ERROR_BUNDLE_FAILED_MSG_BAD_LEN;
+    }
+    enum of_type type = of_type_by_number(session->version, header.type);
+    if (type != OF_EXPERIMENTER && (type == OF_TYPE_COUNT || !may_be_in_a_bundle(type))) {
+        return OF_ERROR_BUNDLE_FAILED_MSG_UNSUP;
+    }
+    if (of_decode(add->message, add->message_size, &context, &message, &error) != 0) {
+        return error.number;
+    }
+    bool is_right = may_be_in_a_bundle(message.type);
+    of_message_fini(&message);
+    return is_right ? OF_ERROR_NONE : OF_ERROR_BUNDLE_FAILED_MSG_UNSUP;
+}
+
+enum of_error_number on_bundle_add(struct session *session, struct of_message *message, const struct request *request)
+{
+    const struct of_bundle_add *add = &message->bundle_add;
+    struct ofagent *agent = session->bridge->agent;
+    struct bundle *bundle = find(session, add->bundle_id);
+    enum of_error_number error = check_message(session, add);
+
+    if (error == OF_ERROR_NONE && bundle == NULL) { /* the first message opens it */
+        error = open_bundle(session, add->bundle_id, add->flags, request, &bundle);
+    }
+    if (error != OF_ERROR_NONE) {
+        return error;
+    }
+    if (bundle->is_closed) {
+        drop(session, bundle);
+        return OF_ERROR_BUNDLE_FAILED_BUNDLE_CLOSED;
+    }
+    if (bundle->flags != add->flags) {
+        drop(session, bundle);
+        return OF_ERROR_BUNDLE_FAILED_BAD_FLAGS;
+    }
+    if (bundle->n_messages >= BUNDLE_MESSAGES_MAX || agent->bundle_bytes + add->message_size > BUNDLE_BYTES_MAX) {
+        drop(session, bundle);
+        return OF_ERROR_BUNDLE_FAILED_MSG_TOO_MANY;
+    }
+    touch(session, bundle, request);
+    writer_bytes(&bundle->bytes, add->message, add->message_size);
+    agent->bundle_bytes += add->message_size;
+    bundle->n_messages++;
+    return OF_ERROR_NONE;
+}
+
+/* ---- committing ---- */
+
+static void remember_group(struct commit *commit, uint32_t group_id)
+{
+    const struct group_entry *entry = group_table_find(commit->bridge->groups, group_id);
+
+    if (commit->n_groups == commit->room_groups) {
+        commit->room_groups = commit->room_groups == 0 ? 8 : commit->room_groups * 2;
+        commit->groups = memory_resize(commit->groups, commit->room_groups * sizeof *commit->groups);
+    }
+    struct group_before *before = &commit->groups[commit->n_groups++];
+    *before = (struct group_before){.group_id = group_id, .has_group = entry != NULL};
+    if (entry != NULL) {
+        before->group = group_copy(&entry->group);
+    }
+}
+
+/* Rules that a deletion will take along are taken out here, so that they can be put back. */
+static void remember_rules(struct commit *commit, uint32_t group_id)
+{
+    struct flow_table *flows = commit->bridge->flows;
+
+    for (unsigned i = 0; i < TABLE_COUNT; i++) {
+        for (struct flow_entry *entry = flow_table_first(flows, (uint8_t)i), *following; entry != NULL; entry = following) {
+            following = entry->next;
+            if (group_mod_uses(&entry->rule.instructions, group_id)) {
+                flow_changes_remove(&commit->flows, flows, entry, OF_REMOVED_GROUP_DELETE);
+            }
+        }
+    }
+}
+
+static enum of_error_number do_group_mod(struct commit *commit, const struct of_group_mod *mod)
+{
+    struct bridge *bridge = commit->bridge;
+    bool is_all = mod->command == OF_GROUP_DELETE && mod->group.group_id == GROUP_ALL;
+    size_t n;
+
+    if (!is_all) {
+        remember_group(commit, mod->group.group_id);
+    }
+    for (struct group_entry *e = is_all ? group_table_first(bridge->groups) : NULL; e != NULL; e = e->next) {
+        remember_group(commit, e->group.group_id);
+    }
+    if (mod->command == OF_GROUP_DELETE) {
+        remember_rules(commit, mod->group.group_id);
+    }
+    return group_mod_apply(bridge, group_mod_command(bridge, mod), &mod->group, mod->command_bucket_id, &n);
+}
+
+static void undo_group(struct bridge *bridge, struct group_before *before)
+{
+    struct group_entry *entry = group_table_find(bridge->groups, before->group_id);
+
+    if (entry != NULL && before->has_group) {
+        before->group.id = entry->group.id;
+        group_fini(&entry->group);
+        entry->group = before->group;
+        (void)inflight_note_group(bridge->inflight, entry);
+    } else if (entry != NULL) {
+        group_table_remove(bridge->groups, entry);
+        (void)inflight_note_group(bridge->inflight, entry);
+    } else if (before->has_group) {
+        before->group.id = 0;
+        (void)inflight_note_group(bridge->inflight, group_table_insert(bridge->groups, &before->group, (int64_t)bridge->agent->now_ns));
+    }
+}
+
+static void undo(struct commit *commit)
+{
+    while (commit->n_groups > 0) {
+        undo_group(commit->bridge, &commit->groups[--commit->n_groups]);
+    }
+    flow_changes_undo(&commit->flows, commit->bridge->flows);
+}
+
+static enum of_error_number do_message(struct commit *commit, struct of_message *message)
+{
+    struct flow_mod_context context = bridge_flow_mod_context(commit->bridge);
+
+    switch ((unsigned)message->type) {
+    case OF_FLOW_MOD:
+        return flow_mod_apply(commit->bridge->flows, &message->flow_mod, &context, &commit->flows);
+    case OF_GROUP_MOD:
+        return do_group_mod(commit, &message->group_mod);
+    default:
+        return OF_ERROR_BUNDLE_FAILED_MSG_UNSUP;
+    }
+}
+
+/* The next message in the bundle's bytes; false at the end. */
+static bool next_message(const struct session *session, const struct bundle *bundle, size_t *at, struct of_message *out, size_t *out_size)
+{
+    struct of_decode_context context = {
+        .version = session->version, .n_tables = TABLE_COUNT, .has_table_id = session->has_table_id};
+    struct of_header header;
+    struct of_error error;
+
+    if (*at >= bundle->bytes.size || of_header_read(bundle->bytes.bytes + *at, bundle->bytes.size - *at, &header) != 0) {
+        return false;
+    }
+    *out_size = header.length;
+    return of_decode(bundle->bytes.bytes + *at, header.length, &context, out, &error) == 0;
+}
+
+static enum of_error_number do_all(struct commit *commit, const struct bundle *bundle)
+{
+    struct session *session = commit->session;
+    struct of_message message;
+    size_t size = 0;
+
+    for (size_t at = 0; next_message(session, bundle, &at, &message, &size); at += size) {
+        enum of_error_number error = do_message(commit, &message);
+        of_message_fini(&message);
+        if (error != OF_ERROR_NONE) {
+            session_send_error(session, error, bundle->bytes.bytes + at, size);
+            return OF_ERROR_BUNDLE_FAILED_MSG_FAILED;
+        }
+    }
+    return OF_ERROR_NONE;
+}
+
+static void reply(struct session *session, struct of_message *message, uint16_t type)
+{
+    struct of_message answer = {.type = OF_BUNDLE_CONTROL, .xid = message->xid, .bundle_control = message->bundle_control};
+
+    answer.bundle_control.type = type;
+    answer.bundle_control.flags = 0;
+    session_send(session, &answer);
+}
+
+static void commit_fini(struct commit *commit)
+{
+    for (size_t i = 0; i < commit->n_groups; i++) {
+        group_fini(&commit->groups[i].group);
+    }
+    free(commit->groups);
+    flow_changes_fini(&commit->flows);
+}
+
+static enum of_error_number commit_bundle(struct session *session, struct of_message *message, struct bundle *bundle,
+                                          const struct request *request)
+{
+    struct bridge *bridge = session->bridge;
+    struct commit commit = {.session = session, .bridge = bridge};
+    struct inflight_request pending = {.session = session->number};
+
+    if (!bridge_is_writable(bridge)) {
+        drop(session, bundle);
+        return OF_ERROR_BUNDLE_FAILED_MSG_FAILED;
+    }
+    flow_changes_init(&commit.flows);
+    enum of_error_number error = do_all(&commit, bundle);
+    if (error != OF_ERROR_NONE) {
+        undo(&commit);
+    } else {
+        pending.size = request->size < sizeof pending.head ? (uint16_t)request->size : (uint16_t)sizeof pending.head;
+        memcpy(pending.head, request->bytes, pending.size);
+        session->last_batch = bridge_note(bridge, &commit.flows, &pending);
+        session->committing = memory_copy(message, sizeof *message);
+    }
+    commit_fini(&commit);
+    drop(session, bundle);
+    return error;
+}
+
+void bundles_refused(struct session *session)
+{
+    free(session->committing);
+    session->committing = NULL;
+}
+
+static enum of_error_number control(struct session *session, struct of_message *message, struct bundle *bundle,
+                                    const struct request *request)
+{
+    const struct of_bundle_control *wanted = &message->bundle_control;
+
+    if (bundle == NULL) {
+        return OF_ERROR_BUNDLE_FAILED_BAD_ID;
+    }
+    if (wanted->type != OF_BUNDLE_DISCARD_REQUEST && wanted->flags != bundle->flags) {
+        drop(session, bundle);
+        return OF_ERROR_BUNDLE_FAILED_BAD_FLAGS;
+    }
+    touch(session, bundle, request);
+    if (wanted->type == OF_BUNDLE_CLOSE_REQUEST) {
+        if (bundle->is_closed) {
+            drop(session, bundle);
+            return OF_ERROR_BUNDLE_FAILED_BUNDLE_CLOSED;
+        }
+        bundle->is_closed = true;
+        reply(session, message, OF_BUNDLE_CLOSE_REPLY);
+        return OF_ERROR_NONE;
+    }
+    if (wanted->type == OF_BUNDLE_COMMIT_REQUEST) {
+        return commit_bundle(session, message, bundle, request);
+    }
+    drop(session, bundle);
+    reply(session, message, OF_BUNDLE_DISCARD_REPLY);
+    return OF_ERROR_NONE;
+}
+
+enum of_error_number on_bundle_control(struct session *session, struct of_message *message, const struct request *request)
+{
+    const struct of_bundle_control *wanted = &message->bundle_control;
+    struct bundle *bundle = find(session, wanted->bundle_id);
+    bool is_request = wanted->type % 2 == 0;
+
+    if (!is_request) {
+        return OF_ERROR_BUNDLE_FAILED_BAD_TYPE;
+    }
+    if (wanted->type != OF_BUNDLE_OPEN_REQUEST) {
+        return control(session, message, bundle, request);
+    }
+    if (bundle != NULL) {
+        drop(session, bundle);
+        return OF_ERROR_BUNDLE_FAILED_BAD_ID;
+    }
+    enum of_error_number error = open_bundle(session, wanted->bundle_id, wanted->flags, request, &bundle);
+    if (error == OF_ERROR_NONE) {
+        reply(session, message, OF_BUNDLE_OPEN_REPLY);
+    }
+    return error;
+}
+
+void bundles_step(struct session *session)
+{
+    uint64_t now_ns = session->bridge->agent->now_ns;
+    struct version committed;
+
+    for (struct bundle *b = session->bundles, *following; b != NULL; b = following) {
+        following = b->next;
+        if (now_ns - b->touched_ns > BUNDLE_IDLE_NS) {
+            session_send_error(session, OF_ERROR_BUNDLE_FAILED_TIMEOUT, b->last, b->last_size);
+            drop(session, b);
+        }
+    }
+    if (session->committing != NULL && inflight_committed(session->bridge->inflight, &committed) >= session->last_batch) {
+        struct of_message *message = session->committing;
+        session->committing = NULL;
+        reply(session, message, OF_BUNDLE_COMMIT_REPLY);
+        free(message);
+    }
+}

@@ -1,0 +1,20 @@
+/* Bundles: messages that are kept until a commit, and then done all or none [OF1.5.1 6.9]. One thread. */
+#ifndef BUSBAR_OFAGENT_BUNDLE_H
+#define BUSBAR_OFAGENT_BUNDLE_H
+
+#include "services/ofagent/session.h"
+
+enum {
+    BUNDLES_MAX = 16,              /* of a session */
+    BUNDLE_MESSAGES_MAX = 1 << 20, /* in one: a million rules and a bit */
+    BUNDLE_BYTES_MAX = 256 << 20   /* of all bundles in the process together: a million rules of 250 bytes */
+};
+#define BUNDLE_IDLE_NS (10 * NS_PER_S) /* as Open vSwitch: a bundle that nobody touches is dropped, and the peer told */
+
+/* Drops bundles nobody touched for long, and answers a commit once its changes are committed. */
+void bundles_step(struct session *session);
+void bundles_drop(struct session *session);
+/* The changes of this session's commit were refused: its reply is not sent. */
+void bundles_refused(struct session *session);
+
+#endif

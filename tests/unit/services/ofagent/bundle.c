@@ -1,0 +1,163 @@
+/* Tests of services/ofagent/bundle.c. */
+#include "tests/unit/services/ofagent/bench.h"
+
+#include "services/ofagent/bundle.h"
+
+static void control(struct bench *b, struct client *c, enum of_bundle_control_type type)
+{
+    struct of_message message = {.type = OF_BUNDLE_CONTROL, .xid = 5, .bundle_control = {.bundle_id = 3, .type = (uint16_t)type, .flags = 3}};
+    client_send(b, c, &message);
+}
+
+/* The message as bytes within a bundle_add. */
+static void add(struct bench *b, struct client *c, struct of_message *inner)
+{
+    struct writer w;
+    writer_init(&w);
+    inner->version = c->version;
+    inner->xid = 6;
+    assert_int_equal(of_encode(inner, &w), 0);
+    struct of_message message = {
+        .type = OF_BUNDLE_ADD, .xid = 6, .bundle_add = {.bundle_id = 3, .flags = 3, .message = w.bytes, .message_size = w.size}};
+    client_send(b, c, &message);
+    writer_fini(&w);
+}
+
+static void add_flow(struct bench *b, struct client *c, const char *text)
+{
+    struct of_message message = {.type = OF_FLOW_MOD, .flow_mod = mod_of(FLOW_MOD_ADD, text)};
+    add(b, c, &message);
+    flow_mod_fini(&message.flow_mod);
+}
+
+static void add_group(struct bench *b, struct client *c, enum of_group_command command, uint32_t id)
+{
+    struct of_message message = {
+        .type = OF_GROUP_MOD,
+        .group_mod = {.command = command, .command_bucket_id = BUCKET_ALL, .group = {.group_id = id, .type = GROUP_TYPE_ALL}}};
+    add(b, c, &message);
+}
+
+static void expect_control(struct bench *b, struct client *c, enum of_bundle_control_type type)
+{
+    client_expect(b, c, OF_BUNDLE_CONTROL);
+    assert_int_equal(c->message.bundle_control.type, type);
+    assert_int_equal(c->message.bundle_control.bundle_id, 3);
+}
+
+static size_t n_rules(const struct bench *b)
+{
+    return flow_table_size(bridge_find(b->agent, 1)->flows);
+}
+
+static void what_is_in_a_bundle_happens_at_its_commit_and_not_before(void **state)
+{
+    static const uint8_t versions[] = {OF_VERSION_13, OF_VERSION_14, OF_VERSION_15};
+    struct bench *b = *state;
+
+    for (size_t i = 0; i < sizeof versions; i++) {
+        struct client c;
+        client_open_in(b, &c, versions[i]);
+        control(b, &c, OF_BUNDLE_OPEN_REQUEST);
+        expect_control(b, &c, OF_BUNDLE_OPEN_REPLY);
+        add_group(b, &c, OF_GROUP_ADD, 5);
+        add_flow(b, &c, "ip,actions=group:5");
+        add_flow(b, &c, "arp,actions=output:2");
+        assert_int_equal(n_rules(b), 0);
+        assert_true(b->agent->bundle_bytes > 0);
+        control(b, &c, OF_BUNDLE_COMMIT_REQUEST);
+        expect_control(b, &c, OF_BUNDLE_COMMIT_REPLY);
+        assert_int_equal(n_rules(b), 2);
+        assert_int_equal(b->agent->bundle_bytes, 0);
+        client_flow_mod(b, &c, FLOW_MOD_DELETE, "");
+        struct of_message clear = {.type = OF_GROUP_MOD,
+                                   .group_mod = {.command = OF_GROUP_DELETE, .command_bucket_id = BUCKET_ALL, .group = {.group_id = GROUP_ALL}}};
+        client_send(b, &c, &clear);
+        client_barrier(b, &c);
+        client_expect(b, &c, OF_BARRIER_REPLY);
+        client_close(&c);
+        bench_step(b, NS_PER_MS);
+    }
+}
+
+static void a_bundle_that_fails_changes_nothing_and_names_the_message(void **state)
+{
+    struct bench *b = *state;
+    struct bridge *bridge = bridge_find(b->agent, 1);
+    struct client c;
+
+    client_open(b, &c);
+    struct of_message group = {.type = OF_GROUP_MOD, .group_mod = {.group = {.group_id = 7, .type = GROUP_TYPE_ALL}}};
+    client_send(b, &c, &group);
+    client_flow_mod(b, &c, FLOW_MOD_ADD, "udp,actions=group:7");
+    client_barrier(b, &c);
+    client_expect(b, &c, OF_BARRIER_REPLY);
+    add_flow(b, &c, "ip,actions=output:1"); /* without an open: the first message opens it */
+    add_group(b, &c, OF_GROUP_DELETE, 7);
+    add_group(b, &c, OF_GROUP_ADD, 8);
+    add_flow(b, &c, "tcp,actions=group:77");
+    control(b, &c, OF_BUNDLE_COMMIT_REQUEST);
+    client_expect_error(b, &c, OF_ERROR_BAD_ACTION_BAD_OUT_GROUP);
+    assert_int_equal(c.message.xid, 6);
+    client_expect_error(b, &c, OF_ERROR_BUNDLE_FAILED_MSG_FAILED);
+    assert_int_equal(c.message.xid, 5);
+    assert_int_equal(n_rules(b), 1);
+    assert_non_null(group_table_find(bridge->groups, 7));
+    assert_null(group_table_find(bridge->groups, 8));
+    client_barrier(b, &c);
+    client_expect(b, &c, OF_BARRIER_REPLY);
+    assert_int_equal(n_rules(b), 1);
+    client_close(&c);
+}
+
+static void misuse_gets_the_standards_codes(void **state)
+{
+    struct bench *b = *state;
+    struct of_message echo = {.type = OF_ECHO_REQUEST};
+    struct client c;
+
+    client_open(b, &c);
+    control(b, &c, OF_BUNDLE_COMMIT_REQUEST);
+    client_expect_error(b, &c, OF_ERROR_BUNDLE_FAILED_BAD_ID);
+    control(b, &c, OF_BUNDLE_OPEN_REPLY);
+    client_expect_error(b, &c, OF_ERROR_BUNDLE_FAILED_BAD_TYPE);
+    control(b, &c, OF_BUNDLE_OPEN_REQUEST);
+    expect_control(b, &c, OF_BUNDLE_OPEN_REPLY);
+    add(b, &c, &echo);
+    client_expect_error(b, &c, OF_ERROR_BUNDLE_FAILED_MSG_UNSUP);
+    control(b, &c, OF_BUNDLE_CLOSE_REQUEST);
+    expect_control(b, &c, OF_BUNDLE_CLOSE_REPLY);
+    add_flow(b, &c, "actions=drop");
+    client_expect_error(b, &c, OF_ERROR_BUNDLE_FAILED_BUNDLE_CLOSED);
+    control(b, &c, OF_BUNDLE_DISCARD_REQUEST); /* that mistake has dropped it */
+    client_expect_error(b, &c, OF_ERROR_BUNDLE_FAILED_BAD_ID);
+    client_close(&c);
+}
+
+static void a_bundle_that_nobody_touches_is_dropped_and_bundles_are_bounded(void **state)
+{
+    struct bench *b = *state;
+    struct client c;
+
+    client_open(b, &c);
+    for (uint32_t id = 0; id <= BUNDLES_MAX; id++) {
+        struct of_message open = {.type = OF_BUNDLE_CONTROL, .bundle_control = {.bundle_id = id}};
+        client_send(b, &c, &open);
+    }
+    client_expect_error(b, &c, OF_ERROR_BUNDLE_FAILED_OUT_OF_BUNDLES);
+    bench_step(b, BUNDLE_IDLE_NS + NS_PER_S);
+    client_expect_error(b, &c, OF_ERROR_BUNDLE_FAILED_TIMEOUT);
+    assert_null(bridge_find(b->agent, 1)->sessions->bundles);
+    client_close(&c);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        CLAIM(what_is_in_a_bundle_happens_at_its_commit_and_not_before),
+        CLAIM(a_bundle_that_fails_changes_nothing_and_names_the_message),
+        CLAIM(misuse_gets_the_standards_codes),
+        CLAIM(a_bundle_that_nobody_touches_is_dropped_and_bundles_are_bounded),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
