@@ -3,7 +3,8 @@
  * libmicrohttpd in its external mode: one epoll descriptor for the listener and all connections, and MHD_run() when it is readable. A
  * fastpath calls this in the thread of its packets, so everything is bounded: connections, what they may send (their memory), how long they may
  * say nothing, one request each, and one page rendered in METRICS_PAGE_MS, however many ask.
- * Cost: one system call a step while nobody asks; about 130 us a request, most of it the kernel's for the connection, and the page. The caller's thread. Never waits.
+ * Cost: one system call a step while nobody asks; about 130 us a request, most of it the kernel's for the connection, and the page.
+ * The caller's thread. Never waits.
  * Foreign bytes: parsed by libmicrohttpd; we see the method and the path.
  */
 #include "lib/metrics/metrics.h"

@@ -2,7 +2,8 @@
  *
  * Everything is read from the counters that `dp show` reads too, when it is asked for: nothing is kept for it but the histogram. No flow is
  * looked at, and of ports only the first SCRAPE_PORTS_MAX, so that packets wait for a page no longer than for any other round of housekeeping.
- * Cost: some 50 us with a few ports, measured at 2.6 GHz; a request takes 130 us besides, for its connection. Worker thread, between bursts. Invariant: nothing here changes the shard.
+ * Cost: some 50 us with a few ports; a request takes 130 us besides, for its connection. Worker thread, between bursts.
+ * Invariant: nothing here changes the shard.
  */
 #include "services/fastpath/scrape.h"
 
