@@ -25,12 +25,12 @@
 #include "lib/base/log.h"
 #include "lib/base/random.h"
 
-enum { KEY_RUN = 1, KEY_INSTANCE, KEY_LOG_LEVEL, KEY_VERSION, KEY_EXTRA, EXIT_USAGE = 2 };
+enum { KEY_RUN = 1, KEY_INSTANCE, KEY_LOG_LEVEL, KEY_METRICS, KEY_VERSION, KEY_EXTRA, EXIT_USAGE = 2 };
 
 struct options {
     const struct service_option *extra;
     size_t n_extra;
-    const char *run_dir;
+    const char *run_dir, *metrics;
     unsigned instance;
     enum log_level log_level;
 };
@@ -70,6 +70,9 @@ static error_t on_option(int key, char *argument, struct argp_state *state)
             argp_error(state, "--log-level %s: error, warn, info or debug is expected", argument);
         }
         return 0;
+    case KEY_METRICS:
+        options->metrics = argument;
+        return 0;
     case KEY_VERSION:
         puts(BUSBAR_VERSION);
         exit(EXIT_SUCCESS);
@@ -83,17 +86,21 @@ static error_t on_option(int key, char *argument, struct argp_state *state)
 
 static int parse_options(struct options *options, int argc, char **argv)
 {
-    struct argp_option table[5 + SERVICE_EXTRA_MAX] = {
+    struct argp_option table[6 + SERVICE_EXTRA_MAX] = {
         {.name = "run",
          .key = KEY_RUN,
          .arg = "DIR",
          .doc = "run directory: sockets, pid files (else $BUSBAR_RUN, else /run/busbar)"},
         {.name = "instance", .key = KEY_INSTANCE, .arg = "N", .doc = "which process of its kind this is, from 1; auto: the first that does not run"},
         {.name = "log-level", .key = KEY_LOG_LEVEL, .arg = "LEVEL", .doc = "error, warn, info (default) or debug"},
+        {.name = "metrics",
+         .key = KEY_METRICS,
+         .arg = "ADDRESS:PORT",
+         .doc = "answer /metrics and /healthz there (default: nowhere; port 0: any; PORT+: the first free one)"},
         {.name = "version", .key = KEY_VERSION, .doc = "print the version"},
     };
     for (size_t i = 0; i < options->n_extra; i++) {
-        table[4 + i] = (struct argp_option){.name = options->extra[i].name,
+        table[5 + i] = (struct argp_option){.name = options->extra[i].name,
                                             .key = KEY_EXTRA + (int)i,
                                             .arg = options->extra[i].argument,
                                             .doc = options->extra[i].help};
@@ -249,6 +256,7 @@ int service_open(struct service *service, const char *kind, int argc, char **arg
     if (err != 0) {
         return error_set(detail, err, "options: %s", error_text(err));
     }
+    service->metrics = options.metrics;
     name_service(service, options.instance);
     log_set_level(options.log_level);
 

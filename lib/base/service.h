@@ -12,9 +12,10 @@
  *     while (!service_stopping(&service)) { poll service.signal_fd and the rest }
  *     service_close(&service);
  *
- * Options of all services: --run DIR (else $BUSBAR_RUN, else /run/busbar), --instance N or auto, --log-level L, --help, --version. A wrong
- * option ends the process with status 2 and a message that names it. Call service_open() before any thread starts: SIGTERM and
- * SIGINT are blocked there, for every later thread too, and arrive through signal_fd; SIGPIPE is ignored.
+ * Options of all services: --run DIR (else $BUSBAR_RUN, else /run/busbar), --instance N or auto, --log-level L, --metrics ADDRESS:PORT (only
+ * read here: lib/metrics/metrics.h acts on it), --help, --version. A wrong option ends the process with status 2 and a message that names
+ * it. Call service_open() before any thread starts: SIGTERM and SIGINT are blocked there, for every later thread too, and arrive through
+ * signal_fd; SIGPIPE is ignored.
  */
 #ifndef BUSBAR_BASE_SERVICE_H
 #define BUSBAR_BASE_SERVICE_H
@@ -45,6 +46,7 @@ struct service {
     unsigned instance;                     /* from 1 */
     char name[32];                         /* "fastpath.1", as in logs and file names */
     char run_dir[SERVICE_RUN_DIR_MAX + 1]; /* absolute */
+    const char *metrics;                   /* where to answer who watches, as given (points into argv); NULL: nowhere */
     uint64_t start_number;                 /* names this life of the process, never 0 */
     int signal_fd; /* readable when the process is asked to stop; read it only through service_stopping() */
     /* private */

@@ -33,6 +33,8 @@ struct commit_item {
     Busbar__Transact *message;
     size_t size;
     struct txn txn;
+    uint64_t queued_ns;
+    enum rows_env env; /* set by commit_early() */
     bool is_evaluated;
     uint64_t n;           /* of its version; the newest when it made none */
     struct overlay *gone; /* what its bridges took along in the run environment */
@@ -52,6 +54,7 @@ struct commit {
     Busbar__Pending *pending; /* as the last commit on disk left it */
     size_t n_synced; /* transactions in synced commits since commit_synced() was asked */
     struct commit_counters counters;
+    struct histogram latency[2]; /* by enum rows_env */
 };
 
 struct commit *commit_new(struct rows *rows, struct ring *ring, struct recent *recent, const struct commit_events *events)
@@ -96,12 +99,18 @@ void commit_destroy(struct commit **commit)
     *commit = NULL;
 }
 
+static uint64_t commit_now_ns(const struct commit *commit)
+{
+    return commit->events.clock_ns != NULL ? commit->events.clock_ns() : commit->clocks.now_ns;
+}
+
 void commit_queue(struct commit *commit, const struct bus_identity *from, Busbar__Transact **message, size_t size)
 {
     struct commit_item *item = memory_zeroed(sizeof *item);
     item->from = *from;
     item->message = *message;
     item->size = size;
+    item->queued_ns = commit_now_ns(commit);
     *message = NULL;
     commit->queue_bytes += size;
     DL_APPEND(commit->queue, item);
@@ -154,6 +163,7 @@ static void commit_answer(struct commit *commit, const struct commit_item *item)
     if (commit_is_own(item)) {
         return;
     }
+    histogram_add(&commit->latency[item->env], commit_now_ns(commit) - item->queued_ns);
     uint8_t *reply = commit_pack_reply(commit, item, &size);
     recent_note(commit->recent, item->from.start, item->message->sequence, reply, size);
     commit->events.on_reply(commit->events.context, &item->from, reply, size);
@@ -442,6 +452,7 @@ static bool commit_early(struct commit *commit, struct commit_item *item, enum r
         return true;
     }
     int err = txn_env(item->message, out_env, &item->txn.detail, &item->txn.failed_op);
+    item->env = err == 0 ? *out_env : ROWS_DISK;
     if (err == 0 && commit->refusal != NULL) {
         err = commit_refuse(item, -ERROR_REFUSED, commit->refusal);
     }
@@ -547,4 +558,14 @@ void commit_stop(struct commit *commit, const char *why)
 const struct commit_counters *commit_counters(const struct commit *commit)
 {
     return &commit->counters;
+}
+
+const struct histogram *commit_latency(const struct commit *commit, enum rows_env env)
+{
+    return &commit->latency[env];
+}
+
+size_t commit_queued_bytes(const struct commit *commit)
+{
+    return commit->queue_bytes;
 }

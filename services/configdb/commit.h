@@ -5,6 +5,7 @@
 #ifndef BUSBAR_CONFIGDB_COMMIT_H
 #define BUSBAR_CONFIGDB_COMMIT_H
 
+#include "lib/metrics/histogram.h"
 #include "services/configdb/confirm.h"
 #include "services/configdb/recent.h"
 #include "services/configdb/ring.h"
@@ -21,6 +22,7 @@ struct commit_events {
     /* A version was pushed into the ring. */
     void (*on_version)(void *context, const struct ring_entry *entry);
     void *context;
+    uint64_t (*clock_ns)(void); /* for latencies: a step may last as long as the disk takes. NULL: time stands still during a step */
 };
 
 struct commit;
@@ -54,5 +56,8 @@ struct commit_counters {
     uint64_t done, refused, repeated, dropped, lmdb_commits;
 };
 const struct commit_counters *commit_counters(const struct commit *commit);
+/* From commit_queue() to the answer, of transactions that wrote this environment or were refused by it; repeats are not in it. */
+const struct histogram *commit_latency(const struct commit *commit, enum rows_env env);
+size_t commit_queued_bytes(const struct commit *commit);
 
 #endif

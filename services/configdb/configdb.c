@@ -27,6 +27,7 @@
 #include "services/configdb/fold.h"
 #include "services/configdb/lease.h"
 #include "services/configdb/list.h"
+#include "services/configdb/scrape.h"
 
 enum {
     CONFIGDB_MESSAGES_PER_STEP = 2000, /* 20 ms of rule transactions, then everybody else has a turn */
@@ -56,6 +57,7 @@ struct configdb {
     bool is_serving;
     struct confirm_clocks clocks;
     char *boot_id;
+    uint64_t (*clock_ns)(void);
     uint64_t wall_ahead_ns; /* of now_ns; wraps */
     uint64_t undo_ns; /* when to try next to undo what was not confirmed */
 };
@@ -219,7 +221,7 @@ static int configdb_load(struct configdb *db)
         rows_end(db->rows);
     }
     if (err == 0) {
-        struct commit_events events = {.on_reply = configdb_on_reply, .on_version = configdb_on_version, .context = db};
+        struct commit_events events = {.on_reply = configdb_on_reply, .on_version = configdb_on_version, .context = db, .clock_ns = db->clock_ns};
         db->commit = commit_new(db->rows, db->ring, db->recent, &events);
         commit_set_clocks(db->commit, &db->clocks);
         err = commit_load_pending(db->commit);
@@ -250,6 +252,7 @@ int configdb_new(const struct configdb_settings *settings, uint64_t now_ns, stru
     struct configdb *db = memory_zeroed(sizeof *db);
     db->bus = settings->bus;
     db->now_ns = now_ns;
+    db->clock_ns = settings->clock_ns;
     db->boot_id = memory_string(settings->start.boot_id);
     db->clocks =
         (struct confirm_clocks){.now_ns = now_ns, .wall_ns = settings->start.wall_s * NS_PER_S, .boot_id = db->boot_id};
@@ -522,6 +525,28 @@ struct version configdb_version(const struct configdb *db)
     return (struct version){.epoch = ring_epoch(db->ring), .n = ring_newest(db->ring)};
 }
 
+const char *configdb_state(const void *context)
+{
+    const struct configdb *db = context;
+    const char *refusing = commit_refusal(db->commit);
+    return refusing[0] == '\0' ? "ok" : refusing;
+}
+
+void configdb_fill_metrics(const void *context, struct page *page)
+{
+    const struct configdb *db = context;
+    struct scrape scrape = {.commit = db->commit,
+                            .ring = db->ring,
+                            .readers = db->readers,
+                            .await = db->await,
+                            .leases = db->leases,
+                            .fold = db->fold,
+                            .rows = db->rows,
+                            .status = db->status,
+                            .n_bad = db->n_bad};
+    scrape_fill(&scrape, page);
+}
+
 json_t *configdb_status_json(const struct configdb *db)
 {
     json_t *tables = json_object();
@@ -539,14 +564,13 @@ json_t *configdb_status_json(const struct configdb *db)
                              (json_int_t)ring_newest(db->ring), "bytes", (json_int_t)ring_bytes(db->ring));
     json_t *used = json_pack("{s:I, s:I}", "disk", (json_int_t)store_used_bytes(rows_store(db->rows, ROWS_DISK)), "run",
                              (json_int_t)store_used_bytes(rows_store(db->rows, ROWS_RUN)));
-    const char *refusing = commit_refusal(db->commit);
     const Busbar__Pending *pending = commit_pending(db->commit);
     json_t *unconfirmed = pending == NULL
                               ? json_null()
                               : json_pack("{s:I, s:I}", "n", (json_int_t)pending->n, "left_s",
                                           (json_int_t)(confirm_left_ns(pending, &db->clocks) / NS_PER_S));
     return json_pack("{s:s, s:{s:I, s:I}, s:s, s:o, s:o, s:o, s:I, s:o, s:I, s:o, s:I, s:o, s:o}", "state",
-                     refusing[0] == '\0' ? "ok" : refusing, "version", "epoch",
+                     configdb_state(db), "version", "epoch",
                      (json_int_t)ring_epoch(db->ring), "n", (json_int_t)ring_newest(db->ring), "refusing",
                      commit_refusal(db->commit), "rows", tables, "transactions", transactions, "ring", ring, "folded_rows",
                      (json_int_t)fold_rows(db->fold), "readers", readers_json(db->readers, db->now_ns), "waiting",

@@ -22,6 +22,7 @@ struct configdb_settings {
     const char *endpoint; /* of the config wire, to bind */
     struct start_settings start;
     bool is_inline; /* fold within the step */
+    uint64_t (*clock_ns)(void); /* what time it is within a step, for latencies; NULL: as at its beginning */
 };
 
 struct configdb;
@@ -38,6 +39,10 @@ void configdb_set_wall(struct configdb *db, uint64_t now_ns, uint64_t wall_ns);
 uint64_t configdb_step(struct configdb *db, uint64_t now_ns);
 
 struct version configdb_version(const struct configdb *db);
+struct page;
+/* For lib/metrics; `context` is a configdb. "ok", or why changes are refused. */
+const char *configdb_state(const void *context);
+void configdb_fill_metrics(const void *context, struct page *page);
 /* For the control wire. */
 json_t *configdb_status_json(const struct configdb *db);
 /* Of the control wire, as history_json.h says. */

@@ -17,6 +17,7 @@
 #include "lib/base/memory.h"
 #include "lib/base/service.h"
 #include "lib/bus/bus_options.h"
+#include "lib/metrics/metrics.h"
 #include "services/configdb/query.h"
 
 enum { MAIN_ENDPOINT_MAX = 256, MAIN_WAIT_MAX_NS = 100 * NS_PER_MS };
@@ -26,6 +27,7 @@ struct main_loop {
     struct bus *bus;
     struct configdb *db;
     struct control_server *control;
+    struct metrics *metrics;
 };
 
 static int main_boot_id(char *out_text, size_t room, struct error_detail *detail)
@@ -67,6 +69,7 @@ static int main_open(struct main_loop *loop, const char *db_dir, const struct bu
     struct configdb_settings settings = {
         .bus = loop->bus,
         .endpoint = config,
+        .clock_ns = clock_now_ns,
         .start = {.run_dir = run_dir, .db_dir = db_dir, .boot_id = boot_id, .wall_s = clock_wall_ns() / NS_PER_S},
     };
     err = configdb_new(&settings, clock_now_ns(), &loop->db, detail);
@@ -74,7 +77,11 @@ static int main_open(struct main_loop *loop, const char *db_dir, const struct bu
         return err;
     }
     err = control_server_new(loop->bus, control, query_commands, query_count, query_status, loop->db, &loop->control);
-    return err != 0 ? error_set(detail, err, "socket %.200s: %s", control, error_text(err)) : 0;
+    if (err != 0) {
+        return error_set(detail, err, "socket %.200s: %s", control, error_text(err));
+    }
+    struct metrics_source source = {.fill = configdb_fill_metrics, .state = configdb_state, .context = loop->db};
+    return metrics_open(&loop->service, &source, &loop->metrics, detail);
 }
 
 static void main_run(struct main_loop *loop)
@@ -84,12 +91,14 @@ static void main_run(struct main_loop *loop)
         configdb_set_wall(loop->db, now_ns, clock_wall_ns());
         uint64_t next_ns = configdb_step(loop->db, now_ns);
         control_server_step(loop->control, now_ns);
+        metrics_step(loop->metrics, now_ns);
         uint64_t wait_ns = next_ns > now_ns ? next_ns - now_ns : 0;
         struct timespec wait = {.tv_nsec = (long)(wait_ns < MAIN_WAIT_MAX_NS ? wait_ns : MAIN_WAIT_MAX_NS)};
         struct pollfd fds[] = {
             {.fd = configdb_fd(loop->db), .events = POLLIN},
             {.fd = control_server_fd(loop->control), .events = POLLIN},
             {.fd = loop->service.signal_fd, .events = POLLIN},
+            {.fd = metrics_fd(loop->metrics), .events = POLLIN},
         };
         (void)ppoll(fds, sizeof fds / sizeof fds[0], &wait, NULL); /* the feed's pauses are shorter than a millisecond */
     }
@@ -109,6 +118,7 @@ static void main_raise_files(void)
 
 static void main_close(struct main_loop *loop)
 {
+    metrics_close(&loop->metrics);
     control_server_destroy(&loop->control);
     configdb_destroy(&loop->db);
     bus_destroy(&loop->bus);

@@ -571,6 +571,45 @@ void readers_errors(const struct readers *readers, void (*each)(void *context, c
     }
 }
 
+/* A service that is there; one that takes a snapshot has applied nothing. */
+static bool readers_is_live(const struct readers_one *reader)
+{
+    return reader->who.kind != PROCESS_SWCTL && !reader->is_lost;
+}
+
+static uint64_t readers_applied_n(const struct readers_one *reader)
+{
+    return reader->state == READER_FOLLOW ? reader->acked : 0;
+}
+
+size_t readers_count(const struct readers *readers)
+{
+    size_t n = 0;
+    for (const struct readers_one *reader = readers->by_identity; reader != NULL; reader = reader->hh.next) {
+        n += readers_is_live(reader);
+    }
+    return n;
+}
+
+size_t readers_behind(const struct readers *readers)
+{
+    size_t n = 0;
+    for (const struct readers_one *reader = readers->by_identity; reader != NULL; reader = reader->hh.next) {
+        n += readers_is_live(reader) && readers_applied_n(reader) < ring_newest(readers->ring);
+    }
+    return n;
+}
+
+uint64_t readers_least_applied(const struct readers *readers)
+{
+    uint64_t least = ring_newest(readers->ring);
+    for (const struct readers_one *reader = readers->by_identity; reader != NULL; reader = reader->hh.next) {
+        uint64_t n = readers_is_live(reader) ? readers_applied_n(reader) : least;
+        least = n < least ? n : least;
+    }
+    return least;
+}
+
 json_t *readers_json(const struct readers *readers, uint64_t now_ns)
 {
     json_t *array = json_array();

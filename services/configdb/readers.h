@@ -49,6 +49,10 @@ void readers_missing(const struct readers *readers, uint64_t n, uint32_t tables,
                      void (*missing)(void *context, const char *text), void *context);
 /* Calls `each` for every row error that readers reported. */
 void readers_errors(const struct readers *readers, void (*each)(void *context, const Busbar__RowError *error), void *context);
+/* For metrics, of the live readers that are services: */
+size_t readers_count(const struct readers *readers);
+size_t readers_behind(const struct readers *readers);           /* that have not acknowledged the newest version */
+uint64_t readers_least_applied(const struct readers *readers);  /* the newest version when there are none */
 /* For status: an array of objects. */
 json_t *readers_json(const struct readers *readers, uint64_t now_ns);
 

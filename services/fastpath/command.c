@@ -247,13 +247,18 @@ static void stats(void *context, struct control_call *call, const char *const *a
     control_reply(call, stats_json(&fp->shard, fp->now_ns, cycles_per_s));
 }
 
+const char *command_state(const struct fastpath *fp)
+{
+    const struct shard *shard = &fp->shard;
+    bool works = shard->is_registered && session_count_open(shard) > 0;
+    return works ? "ok" : !shard->is_registered ? "not registered: configdb is away" : "no slowpath: new flows are dropped";
+}
+
 json_t *command_status(void *context)
 {
     struct fastpath *fp = context;
     struct shard *shard = &fp->shard;
-    bool works = shard->is_registered && session_count_open(shard) > 0;
-    const char *state = works ? "ok" : !shard->is_registered ? "not registered: configdb is away" : "no slowpath: new flows are dropped";
-    return json_pack("{s:s, s:b, s:I, s:I, s:I, s:I, s:I, s:b}", "state", state, "registered", shard->is_registered, "sessions",
+    return json_pack("{s:s, s:b, s:I, s:I, s:I, s:I, s:I, s:b}", "state", command_state(fp), "registered", shard->is_registered, "sessions",
                      (json_int_t)session_count_open(shard), "ports", (json_int_t)shard->ports.n_ports, "flows",
                      (json_int_t)flow_table_count(shard->flows), "floor", (json_int_t)shard->floor.n, "received",
                      (json_int_t)shard->worker.totals.received, "configdb", cfg_is_connected(fp->cfg));

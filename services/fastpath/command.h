@@ -9,6 +9,8 @@ extern const size_t command_count;
 json_t *command_status(void *fastpath);
 
 struct fastpath;
+/* "ok", or what is wrong. */
+const char *command_state(const struct fastpath *fastpath);
 /* A tick's worth of the answers that take many. */
 void command_step(struct fastpath *fastpath);
 /* One of them could go on at once. */

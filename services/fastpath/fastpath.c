@@ -28,6 +28,7 @@
 #include "services/fastpath/fastpath_private.h"
 #include "services/fastpath/install.h"
 #include "services/fastpath/miss.h"
+#include "services/fastpath/scrape.h"
 #include "services/fastpath/session.h"
 #include "services/fastpath/tier.h"
 
@@ -379,6 +380,19 @@ int fastpath_wait_ms(const struct fastpath *fp)
     uint64_t next_ns = port_control_next_step(&fp->ports);
     uint64_t wait_ms = next_ns > fp->now_ns ? (next_ns - fp->now_ns) / NS_PER_MS : 0;
     return wait_ms < 1 ? 1 : wait_ms < IDLE_WAIT_MS ? (int)wait_ms : IDLE_WAIT_MS;
+}
+
+/* ---- for who watches ---- */
+
+const char *fastpath_state(const void *context)
+{
+    return command_state(context);
+}
+
+void fastpath_fill_metrics(const void *context, struct page *page)
+{
+    const struct fastpath *fp = context;
+    scrape_fill(&fp->shard, cfg_is_connected(fp->cfg), page);
 }
 
 /* ---- birth and end ---- */

@@ -51,4 +51,9 @@ bool fastpath_may_wait(struct fastpath *fastpath, uint64_t now_ns) MUST_CHECK;
 size_t fastpath_fds(const struct fastpath *fastpath, int out_fds[FASTPATH_FDS_MAX]);
 int fastpath_wait_ms(const struct fastpath *fastpath);
 
+struct page;
+/* For lib/metrics; `context` is a fastpath. "ok", or what is wrong. */
+const char *fastpath_state(const void *context);
+void fastpath_fill_metrics(const void *context, struct page *page);
+
 #endif

@@ -322,6 +322,8 @@ static void on_answer(struct shard *shard, struct session *session, struct batch
     struct flow *flow = said->mask.len > 0 ? make_flow(shard, session, said, &head->key, &program) : NULL;
     if (flow == NULL) {
         counter_set_credit(&shard->counters, program, 1, size, shard->worker.now_ns);
+    } else {
+        histogram_add(&shard->flow_setup, shard->worker.now_ns - list->asked_ns);
     }
     worker_answered(&shard->worker, list, flow != NULL ? flow->program : program, flow);
     install_program_destroy(shard, &program);

@@ -21,6 +21,7 @@
 #include "lib/base/log.h"
 #include "lib/base/service.h"
 #include "lib/bus/bus_options.h"
+#include "lib/metrics/metrics.h"
 #include "services/fastpath/fastpath.h"
 #include "services/fastpath/io_xdp.h"
 #include "services/fastpath/watchdog.h"
@@ -32,21 +33,23 @@ enum {
     STOP_LOOK_MS = 10
 };
 
-static void wait_for_work(const struct fastpath *fastpath, const struct service *service)
+static void wait_for_work(const struct fastpath *fastpath, const struct service *service, const struct metrics *metrics)
 {
     int fds[FASTPATH_FDS_MAX];
-    struct pollfd polled[FASTPATH_FDS_MAX + 1];
+    struct pollfd polled[FASTPATH_FDS_MAX + 2];
     size_t n = fastpath_fds(fastpath, fds);
     for (size_t i = 0; i < n; i++) {
         polled[i] = (struct pollfd){.fd = fds[i], .events = POLLIN};
     }
     polled[n] = (struct pollfd){.fd = service->signal_fd, .events = POLLIN};
-    if (poll(polled, n + 1, fastpath_wait_ms(fastpath)) < 0 && errno != EINTR) {
+    polled[n + 1] = (struct pollfd){.fd = metrics_fd(metrics), .events = POLLIN};
+    if (poll(polled, n + 2, fastpath_wait_ms(fastpath)) < 0 && errno != EINTR) {
         log_error("poll_failed error=\"%s\"", error_text(-errno));
     }
 }
 
-static void run(struct fastpath *fastpath, struct service *service, const struct watchdog *watchdog)
+/* Whoever watches is answered before we wait, and while packets never end every STOP_LOOK_MS. */
+static void run(struct fastpath *fastpath, struct service *service, const struct watchdog *watchdog, struct metrics *metrics)
 {
     uint64_t busy_ns = clock_now_ns(), looked_ns = busy_ns;
     while (true) {
@@ -62,6 +65,7 @@ static void run(struct fastpath *fastpath, struct service *service, const struct
         }
         if (now_ns - looked_ns >= STOP_LOOK_MS * NS_PER_MS) { /* packets that never end must not keep us from ending */
             looked_ns = now_ns;
+            metrics_step(metrics, now_ns);
             if (service_stopping(service)) {
                 return;
             }
@@ -72,8 +76,9 @@ static void run(struct fastpath *fastpath, struct service *service, const struct
         if (service_stopping(service)) {
             return;
         }
+        metrics_step(metrics, now_ns);
         if (fastpath_may_wait(fastpath, now_ns)) {
-            wait_for_work(fastpath, service);
+            wait_for_work(fastpath, service, metrics);
         }
     }
 }
@@ -109,6 +114,7 @@ static int serve(struct service *service, const struct bus_options *options, str
     struct bus *bus = NULL;
     struct fastpath *fastpath = NULL;
     struct io_linux *linux_io = NULL;
+    struct metrics *metrics = NULL;
     struct shard_set shards;
     char config[ENDPOINT_TEXT_MAX + 1], meters_file[PATH_MAX];
     shard_set_init(&shards, service->run_dir, service->instance);
@@ -139,11 +145,16 @@ static int serve(struct service *service, const struct bus_options *options, str
         err = fastpath_new(&settings, &fastpath, detail);
     }
     if (err == 0) {
+        struct metrics_source source = {.fill = fastpath_fill_metrics, .state = fastpath_state, .context = fastpath};
+        err = metrics_open(service, &source, &metrics, detail);
+    }
+    if (err == 0) {
         err = service_ready(service);
     }
     if (err == 0) {
-        run(fastpath, service, watchdog);
+        run(fastpath, service, watchdog, metrics);
     }
+    metrics_close(&metrics);
     watchdog_close(watchdog); /* closing many devices takes its time */
     fastpath_destroy(&fastpath);
     shard_set_fini(&shards);

@@ -6,6 +6,7 @@
 #define BUSBAR_FASTPATH_SHARD_H
 
 #include "lib/bus/bus.h"
+#include "lib/metrics/histogram.h"
 #include "lib/msg/msg.h"
 #include "services/fastpath/counter_set.h"
 #include "services/fastpath/worker.h"
@@ -129,6 +130,7 @@ struct shard {
     struct tier *tier; /* NULL: the kernel forwards nothing by itself */
     bool asked_alone; /* miss.c: a batch went while nothing else was under way; whoever looks takes it back */
     struct shard_counts counts;
+    struct histogram flow_setup; /* install.c: ask to flow */
     struct dp_action scratch[DP_ACTIONS_MAX];
     uint32_t scratch_slots[256]; /* counters of one program; more are refused */
     struct msg_arena arena;      /* of the answers or changes being read */

@@ -12,6 +12,7 @@
 #define BUSBAR_OFAGENT_AGENT_H
 
 #include "lib/cfg/cfg.h"
+#include "lib/metrics/histogram.h"
 #include "lib/msg/control.h"
 #include "services/ofagent/counters.h"
 #include "services/ofagent/expiry.h"
@@ -91,6 +92,13 @@ struct bridge {
     bool has_vacancy_events; /* of any table */
 };
 
+/* What sessions did, those that are gone too. */
+struct agent_counts {
+    uint64_t flow_mods, group_mods, meter_mods, barriers;
+    uint64_t errors;
+    uint64_t packet_ins, packet_ins_dropped; /* sent to a session; not sent, as its peer does not read */
+};
+
 struct ofagent {
     struct ofagent_settings settings;
     struct cfg *cfg;
@@ -109,6 +117,8 @@ struct ofagent {
     uint64_t wall_ns;
     uint64_t started_ns; /* of the first step */
     uint64_t n_sessions_ever;
+    struct agent_counts counts;
+    struct histogram barriers; /* from the request to the reply */
     size_t bundle_bytes; /* of messages that all sessions keep in bundles */
     struct version seen, applied; /* of the mirror; as we have acknowledged it */
     struct version window_from;   /* configdb counts what is unacknowledged from here: the last snapshot, or `applied` */

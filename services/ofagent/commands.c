@@ -415,6 +415,11 @@ static json_t *bridge_json(const struct bridge *bridge)
                      "controllers", controllers);
 }
 
+const char *commands_state(const struct ofagent *agent)
+{
+    return !cfg_has_snapshot(agent->cfg) ? "no configuration yet" : !cfg_is_connected(agent->cfg) ? "configdb does not answer" : "ok";
+}
+
 json_t *commands_status(void *context)
 {
     struct ofagent *agent = context;
@@ -424,8 +429,7 @@ json_t *commands_status(void *context)
     for (const struct bridge *b = agent->bridges; b != NULL; b = b->next) {
         json_array_append_new(bridges, bridge_json(b));
     }
-    const char *state = !cfg_has_snapshot(agent->cfg) ? "no configuration yet" : !cfg_is_connected(agent->cfg) ? "configdb does not answer" : "ok";
-    return json_pack("{s:s, s:b, s:I, s:I, s:o, s:o, s:o}", "state", state, "configdb", cfg_is_connected(agent->cfg), "epoch",
+    return json_pack("{s:s, s:b, s:I, s:I, s:o, s:o, s:o}", "state", commands_state(agent), "configdb", cfg_is_connected(agent->cfg), "epoch",
                      (json_int_t)version.epoch, "version", (json_int_t)version.n, "bridges", bridges, "usage",
                      usage_status(agent->usage), "packet", packet_status(agent->packet));
 }

@@ -17,6 +17,8 @@ void commands_waits_destroy(struct control_waits **waits);
 extern const struct control_command commands_table[];
 extern const size_t commands_count;
 json_t *commands_status(void *agent);
+/* "ok", or what it lacks. */
+const char *commands_state(const struct ofagent *agent);
 
 /* A batch of a bridge is committed / its uncommitted changes are lost. */
 void commands_committed(struct ofagent *agent, uint64_t bridge, uint64_t batch, struct version version);

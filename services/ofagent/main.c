@@ -12,6 +12,7 @@
 #include "lib/base/log.h"
 #include "lib/base/service.h"
 #include "lib/bus/bus_options.h"
+#include "lib/metrics/metrics.h"
 #include "services/ofagent/ofagent.h"
 
 enum { ENDPOINT_SIZE = 256, FDS_MAX = 4096 };
@@ -23,20 +24,23 @@ static int timeout_ms(uint64_t next_ns)
     return next_ns <= now_ns ? 0 : (int)((next_ns - now_ns + NS_PER_MS - 1) / NS_PER_MS);
 }
 
-static void run(struct service *service, struct ofagent *agent)
+static void run(struct service *service, struct ofagent *agent, struct metrics *metrics)
 {
     static struct pollfd fds[FDS_MAX];
     size_t n;
     uint64_t next_ns;
 
     while (!service_stopping(service)) {
-        ofagent_step(agent, clock_now_ns(), clock_wall_ns());
+        uint64_t now_ns = clock_now_ns();
+        ofagent_step(agent, now_ns, clock_wall_ns());
+        metrics_step(metrics, now_ns);
         const struct pollfd *wanted = ofagent_fds(agent, &n, &next_ns);
         fds[0] = (struct pollfd){.fd = service->signal_fd, .events = POLLIN};
-        for (size_t i = 0; i < n && i + 1 < FDS_MAX; i++) {
-            fds[i + 1] = wanted[i];
+        fds[1] = (struct pollfd){.fd = metrics_fd(metrics), .events = POLLIN};
+        for (size_t i = 0; i < n && i + 2 < FDS_MAX; i++) {
+            fds[i + 2] = wanted[i];
         }
-        (void)poll(fds, n + 1 < FDS_MAX ? n + 1 : FDS_MAX, timeout_ms(next_ns));
+        (void)poll(fds, n + 2 < FDS_MAX ? n + 2 : FDS_MAX, timeout_ms(next_ns));
     }
 }
 
@@ -48,6 +52,7 @@ int main(int argc, char **argv)
     const struct service_option extra[] = {BUS_OPTIONS(&options)};
     char config[ENDPOINT_TEXT_MAX + 1], control[ENDPOINT_SIZE];
     struct ofagent *agent = NULL;
+    struct metrics *metrics = NULL;
 
     if (service_open(&service, "ofagent", argc, argv, extra, sizeof extra / sizeof extra[0], &detail) != 0) {
         return service_failed("ofagent", &detail);
@@ -71,12 +76,17 @@ int main(int argc, char **argv)
                           &agent, &detail);
     }
     if (err == 0) {
+        struct metrics_source source = {.fill = ofagent_fill_metrics, .state = ofagent_state, .context = agent};
+        err = metrics_open(&service, &source, &metrics, &detail);
+    }
+    if (err == 0) {
         err = service_ready(&service);
     }
     if (err == 0) {
         log_info("ready config=%s control=%s", config, control);
-        run(&service, agent);
+        run(&service, agent, metrics);
     }
+    metrics_close(&metrics);
     ofagent_destroy(&agent);
     bus_destroy(&bus);
     service_close(&service);

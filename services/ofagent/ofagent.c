@@ -22,6 +22,7 @@
 #include "services/ofagent/owner.h"
 #include "services/ofagent/packet.h"
 #include "services/ofagent/ports.h"
+#include "services/ofagent/scrape.h"
 #include "services/ofagent/session.h"
 #include "services/ofagent/usage.h"
 
@@ -390,4 +391,14 @@ struct pollfd *ofagent_fds(struct ofagent *agent, size_t *out_n, uint64_t *out_n
     *out_n = agent->n_fds;
     *out_next_ns = next_ns;
     return agent->fds;
+}
+
+const char *ofagent_state(const void *context)
+{
+    return commands_state(context);
+}
+
+void ofagent_fill_metrics(const void *context, struct page *page)
+{
+    scrape_fill(context, page);
 }

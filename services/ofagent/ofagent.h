@@ -29,4 +29,9 @@ void ofagent_step(struct ofagent *agent, uint64_t now_ns, uint64_t wall_ns);
 /* What to poll for before the next step, into an array of the agent's that lives until the next call; and when to step at the latest. */
 struct pollfd *ofagent_fds(struct ofagent *agent, size_t *out_n, uint64_t *out_next_ns);
 
+struct page;
+/* For lib/metrics; `context` is an agent. "ok", or what it lacks. */
+const char *ofagent_state(const void *context);
+void ofagent_fill_metrics(const void *context, struct page *page);
+
 #endif

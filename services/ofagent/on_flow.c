@@ -19,6 +19,7 @@ enum of_error_number on_flow_mod(struct session *session, struct of_message *mes
     if (!bridge_is_writable(bridge)) {
         return session->version == OF_VERSION_10 ? OF_ERROR_FLOW_MOD_FAILED_EPERM : OF_ERROR_FLOW_MOD_FAILED_UNKNOWN;
     }
+    bridge->agent->counts.flow_mods++;
     flow_changes_init(&changes);
     enum of_error_number error = flow_mod_apply(bridge->flows, &message->flow_mod, &context, &changes);
     if (error != OF_ERROR_NONE || changes.count == 0) {
@@ -34,6 +35,8 @@ enum of_error_number on_flow_mod(struct session *session, struct of_message *mes
 enum of_error_number on_barrier_request(struct session *session, struct of_message *message, const struct request *request)
 {
     session->waits_for_barrier = true;
+    session->barrier_ns = session->bridge->agent->now_ns;
+    session->bridge->agent->counts.barriers++;
     session->is_committed = false;
     session->barrier_xid = message->xid;
     return OF_ERROR_NONE;

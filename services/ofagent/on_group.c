@@ -47,6 +47,7 @@ enum of_error_number on_group_mod(struct session *session, struct of_message *me
     const struct of_group_mod *mod = &message->group_mod;
     size_t n_changes;
 
+    session->bridge->agent->counts.group_mods++;
     if (!bridge_is_writable(session->bridge)) {
         return OF_ERROR_GROUP_MOD_FAILED_EPERM;
     }
@@ -63,6 +64,7 @@ enum of_error_number on_meter_mod(struct session *session, struct of_message *me
 {
     size_t n_changes;
 
+    session->bridge->agent->counts.meter_mods++;
     if (!bridge_is_writable(session->bridge)) {
         return OF_ERROR_METER_MOD_FAILED_UNKNOWN;
     }

@@ -30,7 +30,7 @@ struct packet {
     struct ofagent *agent;
     struct replica replicas[PACKET_REPLICAS_MAX];
     size_t n_replicas;
-    uint64_t n_ins, n_ins_unwanted, n_ins_malformed, n_outs, n_outs_dropped;
+    struct packet_counts counts;
 };
 
 struct packet *packet_new(struct ofagent *agent)
@@ -121,9 +121,11 @@ static void give(struct packet *packet, struct session *session, const Busbar__P
     }
     if (!conn_has_room(session->conn)) {
         session->n_packet_ins_dropped++;
+        session->bridge->agent->counts.packet_ins_dropped++;
         return;
     }
     session->n_packet_ins++;
+    session->bridge->agent->counts.packet_ins++;
     session_send(session, message);
 }
 
@@ -140,13 +142,13 @@ static void on_packet_in(struct packet *packet, const Busbar__PacketIn *in)
                       .data = in->frame.data,
                       .data_size = in->frame.len}};
 
-    packet->n_ins++;
+    packet->counts.ins++;
     if (bridge == NULL) {
-        packet->n_ins_unwanted++;
+        packet->counts.ins_unwanted++;
         return;
     }
     if (in->reason > PACKET_IN_INVALID_TTL || in->table > TABLE_MAX) {
-        packet->n_ins_malformed++;
+        packet->counts.ins_malformed++;
         return;
     }
     match_init(&message.packet_in.match);
@@ -163,7 +165,7 @@ static void receive(struct packet *packet, struct replica *replica)
     for (int n = 0; n < PACKET_RECEIVE_PER_STEP && bus_recv(replica->socket, &message) == 0; n++) {
         Busbar__PacketInBatch *batch = (Busbar__PacketInBatch *)msg_unpack(&message, &busbar__packet_in_batch__descriptor);
         if (message.type != MESSAGE_PACKET_IN_BATCH || batch == NULL) {
-            packet->n_ins_malformed++;
+            packet->counts.ins_malformed++;
         }
         for (size_t i = 0; batch != NULL && i < batch->n_packets; i++) {
             on_packet_in(packet, batch->packets[i]);
@@ -218,8 +220,8 @@ int packet_out(struct packet *packet, const struct session *session, const struc
         err = msg_send(replica->socket, NULL, MESSAGE_PACKET_OUT, &message.base);
     }
     msg_actions_free(message.actions, message.n_actions);
-    packet->n_outs++;
-    packet->n_outs_dropped += err != 0;
+    packet->counts.outs++;
+    packet->counts.outs_dropped += err != 0;
     return err;
 }
 
@@ -239,7 +241,13 @@ size_t packet_fds(const struct packet *packet, int *out_fds, size_t room)
 json_t *packet_status(const struct packet *packet)
 {
     return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I}", "replicas", (json_int_t)packet->n_replicas, "packet_ins",
-                     (json_int_t)packet->n_ins, "packet_ins_unwanted", (json_int_t)packet->n_ins_unwanted,
-                     "packet_ins_malformed", (json_int_t)packet->n_ins_malformed, "packet_outs", (json_int_t)packet->n_outs,
-                     "packet_outs_dropped", (json_int_t)packet->n_outs_dropped);
+                     (json_int_t)packet->counts.ins, "packet_ins_unwanted", (json_int_t)packet->counts.ins_unwanted,
+                     "packet_ins_malformed", (json_int_t)packet->counts.ins_malformed, "packet_outs", (json_int_t)packet->counts.outs,
+                     "packet_outs_dropped", (json_int_t)packet->counts.outs_dropped);
+}
+
+const struct packet_counts *packet_counts(const struct packet *packet, size_t *out_n_replicas)
+{
+    *out_n_replicas = packet->n_replicas;
+    return &packet->counts;
 }

@@ -23,6 +23,10 @@ void packet_step(struct packet *packet);
 int packet_out(struct packet *packet, const struct session *session, const struct of_packet_out *out,
                struct version follow) MUST_CHECK;
 size_t packet_fds(const struct packet *packet, int *out_fds, size_t room);
+struct packet_counts {
+    uint64_t ins, ins_unwanted, ins_malformed, outs, outs_dropped;
+};
+const struct packet_counts *packet_counts(const struct packet *packet, size_t *out_n_replicas);
 /* {"replicas": n, "packet_ins": n, ...} */
 json_t *packet_status(const struct packet *packet);
 

@@ -116,6 +116,7 @@ void session_send(struct session *session, struct of_message *message)
 void session_send_error(struct session *session, enum of_error_number number, const uint8_t *request, size_t size)
 {
     session->n_errors++;
+    session->bridge->agent->counts.errors++;
     of_encode_error(conn_output(session->conn), session->version, number, request, size);
 }
 
@@ -196,7 +197,7 @@ static bool is_paused(const struct session *session)
 /* Answers a barrier when what came before it is committed, and every shard forwards that way (I3). */
 static void try_barrier(struct session *session)
 {
-    const struct ofagent *agent = session->bridge->agent;
+    struct ofagent *agent = session->bridge->agent;
     struct version committed;
 
     if (!session->waits_for_barrier) {
@@ -217,6 +218,7 @@ static void try_barrier(struct session *session)
         return;
     }
     session->waits_for_barrier = false;
+    histogram_add(&agent->barriers, agent->now_ns - session->barrier_ns);
     struct of_message reply = {.type = OF_BARRIER_REPLY, .xid = session->barrier_xid};
     session_send(session, &reply);
 }

@@ -53,6 +53,7 @@ struct session {
     bool is_committed; /* what came before the barrier */
     struct version barrier_version;
     uint32_t barrier_xid;
+    uint64_t barrier_ns; /* when it came */
     struct walk *walk; /* the list of rules that is being sent, see on_multipart.c; owned */
     uint8_t *held;     /* a packet-out that waits for last_batch to be committed; owned */
     size_t held_size;

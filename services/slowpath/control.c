@@ -19,8 +19,7 @@
 
 enum { PIECE = 1000 /* addresses in one message: some 100 KB */ };
 
-/* "ok", or what it lacks. */
-static const char *state_of(const struct core *core)
+const char *control_state(const struct core *core)
 {
     bool has_shard = false;
     for (size_t i = 0; i < core->n_sessions; i++) {
@@ -33,7 +32,7 @@ static json_t *status(void *context)
 {
     const struct core *core = context;
     json_t *out = json_object(), *counts = json_object(), *sessions = json_array();
-    json_object_set_new(out, "state", json_string(state_of(core)));
+    json_object_set_new(out, "state", json_string(control_state(core)));
     json_object_set_new(out, "version", json_integer((json_int_t)core->version.n));
     json_object_set_new(out, "has_configuration", json_boolean(core->has_version));
     json_object_set_new(out, "bridges", json_integer(HASH_COUNT(core->world.bridges)));

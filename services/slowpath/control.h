@@ -7,4 +7,7 @@
 
 int control_open(struct core *core, const char *endpoint, struct control_server **out_server) MUST_CHECK;
 
+/* "ok", or what it lacks. */
+const char *control_state(const struct core *core);
+
 #endif

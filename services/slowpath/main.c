@@ -14,26 +14,30 @@
 #include "lib/base/random.h"
 #include "lib/base/service.h"
 #include "lib/bus/bus_options.h"
+#include "lib/metrics/metrics.h"
 #include "services/slowpath/slowpath.h"
 
 enum { FDS_MAX = 160, ENDPOINT_MAX = 128 };
 
-static void run(struct service *service, struct slowpath *slowpath)
+static void run(struct service *service, struct slowpath *slowpath, struct metrics *metrics)
 {
     bool is_ready = false;
     while (!service_stopping(service)) {
-        bool more = slowpath_step(slowpath, clock_now_ns());
+        uint64_t now_ns = clock_now_ns();
+        bool more = slowpath_step(slowpath, now_ns);
+        metrics_step(metrics, now_ns);
         if (!is_ready && slowpath_is_ready(slowpath)) {
             is_ready = service_ready(service) == 0;
         }
         int fds[FDS_MAX];
-        struct pollfd polls[FDS_MAX + 1];
+        struct pollfd polls[FDS_MAX + 2];
         size_t n = slowpath_fds(slowpath, fds, FDS_MAX);
         for (size_t i = 0; i < n; i++) {
             polls[i] = (struct pollfd){.fd = fds[i], .events = POLLIN};
         }
         polls[n] = (struct pollfd){.fd = service->signal_fd, .events = POLLIN};
-        if (poll(polls, n + 1, more ? 0 : (int)slowpath_wait_ms(slowpath)) < 0 && errno != EINTR) {
+        polls[n + 1] = (struct pollfd){.fd = metrics_fd(metrics), .events = POLLIN};
+        if (poll(polls, n + 2, more ? 0 : (int)slowpath_wait_ms(slowpath)) < 0 && errno != EINTR) {
             log_error("poll_failed errno=%d", errno);
             return;
         }
@@ -70,11 +74,15 @@ int main(int argc, char **argv)
     };
     struct slowpath *slowpath = NULL;
     err = err == 0 ? slowpath_new(&settings, &slowpath) : err;
+    struct metrics *metrics = NULL;
+    struct metrics_source source = {.fill = slowpath_fill_metrics, .state = slowpath_state, .context = slowpath};
+    err = err == 0 ? metrics_open(&service, &source, &metrics, &detail) : err;
     if (err == 0) {
-        run(&service, slowpath);
+        run(&service, slowpath, metrics);
     } else {
         log_error("start_failed error=\"%s\"", detail.text[0] != '\0' ? detail.text : error_text(err));
     }
+    metrics_close(&metrics);
     slowpath_destroy(&slowpath);
     bus_destroy(&bus);
     service_close(&service);

@@ -22,6 +22,7 @@
 #include "services/slowpath/feed.h"
 #include "services/slowpath/mac_share.h"
 #include "services/slowpath/packet.h"
+#include "services/slowpath/scrape.h"
 #include "services/slowpath/session.h"
 #include "services/slowpath/usage.h"
 
@@ -327,4 +328,16 @@ size_t slowpath_fds(const struct slowpath *slowpath, int *out_fds, size_t room)
 bool slowpath_is_ready(const struct slowpath *slowpath)
 {
     return slowpath->core.has_version;
+}
+
+const char *slowpath_state(const void *context)
+{
+    const struct slowpath *slowpath = context;
+    return control_state(&slowpath->core);
+}
+
+void slowpath_fill_metrics(const void *context, struct page *page)
+{
+    const struct slowpath *slowpath = context;
+    scrape_fill(&slowpath->core, slowpath->applied, page);
 }

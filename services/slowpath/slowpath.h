@@ -28,4 +28,9 @@ size_t slowpath_fds(const struct slowpath *slowpath, int *out_fds, size_t room);
 /* The whole configuration has come once. */
 bool slowpath_is_ready(const struct slowpath *slowpath);
 
+struct page;
+/* For lib/metrics; `context` is a slowpath. "ok", or what it lacks. */
+const char *slowpath_state(const void *context);
+void slowpath_fill_metrics(const void *context, struct page *page);
+
 #endif

@@ -74,7 +74,7 @@ class Engine:
             text, n = re.subn(r"FROM debian:bookworm-slim AS build\n.*?\n\n", lambda _: stage, path.read_text(encoding="ascii"), count=1, flags=re.S)
             assert n == 1, "deploy/Dockerfile has no stage called build"
             path.write_text(text, encoding="ascii")
-        self.compose("--profile", "controller", "build", timeout=900)
+        self.compose("--profile", "controller", "--profile", "monitoring", "build", timeout=900)
 
     def compose(self, *words, **kwargs):
         return self.run("docker-compose", "-f", self.context / "deploy/docker-compose.yml", *words, **kwargs)
@@ -93,7 +93,7 @@ class Engine:
 
     def close(self):
         if self.process.poll() is None:
-            self.compose("--profile", "controller", "down", "-v", "-t", "2", check=False)
+            self.compose("--profile", "controller", "--profile", "monitoring", "down", "-v", "-t", "2", check=False)
             left = self.run("docker", "ps", "-aq", check=False).stdout.split()
             if left:
                 self.run("docker", "rm", "-f", *left, check=False)

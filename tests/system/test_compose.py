@@ -3,11 +3,12 @@ import json
 import os
 import subprocess
 import time
+import urllib.parse
 
 import pytest
 
 from engine import ROOT, Engine, missing
-from suite import sh, wait_until
+from suite import PYTHON, sh, wait_until
 
 pytestmark = pytest.mark.skipif(missing() is not None, reason=f"no container engine: {missing()}")
 HOSTS = {"bbc1": "10.98.0.1", "bbc2": "10.98.0.2"}
@@ -113,6 +114,29 @@ def test_services_scale_up_and_down_under_traffic(engine):
         wait_until("one of each is well", lambda: healthy(engine), seconds=60, every=0.5)
     assert traffic.lost <= 100, traffic.lost
     assert lost(ping(5)) == 0
+
+
+def prometheus(engine, expression):
+    """What the Prometheus of the profile "monitoring" answers, asked in its own network."""
+    url = "http://127.0.0.1:9090/api/v1/query?" + urllib.parse.urlencode({"query": expression})
+    code = f"import urllib.request; print(urllib.request.urlopen({url!r}, timeout=5).read().decode())"
+    asked = sh("nsenter", "-t", engine.pid(engine.containers("prometheus")[0]), "-n", "--", PYTHON, "-c", code, check=False)
+    return json.loads(asked.stdout)["data"]["result"] if asked.returncode == 0 else []
+
+
+def test_prometheus_finds_every_process_also_when_there_are_more(engine):
+    def seen():
+        return {sample["metric"]["instance"] for sample in prometheus(engine, 'up{job="busbar"} == 1')}
+
+    engine.compose("--profile", "monitoring", "up", "-d", "--no-build", "prometheus")
+    one_each = {f"{service}.1" for service in SERVICES}
+    wait_until("Prometheus reads all four", lambda: seen() == one_each, seconds=60, every=1)
+    engine.compose("up", "-d", "--no-build", "--scale", "slowpath=2", "--scale", "fastpath=2")
+    wait_until("Prometheus reads all six", lambda: seen() == one_each | {"slowpath.2", "fastpath.2"}, seconds=60, every=1)
+    engine.compose("up", "-d", "--no-build", "--scale", "slowpath=1", "--scale", "fastpath=1")
+    wait_until("it forgets who ended in good order", lambda: len(prometheus(engine, 'up{job="busbar"}')) == 4, seconds=60, every=1)
+    assert not prometheus(engine, 'ALERTS{alertname="BusbarProcessAway",alertstate="firing"}')
+    engine.compose("--profile", "monitoring", "rm", "-sf", "prometheus")
 
 
 def test_a_controller_installs_flows(engine):

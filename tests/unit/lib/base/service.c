@@ -209,6 +209,22 @@ static void extra_options_reach_their_variables(void **state)
     service_close(&service);
 }
 
+static void where_to_answer_who_watches_is_as_given(void **state)
+{
+    struct place *place = *state;
+    struct error_detail detail;
+    struct service service;
+    char *dir = place->dir;
+    char *with[] = {"test", "--run", dir, "--log-level", "error", "--metrics", "127.0.0.1:9464+", NULL};
+    char *without[] = {"test", "--run", dir, "--log-level", "error", NULL};
+    assert_int_equal(service_open(&service, "fastpath", 7, with, NULL, 0, &detail), 0);
+    assert_string_equal(service.metrics, "127.0.0.1:9464+");
+    service_close(&service);
+    assert_int_equal(service_open(&service, "fastpath", 5, without, NULL, 0, &detail), 0);
+    assert_null(service.metrics);
+    service_close(&service);
+}
+
 static void a_signal_asks_to_stop_and_is_seen_by_poll(void **state)
 {
     struct place *place = *state;
@@ -293,6 +309,7 @@ static void help_and_version_print_and_succeed(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(where_to_answer_who_watches_is_as_given, place_setup, place_teardown),
         cmocka_unit_test_setup_teardown(files_come_and_go_with_the_process, place_setup, place_teardown),
         cmocka_unit_test_setup_teardown(auto_takes_the_first_instance_that_is_free, place_setup, place_teardown),
         cmocka_unit_test_setup_teardown(a_directory_that_gives_its_group_lets_the_group_connect, place_setup, place_teardown),

@@ -338,9 +338,42 @@ static void synced_and_waiting_transactions_are_told(void **state)
     group_fini(&group);
 }
 
+static uint64_t clock_of_test_ns = 5 * NS_PER_S;
+
+/* Each look at it is 3 ms after the one before. */
+static uint64_t ticking(void)
+{
+    return clock_of_test_ns += 3 * NS_PER_MS;
+}
+
+static void latency_is_from_the_queue_to_the_answer_by_class(void **state)
+{
+    struct group group;
+    group_init(&group);
+    struct commit_events events = {.on_reply = on_reply, .on_version = on_version, .context = &group, .clock_ns = ticking};
+    commit_destroy(&group.commit);
+    group.commit = commit_new(group.base.rows, group.ring, group.recent, &events);
+    insert_bridge(&group, 11, 1, "br0");
+    assert_true(commit_queued_bytes(group.commit) > 0);
+    commit_step(group.commit);
+    assert_int_equal(commit_queued_bytes(group.commit), 0);
+    assert_int_equal(histogram_count(commit_latency(group.commit, ROWS_DISK)), 1);
+    assert_int_equal(commit_latency(group.commit, ROWS_DISK)->sum_ns, 3 * NS_PER_MS);
+    assert_int_equal(histogram_count(commit_latency(group.commit, ROWS_RUN)), 0);
+    Busbar__RuleRow rule = fixture_rule(1, 1);
+    queue(&group, PROCESS_OFAGENT, 14, 1, BUSBAR__OP_KIND__OP_INSERT, CFG_RULE, 0, &rule.base);
+    insert_bridge(&group, 11, 1, "br0"); /* a repeat */
+    commit_step(group.commit);
+    assert_int_equal(histogram_count(commit_latency(group.commit, ROWS_RUN)), 1);
+    assert_int_equal(commit_latency(group.commit, ROWS_RUN)->sum_ns, 6 * NS_PER_MS);
+    assert_int_equal(histogram_count(commit_latency(group.commit, ROWS_DISK)), 1);
+    group_fini(&group);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(latency_is_from_the_queue_to_the_answer_by_class),
         cmocka_unit_test(synced_and_waiting_transactions_are_told),
         cmocka_unit_test(many_clients_share_one_commit_and_each_is_refused_alone),
         cmocka_unit_test(environments_take_turns_in_the_order_of_the_queue),
