@@ -226,6 +226,7 @@ class Prometheus:
         self.log.close()
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not os.path.exists("/usr/bin/prometheus"), reason="prometheus is not installed (deploy/deps --test)")
 def test_prometheus_reads_it_and_alerts_come(watched):
     sh("promtool", "check", "rules", ALERTS)
