@@ -285,9 +285,9 @@ static void entry_place(struct mac_table *table, struct mac_entry *entry, uint32
 {
     struct mac_bridge *bridge = bridge_find(table, entry->name.bridge);
     port_leave(bridge, entry);
-    port_join(bridge, entry, port);
     entry->learned_ns = learned_ns;
-    entry_touch(table, entry, learned_ns);
+    entry_touch(table, entry, learned_ns); /* before it joins: by its old use its place would be searched past all younger ones */
+    port_join(bridge, entry, port);
     change_add(table, &entry->name);
 }
 

@@ -4,10 +4,20 @@
 
 enum { N_WORLDS = 30, N_PACKETS = 8 };
 
+static bool same_macs(const struct translation *a, const struct translation *b)
+{
+    bool same = a->n_macs == b->n_macs;
+    for (size_t i = 0; same && i < a->n_macs; i++) {
+        const struct mac_name *x = &a->macs[i].name, *y = &b->macs[i].name;
+        same = x->bridge == y->bridge && x->vlan == y->vlan && memcmp(&x->mac, &y->mac, sizeof x->mac) == 0 && a->macs[i].port == b->macs[i].port;
+    }
+    return same;
+}
+
 static void check_same(const struct translation *a, const struct translation *b, size_t bit)
 {
     bool same = dp_actions_equal(a->actions, a->n_actions, b->actions, b->n_actions) && a->n_counters == b->n_counters &&
-                memcmp(a->counters, b->counters, a->n_counters * sizeof *a->counters) == 0 && a->n_macs == b->n_macs &&
+                memcmp(a->counters, b->counters, a->n_counters * sizeof *a->counters) == 0 && same_macs(a, b) &&
                 a->is_single == b->is_single && a->needs_more == b->needs_more;
     if (!same) {
         char *left = dp_actions_format(a->actions, a->n_actions, NULL),

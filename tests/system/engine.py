@@ -74,7 +74,7 @@ class Engine:
             text, n = re.subn(r"FROM debian:bookworm-slim AS build\n.*?\n\n", lambda _: stage, path.read_text(encoding="ascii"), count=1, flags=re.S)
             assert n == 1, "deploy/Dockerfile has no stage called build"
             path.write_text(text, encoding="ascii")
-        self.compose("--profile", "controller", "--profile", "monitoring", "build", timeout=900)
+        self.compose("--profile", "controller", "build", timeout=900)
 
     def compose(self, *words, **kwargs):
         return self.run("docker-compose", "-f", self.context / "deploy/docker-compose.yml", *words, **kwargs)

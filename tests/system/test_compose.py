@@ -124,10 +124,12 @@ def prometheus(engine, expression):
     return json.loads(asked.stdout)["data"]["result"] if asked.returncode == 0 else []
 
 
+@pytest.mark.slow
 def test_prometheus_finds_every_process_also_when_there_are_more(engine):
     def seen():
         return {sample["metric"]["instance"] for sample in prometheus(engine, 'up{job="busbar"} == 1')}
 
+    engine.compose("--profile", "monitoring", "build", "prometheus", timeout=900)
     engine.compose("--profile", "monitoring", "up", "-d", "--no-build", "prometheus")
     one_each = {f"{service}.1" for service in SERVICES}
     wait_until("Prometheus reads all four", lambda: seen() == one_each, seconds=60, every=1)

@@ -91,6 +91,7 @@ def test_secure_forwards_nothing_new_without_its_controller(controlled):
     first.ping(second)
 
 
+@pytest.mark.slow
 def test_standalone_becomes_a_learning_switch_without_its_controller(controlled):
     suite, (first, second, third), controller = controlled
     suite.swctl("set-fail-mode", "br0", "standalone")

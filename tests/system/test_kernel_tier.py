@@ -58,6 +58,7 @@ def test_a_stream_moves_into_the_kernel_in_order_and_every_packet_is_counted(sui
     assert not suite.unaccounted()
 
 
+@pytest.mark.slow
 def test_after_a_change_is_answered_no_packet_goes_the_old_way(suite, hosts):
     first, second, third = hosts
     old, new = second.listen(7000, seconds=20), third.listen(7000, seconds=20)

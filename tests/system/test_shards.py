@@ -169,6 +169,7 @@ def test_a_killed_shard_is_taken_over_and_the_other_loses_nothing(stopped_suite,
     assert {port["link"] for port in suite.swctl("show", as_json=True)["bridges"][0]["ports"]} == {"up"}
 
 
+@pytest.mark.slow
 def test_a_new_shard_takes_its_share_live(stopped_suite):
     suite = stopped_suite
     hosts = prepared(suite, "--fastpath", "1")
