@@ -384,7 +384,7 @@ int of_actions_nicira_decode(struct reader *r, struct of_actions_at at, struct a
     return err;
 }
 
-static void begin(struct writer *w, uint16_t size, uint16_t subtype)
+void of_nicira_begin(struct writer *w, uint16_t size, uint16_t subtype)
 {
     writer_u16(w, 0xffff);
     writer_u16(w, size);
@@ -414,7 +414,7 @@ static void encode_loads(struct writer *w, uint8_t version, const struct action 
     struct subfield run;
 
     for (unsigned bit = 0; subfield_next_run(field, action->set_field.mask, bit, &run); bit = run.offset + run.n_bits) {
-        begin(w, 24, NICIRA_REG_LOAD);
+        of_nicira_begin(w, 24, NICIRA_REG_LOAD);
         writer_u16(w, (uint16_t)(run.offset << 6 | (run.n_bits - 1)));
         writer_u32(w, header_in(version, field, (unsigned)run.offset + run.n_bits));
         writer_u64(w, subfield_get(run, action->set_field.value));
@@ -423,7 +423,7 @@ static void encode_loads(struct writer *w, uint8_t version, const struct action 
 
 static void encode_move(struct writer *w, uint8_t version, const struct action *action)
 {
-    begin(w, 24, NICIRA_REG_MOVE);
+    of_nicira_begin(w, 24, NICIRA_REG_MOVE);
     writer_u16(w, action->move.n_bits);
     writer_u16(w, action->move.source_offset);
     writer_u16(w, action->move.target_offset);
@@ -433,7 +433,7 @@ static void encode_move(struct writer *w, uint8_t version, const struct action *
 
 static void encode_resubmit(struct writer *w, const struct action *action)
 {
-    begin(w, 16, action->resubmit.table == TABLE_SAME ? NICIRA_RESUBMIT : NICIRA_RESUBMIT_TABLE);
+    of_nicira_begin(w, 16, action->resubmit.table == TABLE_SAME ? NICIRA_RESUBMIT : NICIRA_RESUBMIT_TABLE);
     writer_u16(w, (uint16_t)action->resubmit.in_port);
     writer_u8(w, action->resubmit.table == TABLE_SAME ? 0 : action->resubmit.table);
     writer_pad(w, 3);
@@ -457,14 +457,14 @@ static void encode_controller(struct writer *w, const struct action_list *list, 
     size_t n = action->controller.n_data, place = w->size;
 
     if (n == 0) {
-        begin(w, 16, NICIRA_CONTROLLER);
+        of_nicira_begin(w, 16, NICIRA_CONTROLLER);
         writer_u16(w, action->controller.max_len);
         writer_u16(w, action->controller.controller_id);
         writer_u8(w, (uint8_t)action->controller.reason);
         writer_u8(w, 0);
         return;
     }
-    begin(w, 0, NICIRA_CONTROLLER2);
+    of_nicira_begin(w, 0, NICIRA_CONTROLLER2);
     writer_pad(w, 6);
     if (action->controller.max_len != UINT16_MAX) {
         begin_property(w, PROPERTY_MAX_LEN, 4);
@@ -491,7 +491,7 @@ static void encode_note(struct writer *w, const struct action_list *list, size_t
 {
     size_t place = w->size;
 
-    begin(w, 0, NICIRA_NOTE);
+    of_nicira_begin(w, 0, NICIRA_NOTE);
     encode_data(w, list, i);
     writer_patch_u16(w, place + 2, (uint16_t)(w->size - place));
 }
@@ -500,7 +500,7 @@ static void encode_clone(struct writer *w, uint8_t version, const struct action_
 {
     size_t place = w->size;
 
-    begin(w, 0, NICIRA_CLONE);
+    of_nicira_begin(w, 0, NICIRA_CLONE);
     writer_pad(w, 6);
     of_actions_encode_items(w, version, list, i + 1, i + 1 + list->items[i].n_inner);
     writer_patch_u16(w, place + 2, (uint16_t)(w->size - place));
@@ -508,7 +508,7 @@ static void encode_clone(struct writer *w, uint8_t version, const struct action_
 
 static void encode_output_reg(struct writer *w, uint8_t version, const struct action *action)
 {
-    begin(w, 24, NICIRA_OUTPUT_REG);
+    of_nicira_begin(w, 24, NICIRA_OUTPUT_REG);
     writer_u16(w, (uint16_t)(action->output_reg.offset << 6 | (action->output_reg.n_bits - 1)));
     writer_u32(w, header_in(version, action->output_reg.field, (unsigned)action->output_reg.offset + action->output_reg.n_bits));
     writer_u16(w, action->output_reg.max_len);
@@ -517,7 +517,7 @@ static void encode_output_reg(struct writer *w, uint8_t version, const struct ac
 
 static void encode_stack(struct writer *w, uint8_t version, const struct action *action)
 {
-    begin(w, 24, action->type == ACTION_STACK_PUSH ? NICIRA_STACK_PUSH : NICIRA_STACK_POP);
+    of_nicira_begin(w, 24, action->type == ACTION_STACK_PUSH ? NICIRA_STACK_PUSH : NICIRA_STACK_POP);
     writer_u16(w, action->part.offset);
     writer_u32(w, header_in(version, action->part.field, (unsigned)action->part.offset + action->part.n_bits));
     writer_u16(w, action->part.n_bits);
@@ -526,14 +526,14 @@ static void encode_stack(struct writer *w, uint8_t version, const struct action 
 
 static void encode_output_trunc(struct writer *w, const struct action *action)
 {
-    begin(w, 16, NICIRA_OUTPUT_TRUNC);
+    of_nicira_begin(w, 16, NICIRA_OUTPUT_TRUNC);
     writer_u16(w, (uint16_t)action->output_trunc.port);
     writer_u32(w, action->output_trunc.max_len);
 }
 
 static void encode_conjunction(struct writer *w, const struct action *action)
 {
-    begin(w, 16, NICIRA_CONJUNCTION);
+    of_nicira_begin(w, 16, NICIRA_CONJUNCTION);
     writer_u8(w, action->conjunction.clause);
     writer_u8(w, action->conjunction.n_clauses);
     writer_u32(w, action->conjunction.id);
@@ -565,7 +565,7 @@ void of_actions_nicira_encode(struct writer *w, uint8_t version, const struct ac
         encode_controller(w, list, i);
         return;
     case ACTION_EXIT:
-        begin(w, 16, NICIRA_EXIT);
+        of_nicira_begin(w, 16, NICIRA_EXIT);
         writer_pad(w, 6);
         return;
     case ACTION_CLONE:

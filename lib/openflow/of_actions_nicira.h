@@ -10,4 +10,7 @@ int of_actions_nicira_decode(struct reader *r, struct of_actions_at at, struct a
  * whole actions. */
 void of_actions_nicira_encode(struct writer *w, uint8_t version, const struct action_list *list, size_t i);
 
+/* The head of an action of Nicira's: `size` bytes in all, of which ten are here. */
+void of_nicira_begin(struct writer *w, uint16_t size, uint16_t subtype);
+
 #endif

@@ -7,6 +7,7 @@
  */
 #include "lib/openflow/of_actions_old.h"
 
+#include "lib/openflow/of_actions_nicira.h"
 #include "lib/openflow/of_codec.h"
 #include "lib/openflow/of_match.h"
 
@@ -185,17 +186,9 @@ int of_actions_old_decode(struct reader *r, uint16_t subtype, struct action_list
     return err;
 }
 
-static void begin(struct writer *w, uint16_t size, uint16_t subtype)
-{
-    writer_u16(w, 0xffff);
-    writer_u16(w, size);
-    writer_u32(w, OF_EXPERIMENTER_NICIRA);
-    writer_u16(w, subtype);
-}
-
 static bool put_u32(struct writer *w, uint16_t subtype, uint32_t number)
 {
-    begin(w, 16, subtype);
+    of_nicira_begin(w, 16, subtype);
     writer_pad(w, 2);
     writer_u32(w, number);
     return true;
@@ -203,7 +196,7 @@ static bool put_u32(struct writer *w, uint16_t subtype, uint32_t number)
 
 static bool put_u16(struct writer *w, uint16_t subtype, uint16_t number)
 {
-    begin(w, 16, subtype);
+    of_nicira_begin(w, 16, subtype);
     writer_u16(w, number);
     writer_pad(w, 4);
     return true;
@@ -211,7 +204,7 @@ static bool put_u16(struct writer *w, uint16_t subtype, uint16_t number)
 
 static bool put_plain(struct writer *w, uint16_t subtype)
 {
-    begin(w, 16, subtype);
+    of_nicira_begin(w, 16, subtype);
     writer_pad(w, 6);
     return true;
 }
@@ -234,7 +227,7 @@ bool of_actions_old_encode(struct writer *w, const struct action *action)
     case ACTION_POP_QUEUE:
         return put_plain(w, OLD_POP_QUEUE);
     case ACTION_SET_MPLS_TTL:
-        begin(w, 16, OLD_SET_MPLS_TTL);
+        of_nicira_begin(w, 16, OLD_SET_MPLS_TTL);
         writer_u8(w, action->ttl);
         writer_pad(w, 5);
         return true;
@@ -245,7 +238,7 @@ bool of_actions_old_encode(struct writer *w, const struct action *action)
 
 void of_actions_old_put_metadata(struct writer *w, uint64_t metadata, uint64_t mask)
 {
-    begin(w, 32, OLD_WRITE_METADATA);
+    of_nicira_begin(w, 32, OLD_WRITE_METADATA);
     writer_pad(w, 6);
     writer_u64(w, metadata);
     writer_u64(w, mask);

@@ -4,36 +4,10 @@
 
 #include "lib/openflow/of_actions.h"
 
-static struct action_list actions_of(const char *hex_name, const uint8_t *bytes, size_t size)
-{
-    struct action_list list;
-    struct of_error error = {.number = OF_ERROR_NONE};
-    struct reader r = reader_of(bytes, size);
-    if (of_actions_decode(&r, OF_VERSION_10, &list, &error) != 0) {
-        fail_msg("%s: %s", hex_name, error.detail.text);
-    }
-    return list;
-}
-
-static void assert_read_and_written(const char *text, const uint8_t *bytes, size_t size)
-{
-    struct writer w;
-    writer_init(&w);
-    struct action_list list = actions_of(text, bytes, size);
-    char *said = action_list_format(&list, NULL);
-    assert_string_equal(said, text);
-    of_actions_encode(&w, OF_VERSION_10, &list);
-    assert_int_equal(w.size, size);
-    assert_memory_equal(w.bytes, bytes, size);
-    free(said);
-    action_list_fini(&list);
-    writer_fini(&w);
-}
-
 #define ASSERT_SAME(text, ...)                                                                                                 \
     do {                                                                                                                       \
         static const uint8_t bytes_[] = {__VA_ARGS__};                                                                         \
-        assert_read_and_written(text, bytes_, sizeof bytes_);                                                                  \
+        openflow_assert_actions10(text, bytes_, sizeof bytes_);                                                                  \
     } while (0)
 
 static void each_action_is_read_and_written_again(void **state)
@@ -51,7 +25,7 @@ static void a_port_is_that_of_the_protocol_that_the_match_names(void **state)
 {
     static const uint8_t set_dst[] = {0, 10, 0, 8, 0, 80, 0, 0};
     struct match match;
-    struct action_list list = actions_of("set_tp_dst", set_dst, sizeof set_dst);
+    struct action_list list = openflow_actions10_of("set_tp_dst", set_dst, sizeof set_dst);
     assert_int_equal(list.count, 2); /* TCP's and UDP's */
     match_init(&match);
     match_set(&match, FIELD_ETH_TYPE, field_value_u64(0x800));

@@ -2,32 +2,6 @@
 #include "tests/unit/lib/openflow/openflow_test.h"
 #include "lib/openflow/of_actions.h"
 
-static struct action_list actions_of(const char *hex_name, const uint8_t *bytes, size_t size)
-{
-    struct action_list list;
-    struct of_error error = {.number = OF_ERROR_NONE};
-    struct reader r = reader_of(bytes, size);
-    if (of_actions_decode(&r, OF_VERSION_10, &list, &error) != 0) {
-        fail_msg("%s: %s", hex_name, error.detail.text);
-    }
-    return list;
-}
-
-static void assert_read_and_written(const char *text, const uint8_t *bytes, size_t size)
-{
-    struct writer w;
-    writer_init(&w);
-    struct action_list list = actions_of(text, bytes, size);
-    char *said = action_list_format(&list, NULL);
-    assert_string_equal(said, text);
-    of_actions_encode(&w, OF_VERSION_10, &list);
-    assert_int_equal(w.size, size);
-    assert_memory_equal(w.bytes, bytes, size);
-    free(said);
-    action_list_fini(&list);
-    writer_fini(&w);
-}
-
 static void each_is_read_as_what_does_the_same_and_written_to_1_0(void **state)
 {
     static const struct {
@@ -42,14 +16,14 @@ static void each_is_read_as_what_does_the_same_and_written_to_1_0(void **state)
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         uint8_t bytes[16] = {0xff, 0xff, 0, 16, 0, 0, 0x23, 0x20};
         memcpy(bytes + 8, rows[i].body, 8);
-        assert_read_and_written(rows[i].text, bytes, sizeof bytes);
+        openflow_assert_actions10(rows[i].text, bytes, sizeof bytes);
     }
 }
 
 static void metadata_is_set_under_its_mask(void **state)
 {
     static const uint8_t bytes[32] = {0xff, 0xff, 0, 32, 0, 0, 0x23, 0x20, 0, 22, [23] = 5, [31] = 0xff};
-    struct action_list list = actions_of("write_metadata", bytes, sizeof bytes);
+    struct action_list list = openflow_actions10_of("write_metadata", bytes, sizeof bytes);
     assert_int_equal(list.count, 1);
     assert_int_equal(list.items[0].set_field.field, FIELD_METADATA);
     assert_int_equal(field_value_to_u64(list.items[0].set_field.value), 5);

@@ -2,6 +2,7 @@
 #ifndef BUSBAR_TESTS_OPENFLOW_TEST_H
 #define BUSBAR_TESTS_OPENFLOW_TEST_H
 
+#include "lib/openflow/of_actions.h"
 #include "lib/openflow/of_multipart.h"
 #include "tests/unit/lib/model/model_test.h"
 
@@ -85,5 +86,32 @@ static inline struct reader openflow_items(struct of_multipart *mp)
             free(copy_);                                                                                                       \
         }                                                                                                                      \
     } while (0)
+
+/* Actions of version 1.0 out of bytes, and that they read as `text` and are written as they came. */
+static inline struct action_list openflow_actions10_of(const char *hex_name, const uint8_t *bytes, size_t size)
+{
+    struct action_list list;
+    struct of_error error = {.number = OF_ERROR_NONE};
+    struct reader r = reader_of(bytes, size);
+    if (of_actions_decode(&r, OF_VERSION_10, &list, &error) != 0) {
+        fail_msg("%s: %s", hex_name, error.detail.text);
+    }
+    return list;
+}
+
+static inline void openflow_assert_actions10(const char *text, const uint8_t *bytes, size_t size)
+{
+    struct writer w;
+    writer_init(&w);
+    struct action_list list = openflow_actions10_of(text, bytes, size);
+    char *said = action_list_format(&list, NULL);
+    assert_string_equal(said, text);
+    of_actions_encode(&w, OF_VERSION_10, &list);
+    assert_int_equal(w.size, size);
+    assert_memory_equal(w.bytes, bytes, size);
+    free(said);
+    action_list_fini(&list);
+    writer_fini(&w);
+}
 
 #endif
