@@ -5,7 +5,8 @@
  *
  * The flows go on forwarding all the while; only who corrects them changes. They are spread over the open sessions by the hash that is
  * their id, so several replicas share the work. At most OFFERS_MAX are unanswered a session, so that a slowpath which has just
- * lost its sibling is not buried under 200,000 flows while it must answer misses.
+ * lost its sibling is not buried under 200,000 flows while it must answer misses; and OFFERS_MAX_BUSY while many packets wait for answers: these
+ * come first, since a flow that is not adopted yet forwards, and a packet that waits does not.
  * Flows whose session has no room in its window are passed over: a cursor remembers how far, so that a step costs the same however many
  * there are, and comes to every flow in turn.
  * Cost: a step looks at 256 flows for each session with room and sends it up to 64 offers. Worker thread.
@@ -19,6 +20,13 @@
 #include "services/fastpath/session.h"
 
 enum { OFFER_BATCH = 64, LOOK_AT = 256 };
+
+/* How many more offers this session may have unanswered. */
+static size_t room_of(const struct shard *shard, const struct session *session)
+{
+    size_t window = shard->worker.pending.n_lists < OFFERS_BUSY_LISTS ? OFFERS_MAX : OFFERS_MAX_BUSY;
+    return session->n_offered < window ? window - session->n_offered : 0;
+}
 
 static uint8_t pick(const struct shard *shard, const struct flow *flow)
 {
@@ -62,7 +70,7 @@ static size_t offer_some(struct shard *shard, struct session *closed, uint8_t to
     Busbar__FlowOfferBatch batch = BUSBAR__FLOW_OFFER_BATCH__INIT;
     size_t n = 0, n_looked_at = 0;
     struct session *session = &shard->sessions[to];
-    size_t room = session->n_offered < OFFERS_MAX ? OFFERS_MAX - session->n_offered : 0;
+    size_t room = room_of(shard, session);
     room = room < OFFER_BATCH ? room : OFFER_BATCH;
     for (struct flow *flow = first_to_look_at(closed); flow != NULL && flow->offered == OWNER_NONE && n < room && n_looked_at < LOOK_AT;
          flow = flow->next_owned, n_looked_at++) {
@@ -101,7 +109,7 @@ void adopt_step(struct shard *shard)
         size_t n_offered = 0;
         bool has_room = false;
         for (uint8_t to = 0; to < SESSIONS_MAX; to++) {
-            if (shard->sessions[to].state == SESSION_OPEN && shard->sessions[to].n_offered < OFFERS_MAX) {
+            if (shard->sessions[to].state == SESSION_OPEN && room_of(shard, &shard->sessions[to]) > 0) {
                 has_room = true;
                 n_offered += offer_some(shard, closed, to);
             }
