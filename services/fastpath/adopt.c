@@ -5,7 +5,7 @@
  *
  * The flows go on forwarding all the while; only who corrects them changes. They are spread over the open sessions by the hash that is
  * their id, so several replicas share the work. At most OFFERS_MAX are unanswered a session, so that a slowpath which has just
- * lost its sibling is not buried under 200,000 flows while it must answer misses; and OFFERS_MAX_BUSY while many packets wait for answers: these
+ * lost its sibling is not buried under 200,000 flows while it must answer misses; and fewer, the more packets wait for answers: these
  * come first, since a flow that is not adopted yet forwards, and a packet that waits does not.
  * Flows whose session has no room in its window are passed over: a cursor remembers how far, so that a step costs the same however many
  * there are, and comes to every flow in turn.
@@ -24,7 +24,8 @@ enum { OFFER_BATCH = 64, LOOK_AT = 256 };
 /* How many more offers this session may have unanswered. */
 static size_t room_of(const struct shard *shard, const struct session *session)
 {
-    size_t window = shard->worker.pending.n_lists < OFFERS_BUSY_LISTS ? OFFERS_MAX : OFFERS_MAX_BUSY;
+    size_t n_waiting = shard->worker.pending.n_lists;
+    size_t window = n_waiting < OFFERS_BUSY_LISTS ? OFFERS_MAX : OFFERS_MAX_BUSY * OFFERS_BUSY_LISTS / n_waiting + 1;
     return session->n_offered < window ? window - session->n_offered : 0;
 }
 

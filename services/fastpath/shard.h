@@ -24,7 +24,7 @@ enum {
     UP_BATCH = 64,
     UP_BYTES = 256 * 1024,
     OFFERS_MAX = 1024,        /* unanswered offers a session: about 10 ms of a slowpath's time */
-    OFFERS_MAX_BUSY = 128,    /* while asks of as many flow hashes as follows are under way */
+    OFFERS_MAX_BUSY = 128,    /* while asks of OFFERS_BUSY_LISTS flow hashes are under way; half of it with twice as many, and so on */
     OFFERS_BUSY_LISTS = 256,
     FLOW_LIMIT_DEFAULT = 200000,
     MAX_IDLE_DEFAULT_MS = 10000,

@@ -133,6 +133,48 @@ static void thousands_are_offered_within_the_window(void **state)
     rig_end(rig);
 }
 
+static size_t count_offered(struct rig *rig, size_t r)
+{
+    size_t n = 0;
+    for (Busbar__FlowOfferBatch *batch; (batch = rig_take(rig, r, MESSAGE_FLOW_OFFER_BATCH)) != NULL;) {
+        n += batch->n_offers;
+        protobuf_c_message_free_unpacked(&batch->base, NULL);
+    }
+    return n;
+}
+
+static void while_packets_wait_few_are_offered(void **state)
+{
+    enum { N = 600 };
+    struct rig *rig = rig_new(8192);
+    rig_hello(rig, 0, 10, MSG_KEY_LAYOUT);
+    for (uint16_t i = 0; i < N; i++) {
+        (void)rig_make_flow(rig, 0, i, 32, 10);
+        rig_forget_heard(&rig->replicas[0]);
+    }
+    rig_hello(rig, 1, 11, MSG_KEY_LAYOUT);
+    for (uint16_t i = 0; i < 2 * OFFERS_BUSY_LISTS; i++) {
+        rig_put(rig, i % 2 == 0 ? "p1" : "p2", N + i, 1, 1);
+        rig_run(rig, 0);
+    }
+    session_close(rig->shard, &rig->shard->sessions[0], "test", rig->now_ns);
+    for (int round = 0; round < 20; round++) {
+        rig_run(rig, 1);
+    }
+    size_t n_busy = count_offered(rig, 1);
+    assert_int_equal(n_busy, OFFERS_MAX_BUSY * OFFERS_BUSY_LISTS / rig->shard->worker.pending.n_lists + 1);
+    size_t n_all = n_busy;
+    for (int round = 0; round < 300; round++) { /* nobody answers: they are dropped in the end, and the rest is offered */
+        rig_beat(rig, 1);
+        rig_run(rig, 5);
+        n_all += count_offered(rig, 1);
+        rig_forget_heard(&rig->replicas[1]);
+    }
+    assert_int_equal(rig->shard->worker.pending.n_lists, 0);
+    assert_int_equal(n_all, N);
+    rig_end(rig);
+}
+
 static size_t adopt_what_is_offered(struct rig *rig, size_t r)
 {
     size_t n = 0;
@@ -198,6 +240,7 @@ int main(void)
         cmocka_unit_test(keeping_with_an_older_version_adopts_and_leaves_the_newer_program),
         cmocka_unit_test(removing_with_an_older_version_makes_a_new_offer),
         cmocka_unit_test(thousands_are_offered_within_the_window),
+        cmocka_unit_test(while_packets_wait_few_are_offered),
         cmocka_unit_test(session_that_does_not_answer_keeps_no_flow_from_another),
         cmocka_unit_test(closed_sessions_are_merged_when_there_is_no_place),
     };
