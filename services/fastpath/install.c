@@ -347,6 +347,7 @@ bool install_answers(struct shard *shard, struct session *session, const struct 
     struct batch_programs known = {{NULL}};
     bool makes_sense = batch != NULL;
     size_t n = batch != NULL ? batch->n_answers : 0;
+    session->n_under_way -= n < session->n_under_way ? (uint32_t)n : session->n_under_way;
     for (size_t i = 0; makes_sense && i < n; i++) {
         size_t number = said_by(batch, i);
         makes_sense = number != SIZE_MAX;

@@ -17,9 +17,10 @@ enum {
     SESSION_BEAT_MS = 100,
     SESSION_SILENCE_MS = 500,
     SESSION_NAMES_MAX = 1 << 20, /* counter numbers of one session: a rule table of a million */
-    MISS_GATHER_US = 50,         /* asks wait so long for others while some are under way, */
-    MISS_GATHER_MAX_US = 1000,   /* and longer, up to this, while many are: a replica takes more than a microsecond for each */
+    MISS_GATHER_US = 50,         /* asks wait so long for others while their replica has some under way, */
+    MISS_GATHER_MAX_US = 5000,   /* and so long while it has enough to work on */
     MISS_BATCH = 128,            /* where batching misses stops to pay (measured) */
+    MISS_UNDER_WAY_ENOUGH = 2 * MISS_BATCH,
     MISS_DEADLINE_MS = 500,      /* then another replica is asked, then the packet dropped */
     UP_BATCH = 64,
     UP_BYTES = 256 * 1024,
@@ -65,6 +66,7 @@ struct session {
     uint64_t asks[MISS_BATCH]; /* miss.c: not sent yet */
     uint32_t n_asks;
     uint64_t asked_ns; /* when the last batch of asks went */
+    uint32_t n_under_way; /* asks sent to it that it has not answered; each is answered once */
     struct packet_up ups[UP_BATCH]; /* up.c: not sent yet */
     uint32_t n_ups, up_size;
     uint8_t *up_bytes;

@@ -110,6 +110,55 @@ static void a_burst_after_a_pause_is_asked_about_before_all_else(void **state)
     rig_end(rig);
 }
 
+static void whoever_has_enough_to_work_on_gets_whole_batches(void **state)
+{
+    struct rig *rig = rig_new(4096);
+    struct flow_key mask;
+    rig_hello(rig, 0, 10, MSG_KEY_LAYOUT);
+    for (uint16_t i = 0; i < MISS_UNDER_WAY_ENOUGH; i++) {
+        rig_put(rig, "p1", (uint16_t)(10 + i), 1, 1);
+        rig_run(rig, 0);
+    }
+    session_flush_all(rig->shard);
+    bus_hub_step(rig->hub, rig->now_ns);
+    rig_listen(&rig->replicas[0]);
+    uint64_t first = rig_ask(rig, 0, &mask);
+    assert_int_equal(asks_of(rig, 0), MISS_UNDER_WAY_ENOUGH - 1);
+    rig_put(rig, "p1", 1, 1, 1);
+    rig_run(rig, 2);
+    assert_int_equal(asks_of(rig, 0), 0);
+    memset(&mask, 0, sizeof mask);
+    rig_answer(rig, 0, &(struct rig_answer){.ask = first, .mask = &mask, .port = 2, .version = 10});
+    rig_run(rig, 1);
+    assert_int_equal(asks_of(rig, 0), 1);
+    rig_put(rig, "p2", 2, 1, 1);
+    rig_run(rig, MISS_GATHER_MAX_US / 1000 - 1);
+    assert_int_equal(asks_of(rig, 0), 0);
+    rig_run(rig, 1);
+    assert_int_equal(asks_of(rig, 0), 1); /* some answers may be lost: it does not wait for ever */
+    rig_end(rig);
+}
+
+static void slow_replica_does_not_hold_up_what_another_is_asked(void **state)
+{
+    enum { N = 40 };
+    struct rig *rig = rig_new(4096);
+    rig_hello(rig, 0, 10, MSG_KEY_LAYOUT);
+    rig_hello(rig, 1, 10, MSG_KEY_LAYOUT);
+    rig->shard->sessions[0].n_under_way = 10 * MISS_UNDER_WAY_ENOUGH;
+    for (uint16_t i = 0; i < N; i++) {
+        rig_put(rig, "p1", (uint16_t)(10 + i), 1, 1);
+    }
+    rig_run(rig, 0);
+    rig_run(rig, 1);
+    size_t n_asked = asks_of(rig, 1);
+    assert_true(n_asked > 0 && n_asked < N);
+    assert_int_equal(asks_of(rig, 0), 0);
+    rig_run(rig, MISS_GATHER_MAX_US / 1000);
+    assert_int_equal(asks_of(rig, 0), N - n_asked);
+    rig_end(rig);
+}
+
 static void asks_wait_for_others_only_while_some_are_under_way(void **state)
 {
     struct rig *rig = rig_new(4096);
@@ -233,6 +282,8 @@ int main(void)
         cmocka_unit_test(asks_of_a_closed_session_are_asked_of_the_others_in_order),
         cmocka_unit_test(a_lonely_ask_says_so_once),
         cmocka_unit_test(a_burst_after_a_pause_is_asked_about_before_all_else),
+        cmocka_unit_test(whoever_has_enough_to_work_on_gets_whole_batches),
+        cmocka_unit_test(slow_replica_does_not_hold_up_what_another_is_asked),
         cmocka_unit_test(asks_wait_for_others_only_while_some_are_under_way),
         cmocka_unit_test(last_session_that_closes_takes_no_packet_with_it_unnamed),
         cmocka_unit_test(an_ask_over_a_fallen_connection_waits_for_another_replica),
