@@ -27,6 +27,7 @@ static int open_socket(struct bus *bus, enum wire wire, bool is_binder, const ch
         return err;
     }
     socket->bus = bus;
+    socket->transport = socket->transport != NULL ? socket->transport : bus->transport;
     socket->wire = wire;
     socket->is_binder = is_binder;
     socket->endpoint = socket->endpoint != NULL ? socket->endpoint : memory_string(endpoint);
@@ -105,7 +106,7 @@ void bus_close(struct bus_socket **socket)
     pthread_mutex_unlock(&bus->lock);
     peer_set_fini(&s->peers);
     free(s->endpoint);
-    bus->transport->close(s);
+    s->transport->close(s);
 }
 
 const char *bus_socket_endpoint(const struct bus_socket *socket)
@@ -115,7 +116,7 @@ const char *bus_socket_endpoint(const struct bus_socket *socket)
 
 int bus_fd(const struct bus_socket *socket)
 {
-    return socket->bus->transport->fd(socket);
+    return socket->transport->fd(socket);
 }
 
 /* Numbers and sends: the body, or the shared one. */
@@ -132,7 +133,7 @@ static int send_numbered(struct bus_socket *socket, const struct bus_identity *t
                                 .type = (uint32_t)type,
                                 .sequence = peer_set_next(&socket->peers, peer),
                                 .from = socket->bus->self};
-    const struct transport *transport = socket->bus->transport;
+    const struct transport *transport = socket->transport;
     int err = shared != NULL ? transport->send_shared(socket, to, &envelope, shared) : transport->send(socket, to, &envelope, body, size);
     if (err < 0) {
         peer_set_take_back(&socket->peers, peer);
@@ -149,7 +150,7 @@ int bus_send(struct bus_socket *socket, const struct bus_identity *to, enum mess
 
 struct bus_shared *bus_share(struct bus_socket *socket, const void *body, size_t size)
 {
-    const struct transport *transport = socket->bus->transport;
+    const struct transport *transport = socket->transport;
     if (transport->share != NULL) {
         return transport->share(body, size);
     }
@@ -177,9 +178,23 @@ int bus_send_shared(struct bus_socket *socket, const struct bus_identity *to, en
     return send_numbered(socket, to, type, shared->bytes, shared->size, shared->bytes == NULL ? shared : NULL);
 }
 
+void bus_hold(struct bus_socket *socket)
+{
+    if (socket->transport->hold != NULL) {
+        socket->transport->hold(socket, true);
+    }
+}
+
+void bus_flush(struct bus_socket *socket)
+{
+    if (socket->transport->hold != NULL) {
+        socket->transport->hold(socket, false);
+    }
+}
+
 int bus_recv(struct bus_socket *socket, struct bus_message *out_message)
 {
-    int err = socket->bus->transport->recv(socket, out_message);
+    int err = socket->transport->recv(socket, out_message);
     if (err == 0) {
         socket->counters.received++;
     }

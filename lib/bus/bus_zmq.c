@@ -39,6 +39,7 @@
 #include "lib/base/memory.h"
 #include "lib/base/random.h"
 #include "lib/bus/curve.h"
+#include "lib/bus/direct.h"
 #include "lib/bus/role.h"
 #include "lib/bus/routes.h"
 #include "lib/bus/transport.h"
@@ -59,6 +60,7 @@ struct zmq_bus {
     struct zap *zap;      /* from the first bind on, when we listen on tcp; so no thread before (configdb forks) */
     char listen[ENDPOINT_ADDRESS_MAX + 1]; /* "": on ipc only */
     unsigned next_port; /* 0: any */
+    uint32_t direct_wires; /* 1 << wire: without libzmq where possible */
 };
 
 struct zmq_socket {
@@ -282,6 +284,10 @@ static int zmq_open(struct bus *bus, enum wire wire, bool is_binder, const char 
     int err = check_endpoint(bus, endpoint, is_binder);
     if (err < 0) {
         return err;
+    }
+    bool is_direct = (b->direct_wires & 1u << wire) != 0 && !endpoint_is_tcp(endpoint) && !(is_binder && b->listen[0] != '\0');
+    if (is_direct) {
+        return bus_direct_open(bus, is_binder, endpoint, is_binder ? owner_of(endpoint) : 0, out_socket);
     }
     struct zmq_socket *socket = memory_zeroed(sizeof *socket);
     socket->epoll_fd = socket->mark_fd = -1;
@@ -571,8 +577,14 @@ struct bus *bus_zmq_new(const struct bus_identity *self)
         log_error("bus_context error=\"%s\"", zmq_strerror(errno));
         abort();
     }
+    bus->direct_wires = 1u << WIRE_CONFIG;
     bus_init(&bus->bus, &bus_zmq_transport, self);
     return &bus->bus;
+}
+
+void bus_zmq_set_direct(struct bus *bus, uint32_t wires)
+{
+    ((struct zmq_bus *)bus)->direct_wires = wires;
 }
 
 int bus_zmq_use_keys(struct bus *bus, const struct key_pair *pair)

@@ -22,6 +22,8 @@ struct transport {
     void (*share_free)(struct bus_shared *shared);
     int (*send_shared)(struct bus_socket *socket, const struct bus_identity *to, const struct envelope *envelope,
                        const struct bus_shared *shared);
+    /* See bus_hold(). NULL: every message goes out at once. */
+    void (*hold)(struct bus_socket *socket, bool is_held);
     /* One message that passed envelope_check(), or -EAGAIN. */
     int (*recv)(struct bus_socket *socket, struct bus_message *out_message);
     void (*message_free)(void *owner);
@@ -37,6 +39,7 @@ struct bus {
 };
 
 struct bus_socket {
+    const struct transport *transport; /* set by open(); NULL: the bus's */
     struct bus *bus;
     struct bus_socket *previous, *next;
     enum wire wire;

@@ -401,7 +401,9 @@ void cfg_step(struct cfg *cfg, uint64_t now_ns)
         bus_message_fini(&message);
     }
     watch_silence(cfg);
+    bus_hold(cfg->socket);
     say_what_is_due(cfg);
+    bus_flush(cfg->socket);
 }
 
 bool cfg_is_connected(const struct cfg *cfg)

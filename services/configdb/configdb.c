@@ -503,6 +503,7 @@ uint64_t configdb_step(struct configdb *db, uint64_t now_ns)
     db->clocks.wall_ns = now_ns + db->wall_ahead_ns;
     db->clocks.now_ns = db->now_ns = now_ns;
     commit_set_clocks(db->commit, &db->clocks);
+    bus_hold(db->socket); /* the replies of a group go out together */
     bool has_more = configdb_receive(db);
     configdb_lapse(db);
     configdb_undo(db);
@@ -514,6 +515,7 @@ uint64_t configdb_step(struct configdb *db, uint64_t now_ns)
     configdb_fold(db);
     has_more = readers_step(db->readers, now_ns) || has_more;
     await_step(db->await, now_ns, configdb_on_await, db);
+    bus_flush(db->socket);
     uint64_t idle_ns = now_ns + CONFIGDB_IDLE_MS * NS_PER_MS;
     uint64_t due_ns = readers_due_ns(db->readers);
     due_ns = gathers && db->gather_until_ns < due_ns ? db->gather_until_ns : due_ns;

@@ -1,0 +1,170 @@
+/* Tests of lib/bus/link.c: two links over a socket pair. */
+#include "lib/bus/link.h"
+
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+#include <cmocka.h>
+
+static const struct bus_identity binder = {.kind = PROCESS_CONFIGDB, .instance = 1, .start = 1};
+static const struct bus_identity writer = {.kind = PROCESS_OFAGENT, .instance = 7, .start = 99};
+static const struct transport none;
+
+struct pair {
+    struct link *a, *b; /* b connects */
+    struct link_block *spare;
+};
+
+static void open_pair(struct pair *p)
+{
+    struct link_message m;
+    int fds[2];
+    *p = (struct pair){0};
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, fds), 0);
+    p->a = link_new(fds[0], true, &none, &binder);
+    p->b = link_new(fds[1], false, &none, &writer);
+    assert_int_equal(link_flush(p->a), 0);
+    assert_int_equal(link_flush(p->b), 0);
+    assert_int_equal(link_fill(p->a, &p->spare), 1);
+    assert_int_equal(link_next(p->a, &m), LINK_OPENED);
+    assert_int_equal(link_next(p->a, &m), LINK_NONE);
+    link_rest(p->a, &p->spare);
+    assert_int_equal(link_fill(p->b, &p->spare), 1);
+    assert_int_equal(link_next(p->b, &m), LINK_OPENED);
+    link_rest(p->b, &p->spare);
+    assert_non_null(p->spare);
+}
+
+static void close_pair(struct pair *p)
+{
+    link_destroy(&p->a);
+    link_destroy(&p->b);
+    link_block_release(&p->spare);
+}
+
+static void the_handshake_tells_who_it_is(void **state)
+{
+    struct pair p;
+    open_pair(&p);
+    assert_true(p.a->has_identity && bus_identity_equal(&p.a->who, &writer));
+    assert_false(p.b->has_identity);
+    close_pair(&p);
+}
+
+static void many_messages_come_with_one_read_and_a_held_one_stays(void **state)
+{
+    struct pair p;
+    struct link_message m = {0};
+    struct link_block *held = NULL;
+    const uint8_t *kept = NULL;
+    open_pair(&p);
+    for (int i = 0; i < 100; i++) {
+        link_put(p.b, "head", 4, &i, sizeof i, NULL);
+    }
+    assert_int_equal(p.b->n_queued, 100);
+    assert_int_equal(link_flush(p.b), 0);
+    assert_int_equal(p.b->n_queued, 0);
+    assert_int_equal(link_fill(p.a, &p.spare), 1);
+    for (int i = 0; i < 100; i++) {
+        assert_int_equal(link_next(p.a, &m), LINK_MESSAGE);
+        assert_true(m.n_frames == 2 && m.head_size == 4 && m.body_size == sizeof i);
+        assert_memory_equal(m.head, "head", 4);
+        assert_memory_equal(m.body, &i, sizeof i);
+        if (i == 5) {
+            held = link_hold(p.a);
+            kept = m.body;
+        }
+    }
+    assert_false(link_has_more(p.a));
+    assert_int_equal(link_next(p.a, &m), LINK_NONE);
+    link_rest(p.a, &p.spare);
+    assert_null(p.spare); /* somebody reads in it still */
+    for (int i = 0; i < 100000; i++) {
+        link_put(p.b, "HEAD", 4, &i, 1, NULL);
+        assert_int_equal(link_flush(p.b), 0);
+        assert_int_equal(link_fill(p.a, &p.spare), 1);
+        assert_int_equal(link_next(p.a, &m), LINK_MESSAGE);
+        assert_int_equal(link_next(p.a, &m), LINK_NONE);
+        link_rest(p.a, &p.spare);
+    }
+    int five = 5;
+    assert_memory_equal(kept, &five, sizeof five);
+    link_block_release(&held);
+    close_pair(&p);
+}
+
+/* Larger than the socket and the block, with shared bodies among them: in order and whole. */
+static void what_the_socket_does_not_take_goes_later(void **state)
+{
+    struct pair p;
+    struct link_message m;
+    enum { SIZE = 1500000, N = 7 };
+    uint8_t *body = malloc(SIZE);
+    open_pair(&p);
+    memset(body, 'x', SIZE);
+    struct link_shared *shared = link_share(&none, body, SIZE);
+    for (int i = 0; i < N; i++) {
+        link_put(p.b, "h", 1, body, i % 2 == 0 ? SIZE : 3, i % 2 == 0 && i > 0 ? shared : NULL);
+    }
+    link_shared_release(&shared);
+    assert_int_equal(link_flush(p.b), -EAGAIN);
+    for (int i = 0, got = LINK_NONE; i < N; got = LINK_NONE) {
+        int err = link_flush(p.b);
+        assert_true(err == 0 || err == -EAGAIN);
+        assert_true(link_fill(p.a, &p.spare) >= 0);
+        while (i < N && (got = link_next(p.a, &m)) == LINK_MESSAGE) {
+            assert_int_equal(m.body_size, i % 2 == 0 ? SIZE : 3);
+            assert_memory_equal(m.body, body, m.body_size);
+            i++;
+        }
+        assert_true(got >= 0);
+        link_rest(p.a, &p.spare);
+    }
+    assert_int_equal(p.b->n_queued, 0);
+    close_pair(&p);
+    free(body);
+}
+
+static void the_end_is_told_to_both(void **state)
+{
+    struct pair p;
+    open_pair(&p);
+    link_put(p.a, "h", 1, "b", 1, NULL);
+    assert_int_equal(link_flush(p.a), 0);
+    link_destroy(&p.a);
+    link_put(p.b, "h", 1, "b", 1, NULL);
+    assert_int_equal(link_flush(p.b), -ERROR_NOT_CONNECTED);
+    assert_int_equal(link_fill(p.b, &p.spare), 1); /* what was said before */
+    struct link_message m;
+    assert_int_equal(link_next(p.b, &m), LINK_MESSAGE);
+    assert_int_equal(link_fill(p.b, &p.spare), -ERROR_NOT_CONNECTED);
+    close_pair(&p);
+}
+
+static void a_size_beyond_the_limit_ends_it_before_the_bytes_come(void **state)
+{
+    struct pair p;
+    struct link_message m;
+    open_pair(&p);
+    const uint8_t head[9] = {2, 0, 0, 0, 0, 1, 0, 0, 1}; /* 16 MiB and one */
+    assert_int_equal(send(p.b->fd, head, sizeof head, 0), sizeof head);
+    assert_int_equal(link_fill(p.a, &p.spare), 1);
+    assert_true(link_next(p.a, &m) < 0);
+    close_pair(&p);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_handshake_tells_who_it_is),
+        cmocka_unit_test(many_messages_come_with_one_read_and_a_held_one_stays),
+        cmocka_unit_test(what_the_socket_does_not_take_goes_later),
+        cmocka_unit_test(the_end_is_told_to_both),
+        cmocka_unit_test(a_size_beyond_the_limit_ends_it_before_the_bytes_come),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
