@@ -4,7 +4,7 @@
 
 #include "lib/cfg/cfg.h"
 
-enum { OUTBOX_WINDOW = 16 /* unanswered at once: what configdb remembers replies of; one synced commit serves them all */ };
+enum { OUTBOX_WINDOW = 64 /* unanswered at once: what configdb remembers replies of; one synced commit serves them all */ };
 
 struct outbox;
 struct outbox *outbox_new(void);

@@ -19,7 +19,7 @@
  *   index    02 01 'b' 'r' '0'                     the id of the bridge named br0 (unique index 1 of table 2)
  *            03 02 0000000000000001 00000000fffffffe   the id of the LOCAL port of bridge 1 (unique index 2 of table 3)
  *   recent   1122334455667788 0005                 n (8), sequence (8), packed TransactReply: what client life 1122334455667788
- *                                                  was answered; the slot is sequence mod 16
+ *                                                  was answered; the slot is sequence mod 64
  *   dirty    000000000000002a 00000003             table (1), id (8): the fourth row of commit 42 that the fold has not copied yet
  *                                                  (run only)
  *   history  000000000000002a 00000000             packed HistoryCommit: who made commit 42, and when (disk only)
@@ -39,7 +39,7 @@ enum {
     DB_LAYOUT = 2,
     DB_LAYOUT_OLDEST = 1, /* that this one can go on from */
     DB_KEY_MAX = 300,     /* LMDB's own limit is 511; the longest is an index key with a controller's target */
-    DB_RECENT_SLOTS = 16, /* replies kept per writer: as many as it may have unanswered (proto/README.md) */
+    DB_RECENT_SLOTS = 64, /* replies kept per writer: as many as it may have unanswered (proto/README.md) */
 };
 
 enum db_meta {

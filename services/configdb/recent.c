@@ -106,7 +106,10 @@ static int recent_load_one(struct recent *recent, const struct store_bytes *key,
     }
     writer->last_done = sequence > writer->last_done ? sequence : writer->last_done;
     writer->last_n = n > writer->last_n ? n : writer->last_n;
-    recent_put(writer, sequence, v.pos, reader_left(&v));
+    /* A database that was written with fewer slots may hold an older reply under a later key. */
+    if (writer->slots[sequence % DB_RECENT_SLOTS].sequence < sequence) {
+        recent_put(writer, sequence, v.pos, reader_left(&v));
+    }
     return 0;
 }
 

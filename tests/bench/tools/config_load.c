@@ -6,40 +6,36 @@
  *   reach    readers=N              one transaction at a time, the next when all readers have its version: the time until the last has it
  *   read     seconds=S              rows by key as a client reads them: from the mirror of lib/cfg
  *
- * Writers and readers speak the wire themselves (proto/README.md, "config") over DEALER sockets of one ZeroMQ context, because a process has
- * one identity and here are a thousand; `read` is lib/cfg. All sockets wait in one epoll. Ids of the prepared rows count from 1, as in an
- * empty database they do. Prints one line of JSON. Two threads: this one and ZeroMQ's.
+ * Writers and readers speak the wire themselves (proto/README.md, "config"), each over a socket of lib/bus under an identity of its own, because a
+ * process has one identity and here are a thousand; `read` is lib/cfg. All sockets wait in one epoll. Ids of the prepared rows count from 1, as in
+ * an empty database they do. Prints one line of JSON. One thread.
  */
 #include <errno.h>
 #include <poll.h>
 #include <sys/epoll.h>
 #include <sys/resource.h>
 #include <unistd.h>
-#include <zmq.h>
 
-#include "lib/bus/envelope.h"
+#include "lib/bus/bus.h"
 #include "lib/cfg/cfg.h"
 #include "tests/bench/tools/load.h"
 
-enum { WINDOW_MAX = 16 /* what the wire allows a writer */, CLIENTS_MAX = 4096, EVENTS_MAX = 256, BODY_MAX = 4096 };
+enum { WINDOW_MAX = 64 /* what the wire allows a writer */, CLIENTS_MAX = 4096, EVENTS_MAX = 256, BODY_MAX = 4096 };
 
 struct client {
-    void *socket;
-    struct bus_identity self;
-    uint64_t spoken;          /* Envelope.sequence */
+    struct bus *bus;
+    struct bus_socket *socket;
     uint64_t next, oldest;    /* transactions: the next number, the lowest unanswered */
     uint64_t sent_ns[WINDOW_MAX];
     bool is_answered[WINDOW_MAX];
     bool is_reader;
     uint64_t version;         /* a reader's */
     bool has_snapshot;
-    bool is_touched; /* has sent since it was last looked at, which may have swallowed the edge of its fd */
 };
 
 struct generator {
     struct load load;
     char endpoint[256];
-    void *context;
     int epoll_fd;
     struct client *clients;
     size_t n_clients, n_writers;
@@ -53,38 +49,33 @@ struct generator {
     uint64_t n_deltas;   /* messages of the feed */
     uint64_t newest;     /* version of the last reply */
     size_t n_replies;
-    uint32_t *touched; /* numbers of clients */
-    size_t n_touched;
 };
+
+static bool drain(struct generator *g, struct client *client);
 
 static void say(struct generator *g, struct client *client, enum message_type type, const ProtobufCMessage *message)
 {
-    uint8_t head[ENVELOPE_MAX_BYTES], body[BODY_MAX];
-    struct envelope envelope = {.wire = WIRE_CONFIG,
-                                .protocol = envelope_protocol(WIRE_CONFIG),
-                                .type = (uint32_t)type,
-                                .sequence = ++client->spoken,
-                                .from = client->self};
+    uint8_t body[BODY_MAX];
     size_t size = protobuf_c_message_get_packed_size(message);
+    uint64_t deadline_ns = clock_now_ns() + 10 * NS_PER_S;
+    int err;
     if (size > sizeof body) {
         load_fail("a message is too large");
     }
     protobuf_c_message_pack(message, body);
-    size_t head_size = envelope_pack(&envelope, head);
-    if (zmq_send(client->socket, head, head_size, ZMQ_SNDMORE) < 0 || zmq_send(client->socket, body, size, 0) < 0) {
-        load_fail(zmq_strerror(errno));
+    while ((err = bus_send(client->socket, NULL, type, body, size)) == -EAGAIN && clock_now_ns() < deadline_ns) {
+        struct pollfd ready = {.fd = bus_fd(client->socket), .events = POLLIN};
+        (void)poll(&ready, 1, 1);
+        (void)drain(g, client); /* it may have to connect first */
     }
-    if (!client->is_touched) {
-        client->is_touched = true;
-        g->touched[g->n_touched++] = (uint32_t)(client - g->clients);
+    if (err != 0) {
+        load_fail(error_text(err));
     }
 }
 
 /* Not before a fork. */
-static void open_context(struct generator *g)
+static void open_epoll(struct generator *g)
 {
-    g->context = zmq_ctx_new();
-    (void)zmq_ctx_set(g->context, ZMQ_MAX_SOCKETS, CLIENTS_MAX);
     g->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
 }
 
@@ -94,21 +85,16 @@ static void open_client(struct generator *g, enum process_kind kind, bool is_rea
     if (g->n_clients == CLIENTS_MAX) {
         load_fail("too many clients");
     }
-    uint8_t id[ROUTING_ID_BYTES];
-    int none = 0, fd;
-    size_t size = sizeof fd;
-    client->self = (struct bus_identity){.kind = kind, .instance = (uint32_t)g->n_clients + 1, .start = clock_now_ns()};
+    const struct bus_identity self = {.kind = kind, .instance = (uint32_t)g->n_clients + 1, .start = clock_now_ns()};
     client->is_reader = is_reader;
     client->next = client->oldest = 1;
-    routing_id_encode(&client->self, id);
-    client->socket = zmq_socket(g->context, ZMQ_DEALER);
-    if (client->socket == NULL || zmq_setsockopt(client->socket, ZMQ_ROUTING_ID, id, sizeof id) < 0 ||
-        zmq_setsockopt(client->socket, ZMQ_LINGER, &none, sizeof none) < 0 || zmq_connect(client->socket, g->endpoint) < 0 ||
-        zmq_getsockopt(client->socket, ZMQ_FD, &fd, &size) < 0) {
-        load_fail(zmq_strerror(errno));
+    client->bus = bus_zmq_new(&self);
+    int err = bus_connect(client->bus, WIRE_CONFIG, g->endpoint, &client->socket);
+    if (err != 0) {
+        load_fail(error_text(err));
     }
     struct epoll_event event = {.events = EPOLLIN, .data.u32 = (uint32_t)g->n_clients};
-    if (epoll_ctl(g->epoll_fd, EPOLL_CTL_ADD, fd, &event) < 0) {
+    if (epoll_ctl(g->epoll_fd, EPOLL_CTL_ADD, bus_fd(client->socket), &event) < 0) {
         load_fail("epoll");
     }
     g->n_clients++;
@@ -311,27 +297,15 @@ static bool drain(struct generator *g, struct client *client)
 {
     uint64_t epoch = 0;
     bool is_any = false;
-    for (;; is_any = true) {
-        zmq_msg_t head, body;
-        struct envelope envelope;
-        zmq_msg_init(&head);
-        if (zmq_msg_recv(&head, client->socket, ZMQ_DONTWAIT) < 0) {
-            zmq_msg_close(&head);
-            break;
-        }
-        zmq_msg_init(&body);
-        if (zmq_msg_recv(&body, client->socket, ZMQ_DONTWAIT) < 0 ||
-            envelope_unpack(zmq_msg_data(&head), zmq_msg_size(&head), &envelope) < 0) {
-            load_fail("half a message");
-        }
-        if (envelope.type == MESSAGE_TRANSACT_REPLY) {
-            on_reply(g, client, zmq_msg_data(&body), zmq_msg_size(&body), clock_now_ns());
+    struct bus_message message;
+    for (; bus_recv(client->socket, &message) == 0; is_any = true) {
+        if (message.type == MESSAGE_TRANSACT_REPLY) {
+            on_reply(g, client, message.body, message.size, clock_now_ns());
         } else {
-            uint64_t of = on_feed(g, client, envelope.type, zmq_msg_data(&body), zmq_msg_size(&body));
+            uint64_t of = on_feed(g, client, message.type, message.body, message.size);
             epoch = of != 0 ? of : epoch;
         }
-        zmq_msg_close(&head);
-        zmq_msg_close(&body);
+        bus_message_fini(&message);
     }
     if (client->is_reader && epoch != 0 && client->has_snapshot) {
         say_applied(g, client, epoch);
@@ -339,32 +313,12 @@ static bool drain(struct generator *g, struct client *client)
     return is_any;
 }
 
-/* Those that have sent: the edge of their fd may be gone. Whether something came. */
-static bool drain_touched(struct generator *g)
-{
-    bool is_any = false;
-    size_t n = g->n_touched;
-    for (size_t i = 0; i < n; i++) {
-        struct client *client = &g->clients[g->touched[i]];
-        client->is_touched = false;
-        is_any = drain(g, client) || is_any; /* may add it at the end again */
-    }
-    g->n_touched -= n;
-    memmove(g->touched, g->touched + n, g->n_touched * sizeof *g->touched);
-    return is_any;
-}
-
 static void wait_and_drain(struct generator *g, int timeout_ms)
 {
     struct epoll_event events[EVENTS_MAX];
-    bool is_any = drain_touched(g);
-    int n = epoll_wait(g->epoll_fd, events, EVENTS_MAX, is_any || g->n_touched > 0 ? 0 : timeout_ms);
+    int n = epoll_wait(g->epoll_fd, events, EVENTS_MAX, timeout_ms);
     for (int i = 0; i < n; i++) {
-        struct client *client = &g->clients[events[i].data.u32];
-        int flags = 0;
-        size_t size = sizeof flags;
-        (void)zmq_getsockopt(client->socket, ZMQ_EVENTS, &flags, &size); /* takes the edge back */
-        (void)drain(g, client);
+        (void)drain(g, &g->clients[events[i].data.u32]);
     }
 }
 
@@ -418,7 +372,7 @@ static void prepare(struct generator *g)
     Busbar__Op op = BUSBAR__OP__INIT;
     Busbar__Op *ops = &op;
     Busbar__BridgeRow bridge = BUSBAR__BRIDGE_ROW__INIT;
-    open_context(g);
+    open_epoll(g);
     open_client(g, PROCESS_SWCTL, false);
     open_client(g, PROCESS_OFAGENT, false);
     bridge.name = (char *)(uintptr_t) "br0";
@@ -479,10 +433,10 @@ static void write_rows(struct generator *g)
     g->table = is_rule ? CFG_RULE : CFG_PORT;
     g->is_insert = strcmp(load_text(&g->load, "op", "update"), "insert") == 0;
     if (has_readers && load_fork(&pipes) == 0) {
-        open_context(g);
+        open_epoll(g);
         follow(g, &pipes);
     }
-    open_context(g);
+    open_epoll(g);
     open_writers(g, is_rule ? PROCESS_OFAGENT : PROCESS_SWCTL);
     if (has_readers) {
         load_await_ready(&pipes);
@@ -490,9 +444,11 @@ static void write_rows(struct generator *g)
     load_begin(&g->load);
     while (clock_now_ns() < g->load.end_ns) {
         for (size_t i = 0; i < g->n_writers; i++) {
+            bus_hold(g->clients[i].socket); /* as lib/cfg does */
             while (g->clients[i].next - g->clients[i].oldest < g->window) {
                 transact(g, &g->clients[i]);
             }
+            bus_flush(g->clients[i].socket);
         }
         wait_and_drain(g, 100);
     }
@@ -506,7 +462,7 @@ static void reach(struct generator *g)
 {
     struct load whole = g->load;
     g->table = CFG_RULE;
-    open_context(g);
+    open_epoll(g);
     open_client(g, PROCESS_OFAGENT, false);
     subscribe(g, load_number(&g->load, "readers", 1000));
     load_begin(&whole);
@@ -594,7 +550,6 @@ int main(int argc, char **argv)
     }
     raise_limits();
     g.clients = memory_array(CLIENTS_MAX, sizeof *g.clients);
-    g.touched = memory_array(2 * (size_t)CLIENTS_MAX, sizeof *g.touched);
     g.window = load_number(&g.load, "window", 1);
     g.n_rows = load_number(&g.load, "rows", 1000);
     g.salt = clock_now_ns() % 1000000 * 10;
@@ -603,14 +558,12 @@ int main(int argc, char **argv)
             commands[i].run(&g);
             load_report(&g.load);
             for (size_t k = 0; k < g.n_clients; k++) {
-                zmq_close(g.clients[k].socket);
+                bus_destroy(&g.clients[k].bus);
             }
-            if (g.context != NULL) {
-                zmq_ctx_term(g.context);
+            if (g.epoll_fd > 0) {
                 close(g.epoll_fd);
             }
             free(g.clients);
-            free(g.touched);
             return g.load.n_errors == 0 ? 0 : 1;
         }
     }
