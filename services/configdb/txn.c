@@ -174,7 +174,7 @@ static int txn_change(struct txn *txn, const Busbar__Op *op, uint64_t id)
     ProtobufCMessage *before = NULL;
     ProtobufCMessage *row = NULL;
     ProtobufCMessage *value = NULL;
-    int err = overlay_get(txn->overlay, op->table, id, &before);
+    int err = overlay_get(txn->overlay, op->table, id, &row);
     if (err != 0) {
         return txn_missing(txn, op->table, id, err);
     }
@@ -184,8 +184,8 @@ static int txn_change(struct txn *txn, const Busbar__Op *op, uint64_t id)
         err = error_set(&txn->detail, -ERROR_SYNTAX, "%s row %" PRIu64 ": an update names its columns",
                         cfg_table_info(op->table)->name, id);
     }
-    if (err == 0) {
-        err = overlay_get(txn->overlay, op->table, id, &row);
+    if (err == 0 && validate_unique_count(op->table) > 0) {
+        err = overlay_get(txn->overlay, op->table, id, &before); /* its index entries go; rules have none */
     }
     if (err == 0) {
         err = txn_unpack(txn, op, id, &value);
