@@ -1,6 +1,7 @@
 /* Replies kept: a repeat is answered and never done twice, over restarts too. */
 #include "tests/unit/services/configdb/fixture.h"
 
+#include "lib/base/bytes.h"
 #include "services/configdb/recent.h"
 
 static struct recent *open_recent(struct fixture_base *base)
@@ -65,13 +66,40 @@ static void old_replies_make_room(void **state)
     struct store_bytes reply;
     fixture_base_init(&base);
     struct recent *recent = open_recent(&base);
-    for (uint64_t sequence = 1; sequence <= 20; sequence++) {
+    for (uint64_t sequence = 1; sequence <= DB_RECENT_SLOTS + 4; sequence++) {
         assert_int_equal(recent_ask(recent, 7, sequence, sequence, &reply), RECENT_DO);
         store_reply(&base, recent, 7, sequence, "done");
     }
     assert_int_equal(recent_ask(recent, 7, 4, 4, &reply), RECENT_LATE);
     assert_int_equal(recent_ask(recent, 7, 5, 5, &reply), RECENT_REPEAT);
-    assert_int_equal(recent_ask(recent, 7, 20, 5, &reply), RECENT_REPEAT);
+    assert_int_equal(recent_ask(recent, 7, DB_RECENT_SLOTS + 4, 5, &reply), RECENT_REPEAT);
+    recent_destroy(&recent);
+    fixture_base_fini(&base);
+}
+
+/* Until there were 64 slots there were 16: an entry of then may come behind a newer one whose place it would have now. */
+static void an_older_reply_does_not_take_a_newer_ones_place(void **state)
+{
+    struct fixture_base base;
+    struct store_bytes reply;
+    struct db_key key = db_key_recent(7, 10);
+    struct writer value;
+    fixture_base_init(&base);
+    struct recent *recent = open_recent(&base);
+    assert_int_equal(recent_ask(recent, 7, DB_RECENT_SLOTS + 3, DB_RECENT_SLOTS + 3, &reply), RECENT_DO);
+    store_reply(&base, recent, 7, DB_RECENT_SLOTS + 3, "new");
+    writer_init(&value);
+    writer_u64(&value, 1);
+    writer_u64(&value, 3);
+    writer_bytes(&value, "old", 3);
+    assert_int_equal(rows_begin(base.rows, ROWS_RUN), 0);
+    assert_int_equal(store_put(rows_txn(base.rows, ROWS_RUN), STORE_RECENT, &key, value.bytes, value.size), 0);
+    assert_int_equal(rows_commit(base.rows), 0);
+    writer_fini(&value);
+    recent_destroy(&recent);
+    recent = open_recent(&base);
+    assert_int_equal(recent_ask(recent, 7, DB_RECENT_SLOTS + 3, DB_RECENT_SLOTS + 3, &reply), RECENT_REPEAT);
+    assert_memory_equal(reply.bytes, "new", 3);
     recent_destroy(&recent);
     fixture_base_fini(&base);
 }
@@ -115,6 +143,7 @@ int main(void)
         cmocka_unit_test(a_repeat_gets_the_same_reply),
         cmocka_unit_test(a_writers_order_is_kept),
         cmocka_unit_test(old_replies_make_room),
+        cmocka_unit_test(an_older_reply_does_not_take_a_newer_ones_place),
         cmocka_unit_test(writers_idle_longest_are_forgotten_on_disk_too),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -244,7 +244,7 @@ static void the_layout_is_what_db_layout_h_says(void **state)
     db_key_add(&key, "br0", 3);
     assert_int_equal(key.size, sizeof name);
     assert_memory_equal(key.bytes, name, sizeof name);
-    key = db_key_recent(0x1122334455667788, 21);
+    key = db_key_recent(0x1122334455667788, 64 + 5);
     assert_int_equal(key.size, sizeof recent);
     assert_memory_equal(key.bytes, recent, sizeof recent);
     key = db_key_dirty(42, 3);
