@@ -52,7 +52,6 @@ struct configdb {
     struct access *access;
     uint64_t now_ns; /* of the step, for callbacks */
     uint64_t n_bad;  /* bodies that could not be read */
-    bool has_answered;        /* a writer, in this step */
     size_t n_together;        /* transactions in the synced commits of the last step */
     uint64_t gather_until_ns; /* so long their writers are waited for */
     bool is_serving;
@@ -77,7 +76,6 @@ static void configdb_send(struct configdb *db, const struct bus_identity *to, en
 static void configdb_on_reply(void *context, const struct bus_identity *to, const void *reply, size_t size)
 {
     struct configdb *db = context;
-    db->has_answered = true;
     int err = bus_send(db->socket, to, MESSAGE_TRANSACT_REPLY, reply, size);
     if (err != 0 && err != -EAGAIN && err != -ERROR_NOT_CONNECTED) {
         LOG_LIMITED(LOG_LEVEL_ERROR, "reply_failed to=%s.%u error=\"%s\"", process_kind_name(to->kind), to->instance,
@@ -502,7 +500,6 @@ uint64_t configdb_step(struct configdb *db, uint64_t now_ns)
         leases_extend(db->leases, now_ns + LEASE_NS);
     }
     uint64_t last_ns = db->now_ns;
-    db->has_answered = false;
     db->clocks.wall_ns = now_ns + db->wall_ahead_ns;
     db->clocks.now_ns = db->now_ns = now_ns;
     commit_set_clocks(db->commit, &db->clocks);
@@ -523,11 +520,6 @@ uint64_t configdb_step(struct configdb *db, uint64_t now_ns)
     uint64_t due_ns = readers_due_ns(db->readers);
     due_ns = gathers && db->gather_until_ns < due_ns ? db->gather_until_ns : due_ns;
     return has_more ? now_ns : due_ns < idle_ns ? due_ns : idle_ns;
-}
-
-bool configdb_has_answered(const struct configdb *db)
-{
-    return db->has_answered;
 }
 
 struct version configdb_version(const struct configdb *db)

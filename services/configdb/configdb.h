@@ -38,8 +38,6 @@ void configdb_set_wall(struct configdb *db, uint64_t now_ns, uint64_t wall_ns);
 /* Does what there is to do. Returns when to call again at the latest. */
 uint64_t configdb_step(struct configdb *db, uint64_t now_ns);
 
-/* Whether the last step answered a transaction. */
-bool configdb_has_answered(const struct configdb *db);
 struct version configdb_version(const struct configdb *db);
 struct page;
 /* For lib/metrics; `context` is a configdb. "ok", or why changes are refused. */

@@ -7,7 +7,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
-#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -21,7 +20,7 @@
 #include "lib/metrics/metrics.h"
 #include "services/configdb/query.h"
 
-enum { MAIN_ENDPOINT_MAX = 256, MAIN_WAIT_MAX_NS = 100 * NS_PER_MS, MAIN_SPIN_NS = 20 * NS_PER_US };
+enum { MAIN_ENDPOINT_MAX = 256, MAIN_WAIT_MAX_NS = 100 * NS_PER_MS };
 
 struct main_loop {
     struct service service;
@@ -85,19 +84,6 @@ static int main_open(struct main_loop *loop, const char *db_dir, const struct bu
     return metrics_open(&loop->service, &source, &loop->metrics, detail);
 }
 
-/* Behind an answer the next question of a lonely writer often comes within some 15 us, and waking a core that sleeps costs a third of that: it is
- * looked for a little longer, giving way to whoever else wants the core. Without transactions nothing of this runs. */
-static bool main_comes_soon(struct pollfd *fds, nfds_t n_fds, uint64_t begin_ns)
-{
-    while (clock_now_ns() - begin_ns < MAIN_SPIN_NS) {
-        if (poll(fds, n_fds, 0) != 0) {
-            return true;
-        }
-        (void)sched_yield();
-    }
-    return false;
-}
-
 static void main_run(struct main_loop *loop)
 {
     struct pollfd fds[] = {
@@ -120,9 +106,6 @@ static void main_run(struct main_loop *loop)
         }
         uint64_t wait_ns = next_ns > now_ns ? next_ns - now_ns : 0;
         struct timespec wait = {.tv_nsec = (long)(wait_ns < MAIN_WAIT_MAX_NS ? wait_ns : MAIN_WAIT_MAX_NS)};
-        if (wait_ns > 0 && configdb_has_answered(loop->db) && main_comes_soon(fds, sizeof fds / sizeof fds[0], clock_now_ns())) {
-            continue;
-        }
         (void)ppoll(fds, sizeof fds / sizeof fds[0], &wait, NULL); /* the feed's pauses are shorter than a millisecond */
     }
 }
