@@ -20,7 +20,7 @@ enum dp_action_type {
 };
 
 enum {
-    DP_ACTIONS_MAX = 1024 /* of one flow: a flood over 1,000 ports; larger lists are refused */,
+    DP_ACTIONS_MAX = 4096 /* of one flow: a group of 1,024 buckets with three actions each and a copy; larger lists are refused */,
     DP_CLONE_DEPTH = 8 /* nested clones; the executor recurses as deep, and rules do not */,
     DP_TRUNCATE_MIN = 14, /* a frame keeps its Ethernet header */
     DP_UNCOVER_MAX = 7    /* labels to look behind: more than anybody stacks */

@@ -7,6 +7,7 @@
 
 enum {
     MSG_KEY_LAYOUT = 1, /* counts changes of struct flow_key */
+    MSG_COUNTERS_MAX = 16384, /* counter numbers of one program: each of 4,096 resubmits meets a table and a rule, and groups have buckets */
     MSG_LIKE_MAX = 128, /* only the first so many answers of a batch can be referred to: the receiver remembers their programs */
 };
 

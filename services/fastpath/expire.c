@@ -14,7 +14,7 @@
 #include "services/fastpath/session.h"
 #include "services/fastpath/tier.h"
 
-enum { SLICE = 512, EVICT_LOOK_AT = 32, TUNE_MS = 100, SETTLE_SLICE = 2048 /* a million flows in half a second */ };
+enum { SLICE = 512, EVICT_LOOK_AT = 32, TUNE_MS = 100, SETTLE_SLICE = 2048 /* a million flows in half a second */, SETTLE_CREDITS = 65536 };
 
 /* What the traffic of late says about the caches. */
 static void tune_caches(struct shard *shard, uint64_t now_ns)
@@ -78,11 +78,12 @@ bool expire_make_room(struct shard *shard)
 
 bool expire_settle_some(struct shard *shard)
 {
-    size_t left = SETTLE_SLICE;
-    for (struct flow *flow; (flow = flow_table_next_within(shard->flows, &shard->settle_cursor, &left)) != NULL;) {
+    size_t left = SETTLE_SLICE, n_credited = 0;
+    for (struct flow *flow; n_credited < SETTLE_CREDITS && (flow = flow_table_next_within(shard->flows, &shard->settle_cursor, &left)) != NULL;) {
+        n_credited += flow->packets != flow->settled_packets ? flow->program->n_counters : 0;
         counter_set_settle(&shard->counters, flow);
     }
-    if (left == 0) {
+    if (left == 0 || n_credited >= SETTLE_CREDITS) {
         return false;
     }
     shard->settle_cursor = 0;

@@ -7,6 +7,7 @@
 
 #include "lib/bus/bus.h"
 #include "lib/metrics/histogram.h"
+#include "lib/msg/dp_action.h"
 #include "lib/msg/msg.h"
 #include "services/fastpath/counter_set.h"
 #include "services/fastpath/worker.h"
@@ -136,7 +137,7 @@ struct shard {
     struct shard_counts counts;
     struct histogram flow_setup; /* install.c: ask to flow */
     struct dp_action scratch[DP_ACTIONS_MAX];
-    uint32_t scratch_slots[256]; /* counters of one program; more are refused */
+    uint32_t scratch_slots[MSG_COUNTERS_MAX]; /* counters of one program; more are refused */
     struct msg_arena arena;      /* of the answers or changes being read */
 };
 

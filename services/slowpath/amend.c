@@ -20,12 +20,12 @@ struct batch {
         Busbar__FlowChange message;
         Busbar__FlowId id;
         struct translation translation;
-        uint32_t counters[TRANSLATE_COUNTERS_MAX];
         struct flow *flow;
         enum verdict verdict;
     } items[SESSION_BATCH];
     Busbar__FlowChange *pointers[SESSION_BATCH];
-    size_t n;
+    size_t n, n_items;
+    struct number_list numbers;
     Busbar__FlowChangeBatch message;
     Busbar__Version version;
 };
@@ -45,7 +45,19 @@ static void batch_destroy(struct batch *batch)
         dp_actions_message_free(batch->items[i].message.actions, batch->items[i].message.n_actions);
         translation_fini(&batch->items[i].translation);
     }
+    free(batch->numbers.numbers);
     free(batch);
+}
+
+/* What is decided of the flow; it is not kept when there is no memory for what it has become. */
+static enum verdict judge(struct session *session, const struct flow *flow, struct translation *translation)
+{
+    enum verdict verdict = correct_judge(session->core, flow, translation);
+    if (verdict == VERDICT_CHANGE && !flow_index_has_room(session->flows, translation)) {
+        session->core->counts.flows_unremembered++;
+        return VERDICT_REMOVE;
+    }
+    return verdict;
 }
 
 static void add_message(struct session *session, struct batch *batch, struct amendment *item, struct flow_id id)
@@ -59,11 +71,11 @@ static void add_message(struct session *session, struct batch *batch, struct ame
     item->message.remove = item->verdict == VERDICT_REMOVE;
     if (!item->message.remove) {
         const struct translation *translation = &item->translation;
-        session_number_counters(session, translation->counters, translation->n_counters, item->counters);
-        item->message.counters = item->counters;
+        item->message.counters = session_number_counters(session, translation->counters, translation->n_counters, &batch->numbers);
         item->message.n_counters = translation->n_counters;
         item->message.actions = dp_actions_encode(translation->actions, translation->n_actions);
         item->message.n_actions = translation->n_actions;
+        batch->n_items += translation->n_actions + translation->n_counters;
     }
     batch->pointers[batch->message.n_changes++] = &item->message;
 }
@@ -98,7 +110,7 @@ static void amended(struct session *session, struct amendment *item)
 
 static bool may_add(const struct session *session, const struct batch *batch)
 {
-    return batch->n < SESSION_BATCH && (batch->n == 0 || session->core->work_left > 0);
+    return session_batch_goes_on(session, batch->n, batch->n_items);
 }
 
 int amend_batch(struct session *session)
@@ -111,7 +123,7 @@ int amend_batch(struct session *session)
     for (; flow != NULL && may_add(session, batch); flow = flow_index_marked_after(session->flows, flow)) {
         struct amendment *item = &batch->items[batch->n++];
         item->flow = flow;
-        item->verdict = correct_judge(session->core, flow, &item->translation);
+        item->verdict = judge(session, flow, &item->translation);
         if (item->verdict != VERDICT_KEEP) {
             add_message(session, batch, item, flow->id);
         }
@@ -130,7 +142,7 @@ static void judge_offer(struct session *session, const struct session_offer *off
 {
     struct flow flow = {.key = offer->key, .mask = offer->mask, .is_unsure = true};
     struct flow_id id = key_flow_id(&offer->key, &offer->mask);
-    item->verdict = correct_judge(session->core, &flow, &item->translation);
+    item->verdict = judge(session, &flow, &item->translation);
     if (!flow_id_equal(id, offer->id)) {
         item->verdict = VERDICT_REMOVE; /* not a flow of this switch's making */
         session->core->counts.malformed++;

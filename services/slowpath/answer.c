@@ -24,13 +24,14 @@ struct answer_batch {
     struct answer {
         Busbar__Answer message;
         struct translation translation;
-        uint32_t counters[TRANSLATE_COUNTERS_MAX];
         struct flow *flow; /* in the index, NULL: none was made */
         bool is_new;
     } answers[SESSION_BATCH];
     size_t n;
     size_t said[LIKE_LOOKED_AT]; /* numbers of the last answers that say all themselves, one after the other in turn */
     size_t n_said;               /* ever, in this batch */
+    struct number_list numbers;
+    size_t n_items; /* actions and counters of those said */
 };
 
 static bool is_like(const struct translation *a, const struct translation *b)
@@ -56,11 +57,11 @@ static void say(struct session *session, struct answer_batch *batch, struct answ
         batch->said[batch->n_said++ % LIKE_LOOKED_AT] = batch->n;
     }
     answer->message.version = version;
-    session_number_counters(session, translation->counters, translation->n_counters, answer->counters);
-    answer->message.counters = answer->counters;
+    answer->message.counters = session_number_counters(session, translation->counters, translation->n_counters, &batch->numbers);
     answer->message.n_counters = translation->n_counters;
     answer->message.actions = dp_actions_encode(translation->actions, translation->n_actions);
     answer->message.n_actions = translation->n_actions;
+    batch->n_items += translation->n_actions + translation->n_counters;
     if (!translation->is_single) {
         answer->message.mask = key_encode(&translation->mask);
     }
@@ -87,6 +88,10 @@ static void translate_one(struct session *session, const struct session_miss *mi
         answer->message.drop_reason = translation->reason;
         core->counts.misses_refused++;
         return;
+    }
+    if (!translation->is_single && !flow_index_has_room(session->flows, translation)) {
+        translation->is_single = true;
+        core->counts.flows_unremembered++;
     }
     say(session, batch, answer, version);
     if (!translation->is_single) {
@@ -151,9 +156,9 @@ int answer_misses(struct session *session)
     struct answer_batch *batch = session->batch;
     Busbar__Version version;
     version_encode(session->core->version, &version);
-    size_t n_most = session->n_misses < SESSION_BATCH ? session->n_misses : SESSION_BATCH;
-    batch->n_said = 0;
-    for (batch->n = 0; batch->n < n_most && (batch->n == 0 || session->core->work_left > 0); batch->n++) {
+    size_t n_most = session->n_misses;
+    batch->n_said = batch->numbers.n = batch->n_items = 0;
+    for (batch->n = 0; batch->n < n_most && session_batch_goes_on(session, batch->n, batch->n_items); batch->n++) {
         const struct session_miss *miss = &session->misses[(session->miss_first + batch->n) % SESSION_MISSES_MAX];
         translate_one(session, miss, batch, &version);
     }
@@ -173,6 +178,9 @@ void answer_batch_destroy(struct answer_batch **batch)
 {
     for (size_t i = 0; *batch != NULL && i < SESSION_BATCH; i++) {
         translation_fini(&(*batch)->answers[i].translation);
+    }
+    if (*batch != NULL) {
+        free((*batch)->numbers.numbers);
     }
     free(*batch);
     *batch = NULL;

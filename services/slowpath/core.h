@@ -20,6 +20,7 @@
     COUNT(flows_kept)          /* marked flows whose translation was the same */                                               \
     COUNT(flows_removed)       /* flows removed because a change made them too wide, unlearned or too many */                  \
     COUNT(flows_adopted)       /* flows of closed sessions taken over */                                                       \
+    COUNT(flows_unremembered)  /* flows not made, or removed, because a session had no memory left for their lists */          \
     COUNT(sessions_opened)     /* welcomes */                                                                                  \
     COUNT(sessions_closed)     /* by silence, lost messages or the shard's word */                                             \
     COUNT(malformed)           /* messages that could not be read or made no sense */                                          \

@@ -64,6 +64,7 @@ struct flow_index {
     struct flow *by_version; /* marked by a version, oldest first */
     struct flow *by_event;   /* marked by an event without a version */
     size_t n_marked;
+    size_t lists_bytes; /* of actions and counters that are not in their flow */
 };
 
 _Static_assert(sizeof(struct mac_name) == 16, "hashed as bytes");
@@ -112,17 +113,18 @@ static struct flow *place_take(struct flow_index *index)
     return &index->blocks->flows[index->blocks->n_flows - index->n_fresh--];
 }
 
-static void actions_free(struct flow *flow)
+static size_t lists_bytes(size_t n_actions, size_t n_counters)
 {
-    if (flow->actions != (struct dp_action *)flow->few) {
-        free(flow->actions);
-    }
+    return n_actions * sizeof(struct dp_action) + n_counters * sizeof(uint64_t);
 }
 
-static void flow_free(struct flow *flow)
+static void flow_free(struct flow_index *index, struct flow *flow)
 {
     free(flow->more);
-    actions_free(flow);
+    if (flow->actions != NULL && flow->actions != (struct dp_action *)flow->few) {
+        index->lists_bytes -= lists_bytes(flow->n_actions, flow->n_counters);
+        free(flow->actions);
+    }
 }
 
 static void blocks_free(struct flow_index *index)
@@ -311,7 +313,7 @@ static void macs_note(struct flow_index *index, struct flow *flow, const struct 
 static void flow_take(struct flow_index *index, struct flow *flow, const struct translation *translation)
 {
     macs_forget(index, flow);
-    flow_free(flow);
+    flow_free(index, flow);
     flow->n_more = translation->n_more;
     flow->more = flow->n_more > 0 ? memory_copy(translation->more, flow->n_more * sizeof *flow->more) : NULL;
     flow->bridge = translation->bridge;
@@ -321,17 +323,18 @@ static void flow_take(struct flow_index *index, struct flow *flow, const struct 
     flow->uses_groups = translation->uses_groups;
     flow->uses_meters = translation->uses_meters;
     /* Both lists in one block, the actions first. */
-    size_t actions_bytes = translation->n_actions * sizeof *flow->actions, counters_bytes = translation->n_counters * sizeof *flow->counters;
+    size_t bytes = lists_bytes(translation->n_actions, translation->n_counters);
     flow->n_actions = translation->n_actions;
     flow->n_counters = translation->n_counters;
-    bool are_few = actions_bytes + counters_bytes <= sizeof flow->few;
-    flow->actions = are_few ? (struct dp_action *)flow->few : memory_zeroed(actions_bytes + counters_bytes);
+    bool are_few = bytes <= sizeof flow->few;
+    index->lists_bytes += are_few ? 0 : bytes;
+    flow->actions = are_few ? (struct dp_action *)flow->few : memory_zeroed(bytes);
     flow->counters = (uint64_t *)(flow->actions + flow->n_actions);
     if (flow->n_actions > 0) {
-        memcpy(flow->actions, translation->actions, actions_bytes);
+        memcpy(flow->actions, translation->actions, flow->n_actions * sizeof *flow->actions);
     }
     if (flow->n_counters > 0) {
-        memcpy(flow->counters, translation->counters, counters_bytes);
+        memcpy(flow->counters, translation->counters, flow->n_counters * sizeof *flow->counters);
     }
     macs_note(index, flow, translation);
 }
@@ -367,7 +370,7 @@ void flow_index_remove(struct flow_index *index, struct flow *flow)
     queue_leave(index, flow);
     macs_forget(index, flow);
     index_take_out(index, flow);
-    flow_free(flow);
+    flow_free(index, flow);
     flow->next = index->free;
     index->free = flow;
 }
@@ -380,7 +383,7 @@ void flow_index_destroy(struct flow_index **index)
     size_t cursor = 0;
     for (struct flow *flow; (flow = index_next(*index, &cursor)) != NULL;) {
         macs_forget(*index, flow);
-        flow_free(flow);
+        flow_free(*index, flow);
     }
     slots_free(&(*index)->flows);
     slots_free(&(*index)->old);
@@ -388,6 +391,12 @@ void flow_index_destroy(struct flow_index **index)
     blocks_free(*index);
     free(*index);
     *index = NULL;
+}
+
+bool flow_index_has_room(const struct flow_index *index, const struct translation *translation)
+{
+    size_t bytes = lists_bytes(translation->n_actions, translation->n_counters);
+    return bytes <= FLOW_INDEX_FEW_WORDS * sizeof(uint64_t) || index->lists_bytes + bytes <= FLOW_INDEX_BYTES_MAX;
 }
 
 size_t flow_index_count(const struct flow_index *index)

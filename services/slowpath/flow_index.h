@@ -43,6 +43,8 @@ struct flow_index;
 struct flow_index *flow_index_new(void);
 void flow_index_destroy(struct flow_index **index);
 size_t flow_index_count(const struct flow_index *index);
+/* Is there memory to remember a flow like this? Always, when its actions and counters are few. The caller makes no flow otherwise. */
+bool flow_index_has_room(const struct flow_index *index, const struct translation *translation);
 /* Installs or replaces: what is known of the flow is now this translation. Returns it; out_is_new: it was not there. A marked flow stays
  * marked as of the same version, and its correction will be sent whatever it says: the shard may ignore an answer. */
 struct flow *flow_index_put(struct flow_index *index, const struct flow_key *key, const struct flow_key *mask,
@@ -55,6 +57,7 @@ struct flow *flow_index_find(const struct flow_index *index, struct flow_id id);
 /* Marks the flows that the changes concern, as of version n; more than FLOW_INDEX_CORRECTIONS_MAX at once are marked for removal. */
 enum {
     FLOW_INDEX_CORRECTIONS_MAX = 50000, /* beyond, misses are cheaper: they are only of flows still in use */
+    FLOW_INDEX_BYTES_MAX = 256 << 20,   /* of actions and counters that are more than a few; the largest flow has half a MB of them */
     FLOW_INDEX_COMPARES_MAX = 4000000,  /* of flow and match, in one marking: some 40 ms; beyond, visited tables alone decide */
 };
 void flow_index_mark_changes(struct flow_index *index, const struct change *changes, size_t n_changes, uint64_t n);

@@ -112,6 +112,9 @@ void pipeline_run(struct walk *walk, uint8_t table, uint32_t in_port)
         write_metadata(walk, in);
         goes_on = in->has_goto && in->goto_table > table && in->goto_table <= TABLE_MAX;
         table = in->goto_table;
+        if (goes_on && walk->n_resubmits++ >= TRANSLATE_RESUBMITS_MAX) {
+            walk_refuse(walk, DROP_PIPELINE_LIMIT);
+        }
     }
     walk->table = outer_table;
     walk->rule = outer_rule;

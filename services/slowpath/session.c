@@ -338,11 +338,28 @@ int session_tell_names(struct session *session)
     return err;
 }
 
-void session_number_counters(struct session *session, const uint64_t *ids, size_t n, uint32_t *out)
+uint32_t *session_number_counters(struct session *session, const uint64_t *ids, size_t n, struct number_list *list)
 {
-    for (size_t i = 0; i < n; i++) {
-        out[i] = names_number(session->names, ids[i]);
+    if (list->numbers == NULL) {
+        list->numbers = memory_array(SESSION_BATCH_ITEMS + TRANSLATE_COUNTERS_MAX, sizeof *list->numbers);
     }
+    uint32_t *numbers = list->numbers + list->n;
+    list->n += n;
+    for (size_t i = 0; i < n; i++) {
+        numbers[i] = names_number(session->names, ids[i]);
+    }
+    return numbers;
+}
+
+/* Are there numbers left for the ids of a batch? */
+static bool may_name(const struct session *session)
+{
+    return names_count(session->names) + SESSION_BATCH_ITEMS + TRANSLATE_COUNTERS_MAX <= SESSION_NAMES_MAX;
+}
+
+bool session_batch_goes_on(const struct session *session, size_t n, size_t n_items)
+{
+    return n < SESSION_BATCH && n_items <= SESSION_BATCH_ITEMS && (n == 0 || session->core->work_left > 0);
 }
 
 static struct version version_reachable(const struct session *session)
@@ -375,7 +392,7 @@ static void beat(struct session *session)
     uint64_t now_ns = session->core->now_ns;
     if (now_ns - session->heard_ns > SESSION_SILENCE_MS * NS_PER_MS) {
         close_session(session, "silent for 500 ms");
-    } else if (names_count(session->names) + TRANSLATE_COUNTERS_MAX * SESSION_BATCH > SESSION_NAMES_MAX) {
+    } else if (!may_name(session)) {
         close_session(session, "too many counter ids named");
     } else if (flow_index_count(session->flows) > SESSION_FLOWS_MAX) {
         close_session(session, "too many flows remembered");
@@ -390,7 +407,7 @@ static void beat(struct session *session)
 /* Runs one kind of batch up to `limit` items, or until work_left is `rest`. True: more waits. */
 static bool run_batches(struct session *session, int (*batch)(struct session *session), unsigned limit, int64_t rest)
 {
-    for (unsigned done = 0; done < limit && session->core->work_left > rest; done += SESSION_BATCH) {
+    for (unsigned done = 0; done < limit && session->core->work_left > rest && may_name(session); done += SESSION_BATCH) {
         int err = batch(session);
         if (err != 0) {
             return err < 0;
@@ -431,12 +448,11 @@ int session_send_frame(struct session *session, uint32_t in_port, const struct t
     if (session->state != SESSION_OPEN) {
         return -ERROR_NOT_CONNECTED;
     }
-    uint32_t counters[TRANSLATE_COUNTERS_MAX];
+    struct number_list numbers = {.numbers = NULL};
     Busbar__FrameDown message = BUSBAR__FRAME_DOWN__INIT;
-    session_number_counters(session, translation->counters, translation->n_counters, counters);
     message.frame = (ProtobufCBinaryData){.len = size, .data = (uint8_t *)(uintptr_t)frame};
     message.in_port = in_port;
-    message.counters = counters;
+    message.counters = session_number_counters(session, translation->counters, translation->n_counters, &numbers);
     message.n_counters = translation->n_counters;
     int err = session_tell_names(session);
     if (err == 0) {
@@ -445,5 +461,6 @@ int session_send_frame(struct session *session, uint32_t in_port, const struct t
         err = msg_send(session->socket, NULL, MESSAGE_FRAME_DOWN, &message.base);
         dp_actions_message_free(message.actions, message.n_actions);
     }
+    free(numbers.numbers);
     return err;
 }

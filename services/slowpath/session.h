@@ -15,6 +15,7 @@ enum {
     SESSION_CORRECTIONS_PER_STEP = 1024,
     SESSION_MESSAGES_PER_STEP = 256,
     SESSION_BATCH = 128, /* answers or changes in one message */
+    SESSION_BATCH_ITEMS = 16384, /* actions and counters in it, past which it gets no more: a message of 1 MB, of 3 MB at most */
     SESSION_FLOWS_MAX =
         1 << 20, /* in the index; the shard holds far fewer: what it never installed is forgotten with the session */
     SESSION_NAMES_MAX = 1 << 20, /* counter ids named in one session: then it is opened anew, with none */

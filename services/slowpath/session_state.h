@@ -54,7 +54,14 @@ int amend_batch(struct session *session);
 int amend_offers_batch(struct session *session);
 /* Names the counter ids not named yet. */
 int session_tell_names(struct session *session) MUST_CHECK;
-/* Numbers of the ids, into `out` with room for TRANSLATE_COUNTERS_MAX. */
-void session_number_counters(struct session *session, const uint64_t *ids, size_t n, uint32_t *out);
+/* May another answer or change be translated for the batch under way? It has n of them, with so many actions and counters in all. */
+bool session_batch_goes_on(const struct session *session, size_t n, size_t n_items);
+/* Counter numbers of a batch, in one piece of memory. */
+struct number_list {
+    uint32_t *numbers; /* owned, room for those of the largest batch once there are some */
+    size_t n;
+};
+/* Numbers of the ids, behind those that are there: valid as long as the list. */
+uint32_t *session_number_counters(struct session *session, const uint64_t *ids, size_t n, struct number_list *list);
 
 #endif

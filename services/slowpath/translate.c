@@ -38,6 +38,10 @@ void translation_fini(struct translation *translation)
 
 static void translation_clear(struct translation *translation)
 {
+    if (translation->actions_room > TRANSLATE_KEPT_MAX || translation->counters_room > TRANSLATE_KEPT_MAX) {
+        translation_fini(translation);
+        return;
+    }
     struct dp_action *actions = translation->actions;
     uint64_t *counters = translation->counters;
     struct mac_need *macs = translation->macs;

@@ -6,15 +6,16 @@
 #ifndef BUSBAR_SLOWPATH_TRANSLATE_H
 #define BUSBAR_SLOWPATH_TRANSLATE_H
 
-#include "lib/dp/action.h"
+#include "lib/msg/dp_action.h"
 #include "services/slowpath/mac_table.h"
 #include "services/slowpath/world.h"
 
 enum {
     TRANSLATE_DEPTH_MAX = 64,       /* nested resubmits and groups: Open vSwitch's limit, so that its rule sets run */
-    TRANSLATE_RESUBMITS_MAX = 4096, /* in one translation, likewise; some 2 ms of work at worst */
+    TRANSLATE_RESUBMITS_MAX = 4096, /* in one translation, likewise, and as there each goto and group counts as one; some 2 ms of work */
     TRANSLATE_BRIDGES_MAX = 16,     /* that patch ports lead one packet through, beside the first */
-    TRANSLATE_COUNTERS_MAX = 256,   /* ids of one flow: what a shard credits in one program */
+    TRANSLATE_COUNTERS_MAX = MSG_COUNTERS_MAX, /* each visit of a rule for itself: one met three times counts a packet three times */
+    TRANSLATE_KEPT_MAX = 1024, /* elements of an array that stay for the next translation: hundreds are kept, and few are as long */
 };
 
 /* A packet that comes back is as it came, and its key tells more; its recirc_id says what: bit 0 that dp_hash is its hash, bits 1 to 3 how

@@ -120,6 +120,36 @@ static void packets_are_credited_to_the_list_they_went_through(void **state)
     rig_end(rig);
 }
 
+/* A list as long as a translation can make it; of a longer one nothing is done. */
+static void a_counter_is_credited_as_often_as_the_list_names_it(void **state)
+{
+    static uint32_t numbers[MSG_COUNTERS_MAX + 1];
+    struct rig *rig = rig_new(256);
+    struct flow_key mask = mask_source(32);
+    rig_hello(rig, 0, 10, MSG_KEY_LAYOUT);
+    rig_name_counter(rig, 0, 1, 77);
+    rig_name_counter(rig, 0, 2, 78);
+    for (size_t i = 0; i <= MSG_COUNTERS_MAX; i++) {
+        numbers[i] = i < 3 ? 1 : 2;
+    }
+    rig_put(rig, "p1", 1, 1, 1);
+    rig_run(rig, 0);
+    struct rig_answer answer = {.ask = rig_ask(rig, 0, NULL), .mask = &mask, .port = 2, .counters = numbers, .n_counters = MSG_COUNTERS_MAX, .version = 10};
+    rig_answer(rig, 0, &answer);
+    rig_put(rig, "p1", 1, 1, 2);
+    rig_run(rig, 0);
+    assert_int_equal(value_of(rig, 77), 2 * 3);
+    assert_int_equal(value_of(rig, 78), 2 * (MSG_COUNTERS_MAX - 3));
+    rig_put(rig, "p1", 2, 1, 3);
+    rig_run(rig, 0);
+    answer.ask = rig_ask(rig, 0, NULL);
+    answer.n_counters++;
+    rig_answer(rig, 0, &answer);
+    assert_int_equal(rig->shard->counts.bad_programs, 1);
+    assert_int_equal(flow_table_count(rig->shard->flows), 1);
+    rig_end(rig);
+}
+
 static void mask_without_the_ingress_port_makes_no_flow(void **state)
 {
     struct rig *rig = rig_new(256);
@@ -263,6 +293,7 @@ int main(void)
         cmocka_unit_test(change_is_seen_by_the_very_next_packet),
         cmocka_unit_test(session_cannot_change_the_flow_of_another),
         cmocka_unit_test(packets_are_credited_to_the_list_they_went_through),
+        cmocka_unit_test(a_counter_is_credited_as_often_as_the_list_names_it),
         cmocka_unit_test(mask_without_the_ingress_port_makes_no_flow),
         cmocka_unit_test(actions_nobody_understands_cost_only_the_packets_they_are_for),
         cmocka_unit_test(answers_like_another_make_flows_of_their_own_with_its_actions),

@@ -247,6 +247,8 @@ struct rig_answer {
     const struct dp_action *actions; /* instead of an output */
     size_t n_actions;
     uint32_t counter;            /* number, 0: none */
+    const uint32_t *counters;    /* instead of it */
+    size_t n_counters;
     uint64_t version;
 };
 
@@ -262,8 +264,8 @@ static inline void rig_answer(struct rig *rig, size_t r, const struct rig_answer
     answer.ask = what->ask;
     answer.actions = dp_actions_encode(what->actions != NULL ? what->actions : &output, n);
     answer.n_actions = n;
-    answer.counters = &counter;
-    answer.n_counters = counter != 0;
+    answer.counters = what->counters != NULL ? (uint32_t *)(uintptr_t)what->counters : &counter;
+    answer.n_counters = what->counters != NULL ? what->n_counters : counter != 0;
     answer.version = &version;
     if (what->mask != NULL) {
         answer.mask = key_encode(what->mask);

@@ -195,6 +195,37 @@ static void places_are_used_again_and_lists_keep_their_contents(void **state)
     flow_index_destroy(&index);
 }
 
+/* Flows with long lists have a bound of memory; what one gives back is the next one's. */
+static void long_lists_have_a_bound_in_all(void **state)
+{
+    (void)state;
+    struct flow_index *index = flow_index_new();
+    static struct dp_action actions[DP_ACTIONS_MAX];
+    static uint64_t counters[TRANSLATE_COUNTERS_MAX];
+    struct translation large = {.actions = actions, .n_actions = DP_ACTIONS_MAX, .counters = counters, .n_counters = TRANSLATE_COUNTERS_MAX};
+    struct translation small = {.actions = actions, .n_actions = 1, .counters = counters, .n_counters = 2};
+    struct flow_key key = {.in_port = be32(11)}, mask = {.in_port = be32(UINT32_MAX)};
+    struct flow *last = NULL;
+    uint32_t n = 0;
+    bool is_new;
+    memset(mask.eth_src, 0xff, sizeof mask.eth_src);
+    while (flow_index_has_room(index, &large)) {
+        assert_true(n < 2000);
+        memcpy(key.eth_src, &n, sizeof n);
+        last = flow_index_put(index, &key, &mask, &large, &is_new);
+        n++;
+    }
+    assert_in_range(n, 400, 2000);
+    assert_true(flow_index_has_room(index, &small));
+    flow_index_update(index, last, &small);
+    assert_true(flow_index_has_room(index, &large));
+    flow_index_update(index, last, &large);
+    assert_false(flow_index_has_room(index, &large));
+    flow_index_remove(index, last);
+    assert_true(flow_index_has_room(index, &large));
+    flow_index_destroy(&index);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -204,6 +235,7 @@ int main(void)
         cmocka_unit_test(versions_wait_before_events_and_a_version_outranks_an_event),
         cmocka_unit_test(an_answer_takes_no_mark_off),
         cmocka_unit_test(places_are_used_again_and_lists_keep_their_contents),
+        cmocka_unit_test(long_lists_have_a_bound_in_all),
         cmocka_unit_test(too_many_concerned_flows_are_to_be_removed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -32,6 +32,27 @@ static void all_gives_each_bucket_its_own_copy(void **state)
     fixture_close(&f);
 }
 
+/* Open vSwitch's groups have 1,024 at most. */
+static void all_of_a_thousand_buckets_get_their_copy(void **state)
+{
+    (void)state;
+    enum { N = 1024 };
+    struct fixture f;
+    fixture_open(&f);
+    const char *buckets[N];
+    for (size_t i = 0; i < N; i++) {
+        buckets[i] = i % 2 == 0 ? "output:2" : "dec_ttl,output:3";
+    }
+    add_group(&f, 1, GROUP_TYPE_ALL, buckets, NULL, N);
+    fixture_rule(&f, "ip,actions=group:1,output:4");
+    fixture_translate(&f, "ip,nw_ttl=64", 11);
+    assert_int_equal(f.translation.n_actions, N / 2 * 2 + N / 2 * 3 + 1);
+    assert_int_equal(f.translation.n_counters, 2 + 1 + N);
+    assert_int_equal(dp_actions_check(f.translation.actions, f.translation.n_actions, NULL), 0);
+    assert_int_equal(f.translation.actions[f.translation.n_actions - 1].port, 14);
+    fixture_close(&f);
+}
+
 static void failover_takes_the_first_bucket_whose_link_is_up(void **state)
 {
     (void)state;
@@ -386,6 +407,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(all_gives_each_bucket_its_own_copy),
+        cmocka_unit_test(all_of_a_thousand_buckets_get_their_copy),
         cmocka_unit_test(failover_takes_the_first_bucket_whose_link_is_up),
         cmocka_unit_test(select_spreads_connections_and_keeps_each_where_it_is),
         cmocka_unit_test(a_hash_of_fields_looks_at_these_fields_alone),

@@ -27,6 +27,7 @@ struct bench {
     uint64_t number; /* of the last HELLO */
     char seen[N_SEEN][160];
     size_t n_like; /* answers that say so */
+    size_t n_answers, n_answer_counters, most_answer_counters; /* in all; in all; in one batch */
     size_t n_seen;
 };
 
@@ -51,6 +52,13 @@ static char *actions_text(Busbar__DpAction **messages, size_t n_messages)
 
 static void hear_answers(struct bench *b, const Busbar__AnswerBatch *batch)
 {
+    size_t n_counters = 0;
+    for (size_t i = 0; i < batch->n_answers; i++) {
+        n_counters += batch->answers[i]->n_counters;
+    }
+    b->n_answers += batch->n_answers;
+    b->n_answer_counters += n_counters;
+    b->most_answer_counters = n_counters > b->most_answer_counters ? n_counters : b->most_answer_counters;
     for (size_t i = 0; i < batch->n_answers; i++) {
         const Busbar__Answer *answer = batch->answers[i];
         assert_true(answer->like <= i);
@@ -291,6 +299,41 @@ static void answers_that_are_like_another_of_their_batch_say_so(void **state)
     expect(&b, 4, "answer 5 output:13 v11");
     assert_int_equal(b.n_like, 2);
     bench_close(&b);
+}
+
+/* Each says 4,000 counters of its own, 16,384 a batch: all are answered, and the step keeps to its messages. */
+static void long_lists_of_counters_go_in_batches_of_bounded_size(void **state)
+{
+    (void)state;
+    struct bench b;
+    struct flow_key keys[12];
+    uint64_t asks[12];
+    char *text = memory_zeroed(40000);
+    bench_open(&b);
+    for (unsigned i = 0; i < 2000; i++) {
+        (void)snprintf(text, 40000, "table=1,reg0=%u,actions=drop", i);
+        fixture_rule(&b.fixture, text);
+    }
+    for (unsigned k = 0, n; k < 12; k++) {
+        n = (unsigned)snprintf(text, 40000, "ip,nw_dst=10.0.%u.0/24,actions=output:2", k);
+        for (unsigned i = 0; i < 400; i++) {
+            n += (unsigned)snprintf(text + n, 40000 - n, ",load:%u->NXM_NX_REG0[],resubmit(,1),resubmit(,1)", k * 100 + i);
+        }
+        fixture_rule(&b.fixture, text);
+        (void)snprintf(text, 40000, "ip,nw_dst=10.0.%u.1", k);
+        keys[k] = fixture_key(text, 11);
+        asks[k] = k + 1;
+    }
+    commit(&b, 11);
+    open_session(&b);
+    say_misses(&b, asks, keys, 12, 12);
+    run(&b, 3);
+    assert_int_equal(b.n_answers, 12);
+    assert_int_equal(b.n_answer_counters, 12 * (2 + 400 * 2 * 2));
+    assert_in_range(b.most_answer_counters, 1, SESSION_BATCH_ITEMS + 2 + 400 * 2 * 2);
+    assert_int_equal(flow_index_count(session_flows(b.session)), 12);
+    bench_close(&b);
+    free(text);
 }
 
 static void asks_without_their_keys_close_the_session(void **state)
@@ -538,6 +581,7 @@ int main(void)
         cmocka_unit_test(a_session_opens_by_the_reply_to_its_last_hello),
         cmocka_unit_test(misses_are_answered_and_lost_messages_close),
         cmocka_unit_test(answers_that_are_like_another_of_their_batch_say_so),
+        cmocka_unit_test(long_lists_of_counters_go_in_batches_of_bounded_size),
         cmocka_unit_test(asks_without_their_keys_close_the_session),
         cmocka_unit_test(corrections_come_before_reached),
         cmocka_unit_test(gone_flows_are_forgotten_unless_an_answer_under_way_makes_them_again),

@@ -1,4 +1,5 @@
 /* What becomes of packets by rules in text: tables, actions, the action set, ports, masks and reasons. */
+#include "lib/msg/counter_id.h"
 #include "tests/unit/services/slowpath/fixture.h"
 
 static void a_rule_outputs_and_only_what_it_matches_is_looked_at(void **state)
@@ -149,6 +150,53 @@ static void resubmits_return_and_are_bounded(void **state)
     fixture_close(&f);
 }
 
+/* A rule of table 0, above those before it, with n resubmits to table 1. */
+static void many_resubmits(struct fixture *f, size_t n)
+{
+    size_t size = n * 16 + 64;
+    char *text = memory_zeroed(size), *end = text + snprintf(text, size, "table=0,priority=%u,arp,actions=output:2", (unsigned)f->next_id);
+    for (size_t i = 0; i < n; i++) {
+        end += snprintf(end, 16, ",resubmit(,1)");
+    }
+    fixture_rule(f, text);
+    free(text);
+}
+
+static size_t times_counted(const struct fixture *f, uint64_t id)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < f->translation.n_counters; i++) {
+        n += f->translation.counters[i] == id;
+    }
+    return n;
+}
+
+static void each_of_thousands_of_visits_counts_and_no_more_than_open_vswitch_allows(void **state)
+{
+    (void)state;
+    struct fixture f;
+    fixture_open(&f);
+    uint64_t rule = fixture_rule(&f, "table=1,arp,actions=drop");
+    many_resubmits(&f, 128);
+    fixture_expect(&f, "arp", 11, "output:12");
+    assert_int_equal(times_counted(&f, counter_id(COUNTER_RULE, rule)), 128);
+    many_resubmits(&f, 4096);
+    fixture_expect(&f, "arp", 11, "output:12");
+    assert_int_equal(times_counted(&f, counter_id(COUNTER_RULE, rule)), 4096);
+    many_resubmits(&f, 4097);
+    fixture_expect(&f, "arp", 11, "drop(pipeline_limit)");
+    fixture_rule(&f, "table=1,priority=40000,arp,actions=goto_table:2");
+    fixture_rule(&f, "table=2,arp,actions=drop");
+    many_resubmits(&f, 2048);
+    fixture_expect(&f, "arp", 11, "output:12");
+    many_resubmits(&f, 2049); /* a goto is one, as with Open vSwitch */
+    fixture_expect(&f, "arp", 11, "drop(pipeline_limit)");
+    assert_in_range(f.translation.actions_room, 0, TRANSLATE_KEPT_MAX);
+    fixture_expect(&f, "ip", 11, "drop(no_rule)");
+    assert_in_range(f.translation.counters_room, 0, TRANSLATE_KEPT_MAX); /* of what was long nothing is kept */
+    fixture_close(&f);
+}
+
 static void table_miss_rules_say_so_to_the_controller(void **state)
 {
     (void)state;
@@ -273,6 +321,7 @@ int main(void)
         cmocka_unit_test(the_action_set_runs_once_at_the_end_in_its_order),
         cmocka_unit_test(vlan_tags_are_pushed_set_and_popped),
         cmocka_unit_test(resubmits_return_and_are_bounded),
+        cmocka_unit_test(each_of_thousands_of_visits_counts_and_no_more_than_open_vswitch_allows),
         cmocka_unit_test(table_miss_rules_say_so_to_the_controller),
         cmocka_unit_test(unknown_ports_are_refused_and_closed_ones_drop),
         cmocka_unit_test(packet_outs_go_where_they_are_told_or_through_the_tables),
