@@ -5,7 +5,7 @@
  *
  * What one replica learned, the others need before the answer's destination misses at them; 10 ms is less than a host takes to answer. Only
  * own news is told, never hearsay, so nothing goes round. The later time wins, so all replicas come to the same table in any order of arrival.
- * A full socket loses news: a peer that sees a gap or hears nothing asks for all again. Cost: 50 bytes an address and peer.
+ * A bridge is flushed by one word and a time, and remembers that time. A full socket loses news: a peer that sees a gap or hears nothing asks for all again. Cost: 50 bytes an address and peer.
  * Thread: the one that translates. Invariant: bounded listeners and peers.
  */
 #include "services/slowpath/mac_share.h"
@@ -98,6 +98,7 @@ struct batch {
     Busbar__MacBatch message;
     Busbar__MacEntry entries[MAC_SHARE_BATCH];
     Busbar__MacEntry *pointers[MAC_SHARE_BATCH];
+    Busbar__MacFlush flushes[MAC_SHARE_FLUSHES], *flush_pointers[MAC_SHARE_FLUSHES];
 };
 
 static void batch_add(struct batch *batch, const struct mac_name *name, uint32_t port, uint64_t learned_ns)
@@ -118,7 +119,25 @@ static struct batch *batch_new(bool all)
     busbar__mac_batch__init(&batch->message);
     batch->message.entries = batch->pointers;
     batch->message.all = all;
+    batch->message.flushes = batch->flush_pointers;
     return batch;
+}
+
+/* The next bridges that were flushed, as many as one message holds; NULL: there are no more. */
+static const struct world_bridge *batch_flushes(const struct core *core, const struct world_bridge *bridge, struct batch *batch)
+{
+    batch->message.n_flushes = 0;
+    for (; bridge != NULL && batch->message.n_flushes < MAC_SHARE_FLUSHES; bridge = bridge->hh.next) {
+        uint64_t flushed_ns = mac_table_flushed_ns(core->macs, bridge->id);
+        if (flushed_ns != 0) {
+            Busbar__MacFlush *flush = &batch->flushes[batch->message.n_flushes];
+            busbar__mac_flush__init(flush);
+            flush->bridge = bridge->id;
+            flush->flushed_ns = flushed_ns;
+            batch->flush_pointers[batch->message.n_flushes++] = flush;
+        }
+    }
+    return bridge;
 }
 
 static void tell_listeners(struct mac_share *share, struct batch *batch)
@@ -131,7 +150,7 @@ static void tell_listeners(struct mac_share *share, struct batch *batch)
             share->core->counts.mac_news_dropped += batch->message.n_entries;
         }
     }
-    batch->message.n_entries = 0;
+    batch->message.n_entries = batch->message.n_flushes = 0;
 }
 
 static void tell_news(struct mac_share *share)
@@ -139,12 +158,17 @@ static void tell_news(struct mac_share *share)
     struct core *core = share->core;
     size_t n;
     const struct mac_news *news = mac_table_news(core->macs, &n);
-    uint64_t wait_ms = n > 0 ? MAC_SHARE_INTERVAL_MS : MAC_SHARE_BEAT_MS;
+    bool has_flushed = mac_table_has_flushed(core->macs);
+    uint64_t wait_ms = n > 0 || has_flushed ? MAC_SHARE_INTERVAL_MS : MAC_SHARE_BEAT_MS;
     if (core->now_ns - share->told_ns < wait_ms * NS_PER_MS) {
         return;
     }
     share->told_ns = core->now_ns;
     struct batch *batch = batch_new(false);
+    for (const struct world_bridge *next = has_flushed ? core->world.bridges : NULL; next != NULL;) {
+        next = batch_flushes(core, next, batch);
+        tell_listeners(share, batch);
+    }
     for (size_t i = 0; i < n && share->n_listeners > 0; i++) {
         batch_add(batch, &news[i].name, news[i].port, news[i].learned_ns);
         if (batch->message.n_entries == MAC_SHARE_BATCH) {
@@ -185,6 +209,11 @@ static void on_ask_all(struct mac_share *share, const struct bus_identity *who)
     share->n_listeners += i == share->n_listeners;
     struct batch *batch = batch_new(true);
     int err = 0;
+    for (const struct world_bridge *next = share->core->world.bridges; next != NULL && err == 0;) {
+        next = batch_flushes(share->core, next, batch);
+        err = batch->message.n_flushes > 0 ? msg_send(share->socket, who, MESSAGE_MAC_BATCH, &batch->message.base) : 0;
+    }
+    batch->message.n_flushes = 0;
     for (const struct world_bridge *bridge = share->core->world.bridges; bridge != NULL && err == 0; bridge = bridge->hh.next) {
         err = send_all_of(share, who, bridge->id, batch);
     }
@@ -216,6 +245,11 @@ static void hear_peer(struct mac_share *share, struct mac_peer *peer)
     for (int i = 0; i < MAC_SHARE_MESSAGES_PER_STEP && bus_recv(peer->socket, &message) == 0; i++) {
         Busbar__MacBatch *batch = (Busbar__MacBatch *)msg_unpack(&message, &busbar__mac_batch__descriptor);
         bool makes_sense = batch != NULL;
+        for (size_t e = 0; makes_sense && e < batch->n_flushes; e++) {
+            if (world_bridge(&core->world, batch->flushes[e]->bridge) != NULL) {
+                mac_table_hear_flush(core->macs, batch->flushes[e]->bridge, batch->flushes[e]->flushed_ns);
+            }
+        }
         for (size_t e = 0; makes_sense && e < batch->n_entries; e++) {
             makes_sense = hear(core, batch->entries[e]);
         }

@@ -10,6 +10,7 @@ enum {
     MAC_SHARE_BEAT_MS = 1000, /* an empty batch says that there was no news */
     MAC_SHARE_SILENCE_MS = 5000,
     MAC_SHARE_BATCH = 1000, /* addresses in one message: some 50 KB */
+    MAC_SHARE_FLUSHES = 64, /* flushed bridges in one message */
     MAC_SHARE_MESSAGES_PER_STEP = 64,
 };
 

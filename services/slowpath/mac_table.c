@@ -35,6 +35,7 @@ struct mac_bridge {
     uint64_t id;
     struct mac_list list;
     struct mac_port *ports; /* those with addresses */
+    uint64_t flushed_ns;    /* what was learned before is forgotten */
     UT_hash_handle hh;
 };
 
@@ -57,6 +58,7 @@ struct mac_table {
     size_t n_ended;
     struct mac_news *news;
     size_t n_news, news_room;
+    bool has_flushed; /* is news, too */
 };
 
 uint64_t mac_number(const struct mac_name *name)
@@ -363,11 +365,20 @@ enum mac_learned mac_table_learn(struct mac_table *table, const struct mac_name 
     return MAC_LEARNED;
 }
 
+uint64_t mac_table_flushed_ns(const struct mac_table *table, uint64_t id)
+{
+    const struct mac_bridge *bridge = bridge_find(table, id);
+    return bridge != NULL ? bridge->flushed_ns : 0;
+}
+
 void mac_table_hear(struct mac_table *table, const struct mac_name *name, uint32_t port, uint64_t learned_ns, uint32_t limit)
 {
     uint64_t hash = mac_number(name);
     struct mac_entry *entry = entry_find(table, name, hash);
     if (entry != NULL && (learned_ns < entry->learned_ns || (learned_ns == entry->learned_ns && port <= entry->port))) {
+        return;
+    }
+    if (learned_ns < mac_table_flushed_ns(table, name->bridge)) {
         return;
     }
     if (port == 0) {
@@ -470,14 +481,39 @@ void mac_table_flush_bridge(struct mac_table *table, uint64_t id)
     }
 }
 
+/* Those learned before, or all when they may be as old. */
+static void flush_before(struct mac_table *table, struct mac_bridge *bridge, uint64_t flushed_ns, bool is_all)
+{
+    for (struct mac_entry *entry = bridge->list.oldest, *newer; entry != NULL; entry = newer) {
+        newer = entry->links[MAC_LIST_BRIDGE].newer;
+        if (is_all || entry->learned_ns < flushed_ns) {
+            entry_end(table, bridge, entry);
+        }
+    }
+    bridge->flushed_ns = flushed_ns > bridge->flushed_ns ? flushed_ns : bridge->flushed_ns;
+}
+
+void mac_table_hear_flush(struct mac_table *table, uint64_t id, uint64_t flushed_ns)
+{
+    flush_before(table, bridge_named_by(table, id), flushed_ns, false);
+}
+
+bool mac_table_has_flushed(const struct mac_table *table)
+{
+    return table->has_flushed;
+}
+
 void mac_table_flush_everywhere(struct mac_table *table, uint64_t id, uint64_t now_ns)
 {
-    const struct mac_bridge *bridge = bridge_find(table, id);
-    const struct mac_entry *entry = bridge != NULL ? bridge->list.oldest : NULL;
-    for (; entry != NULL; entry = entry->links[MAC_LIST_BRIDGE].newer) {
-        news_add(table, &entry->name, 0, now_ns);
+    size_t n_kept = 0;
+    for (size_t i = 0; i < table->n_news; i++) { /* not to be told any more, lest it was learned at this very time */
+        if (table->news[i].name.bridge != id) {
+            table->news[n_kept++] = table->news[i];
+        }
     }
-    mac_table_flush_bridge(table, id);
+    table->n_news = n_kept;
+    flush_before(table, bridge_named_by(table, id), now_ns, true);
+    table->has_flushed = true;
 }
 
 const struct mac_news *mac_table_news(const struct mac_table *table, size_t *out_n)
@@ -489,6 +525,7 @@ const struct mac_news *mac_table_news(const struct mac_table *table, size_t *out
 void mac_table_clear_news(struct mac_table *table)
 {
     table->n_news = 0;
+    table->has_flushed = false;
 }
 
 static bool number_is_known(const struct mac_table *table, uint64_t number)

@@ -91,7 +91,7 @@ const struct mac_entry *mac_table_next(const struct mac_table *table, uint64_t b
 const struct mac_name *mac_table_changes(const struct mac_table *table, size_t *out_n);
 void mac_table_clear_changes(struct mac_table *table);
 
-/* What this replica itself learned (port) or was told to flush (port 0) since the last clear, for the others. */
+/* What this replica itself learned since the last clear, for the others. */
 struct mac_news {
     struct mac_name name;
     uint32_t port;
@@ -101,6 +101,12 @@ const struct mac_news *mac_table_news(const struct mac_table *table, size_t *out
 void mac_table_clear_news(struct mac_table *table);
 /* Ends all of a bridge's addresses because a person said so: the other replicas are to do the same. */
 void mac_table_flush_everywhere(struct mac_table *table, uint64_t bridge, uint64_t now_ns);
+/* Another replica's word: what was learned before is forgotten, and not taken from a third one that does not know yet. */
+void mac_table_hear_flush(struct mac_table *table, uint64_t bridge, uint64_t flushed_ns);
+/* When the bridge was flushed last, by whomever; 0: never. */
+uint64_t mac_table_flushed_ns(const struct mac_table *table, uint64_t bridge);
+/* Was a bridge flushed here since the last clear of the news? */
+bool mac_table_has_flushed(const struct mac_table *table);
 
 /* Numbers (mac_number) of addresses that ended since the last clear and are not known again; at most MAC_NEWS_MAX. */
 const uint64_t *mac_table_ended(struct mac_table *table, size_t *out_n);

@@ -83,6 +83,56 @@ static void what_one_learns_the_other_knows(void **state)
     bench_close(&b);
 }
 
+/* More than a batch of news holds; what a third replica tells late, and what was learned since. */
+static void a_flush_reaches_every_address_of_the_others(void **state)
+{
+    (void)state;
+    enum { N = MAC_NEWS_MAX + 5000 };
+    struct bench b;
+    bench_open(&b);
+    struct mac_table *here = b.replicas[0].core.macs, *there = b.replicas[1].core.macs;
+    struct mac_name name = name_of(1), late = name_of(2), since = name_of(3);
+    run(&b, 200);
+    for (uint32_t i = 0; i < N; i++) {
+        memcpy(name.mac + 2, &i, sizeof i);
+        mac_table_hear(here, &name, 11, b.now_ns, N);
+        mac_table_hear(there, &name, 11, b.now_ns, N);
+    }
+    uint64_t before_ns = b.now_ns;
+    run(&b, 15);
+    (void)mac_table_learn(here, &late, 11, N, b.now_ns);
+    mac_table_flush_everywhere(here, FIXTURE_BRIDGE, b.now_ns);
+    (void)mac_table_learn(here, &since, 12, N, b.now_ns);
+    assert_int_equal(mac_table_count(here, FIXTURE_BRIDGE), 1);
+    assert_int_equal(mac_table_count(there, FIXTURE_BRIDGE), N);
+    run(&b, 15);
+    assert_int_equal(mac_table_count(there, FIXTURE_BRIDGE), 1);
+    assert_non_null(mac_table_find(there, &since));
+    mac_table_hear(there, &name, 11, before_ns, N);
+    assert_null(mac_table_find(there, &name));
+    bench_close(&b);
+}
+
+/* The word that was lost is a part of all that is told again. */
+static void a_lost_flush_comes_with_all_the_rest(void **state)
+{
+    (void)state;
+    struct bench b;
+    bench_open(&b);
+    struct mac_name name = name_of(1);
+    (void)mac_table_learn(b.replicas[0].core.macs, &name, 11, 100, b.now_ns);
+    run(&b, 200);
+    assert_int_equal(mac_table_count(b.replicas[1].core.macs, FIXTURE_BRIDGE), 1);
+    bus_hub_set_faults(b.hub, 1000, 0, 0);
+    mac_table_flush_everywhere(b.replicas[0].core.macs, FIXTURE_BRIDGE, b.now_ns);
+    run(&b, 20);
+    bus_hub_set_faults(b.hub, 0, 0, 0);
+    assert_int_equal(mac_table_count(b.replicas[1].core.macs, FIXTURE_BRIDGE), 1);
+    run(&b, MAC_SHARE_SILENCE_MS + 2000);
+    assert_int_equal(mac_table_count(b.replicas[1].core.macs, FIXTURE_BRIDGE), 0);
+    bench_close(&b);
+}
+
 static void lost_news_is_asked_for_again(void **state)
 {
     (void)state;
@@ -121,6 +171,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_one_learns_the_other_knows),
+        cmocka_unit_test(a_flush_reaches_every_address_of_the_others),
+        cmocka_unit_test(a_lost_flush_comes_with_all_the_rest),
         cmocka_unit_test(lost_news_is_asked_for_again),
         cmocka_unit_test(addresses_of_unknown_bridges_and_ports_are_not_taken),
     };
