@@ -183,12 +183,9 @@ static bool on_misses(struct session *session, const ProtobufCMessage *body)
 {
     const Busbar__MissBatch *batch = (const Busbar__MissBatch *)body;
     bool makes_sense = batch->n_asks > 0 || batch->keys.len == 0;
-    for (size_t i = 0; makes_sense && i < batch->n_misses + batch->n_asks; i++) {
-        struct session_miss miss;
-        bool is_apart = i < batch->n_misses;
-        size_t k = is_apart ? i : i - batch->n_misses;
-        miss.ask = is_apart ? batch->misses[k]->ask : batch->asks[k];
-        makes_sense = (is_apart ? key_decode(&batch->misses[k]->key, &miss.key) : keys_decode(&batch->keys, batch->n_asks, k, &miss.key)) == 0;
+    for (size_t i = 0; makes_sense && i < batch->n_asks; i++) {
+        struct session_miss miss = {.ask = batch->asks[i]};
+        makes_sense = keys_decode(&batch->keys, batch->n_asks, i, &miss.key) == 0;
         if (makes_sense) {
             queue_miss(session, &miss);
         }

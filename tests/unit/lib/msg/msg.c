@@ -47,21 +47,20 @@ static int teardown(void **state)
 static void message_arrives_as_it_was(void **state)
 {
     struct net *n = *state;
-    Busbar__Miss miss = BUSBAR__MISS__INIT, *misses = &miss;
     Busbar__MissBatch batch = BUSBAR__MISS_BATCH__INIT;
     uint8_t key[128] = {1, 2, 3};
-    miss.ask = 77;
-    miss.key = (ProtobufCBinaryData){.len = sizeof key, .data = key};
-    batch.misses = &misses;
-    batch.n_misses = 1;
+    uint64_t ask = 77;
+    batch.asks = &ask;
+    batch.n_asks = 1;
+    batch.keys = (ProtobufCBinaryData){.len = sizeof key, .data = key};
     assert_int_equal(msg_send(n->binder, &replica, MESSAGE_MISS_BATCH, &batch.base), 0);
     bus_hub_step(n->hub, 2);
     struct bus_message m;
     assert_int_equal(bus_recv(n->connector, &m), 0);
     Busbar__MissBatch *read = (Busbar__MissBatch *)msg_unpack(&m, &busbar__miss_batch__descriptor);
     bus_message_fini(&m);
-    assert_true(read != NULL && read->n_misses == 1 && read->misses[0]->ask == 77);
-    assert_memory_equal(read->misses[0]->key.data, key, sizeof key);
+    assert_true(read != NULL && read->n_asks == 1 && read->asks[0] == 77 && read->keys.len == sizeof key);
+    assert_memory_equal(read->keys.data, key, sizeof key);
     busbar__miss_batch__free_unpacked(read, NULL);
 }
 
@@ -120,34 +119,33 @@ static void an_arena_holds_one_message_at_a_time_of_any_size(void **state)
     msg_arena_init(&arena);
     static const size_t counts[] = {1, 64, 2000, 3, 64};
     for (size_t c = 0; c < sizeof counts / sizeof counts[0]; c++) {
-        Busbar__Miss *misses = memory_array(counts[c], sizeof *misses), **pointers = memory_array(counts[c], sizeof(Busbar__Miss *));
+        Busbar__FlowOffer *offers = memory_array(counts[c], sizeof *offers), **pointers = memory_array(counts[c], sizeof(Busbar__FlowOffer *));
         uint8_t key[128];
         memset(key, (int)c + 1, sizeof key);
-        Busbar__MissBatch batch = BUSBAR__MISS_BATCH__INIT;
+        Busbar__FlowOfferBatch batch = BUSBAR__FLOW_OFFER_BATCH__INIT;
         for (size_t i = 0; i < counts[c]; i++) {
-            busbar__miss__init(&misses[i]);
-            misses[i].ask = i + 1;
-            misses[i].key = (ProtobufCBinaryData){.len = sizeof key, .data = key};
-            pointers[i] = &misses[i];
+            busbar__flow_offer__init(&offers[i]);
+            offers[i].key = (ProtobufCBinaryData){.len = sizeof key - i % 2, .data = key};
+            pointers[i] = &offers[i];
         }
-        batch.misses = pointers;
-        batch.n_misses = counts[c];
-        assert_int_equal(msg_send(n->binder, &replica, MESSAGE_MISS_BATCH, &batch.base), 0);
+        batch.offers = pointers;
+        batch.n_offers = counts[c];
+        assert_int_equal(msg_send(n->binder, &replica, MESSAGE_FLOW_OFFER_BATCH, &batch.base), 0);
         bus_hub_step(n->hub, 2 + c);
         struct bus_message m;
         assert_int_equal(bus_recv(n->connector, &m), 0);
-        const Busbar__MissBatch *got = (const Busbar__MissBatch *)msg_unpack_into(&arena, &m, &busbar__miss_batch__descriptor);
+        const Busbar__FlowOfferBatch *got = (const Busbar__FlowOfferBatch *)msg_unpack_into(&arena, &m, &busbar__flow_offer_batch__descriptor);
         assert_non_null(got);
-        assert_int_equal(got->n_misses, counts[c]);
+        assert_int_equal(got->n_offers, counts[c]);
         for (size_t i = 0; i < counts[c]; i++) {
-            assert_int_equal(got->misses[i]->ask, i + 1);
-            assert_memory_equal(got->misses[i]->key.data, key, sizeof key);
+            assert_int_equal(got->offers[i]->key.len, sizeof key - i % 2);
+            assert_memory_equal(got->offers[i]->key.data, key, sizeof key - i % 2);
         }
         struct bus_message cut = m;
         cut.size = m.size - 1;
-        assert_null(msg_unpack_into(&arena, &cut, &busbar__miss_batch__descriptor));
+        assert_null(msg_unpack_into(&arena, &cut, &busbar__flow_offer_batch__descriptor));
         bus_message_fini(&m);
-        free(misses);
+        free(offers);
         free(pointers);
     }
     msg_arena_fini(&arena);

@@ -155,12 +155,10 @@ static void say_beat(struct bench *b)
 static void say_miss(struct bench *b, uint64_t ask, const char *packet, uint32_t port)
 {
     struct flow_key key = fixture_key(packet, port);
-    Busbar__Miss miss = BUSBAR__MISS__INIT, *pointer = &miss;
     Busbar__MissBatch batch = BUSBAR__MISS_BATCH__INIT;
-    miss.ask = ask;
-    miss.key = key_encode(&key);
-    batch.misses = &pointer;
-    batch.n_misses = 1;
+    batch.asks = &ask;
+    batch.n_asks = 1;
+    batch.keys = keys_encode(&key, 1);
     say(b, MESSAGE_MISS_BATCH, &batch.base);
 }
 
@@ -259,9 +257,9 @@ static void misses_are_answered_and_lost_messages_close(void **state)
     expect(&b, 2, "answer 3 drop single refused v11");
     assert_int_equal(flow_index_count(session_flows(b.session)), 2);
     Busbar__MissBatch broken = BUSBAR__MISS_BATCH__INIT;
-    Busbar__Miss miss = BUSBAR__MISS__INIT, *pointer = &miss;
-    broken.misses = &pointer;
-    broken.n_misses = 1;
+    uint64_t ask = 4;
+    broken.asks = &ask;
+    broken.n_asks = 1;
     say(&b, MESSAGE_MISS_BATCH, &broken.base);
     run(&b, 2);
     assert_int_equal(b.core.counts.malformed, 1);
@@ -493,16 +491,8 @@ static void a_batch_that_learns_corrects_itself(void **state)
     open_session(&b);
     struct flow_key keys[2] = {fixture_key("dl_src=00:00:00:00:00:0a,dl_dst=00:00:00:00:00:0b", 11),
                                fixture_key("dl_src=00:00:00:00:00:0b,dl_dst=00:00:00:00:00:0a", 12)};
-    Busbar__Miss misses[2], *pointers[2] = {&misses[0], &misses[1]};
-    Busbar__MissBatch batch = BUSBAR__MISS_BATCH__INIT;
-    for (size_t i = 0; i < 2; i++) {
-        busbar__miss__init(&misses[i]);
-        misses[i].ask = i + 1;
-        misses[i].key = key_encode(&keys[i]);
-    }
-    batch.misses = pointers;
-    batch.n_misses = 2;
-    say(&b, MESSAGE_MISS_BATCH, &batch.base);
+    static const uint64_t asks[] = {1, 2};
+    say_misses(&b, asks, keys, 2, 2);
     run(&b, 3);
     expect(&b, 0, "answer 1 output:12,output:13,output:14,output:10 v11");
     expect(&b, 1, "answer 2 output:11 v11");
@@ -536,10 +526,14 @@ static void whatever_a_shard_sends_the_slowpath_lives(void **state)
             run(&b, 1);
             continue;
         }
-        /* field 1 of length 136: a miss, an offer, a packet: with the key as field 2 */
-        uint8_t body[300] = {0x0a, 0x85, 0x01, 0x08, (uint8_t)i, 0x12, 0x80, 0x01};
-        memcpy(body + 8, &key, sizeof key);
-        size_t size = 8 + sizeof key;
+        /* Field 1 of length 136: an offer, a packet: with the key as field 2. Or an ask as field 2 and its key as field 3. */
+        static const uint8_t heads[2][13] = {{0x0a, 0x85, 0x01, 0x08, 1, 0x12, 0x80, 0x01}, {0x12, 8, 1, 0, 0, 0, 0, 0, 0, 0, 0x1a, 0x80, 0x01}};
+        bool is_miss = random_below(&r, 3) == 0;
+        uint8_t body[300] = {0};
+        size_t size = is_miss ? 13 : 8;
+        memcpy(body, heads[is_miss], size);
+        memcpy(body + size, &key, sizeof key);
+        size += sizeof key;
         for (uint64_t n = random_below(&r, 4); n > 0; n--) {
             body[random_below(&r, random_below(&r, 2) == 0 ? 10 : size)] = (uint8_t)random_u64(&r);
         }

@@ -165,12 +165,10 @@ static void welcome(struct bench *b)
 static void miss(struct bench *b, uint64_t ask)
 {
     struct flow_key key = {.in_port = be32(11), .eth_src = {2, 0, 0, 0, 0, 1}, .eth_dst = {2, 0, 0, 0, 0, 2}};
-    Busbar__Miss one = BUSBAR__MISS__INIT, *pointer = &one;
     Busbar__MissBatch batch = BUSBAR__MISS_BATCH__INIT;
-    one.ask = ask;
-    one.key = key_encode(&key);
-    batch.misses = &pointer;
-    batch.n_misses = 1;
+    batch.asks = &ask;
+    batch.n_asks = 1;
+    batch.keys = keys_encode(&key, 1);
     assert_int_equal(msg_send(b->shard, &b->replica, MESSAGE_MISS_BATCH, &batch.base), 0);
 }
 
