@@ -24,12 +24,13 @@
  * after it has changed. Thread: the one that translates. No allocation in a lookup, but for clauses; it writes scratch memory of the classifier.
  *
  * Rules that are clauses of conjunctions are in a classifier of their own within this one. All that cover the packet and have a higher priority
- * than its best rule are gathered, priority by priority from the highest; of the conjunctions whose every clause was met at that priority the
+ * than its best rule are gathered and sorted, priority by priority from the highest; of the conjunctions whose every clause was met at that priority the
  * one with the lowest id whose second lookup finds a rule decides. The bits that told are those of every lookup made. With clauses in a
  * table a lookup that meets some allocates.
  */
 #include "services/slowpath/classifier.h"
 
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -45,9 +46,17 @@ static const uint8_t levels_log2_of[] = {7, 7, 4, 3, 2};
 
 enum {
     SLOT_WORDS = 2,       /* room for 128 tuples, and for as many again when there are more */
-    ORDER_STEP = 8,       /* tuples between two sets of the order */
+    ORDER_STEP = 8,       /* tuples between two sets of the order, at least */
+    ORDER_SETS_MAX = 128, /* so that memory does not grow with the square of the tuples */
     SORTED_ONE_BY_ONE = 24,
     ASKED_ONE_BY_ONE = 8,
+    /* In units of some 10 ns, as core.h has them. */
+    COST_OF_LOOKUP = 6,
+    COST_OF_HEAD = 2,
+    TUPLES_PER_COST = 16,
+    COST_OF_CANDIDATE = 2,
+    COST_OF_TUPLE = 4, /* asked alone */
+    COST_OF_CLAUSE = 4,
 };
 
 struct candidate {
@@ -59,8 +68,9 @@ struct candidate {
 struct classifier_scratch {
     bool is_stale;
     int32_t *priorities; /* of the tuples, in their order */
-    uint64_t *sets;      /* the k-th has the first k * ORDER_STEP tuples */
-    uint64_t *candidates, *open, *covered[TUPLE_FIELDS];
+    uint64_t *sets;      /* the k-th has the first k * step tuples */
+    size_t step;         /* tuples between two of those */
+    uint64_t *candidates, *open, *passed, *covered[TUPLE_FIELDS];
     struct candidate *list;
 };
 
@@ -77,6 +87,7 @@ struct classifier {
     size_t words; /* of a set of tuples */
     uint64_t *live;
     struct head *heads;
+    size_t n_heads;
     struct axis fields[TUPLE_FIELDS];
     struct classifier_scratch *scratch;
 };
@@ -94,11 +105,13 @@ static void scratch_init(struct classifier_scratch *scratch, size_t words)
 {
     *scratch = (struct classifier_scratch){.is_stale = true};
     scratch->priorities = memory_array(words * 64, sizeof *scratch->priorities);
-    scratch->sets = memory_array((words * 64 / ORDER_STEP + 1) * words, sizeof *scratch->sets);
-    scratch->candidates = memory_array(words * (2 + TUPLE_FIELDS), sizeof *scratch->candidates);
+    scratch->step = words * 64 / ORDER_STEP <= ORDER_SETS_MAX ? ORDER_STEP : words * 64 / ORDER_SETS_MAX;
+    scratch->sets = memory_array((words * 64 / scratch->step + 2) * words, sizeof *scratch->sets);
+    scratch->candidates = memory_array(words * (3 + TUPLE_FIELDS), sizeof *scratch->candidates);
     scratch->open = scratch->candidates + words;
+    scratch->passed = scratch->candidates + 2 * words;
     for (size_t f = 0; f < TUPLE_FIELDS; f++) {
-        scratch->covered[f] = scratch->candidates + (2 + f) * words;
+        scratch->covered[f] = scratch->candidates + (3 + f) * words;
     }
     scratch->list = memory_array(words * 64, sizeof *scratch->list);
 }
@@ -191,9 +204,6 @@ static void classifier_widen(struct classifier *classifier)
     memset(classifier->live + old, 0, SLOT_WORDS * sizeof *classifier->live);
     classifier->by_slot = memory_resize(classifier->by_slot, words * 64 * sizeof(struct classifier_tuple *));
     memset(classifier->by_slot + old * 64, 0, (size_t)SLOT_WORDS * 64 * sizeof(struct classifier_tuple *));
-    for (struct head *head = classifier->heads; head != NULL; head = head->next) {
-        head_widen(head, words);
-    }
     for (size_t f = 0; f < TUPLE_FIELDS; f++) {
         axis_widen(&classifier->fields[f], words);
     }
@@ -247,9 +257,10 @@ static void join_head(struct classifier *classifier, struct classifier_tuple *tu
         head = head->next;
     }
     if (head == NULL) {
-        head = head_new(tuple, classifier->words);
+        head = head_new(tuple);
         head->next = classifier->heads;
         classifier->heads = head;
+        classifier->n_heads++;
     }
     head_add_tuple(head, tuple);
     tuple->head = head;
@@ -266,6 +277,7 @@ static void leave_head(struct classifier *classifier, struct classifier_tuple *t
     }
     *place = tuple->head->next;
     head_destroy(&tuple->head);
+    classifier->n_heads--;
 }
 
 static struct classifier_tuple *add_tuple(struct classifier *classifier, const struct classifier_rule *rule)
@@ -329,7 +341,7 @@ static void insert(struct classifier *classifier, struct classifier_rule *rule)
     }
     tuple_insert(tuple, rule);
     if (tuple->head != NULL) {
-        head_insert(tuple->head, tuple, rule);
+        head_insert(tuple->head, tuple, rule, classifier->words);
     }
     for (size_t f = 0; f < TUPLE_FIELDS; f++) {
         if (tuple->lengths[f] > 0) {
@@ -398,8 +410,8 @@ static void refresh_order(const struct classifier *classifier)
     size_t words = classifier->words;
     memset(scratch->sets, 0, words * sizeof *scratch->sets);
     for (size_t i = 0; i < classifier->n_tuples; i++) {
-        uint64_t *next = scratch->sets + (i / ORDER_STEP + 1) * words;
-        if (i % ORDER_STEP == 0) {
+        uint64_t *next = scratch->sets + (i / scratch->step + 1) * words;
+        if (i % scratch->step == 0) {
             memcpy(next, next - words, words * sizeof *next);
         }
         set_add(next, classifier->tuples[i]->slot);
@@ -421,8 +433,8 @@ static void open_tuples(const struct classifier *classifier, int32_t priority)
             end = middle;
         }
     }
-    memcpy(scratch->open, scratch->sets + first / ORDER_STEP * classifier->words, classifier->words * sizeof *scratch->open);
-    for (size_t i = first / ORDER_STEP * ORDER_STEP; i < first; i++) {
+    memcpy(scratch->open, scratch->sets + first / scratch->step * classifier->words, classifier->words * sizeof *scratch->open);
+    for (size_t i = first / scratch->step * scratch->step; i < first; i++) {
         set_add(scratch->open, classifier->tuples[i]->slot);
     }
 }
@@ -441,7 +453,7 @@ static void find_candidates(const struct classifier *classifier, const struct fl
     axis_find(looks, TUPLE_FIELDS);
     memcpy(candidates, classifier->live, classifier->words * sizeof *candidates);
     for (const struct head *head = classifier->heads; head != NULL; head = head->next) {
-        head_filter(head, packet, candidates);
+        head_filter(head, packet, scratch->passed, candidates);
     }
     for (size_t f = 0; f < TUPLE_FIELDS; f++) {
         const uint64_t *without = axis_tuples(&classifier->fields[f], 0);
@@ -565,7 +577,7 @@ static void tell_all(const struct classifier *classifier, const unsigned *tell, 
         return;
     }
     for (const struct head *head = classifier->heads; head != NULL; head = head->next) {
-        head_look(head, packet, classifier->scratch->open, looked);
+        head_look(head, packet, classifier->scratch->passed, classifier->scratch->open, looked);
     }
     for (unsigned round = 0; round < 2; round++) {
         for (size_t f = 0; f < TUPLE_FIELDS; f++) {
@@ -617,11 +629,19 @@ static const struct classifier_rule *lookup_one_by_one(const struct classifier *
     return best;
 }
 
+/* What one lookup costs: a probe for each head, words of sets for each tuple, and a look at those that are candidates. */
+static unsigned cost_of_lookup(const struct classifier *classifier, size_t n_candidates)
+{
+    return COST_OF_LOOKUP +
+           (unsigned)(classifier->n_heads * COST_OF_HEAD + n_candidates * COST_OF_CANDIDATE + classifier->n_tuples / TUPLES_PER_COST);
+}
+
 static const struct classifier_rule *lookup(const struct classifier *classifier, const struct flow_state *packet,
-                                            struct flow_state *looked)
+                                            struct flow_state *looked, unsigned *work)
 {
     struct classifier_scratch *scratch = classifier->scratch;
     if (classifier->n_tuples <= ASKED_ONE_BY_ONE) {
+        *work += COST_OF_LOOKUP;
         return lookup_one_by_one(classifier, packet, looked);
     }
     if (scratch->is_stale) {
@@ -633,6 +653,7 @@ static const struct classifier_rule *lookup(const struct classifier *classifier,
     const struct classifier_tuple *tuple_of_best = NULL;
     int32_t priority = INT32_MIN;
     size_t n = list_candidates(classifier, packet), i = 0;
+    *work += cost_of_lookup(classifier, n);
     for (; i < n && scratch->list[i].tuple->priority_max >= priority; i++) {
         const struct candidate *candidate = &scratch->list[i];
         const struct tuple_cell *cell = tuple_find(candidate->tuple, packet, candidate->hash);
@@ -652,108 +673,107 @@ static const struct classifier_rule *lookup(const struct classifier *classifier,
 
 /* ---- conjunctions ---- */
 
+/* A clause of a rule that covers the packet. */
+struct met_clause {
+    int32_t priority;
+    uint32_t id;
+    uint8_t n_clauses, clause;
+};
+
 struct met {
-    const struct classifier_rule **rules; /* owned; those with clauses that cover the packet */
+    struct met_clause *clauses; /* owned */
     size_t n, room;
 };
 
+static void meet(struct met *met, const struct classifier_rule *rule)
+{
+    for (size_t c = 0; c < rule->n_clauses; c++) {
+        const struct classifier_clause *clause = &rule->clauses[c];
+        if (clause->n_clauses == 0 || clause->n_clauses > CLASSIFIER_CLAUSES_MAX || clause->clause >= clause->n_clauses) {
+            continue;
+        }
+        if (met->n == met->room) {
+            met->room = met->room == 0 ? 16 : met->room * 2;
+            met->clauses = memory_resize(met->clauses, met->room * sizeof *met->clauses);
+        }
+        met->clauses[met->n++] = (struct met_clause){
+            .priority = rule->priority, .id = clause->id, .n_clauses = clause->n_clauses, .clause = clause->clause};
+    }
+}
+
 static void gather(const struct classifier *clauses, int32_t above, const struct flow_state *packet, struct flow_state *looked,
-                   struct met *met)
+                   struct met *met, unsigned limit, unsigned *work)
 {
-    for (size_t i = 0; i < clauses->n_tuples && clauses->tuples[i]->priority_max > above; i++) {
+    for (size_t i = 0; i < clauses->n_tuples && clauses->tuples[i]->priority_max > above && *work <= limit; i++) {
+        size_t n_before = met->n;
         const struct classifier_rule *rule = tuple_lookup(clauses->tuples[i], clauses->levels_log2, packet, looked);
+        *work += COST_OF_TUPLE;
         for (; rule != NULL; rule = rule->next) {
-            if (rule->priority <= above || !match_covers_packet(rule->match, packet)) {
-                continue;
+            if (rule->priority > above && match_covers_packet(rule->match, packet)) {
+                meet(met, rule);
             }
-            if (met->n == met->room) {
-                met->room = met->room == 0 ? 16 : met->room * 2;
-                met->rules = memory_resize(met->rules, met->room * sizeof *met->rules);
-            }
-            met->rules[met->n++] = rule;
         }
+        *work += (unsigned)(met->n - n_before) * COST_OF_CLAUSE;
     }
 }
 
-/* The highest priority met that is below `below`; false: none. */
-static bool next_priority(const struct met *met, int64_t below, int32_t *out_priority)
+/* Priorities downwards, ids upwards; the clauses of one conjunction together: those that say another number of clauses belong to another. */
+static int compare_clauses(const void *left, const void *right)
 {
-    bool found = false;
-    for (size_t i = 0; i < met->n; i++) {
-        if (met->rules[i]->priority < below && (!found || met->rules[i]->priority > *out_priority)) {
-            *out_priority = met->rules[i]->priority;
-            found = true;
-        }
+    const struct met_clause *a = left, *b = right;
+    if (a->priority != b->priority) {
+        return a->priority > b->priority ? -1 : 1;
     }
-    return found;
+    if (a->id != b->id) {
+        return a->id < b->id ? -1 : 1;
+    }
+    return (a->n_clauses > b->n_clauses) - (a->n_clauses < b->n_clauses);
 }
 
-/* The lowest id from `from` on among the clauses of this priority; false: none. */
-static bool next_id(const struct met *met, int32_t priority, uint64_t from, uint32_t *out_id)
-{
-    bool found = false;
-    for (size_t i = 0; i < met->n; i++) {
-        const struct classifier_rule *rule = met->rules[i];
-        for (size_t c = 0; rule->priority == priority && c < rule->n_clauses; c++) {
-            if (rule->clauses[c].id >= from && (!found || rule->clauses[c].id < *out_id)) {
-                *out_id = rule->clauses[c].id;
-                found = true;
-            }
-        }
-    }
-    return found;
-}
-
-/* Are all clauses met? Those that say another number of clauses belong to another conjunction with that id. */
-static bool is_complete(const struct met *met, int32_t priority, uint32_t id)
-{
-    uint64_t clauses[CLASSIFIER_CLAUSES_MAX + 1] = {0}; /* by number of clauses */
-    for (size_t i = 0; i < met->n; i++) {
-        const struct classifier_rule *rule = met->rules[i];
-        for (size_t c = 0; rule->priority == priority && c < rule->n_clauses; c++) {
-            const struct classifier_clause *clause = &rule->clauses[c];
-            if (clause->id != id || clause->n_clauses > CLASSIFIER_CLAUSES_MAX) {
-                continue;
-            }
-            clauses[clause->n_clauses] |= 1ull << clause->clause;
-            if (clauses[clause->n_clauses] == UINT64_MAX >> (64 - clause->n_clauses)) {
-                return true;
-            }
-        }
-    }
-    return false;
-}
-
-static const struct classifier_rule *resolve(const struct classifier *classifier, const struct met *met,
-                                             const struct flow_state *packet, struct flow_state *looked)
+static const struct classifier_rule *resolve(const struct classifier *classifier, struct met *met, const struct flow_state *packet,
+                                             struct flow_state *looked, unsigned limit, unsigned *work)
 {
     struct flow_state again = *packet;
-    int32_t priority = 0;
-    for (int64_t below = INT64_MAX; next_priority(met, below, &priority); below = priority) {
-        uint32_t id = 0;
-        for (uint64_t from = 0; next_id(met, priority, from, &id); from = (uint64_t)id + 1) {
-            again.conj_id = be32(id);
-            const struct classifier_rule *rule = is_complete(met, priority, id) ? lookup(classifier, &again, looked) : NULL;
-            if (rule != NULL) {
-                return rule;
-            }
+    if (met->n > 0) {
+        qsort(met->clauses, met->n, sizeof *met->clauses, compare_clauses);
+    }
+    for (size_t i = 0, end; i < met->n && *work <= limit; i = end) {
+        const struct met_clause *first = &met->clauses[i];
+        uint64_t clauses = 0;
+        for (end = i; end < met->n && compare_clauses(first, &met->clauses[end]) == 0; end++) {
+            clauses |= 1ull << met->clauses[end].clause;
+        }
+        if (clauses != UINT64_MAX >> (64 - first->n_clauses)) {
+            continue;
+        }
+        again.conj_id = be32(first->id);
+        const struct classifier_rule *rule = lookup(classifier, &again, looked, work);
+        if (rule != NULL) {
+            return rule;
         }
     }
     return NULL;
 }
 
-const struct classifier_rule *classifier_lookup(const struct classifier *classifier, const struct flow_state *packet,
-                                                struct flow_state *looked)
+const struct classifier_rule *classifier_lookup_within(const struct classifier *classifier, const struct flow_state *packet,
+                                                       struct flow_state *looked, unsigned limit, unsigned *work)
 {
-    const struct classifier_rule *best = lookup(classifier, packet, looked);
+    const struct classifier_rule *best = lookup(classifier, packet, looked, work);
     if (classifier->clauses == NULL) {
         return best;
     }
     struct met met = {.n = 0};
-    gather(classifier->clauses, best != NULL ? best->priority : -1, packet, looked, &met);
-    const struct classifier_rule *found = resolve(classifier, &met, packet, looked);
-    free(met.rules);
+    gather(classifier->clauses, best != NULL ? best->priority : -1, packet, looked, &met, limit, work);
+    const struct classifier_rule *found = resolve(classifier, &met, packet, looked, limit, work);
+    free(met.clauses);
     return found != NULL ? found : best;
+}
+
+const struct classifier_rule *classifier_lookup(const struct classifier *classifier, const struct flow_state *packet,
+                                                struct flow_state *looked)
+{
+    unsigned work = 0;
+    return classifier_lookup_within(classifier, packet, looked, UINT_MAX, &work);
 }
 
 size_t classifier_count(const struct classifier *classifier)

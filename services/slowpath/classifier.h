@@ -44,6 +44,10 @@ void classifier_remove(struct classifier *classifier, struct classifier_rule *ru
  * same rule (I2). */
 const struct classifier_rule *classifier_lookup(const struct classifier *classifier, const struct flow_state *packet,
                                                 struct flow_state *looked);
+/* The same, and adds to `work` what it cost, in units of some 10 ns (core.h). Once that is beyond `limit` it may end early, with another
+ * answer: the caller must not use it. */
+const struct classifier_rule *classifier_lookup_within(const struct classifier *classifier, const struct flow_state *packet,
+                                                       struct flow_state *looked, unsigned limit, unsigned *work);
 size_t classifier_count(const struct classifier *classifier);
 /* Different masks: what a lookup costs at most. */
 size_t classifier_count_tuples(const struct classifier *classifier);

@@ -16,11 +16,17 @@ struct head_stage {
     size_t room, used; /* a power of two, at most half used */
 };
 
+/* A word of the sets in which some of a head's tuples are: a table may have thousands of heads, most of one tuple. */
+struct head_word {
+    uint32_t word;
+    uint64_t members;
+    uint64_t passed; /* scratch of a lookup: those with a rule at the last stage */
+};
+
 struct head {
     struct head *next;
-    size_t n_tuples, words;
-    uint64_t *members; /* owned, a set */
-    uint64_t *passed;  /* owned, two sets: scratch of a lookup; the first is of the last stage */
+    size_t n_tuples, n_places, places_room;
+    struct head_word *places; /* owned, in no order */
     uint8_t n_stages, n_words;
     uint8_t ends[TUPLE_HEAD_STAGES]; /* of the words of each stage */
     uint8_t word_places[TUPLE_WORDS];
@@ -28,19 +34,19 @@ struct head {
     struct head_stage stages[TUPLE_HEAD_STAGES];
 };
 
-struct head *head_new(const struct classifier_tuple *tuple, size_t words);
+struct head *head_new(const struct classifier_tuple *tuple);
 void head_destroy(struct head **head);
-void head_widen(struct head *head, size_t words);
 /* The tuple's mask is this one's. */
 bool head_fits(const struct head *head, const struct classifier_tuple *tuple);
 void head_add_tuple(struct head *head, const struct classifier_tuple *tuple);
 /* True when it was the last one. */
 bool head_remove_tuple(struct head *head, const struct classifier_tuple *tuple);
-void head_insert(struct head *head, const struct classifier_tuple *tuple, const struct classifier_rule *rule);
+/* Sets have so many words. */
+void head_insert(struct head *head, const struct classifier_tuple *tuple, const struct classifier_rule *rule, size_t words);
 void head_remove(struct head *head, const struct classifier_tuple *tuple, const struct classifier_rule *rule);
-/* Takes out of `candidates` the tuples without a rule that has the packet's bits. */
-void head_filter(const struct head *head, const struct flow_state *packet, uint64_t *candidates);
+/* Takes out of `candidates` the tuples without a rule that has the packet's bits. scratch: a set, whatever is in it. */
+void head_filter(const struct head *head, const struct flow_state *packet, uint64_t *scratch, uint64_t *candidates);
 /* After head_filter() of this packet: takes out of `open` the tuples it took out, and looks at the bits that tell. */
-void head_look(const struct head *head, const struct flow_state *packet, uint64_t *open, struct flow_state *looked);
+void head_look(const struct head *head, const struct flow_state *packet, uint64_t *scratch, uint64_t *open, struct flow_state *looked);
 
 #endif

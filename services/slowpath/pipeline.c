@@ -22,11 +22,14 @@ static const struct world_rule *table_lookup(struct walk *walk, uint8_t table, u
     walk_count(walk, counter_id(COUNTER_TABLE, walk->bridge->id << 8 | table));
     walk->out->work += 3; /* a visit without its lookup, which takes a few words of each set of tuples */
     if (walk->bridge->tables[table] != NULL) {
-        walk->out->work += 6 + (unsigned)classifier_count_tuples(walk->bridge->tables[table]) / 16;
-        node = classifier_lookup(walk->bridge->tables[table], &walk->state, &looked);
+        node = classifier_lookup_within(walk->bridge->tables[table], &walk->state, &looked, TRANSLATE_WORK_MAX, &walk->out->work);
         walk_look(walk, &looked);
     }
     walk->state.key.in_port = true_in_port;
+    if (walk->out->work > TRANSLATE_WORK_MAX && !walk_is_void(walk)) {
+        walk_trace(walk, "looking through table %u has cost more than the %d ms that a packet may take", table, TRANSLATE_WORK_MAX / 100000);
+        walk_refuse(walk, DROP_PIPELINE_WORK);
+    }
     return node == NULL ? NULL : (const struct world_rule *)((const char *)node - offsetof(struct world_rule, node));
 }
 
@@ -80,7 +83,7 @@ void pipeline_run(struct walk *walk, uint8_t table, uint32_t in_port)
         const struct world_rule *rule = table_lookup(walk, table, in_port);
         in_port = PORT_IN_PORT;
         if (walk->is_over) {
-            break; /* the lookup asked for what cannot be seen */
+            break; /* the lookup asked for what cannot be seen, or for too much */
         }
         walk->table = table;
         walk->rule = rule;

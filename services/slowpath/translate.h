@@ -13,6 +13,7 @@
 enum {
     TRANSLATE_DEPTH_MAX = 64,       /* nested resubmits and groups: Open vSwitch's limit, so that its rule sets run */
     TRANSLATE_RESUBMITS_MAX = 4096, /* in one translation, likewise, and as there each goto and group counts as one; some 2 ms of work */
+    TRANSLATE_WORK_MAX = 1000000,   /* units of 10 ns: far more than rule sets need; a step, which may end with one such, takes 15 ms */
     TRANSLATE_BRIDGES_MAX = 16,     /* that patch ports lead one packet through, beside the first */
     TRANSLATE_COUNTERS_MAX = MSG_COUNTERS_MAX, /* each visit of a rule for itself: one met three times counts a packet three times */
     TRANSLATE_KEPT_MAX = 1024, /* elements of an array that stay for the next translation: hundreds are kept, and few are as long */

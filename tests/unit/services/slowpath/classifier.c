@@ -1,4 +1,5 @@
 /* The classifier's promises by hand-made rules; random ones against the naive twin are in tests/diff/classifier.c. */
+#include <limits.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -271,6 +272,70 @@ static void of_many_matches_under_one_mask_those_left_are_found(void **state)
     classifier_destroy(&classifier);
 }
 
+/* Masks that differ in registers and ports: each is a head of its own. Their cost is told, and grows with them, not with their square. */
+static void thousands_of_head_masks_cost_in_proportion_and_say_so(void **state)
+{
+    (void)state;
+    enum { RULES = 4000, FEW = 1000 };
+    static struct test_rule rules[RULES];
+    struct classifier *classifier = classifier_new();
+    unsigned work[2] = {0, 0};
+    struct flow_state packet = {0}, looked = {0};
+    for (size_t i = 0; i < RULES; i++) {
+        rule_make(&rules[i], i + 1, (int32_t)i);
+        match_set_masked(&rules[i].match, FIELD_REG0, field_value_u64(1), field_value_u64(2 * i + 1));
+        classifier_insert(classifier, &rules[i].node);
+        if (i + 1 == FEW) {
+            assert_null(classifier_lookup_within(classifier, &packet, &looked, UINT_MAX, &work[0]));
+        }
+    }
+    assert_int_equal(classifier_count_tuples(classifier), RULES);
+    assert_null(classifier_lookup_within(classifier, &packet, &looked, UINT_MAX, &work[1]));
+    assert_in_range(work[0], FEW, 4 * FEW);
+    assert_in_range(work[1], 3 * work[0], 5 * work[0]);
+    packet.reg[0] = be32(1);
+    assert_ptr_equal(classifier_lookup(classifier, &packet, &looked), &rules[RULES - 1].node);
+    for (size_t i = RULES; i-- > 0;) { /* and tuples that go leave the others found */
+        if (i % 64 == 63) {
+            assert_ptr_equal(classifier_lookup(classifier, &packet, &looked), &rules[i].node);
+        }
+        classifier_remove(classifier, &rules[i].node);
+    }
+    assert_null(classifier_lookup(classifier, &packet, &looked));
+    classifier_destroy(&classifier);
+}
+
+/* All ids are complete and none leads to a rule: each costs a lookup, until there have been too many. */
+static void conjunctions_cost_by_what_is_met_and_end_at_the_limit(void **state)
+{
+    (void)state;
+    enum { IDS = 3000 };
+    static struct classifier_clause clauses[2][IDS];
+    struct test_rule rules[2], found;
+    struct classifier *classifier = classifier_new();
+    for (uint8_t k = 0; k < 2; k++) {
+        for (uint32_t i = 0; i < IDS; i++) {
+            clauses[k][i] = (struct classifier_clause){.id = IDS - i, .clause = k, .n_clauses = 2};
+        }
+        rule_make(&rules[k], 1u + k, 7);
+        match_set(&rules[k].match, k == 0 ? FIELD_ETH_TYPE : FIELD_IN_PORT, field_value_u64(0));
+        rules[k].node.clauses = clauses[k];
+        rules[k].node.n_clauses = IDS;
+        classifier_insert(classifier, &rules[k].node);
+    }
+    struct flow_state packet = {0}, looked = {0};
+    unsigned work = 0, cut = 0;
+    assert_null(classifier_lookup_within(classifier, &packet, &looked, UINT_MAX, &work));
+    assert_in_range(work, IDS * 10, IDS * 30);
+    assert_null(classifier_lookup_within(classifier, &packet, &looked, work - IDS, &cut));
+    assert_in_range(cut, work - IDS + 1, work - IDS + 100);
+    rule_make(&found, 9, 1);
+    match_set(&found.match, FIELD_CONJ_ID, field_value_u64(IDS));
+    classifier_insert(classifier, &found.node);
+    assert_ptr_equal(classifier_lookup(classifier, &packet, &looked), &found.node);
+    classifier_destroy(&classifier);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -284,6 +349,8 @@ int main(void)
         cmocka_unit_test(four_fields_with_tries_make_few_masks),
         cmocka_unit_test(every_bit_of_the_state_is_in_a_stage),
         cmocka_unit_test(a_removed_rule_is_not_found_and_a_shadowed_one_is),
+        cmocka_unit_test(thousands_of_head_masks_cost_in_proportion_and_say_so),
+        cmocka_unit_test(conjunctions_cost_by_what_is_met_and_end_at_the_limit),
         cmocka_unit_test(of_many_matches_under_one_mask_those_left_are_found),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

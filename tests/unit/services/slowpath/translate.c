@@ -171,6 +171,26 @@ static size_t times_counted(const struct fixture *f, uint64_t id)
     return n;
 }
 
+/* Two thousand masks, looked through by each of a thousand resubmits: more than a packet may cost. */
+static void looking_through_too_much_drops_by_name(void **state)
+{
+    (void)state;
+    struct fixture f;
+    char text[128];
+    fixture_open(&f);
+    for (unsigned i = 0; i < 2000; i++) {
+        (void)snprintf(text, sizeof text, "table=1,arp,reg1=1/0x%x,actions=drop", 2 * i + 1);
+        fixture_rule(&f, text);
+    }
+    many_resubmits(&f, 100);
+    fixture_expect(&f, "arp", 11, "output:12");
+    assert_in_range(f.translation.work, 100 * 2000, TRANSLATE_WORK_MAX);
+    many_resubmits(&f, 1000);
+    fixture_expect(&f, "arp", 11, "drop(pipeline_work)");
+    assert_in_range(f.translation.work, TRANSLATE_WORK_MAX, TRANSLATE_WORK_MAX + 10000);
+    fixture_close(&f);
+}
+
 static void each_of_thousands_of_visits_counts_and_no_more_than_open_vswitch_allows(void **state)
 {
     (void)state;
@@ -321,6 +341,7 @@ int main(void)
         cmocka_unit_test(the_action_set_runs_once_at_the_end_in_its_order),
         cmocka_unit_test(vlan_tags_are_pushed_set_and_popped),
         cmocka_unit_test(resubmits_return_and_are_bounded),
+        cmocka_unit_test(looking_through_too_much_drops_by_name),
         cmocka_unit_test(each_of_thousands_of_visits_counts_and_no_more_than_open_vswitch_allows),
         cmocka_unit_test(table_miss_rules_say_so_to_the_controller),
         cmocka_unit_test(unknown_ports_are_refused_and_closed_ones_drop),
