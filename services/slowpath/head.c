@@ -3,7 +3,7 @@
  * Most tables have few of these masks (nothing; the Ethernet type; that and the protocol) and few values under them, and the hash of a packet
  * is then computed once for hundreds of tuples. Two values with one hash make a tuple a candidate that is none,
  * which costs a look and some bits (I2 allows a superfluous one). A lookup asks the last stage alone, and the others when a tuple failed there.
- * A table of thousands of such masks has heads of a tuple each: a lookup of it costs a hash and a probe a head, some 30 ns.
+ * A table of thousands of such masks has heads of a tuple each: a lookup of it costs a hash and a probe a head.
  * Thread: the one that translates. No allocation in a lookup.
  */
 #include "services/slowpath/head.h"

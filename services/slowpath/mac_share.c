@@ -5,7 +5,8 @@
  *
  * What one replica learned, the others need before the answer's destination misses at them; 10 ms is less than a host takes to answer. Only
  * own news is told, never hearsay, so nothing goes round. The later time wins, so all replicas come to the same table in any order of arrival.
- * A bridge is flushed by one word and a time, and remembers that time. A full socket loses news: a peer that sees a gap or hears nothing asks for all again. Cost: 50 bytes an address and peer.
+ * A bridge is flushed by one word and a time, and remembers that time. A full socket loses news: a peer that sees a
+ * gap or hears nothing asks for all again. Cost: 50 bytes an address and peer.
  * Thread: the one that translates. Invariant: bounded listeners and peers.
  */
 #include "services/slowpath/mac_share.h"

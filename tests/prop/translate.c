@@ -104,7 +104,8 @@ static uint64_t large_rule(struct fixture *f, struct random *r)
     char text[512];
     size_t proto = random_below(r, sizeof protos / sizeof protos[0]);
     bool has_ports = strcmp(protos[proto], "ip") != 0;
-    int n = snprintf(text, sizeof text, "table=%u,priority=%u,%s%s", (unsigned)random_below(r, 3) / 2, (unsigned)random_below(r, 60), protos[proto], PICK(r, heads));
+    int n = snprintf(text, sizeof text, "table=%u,priority=%u,%s%s", (unsigned)random_below(r, 3) / 2, (unsigned)random_below(r, 60), protos[proto],
+                     PICK(r, heads));
     if (random_below(r, 4) != 0) {
         n += put_prefix(r, "nw_src", text + n, sizeof text - (size_t)n);
     }
@@ -113,7 +114,8 @@ static uint64_t large_rule(struct fixture *f, struct random *r)
     }
     if (has_ports && random_below(r, 2) == 0) {
         unsigned length = (unsigned)random_below(r, 17), mask = 0xffffu << (16 - length) & 0xffff;
-        n += snprintf(text + n, sizeof text - (size_t)n, ",tp_%s=%u/0x%x", random_below(r, 2) == 0 ? "src" : "dst", (unsigned)(random_u64(r) & 0x8035 & mask), mask);
+        n += snprintf(text + n, sizeof text - (size_t)n, ",tp_%s=%u/0x%x",
+                      random_below(r, 2) == 0 ? "src" : "dst", (unsigned)(random_u64(r) & 0x8035 & mask), mask);
     }
     (void)snprintf(text + n, sizeof text - (size_t)n, ",actions=%s", PICK(r, does));
     return fixture_rule(f, text);
