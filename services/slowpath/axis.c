@@ -24,6 +24,7 @@
 #include <string.h>
 
 #include "lib/base/memory.h"
+#include "services/slowpath/pool.h"
 #include "services/slowpath/users.h"
 
 enum {
@@ -102,17 +103,20 @@ static size_t n_groups(uint32_t room)
     return (room + LANES - 1) / LANES;
 }
 
-static void node_resize(struct axis_node **place, uint32_t room)
+static size_t node_size(uint32_t room)
 {
-    struct axis_node *old = *place;
-    size_t size = sizeof *old + n_groups(room) * sizeof old->groups[0];
-    struct axis_node *node = memory_lines(size + (room + 1) / 2 * 2 * sizeof old->entries[0]);
-    struct axis_entry *entries = (struct axis_entry *)((uint8_t *)node + size);
+    return sizeof(struct axis_node) + n_groups(room) * sizeof(struct axis_group) + (room + 1) / 2 * 2 * sizeof(struct axis_entry);
+}
+
+static void node_resize(struct pool *pool, struct axis_node **place, uint32_t room)
+{
+    struct axis_node *old = *place, *node = pool_take(pool, node_size(room));
+    struct axis_entry *entries = (struct axis_entry *)&node->groups[n_groups(room)];
     if (old != NULL) {
         *node = *old;
         memcpy(node->groups, old->groups, n_groups(old->n) * sizeof old->groups[0]);
         memcpy(entries, old->entries, old->n * sizeof *entries);
-        free(old);
+        pool_give(pool, old, node_size(old->room));
     }
     node->entries = entries;
     node->room = room;
@@ -141,11 +145,11 @@ static void list_count(struct axis_node *node, unsigned depth, const struct axis
     node->n_deep += entry->length > 8 * depth + HEAD_BITS ? change : 0;
 }
 
-static void list_add(struct axis_node **place, unsigned depth, const struct axis_entry *entry, uint32_t tuple)
+static void list_add(struct pool *pool, struct axis_node **place, unsigned depth, const struct axis_entry *entry, uint32_t tuple)
 {
     if ((*place)->n == (*place)->room) {
         uint32_t room = (*place)->room;
-        node_resize(place, room < LANES ? room * 2 : room + (room / 2 + LANES - 1) / LANES * LANES);
+        node_resize(pool, place, room < LANES ? room * 2 : room + (room / 2 + LANES - 1) / LANES * LANES);
     }
     list_set(*place, depth, (*place)->n, entry, tuple);
     list_count(*place, depth, entry, 1);
@@ -201,34 +205,34 @@ static void entry_fini(struct axis_entry *entry)
     }
 }
 
-static void node_destroy(struct axis_node **node_to_end)
+static void node_destroy(struct pool *pool, struct axis_node **node_to_end)
 {
     struct axis_node *node = *node_to_end;
     for (unsigned b = 0; node->children != NULL && b < FAN; b++) {
         if (node->children[b] != NULL) {
-            node_destroy(&node->children[b]);
+            node_destroy(pool, &node->children[b]);
         }
     }
     for (uint32_t i = 0; i < node->n; i++) {
         entry_fini(&node->entries[i]);
     }
-    free(node->children);
-    free(node);
+    pool_give(pool, node->children, FAN * sizeof(struct axis_node *));
+    pool_give(pool, node, node_size(node->room));
     *node_to_end = NULL;
 }
 
 /* ---- the tuples of a length ---- */
 
-void axis_init(struct axis *axis, size_t words)
+void axis_init(struct axis *axis, size_t words, struct pool *pool)
 {
-    *axis = (struct axis){.words = words};
+    *axis = (struct axis){.words = words, .pool = pool};
     axis->by_length = memory_array((TRIE_BITS + 1) * words, sizeof *axis->by_length);
 }
 
 void axis_fini(struct axis *axis)
 {
     if (axis->root != NULL) {
-        node_destroy(&axis->root);
+        node_destroy(axis->pool, &axis->root);
     }
     free(axis->by_length);
     *axis = (struct axis){0};
@@ -278,37 +282,37 @@ void axis_remove_tuple(struct axis *axis, uint32_t tuple, unsigned length)
 
 /* ---- prefixes ---- */
 
-static struct axis_node **node_child(struct axis_node *node, uint8_t byte)
+static struct axis_node **node_child(struct pool *pool, struct axis_node *node, uint8_t byte)
 {
     if (node->children[byte] == NULL) {
-        node_resize(&node->children[byte], ROOM_FIRST);
+        node_resize(pool, &node->children[byte], ROOM_FIRST);
         node->n_children++;
     }
     return &node->children[byte];
 }
 
-static void node_burst(struct axis_node **place, unsigned depth)
+static void node_burst(struct pool *pool, struct axis_node **place, unsigned depth)
 {
     struct axis_node *node = *place;
-    node->children = memory_array(FAN, sizeof(struct axis_node *));
+    node->children = pool_take(pool, FAN * sizeof(struct axis_node *));
     for (uint32_t i = node->n; i-- > 0;) {
         if (node->entries[i].length >= 8 * (depth + 1)) {
-            list_add(node_child(node, byte_at(node->entries[i].value, depth)), depth + 1, &node->entries[i], list_tuple(node, i));
+            list_add(pool, node_child(pool, node, byte_at(node->entries[i].value, depth)), depth + 1, &node->entries[i], list_tuple(node, i));
             list_remove(node, depth, i);
         }
     }
-    node_resize(place, node->n < ROOM_FIRST ? ROOM_FIRST : node->n);
+    node_resize(pool, place, node->n < ROOM_FIRST ? ROOM_FIRST : node->n);
 }
 
 void axis_insert(struct axis *axis, struct trie_value prefix, unsigned length, uint32_t tuple)
 {
     if (axis->root == NULL) {
-        node_resize(&axis->root, ROOM_FIRST);
+        node_resize(axis->pool, &axis->root, ROOM_FIRST);
     }
     struct axis_node **place = &axis->root;
     unsigned depth = 0;
     for (; (*place)->children != NULL && length >= 8 * (depth + 1); depth++) {
-        place = node_child(*place, byte_at(prefix, depth));
+        place = node_child(axis->pool, *place, byte_at(prefix, depth));
     }
     struct axis_node *node = *place;
     unsigned n_same = 0;
@@ -322,12 +326,12 @@ void axis_insert(struct axis *axis, struct trie_value prefix, unsigned length, u
             return;
         }
     }
-    list_add(place, depth, &(struct axis_entry){.value = prefix, .length = length, .count = 1}, tuple);
+    list_add(axis->pool, place, depth, &(struct axis_entry){.value = prefix, .length = length, .count = 1}, tuple);
     if (n_same == LISTED_EACH) {
         list_gather(*place, depth, prefix, length, axis->words);
     }
     if ((*place)->n_long > LISTED_MAX && (*place)->children == NULL) {
-        node_burst(place, depth);
+        node_burst(axis->pool, place, depth);
     }
 }
 
@@ -365,7 +369,7 @@ void axis_remove(struct axis *axis, struct trie_value prefix, unsigned length, u
         return;
     }
     while ((node = *way[depth])->n == 0 && node->n_children == 0) {
-        node_destroy(way[depth]);
+        node_destroy(axis->pool, way[depth]);
         if (depth == 0) {
             return;
         }

@@ -12,6 +12,7 @@
 #include "services/slowpath/trie.h"
 
 struct axis_node;
+struct pool;
 
 struct axis {
     struct axis_node *root; /* owned; NULL: no prefixes */
@@ -19,9 +20,11 @@ struct axis {
     uint8_t lengths[TRIE_BITS + 1]; /* those that some tuple has, longest first, without 0 */
     unsigned n_lengths;
     size_t words; /* of a set */
+    struct pool *pool; /* of the nodes */
 };
 
-void axis_init(struct axis *axis, size_t words);
+/* The pool is lent until the end. */
+void axis_init(struct axis *axis, size_t words, struct pool *pool);
 void axis_fini(struct axis *axis);
 /* Sets have more words from now on. */
 void axis_widen(struct axis *axis, size_t words);

@@ -37,6 +37,7 @@
 #include "lib/base/memory.h"
 #include "services/slowpath/axis.h"
 #include "services/slowpath/head.h"
+#include "services/slowpath/pool.h"
 
 /* How many different numbers of leading bits a trie tells (a power of two), by how many fields of the table have tries. A shard holds few
  * masks a port (64) and tries them one by one, and a mask is a combination of all fields' bits: with one field each number may be a mask
@@ -88,6 +89,7 @@ struct classifier {
     uint64_t *live;
     struct head *heads;
     size_t n_heads;
+    struct pool *pool; /* owned; of tuples and fields */
     struct axis fields[TUPLE_FIELDS];
     struct classifier_scratch *scratch;
 };
@@ -120,6 +122,7 @@ struct classifier *classifier_new(void)
 {
     struct classifier *classifier = memory_zeroed(sizeof *classifier);
     classifier->words = SLOT_WORDS;
+    classifier->pool = pool_new();
     classifier->live = memory_array(classifier->words, sizeof *classifier->live);
     classifier->by_slot = memory_array(classifier->words * 64, sizeof *classifier->by_slot);
     classifier->room_by_mask = classifier->words * 64;
@@ -127,7 +130,7 @@ struct classifier *classifier_new(void)
     classifier->scratch = memory_zeroed(sizeof *classifier->scratch);
     scratch_init(classifier->scratch, classifier->words);
     for (size_t f = 0; f < TUPLE_FIELDS; f++) {
-        axis_init(&classifier->fields[f], classifier->words);
+        axis_init(&classifier->fields[f], classifier->words, classifier->pool);
     }
     return classifier;
 }
@@ -149,6 +152,7 @@ void classifier_destroy(struct classifier **classifier_to_end)
     for (size_t f = 0; f < TUPLE_FIELDS; f++) {
         axis_fini(&classifier->fields[f]);
     }
+    pool_destroy(&classifier->pool);
     scratch_fini(classifier->scratch);
     free(classifier->scratch);
     free(classifier->tuples);
@@ -289,7 +293,7 @@ static struct classifier_tuple *add_tuple(struct classifier *classifier, const s
     if (classifier->n_tuples == classifier->room_by_mask) {
         grow_by_mask(classifier);
     }
-    struct classifier_tuple *tuple = tuple_new(&rule->match->mask);
+    struct classifier_tuple *tuple = tuple_new(&rule->match->mask, classifier->pool);
     tuple->slot = free_slot(classifier);
     classifier->live[tuple->slot / 64] |= 1ull << tuple->slot % 64;
     classifier->by_slot[tuple->slot] = tuple;

@@ -17,9 +17,9 @@
  */
 #include "services/slowpath/trie.h"
 
-#include <stdlib.h>
+#include <stddef.h>
 
-#include "lib/base/memory.h"
+#include "services/slowpath/pool.h"
 
 enum { LEAF = TRIE_BITS /* no branch is at that bit */ };
 
@@ -55,19 +55,19 @@ static const struct trie_node *nearest_leaf(const struct trie_node *node, struct
     return node;
 }
 
-static struct trie_node *leaf_new(struct trie_value value)
+static struct trie_node *leaf_new(struct pool *pool, struct trie_value value)
 {
-    struct trie_node *leaf = memory_zeroed(sizeof *leaf);
+    struct trie_node *leaf = pool_take(pool, sizeof *leaf);
     leaf->bit = LEAF;
     leaf->count = 1;
     leaf->value = value;
     return leaf;
 }
 
-void trie_insert(struct trie_node **root, struct trie_value value)
+void trie_insert(struct pool *pool, struct trie_node **root, struct trie_value value)
 {
     if (*root == NULL) {
-        *root = leaf_new(value);
+        *root = leaf_new(pool, value);
         return;
     }
     unsigned parting = common_bits(nearest_leaf(*root, value)->value, value);
@@ -79,14 +79,14 @@ void trie_insert(struct trie_node **root, struct trie_value value)
         (*place)->count++;
         return;
     }
-    struct trie_node *branch = memory_zeroed(sizeof *branch);
+    struct trie_node *branch = pool_take(pool, sizeof *branch);
     branch->bit = parting;
-    branch->children[bit_at(value, parting)] = leaf_new(value);
+    branch->children[bit_at(value, parting)] = leaf_new(pool, value);
     branch->children[!bit_at(value, parting)] = *place;
     *place = branch;
 }
 
-void trie_remove(struct trie_node **root, struct trie_value value)
+void trie_remove(struct pool *pool, struct trie_node **root, struct trie_value value)
 {
     struct trie_node **place = root, **above = NULL;
     while ((*place)->bit != LEAF) {
@@ -102,19 +102,21 @@ void trie_remove(struct trie_node **root, struct trie_value value)
     } else {
         struct trie_node *branch = *above;
         *above = branch->children[!bit_at(value, branch->bit)];
-        free(branch);
+        pool_give(pool, branch, sizeof *branch);
     }
-    free(leaf);
+    pool_give(pool, leaf, sizeof *leaf);
 }
 
-void trie_clear(struct trie_node **root)
+void trie_clear(struct pool *pool, struct trie_node **root)
 {
     struct trie_node *node = *root;
     if (node != NULL && node->bit != LEAF) {
-        trie_clear(&node->children[0]);
-        trie_clear(&node->children[1]);
+        trie_clear(pool, &node->children[0]);
+        trie_clear(pool, &node->children[1]);
     }
-    free(node);
+    if (node != NULL) {
+        pool_give(pool, node, sizeof *node);
+    }
     *root = NULL;
 }
 

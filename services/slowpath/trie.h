@@ -15,6 +15,7 @@ struct trie_value {
     uint64_t high, low;
 };
 
+struct pool;
 struct trie_node;
 
 /* The first n bits of the value, the rest zero; n may be more than there are. */
@@ -33,10 +34,11 @@ static inline unsigned trie_bits_end(struct trie_value value)
                              : 0;
 }
 
-void trie_insert(struct trie_node **root, struct trie_value value);
+/* Nodes are of the pool, the same for all calls of a root. */
+void trie_insert(struct pool *pool, struct trie_node **root, struct trie_value value);
 /* `value` is in it. Takes it out once. */
-void trie_remove(struct trie_node **root, struct trie_value value);
-void trie_clear(struct trie_node **root);
+void trie_remove(struct pool *pool, struct trie_node **root, struct trie_value value);
+void trie_clear(struct pool *pool, struct trie_node **root);
 /* The least n so that no value in the trie has the same first n bits; TRIE_PRESENT when `value` is in it. */
 unsigned trie_bits_to_tell(const struct trie_node *root, struct trie_value value);
 

@@ -35,8 +35,9 @@
 #include <stdlib.h>
 
 #include "lib/base/memory.h"
+#include "services/slowpath/pool.h"
 
-enum { TABLE_ROOM_FIRST = 8 /* a power of two; most tuples are small */, LINE_BYTES = 64, HUGE_BYTES_MIN = 2 << 20 };
+enum { TABLE_ROOM_FIRST = 8 /* a power of two; most tuples are small */, LINE_BYTES = 64 };
 
 /* Which bytes of the state each stage takes; what protocols have in common comes before what tells their users apart. */
 static const struct {
@@ -68,10 +69,10 @@ static struct tuple_stage_entry *stage_find(const struct tuple_stage_set *set, u
     return &set->entries[i];
 }
 
-static void stage_resize(struct tuple_stage_set *set, size_t room)
+static void stage_resize(struct tuple_stage_set *set, size_t room, struct pool *pool)
 {
     struct tuple_stage_set old = *set;
-    set->entries = memory_array(room, sizeof *set->entries);
+    set->entries = pool_take(pool, room * sizeof *set->entries);
     set->room = room;
     set->used = 0;
     for (size_t i = 0; i < old.room; i++) {
@@ -80,10 +81,10 @@ static void stage_resize(struct tuple_stage_set *set, size_t room)
             set->used++;
         }
     }
-    free(old.entries);
+    pool_give(pool, old.entries, old.room * sizeof *old.entries);
 }
 
-static struct tuple_stage_entry *stage_add(struct tuple_stage_set *set, uint64_t hash)
+static struct tuple_stage_entry *stage_add(struct tuple_stage_set *set, uint64_t hash, struct pool *pool)
 {
     hash += hash == 0;
     if (set->used * 2 >= set->room) {
@@ -92,7 +93,7 @@ static struct tuple_stage_entry *stage_add(struct tuple_stage_set *set, uint64_t
             n_live += set->entries[i].count > 0;
         }
         size_t room = set->room == 0 ? TABLE_ROOM_FIRST : set->room;
-        stage_resize(set, n_live * 4 >= room ? room * 2 : room);
+        stage_resize(set, n_live * 4 >= room ? room * 2 : room, pool);
     }
     struct tuple_stage_entry *entry = stage_find(set, hash);
     set->used += entry->hash == 0;
@@ -228,10 +229,11 @@ static uint32_t stride_for(size_t n_parts)
     return (uint32_t)stride;
 }
 
-struct classifier_tuple *tuple_new(const struct flow_state *mask)
+struct classifier_tuple *tuple_new(const struct flow_state *mask, struct pool *pool)
 {
     struct classifier_tuple *tuple = memory_zeroed(sizeof *tuple);
     tuple->mask = *mask;
+    tuple->pool = pool;
     int last_stage = -1;
     for (size_t part = 0; part < N_STAGE_PARTS; part++) {
         tuple_add_part(tuple, part, &last_stage);
@@ -257,7 +259,7 @@ struct classifier_tuple *tuple_new(const struct flow_state *mask)
     }
     tuple->stride = stride_for(tuple->n_parts);
     tuple->n_cells = TABLE_ROOM_FIRST;
-    tuple->cells = memory_lines(tuple->n_cells * tuple->stride);
+    tuple->cells = pool_take(pool, tuple->n_cells * tuple->stride);
     return tuple;
 }
 
@@ -267,12 +269,12 @@ void tuple_destroy(struct classifier_tuple **tuple_to_end)
     for (size_t s = 0; s < tuple->n_stages; s++) {
         struct tuple_stage_set *set = &tuple->stages[s].set;
         for (size_t i = 0; i < set->room; i++) {
-            trie_clear(&set->entries[i].trie);
+            trie_clear(tuple->pool, &set->entries[i].trie);
         }
-        free(set->entries);
+        pool_give(tuple->pool, set->entries, set->room * sizeof *set->entries);
     }
-    trie_clear(&tuple->trie);
-    free(tuple->cells);
+    trie_clear(tuple->pool, &tuple->trie);
+    pool_give(tuple->pool, tuple->cells, tuple->n_cells * tuple->stride);
     free(tuple);
     *tuple_to_end = NULL;
 }
@@ -330,15 +332,14 @@ static void tuple_grow(struct classifier_tuple *tuple)
     uint8_t *old = tuple->cells;
     size_t n_old = tuple->n_cells;
     tuple->n_cells *= 2;
-    size_t size = tuple->n_cells * tuple->stride;
-    tuple->cells = size >= HUGE_BYTES_MIN ? memory_huge(size) : memory_lines(size);
+    tuple->cells = pool_take(tuple->pool, tuple->n_cells * tuple->stride);
     for (size_t i = 0; i < n_old; i++) {
         const struct tuple_cell *cell = (const struct tuple_cell *)(old + i * tuple->stride);
         if (cell->rule != NULL) {
             memcpy(tuple_cell(tuple, cell->key, key_hash_of(tuple, cell->key)), cell, tuple->stride);
         }
     }
-    free(old);
+    pool_give(tuple->pool, old, n_old * tuple->stride);
 }
 
 static void cell_insert(struct classifier_tuple *tuple, struct classifier_rule *rule)
@@ -398,11 +399,11 @@ void tuple_insert(struct classifier_tuple *tuple, struct classifier_rule *rule)
     for (size_t s = 0; s < tuple->n_stages; s++) {
         struct tuple_stage *stage = &tuple->stages[s];
         if (stage->has_trie) {
-            trie_insert(trie, stage_value(stage, &rule->match->value));
+            trie_insert(tuple->pool, trie, stage_value(stage, &rule->match->value));
         }
         hash = tuple_hash_stage(tuple, &rule->match->value, stage, hash);
         if (s + 1u < tuple->n_stages) {
-            trie = &stage_add(&stage->set, hash)->trie;
+            trie = &stage_add(&stage->set, hash, tuple->pool)->trie;
         }
     }
     rule->tuple = tuple;
@@ -418,7 +419,7 @@ void tuple_remove(struct classifier_tuple *tuple, struct classifier_rule *rule)
     for (size_t s = 0; s < tuple->n_stages; s++) {
         struct tuple_stage *stage = &tuple->stages[s];
         if (stage->has_trie) {
-            trie_remove(trie, stage_value(stage, &rule->match->value));
+            trie_remove(tuple->pool, trie, stage_value(stage, &rule->match->value));
         }
         hash = tuple_hash_stage(tuple, &rule->match->value, stage, hash);
         if (s + 1u < tuple->n_stages) {

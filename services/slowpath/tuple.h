@@ -67,9 +67,11 @@ struct classifier_tuple {
     uint8_t *cells; /* owned; of one match each: open addressing, each `stride` bytes, at most three quarters used */
     size_t n_cells, n_used; /* a power of two; matches */
     uint32_t stride;
+    struct pool *pool;
 };
 
-struct classifier_tuple *tuple_new(const struct flow_state *mask);
+/* Its parts are of the pool, which is lent for as long as the tuple is there. */
+struct classifier_tuple *tuple_new(const struct flow_state *mask, struct pool *pool);
 /* Forgets the rules. */
 void tuple_destroy(struct classifier_tuple **tuple);
 /* Leaves priority_max to the caller. */

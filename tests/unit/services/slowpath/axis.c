@@ -11,6 +11,7 @@
 
 #include "lib/base/random.h"
 #include "services/slowpath/axis.h"
+#include "services/slowpath/pool.h"
 
 enum { WORDS = 4, TUPLES = WORDS * 64, ENTRIES = 400, ROUNDS = 400, LOOKS = 40 };
 
@@ -36,7 +37,8 @@ static void covering_prefixes_are_found_and_the_bits_that_tell(void **state)
 {
     (void)state;
     struct axis axis;
-    axis_init(&axis, 1);
+    struct pool *pool = pool_new();
+    axis_init(&axis, 1, pool);
     uint64_t found = 0;
     assert_int_equal(find(&axis, v4(0x0a010203), &found), 0);
     axis_insert(&axis, v4(0x0a000000), 8, 3);
@@ -55,6 +57,7 @@ static void covering_prefixes_are_found_and_the_bits_that_tell(void **state)
     assert_int_equal(find(&axis, v4(0x0a010203), &found), 17);
     assert_int_equal(found, 1 << 3);
     axis_fini(&axis);
+    pool_destroy(&pool);
 }
 
 static bool covers(const struct entry *entry, struct trie_value value)
@@ -112,7 +115,8 @@ static void random_prefixes_are_found_as_in_a_list(void **state)
     struct random r;
     random_seed(&r, seed);
     struct axis axis;
-    axis_init(&axis, 1);
+    struct pool *pool = pool_new();
+    axis_init(&axis, 1, pool);
     static struct entry entries[ENTRIES];
     size_t n = 0, words = 1;
     for (int round = 0; round < ROUNDS; round++) {
@@ -143,13 +147,15 @@ static void random_prefixes_are_found_as_in_a_list(void **state)
         }
     }
     axis_fini(&axis);
+    pool_destroy(&pool);
 }
 
 static void lengths_are_listed_longest_first(void **state)
 {
     (void)state;
     struct axis axis;
-    axis_init(&axis, 1);
+    struct pool *pool = pool_new();
+    axis_init(&axis, 1, pool);
     axis_add_tuple(&axis, 1, 16);
     axis_add_tuple(&axis, 2, 32);
     axis_add_tuple(&axis, 3, 0);
@@ -161,6 +167,7 @@ static void lengths_are_listed_longest_first(void **state)
     assert_int_equal(axis.n_lengths, 1);
     assert_int_equal(axis.lengths[0], 16);
     axis_fini(&axis);
+    pool_destroy(&pool);
 }
 
 int main(void)

@@ -10,6 +10,7 @@
 #include <cmocka.h>
 
 #include "lib/base/random.h"
+#include "services/slowpath/pool.h"
 #include "services/slowpath/trie.h"
 
 enum { N_VALUES_MAX = 60, N_ROUNDS = 400 };
@@ -74,6 +75,7 @@ static struct trie_value random_mask(struct random *r)
 
 static void as_many_bits_tell_as_trying_shows(void **state)
 {
+    struct pool *pool = pool_new();
     (void)state;
     struct random r;
     random_seed(&r, seed_of_run());
@@ -85,23 +87,24 @@ static void as_many_bits_tell_as_trying_shows(void **state)
         for (int step = 0; step < 100; step++) {
             if (n < N_VALUES_MAX && (n == 0 || random_below(&r, 5) < 3)) {
                 values[n] = random_value(&r, mask);
-                trie_insert(&root, values[n++]);
+                trie_insert(pool, &root, values[n++]);
             } else {
                 size_t victim = random_below(&r, n);
-                trie_remove(&root, values[victim]);
+                trie_remove(pool, &root, values[victim]);
                 values[victim] = values[--n];
             }
             struct trie_value value = n > 0 && random_below(&r, 4) == 0 ? values[random_below(&r, n)] : random_value(&r, mask);
             assert_int_equal(trie_bits_to_tell(root, value), bits_by_trying(values, n, value));
         }
         if (round % 2 == 0) {
-            trie_clear(&root);
+            trie_clear(pool, &root);
         }
         while (root != NULL) {
-            trie_remove(&root, values[--n]);
+            trie_remove(pool, &root, values[--n]);
         }
         assert_true(round % 2 == 0 || n == 0);
     }
+    pool_destroy(&pool);
 }
 
 static void leading_bits_are_cut_and_counted_as_bit_by_bit(void **state)
@@ -123,38 +126,44 @@ static void leading_bits_are_cut_and_counted_as_bit_by_bit(void **state)
 
 static void empty_trie_needs_no_bit(void **state)
 {
+    struct pool *pool = pool_new();
     (void)state;
     struct trie_node *root = NULL;
     assert_int_equal(trie_bits_to_tell(root, (struct trie_value){1, 2}), 0);
-    trie_clear(&root);
+    trie_clear(pool, &root);
     assert_null(root);
+    pool_destroy(&pool);
 }
 
 static void one_port_is_told_by_the_first_bit_that_differs(void **state)
 {
+    struct pool *pool = pool_new();
     (void)state;
     struct trie_node *root = NULL;
-    trie_insert(&root, (struct trie_value){53ull << 48, 0});
+    trie_insert(pool, &root, (struct trie_value){53ull << 48, 0});
     assert_int_equal(trie_bits_to_tell(root, (struct trie_value){0x8000ull << 48, 0}), 1);
     assert_int_equal(trie_bits_to_tell(root, (struct trie_value){52ull << 48, 0}), 16);
     assert_int_equal(trie_bits_to_tell(root, (struct trie_value){53ull << 48, 0}), TRIE_PRESENT);
-    trie_clear(&root);
+    trie_clear(pool, &root);
+    pool_destroy(&pool);
 }
 
 static void a_value_that_came_twice_stays_until_it_went_twice(void **state)
 {
+    struct pool *pool = pool_new();
     (void)state;
     struct trie_node *root = NULL;
     struct trie_value value = {7, 7};
-    trie_insert(&root, value);
-    trie_insert(&root, (struct trie_value){7, 6});
-    trie_insert(&root, value);
-    trie_remove(&root, value);
+    trie_insert(pool, &root, value);
+    trie_insert(pool, &root, (struct trie_value){7, 6});
+    trie_insert(pool, &root, value);
+    trie_remove(pool, &root, value);
     assert_int_equal(trie_bits_to_tell(root, value), TRIE_PRESENT);
-    trie_remove(&root, value);
+    trie_remove(pool, &root, value);
     assert_int_equal(trie_bits_to_tell(root, value), TRIE_BITS);
-    trie_remove(&root, (struct trie_value){7, 6});
+    trie_remove(pool, &root, (struct trie_value){7, 6});
     assert_null(root);
+    pool_destroy(&pool);
 }
 
 int main(void)
