@@ -61,8 +61,7 @@ struct axis_node {
     uint32_t n, room;
     uint32_t n_long;     /* of the listed ones; they go on behind the next byte */
     uint32_t n_deep;     /* and behind the head */
-    uint32_t n_children;
-    uint8_t pad[28];
+    uint64_t set[FAN / 64]; /* the bytes that have a child */
     struct axis_group groups[];
 };
 
@@ -282,11 +281,16 @@ void axis_remove_tuple(struct axis *axis, uint32_t tuple, unsigned length)
 
 /* ---- prefixes ---- */
 
+static bool has_children(const struct axis_node *node)
+{
+    return (node->set[0] | node->set[1] | node->set[2] | node->set[3]) != 0;
+}
+
 static struct axis_node **node_child(struct pool *pool, struct axis_node *node, uint8_t byte)
 {
     if (node->children[byte] == NULL) {
         node_resize(pool, &node->children[byte], ROOM_FIRST);
-        node->n_children++;
+        node->set[byte / 64] |= 1ull << byte % 64;
     }
     return &node->children[byte];
 }
@@ -368,29 +372,28 @@ void axis_remove(struct axis *axis, struct trie_value prefix, unsigned length, u
     if (!entry_remove(node, depth, i, tuple)) {
         return;
     }
-    while ((node = *way[depth])->n == 0 && node->n_children == 0) {
+    while ((node = *way[depth])->n == 0 && !has_children(node)) {
         node_destroy(axis->pool, way[depth]);
         if (depth == 0) {
             return;
         }
-        (*way[--depth])->n_children--;
+        uint8_t byte = byte_at(prefix, --depth);
+        (*way[depth])->set[byte / 64] &= ~(1ull << byte % 64);
     }
 }
 
 /* ---- lookup ---- */
 
-/* How many leading bits a byte shares at most with those that have a child. */
-static unsigned bits_shared(const struct axis_node *node, uint8_t byte)
+/* How many leading bits a byte, which has no child, shares at most with those that have one: with the nearest below or above it. */
+static inline unsigned bits_shared(const struct axis_node *node, uint8_t byte)
 {
-    for (unsigned shared = 8; shared-- > 0;) {
-        unsigned block = 0x80u >> shared, first = (byte ^ block) & ~(block - 1); /* those that part at this bit */
-        for (unsigned b = first; b < first + block; b++) {
-            if (node->children[b] != NULL) {
-                return shared;
-            }
-        }
+    uint64_t near = node->set[byte / 64], below = near & ((1ull << byte % 64) - 1), above = near & ~below;
+    if (near == 0) {
+        return node->set[byte / 64 ^ 1] != 0 ? 1 : 0;
     }
-    return 0;
+    unsigned first = below != 0 ? (byte % 64) ^ (63 - (unsigned)__builtin_clzll(below)) : 64;
+    unsigned second = above != 0 ? (byte % 64) ^ (unsigned)__builtin_ctzll(above) : 64;
+    return (unsigned)__builtin_clz(first < second ? first : second) - 24;
 }
 
 static inline void tell_at_least(struct axis_look *look, unsigned n_bits)
@@ -425,6 +428,7 @@ static inline void look_through(struct axis_look *look)
     const __m128i value = _mm_set1_epi16((int16_t)head_at(look->value, look->depth)), zero = _mm_setzero_si128();
     const __m128i less_one = _mm_set1_epi16(INT16_MAX);
     bool has_met = false;
+    unsigned in_last = node->n % LANES != 0 ? (1u << node->n % LANES) - 1 : 0xff; /* of the lanes of the last group */
     __m128i least = less_one, longest = zero; /* the least difference, less one; the mask of the longest that is met */
     for (uint32_t i = 0; i < node->n; i += LANES) {
         const struct axis_group *group = &node->groups[i / LANES];
@@ -432,7 +436,7 @@ static inline void look_through(struct axis_look *look)
         __m128i differs = _mm_and_si128(_mm_xor_si128(_mm_load_si128((const __m128i *)group->heads), value), masks);
         __m128i same = _mm_cmpeq_epi16(differs, zero);
         least = _mm_min_epi16(least, _mm_add_epi16(differs, less_one));
-        unsigned met = (unsigned)_mm_movemask_epi8(_mm_packs_epi16(same, zero)) & (node->n - i >= LANES ? 0xff : (1u << (node->n - i)) - 1);
+        unsigned met = (unsigned)_mm_movemask_epi8(_mm_packs_epi16(same, zero)) & (i + LANES < node->n ? 0xff : in_last);
         if (met != 0) {
             has_met = true;
             longest = _mm_or_si128(longest, _mm_and_si128(same, masks)); /* a mask is bits from the first on */
@@ -476,7 +480,7 @@ static inline bool walk_on(struct axis_look *look)
     }
     uint8_t byte = byte_at(look->value, look->depth);
     look->node = node->children[byte];
-    if (look->node == NULL && node->n_children > 0) {
+    if (look->node == NULL && has_children(node)) {
         tell_at_least(look, 8 * look->depth + bits_shared(node, byte) + 1);
     }
     look->depth++;
