@@ -14,7 +14,8 @@
  * The longest prefix on the way, and one bit more than any prefix beside the way shares with the value, tell that no others cover it.
  *
  * A node whose list grows beyond LISTED_MAX moves what goes on behind its next byte to children; it goes when nothing is left in it. Cost of insert
- * and remove: the way down, one list, sometimes a move of LISTED_MAX. Memory: some 60 bytes a prefix, 64 a node, 2 KB one with children.
+ * and remove: the way down, one list, sometimes a move of LISTED_MAX. Memory, of the classifier's pool: some 60 bytes a prefix, 64 a node, 2 KB one
+ * with children.
  * Thread: the one that translates. No allocation in a lookup.
  */
 #include "services/slowpath/axis.h"
