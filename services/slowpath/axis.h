@@ -16,10 +16,10 @@ struct pool;
 
 struct axis {
     struct axis_node *root; /* owned; NULL: no prefixes */
-    uint64_t *by_length; /* owned; TRIE_BITS + 1 sets: tuples whose prefixes have so many bits, 0: none of theirs is here */
+    uint64_t *by_length;    /* owned; TRIE_BITS + 1 sets: tuples whose prefixes have so many bits, 0: none of theirs is here */
     uint8_t lengths[TRIE_BITS + 1]; /* those that some tuple has, longest first, without 0 */
     unsigned n_lengths;
-    size_t words; /* of a set */
+    size_t words;      /* of a set */
     struct pool *pool; /* of the nodes */
 };
 
@@ -37,7 +37,7 @@ void axis_remove(struct axis *axis, struct trie_value prefix, unsigned length, u
 struct axis_look {
     const struct axis *axis;
     struct trie_value value;
-    uint64_t *out; /* gets the tuples with a prefix that covers the value, beside what is in it */
+    uint64_t *out;   /* gets the tuples with a prefix that covers the value, beside what is in it */
     unsigned n_bits; /* out: how many leading bits of the value tell that there are no others */
     /* private */
     const struct axis_node *node;

@@ -21,7 +21,7 @@ enum {
     LINE = 64,
     SMALL_STEP = 8,
     ROW = 64,
-    LINES_MAX = 128,        /* 8 KB */
+    LINES_MAX = 128, /* 8 KB */
     LARGE_MAX = 256 << 10,
     N_SMALL = LINE / SMALL_STEP + 1,
     N_LARGE = 5,
@@ -59,11 +59,11 @@ static size_t class_of(size_t size, size_t *out_size)
         *out_size = lines * LINE;
         return N_SMALL + lines;
     }
-    size_t class = N_SMALL + LINES_MAX + 1;
+    size_t number = N_SMALL + LINES_MAX + 1;
     for (*out_size = (size_t)LINE * LINES_MAX * 2; *out_size < size; *out_size *= 2) {
-        class++;
+        number++;
     }
-    return class;
+    return number;
 }
 
 struct pool *pool_new(void)
