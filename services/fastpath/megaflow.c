@@ -8,7 +8,7 @@
  * that the memory works for all of them. Subtables are ranked by hits, because traffic is uneven; one goes with its last flow.
  * `looked_at` is the union of all masks. It widens at once and narrows late: when it changes, the port's entries in the exact cache are
  * not found any more and come again one by one, so it must not follow every flow that comes and goes. It decides nothing but that.
- * A subtable grows little by little: eight ports that get flows alike fill theirs at the same moment, and moved at once they made packets wait longer than
+ * A subtable grows little by little: eight ports that get flows alike fill theirs at the same moment, and all moved at once may make packets wait longer than
  * the shard has room for. The next places are touched before they are needed; then each insertion copies a few of the old ones,
  * in which a lookup looks too until all are copied.
  * Cost: about 10 to 20 ns a subtable tried. Worker thread; insert and remove from its control side.
