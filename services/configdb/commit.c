@@ -1,14 +1,25 @@
 /* Group commit.
  *
- *   queue:  T1 T2 T3 | T4 T5        T1..T3 write configuration, T4 T5 rules
- *           └─ one commit, one fsync      └─ one commit, no fsync
+ *   queue ─┬─ rules ──────────► one commit a step, no fsync ─────────────────────────► published, answered
+ *          └─ configuration ──► group, worked out ──► disk's thread: write, fsync ──► published, answered
+ *                └ held while a group is there: they are the next one
  *
- * Why: a synced commit costs 6 ms whatever is in it; a hundred clients that wait for theirs share it. Each transaction is evaluated on
- * an overlay over the open commit, so each sees those before it, and each is refused alone. What belongs to the other environment
- * ends the group. Replies and versions go out only after the commit; when it fails, all of the group are refused.
+ * Why groups: a synced commit costs 6 ms whatever is in it; a hundred clients that wait for theirs share it. Each transaction is evaluated on
+ * an overlay over the open commit, so each sees those before it, and each is refused alone. Replies and versions go out only after the commit; when it
+ * fails, all of the group are refused.
+ *
+ * Why rules may go on while a group is being synced: versions are the order in which commits are published, and rules that are published first come first. They see
+ * the configuration as it was before the group, which is right for who comes before it: a rule for a bridge that the group deletes is there, and goes with the
+ * bridge when the group is published. What the group was worked out on are the tables of the disk, which nobody else writes. Two things wait:
+ * transactions of a writer of whom an earlier one is held or in the group (his order), and, if a transaction of the group requires a row
+ * of the run environment, all rules, as they could change it.
  *
  * A bridge that goes is committed on disk first and then its rules in the run environment, in the same version (a crash between the
  * two leaves rules without a bridge, which the next start drops).
+ *
+ * Writers that shared a sync were answered together and will write again together. Without a pause the first of them gets a sync of its own and the rest
+ * waits for it. So behind a group configdb waits for as many as were in it and held beside it, at most a quarter of the time it took. A lonely
+ * writer is never waited for, and rules never wait.
  *
  * Thread: configdb's main thread. Invariants: I6, I8 (an acknowledged change is in a finished commit; a refused one leaves no
  * trace: its overlay is thrown away before anything is written). After a failed sync nobody knows what the disk has: changes are
@@ -20,6 +31,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
+#include <uthash.h>
 #include <utlist.h>
 
 #include "lib/base/log.h"
@@ -35,34 +47,51 @@ struct commit_item {
     struct txn txn;
     uint64_t queued_ns;
     enum rows_env env; /* set by commit_early() */
-    bool is_evaluated;
+    bool is_asked;     /* it is this one's turn among those of its writer */
+    bool requires_run; /* configuration that requires a row of the run environment */
     uint64_t n;           /* of its version; the newest when it made none */
     struct overlay *gone; /* what its bridges took along in the run environment */
     struct commit_item *prev, *next;
+};
+/* Writers of whom something is held or being synced. */
+struct commit_writer {
+    uint64_t start;
+    bool is_held; /* not all of it is in the group */
+    UT_hash_handle hh;
 };
 struct commit {
     struct rows *rows;
     struct ring *ring;
     struct recent *recent;
+    struct disk *disk;
     struct commit_events events;
-    struct commit_item *queue;
-    size_t queue_bytes;
-    struct commit_item *group; /* evaluated, waiting for the commit */
+    struct commit_item *queue; /* not looked at yet */
+    struct commit_item *held;  /* until the group is published; in order */
+    size_t queue_bytes;        /* of both */
+    struct commit_item *rules; /* that go on now */
+    struct commit_item *group; /* configuration: being worked out, then being synced */
+    struct commit_writer *writers; /* of `held` and `group` */
+    bool is_exclusive;             /* no rules while this group is being synced */
+    uint64_t undone;               /* the version that the last of the group has undone; 0: none */
+    uint64_t begun_ns;             /* when the group went to the disk */
+    size_t n_held;                 /* of configuration */
+    size_t n_together;             /* so many are waited for */
+    uint64_t gather_until_ns;
     char *refusal;
     bool is_stopped; /* the refusal stays */
     struct confirm_clocks clocks;
     Busbar__Pending *pending; /* as the last commit on disk left it */
-    size_t n_synced; /* transactions in synced commits since commit_synced() was asked */
     struct commit_counters counters;
     struct histogram latency[2]; /* by enum rows_env */
 };
 
-struct commit *commit_new(struct rows *rows, struct ring *ring, struct recent *recent, const struct commit_events *events)
+struct commit *commit_new(struct rows *rows, struct ring *ring, struct recent *recent, struct disk *disk, const struct commit_events *events)
 {
     struct commit *commit = memory_zeroed(sizeof *commit);
     commit->rows = rows;
     commit->ring = ring;
     commit->recent = recent;
+    commit->disk = disk;
     commit->events = *events;
     commit->clocks.boot_id = "";
     return commit;
@@ -84,19 +113,6 @@ static void commit_list_free(struct commit_item **list)
         commit_item_free(item);
     }
     *list = NULL;
-}
-
-void commit_destroy(struct commit **commit)
-{
-    if (*commit == NULL) {
-        return;
-    }
-    commit_list_free(&(*commit)->queue);
-    commit_list_free(&(*commit)->group);
-    busbar__pending__free_unpacked((*commit)->pending, NULL);
-    free((*commit)->refusal);
-    free(*commit);
-    *commit = NULL;
 }
 
 static uint64_t commit_now_ns(const struct commit *commit)
@@ -174,9 +190,10 @@ static void commit_answer(struct commit *commit, const struct commit_item *item)
 static bool commit_is_next(struct commit *commit, struct commit_item *item)
 {
     struct store_bytes reply = {.bytes = NULL};
-    if (commit_is_own(item)) {
+    if (commit_is_own(item) || item->is_asked) {
         return true;
     }
+    item->is_asked = true;
     switch (recent_ask(commit->recent, item->from.start, item->message->sequence, item->message->oldest, &reply)) {
     case RECENT_DO:
         return true;
@@ -240,8 +257,9 @@ static int commit_settle(struct commit *commit, const struct commit_item *item)
 {
     char *note = item->message->ops[0]->kind == BUSBAR__OP_KIND__OP_CONFIRM
                      ? memory_format("confirmed by %s", item->message->user[0] != '\0' ? item->message->user : item->message->client)
-                     : memory_format("undone in %" PRIu64, item->n);
+                     : memory_format(DB_NOTE_UNDONE, item->n);
     int err = confirm_end(commit->rows);
+    commit->undone = item->message->ops[0]->kind == BUSBAR__OP_KIND__OP_CONFIRM ? 0 : item->txn.settles_n;
     if (err == 0) {
         err = history_note(commit->rows, item->txn.settles_n, note);
     }
@@ -279,6 +297,10 @@ static int commit_remember(struct commit *commit, struct commit_item *item)
 static int commit_write(struct commit *commit, struct commit_item *item, enum rows_env env)
 {
     size_t size;
+    if (commit->refusal != NULL) {
+        (void)commit_refuse(item, -ERROR_REFUSED, commit->refusal);
+        return 0;
+    }
     if (commit_has_to_wait(commit, item, env)) {
         return 0;
     }
@@ -341,7 +363,7 @@ static bool commit_error_passes(int err)
     return err == -ENOSPC || err == -ERROR_TOO_LARGE || err == -ENOMEM;
 }
 
-static void commit_fail_group(struct commit *commit, int err, enum rows_env env)
+static void commit_fail_group(struct commit *commit, struct commit_item *group, int err, enum rows_env env)
 {
     char *why = memory_format("the %s database could not be written: %s", env == ROWS_DISK ? "disk" : "run", error_text(err));
     log_error("commit_failed environment=%s error=\"%s\"", env == ROWS_DISK ? "disk" : "run", error_text(err));
@@ -349,7 +371,7 @@ static void commit_fail_group(struct commit *commit, int err, enum rows_env env)
         commit_stop(commit, why);
     }
     struct commit_item *item;
-    DL_FOREACH(commit->group, item)
+    DL_FOREACH(group, item)
     {
         if (item->txn.error == 0) {
             (void)commit_refuse(item, err, why);
@@ -385,46 +407,6 @@ static void commit_reload_pending(struct commit *commit)
     }
 }
 
-static size_t n_items(const struct commit_item *list)
-{
-    size_t n = 0;
-    const struct commit_item *item;
-    DL_COUNT(list, item, n);
-    return n;
-}
-
-static void commit_end_group(struct commit *commit, enum rows_env env, int err, bool is_written)
-{
-    if (err != 0 || !is_written) {
-        rows_end(commit->rows);
-    } else {
-        err = rows_commit(commit->rows);
-        commit->counters.lmdb_commits++;
-        commit->n_synced += env == ROWS_DISK ? n_items(commit->group) : 0;
-    }
-    if (err == 0 && is_written && env == ROWS_DISK) {
-        commit_reload_pending(commit);
-    }
-    if (err != 0) {
-        commit_fail_group(commit, err, env);
-        commit_list_free(&commit->group);
-        return;
-    }
-    struct commit_item *item;
-    DL_FOREACH(commit->group, item)
-    {
-        if (item->txn.error == 0 && item->txn.n_gone_bridges > 0) {
-            err = commit_gone(commit, item);
-            if (err != 0) {
-                log_error("bridge_rules_left error=\"%s\" hint=\"the next start drops them\"", error_text(err));
-                overlay_destroy(&item->gone);
-            }
-        }
-        commit_publish(commit, item);
-    }
-    commit_list_free(&commit->group);
-}
-
 void commit_set_clocks(struct commit *commit, const struct confirm_clocks *clocks)
 {
     commit->clocks = *clocks;
@@ -435,103 +417,313 @@ const Busbar__Pending *commit_pending(const struct commit *commit)
     return commit->pending;
 }
 
-/* Takes the first of the queue out. */
-static struct commit_item *commit_take(struct commit *commit)
+/* ---- who goes now, and who is held ---- */
+
+static struct commit_writer *commit_writer_of(const struct commit *commit, const struct commit_item *item)
 {
-    struct commit_item *item = commit->queue;
-    DL_DELETE(commit->queue, item);
-    commit->queue_bytes -= item->size;
-    return item;
+    struct commit_writer *writer = NULL;
+    HASH_FIND(hh, commit->writers, &item->from.start, sizeof item->from.start, writer);
+    return writer;
+}
+
+static void commit_note_writer(struct commit *commit, const struct commit_item *item, bool is_held)
+{
+    struct commit_writer *writer = commit_writer_of(commit, item);
+    if (writer == NULL) {
+        writer = memory_zeroed(sizeof *writer);
+        writer->start = item->from.start;
+        HASH_ADD(hh, commit->writers, start, sizeof writer->start, writer);
+    }
+    writer->is_held = writer->is_held || is_held;
+}
+
+static void commit_free_writers(struct commit *commit)
+{
+    struct commit_writer *writer, *next;
+    HASH_ITER(hh, commit->writers, writer, next)
+    {
+        HASH_DEL(commit->writers, writer);
+        free(writer);
+    }
+}
+
+/* What was held is looked at again, before all that came later. Nothing is being synced. */
+static void commit_release(struct commit *commit)
+{
+    commit_free_writers(commit);
+    DL_CONCAT(commit->held, commit->queue);
+    commit->queue = commit->held;
+    commit->held = NULL;
+    commit->n_held = 0;
+    commit->n_together = 0;
+}
+
+/* Configuration that requires a row of the run environment. */
+static bool commit_requires_run(const Busbar__Transact *message)
+{
+    enum rows_env env;
+    for (size_t i = 0; i < message->n_ops; i++) {
+        if (rows_env_of(message->ops[i]->table, &env) && env == ROWS_RUN) {
+            return true;
+        }
+    }
+    return false;
 }
 
 /* Answers what needs no commit. True when the item was dealt with. */
-static bool commit_early(struct commit *commit, struct commit_item *item, enum rows_env *out_env)
+static bool commit_early(struct commit *commit, struct commit_item *item)
 {
     if (!commit_is_next(commit, item)) {
         commit_item_free(item);
         return true;
     }
-    int err = txn_env(item->message, out_env, &item->txn.detail, &item->txn.failed_op);
-    item->env = err == 0 ? *out_env : ROWS_DISK;
-    if (err == 0 && commit->refusal != NULL) {
-        err = commit_refuse(item, -ERROR_REFUSED, commit->refusal);
-    }
+    item->env = ROWS_DISK;
+    int err = txn_env(item->message, &item->env, &item->txn.detail, &item->txn.failed_op);
     if (err != 0) {
         item->txn.error = err;
         commit_answer(commit, item);
         commit_item_free(item);
         return true;
     }
+    item->requires_run = item->env == ROWS_DISK && commit_requires_run(item->message);
     return false;
 }
 
-/* One group: the first of the queue and those behind it that can share its commit. `first` has passed commit_early(). Returns the item
- * that belongs to the next group, or NULL. */
-static struct commit_item *commit_group(struct commit *commit, struct commit_item *first, enum rows_env env,
-                                        enum rows_env *out_next_env)
+static bool commit_is_syncing(const struct commit *commit)
 {
-    struct commit_item *item = first;
-    size_t bytes = 0;
-    bool is_written = false;
-    int err = rows_begin(commit->rows, env);
-    for (size_t n = 1; item != NULL; n++) {
+    return rows_is_staged(commit->rows);
+}
+
+static bool commit_gathers(const struct commit *commit)
+{
+    return commit->n_together > 1 && commit->n_held < commit->n_together && commit->clocks.now_ns < commit->gather_until_ns;
+}
+
+/* Puts one on a list of what goes now, or holds it. Several of one writer may share a group, in their order: only what is held is in their way. */
+static void commit_sort_one(struct commit *commit, struct commit_item *item, bool takes_configuration)
+{
+    const struct commit_writer *writer = commit_writer_of(commit, item);
+    if (item->env == ROWS_RUN && writer == NULL && !commit->is_exclusive) {
+        DL_APPEND(commit->rules, item);
+        commit->queue_bytes -= item->size;
+    } else if (item->env == ROWS_DISK && takes_configuration && (writer == NULL || !writer->is_held)) {
         DL_APPEND(commit->group, item);
-        bytes += item->size;
-        if (err == 0) {
-            err = commit_write(commit, item, env);
-            is_written = is_written || item->txn.error == 0;
-        }
-        bool is_end = err != 0 || item->txn.n_gone_bridges > 0 || n >= COMMIT_GROUP_MAX || bytes >= COMMIT_GROUP_BYTES;
-        item = NULL;
-        while (!is_end && item == NULL && commit->queue != NULL) {
-            item = commit_take(commit);
-            item = commit_early(commit, item, out_next_env) ? NULL : item;
-        }
-        if (item != NULL && *out_next_env != env) {
-            break;
+        commit->queue_bytes -= item->size;
+        commit_note_writer(commit, item, false);
+    } else {
+        DL_APPEND(commit->held, item);
+        commit->n_held += item->env == ROWS_DISK ? 1 : 0;
+        commit_note_writer(commit, item, true);
+    }
+}
+
+static void commit_sort(struct commit *commit)
+{
+    bool takes_configuration = !commit_is_syncing(commit) && !commit_gathers(commit);
+    while (commit->queue != NULL) {
+        struct commit_item *item = commit->queue;
+        size_t size = item->size;
+        DL_DELETE(commit->queue, item);
+        if (commit_early(commit, item)) {
+            commit->queue_bytes -= size;
+        } else {
+            commit_sort_one(commit, item, takes_configuration);
         }
     }
-    commit_end_group(commit, env, err, is_written);
-    return item;
+}
+
+/* ---- rules ---- */
+
+/* The first of the rules, as many as one commit takes. */
+static void commit_rule_group(struct commit *commit)
+{
+    struct commit_item *group = NULL;
+    struct commit_item *item;
+    size_t bytes = 0;
+    bool is_written = false;
+    int err = rows_begin(commit->rows, ROWS_RUN);
+    for (size_t n = 0; commit->rules != NULL && n < COMMIT_GROUP_MAX && bytes < COMMIT_GROUP_BYTES && (n == 0 || err == 0); n++) {
+        item = commit->rules;
+        DL_DELETE(commit->rules, item);
+        DL_APPEND(group, item);
+        bytes += item->size;
+        if (err == 0) {
+            err = commit_write(commit, item, ROWS_RUN);
+            is_written = is_written || item->txn.error == 0;
+        }
+    }
+    if (err != 0 || !is_written) {
+        rows_end(commit->rows);
+    } else {
+        err = rows_commit(commit->rows);
+        commit->counters.lmdb_commits++;
+    }
+    if (err != 0) {
+        commit_fail_group(commit, group, err, ROWS_RUN);
+    } else {
+        DL_FOREACH(group, item)
+        {
+            commit_publish(commit, item);
+        }
+    }
+    commit_list_free(&group);
+}
+
+/* ---- configuration ---- */
+
+static int commit_work(void *rows)
+{
+    return rows_apply(rows);
+}
+
+static size_t n_items(const struct commit_item *list)
+{
+    size_t n = 0;
+    const struct commit_item *item;
+    DL_COUNT(list, item, n);
+    return n;
+}
+
+/* Puts back what the group does not take any more, before all that is held. */
+static void commit_put_back(struct commit *commit, struct commit_item *rest)
+{
+    struct commit_item *item;
+    DL_FOREACH(rest, item)
+    {
+        commit->queue_bytes += item->size;
+        commit->n_held++;
+    }
+    DL_CONCAT(rest, commit->held);
+    commit->held = rest;
+}
+
+/* Works the group out on what is to be written. */
+static int commit_work_out(struct commit *commit, bool *out_is_written)
+{
+    struct commit_item *candidates = commit->group;
+    size_t n = 0, bytes = 0;
+    bool is_end = false;
+    int err = rows_begin(commit->rows, ROWS_DISK);
+    *out_is_written = false;
+    commit->group = NULL;
+    commit->undone = 0;
+    while (!is_end && candidates != NULL) {
+        struct commit_item *item = candidates;
+        DL_DELETE(candidates, item);
+        DL_APPEND(commit->group, item);
+        bytes += item->size;
+        n++;
+        if (err == 0) {
+            err = commit_write(commit, item, ROWS_DISK);
+            *out_is_written = *out_is_written || item->txn.error == 0;
+            commit->is_exclusive = commit->is_exclusive || (item->requires_run && item->txn.error == 0);
+        }
+        bool is_last = item->txn.error == 0 && (item->txn.n_gone_bridges > 0 || commit->undone != 0);
+        is_end = err != 0 || is_last || n >= COMMIT_GROUP_MAX || bytes >= COMMIT_GROUP_BYTES;
+    }
+    commit_put_back(commit, candidates);
+    return err;
+}
+
+/* Publishes the group, or refuses it. */
+static void commit_end_group(struct commit *commit, int err, uint64_t shift)
+{
+    struct commit_item *item;
+    commit->is_exclusive = false;
+    if (err != 0) {
+        commit_fail_group(commit, commit->group, err, ROWS_DISK);
+        commit_list_free(&commit->group);
+        return;
+    }
+    DL_FOREACH(commit->group, item)
+    {
+        item->n += shift;
+        if (item->txn.error == 0 && item->txn.n_gone_bridges > 0 && (err = commit_gone(commit, item)) != 0) {
+            log_error("bridge_rules_left error=\"%s\" hint=\"the next start drops them\"", error_text(err));
+            overlay_destroy(&item->gone);
+        }
+        commit_publish(commit, item);
+    }
+    commit_list_free(&commit->group);
+}
+
+/* The group goes to the disk; one of which nothing is left is answered at once. */
+static void commit_launch(struct commit *commit)
+{
+    bool is_written;
+    int err = commit_work_out(commit, &is_written);
+    if (err != 0 || !is_written) {
+        rows_end(commit->rows);
+        commit_end_group(commit, err, 0);
+        return;
+    }
+    rows_stage(commit->rows, commit->undone);
+    commit->begun_ns = commit_now_ns(commit);
+    disk_ask(commit->disk, DISK_COMMIT, commit_work, commit->rows);
+}
+
+/* The group is on disk, or failed to get there. */
+static void commit_land(struct commit *commit, int err)
+{
+    uint64_t shift = rows_publish(commit->rows, err);
+    uint64_t now_ns = commit_now_ns(commit);
+    uint64_t wait_ns = (now_ns - commit->begun_ns) / 4;
+    commit->counters.lmdb_commits++;
+    commit->n_together = err == 0 ? n_items(commit->group) + commit->n_held : 0;
+    commit->gather_until_ns = now_ns + (wait_ns < COMMIT_GATHER_MAX_NS ? wait_ns : COMMIT_GATHER_MAX_NS);
+    if (err == 0) {
+        commit_reload_pending(commit);
+    }
+    commit_end_group(commit, err, shift);
 }
 
 void commit_step(struct commit *commit)
 {
-    enum rows_env env, next_env;
-    struct commit_item *item = NULL;
-    while (item != NULL || commit->queue != NULL) {
-        if (item == NULL) {
-            item = commit_take(commit);
-            if (commit_early(commit, item, &env)) {
-                item = NULL;
-                continue;
-            }
+    bool goes_on = true;
+    while (goes_on) {
+        int err;
+        if (commit_is_syncing(commit) && disk_take(commit->disk, DISK_COMMIT, &err)) {
+            commit_land(commit, err);
         }
-        item = commit_group(commit, item, env, &next_env);
-        env = next_env;
+        if (!commit_is_syncing(commit) && !commit_gathers(commit)) {
+            commit_release(commit);
+        }
+        commit_sort(commit);
+        while (commit->rules != NULL) {
+            commit_rule_group(commit);
+        }
+        bool is_gathered = !commit_is_syncing(commit) && commit->held != NULL && !commit_gathers(commit);
+        goes_on = is_gathered;
+        if (commit->group != NULL && !commit_is_syncing(commit)) {
+            commit_launch(commit);
+            goes_on = true;
+        }
     }
 }
 
-size_t commit_synced(struct commit *commit)
+void commit_wait(struct commit *commit)
 {
-    size_t n = commit->n_synced;
-    commit->n_synced = 0;
-    return n;
+    if (commit_is_syncing(commit)) {
+        commit_land(commit, disk_wait(commit->disk, DISK_COMMIT));
+    }
 }
 
-size_t commit_waiting(const struct commit *commit, bool *out_is_disk)
+uint64_t commit_due_ns(const struct commit *commit)
 {
-    size_t n = 0;
-    bool is_disk = true;
-    for (const struct commit_item *item = commit->queue; item != NULL; item = item->next) {
-        struct error_detail detail;
-        enum rows_env env;
-        uint32_t failed_op;
-        is_disk = is_disk && txn_env(item->message, &env, &detail, &failed_op) == 0 && env == ROWS_DISK;
-        n++;
+    return !commit_is_syncing(commit) && commit->held != NULL ? commit->gather_until_ns : UINT64_MAX;
+}
+
+void commit_destroy(struct commit **commit)
+{
+    if (*commit == NULL) {
+        return;
     }
-    *out_is_disk = is_disk;
-    return n;
+    commit_list_free(&(*commit)->queue);
+    commit_list_free(&(*commit)->group);
+    busbar__pending__free_unpacked((*commit)->pending, NULL);
+    free((*commit)->refusal);
+    free(*commit);
+    *commit = NULL;
 }
 
 const char *commit_refusal(const struct commit *commit)

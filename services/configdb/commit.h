@@ -1,12 +1,14 @@
-/* From a queue of transactions to versions: evaluates them in order and lets as many as possible share one LMDB commit.
+/* From a queue of transactions to versions: evaluates them and lets as many as possible share one LMDB commit.
  *
- * One thread; commit_step() is the only place that writes rows (the fold's copies excepted).
+ * One thread, which never waits for a sync: commits of configuration are the disk's thread's (disk.h), and commit_step() publishes them when
+ * they are done. commit_step() is the only place that writes rows (the fold's copies excepted).
  */
 #ifndef BUSBAR_CONFIGDB_COMMIT_H
 #define BUSBAR_CONFIGDB_COMMIT_H
 
 #include "lib/metrics/histogram.h"
 #include "services/configdb/confirm.h"
+#include "services/configdb/disk.h"
 #include "services/configdb/recent.h"
 #include "services/configdb/ring.h"
 
@@ -14,6 +16,7 @@ enum {
     COMMIT_GROUP_MAX = 1000,               /* transactions in one LMDB commit: 10 ms of work */
     COMMIT_GROUP_BYTES = 32 * 1024 * 1024, /* of their messages: well within what LMDB can hold dirty */
     COMMIT_QUEUE_BYTES = 64 * 1024 * 1024, /* waiting; beyond it the socket is not read */
+    COMMIT_GATHER_MAX_NS = 2000000,        /* what one transaction may be held up so that others share its sync */
 };
 
 struct commit_events {
@@ -26,13 +29,19 @@ struct commit_events {
 };
 
 struct commit;
-struct commit *commit_new(struct rows *rows, struct ring *ring, struct recent *recent, const struct commit_events *events);
+/* All but `events` lent. */
+struct commit *commit_new(struct rows *rows, struct ring *ring, struct recent *recent, struct disk *disk, const struct commit_events *events);
+/* Nothing may be under way in the disk's thread: commit_wait() first. What has not been begun is forgotten. */
 void commit_destroy(struct commit **commit);
+/* Waits for what is being synced, and publishes it. */
+void commit_wait(struct commit *commit);
 
 /* Takes *message over (unpacked by protobuf-c). */
 void commit_queue(struct commit *commit, const struct bus_identity *from, Busbar__Transact **message, size_t size);
 bool commit_is_full(const struct commit *commit);
 void commit_step(struct commit *commit);
+/* When commit_step() has to be called again although nothing happens; UINT64_MAX: never. */
+uint64_t commit_due_ns(const struct commit *commit);
 
 /* What time it is from now on; boot_id is lent for the life of `commit`. Without this it is the year 1970. */
 void commit_set_clocks(struct commit *commit, const struct confirm_clocks *clocks);
@@ -42,10 +51,6 @@ int commit_load_pending(struct commit *commit) MUST_CHECK;
 const Busbar__Pending *commit_pending(const struct commit *commit);
 
 /* Why changes are refused, "" when they are not: a failed sync (until restart), or what the fold says. */
-/* How many transactions went out in synced commits since this was asked last. */
-size_t commit_synced(struct commit *commit);
-/* How many wait, and whether all of them write the disk. A walk over them. */
-size_t commit_waiting(const struct commit *commit, bool *out_is_disk);
 const char *commit_refusal(const struct commit *commit);
 /* Sets (NULL: lifts) a refusal that may pass, such as a full disk. */
 void commit_set_refusal(struct commit *commit, const char *why);

@@ -1,6 +1,7 @@
 /* configdb, put together: bus messages in, commits, and what goes out.
  *
  *   bus ──► dispatch ─┬─ TRANSACT ─────► commit ──► rows (LMDB) ──► ring ──► feed ──► bus
+ *                     │                   disk (thread): write, fsync
  *                     ├─ SUBSCRIBE, APPLIED ─────────────────────────────────► feed
  *                     ├─ PUBLISH ──────► status ─────────────────────────────► feed
  *                     ├─ RENEW ────────► lease ── lapsed ──► commit
@@ -32,7 +33,6 @@
 enum {
     CONFIGDB_MESSAGES_PER_STEP = 2000, /* 20 ms of rule transactions, then everybody else has a turn */
     CONFIGDB_IDLE_MS = 100,            /* leases and times to live are looked at this often */
-    CONFIGDB_GATHER_MAX_NS = 2000000, /* what one transaction may be held up so that others share its sync */
     CONFIGDB_STANDSTILL_MS =
         1000, /* a gap between steps in which nobody was heard: a slow disk, a stopped process, a suspended host */
 };
@@ -48,12 +48,11 @@ struct configdb {
     struct readers *readers;
     struct await *await;
     struct leases *leases;
+    struct disk *disk;
     struct fold *fold;
     struct access *access;
     uint64_t now_ns; /* of the step, for callbacks */
     uint64_t n_bad;  /* bodies that could not be read */
-    size_t n_together;        /* transactions in the synced commits of the last step */
-    uint64_t gather_until_ns; /* so long their writers are waited for */
     bool is_serving;
     struct confirm_clocks clocks;
     char *boot_id;
@@ -222,7 +221,7 @@ static int configdb_load(struct configdb *db)
     }
     if (err == 0) {
         struct commit_events events = {.on_reply = configdb_on_reply, .on_version = configdb_on_version, .context = db, .clock_ns = db->clock_ns};
-        db->commit = commit_new(db->rows, db->ring, db->recent, &events);
+        db->commit = commit_new(db->rows, db->ring, db->recent, db->disk, &events);
         commit_set_clocks(db->commit, &db->clocks);
         err = commit_load_pending(db->commit);
     }
@@ -258,6 +257,7 @@ int configdb_new(const struct configdb_settings *settings, uint64_t now_ns, stru
         (struct confirm_clocks){.now_ns = now_ns, .wall_ns = settings->start.wall_s * NS_PER_S, .boot_id = db->boot_id};
     configdb_set_wall(db, now_ns, db->clocks.wall_ns);
     db->rows = started.rows;
+    db->disk = disk_new(settings->disk);
     db->ring = ring_new(started.epoch, rows_n(db->rows));
     db->status = status_new();
     db->leases = leases_new();
@@ -275,7 +275,8 @@ int configdb_new(const struct configdb_settings *settings, uint64_t now_ns, stru
         goto fail;
     }
     commit_step(db->commit);
-    db->fold = fold_new(db->rows, settings->is_inline);
+    commit_wait(db->commit);
+    db->fold = fold_new(db->rows, db->disk);
     db->is_serving = true;
     log_info("database_open epoch=%" PRIu64 " n=%" PRIu64 " bridges=%" PRIu64 " ports=%" PRIu64 " rules=%" PRIu64,
              started.epoch, rows_n(db->rows), rows_count(db->rows, CFG_BRIDGE), rows_count(db->rows, CFG_PORT),
@@ -293,10 +294,14 @@ void configdb_destroy(struct configdb **db)
     if (gone == NULL) {
         return;
     }
+    if (gone->commit != NULL) {
+        commit_wait(gone->commit);
+    }
     if (gone->fold != NULL && fold_flush(gone->fold) != 0) {
         log_warn("fold_failed hint=\"the rules are still in the run directory\"");
     }
     fold_destroy(&gone->fold);
+    disk_destroy(&gone->disk);
     await_destroy(&gone->await);
     readers_destroy(&gone->readers);
     commit_destroy(&gone->commit);
@@ -315,6 +320,16 @@ void configdb_destroy(struct configdb **db)
 int configdb_fd(const struct configdb *db)
 {
     return bus_fd(db->socket);
+}
+
+int configdb_disk_fd(const struct configdb *db)
+{
+    return disk_fd(db->disk);
+}
+
+struct disk *configdb_disk(struct configdb *db)
+{
+    return db->disk;
 }
 
 static void configdb_publish(struct configdb *db, const struct bus_identity *from, const Busbar__Publish *message)
@@ -474,32 +489,12 @@ static void configdb_undo(struct configdb *db)
     free(why);
 }
 
-/* Writers that shared a sync were answered together and will write again together. Without a pause the first of them gets a sync of its own and
- * the rest waits for it, in turns: half of the syncs for one transaction each. So after a shared one configdb waits for as many again, at most
- * a quarter of the time the last took. A lonely writer is never waited for, and rules never wait. */
-static bool configdb_gathers(struct configdb *db, uint64_t last_ns)
-{
-    size_t n_synced = commit_synced(db->commit); /* by the step before: it lasted from last_ns until now */
-    if (n_synced > 0) {
-        uint64_t wait_ns = (db->now_ns - last_ns) / 4;
-        db->n_together = n_synced;
-        db->gather_until_ns = db->now_ns + (wait_ns < CONFIGDB_GATHER_MAX_NS ? wait_ns : CONFIGDB_GATHER_MAX_NS);
-    }
-    if (db->n_together < 2 || db->now_ns >= db->gather_until_ns) {
-        return false;
-    }
-    bool is_disk;
-    size_t n = commit_waiting(db->commit, &is_disk);
-    return n > 0 && n < db->n_together && is_disk;
-}
-
 uint64_t configdb_step(struct configdb *db, uint64_t now_ns)
 {
     if (now_ns - db->now_ns > CONFIGDB_STANDSTILL_MS * NS_PER_MS) {
         log_warn("stood_still ms=%" PRIu64, (now_ns - db->now_ns) / (uint64_t)NS_PER_MS);
         leases_extend(db->leases, now_ns + LEASE_NS);
     }
-    uint64_t last_ns = db->now_ns;
     db->clocks.wall_ns = now_ns + db->wall_ahead_ns;
     db->clocks.now_ns = db->now_ns = now_ns;
     commit_set_clocks(db->commit, &db->clocks);
@@ -507,10 +502,7 @@ uint64_t configdb_step(struct configdb *db, uint64_t now_ns)
     bool has_more = configdb_receive(db);
     configdb_lapse(db);
     configdb_undo(db);
-    bool gathers = configdb_gathers(db, last_ns);
-    if (!gathers) {
-        commit_step(db->commit);
-    }
+    commit_step(db->commit);
     status_expire(db->status, NULL, now_ns);
     configdb_fold(db);
     has_more = readers_step(db->readers, now_ns) || has_more;
@@ -518,7 +510,7 @@ uint64_t configdb_step(struct configdb *db, uint64_t now_ns)
     bus_flush(db->socket);
     uint64_t idle_ns = now_ns + CONFIGDB_IDLE_MS * NS_PER_MS;
     uint64_t due_ns = readers_due_ns(db->readers);
-    due_ns = gathers && db->gather_until_ns < due_ns ? db->gather_until_ns : due_ns;
+    due_ns = commit_due_ns(db->commit) < due_ns ? commit_due_ns(db->commit) : due_ns;
     return has_more ? now_ns : due_ns < idle_ns ? due_ns : idle_ns;
 }
 

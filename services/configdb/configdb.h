@@ -2,11 +2,10 @@
  *
  *     struct configdb *db;
  *     configdb_new(&settings, now_ns, &db, &detail);
- *     while (...) { poll(configdb_fd(db), ...); next_ns = configdb_step(db, now_ns); }
+ *     while (...) { poll(configdb_fd(db), configdb_disk_fd(db), ...); next_ns = configdb_step(db, now_ns); }
  *     configdb_destroy(&db);
  *
- * One thread (the fold starts another of its own unless `is_inline`). Nothing in configdb_step() waits but the fsync of configuration
- * commits. Works over any bus: ZeroMQ or memory.
+ * One thread, and another that writes and syncs the disk environment (disk.h): nothing in configdb_step() waits for a sync. Works over any bus: ZeroMQ or memory.
  */
 #ifndef BUSBAR_CONFIGDB_CONFIGDB_H
 #define BUSBAR_CONFIGDB_CONFIGDB_H
@@ -14,6 +13,7 @@
 #include <jansson.h>
 
 #include "lib/bus/bus.h"
+#include "services/configdb/disk.h"
 #include "services/configdb/list.h"
 #include "services/configdb/start.h"
 
@@ -21,7 +21,7 @@ struct configdb_settings {
     struct bus *bus;      /* lent */
     const char *endpoint; /* of the config wire, to bind */
     struct start_settings start;
-    bool is_inline; /* fold within the step */
+    enum disk_mode disk; /* who writes the disk environment */
     uint64_t (*clock_ns)(void); /* what time it is within a step, for latencies; NULL: as at its beginning */
 };
 
@@ -33,6 +33,10 @@ int configdb_new(const struct configdb_settings *settings, uint64_t now_ns, stru
 /* Folds what is left and closes. */
 void configdb_destroy(struct configdb **db);
 int configdb_fd(const struct configdb *db); /* -1: memory bus */
+/* Readable when the disk has done something; -1: it never is. */
+int configdb_disk_fd(const struct configdb *db);
+/* The disk, for tests that hold it. */
+struct disk *configdb_disk(struct configdb *db);
 /* What the wall clock says at now_ns; until it is told again it goes on from there. At the start: wall_s. */
 void configdb_set_wall(struct configdb *db, uint64_t now_ns, uint64_t wall_ns);
 /* Does what there is to do. Returns when to call again at the latest. */

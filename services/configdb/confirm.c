@@ -28,6 +28,7 @@ int confirm_get(struct rows *rows, Busbar__Pending **out_pending)
     if (pending == NULL) {
         return -ERROR_DAMAGED;
     }
+    pending->n = settle_version(rows_txn(rows, ROWS_DISK), rows_published(rows), pending->n);
     *out_pending = pending;
     return 0;
 }

@@ -15,6 +15,9 @@
  *            'H' 00                                disk only: number of commits in the history
  *            'O' 00                                disk only: the history goes back to this n
  *            'P' 00                                disk only: packed Pending, the commit that awaits its confirmation
+ *            'G' 00                                disk only: 0000000000000028 0000000000000002 0000000000000000: the newest group of
+ *                                                  configuration, whose versions may not be right yet (settle.h)
+ *            'V' 00                                run only: 0000000000000028 000000000000002b: as which versions it was published
  *   rows     03 0000000000000007                   the packed PortRow of port 7
  *   index    02 01 'b' 'r' '0'                     the id of the bridge named br0 (unique index 1 of table 2)
  *            03 02 0000000000000001 00000000fffffffe   the id of the LOCAL port of bridge 1 (unique index 2 of table 3)
@@ -25,18 +28,20 @@
  *   history  000000000000002a 00000000             packed HistoryCommit: who made commit 42, and when (disk only)
  *            000000000000002a 00000001             packed HistoryChange: the first row it changed, before and after
  *
- * Layout 1 had no history: an environment of it gets the sixth database, empty, when it is opened, and is of layout 2 from then on.
+ * Layout 1 had no history: an environment of it gets the sixth database, empty, when it is opened. Layout 2 had no groups whose versions are found
+ * out later, so what is in it is right as it is. Both are of layout 3 from the start that opens them.
  * Another layout number is refused by name; migrations are written against this page. Touch the golden test with it.
  */
 #ifndef BUSBAR_CONFIGDB_DB_LAYOUT_H
 #define BUSBAR_CONFIGDB_DB_LAYOUT_H
 
+#include <inttypes.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
 
 enum {
-    DB_LAYOUT = 2,
+    DB_LAYOUT = 3,
     DB_LAYOUT_OLDEST = 1, /* that this one can go on from */
     DB_KEY_MAX = 300,     /* LMDB's own limit is 511; the longest is an index key with a controller's target */
     DB_RECENT_SLOTS = 64, /* replies kept per writer: as many as it may have unanswered (proto/README.md) */
@@ -51,8 +56,13 @@ enum db_meta {
     DB_META_COUNT = 'C',
     DB_META_HISTORY = 'H',
     DB_META_OLDEST = 'O',
-    DB_META_PENDING = 'P'
+    DB_META_PENDING = 'P',
+    DB_META_GROUP = 'G',
+    DB_META_PUBLISHED = 'V'
 };
+
+/* The note of a commit that was undone by a version. */
+#define DB_NOTE_UNDONE "undone in %" PRIu64
 
 struct db_key {
     uint8_t bytes[DB_KEY_MAX];

@@ -4,22 +4,21 @@
  *                 │ as they are now, once each
  *   disk:  rows ◄─┘            one commit, fsync; then the dirty entries up to there are deleted from run
  *
- * Why a thread: the synced commit takes 6 ms and more, and rule transactions (run environment) must not wait for it. LMDB lets one thread
- * write each environment; the fold writes disk while the main thread writes run. A configuration transaction that comes meanwhile waits
- * for the disk's write lock, as it would for its own fsync.
+ * Why in a thread: the synced commit takes 6 ms and more, and rule transactions (run environment) must not wait for it. LMDB lets one thread
+ * write each environment; the disk's thread (disk.c) writes disk while the main thread writes run. The fold also puts right the versions of the newest
+ * group of configuration, if rules took those it thought to have (settle.h), so that a power loss finds them right a second later.
  *
  * The dirty list is in LMDB, written with the rows, so kill -9 at any point repeats work and loses none. Deleting the entries
  * happens in a write transaction of run, by whoever did the copy, in slices of a few thousand: the main thread's rule commits wait at
  * most a millisecond for that.
  *
- * Cost: about 3 us a row, off the main thread. Threads: see fold.h; the two meet in `lock`, which guards `state` and `error`; the rest of the
- * struct says whose it is. Invariant I8: a power loss costs at most the last second of rules.
+ * Cost: about 3 us a row, off the main thread. Threads: while a fold is under way its result is the disk's thread's, then the main thread's.
+ * Invariant I8: a power loss costs at most the last second of rules.
  */
 #include "services/configdb/fold.h"
 
 #include <assert.h>
 #include <errno.h>
-#include <pthread.h>
 #include <stdlib.h>
 #include <uthash.h>
 
@@ -28,20 +27,23 @@
 #include "lib/base/memory.h"
 #include "services/configdb/validate.h"
 
-enum fold_state { FOLD_IDLE, FOLD_ASKED, FOLD_WORKING, FOLD_DONE, FOLD_QUIT };
 enum { FOLD_DELETE_SLICE = 4000 };
 
+/* Of one pass. */
+struct fold_result {
+    size_t n;
+    bool has_more;
+};
 struct fold {
+    struct rows *rows;
     struct store *disk, *run;
-    bool is_inline;
-    pthread_t thread;
-    pthread_mutex_t lock;
-    pthread_cond_t changed;
-    enum fold_state state; /* under lock */
-    int error;             /* of the last fold, under lock */
-    bool has_more;         /* under lock */
-    uint64_t n_rows;       /* under lock */
-    uint64_t due_ns;       /* main thread */
+    struct disk *thread;
+    struct settle_published published; /* set before a pass, read in it */
+    struct fold_result result;         /* set in a pass, read after it */
+    int error;                         /* of the last fold */
+    bool has_more;
+    uint64_t n_rows;
+    uint64_t due_ns;
 };
 
 /* Rows already copied in this pass: a rule changed a hundred times is copied once. */
@@ -213,85 +215,67 @@ static bool fold_is_clean(struct store_txn *run)
     return is_clean;
 }
 
-static int fold_once(struct store *disk, struct store *run, size_t *out_n, bool *out_has_more)
+/* Whether the disk holds a group under versions that it did not get. */
+static bool fold_is_unsettled(struct store *disk, const struct settle_published *published)
+{
+    struct store_txn *txn = NULL;
+    struct settle_group group;
+    if (published->base == published->from || store_read(disk, &txn) != 0) {
+        return false;
+    }
+    bool is_unsettled = settle_load(txn, &group) == 0 && group.from == published->from;
+    store_abort(&txn);
+    return is_unsettled;
+}
+
+static int fold_once(struct fold *fold)
 {
     struct fold_pass pass = {.from = NULL};
     bool has_more = false;
-    int err = store_read(run, &pass.from);
-    if (err == 0 && fold_is_clean(pass.from)) {
+    bool is_unsettled = fold_is_unsettled(fold->disk, &fold->published);
+    fold->result = (struct fold_result){.n = 0};
+    int err = store_read(fold->run, &pass.from);
+    if (err == 0 && fold_is_clean(pass.from) && !is_unsettled) {
         fold_pass_fini(&pass);
-        *out_n = 0;
-        *out_has_more = false;
         return 0;
     }
     if (err == 0) {
-        err = store_write(disk, &pass.to);
+        err = store_write(fold->disk, &pass.to);
+    }
+    if (err == 0) {
+        err = settle_run(pass.to, &fold->published);
     }
     if (err == 0) {
         err = fold_copy(&pass, &has_more);
     }
     if (err == 0 && pass.last.size > 0) {
         err = fold_numbers(&pass);
-        if (err == 0) {
-            err = store_commit(&pass.to);
-        }
+    }
+    if (err == 0 && (pass.last.size > 0 || is_unsettled)) {
+        err = store_commit(&pass.to);
     }
     fold_pass_fini(&pass);
-    while (err == 0 && pass.last.size > 0 && (err = fold_clean_slice(run, &pass.last)) == 1) {
+    while (err == 0 && pass.last.size > 0 && (err = fold_clean_slice(fold->run, &pass.last)) == 1) {
         err = 0;
     }
     if (err == 0) {
-        *out_n = pass.n;
-        *out_has_more = has_more;
+        fold->result = (struct fold_result){.n = pass.n, .has_more = has_more};
     }
     return err;
 }
 
-/* One fold; takes its result in. Called with the lock held, lets go of it while it works. */
-static void fold_work(struct fold *fold)
+static int fold_work(void *context)
 {
-    size_t n = 0;
-    bool has_more = false;
-    fold->state = FOLD_WORKING;
-    pthread_mutex_unlock(&fold->lock);
-    int err = fold_once(fold->disk, fold->run, &n, &has_more);
-    pthread_mutex_lock(&fold->lock);
-    fold->error = err;
-    fold->n_rows += n;
-    fold->has_more = has_more;
-    if (fold->state == FOLD_WORKING) {
-        fold->state = FOLD_DONE;
-    }
-    pthread_cond_broadcast(&fold->changed);
+    return fold_once(context);
 }
 
-static void *fold_thread(void *context)
-{
-    struct fold *fold = context;
-    pthread_mutex_lock(&fold->lock);
-    while (fold->state != FOLD_QUIT) {
-        if (fold->state == FOLD_ASKED) {
-            fold_work(fold);
-        } else {
-            pthread_cond_wait(&fold->changed, &fold->lock);
-        }
-    }
-    pthread_mutex_unlock(&fold->lock);
-    return NULL;
-}
-
-struct fold *fold_new(struct rows *rows, bool is_inline)
+struct fold *fold_new(struct rows *rows, struct disk *disk)
 {
     struct fold *fold = memory_zeroed(sizeof *fold);
+    fold->rows = rows;
     fold->disk = rows_store(rows, ROWS_DISK);
     fold->run = rows_store(rows, ROWS_RUN);
-    fold->is_inline = is_inline;
-    pthread_mutex_init(&fold->lock, NULL);
-    pthread_cond_init(&fold->changed, NULL);
-    if (!is_inline && pthread_create(&fold->thread, NULL, fold_thread, fold) != 0) {
-        fold->is_inline = true;
-        log_warn("fold_without_thread why=\"no thread could be started; folding holds transactions up\"");
-    }
+    fold->thread = disk;
     return fold;
 }
 
@@ -300,15 +284,10 @@ void fold_destroy(struct fold **fold)
     if (*fold == NULL) {
         return;
     }
-    if (!(*fold)->is_inline) {
-        pthread_mutex_lock(&(*fold)->lock);
-        (*fold)->state = FOLD_QUIT;
-        pthread_cond_broadcast(&(*fold)->changed);
-        pthread_mutex_unlock(&(*fold)->lock);
-        pthread_join((*fold)->thread, NULL);
+    int err = disk_wait((*fold)->thread, DISK_FOLD);
+    if (err != 0) {
+        log_warn("fold_failed error=\"%s\"", error_text(err));
     }
-    pthread_cond_destroy(&(*fold)->changed);
-    pthread_mutex_destroy(&(*fold)->lock);
     free(*fold);
     *fold = NULL;
 }
@@ -318,64 +297,59 @@ static bool fold_may_go_on(const struct fold *fold)
     return fold->error == 0 || fold->error == -ENOSPC;
 }
 
-static void fold_take_in(struct fold *fold, uint64_t now_ns)
+static void fold_ask(struct fold *fold)
 {
-    if (fold->state == FOLD_DONE) {
-        fold->due_ns = fold->has_more && fold->error == 0 ? now_ns : fold->due_ns;
-        fold->state = FOLD_IDLE;
-    }
+    fold->published = *rows_published(fold->rows);
+    disk_ask(fold->thread, DISK_FOLD, fold_work, fold);
+}
+
+static void fold_take_in(struct fold *fold, int err)
+{
+    fold->error = err;
+    fold->n_rows += fold->result.n;
+    fold->has_more = err == 0 && fold->result.has_more;
 }
 
 void fold_step(struct fold *fold, uint64_t now_ns)
 {
-    pthread_mutex_lock(&fold->lock);
-    fold_take_in(fold, now_ns);
-    if (fold->state == FOLD_IDLE && now_ns >= fold->due_ns && fold_may_go_on(fold)) {
-        fold->state = FOLD_ASKED;
+    int err;
+    if (disk_take(fold->thread, DISK_FOLD, &err)) {
+        fold_take_in(fold, err);
+        fold->due_ns = fold->has_more ? now_ns : fold->due_ns;
+    }
+    if (!disk_is_busy(fold->thread, DISK_FOLD) && now_ns >= fold->due_ns && fold_may_go_on(fold)) {
         fold->due_ns = now_ns + FOLD_EVERY_NS;
-        if (fold->is_inline) {
-            fold_work(fold);
-            fold_take_in(fold, now_ns);
-        } else {
-            pthread_cond_broadcast(&fold->changed);
+        fold_ask(fold);
+        if (disk_take(fold->thread, DISK_FOLD, &err)) {
+            fold_take_in(fold, err);
+            fold->due_ns = fold->has_more ? now_ns : fold->due_ns;
         }
     }
-    pthread_mutex_unlock(&fold->lock);
 }
 
 int fold_flush(struct fold *fold)
 {
-    pthread_mutex_lock(&fold->lock);
-    bool is_first = true;
-    while (is_first || (fold->has_more && fold->error == 0)) {
-        while (fold->state == FOLD_ASKED || fold->state == FOLD_WORKING) {
-            pthread_cond_wait(&fold->changed, &fold->lock);
-        }
-        fold_work(fold);
-        fold->state = FOLD_IDLE;
-        is_first = false;
+    int err = 0;
+    if (disk_is_busy(fold->thread, DISK_FOLD)) {
+        err = disk_wait(fold->thread, DISK_FOLD);
+        fold_take_in(fold, err);
     }
-    int err = fold->error;
-    pthread_mutex_unlock(&fold->lock);
+    do {
+        fold_ask(fold);
+        err = disk_wait(fold->thread, DISK_FOLD);
+        fold_take_in(fold, err);
+    } while (fold->has_more);
     return err;
 }
 
 int fold_error(const struct fold *fold)
 {
-    struct fold *shared = (struct fold *)(uintptr_t)fold;
-    pthread_mutex_lock(&shared->lock);
-    int err = shared->error;
-    pthread_mutex_unlock(&shared->lock);
-    return err;
+    return fold->error;
 }
 
 uint64_t fold_rows(const struct fold *fold)
 {
-    struct fold *shared = (struct fold *)(uintptr_t)fold;
-    pthread_mutex_lock(&shared->lock);
-    uint64_t n = shared->n_rows;
-    pthread_mutex_unlock(&shared->lock);
-    return n;
+    return fold->n_rows;
 }
 
 /* Numbers of one table of the rebuilt environment. */

@@ -1,20 +1,21 @@
 /* The fold: copies changed rules, groups, meters and owners from the run environment into the one on disk, once a second, synced.
  *
- * What is written by the thread that fold_new() starts (unless `is_inline`: then by fold_step() itself, for tests and the simulator).
- * fold_step() and the others belong to the main thread; no transaction may be open on the rows.
+ * The copying is the disk's thread's (disk.h); fold_step() and the others belong to the main thread; no transaction may be open on the rows.
  */
 #ifndef BUSBAR_CONFIGDB_FOLD_H
 #define BUSBAR_CONFIGDB_FOLD_H
 
+#include "services/configdb/disk.h"
 #include "services/configdb/rows.h"
 
 #define FOLD_EVERY_NS (1000ull * 1000000ull) /* a power loss costs at most this much and one fold */
-/* In one synced commit; the next follows at once. A configuration change that meets a fold waits for it: 100 ms. */
+/* In one synced commit; the next follows at once, unless configuration waits. A configuration change that meets a fold waits for it: 100 ms. */
 enum { FOLD_ROWS_MAX = 20000, FOLD_BYTES_MAX = 32 * 1024 * 1024 };
 
 struct fold;
-struct fold *fold_new(struct rows *rows, bool is_inline);
-void fold_destroy(struct fold **fold); /* waits for the thread */
+/* Both lent. */
+struct fold *fold_new(struct rows *rows, struct disk *disk);
+void fold_destroy(struct fold **fold); /* waits for what is under way */
 
 /* Starts a fold when one is due, and takes in the result of one that is done. */
 void fold_step(struct fold *fold, uint64_t now_ns);

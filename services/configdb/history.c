@@ -86,6 +86,17 @@ static int history_record_change(struct rows *rows, uint64_t n, const struct ove
     return history_put(rows, n, ++*serial, &message.base);
 }
 
+/* Versions and the numbers under which the disk holds them are the same, but for the newest group (settle.h). */
+static uint64_t history_version(struct rows *rows, uint64_t kept)
+{
+    return settle_version(rows_txn(rows, ROWS_DISK), rows_published(rows), kept);
+}
+
+static uint64_t history_kept(struct rows *rows, uint64_t version)
+{
+    return settle_kept(rows_txn(rows, ROWS_DISK), rows_published(rows), version);
+}
+
 static struct history_limits history_limits(struct rows *rows)
 {
     struct history_limits limits = {.n_commits = HISTORY_COMMITS, .age_ns = HISTORY_AGE_S * NS_PER_S};
@@ -137,7 +148,7 @@ static bool history_goes(struct history_trim *trim, const struct store_bytes *ke
         }
         trim->n_commits--;
         trim->count--;
-        trim->oldest = n;
+        trim->oldest = n; /* as it is kept */
     }
     trim->n_entries--;
     return true;
@@ -189,15 +200,19 @@ int history_record(struct rows *rows, uint64_t n, Busbar__HistoryCommit *commit,
         err = history_trim(rows, &trim);
     }
     if (err == 0 && trim.oldest != 0) {
-        err = history_put_number(rows, DB_META_OLDEST, trim.oldest);
+        err = history_put_number(rows, DB_META_OLDEST, history_version(rows, trim.oldest));
     }
     return err != 0 ? err : history_put_number(rows, DB_META_HISTORY, trim.count);
 }
 
 int history_commit(struct rows *rows, uint64_t n, Busbar__HistoryCommit **out_commit)
 {
-    struct db_key key = db_key_history(n, 0);
+    struct db_key key = db_key_history(history_kept(rows, n), 0);
     struct store_bytes value;
+    uint64_t by = 0;
+    if (history_version(rows, history_kept(rows, n)) != n) {
+        return -ERROR_NOT_FOUND; /* one of rules, between two of the configuration */
+    }
     int err = store_get(rows_txn(rows, ROWS_DISK), STORE_HISTORY, &key, &value);
     if (err != 0) {
         return err;
@@ -205,6 +220,10 @@ int history_commit(struct rows *rows, uint64_t n, Busbar__HistoryCommit **out_co
     Busbar__HistoryCommit *commit = busbar__history_commit__unpack(NULL, value.size, value.bytes);
     if (commit == NULL) {
         return -ERROR_DAMAGED;
+    }
+    if (settle_undone(rows_txn(rows, ROWS_DISK), rows_published(rows), &by) == n) {
+        free(commit->note);
+        commit->note = memory_format(DB_NOTE_UNDONE, by);
     }
     *out_commit = commit;
     return 0;
@@ -219,14 +238,14 @@ int history_note(struct rows *rows, uint64_t n, const char *note)
     }
     free(commit->note);
     commit->note = memory_string(note);
-    err = history_put(rows, n, 0, &commit->base);
+    err = history_put(rows, history_kept(rows, n), 0, &commit->base);
     busbar__history_commit__free_unpacked(commit, NULL);
     return err;
 }
 
 int history_first(struct rows *rows, uint64_t from, uint64_t *out_n)
 {
-    struct db_key key = db_key_history(from, 0);
+    struct db_key key = db_key_history(history_kept(rows, from), 0);
     struct store_cursor *cursor = store_cursor_open(rows_txn(rows, ROWS_DISK), STORE_HISTORY, &key);
     struct store_bytes found, value;
     int err;
@@ -234,7 +253,7 @@ int history_first(struct rows *rows, uint64_t from, uint64_t *out_n)
         struct reader r = reader_of(found.bytes, found.size);
         uint64_t n = reader_u64(&r);
         if (reader_u32(&r) == 0) {
-            *out_n = n;
+            *out_n = history_version(rows, n);
             err = 0;
             break;
         }
@@ -246,13 +265,13 @@ int history_first(struct rows *rows, uint64_t from, uint64_t *out_n)
 
 int history_changes(struct rows *rows, uint64_t from, uint64_t to, history_each *each, void *context, uint64_t *out_bad)
 {
-    struct db_key key = db_key_history(from, 1);
+    struct db_key key = db_key_history(history_kept(rows, from), 1);
     struct store_cursor *cursor = store_cursor_open(rows_txn(rows, ROWS_DISK), STORE_HISTORY, &key);
     struct store_bytes found, value;
     int err;
     while ((err = store_next(cursor, &found, &value)) == 0 || (err == -ERROR_DAMAGED && found.bytes != NULL)) {
         struct reader r = reader_of(found.bytes, found.size);
-        uint64_t n = reader_u64(&r);
+        uint64_t n = history_version(rows, reader_u64(&r));
         uint32_t serial = reader_u32(&r);
         if (n > to) {
             err = -ERROR_NOT_FOUND;

@@ -2,7 +2,7 @@
  *
  * Opens the database (which may fork a child, so before any thread), binds the config and control wires and then steps whenever a
  * socket or the clock says so. Exit status: 0 after SIGTERM, 1 with one line on standard error when it cannot start.
- * Thread: this one; the fold has one of its own. No state but here.
+ * Thread: this one; the disk has one of its own. No state but here.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -91,6 +91,7 @@ static void main_run(struct main_loop *loop)
         {.fd = control_server_fd(loop->control), .events = POLLIN},
         {.fd = loop->service.signal_fd, .events = POLLIN},
         {.fd = metrics_fd(loop->metrics), .events = POLLIN},
+        {.fd = configdb_disk_fd(loop->db), .events = POLLIN},
     };
     uint64_t others_ns = 0;
     while (!service_stopping(&loop->service)) {

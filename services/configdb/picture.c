@@ -225,7 +225,7 @@ static int picture_unknown(struct version version, struct version newest, uint64
 static int picture_resolve(struct rows *rows, struct version version, struct error_detail *detail)
 {
     struct db_key epoch_key = db_key_meta(DB_META_EPOCH, 0);
-    struct version newest = {.n = rows_n(rows)};
+    struct version newest = {.n = rows_shown_n(rows)};
     uint64_t oldest = 0;
     int err = store_get_u64(rows_txn(rows, ROWS_DISK), STORE_META, &epoch_key, &newest.epoch);
     err = err == 0 ? history_oldest(rows, &oldest) : err;

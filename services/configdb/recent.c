@@ -26,6 +26,7 @@ struct recent_writer {
     uint64_t start;
     uint64_t last_done;
     uint64_t last_n; /* only to sort by at start */
+    size_t n_under_way; /* carried out and not answered yet */
     struct recent_slot slots[DB_RECENT_SLOTS];
     UT_hash_handle hh; /* in order of use: the least recent first */
 };
@@ -43,9 +44,16 @@ static void recent_writer_free(struct recent_writer *writer)
     free(writer);
 }
 
+/* The one idle longest. Who waits for an answer stays: forgotten, his repeat would be carried out again. */
 static void recent_evict(struct recent *recent)
 {
     struct recent_writer *writer = recent->writers;
+    while (writer != NULL && writer->n_under_way > 0) {
+        writer = writer->hh.next;
+    }
+    if (writer == NULL) {
+        return;
+    }
     HASH_DEL(recent->writers, writer);
     for (size_t env = 0; env < ROWS_ENV_COUNT; env++) {
         recent->gone[env] = memory_resize(recent->gone[env], (recent->n_gone[env] + 1) * sizeof *recent->gone[env]);
@@ -106,10 +114,10 @@ static int recent_load_one(struct recent *recent, const struct store_bytes *key,
     }
     writer->last_done = sequence > writer->last_done ? sequence : writer->last_done;
     writer->last_n = n > writer->last_n ? n : writer->last_n;
-    /* A database that was written with fewer slots may hold an older reply under a later key. */
-    if (writer->slots[sequence % DB_RECENT_SLOTS].sequence < sequence) {
-        recent_put(writer, sequence, v.pos, reader_left(&v));
+    if (sequence < writer->slots[sequence % DB_RECENT_SLOTS].sequence) {
+        return 0; /* the other environment, or a database written with fewer slots, has a later one in this place */
     }
+    recent_put(writer, sequence, v.pos, reader_left(&v));
     return 0;
 }
 
@@ -191,6 +199,7 @@ enum recent_verdict recent_ask(struct recent *recent, uint64_t start, uint64_t s
     writer->last_done = sequence > writer->last_done ? sequence : writer->last_done;
     free(slot->reply);
     *slot = (struct recent_slot){.sequence = sequence};
+    writer->n_under_way++;
     return RECENT_DO;
 }
 
@@ -230,7 +239,9 @@ int recent_store(struct recent *recent, struct rows *rows, enum rows_env env, ui
 
 void recent_note(struct recent *recent, uint64_t start, uint64_t sequence, const void *reply, size_t size)
 {
-    recent_put(recent_writer(recent, start), sequence, reply, size);
+    struct recent_writer *writer = recent_writer(recent, start);
+    writer->n_under_way -= writer->n_under_way > 0 ? 1 : 0;
+    recent_put(writer, sequence, reply, size);
 }
 
 size_t recent_count(const struct recent *recent)

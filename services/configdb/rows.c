@@ -8,11 +8,16 @@
  * the rows, so that kill -9 between commit and fold loses nothing of it. Services and counters are not folded: the
  * processes are gone after a power loss, and counters are checkpoints of what shards know.
  *
+ * A write of the disk environment that is staged: reads go on seeing the tables of before, through a read transaction that stays open as long (`view`),
+ * so nobody is shown rows whose version has not been published.
+ *
  * Cost: a put is one LMDB put, one more for the dirty entry (in key order: appended). Thread: configdb's main thread.
  * Invariants: I6 (n never goes back, is never given twice for what anybody saw), I8 (nothing remains of a write that ends).
  */
 #include "services/configdb/rows.h"
 
+#include <assert.h>
+#include <errno.h>
 #include <stdlib.h>
 
 #include "lib/base/bytes.h"
@@ -23,9 +28,22 @@ struct rows_numbers {
     uint64_t n;
 };
 
+/* A write of the disk environment that is under way. */
+struct rows_staged {
+    struct stage *stage;
+    struct store_txn *view; /* a read of the disk environment from before it */
+    struct rows_numbers numbers; /* as they will be */
+    uint64_t next_ids[CFG_TABLE_MAX];
+    struct settle_group group;
+    struct settle_published settled; /* the group before it, put right in the same commit */
+};
+
 struct rows {
     struct store *stores[ROWS_ENV_COUNT];
     struct store_txn *txns[ROWS_ENV_COUNT];
+    struct rows_staged staged; /* rows_apply() reads it while the main thread leaves it alone */
+    struct settle_published published;
+    uint64_t published_written; /* `from` of the one that the run environment knows */
     struct rows_numbers kept, now;
     uint64_t next_ids[CFG_TABLE_MAX];
     uint64_t written_ids[CFG_TABLE_MAX]; /* what the environment has */
@@ -33,6 +51,8 @@ struct rows {
     bool is_writing;
     uint32_t dirty_serial;
 };
+
+static const struct settle_published rows_nothing_published = {.from = UINT64_MAX, .base = UINT64_MAX};
 
 bool rows_env_of(uint32_t table, enum rows_env *out_env)
 {
@@ -82,6 +102,8 @@ static int rows_load(struct rows *rows)
         rows->kept.n = n > rows->kept.n ? n : rows->kept.n;
     }
     rows->now = rows->kept;
+    rows->published = rows_nothing_published;
+    rows->published_written = UINT64_MAX;
     rows_end(rows);
     return err;
 }
@@ -108,6 +130,9 @@ void rows_destroy(struct rows **rows)
         return;
     }
     rows_end(*rows);
+    if (rows_is_staged(*rows)) {
+        (void)rows_publish(*rows, -ECANCELED);
+    }
     for (size_t env = 0; env < ROWS_ENV_COUNT; env++) {
         store_close(&(*rows)->stores[env]);
     }
@@ -122,12 +147,20 @@ static int rows_open_txns(struct rows *rows)
         if (rows->is_writing && env == (size_t)rows->written) {
             continue;
         }
+        if (env == ROWS_DISK && rows->staged.view != NULL) {
+            rows->txns[env] = rows->staged.view;
+            continue;
+        }
         int err = store_read(rows->stores[env], &rows->txns[env]);
         if (err != 0) {
             return err;
         }
     }
-    return rows->is_writing ? store_write(rows->stores[rows->written], &rows->txns[rows->written]) : 0;
+    if (!rows->is_writing) {
+        return 0;
+    }
+    struct store_txn **txn = &rows->txns[rows->written];
+    return rows->written == ROWS_DISK ? store_stage(rows->stores[ROWS_DISK], txn) : store_write(rows->stores[ROWS_RUN], txn);
 }
 
 int rows_begin_read(struct rows *rows)
@@ -142,6 +175,7 @@ int rows_begin_read(struct rows *rows)
 
 int rows_begin(struct rows *rows, enum rows_env written)
 {
+    assert(written != ROWS_DISK || !rows_is_staged(rows));
     rows->is_writing = true;
     rows->written = written;
     rows->dirty_serial = 0;
@@ -159,6 +193,9 @@ bool rows_is_open(const struct rows *rows)
 
 void rows_end(struct rows *rows)
 {
+    if (rows->txns[ROWS_DISK] == rows->staged.view) {
+        rows->txns[ROWS_DISK] = NULL;
+    }
     for (size_t env = 0; env < ROWS_ENV_COUNT; env++) {
         store_abort(&rows->txns[env]);
     }
@@ -166,42 +203,142 @@ void rows_end(struct rows *rows)
     rows->is_writing = false;
 }
 
-static int rows_write_numbers(struct rows *rows)
+/* Counts and ids of the written environment. */
+static int rows_write_counts(struct rows *rows)
 {
     struct store_txn *txn = rows->txns[rows->written];
     int err = 0;
     for (uint32_t table = 0; err == 0 && table < CFG_TABLE_MAX; table++) {
+        enum rows_env env;
+        if (!rows_env_of(table, &env) || env != rows->written) {
+            continue;
+        }
         if (rows->now.counts[table] != rows->kept.counts[table]) {
             struct db_key key = db_key_meta(DB_META_COUNT, table);
             err = store_put_u64(txn, STORE_META, &key, rows->now.counts[table]);
         }
-        enum rows_env env;
-        if (err == 0 && rows_env_of(table, &env) && env == rows->written && rows->next_ids[table] != rows->written_ids[table]) {
+        if (err == 0 && rows->next_ids[table] != rows->written_ids[table]) {
             struct db_key key = db_key_meta(DB_META_NEXT_ID, table);
             err = store_put_u64(txn, STORE_META, &key, rows->next_ids[table]);
         }
     }
-    if (err == 0 && rows->now.n != rows->kept.n) {
-        struct db_key key = db_key_meta(DB_META_N, 0);
-        err = store_put_u64(txn, STORE_META, &key, rows->now.n);
+    return err;
+}
+
+/* The n of the run environment, and with it, since both say what was shown in which order, what the last group of configuration was published as. */
+static int rows_write_n(struct rows *rows)
+{
+    struct store_txn *txn = rows->txns[ROWS_RUN];
+    struct db_key n = db_key_meta(DB_META_N, 0);
+    int err = store_put_u64(txn, STORE_META, &n, rows->now.n);
+    if (err == 0 && rows->published.from != rows->published_written) {
+        struct db_key key = db_key_meta(DB_META_PUBLISHED, 0);
+        struct be64 value[2] = {be64(rows->published.from), be64(rows->published.base)};
+        err = store_put(txn, STORE_META, &key, value, sizeof value);
     }
     return err;
 }
 
+/* What the transaction has made of its environment is what there is. */
+static void rows_keep(struct rows *rows, enum rows_env written, const struct rows_numbers *numbers, const uint64_t *next_ids)
+{
+    for (uint32_t table = 0; table < CFG_TABLE_MAX; table++) {
+        enum rows_env env;
+        if (rows_env_of(table, &env) && env == written) {
+            rows->kept.counts[table] = numbers->counts[table];
+            rows->written_ids[table] = next_ids[table];
+        }
+    }
+}
+
+void rows_stage(struct rows *rows, uint64_t undone)
+{
+    struct rows_staged *staged = &rows->staged;
+    assert(rows->is_writing && rows->written == ROWS_DISK);
+    int err = rows_write_counts(rows);
+    assert(err == 0); /* memory takes it */
+    (void)err;
+    staged->view = rows->txns[ROWS_DISK];
+    staged->stage = store_take(staged->view);
+    staged->numbers = rows->now;
+    staged->group = (struct settle_group){.from = rows->kept.n, .count = rows->now.n - rows->kept.n, .undone = undone};
+    staged->settled = rows->published;
+    memcpy(staged->next_ids, rows->next_ids, sizeof staged->next_ids);
+    rows_end(rows);
+}
+
+bool rows_is_staged(const struct rows *rows)
+{
+    return rows->staged.view != NULL;
+}
+
+/* What the group adds to its commit: its place among the versions, and that of the group before it put right. */
+static int rows_finish(void *context, struct store_txn *txn)
+{
+    const struct rows_staged *staged = context;
+    struct db_key key = db_key_meta(DB_META_N, 0);
+    uint64_t n = 0;
+    int err = settle_run(txn, &staged->settled);
+    if (err != 0 || staged->group.count == 0) {
+        return err;
+    }
+    err = settle_store(txn, &staged->group);
+    if (err == 0) {
+        err = store_get_u64(txn, STORE_META, &key, &n);
+        err = err == -ERROR_NOT_FOUND ? 0 : err;
+    }
+    uint64_t least = staged->group.from + staged->group.count;
+    return err == 0 && n < least ? store_put_u64(txn, STORE_META, &key, least) : err; /* the fold may have been further */
+}
+
+int rows_apply(struct rows *rows)
+{
+    return store_apply(rows->stores[ROWS_DISK], rows->staged.stage, rows_finish, &rows->staged);
+}
+
+uint64_t rows_publish(struct rows *rows, int err)
+{
+    struct rows_staged *staged = &rows->staged;
+    uint64_t base = rows->kept.n;
+    assert(!rows_is_open(rows));
+    if (err == 0) {
+        rows_keep(rows, ROWS_DISK, &staged->numbers, staged->next_ids);
+        rows->kept.n += staged->group.count;
+        if (staged->group.count > 0) {
+            rows->published = (struct settle_published){.from = staged->group.from, .base = base};
+        }
+        rows->now = rows->kept;
+    }
+    uint64_t shift = base - staged->group.from;
+    stage_destroy(&staged->stage);
+    store_abort(&staged->view);
+    return shift;
+}
+
+const struct settle_published *rows_published(const struct rows *rows)
+{
+    return &rows->published;
+}
+
 int rows_commit(struct rows *rows)
 {
-    int err = rows_write_numbers(rows);
+    if (rows->written == ROWS_DISK) {
+        rows_stage(rows, 0);
+        int rc = rows_apply(rows);
+        (void)rows_publish(rows, rc);
+        return rc;
+    }
+    int err = rows_write_counts(rows);
     if (err == 0) {
-        err = store_commit(&rows->txns[rows->written]);
+        err = rows_write_n(rows);
     }
     if (err == 0) {
-        rows->kept = rows->now;
-        for (uint32_t table = 0; table < CFG_TABLE_MAX; table++) {
-            enum rows_env env;
-            if (rows_env_of(table, &env) && env == rows->written) {
-                rows->written_ids[table] = rows->next_ids[table];
-            }
-        }
+        err = store_commit(&rows->txns[ROWS_RUN]);
+    }
+    if (err == 0) {
+        rows_keep(rows, ROWS_RUN, &rows->now, rows->next_ids);
+        rows->kept.n = rows->now.n;
+        rows->published_written = rows->published.from;
     }
     rows_end(rows);
     return err;
@@ -315,6 +452,11 @@ uint64_t rows_new_id(struct rows *rows, uint32_t table)
 uint64_t rows_n(const struct rows *rows)
 {
     return rows->now.n;
+}
+
+uint64_t rows_shown_n(const struct rows *rows)
+{
+    return rows->kept.n;
 }
 
 uint64_t rows_next_n(struct rows *rows)

@@ -2,13 +2,21 @@
  *
  * A table lives in the environment that lib/cfg/tables.def says. Between rows_begin() and rows_commit() one environment is written
  * and the other read; counts, ids and n are kept in memory and written with the commit. After rows_end() of a write nothing of it
- * remains. One thread. Errors as store.h.
+ * remains. One thread, but for rows_apply(). Errors as store.h.
+ *
+ * A write of the disk environment is staged: in memory, until another thread has written and synced it.
+ *
+ *     rows_begin(ROWS_DISK) ... rows_stage() ──► rows_apply(), any thread ──► rows_publish()
+ *                                             └─ meanwhile: reads, writes of the run environment; the disk's tables stay as they were
+ *
+ * rows_commit() does these three at once. What is written meanwhile gets the next n; the staged versions, counted from the n at rows_begin(), follow
+ * when they are published (settle.h).
  */
 #ifndef BUSBAR_CONFIGDB_ROWS_H
 #define BUSBAR_CONFIGDB_ROWS_H
 
 #include "lib/cfg/cfg.h"
-#include "services/configdb/store.h"
+#include "services/configdb/settle.h"
 
 enum rows_env { ROWS_DISK, ROWS_RUN };
 enum { ROWS_ENV_COUNT = 2 };
@@ -31,6 +39,17 @@ int rows_commit(struct rows *rows) MUST_CHECK; /* ends in any case */
 void rows_end(struct rows *rows);              /* gives a write up; no transaction: nothing */
 bool rows_is_open(const struct rows *rows);
 
+/* Ends the open write of the disk environment; what it wrote waits. undone: as in struct settle_group. One at a time. */
+void rows_stage(struct rows *rows, uint64_t undone);
+bool rows_is_staged(const struct rows *rows);
+/* Writes what is staged, synced. From any thread, once, between rows_stage() and rows_publish(). */
+int rows_apply(struct rows *rows) MUST_CHECK;
+/* err: what rows_apply() said. 0: the tables are as staged, n has grown by its versions. Else it is forgotten. Returns by how much its versions are
+ * greater than they were thought. No transaction may be open. */
+uint64_t rows_publish(struct rows *rows, int err);
+/* What is known of the group that was published last. */
+const struct settle_published *rows_published(const struct rows *rows);
+
 int rows_get(struct rows *rows, uint32_t table, uint64_t id, struct store_bytes *out_value) MUST_CHECK;
 int rows_index_get(struct rows *rows, uint32_t table, const struct db_key *key, uint64_t *out_id) MUST_CHECK;
 uint64_t rows_count(const struct rows *rows, uint32_t table);
@@ -49,6 +68,8 @@ uint64_t rows_new_id(struct rows *rows, uint32_t table);
 /* The newest n, and the next one for the transaction that is open (given back by rows_end()). */
 uint64_t rows_n(const struct rows *rows);
 uint64_t rows_next_n(struct rows *rows);
+/* The newest n without those of the open transaction. */
+uint64_t rows_shown_n(const struct rows *rows);
 
 struct store_txn *rows_txn(struct rows *rows, enum rows_env env);
 struct store *rows_store(struct rows *rows, enum rows_env env);

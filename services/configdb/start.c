@@ -9,6 +9,9 @@
  * The epoch is the greater of the last one plus one and the wall clock in seconds, so that a database put back from a copy does not repeat
  * the epochs its readers know; it is synced to disk before anybody is served.
  *
+ * A group of configuration that was on disk when configdb was killed, and not yet published, is there: its versions are the next ones. In the commit of the
+ * epoch the disk gets the versions that the last group really has (settle.h).
+ *
  * Cost: the check, about 0.3 s a million rules. Thread: the main thread before any other. Invariant: I6 (n above every n ever shown).
  */
 #include "services/configdb/start.h"
@@ -21,6 +24,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "lib/base/bytes.h"
 #include "lib/base/log.h"
 #include "lib/base/memory.h"
 #include "services/configdb/check.h"
@@ -98,8 +102,49 @@ static int start_history(struct store_txn *txn)
     return err == 0 || err == -ERROR_NOT_FOUND ? store_put_u64(txn, STORE_META, &oldest, n) : err;
 }
 
+/* What the run environment knows of the newest group of configuration: as what it was published, or, if it was on disk and was not published any
+ * more, behind which version it comes now. */
+static int start_published(struct store *run, uint64_t from, struct settle_published *out_published)
+{
+    struct store_txn *txn = NULL;
+    struct db_key key = db_key_meta(DB_META_PUBLISHED, 0), n_key = db_key_meta(DB_META_N, 0);
+    struct store_bytes value;
+    struct settle_published known = {.from = UINT64_MAX};
+    uint64_t n = 0;
+    int err = store_read(run, &txn);
+    if (err == 0 && (err = store_get(txn, STORE_META, &key, &value)) == 0) {
+        struct reader r = reader_of(value.bytes, value.size);
+        known.from = reader_u64(&r);
+        known.base = reader_u64(&r);
+        err = reader_finish(&r) != 0 ? -ERROR_DAMAGED : 0;
+    }
+    err = err == -ERROR_NOT_FOUND ? 0 : err;
+    if (err == 0 && known.from != from && (err = store_get_u64(txn, STORE_META, &n_key, &n)) == -ERROR_NOT_FOUND) {
+        err = 0;
+    }
+    store_abort(&txn);
+    if (err == 0) {
+        *out_published = known.from == from ? known : (struct settle_published){.from = from, .base = n > from ? n : from};
+    }
+    return err;
+}
+
+/* The newest group gets its versions for good. A rebuilt run environment knows nothing of what was shown in the last second: they stay. */
+static int start_settle(struct store_txn *disk, struct store *run, bool is_rebuilt)
+{
+    struct settle_group group;
+    struct settle_published published;
+    int err = settle_load(disk, &group);
+    if (err != 0) {
+        return err == -ERROR_NOT_FOUND ? 0 : err;
+    }
+    published = (struct settle_published){.from = group.from, .base = group.from};
+    err = is_rebuilt ? 0 : start_published(run, group.from, &published);
+    return err == 0 ? settle_run(disk, &published) : err;
+}
+
 /* First start: layout and the one switch row. Every start: the new epoch, synced. */
-static int start_epoch(struct store *disk, uint64_t wall_s, uint64_t *out_epoch, uint64_t *out_last)
+static int start_epoch(struct store *disk, struct store *run, bool is_rebuilt, uint64_t wall_s, uint64_t *out_epoch, uint64_t *out_last)
 {
     struct store_txn *txn = NULL;
     struct db_key layout = db_key_meta(DB_META_LAYOUT, 0);
@@ -119,7 +164,7 @@ static int start_epoch(struct store *disk, uint64_t wall_s, uint64_t *out_epoch,
         err = store_put(txn, STORE_ROWS, &row, "", 0); /* a row with no column set */
         err = err == 0 ? store_put_u64(txn, STORE_META, &count, 1) : err;
     }
-    if (err == 0 && (err = start_history(txn)) == 0 && (err = store_put_u64(txn, STORE_META, &layout, DB_LAYOUT)) == 0 &&
+    if (err == 0 && (err = start_settle(txn, run, is_rebuilt)) == 0 && (err = start_history(txn)) == 0 && (err = store_put_u64(txn, STORE_META, &layout, DB_LAYOUT)) == 0 &&
         (err = store_put_u64(txn, STORE_META, &epoch_key, epoch)) == 0) {
         err = store_commit(&txn);
     }
@@ -229,7 +274,7 @@ int start_database(const struct start_settings *settings, struct start_result *o
         err = start_open_run(run_db, settings->boot_id, map_bytes, disk, &run, &is_rebuilt, detail);
     }
     if (err == 0) {
-        err = start_epoch(disk, settings->wall_s, &result.epoch, &last_epoch);
+        err = start_epoch(disk, run, is_rebuilt, settings->wall_s, &result.epoch, &last_epoch);
         if (err != 0) {
             (void)error_set(detail, err, "database %.100s: the new epoch could not be written: %s", settings->db_dir,
                             error_text(err));

@@ -12,6 +12,7 @@
  */
 #include "services/configdb/store.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <lmdb.h>
@@ -36,12 +37,19 @@ struct store {
 struct store_txn {
     MDB_txn *txn;
     struct store *store;
+    struct stage *stage; /* of a staged write, else NULL */
 };
 struct store_cursor {
     MDB_cursor *cursor;
     struct db_key from;
     bool is_started;
     bool is_empty;
+    /* of a staged write: */
+    struct store_txn *txn;
+    uint32_t db;
+    MDB_val key, data; /* what LMDB has next, when has_next */
+    bool has_next, is_at_end;
+    struct db_key last; /* given last */
 };
 
 static const char *const store_db_names[STORE_DB_COUNT] = {
@@ -255,6 +263,7 @@ static bool store_disk_is_full(struct store *store)
 int store_commit(struct store_txn **txn)
 {
     struct store *store = (*txn)->store;
+    assert((*txn)->stage == NULL);
     int rc = mdb_txn_commit((*txn)->txn);
     free(*txn);
     *txn = NULL;
@@ -270,8 +279,59 @@ void store_abort(struct store_txn **txn)
         return;
     }
     mdb_txn_abort((*txn)->txn);
+    stage_destroy(&(*txn)->stage);
     free(*txn);
     *txn = NULL;
+}
+
+int store_stage(struct store *store, struct store_txn **out_txn)
+{
+    int err = store_read(store, out_txn);
+    if (err == 0) {
+        (*out_txn)->stage = stage_new();
+    }
+    return err;
+}
+
+struct stage *store_take(struct store_txn *txn)
+{
+    struct stage *stage = txn->stage;
+    txn->stage = NULL;
+    return stage;
+}
+
+static struct db_key store_change_key(const struct stage_change *change)
+{
+    struct db_key key = {.size = 0};
+    db_key_add(&key, change->key, change->key_size);
+    return key;
+}
+
+int store_apply(struct store *store, const struct stage *stage, int (*finish)(void *context, struct store_txn *txn), void *context)
+{
+    struct store_txn *txn = NULL;
+    const struct stage_change *change = NULL;
+    int err = store_write(store, &txn);
+    if (err != 0) {
+        return err;
+    }
+    while (err == 0 && (change = stage_next(stage, change)) != NULL) {
+        struct db_key key = store_change_key(change);
+        if (change->is_gone) {
+            err = store_delete(txn, (enum store_db)change->db, &key);
+            err = err == -ERROR_NOT_FOUND ? 0 : err; /* put and deleted again */
+        } else {
+            err = store_put(txn, (enum store_db)change->db, &key, change->value, change->size);
+        }
+    }
+    if (err == 0 && finish != NULL) {
+        err = finish(context, txn);
+    }
+    if (err == 0) {
+        return store_commit(&txn);
+    }
+    store_abort(&txn);
+    return err;
 }
 
 static MDB_val store_key(const struct db_key *key)
@@ -283,12 +343,21 @@ int store_get(struct store_txn *txn, enum store_db db, const struct db_key *key,
 {
     MDB_val k = store_key(key);
     MDB_val data;
+    const struct stage_change *change = txn->stage != NULL ? stage_find(txn->stage, db, key) : NULL;
+    if (change != NULL) {
+        *out_value = (struct store_bytes){.bytes = change->value, .size = change->size};
+        return change->is_gone ? -ERROR_NOT_FOUND : 0;
+    }
     int rc = mdb_get(txn->txn, txn->store->dbis[db], &k, &data);
     return rc != 0 ? store_error(rc) : store_strip(&k, &data, out_value);
 }
 
 int store_put(struct store_txn *txn, enum store_db db, const struct db_key *key, const void *value, size_t size)
 {
+    if (txn->stage != NULL) {
+        stage_put(txn->stage, db, key, value, size);
+        return 0;
+    }
     MDB_val k = store_key(key);
     MDB_val data = {.mv_size = STORE_CHECKSUM_BYTES + size};
     int rc = mdb_put(txn->txn, txn->store->dbis[db], &k, &data, MDB_RESERVE);
@@ -305,7 +374,16 @@ int store_put(struct store_txn *txn, enum store_db db, const struct db_key *key,
 
 int store_delete(struct store_txn *txn, enum store_db db, const struct db_key *key)
 {
+    struct store_bytes old;
     MDB_val k = store_key(key);
+    if (txn->stage != NULL) {
+        int err = store_get(txn, db, key, &old);
+        if (err == 0 || err == -ERROR_DAMAGED) {
+            stage_remove(txn->stage, db, key);
+            return 0;
+        }
+        return err;
+    }
     return store_error(mdb_del(txn->txn, txn->store->dbis[db], &k, NULL));
 }
 
@@ -335,6 +413,9 @@ struct store_cursor *store_cursor_open(struct store_txn *txn, enum store_db db, 
 {
     struct store_cursor *cursor = memory_zeroed(sizeof *cursor);
     cursor->from = *from;
+    cursor->last = *from;
+    cursor->txn = txn;
+    cursor->db = db;
     cursor->is_empty = db == STORE_HISTORY && txn->store->lacks_history;
     if (cursor->is_empty || mdb_cursor_open(txn->txn, txn->store->dbis[db], &cursor->cursor) != 0) {
         cursor->cursor = NULL;
@@ -342,17 +423,70 @@ struct store_cursor *store_cursor_open(struct store_txn *txn, enum store_db db, 
     return cursor;
 }
 
+/* What LMDB has next. */
+static int store_next_stored(struct store_cursor *cursor, MDB_val *out_key, MDB_val *out_data)
+{
+    bool is_first = !cursor->is_started && cursor->from.size > 0;
+    MDB_val key = store_key(&cursor->from);
+    int rc = mdb_cursor_get(cursor->cursor, &key, out_data, is_first ? MDB_SET_RANGE : MDB_NEXT);
+    cursor->is_started = true;
+    *out_key = key;
+    return rc;
+}
+
+static int store_compare(const struct stage_change *change, const MDB_val *key)
+{
+    size_t common = change->key_size < key->mv_size ? change->key_size : key->mv_size;
+    int order = memcmp(change->key, key->mv_data, common);
+    return order != 0 ? order : change->key_size < key->mv_size ? -1 : change->key_size > key->mv_size ? 1 : 0;
+}
+
+/* The two walks, of LMDB and of the stage, as one: a change hides what LMDB has under its key. */
+static int store_next_staged(struct store_cursor *cursor, struct store_bytes *out_key, struct store_bytes *out_value)
+{
+    bool is_behind = cursor->is_started;
+    for (;;) {
+        if (!cursor->has_next && !cursor->is_at_end) {
+            int rc = store_next_stored(cursor, &cursor->key, &cursor->data);
+            if (rc != 0 && rc != MDB_NOTFOUND) {
+                return store_error(rc);
+            }
+            cursor->is_at_end = rc != 0;
+            cursor->has_next = rc == 0;
+        }
+        const struct stage_change *change = stage_from(cursor->txn->stage, cursor->db, &cursor->last, is_behind);
+        int order = change == NULL ? 1 : !cursor->has_next ? -1 : store_compare(change, &cursor->key);
+        if (change == NULL && !cursor->has_next) {
+            return -ERROR_NOT_FOUND;
+        }
+        is_behind = true;
+        cursor->has_next = order < 0 && cursor->has_next;
+        if (order > 0) {
+            cursor->last.size = 0;
+            db_key_add(&cursor->last, cursor->key.mv_data, cursor->key.mv_size);
+            *out_key = (struct store_bytes){.bytes = cursor->key.mv_data, .size = cursor->key.mv_size};
+            return store_strip(&cursor->key, &cursor->data, out_value);
+        }
+        cursor->last = store_change_key(change);
+        if (!change->is_gone) {
+            *out_key = (struct store_bytes){.bytes = change->key, .size = change->key_size};
+            *out_value = (struct store_bytes){.bytes = change->value, .size = change->size};
+            return 0;
+        }
+    }
+}
+
 int store_next(struct store_cursor *cursor, struct store_bytes *out_key, struct store_bytes *out_value)
 {
+    MDB_val key, data;
     *out_key = (struct store_bytes){.bytes = NULL};
     if (cursor->cursor == NULL) {
         return cursor->is_empty ? -ERROR_NOT_FOUND : -EIO;
     }
-    MDB_val key = store_key(&cursor->from);
-    MDB_val data;
-    MDB_cursor_op op = !cursor->is_started && cursor->from.size > 0 ? MDB_SET_RANGE : MDB_NEXT;
-    int rc = mdb_cursor_get(cursor->cursor, &key, &data, op);
-    cursor->is_started = true;
+    if (cursor->txn->stage != NULL) {
+        return store_next_staged(cursor, out_key, out_value);
+    }
+    int rc = store_next_stored(cursor, &key, &data);
     if (rc != 0) {
         return store_error(rc);
     }
@@ -362,6 +496,10 @@ int store_next(struct store_cursor *cursor, struct store_bytes *out_key, struct 
 
 int store_cursor_delete(struct store_cursor *cursor)
 {
+    if (cursor->txn->stage != NULL) {
+        stage_remove(cursor->txn->stage, cursor->db, &cursor->last);
+        return 0;
+    }
     return store_error(mdb_cursor_del(cursor->cursor, 0)); /* MDB_NEXT then gives the follower */
 }
 

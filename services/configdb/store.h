@@ -14,7 +14,7 @@
 #include <stdint.h>
 
 #include "lib/base/error.h"
-#include "services/configdb/db_layout.h"
+#include "services/configdb/stage.h"
 
 enum store_mode {
     STORE_SYNC,    /* commit returns when the data are on disk */
@@ -43,6 +43,15 @@ int store_read(struct store *store, struct store_txn **out_txn) MUST_CHECK;
 int store_write(struct store *store, struct store_txn **out_txn) MUST_CHECK;
 int store_commit(struct store_txn **txn) MUST_CHECK; /* ends the transaction in any case */
 void store_abort(struct store_txn **txn);            /* accepts NULL */
+
+/* A write that is only kept in memory, over a read: it waits for no other writer and ends with store_take() (or store_abort()), not with
+ * store_commit(). */
+int store_stage(struct store *store, struct store_txn **out_txn) MUST_CHECK;
+/* What was written so far. The transaction goes on as a read of what was there before. */
+struct stage *store_take(struct store_txn *txn);
+/* Writes and commits it, from any thread: what was staged over must not have been changed by others since. `finish` (or NULL) may add to the same
+ * commit. Errors as store_commit(). */
+int store_apply(struct store *store, const struct stage *stage, int (*finish)(void *context, struct store_txn *txn), void *context) MUST_CHECK;
 
 int store_get(struct store_txn *txn, enum store_db db, const struct db_key *key, struct store_bytes *out_value) MUST_CHECK;
 int store_put(struct store_txn *txn, enum store_db db, const struct db_key *key, const void *value, size_t size) MUST_CHECK;

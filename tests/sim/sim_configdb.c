@@ -39,7 +39,7 @@ static void *configdb_birth(const struct sim_birth *birth, struct error_detail *
                   .boot_id = "7f3c0e52-0000-4000-8000-000000000001",
                   .wall_s = birth->wall_ns / NS_PER_S,
                   .map_bytes = MAP_BYTES},
-        .is_inline = true,
+        .disk = DISK_INLINE,
     };
     int err = configdb_new(&settings, birth->now_ns, &me->db, detail);
     if (err == 0) {

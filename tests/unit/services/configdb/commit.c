@@ -2,11 +2,13 @@
 #include "tests/unit/services/configdb/txn_bench.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 
 #include "services/configdb/commit.h"
+#include "services/configdb/fold.h"
 #include "services/configdb/history.h"
 
 struct group {
@@ -14,6 +16,7 @@ struct group {
     struct ring *ring;
     struct recent *recent;
     struct commit *commit;
+    struct disk *disk;
     Busbar__TransactReply *replies[1200];
     size_t n_replies;
     uint64_t n_versions;
@@ -34,16 +37,22 @@ static void on_version(void *context, const struct ring_entry *entry)
     assert_int_equal(entry->n, ring_newest(group->ring));
 }
 
-static void group_init(struct group *group)
+static void group_init_with(struct group *group, enum disk_mode mode)
 {
     memset(group, 0, sizeof *group);
     fixture_base_init(&group->base);
+    group->disk = disk_new(mode);
     group->ring = ring_new(group->base.epoch, rows_n(group->base.rows));
     assert_int_equal(rows_begin_read(group->base.rows), 0);
     assert_int_equal(recent_new(group->base.rows, &group->recent), 0);
     rows_end(group->base.rows);
     struct commit_events events = {.on_reply = on_reply, .on_version = on_version, .context = group};
-    group->commit = commit_new(group->base.rows, group->ring, group->recent, &events);
+    group->commit = commit_new(group->base.rows, group->ring, group->recent, group->disk, &events);
+}
+
+static void group_init(struct group *group)
+{
+    group_init_with(group, DISK_INLINE);
 }
 
 static void group_forget(struct group *group)
@@ -56,7 +65,9 @@ static void group_forget(struct group *group)
 static void group_fini(struct group *group)
 {
     group_forget(group);
+    commit_wait(group->commit);
     commit_destroy(&group->commit);
+    disk_destroy(&group->disk);
     recent_destroy(&group->recent);
     ring_destroy(&group->ring);
     fixture_base_fini(&group->base);
@@ -109,7 +120,7 @@ static void many_clients_share_one_commit_and_each_is_refused_alone(void **state
     group_fini(&group);
 }
 
-static void environments_take_turns_in_the_order_of_the_queue(void **state)
+static void rules_go_first_and_those_of_a_deleted_bridge_go_with_it(void **state)
 {
     struct group group;
     group_init(&group);
@@ -125,13 +136,19 @@ static void environments_take_turns_in_the_order_of_the_queue(void **state)
     queue(&group, PROCESS_OFAGENT, 9, 11, BUSBAR__OP_KIND__OP_INSERT, CFG_RULE, 0, &rule.base);
     commit_step(group.commit);
     assert_int_equal(group.n_replies, 14);
-    assert_int_equal(group.replies[12]->error, 0);
-    assert_int_equal(group.replies[13]->error, -ERROR_REFERENCE);
-    assert_int_equal(group.n_versions, 13);
+    assert_int_equal(group.replies[11]->sequence, 11);
+    assert_int_equal(group.replies[11]->error, 0);
+    assert_int_equal(group.replies[13]->error, 0);
+    assert_int_equal(group.replies[13]->version->n, 14);
+    assert_int_equal(group.n_versions, 14);
+    assert_int_equal(commit_counters(group.commit)->lmdb_commits, 3);
     assert_int_equal(rows_count(group.base.rows, CFG_RULE), 0);
-    const struct ring_entry *entry = ring_entry(group.ring, 13);
+    const struct ring_entry *entry = ring_entry(group.ring, 14);
     assert_true((entry->tables & 1u << CFG_RULE) != 0 && (entry->tables & 1u << CFG_BRIDGE) != 0 &&
                 (entry->tables & 1u << CFG_PORT) != 0);
+    queue(&group, PROCESS_OFAGENT, 9, 12, BUSBAR__OP_KIND__OP_INSERT, CFG_RULE, 0, &rule.base);
+    commit_step(group.commit);
+    assert_int_equal(group.replies[14]->error, -ERROR_REFERENCE);
     group_fini(&group);
 }
 
@@ -212,14 +229,14 @@ static void while_one_awaits_confirmation_others_are_refused_and_rules_go_on(voi
     queue(&group, PROCESS_OFAGENT, 9, 1, BUSBAR__OP_KIND__OP_INSERT, CFG_RULE, 0, &rule.base);
     commit_step(group.commit);
     assert_int_equal(group.n_replies, 5);
-    assert_int_equal(group.replies[1]->error, 0);
-    assert_int_equal(group.replies[2]->error, -ERROR_REFUSED);
+    assert_int_equal(group.replies[1]->error, 0); /* the rule */
+    assert_int_equal(group.replies[2]->error, 0);
     assert_int_equal(group.replies[3]->error, -ERROR_REFUSED);
-    assert_non_null(strstr(group.replies[3]->text, "awaits confirmation"));
-    assert_non_null(strstr(group.replies[3]->text, "60 s"));
-    assert_int_equal(group.replies[4]->error, 0);
+    assert_int_equal(group.replies[4]->error, -ERROR_REFUSED);
+    assert_non_null(strstr(group.replies[4]->text, "awaits confirmation"));
+    assert_non_null(strstr(group.replies[4]->text, "60 s"));
     assert_non_null(commit_pending(group.commit));
-    assert_int_equal(commit_pending(group.commit)->n, group.replies[1]->version->n);
+    assert_int_equal(commit_pending(group.commit)->n, group.replies[2]->version->n);
     queue(&group, PROCESS_SWCTL, 1, 4, BUSBAR__OP_KIND__OP_CONFIRM, CFG_SWITCH, 0, NULL);
     insert_bridge(&group, 2, 2, "br3"); /* behind it in the same commit */
     commit_step(group.commit);
@@ -312,29 +329,266 @@ static void a_full_disk_refuses_and_room_is_enough_to_go_on(void **state)
     assert_int_equal(status, 0);
 }
 
-/* What configdb asks before it waits for the rest of a group (configdb_gathers). */
-static void synced_and_waiting_transactions_are_told(void **state)
+/* ---- while a sync is held ---- */
+
+static void insert_rule(struct group *group, uint64_t start, uint64_t sequence, uint64_t bridge)
+{
+    Busbar__RuleRow rule = fixture_rule(bridge, 1);
+    queue(group, PROCESS_OFAGENT, start, sequence, BUSBAR__OP_KIND__OP_INSERT, CFG_RULE, 0, &rule.base);
+}
+
+/* A group with the bridge br0, on a disk that does nothing until it is told. Returns its id. */
+static uint64_t group_held(struct group *group)
+{
+    group_init_with(group, DISK_HELD);
+    insert_bridge(group, 1, 1, "br0");
+    commit_step(group->commit);
+    assert_int_equal(group->n_replies, 0);
+    assert_true(disk_go(group->disk));
+    commit_step(group->commit);
+    assert_int_equal(group->n_replies, 1);
+    return group->replies[0]->ids[0];
+}
+
+static void a_rule_is_answered_while_a_sync_is_held(void **state)
 {
     struct group group;
-    bool is_disk = false;
-    group_init(&group);
-    insert_bridge(&group, 11, 1, "br1");
-    insert_bridge(&group, 12, 1, "br2");
-    insert_bridge(&group, 13, 1, "br3");
-    assert_int_equal(commit_waiting(group.commit, &is_disk), 3);
-    assert_true(is_disk);
-    assert_int_equal(commit_synced(group.commit), 0);
+    uint64_t bridge = group_held(&group);
+    insert_bridge(&group, 1, 2, "br1");
+    insert_bridge(&group, 2, 1, "br2");
     commit_step(group.commit);
-    assert_int_equal(commit_waiting(group.commit, &is_disk), 0);
-    assert_int_equal(commit_synced(group.commit), 3);
-    assert_int_equal(commit_synced(group.commit), 0);
-    Busbar__RuleRow rule = fixture_rule(1, 1);
-    queue(&group, PROCESS_OFAGENT, 14, 1, BUSBAR__OP_KIND__OP_INSERT, CFG_RULE, 0, &rule.base);
-    insert_bridge(&group, 11, 2, "br4");
-    assert_int_equal(commit_waiting(group.commit, &is_disk), 2);
-    assert_false(is_disk);
+    insert_rule(&group, 9, 1, bridge);
+    insert_rule(&group, 9, 2, bridge);
+    insert_bridge(&group, 3, 1, "br3"); /* of the next group */
     commit_step(group.commit);
-    assert_int_equal(commit_synced(group.commit), 1);
+    assert_int_equal(group.n_replies, 3);
+    assert_int_equal(group.replies[1]->version->n, 2);
+    assert_int_equal(group.replies[2]->version->n, 3);
+    assert_int_equal(rows_count(group.base.rows, CFG_BRIDGE), 1);
+    assert_true(disk_go(group.disk));
+    assert_int_equal(group.n_replies, 3); /* not before commit_step() has published them */
+    commit_step(group.commit);
+    assert_int_equal(group.n_replies, 5);
+    assert_int_equal(group.replies[3]->version->n, 4);
+    assert_int_equal(group.replies[4]->version->n, 5);
+    assert_int_equal(rows_count(group.base.rows, CFG_BRIDGE), 3);
+    assert_true(disk_go(group.disk));
+    commit_step(group.commit);
+    assert_int_equal(group.n_replies, 6);
+    assert_int_equal(group.replies[5]->version->n, 6);
+    assert_int_equal(group.n_versions, 6);
+    group_fini(&group);
+}
+
+static void a_writer_keeps_his_order_across_a_held_sync(void **state)
+{
+    struct group group;
+    uint64_t bridge = group_held(&group);
+    queue(&group, PROCESS_SWCTL, 4, 1, BUSBAR__OP_KIND__OP_DELETE, CFG_BRIDGE, bridge, NULL);
+    insert_rule(&group, 4, 2, bridge); /* must see the bridge gone */
+    insert_bridge(&group, 4, 3, "br4");
+    insert_bridge(&group, 5, 1, "br5"); /* behind the deletion, which ends its group */
+    commit_step(group.commit);
+    insert_rule(&group, 9, 1, bridge);
+    commit_step(group.commit);
+    assert_int_equal(group.n_replies, 2);
+    assert_int_equal(group.replies[1]->error, 0);
+    assert_true(disk_go(group.disk));
+    commit_step(group.commit);
+    assert_int_equal(group.n_replies, 4);
+    assert_int_equal(group.replies[2]->sequence, 1);
+    assert_int_equal(group.replies[3]->sequence, 2);
+    assert_int_equal(group.replies[3]->error, -ERROR_REFERENCE);
+    assert_int_equal(rows_count(group.base.rows, CFG_RULE), 0);
+    assert_true(disk_go(group.disk));
+    commit_step(group.commit);
+    assert_int_equal(group.n_replies, 6);
+    assert_int_equal(rows_count(group.base.rows, CFG_BRIDGE), 2);
+    group_fini(&group);
+}
+
+static void rules_wait_for_configuration_that_requires_one(void **state)
+{
+    struct group group;
+    uint64_t bridge = group_held(&group);
+    insert_rule(&group, 9, 1, bridge);
+    commit_step(group.commit);
+    struct bus_identity from = {.kind = PROCESS_SWCTL, .instance = 1, .start = 2};
+    Busbar__BridgeRow row = fixture_bridge("br1");
+    struct bench bench;
+    uint8_t packed[2048];
+    bench_begin(&bench);
+    (void)bench_op(&bench, BUSBAR__OP_KIND__OP_REQUIRE, CFG_RULE, group.replies[1]->ids[0], NULL);
+    (void)bench_op(&bench, BUSBAR__OP_KIND__OP_INSERT, CFG_BRIDGE, 0, &row.base);
+    bench.message.sequence = bench.message.oldest = 1;
+    size_t size = busbar__transact__pack(&bench.message, packed);
+    Busbar__Transact *message = busbar__transact__unpack(NULL, size, packed);
+    commit_queue(group.commit, &from, &message, size);
+    commit_step(group.commit);
+    queue(&group, PROCESS_OFAGENT, 9, 2, BUSBAR__OP_KIND__OP_DELETE, CFG_RULE, group.replies[1]->ids[0], NULL);
+    commit_step(group.commit);
+    assert_int_equal(group.n_replies, 2);
+    assert_true(disk_go(group.disk));
+    commit_step(group.commit);
+    assert_int_equal(group.n_replies, 4);
+    assert_int_equal(group.replies[2]->error, 0);
+    assert_int_equal(group.replies[2]->version->n, 3);
+    assert_int_equal(group.replies[3]->version->n, 4);
+    group_fini(&group);
+}
+
+static void readers_see_nothing_of_a_group_that_is_being_synced(void **state)
+{
+    struct group group;
+    struct store_bytes value;
+    (void)group_held(&group);
+    insert_bridge(&group, 1, 2, "br1");
+    commit_step(group.commit);
+    assert_true(disk_go(group.disk)); /* on disk, not published */
+    assert_int_equal(rows_begin_read(group.base.rows), 0);
+    assert_int_equal(rows_get(group.base.rows, CFG_BRIDGE, 2, &value), -ERROR_NOT_FOUND);
+    assert_int_equal(history_count(group.base.rows), 1);
+    rows_end(group.base.rows);
+    commit_step(group.commit);
+    assert_int_equal(rows_begin_read(group.base.rows), 0);
+    assert_int_equal(rows_get(group.base.rows, CFG_BRIDGE, 2, &value), 0);
+    assert_int_equal(history_count(group.base.rows), 2);
+    rows_end(group.base.rows);
+    group_fini(&group);
+}
+
+/* The n of the commits of the history, as they are read. */
+static size_t history_of(struct group *group, uint64_t *out_n, char notes[][64])
+{
+    uint64_t n = 0;
+    size_t count = 0;
+    assert_int_equal(rows_begin_read(group->base.rows), 0);
+    for (uint64_t from = 0; history_first(group->base.rows, from, &n) == 0; from = n + 1) {
+        Busbar__HistoryCommit *commit = NULL;
+        assert_int_equal(history_commit(group->base.rows, n, &commit), 0);
+        (void)snprintf(notes[count], 64, "%s", commit->note);
+        busbar__history_commit__free_unpacked(commit, NULL);
+        out_n[count++] = n;
+    }
+    rows_end(group->base.rows);
+    return count;
+}
+
+/* An unconfirmed commit and its cancel, each with rules between its hand-over and its publication; then the fold puts the disk right. */
+static void what_is_kept_gets_the_version_that_was_shown(void **state)
+{
+    struct group group;
+    uint64_t n[8];
+    char notes[8][64];
+    uint64_t bridge = group_held(&group);
+    insert_unconfirmed(&group, 2, "br1");
+    commit_step(group.commit);
+    insert_rule(&group, 9, 1, bridge);
+    commit_step(group.commit);
+    assert_true(disk_go(group.disk));
+    commit_step(group.commit);
+    assert_int_equal(group.replies[2]->version->n, 3);
+    assert_int_equal(commit_pending(group.commit)->n, 3);
+    queue(&group, PROCESS_SWCTL, 1, 3, BUSBAR__OP_KIND__OP_CANCEL, CFG_SWITCH, 0, NULL);
+    insert_bridge(&group, 2, 1, "br2"); /* not in the group of a cancel */
+    commit_step(group.commit);
+    insert_rule(&group, 9, 2, bridge);
+    insert_rule(&group, 9, 3, bridge);
+    commit_step(group.commit);
+    assert_true(disk_go(group.disk));
+    commit_step(group.commit);
+    assert_int_equal(group.replies[5]->error, 0);
+    assert_int_equal(group.replies[5]->version->n, 6);
+    assert_int_equal(history_of(&group, n, notes), 3); /* as read while the next group is being synced */
+    assert_true(n[0] == 1 && n[1] == 3 && n[2] == 6);
+    assert_string_equal(notes[1], "undone in 6");
+    insert_rule(&group, 9, 4, bridge);
+    commit_step(group.commit);
+    assert_true(disk_go(group.disk));
+    assert_int_equal(history_of(&group, n, notes), 3);
+    commit_step(group.commit);
+    assert_int_equal(group.replies[7]->version->n, 8);
+    assert_int_equal(history_of(&group, n, notes), 4); /* as the disk has them, and the newest as read */
+    assert_true(n[0] == 1 && n[1] == 3 && n[2] == 6 && n[3] == 8);
+    assert_string_equal(notes[1], "undone in 6");
+    struct fold *fold = fold_new(group.base.rows, group.disk);
+    assert_int_equal(fold_flush(fold), 0);
+    fold_destroy(&fold);
+    struct settle_group unsettled;
+    assert_int_equal(rows_begin_read(group.base.rows), 0);
+    assert_int_equal(settle_load(rows_txn(group.base.rows, ROWS_DISK), &unsettled), -ERROR_NOT_FOUND);
+    rows_end(group.base.rows);
+    assert_int_equal(history_of(&group, n, notes), 4);
+    assert_true(n[0] == 1 && n[1] == 3 && n[2] == 6 && n[3] == 8);
+    group_fini(&group);
+}
+
+static uint64_t slow_ns = 5 * NS_PER_S;
+static uint64_t slow_clock(void)
+{
+    return slow_ns;
+}
+
+static void a_group_that_shared_a_sync_is_waited_for(void **state)
+{
+    struct group group;
+    uint64_t bridge = group_held(&group);
+    struct commit_events events = {.on_reply = on_reply, .on_version = on_version, .context = &group, .clock_ns = slow_clock};
+    struct confirm_clocks clocks = {.now_ns = slow_ns, .wall_ns = NS_PER_S, .boot_id = "boot-1"};
+    commit_destroy(&group.commit);
+    group.commit = commit_new(group.base.rows, group.ring, group.recent, group.disk, &events);
+    for (uint64_t start = 11; start < 14; start++) {
+        char name[8];
+        (void)snprintf(name, sizeof name, "br%u", (unsigned)start);
+        insert_bridge(&group, start, 1, name);
+    }
+    commit_set_clocks(group.commit, &clocks);
+    commit_step(group.commit);
+    slow_ns += 4 * NS_PER_MS; /* what the sync takes */
+    assert_true(disk_go(group.disk));
+    clocks.now_ns = slow_ns;
+    commit_set_clocks(group.commit, &clocks);
+    insert_bridge(&group, 11, 2, "br21");
+    commit_step(group.commit); /* one of three is there: a quarter of that time is waited */
+    assert_int_equal(group.n_replies, 4);
+    assert_false(disk_go(group.disk));
+    assert_int_equal(commit_due_ns(group.commit), slow_ns + NS_PER_MS);
+    insert_rule(&group, 9, 1, bridge);
+    commit_step(group.commit);
+    assert_int_equal(group.n_replies, 5); /* rules never wait */
+    insert_bridge(&group, 12, 2, "br22");
+    insert_bridge(&group, 13, 2, "br23");
+    commit_step(group.commit); /* all are there */
+    assert_true(disk_go(group.disk));
+    commit_step(group.commit);
+    assert_int_equal(group.n_replies, 8);
+    insert_bridge(&group, 11, 3, "br31");
+    clocks.now_ns = slow_ns += NS_PER_MS; /* the time is over */
+    commit_set_clocks(group.commit, &clocks);
+    commit_step(group.commit);
+    assert_true(disk_go(group.disk));
+    commit_step(group.commit);
+    assert_int_equal(group.n_replies, 9);
+    group_fini(&group);
+}
+
+static void the_thread_syncs_and_says_so(void **state)
+{
+    struct group group;
+    group_init_with(&group, DISK_THREAD);
+    for (uint64_t i = 1; i <= 20; i++) {
+        char name[16];
+        (void)snprintf(name, sizeof name, "br%u", (unsigned)i);
+        insert_bridge(&group, 1, i, name);
+        commit_step(group.commit);
+        struct pollfd fd = {.fd = disk_fd(group.disk), .events = POLLIN};
+        while (group.n_replies < i) {
+            assert_true(poll(&fd, 1, 10000) == 1);
+            commit_step(group.commit);
+        }
+        assert_int_equal(poll(&fd, 1, 0), 0);
+        assert_int_equal(group.replies[i - 1]->error, 0);
+    }
     group_fini(&group);
 }
 
@@ -352,13 +606,13 @@ static void latency_is_from_the_queue_to_the_answer_by_class(void **state)
     group_init(&group);
     struct commit_events events = {.on_reply = on_reply, .on_version = on_version, .context = &group, .clock_ns = ticking};
     commit_destroy(&group.commit);
-    group.commit = commit_new(group.base.rows, group.ring, group.recent, &events);
+    group.commit = commit_new(group.base.rows, group.ring, group.recent, group.disk, &events);
     insert_bridge(&group, 11, 1, "br0");
     assert_true(commit_queued_bytes(group.commit) > 0);
     commit_step(group.commit);
     assert_int_equal(commit_queued_bytes(group.commit), 0);
     assert_int_equal(histogram_count(commit_latency(group.commit, ROWS_DISK)), 1);
-    assert_int_equal(commit_latency(group.commit, ROWS_DISK)->sum_ns, 3 * NS_PER_MS);
+    assert_int_equal(commit_latency(group.commit, ROWS_DISK)->sum_ns, 9 * NS_PER_MS); /* the sync itself looks twice */
     assert_int_equal(histogram_count(commit_latency(group.commit, ROWS_RUN)), 0);
     Busbar__RuleRow rule = fixture_rule(1, 1);
     queue(&group, PROCESS_OFAGENT, 14, 1, BUSBAR__OP_KIND__OP_INSERT, CFG_RULE, 0, &rule.base);
@@ -374,9 +628,15 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(latency_is_from_the_queue_to_the_answer_by_class),
-        cmocka_unit_test(synced_and_waiting_transactions_are_told),
+        cmocka_unit_test(a_rule_is_answered_while_a_sync_is_held),
+        cmocka_unit_test(a_writer_keeps_his_order_across_a_held_sync),
+        cmocka_unit_test(rules_wait_for_configuration_that_requires_one),
+        cmocka_unit_test(readers_see_nothing_of_a_group_that_is_being_synced),
+        cmocka_unit_test(what_is_kept_gets_the_version_that_was_shown),
+        cmocka_unit_test(a_group_that_shared_a_sync_is_waited_for),
+        cmocka_unit_test(the_thread_syncs_and_says_so),
         cmocka_unit_test(many_clients_share_one_commit_and_each_is_refused_alone),
-        cmocka_unit_test(environments_take_turns_in_the_order_of_the_queue),
+        cmocka_unit_test(rules_go_first_and_those_of_a_deleted_bridge_go_with_it),
         cmocka_unit_test(a_repeat_is_answered_and_not_done_twice),
         cmocka_unit_test(a_refusal_in_force_refuses_all_changes_by_its_text),
         cmocka_unit_test(while_one_awaits_confirmation_others_are_refused_and_rules_go_on),

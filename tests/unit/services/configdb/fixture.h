@@ -134,7 +134,7 @@ static inline void fixture_open(struct fixture *f)
     struct error_detail detail = {.text = ""};
     f->bus = bus_memory_new(f->hub, &self);
     struct configdb_settings settings = {
-        .bus = f->bus, .endpoint = FIXTURE_ENDPOINT, .start = fixture_settings(&f->dir), .is_inline = true};
+        .bus = f->bus, .endpoint = FIXTURE_ENDPOINT, .start = fixture_settings(&f->dir), .disk = DISK_INLINE};
     settings.start.boot_id = f->boot_id;
     if (configdb_new(&settings, f->now_ns, &f->db, &detail) != 0) {
         fail_msg("configdb does not start: %s", detail.text);

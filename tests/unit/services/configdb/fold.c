@@ -68,7 +68,8 @@ static void after_a_fold_the_disk_has_the_rules(void **state)
     random_seed(&random, seed);
     print_message("seed %llu\n", (unsigned long long)seed);
     fixture_base_init(&base);
-    struct fold *fold = fold_new(base.rows, true);
+    struct disk *disk = disk_new(DISK_INLINE);
+    struct fold *fold = fold_new(base.rows, disk);
     for (int round = 0; round < 10; round++) {
         for (int i = 0; i < 100; i++) {
             change(&base, model, 1 + random_below(&random, MODEL_IDS - 1), random_below(&random, 3));
@@ -80,6 +81,7 @@ static void after_a_fold_the_disk_has_the_rules(void **state)
         compare(&base, model, ROWS_RUN);
     }
     fold_destroy(&fold);
+    disk_destroy(&disk);
     fixture_base_fini(&base);
 }
 
@@ -88,7 +90,8 @@ static void a_fold_waits_its_second_and_repeats_are_copied_once(void **state)
     struct fixture_base base;
     uint64_t model[MODEL_IDS] = {0};
     fixture_base_init(&base);
-    struct fold *fold = fold_new(base.rows, true);
+    struct disk *disk = disk_new(DISK_INLINE);
+    struct fold *fold = fold_new(base.rows, disk);
     fold_step(fold, 0);
     for (uint64_t i = 1; i <= 50; i++) {
         change(&base, model, 7, i);
@@ -99,6 +102,7 @@ static void a_fold_waits_its_second_and_repeats_are_copied_once(void **state)
     assert_int_equal(entries(&base, ROWS_RUN, STORE_DIRTY), 0);
     assert_int_equal(fold_rows(fold), 1);
     fold_destroy(&fold);
+    disk_destroy(&disk);
     fixture_base_fini(&base);
 }
 
@@ -107,7 +111,8 @@ static void the_thread_folds_while_rules_are_written(void **state)
     struct fixture_base base;
     uint64_t model[MODEL_IDS] = {0};
     fixture_base_init(&base);
-    struct fold *fold = fold_new(base.rows, false);
+    struct disk *disk = disk_new(DISK_THREAD);
+    struct fold *fold = fold_new(base.rows, disk);
     for (uint64_t i = 0; i < 3000; i++) {
         change(&base, model, 1 + i % (MODEL_IDS - 1), 1 + i);
         fold_step(fold, i * FOLD_EVERY_NS);
@@ -115,6 +120,7 @@ static void the_thread_folds_while_rules_are_written(void **state)
     assert_int_equal(fold_flush(fold), 0);
     compare(&base, model, ROWS_DISK);
     fold_destroy(&fold);
+    disk_destroy(&disk);
     fixture_base_fini(&base);
 }
 
@@ -133,9 +139,11 @@ static void a_rebuilt_environment_equals_the_folded_one(void **state)
     for (uint64_t id = 1; id < MODEL_IDS; id++) {
         change(&base, model, id, id * 3);
     }
-    struct fold *fold = fold_new(base.rows, false);
+    struct disk *disk = disk_new(DISK_THREAD);
+    struct fold *fold = fold_new(base.rows, disk);
     assert_int_equal(fold_flush(fold), 0);
     fold_destroy(&fold);
+    disk_destroy(&disk);
     (void)snprintf(path, sizeof path, "%s/new", base.dir.path);
     assert_int_equal(store_open(path, STORE_NO_SYNC, FIXTURE_MAP_BYTES, &run, &detail), 0);
     assert_int_equal(fold_rebuild(rows_store(base.rows, ROWS_DISK), run, 12345, 1000), 0);

@@ -91,9 +91,11 @@ static void another_boot_id_rebuilds_without_opening_the_old(void **state)
     fixture_base_init(&base);
     fixture_put(&base, CFG_RULE, 5, &rule.base);
     uint64_t next_id = rows_new_id(base.rows, CFG_RULE);
-    struct fold *fold = fold_new(base.rows, true);
+    struct disk *disk = disk_new(DISK_INLINE);
+    struct fold *fold = fold_new(base.rows, disk);
     assert_int_equal(fold_flush(fold), 0);
     fold_destroy(&fold);
+    disk_destroy(&disk);
     rows_destroy(&base.rows);
     (void)snprintf(run, sizeof run, "%s/rundb", base.dir.run);
     overwrite(run, "data.mdb");

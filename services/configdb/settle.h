@@ -1,0 +1,35 @@
+/* Which versions the newest group of configuration got.
+ *
+ * A group is written to disk with the versions it would have if nothing else were committed meanwhile: from + 1 to from + count. Rules that are
+ * committed while it is being synced take these numbers, and the group gets the next ones when it is published: from `base` + 1. So what the disk holds
+ * of the newest group may be too low by base - from, until the next write puts it right (settle_run()); until then settle_version() tells.
+ * Groups are known by `from`: it grows with every one.
+ */
+#ifndef BUSBAR_CONFIGDB_SETTLE_H
+#define BUSBAR_CONFIGDB_SETTLE_H
+
+#include "services/configdb/store.h"
+
+/* As it was written, in the same commit. */
+struct settle_group {
+    uint64_t from, count;
+    uint64_t undone; /* the version whose note says it was undone by the last of this group; 0: none */
+};
+/* As it was published. */
+struct settle_published {
+    uint64_t from, base;
+};
+
+/* -ERROR_NOT_FOUND: the disk is right as it is. */
+int settle_load(struct store_txn *txn, struct settle_group *out_group) MUST_CHECK;
+int settle_store(struct store_txn *txn, const struct settle_group *group) MUST_CHECK;
+/* Puts the group right that `txn` (a write of the disk environment) has, if it is the published one. */
+int settle_run(struct store_txn *txn, const struct settle_published *published) MUST_CHECK;
+
+/* The version of what the disk holds under the number `kept`, and back: under which number it holds `version`, or the first behind it. */
+uint64_t settle_version(struct store_txn *txn, const struct settle_published *published, uint64_t kept);
+uint64_t settle_kept(struct store_txn *txn, const struct settle_published *published, uint64_t version);
+/* The version that the last of the group undid, and as which version; 0: none. */
+uint64_t settle_undone(struct store_txn *txn, const struct settle_published *published, uint64_t *out_by);
+
+#endif
