@@ -73,7 +73,7 @@ struct commit {
     struct commit_writer *writers; /* of `held` and `group` */
     bool is_exclusive;             /* no rules while this group is being synced */
     uint64_t undone;               /* the version that the last of the group has undone; 0: none */
-    uint64_t begun_ns;             /* when the group went to the disk */
+    uint64_t begun_ns;             /* when the group was begun */
     size_t n_held;                 /* of configuration */
     size_t n_together;             /* so many are waited for */
     uint64_t gather_until_ns;
@@ -651,6 +651,7 @@ static void commit_end_group(struct commit *commit, int err, uint64_t shift)
 static void commit_launch(struct commit *commit)
 {
     bool is_written;
+    commit->begun_ns = commit_now_ns(commit);
     int err = commit_work_out(commit, &is_written);
     if (err != 0 || !is_written) {
         rows_end(commit->rows);
@@ -658,7 +659,6 @@ static void commit_launch(struct commit *commit)
         return;
     }
     rows_stage(commit->rows, commit->undone);
-    commit->begun_ns = commit_now_ns(commit);
     disk_ask(commit->disk, DISK_COMMIT, commit_work, commit->rows);
 }
 
@@ -666,15 +666,15 @@ static void commit_launch(struct commit *commit)
 static void commit_land(struct commit *commit, int err)
 {
     uint64_t shift = rows_publish(commit->rows, err);
-    uint64_t now_ns = commit_now_ns(commit);
-    uint64_t wait_ns = (now_ns - commit->begun_ns) / 4;
     commit->counters.lmdb_commits++;
     commit->n_together = err == 0 ? n_items(commit->group) + commit->n_held : 0;
-    commit->gather_until_ns = now_ns + (wait_ns < COMMIT_GATHER_MAX_NS ? wait_ns : COMMIT_GATHER_MAX_NS);
     if (err == 0) {
         commit_reload_pending(commit);
     }
     commit_end_group(commit, err, shift);
+    uint64_t now_ns = commit_now_ns(commit);
+    uint64_t wait_ns = (now_ns - commit->begun_ns) / 4;
+    commit->gather_until_ns = now_ns + (wait_ns < COMMIT_GATHER_MAX_NS ? wait_ns : COMMIT_GATHER_MAX_NS);
 }
 
 void commit_step(struct commit *commit)

@@ -20,25 +20,25 @@
 enum { STAGE_LEVELS = 16 };
 
 struct stage_node {
-    struct stage_change change; /* first: what callers hold */
-    struct stage_node *next[STAGE_LEVELS];
+    struct stage_change change; /* first: what callers hold; its key stands behind the links */
+    struct stage_node *next[];  /* as many as it has levels */
 };
 struct stage {
     struct stage_node *first[STAGE_LEVELS];
     struct random random;
-    size_t n;
+    size_t n, n_levels; /* changes; levels that have any */
 };
 
 struct stage *stage_new(void)
 {
     struct stage *stage = memory_zeroed(sizeof *stage);
     random_seed(&stage->random, 1);
+    stage->n_levels = 1;
     return stage;
 }
 
 static void stage_node_free(struct stage_node *node)
 {
-    free((void *)(uintptr_t)node->change.key);
     free((void *)(uintptr_t)node->change.value);
     free(node);
 }
@@ -70,7 +70,7 @@ static int stage_compare(const struct stage_change *change, uint32_t db, const s
 static void stage_seek(const struct stage *stage, uint32_t db, const struct db_key *key, struct stage_node *const **out_links)
 {
     struct stage_node *const *links = stage->first;
-    for (size_t level = STAGE_LEVELS; level-- > 0;) {
+    for (size_t level = stage->n_levels; level-- > 0;) {
         while (links[level] != NULL && stage_compare(&links[level]->change, db, key) < 0) {
             links = links[level]->next;
         }
@@ -86,13 +86,21 @@ static struct stage_node *stage_make(struct stage *stage, uint32_t db, const str
     if (node != NULL && stage_compare(&node->change, db, key) == 0) {
         return node;
     }
-    node = memory_zeroed(sizeof *node);
-    node->change = (struct stage_change){.db = db, .key = memory_copy(key->bytes, key->size), .key_size = key->size};
-    for (size_t level = 0; level < STAGE_LEVELS && (level == 0 || random_below(&stage->random, 4) == 0); level++) {
-        struct stage_node **link = (struct stage_node **)(uintptr_t)links[level];
+    size_t n_levels = 1;
+    while (n_levels < STAGE_LEVELS && (random_u64(&stage->random) & 3) == 0) {
+        n_levels++;
+    }
+    node = memory_zeroed(sizeof *node + n_levels * sizeof(struct stage_node *) + key->size);
+    uint8_t *copy = (uint8_t *)&node->next[n_levels];
+    memcpy(copy, key->bytes, key->size);
+    node->change = (struct stage_change){.db = db, .key = copy, .key_size = key->size};
+    for (size_t level = 0; level < n_levels; level++) {
+        bool is_new = level >= stage->n_levels;
+        struct stage_node **link = is_new ? &stage->first[level] : (struct stage_node **)(uintptr_t)links[level];
         node->next[level] = *link;
         *link = node;
     }
+    stage->n_levels = n_levels > stage->n_levels ? n_levels : stage->n_levels;
     stage->n++;
     return node;
 }
