@@ -232,6 +232,9 @@ static void the_layout_is_what_db_layout_h_says(void **state)
     static const uint8_t name[] = {2, 1, 'b', 'r', '0'};
     static const uint8_t recent[] = {0x11, 0x22, 0x33, 0x44, 0x55, 0x66, 0x77, 0x88, 0, 5};
     static const uint8_t dirty[] = {0, 0, 0, 0, 0, 0, 0, 0x2a, 0, 0, 0, 3};
+    assert_int_equal(DB_LAYOUT, 3);
+    assert_int_equal(DB_META_GROUP, 'G');
+    assert_int_equal(DB_META_PUBLISHED, 'V');
     struct db_key key = db_key_row(3, 7);
     assert_int_equal(key.size, sizeof row);
     assert_memory_equal(key.bytes, row, sizeof row);
@@ -252,6 +255,104 @@ static void the_layout_is_what_db_layout_h_says(void **state)
     assert_memory_equal(key.bytes, dirty, sizeof dirty);
 }
 
+static bool same(const struct store_bytes *a, const struct store_bytes *b)
+{
+    return a->size == b->size && memcmp(a->bytes, b->bytes, a->size) == 0;
+}
+
+/* Walks both from `from`, and ends either walk at the same place. */
+static void compare_walks(struct store_txn *staged, struct store_txn *written, const struct db_key *from)
+{
+    struct store_cursor *a = store_cursor_open(staged, STORE_ROWS, from);
+    struct store_cursor *b = store_cursor_open(written, STORE_ROWS, from);
+    struct store_bytes key_a, key_b, value_a, value_b;
+    int err_a, err_b;
+    do {
+        err_a = store_next(a, &key_a, &value_a);
+        err_b = store_next(b, &key_b, &value_b);
+        assert_int_equal(err_a, err_b);
+        assert_true(err_a != 0 || (same(&key_a, &key_b) && same(&value_a, &value_b)));
+    } while (err_a == 0);
+    assert_int_equal(err_a, -ERROR_NOT_FOUND);
+    store_cursor_close(&a);
+    store_cursor_close(&b);
+}
+
+/* Deletes every third on the way of a walk. */
+static void delete_on_the_way(struct store_txn *txn, const struct db_key *from)
+{
+    struct store_cursor *cursor = store_cursor_open(txn, STORE_ROWS, from);
+    struct store_bytes key, value;
+    for (int i = 0; i < 30 && store_next(cursor, &key, &value) == 0; i++) {
+        assert_int_equal(i % 3 == 0 ? store_cursor_delete(cursor) : 0, 0);
+    }
+    store_cursor_close(&cursor);
+}
+
+static int mark(void *context, struct store_txn *txn)
+{
+    struct db_key key = db_key_meta(DB_META_N, 0);
+    return store_put_u64(txn, STORE_META, &key, *(const uint64_t *)context);
+}
+
+/* The twin is a second environment that is written at once. */
+static void a_staged_write_reads_as_a_real_one_and_becomes_one(void **state)
+{
+    const uint64_t seed = 815;
+    struct fixture_dir dirs[2];
+    struct store *stores[2];
+    struct random random;
+    random_seed(&random, seed);
+    print_message("seed %llu\n", (unsigned long long)seed);
+    for (int i = 0; i < 2; i++) {
+        fixture_dir_make(&dirs[i]);
+        stores[i] = open_store(&dirs[i], STORE_NO_SYNC);
+    }
+    for (uint64_t round = 0; round < 20; round++) {
+        struct store_txn *txns[2] = {NULL, NULL};
+        struct store_txn *old = NULL;
+        struct db_key from = db_key_row(3, random_below(&random, 200));
+        assert_int_equal(store_stage(stores[0], &txns[0]), 0);
+        assert_int_equal(store_write(stores[1], &txns[1]), 0);
+        for (int i = 0; i < 60; i++) {
+            struct db_key key = db_key_row(3, random_below(&random, 200));
+            uint64_t value = random_u64(&random);
+            if (random_below(&random, 3) == 0) {
+                assert_int_equal(store_delete(txns[0], STORE_ROWS, &key), store_delete(txns[1], STORE_ROWS, &key));
+            } else {
+                assert_int_equal(store_put_u64(txns[0], STORE_ROWS, &key, value), 0);
+                assert_int_equal(store_put_u64(txns[1], STORE_ROWS, &key, value), 0);
+            }
+        }
+        delete_on_the_way(txns[0], &from);
+        delete_on_the_way(txns[1], &from);
+        compare_walks(txns[0], txns[1], &from);
+        struct stage *stage = store_take(txns[0]);
+        assert_int_equal(store_read(stores[1], &old), 0);
+        compare_walks(txns[0], old, &from); /* it goes on as a read of what was before */
+        assert_int_equal(store_apply(stores[0], stage, mark, &round), 0);
+        compare_walks(txns[0], old, &from);
+        store_abort(&old);
+        store_abort(&txns[0]);
+        assert_int_equal(store_commit(&txns[1]), 0);
+        assert_int_equal(store_read(stores[0], &txns[0]), 0);
+        assert_int_equal(store_read(stores[1], &txns[1]), 0);
+        from.size = 0;
+        compare_walks(txns[0], txns[1], &from);
+        uint64_t n = 99;
+        struct db_key key = db_key_meta(DB_META_N, 0);
+        assert_int_equal(store_get_u64(txns[0], STORE_META, &key, &n), 0);
+        assert_int_equal(n, round);
+        stage_destroy(&stage);
+        store_abort(&txns[0]);
+        store_abort(&txns[1]);
+    }
+    for (int i = 0; i < 2; i++) {
+        store_close(&stores[i]);
+        fixture_remove(dirs[i].path);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -262,6 +363,7 @@ int main(void)
         cmocka_unit_test(a_second_process_is_refused_by_name),
         cmocka_unit_test(a_full_disk_refuses_the_commit_and_reads_go_on),
         cmocka_unit_test(a_full_map_refuses_and_the_store_goes_on),
+        cmocka_unit_test(a_staged_write_reads_as_a_real_one_and_becomes_one),
         cmocka_unit_test(the_layout_is_what_db_layout_h_says),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
