@@ -8,9 +8,9 @@
  * an overlay over the open commit, so each sees those before it, and each is refused alone. Replies and versions go out only after the commit; when it
  * fails, all of the group are refused.
  *
- * Why rules may go on while a group is being synced: versions are the order in which commits are published, and rules that are published first come first. They see
- * the configuration as it was before the group, which is right for who comes before it: a rule for a bridge that the group deletes is there, and goes with the
- * bridge when the group is published. What the group was worked out on are the tables of the disk, which nobody else writes. Two things wait:
+ * Why rules may go on while a group is being synced: versions are the order in which commits are published, and rules that are
+ * published first come first. They see the configuration as it was before the group, which is right for who comes before it: a rule for
+ * a bridge that the group deletes is there, and goes with the bridge when the group is published. What the group was worked out on are the tables of the disk, which nobody else writes. Two things wait:
  * transactions of a writer of whom an earlier one is held or in the group (his order), and, if a transaction of the group requires a row
  * of the run environment, all rules, as they could change it.
  *

@@ -5,7 +5,8 @@
  *     while (...) { poll(configdb_fd(db), configdb_disk_fd(db), ...); next_ns = configdb_step(db, now_ns); }
  *     configdb_destroy(&db);
  *
- * One thread, and another that writes and syncs the disk environment (disk.h): nothing in configdb_step() waits for a sync. Works over any bus: ZeroMQ or memory.
+ * One thread, and another that writes and syncs the disk environment (disk.h): nothing in configdb_step() waits for a sync.
+ * Works over any bus: ZeroMQ or memory.
  */
 #ifndef BUSBAR_CONFIGDB_CONFIGDB_H
 #define BUSBAR_CONFIGDB_CONFIGDB_H

@@ -10,8 +10,8 @@
  * group's `from` is at least base + count of this one.
  *
  * After kill -9 the run environment knows `base`: what was published before the next commit of rules stands in that commit, and if
- * there was none, base is the n of the run environment (start.c). After a power loss, which costs the rules of the last second, the numbers stay as they are: the
- * versions they took from rules are lost with these.
+ * there was none, base is the n of the run environment (start.c). After a power loss, which costs the rules of the last second, the
+ * numbers stay as they are: the versions they took from rules are lost with these.
  *
  * Cost: nothing when no rules came between; else a put and a delete a value of the group, in the thread that writes the disk. Thread: whoever has
  * the transaction open. Invariant I6.

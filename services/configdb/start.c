@@ -164,7 +164,8 @@ static int start_epoch(struct store *disk, struct store *run, bool is_rebuilt, u
         err = store_put(txn, STORE_ROWS, &row, "", 0); /* a row with no column set */
         err = err == 0 ? store_put_u64(txn, STORE_META, &count, 1) : err;
     }
-    if (err == 0 && (err = start_settle(txn, run, is_rebuilt)) == 0 && (err = start_history(txn)) == 0 && (err = store_put_u64(txn, STORE_META, &layout, DB_LAYOUT)) == 0 &&
+    err = err == 0 ? start_settle(txn, run, is_rebuilt) : err;
+    if (err == 0 && (err = start_history(txn)) == 0 && (err = store_put_u64(txn, STORE_META, &layout, DB_LAYOUT)) == 0 &&
         (err = store_put_u64(txn, STORE_META, &epoch_key, epoch)) == 0) {
         err = store_commit(&txn);
     }
