@@ -10,7 +10,8 @@
  *
  * Why rules may go on while a group is being synced: versions are the order in which commits are published, and rules that are
  * published first come first. They see the configuration as it was before the group, which is right for who comes before it: a rule for
- * a bridge that the group deletes is there, and goes with the bridge when the group is published. What the group was worked out on are the tables of the disk, which nobody else writes. Two things wait:
+ * a bridge that the group deletes is there, and goes with the bridge when the group is published. What the group was worked out on are
+ * the tables of the disk, which nobody else writes (the fold may only put versions right there: then no group is begun). Two things wait:
  * transactions of a writer of whom an earlier one is held or in the group (his order), and, if a transaction of the group requires a row
  * of the run environment, all rules, as they could change it.
  *
@@ -494,6 +495,11 @@ static bool commit_is_syncing(const struct commit *commit)
     return rows_is_staged(commit->rows);
 }
 
+static bool commit_may_begin(const struct commit *commit)
+{
+    return !commit_is_syncing(commit) && !rows_is_settling(commit->rows);
+}
+
 static bool commit_gathers(const struct commit *commit)
 {
     return commit->n_together > 1 && commit->n_held < commit->n_together && commit->clocks.now_ns < commit->gather_until_ns;
@@ -519,7 +525,7 @@ static void commit_sort_one(struct commit *commit, struct commit_item *item, boo
 
 static void commit_sort(struct commit *commit)
 {
-    bool takes_configuration = !commit_is_syncing(commit) && !commit_gathers(commit);
+    bool takes_configuration = commit_may_begin(commit) && !commit_gathers(commit);
     while (commit->queue != NULL) {
         struct commit_item *item = commit->queue;
         size_t size = item->size;
@@ -685,14 +691,14 @@ void commit_step(struct commit *commit)
         if (commit_is_syncing(commit) && disk_take(commit->disk, DISK_COMMIT, &err)) {
             commit_land(commit, err);
         }
-        if (!commit_is_syncing(commit) && !commit_gathers(commit)) {
+        if (commit_may_begin(commit) && !commit_gathers(commit)) {
             commit_release(commit);
         }
         commit_sort(commit);
         while (commit->rules != NULL) {
             commit_rule_group(commit);
         }
-        bool is_gathered = !commit_is_syncing(commit) && commit->held != NULL && !commit_gathers(commit);
+        bool is_gathered = commit_may_begin(commit) && commit->held != NULL && !commit_gathers(commit);
         goes_on = is_gathered;
         if (commit->group != NULL && !commit_is_syncing(commit)) {
             commit_launch(commit);
@@ -710,7 +716,7 @@ void commit_wait(struct commit *commit)
 
 uint64_t commit_due_ns(const struct commit *commit)
 {
-    return !commit_is_syncing(commit) && commit->held != NULL ? commit->gather_until_ns : UINT64_MAX;
+    return commit_may_begin(commit) && commit->held != NULL ? commit->gather_until_ns : UINT64_MAX;
 }
 
 void commit_destroy(struct commit **commit)

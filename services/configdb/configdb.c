@@ -502,9 +502,9 @@ uint64_t configdb_step(struct configdb *db, uint64_t now_ns)
     bool has_more = configdb_receive(db);
     configdb_lapse(db);
     configdb_undo(db);
+    configdb_fold(db); /* first: commits may have waited for it */
     commit_step(db->commit);
     status_expire(db->status, NULL, now_ns);
-    configdb_fold(db);
     has_more = readers_step(db->readers, now_ns) || has_more;
     await_step(db->await, now_ns, configdb_on_await, db);
     bus_flush(db->socket);

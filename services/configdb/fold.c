@@ -39,6 +39,7 @@ struct fold {
     struct store *disk, *run;
     struct disk *thread;
     struct settle_published published; /* set before a pass, read in it */
+    bool settles;                      /* likewise: the disk has not the versions of `published` yet */
     struct fold_result result;         /* set in a pass, read after it */
     int error;                         /* of the last fold */
     bool has_more;
@@ -232,17 +233,16 @@ static int fold_once(struct fold *fold)
 {
     struct fold_pass pass = {.from = NULL};
     bool has_more = false;
-    bool is_unsettled = fold_is_unsettled(fold->disk, &fold->published);
     fold->result = (struct fold_result){.n = 0};
     int err = store_read(fold->run, &pass.from);
-    if (err == 0 && fold_is_clean(pass.from) && !is_unsettled) {
+    if (err == 0 && fold_is_clean(pass.from) && !fold->settles) {
         fold_pass_fini(&pass);
         return 0;
     }
     if (err == 0) {
         err = store_write(fold->disk, &pass.to);
     }
-    if (err == 0) {
+    if (err == 0 && fold->settles) {
         err = settle_run(pass.to, &fold->published);
     }
     if (err == 0) {
@@ -251,7 +251,7 @@ static int fold_once(struct fold *fold)
     if (err == 0 && pass.last.size > 0) {
         err = fold_numbers(&pass);
     }
-    if (err == 0 && (pass.last.size > 0 || is_unsettled)) {
+    if (err == 0 && (pass.last.size > 0 || fold->settles)) {
         err = store_commit(&pass.to);
     }
     fold_pass_fini(&pass);
@@ -300,11 +300,14 @@ static bool fold_may_go_on(const struct fold *fold)
 static void fold_ask(struct fold *fold)
 {
     fold->published = *rows_published(fold->rows);
+    fold->settles = !rows_is_staged(fold->rows) && fold_is_unsettled(fold->disk, &fold->published); /* else the group does it */
+    rows_set_settling(fold->rows, fold->settles);
     disk_ask(fold->thread, DISK_FOLD, fold_work, fold);
 }
 
 static void fold_take_in(struct fold *fold, int err)
 {
+    rows_set_settling(fold->rows, false);
     fold->error = err;
     fold->n_rows += fold->result.n;
     fold->has_more = err == 0 && fold->result.has_more;

@@ -43,6 +43,7 @@ struct rows {
     struct store_txn *txns[ROWS_ENV_COUNT];
     struct rows_staged staged; /* rows_apply() reads it while the main thread leaves it alone */
     struct settle_published published;
+    bool is_settling;
     uint64_t published_written; /* `from` of the one that the run environment knows */
     struct rows_numbers kept, now;
     uint64_t next_ids[CFG_TABLE_MAX];
@@ -175,7 +176,7 @@ int rows_begin_read(struct rows *rows)
 
 int rows_begin(struct rows *rows, enum rows_env written)
 {
-    assert(written != ROWS_DISK || !rows_is_staged(rows));
+    assert(written != ROWS_DISK || (!rows_is_staged(rows) && !rows->is_settling));
     rows->is_writing = true;
     rows->written = written;
     rows->dirty_serial = 0;
@@ -313,6 +314,16 @@ uint64_t rows_publish(struct rows *rows, int err)
     stage_destroy(&staged->stage);
     store_abort(&staged->view);
     return shift;
+}
+
+void rows_set_settling(struct rows *rows, bool is_settling)
+{
+    rows->is_settling = is_settling;
+}
+
+bool rows_is_settling(const struct rows *rows)
+{
+    return rows->is_settling;
 }
 
 const struct settle_published *rows_published(const struct rows *rows)

@@ -47,6 +47,9 @@ int rows_apply(struct rows *rows) MUST_CHECK;
 /* err: what rows_apply() said. 0: the tables are as staged, n has grown by its versions. Else it is forgotten. Returns by how much its versions are
  * greater than they were thought. No transaction may be open. */
 uint64_t rows_publish(struct rows *rows, int err);
+/* While the fold puts versions right on the disk, nothing may be staged: it would be laid over what is being moved. */
+void rows_set_settling(struct rows *rows, bool is_settling);
+bool rows_is_settling(const struct rows *rows);
 /* What is known of the group that was published last. */
 const struct settle_published *rows_published(const struct rows *rows);
 

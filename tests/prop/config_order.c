@@ -241,9 +241,8 @@ static void one_step(struct law *law)
             law->n_rules_beside += disk_is_busy(law->disk, DISK_COMMIT) ? 1 : 0;
         }
     }
-    if (random_below(&law->r, 8) == 0) {
-        fold_step(law->fold, law->now_ns += FOLD_EVERY_NS);
-    }
+    law->now_ns += random_below(&law->r, 8) == 0 ? FOLD_EVERY_NS : 0;
+    fold_step(law->fold, law->now_ns);
     if (random_below(&law->r, 3) == 0) {
         (void)disk_go(law->disk);
     }
@@ -274,6 +273,7 @@ static void one_run(uint64_t seed)
     }
     for (int i = 0; i < 100 && memcmp(law->sequence, law->answered, sizeof law->sequence) != 0; i++) {
         (void)disk_go(law->disk);
+        fold_step(law->fold, law->now_ns);
         commit_step(law->commit);
     }
     assert_memory_equal(law->sequence, law->answered, sizeof law->sequence);
