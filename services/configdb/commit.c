@@ -725,7 +725,9 @@ void commit_destroy(struct commit **commit)
         return;
     }
     commit_list_free(&(*commit)->queue);
+    commit_list_free(&(*commit)->held);
     commit_list_free(&(*commit)->group);
+    commit_free_writers(*commit);
     busbar__pending__free_unpacked((*commit)->pending, NULL);
     free((*commit)->refusal);
     free(*commit);

@@ -64,8 +64,8 @@ static void group_forget(struct group *group)
 
 static void group_fini(struct group *group)
 {
-    group_forget(group);
     commit_wait(group->commit);
+    group_forget(group);
     commit_destroy(&group->commit);
     disk_destroy(&group->disk);
     recent_destroy(&group->recent);
