@@ -10,7 +10,8 @@
  * directory; he may connect too. */
 int bus_direct_open(struct bus *bus, bool is_binder, const char *endpoint, uid_t owner_uid, struct bus_socket **out_socket) MUST_CHECK;
 
-/* Which wires of this bus, as bits 1 << wire, have such sockets (CONFIG, unless this is called): where ipc is all there is. Before they are opened. */
+/* Which wires of this bus, as bits 1 << wire, have such sockets (CONFIG and SESSION, unless this is called): where ipc is all there is. Before they are
+ * opened. */
 void bus_zmq_set_direct(struct bus *bus, uint32_t wires);
 
 #endif
