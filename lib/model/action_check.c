@@ -324,12 +324,26 @@ static enum action_fault check_items(struct walk *walk, const struct action *ite
     return ACTION_FAULT_NONE;
 }
 
+/* A set has no order but its own [OF1.3.5 §5.10], which is that of the types: a tag that is pushed is there for a set_field written before. */
+static enum action_fault check_set(struct walk *walk, const struct action_list *list)
+{
+    enum action_fault result = ACTION_FAULT_NONE;
+    for (unsigned type = 0; type < ACTION_TYPE_COUNT; type++) {
+        for (size_t i = 0; i < list->count && result == ACTION_FAULT_NONE; i += 1 + action_extent(&list->items[i])) {
+            if (list->items[i].type == type) {
+                result = check_items(walk, &list->items[i], 1);
+            }
+        }
+    }
+    return result;
+}
+
 static enum action_fault check_list(struct walk *walk, const struct action_list *list)
 {
     if (!action_list_is_whole(list)) {
         return fault(walk, ACTION_FAULT_ARGUMENT, "%s: one lacks what belongs behind it, or clones nest too deeply", "actions");
     }
-    return check_items(walk, list->items, list->count);
+    return walk->is_set ? check_set(walk, list) : check_items(walk, list->items, list->count);
 }
 
 enum action_fault action_list_check(const struct action_list *list, const struct match *match, bool is_set,

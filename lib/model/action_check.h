@@ -23,7 +23,7 @@ enum action_fault {
 };
 
 /* The list, as it would be executed on packets of `match` (NULL: headers are not checked, as for buckets of groups);
- * is_set: it is to be merged into the action set, in the order given here. */
+ * is_set: it is to be merged into the action set, in whose order it is checked. */
 enum action_fault action_list_check(const struct action_list *list, const struct match *match, bool is_set,
                                     struct error_detail *detail);
 /* n_tables: goto_table beyond it is a fault; 0: any. */

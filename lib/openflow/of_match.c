@@ -140,7 +140,7 @@ int of_oxm_decode(struct reader *r, struct of_oxm *out, struct of_error *error)
     }
     size_t size = field_table[oxm.field].oxm_size;
     if (payload.failed || reader_left(&payload) != size * (oxm.has_mask ? 2 : 1)) {
-        return of_refuse(error, OF_ERROR_BAD_MATCH_BAD_FIELD, "%s: wrong length", field_table[oxm.field].name);
+        return of_refuse(error, OF_ERROR_BAD_MATCH_BAD_LEN, "%s: wrong length", field_table[oxm.field].name);
     }
     oxm.value = read_value(&payload, size);
     oxm.mask = oxm.has_mask ? read_value(&payload, size) : field_all_ones(oxm.field);

@@ -3,6 +3,7 @@
 One bench serves all cases: each starts with empty tables and ports as they were. Hosts have no addresses and say nothing of
 themselves, so whatever arrives at one was put out by the switch.
 """
+import errno
 import select
 import socket
 import struct
@@ -51,6 +52,10 @@ class HostPort:
                 frame, beside, _, address = self.socket.recvmsg(65536, 256)
             except BlockingIOError:
                 return came
+            except OSError as problem:
+                if problem.errno != errno.ENETDOWN:
+                    raise
+                continue  # says once that a case has taken the link down
             if address[2] == PACKET_OUTGOING:
                 continue
             for level, kind, data in beside:

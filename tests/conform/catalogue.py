@@ -2,9 +2,14 @@
 import random
 import re
 
+import actions
+import errors
+import groups
+import instructions
 import match_fields
+import meters
 
-TABLES = (match_fields,)
+TABLES = (match_fields, actions, instructions, groups, meters, errors)
 
 
 def everything():

@@ -110,6 +110,8 @@ static void written_actions_are_checked_on_what_applied_ones_leave(void **state)
     assert_int_equal(check_instructions("ip", "dec_ttl,write_actions(dec_ttl)", 0, 0), ACTION_FAULT_NONE);
     assert_int_equal(check_instructions("ip", "push_mpls:0x8847,write_actions(dec_ttl)", 0, 0), ACTION_FAULT_INCONSISTENT);
     assert_int_equal(check_instructions("", "push_vlan:0x8100,write_actions(pop_vlan)", 0, 0), ACTION_FAULT_NONE);
+    assert_int_equal(check_instructions("", "write_actions(set_field:4101->vlan_vid,push_vlan:0x8100)", 0, 0), ACTION_FAULT_NONE);
+    assert_int_equal(check_instructions("", "write_actions(push_vlan:0x8100,pop_vlan)", 0, 0), ACTION_FAULT_INCONSISTENT);
 }
 
 int main(void)
