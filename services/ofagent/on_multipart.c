@@ -4,7 +4,7 @@
  * made ON_MULTIPART_RULES at a time, and only while the peer takes what it has got, so that neither the other sessions nor memory
  * suffer. Counters are those the shards have reported, at most half a second old; a rule still in flight is shown, since it is part of
  * what the controller has said.
- * An unknown port, group or queue is an empty answer, an unknown meter an error, as in Open vSwitch. The strings of DESC choose the
+ * An unknown port or group is an empty answer, an unknown meter or queue an error, as in Open vSwitch. The strings of DESC choose the
  * driver in some controllers (ONOS): they name us, and such controllers then use their default OpenFlow 1.3 driver.
  * The ofagent's one thread. Invariant: an answer that was begun is complete, or its session is closed.
  */
@@ -168,7 +168,13 @@ static enum of_error_number write_port_desc(struct session *session, const struc
 static enum of_error_number write_queues(struct session *session, const struct of_multipart_request *request,
                                          struct of_multipart *mp)
 {
-    return OF_ERROR_NONE; /* no port has queues */
+    const Busbar__PortRow *row;
+    uint64_t id;
+
+    if (request->queue.port_no != PORT_ANY && !ports_by_number(session->bridge, request->queue.port_no, &id, &row)) {
+        return OF_ERROR_QUEUE_OP_FAILED_BAD_PORT;
+    }
+    return request->queue.queue_id == UINT32_MAX ? OF_ERROR_NONE : OF_ERROR_QUEUE_OP_FAILED_BAD_QUEUE; /* no port has queues */
 }
 
 static enum of_error_number write_group_stats(struct session *session, const struct of_multipart_request *request,

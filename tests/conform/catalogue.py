@@ -7,9 +7,10 @@ import errors
 import groups
 import instructions
 import match_fields
+import messages
 import meters
 
-TABLES = (match_fields, actions, instructions, groups, meters, errors)
+TABLES = (match_fields, actions, instructions, groups, meters, errors, messages)
 
 
 def everything():

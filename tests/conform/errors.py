@@ -138,6 +138,7 @@ ROWS = (
     ("BAD_ACTION/BAD_SET_LEN", "wrong length", acting(set_field(oxm(14, bytes(4))), matched=match(ETH_IP, PROTO_TCP))),
     ("BAD_ACTION/BAD_SET_ARGUMENT", "in_port", acting(set_field(oxm(0, bytes(4))))),
     ("BAD_ACTION/BAD_SET_ARGUMENT", "vlan_pcp 8", acting(action(17, b"\x81\0\0\0"), set_field(oxm(7, b"\x08")))),
+    ("BAD_ACTION/BAD_QUEUE", "unknown queue", acting(action(SET_QUEUE, struct.pack(">I", 77)), out(2))),
     ("BAD_INSTRUCTION/UNKNOWN_INST", "unknown type", flow_mod(instructions=instruction(99, bytes(4)))),
     ("BAD_INSTRUCTION/BAD_TABLE_ID", "goto its own table", flow_mod(instructions=instruction(GOTO, b"\x03\0\0\0"), table=3)),
     ("BAD_INSTRUCTION/BAD_TABLE_ID", "goto back", flow_mod(instructions=instruction(GOTO, b"\x02\0\0\0"), table=3)),
@@ -184,6 +185,7 @@ ROWS = (
     ("METER_MOD_FAILED/BAD_COMMAND", "unknown", meter_mod(command=9, bands=band())),
     ("METER_MOD_FAILED/BAD_FLAGS", "kbps and pktps", meter_mod(flags=3, bands=band())),
     ("METER_MOD_FAILED/BAD_BAND", "unknown", meter_mod(bands=band(kind=9))),
+    ("METER_MOD_FAILED/BAD_BAND_VALUE", "dscp_remark by no step", meter_mod(bands=band(kind=2, tail=bytes(4)))),
     ("METER_MOD_FAILED/OUT_OF_BANDS", "none", meter_mod()),
     ("METER_MOD_FAILED/OUT_OF_BANDS", "too many", meter_mod(bands=band() * 200)),
     ("METER_MOD_FAILED/INVALID_METER", "unknown in a rule", flow_mod(instructions=instruction(METER, struct.pack(">I", 77)))),
@@ -236,7 +238,7 @@ def hello_refused(bench):
     path = bench.suite.run_dir / "br0.mgmt"
     other = connect(path, greet=False)
     try:
-        other.send_bytes(HEADER.pack(2, 0, 8, 1))
+        other.send_bytes(HEADER.pack(2, 0, 16, 1) + struct.pack(">HHI", 1, 8, 1 << 2))
         assert other.read_raw(5)[1] == 0
         data = other.read_raw(5)
         assert data is not None and data[1] == 1 and struct.unpack_from(">HH", data, 8) == (0, 0), data
@@ -304,7 +306,7 @@ NEVER = {
     "BAD_REQUEST/MULTIPART_BUFFER_OVERFLOW": "requests in several parts have no use in 1.3 but table features, which are read only",
     "BAD_ACTION/BAD_EXP_TYPE": "an unknown action of a known experimenter is BAD_TYPE, as in Open vSwitch",
     "BAD_ACTION/EPERM": "every action is allowed", "BAD_ACTION/TOO_MANY": "a message holds less than would be too many",
-    "BAD_ACTION/BAD_QUEUE": "queues are not looked at", "BAD_ACTION/UNSUPPORTED_ORDER": "every order is supported",
+    "BAD_ACTION/UNSUPPORTED_ORDER": "every order is supported",
     "BAD_INSTRUCTION/UNSUP_INST": "every instruction is in every table",
     "BAD_INSTRUCTION/UNSUP_METADATA": "all 64 bits are there", "BAD_INSTRUCTION/UNSUP_METADATA_MASK": "all 64 bits are there",
     "BAD_INSTRUCTION/BAD_EXP_TYPE": "no experimenter's instruction is known", "BAD_INSTRUCTION/EPERM": "every instruction is allowed",
@@ -322,7 +324,7 @@ NEVER = {
     "SWITCH_CONFIG_FAILED/BAD_LEN": "any miss_send_len is taken", "SWITCH_CONFIG_FAILED/EPERM": "every change is allowed",
     "ROLE_REQUEST_FAILED/UNSUP": "roles can be changed", "METER_MOD_FAILED/UNKNOWN": "while configdb is away",
     "METER_MOD_FAILED/BAD_RATE": "every rate is supported", "METER_MOD_FAILED/BAD_BURST": "every burst is supported",
-    "METER_MOD_FAILED/BAD_BAND_VALUE": "see the case if there is one", "METER_MOD_FAILED/OUT_OF_METERS": "the limit is memory",
+    "METER_MOD_FAILED/OUT_OF_METERS": "the limit is memory",
     "TABLE_FEATURES_FAILED/BAD_TABLE": "table features are read only", "TABLE_FEATURES_FAILED/BAD_METADATA": "table features are read only",
     "TABLE_FEATURES_FAILED/BAD_TYPE": "table features are read only", "TABLE_FEATURES_FAILED/BAD_LEN": "table features are read only",
     "TABLE_FEATURES_FAILED/BAD_ARGUMENT": "table features are read only", "TABLE_FEATURES_FAILED/EPERM": "table features are read only",

@@ -28,3 +28,33 @@ def as_text(results):
                 lines.append(f"  {r.state}: {r.case.name}: {r.text}")
     lines.append(totals(results))
     return "\n".join(lines)
+
+
+def cell(state):
+    return {"passed": "yes", "failed": "**failed**", "known": "no", "unsupported": "not there"}[state]
+
+
+def markdown(results):
+    """A table of kinds, then for each kind its cases."""
+    kinds = list(dict.fromkeys(r.case.kind for r in results))
+    lines = [f"{totals(results)}; a required one is marked R.", "", "| | cases | " + " | ".join(STATES) + " | required, passed |",
+             "|---|---|---|---|---|---|---|"]
+    for kind in kinds:
+        mine = [r for r in results if r.case.kind == kind]
+        count = Counter(r.state for r in mine)
+        required = [r for r in mine if r.case.required]
+        lines.append(f"| {kind} | {len(mine)} | " + " | ".join(str(count[state]) for state in STATES) +
+                     f" | {sum(r.state == 'passed' for r in required)} of {len(required)} |")
+    for kind in kinds:
+        lines += ["", f"### {kind}", "", "| case | section | |", "|---|---|---|"]
+        for r in (r for r in results if r.case.kind == kind):
+            said = cell(r.state) + (f": {r.text}" if r.state in ("known", "unsupported") else "")
+            lines.append(f"| {r.case.name}{' (R)' if r.case.required else ''} | {r.case.section} | {said} |")
+    return "\n".join(lines)
+
+
+def write(results):
+    text = README.read_text()
+    before, _, rest = text.partition(BEGIN)
+    _, _, after = rest.partition(END)
+    README.write_text(f"{before}{BEGIN}\n{markdown(results)}\n{END}{after}")

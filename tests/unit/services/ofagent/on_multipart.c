@@ -103,8 +103,8 @@ static void ports_are_described_and_counted(void **state)
 
 static void every_kind_is_answered_or_refused_by_name(void **state)
 {
-    static const uint16_t answered[] = {OF_MULTIPART_DESC,           OF_MULTIPART_QUEUE,          OF_MULTIPART_GROUP_DESC,
-                                        OF_MULTIPART_GROUP_FEATURES, OF_MULTIPART_METER_FEATURES, OF_MULTIPART_TABLE_FEATURES};
+    static const uint16_t answered[] = {OF_MULTIPART_DESC, OF_MULTIPART_GROUP_DESC, OF_MULTIPART_GROUP_FEATURES, OF_MULTIPART_METER_FEATURES,
+                                        OF_MULTIPART_TABLE_FEATURES};
     struct bench *b = *state;
     struct client c;
 
@@ -118,6 +118,35 @@ static void every_kind_is_answered_or_refused_by_name(void **state)
                                  .multipart_request = {.type = OF_MULTIPART_METER, .meter_id = 1}};
     client_send(b, &c, &message);
     client_expect_error(b, &c, OF_ERROR_METER_MOD_FAILED_UNKNOWN_METER);
+    client_close(&c);
+}
+
+static void queues_of_a_port_are_none_and_those_of_no_port_an_error(void **state)
+{
+    static const struct {
+        uint32_t port_no, queue_id;
+        enum of_error_number error;
+    } rows[] = {{1, UINT32_MAX, OF_ERROR_NONE},
+                {PORT_ANY, UINT32_MAX, OF_ERROR_NONE},
+                {9, UINT32_MAX, OF_ERROR_QUEUE_OP_FAILED_BAD_PORT},
+                {1, 5, OF_ERROR_QUEUE_OP_FAILED_BAD_QUEUE},
+                {PORT_ANY, 5, OF_ERROR_QUEUE_OP_FAILED_BAD_QUEUE}};
+    struct bench *b = *state;
+    struct client c;
+
+    client_open(b, &c);
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct of_multipart_request request = {.type = OF_MULTIPART_QUEUE,
+                                               .queue = {.port_no = rows[i].port_no, .queue_id = rows[i].queue_id}};
+        if (rows[i].error == OF_ERROR_NONE) {
+            struct reader r = ask(b, &c, request);
+            assert_int_equal(reader_left(&r), 0);
+            continue;
+        }
+        struct of_message message = {.type = OF_MULTIPART_REQUEST, .multipart_request = request};
+        client_send(b, &c, &message);
+        client_expect_error(b, &c, rows[i].error);
+    }
     client_close(&c);
 }
 
@@ -269,6 +298,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         CLAIM(rules_are_listed_with_what_shards_counted), CLAIM(matches_of_a_table_do_not_go_back_when_a_rule_goes),
         CLAIM(ports_are_described_and_counted),           CLAIM(every_kind_is_answered_or_refused_by_name),
+        CLAIM(queues_of_a_port_are_none_and_those_of_no_port_an_error),
         CLAIM(meters_are_described_and_their_use_is_told),
         CLAIM(a_long_answer_comes_in_several_messages),   CLAIM(a_very_long_list_is_made_as_the_peer_takes_it),
         CLAIM(a_list_is_not_ended_early_by_new_tables),
