@@ -95,13 +95,20 @@ class Bench:
         self.clear()
 
     def close(self):
+        """Returns what has been left behind."""
         for port in self.ports.values():
             port.close()
         for thing in (self.of, self.listener):
             if thing is not None:
                 thing.close()
-        left = self.suite.close()
-        assert not left, f"left behind: {left}"
+        return self.suite.close()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, kind, *_):
+        left = self.close()
+        assert kind is not None or not left, f"left behind: {left}"
 
     # -- what a case begins with
 
