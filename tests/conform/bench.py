@@ -69,46 +69,107 @@ class HostPort:
         self.socket.close()
 
 
-class Bench:
+class Stage:
+    """A switch that does nothing without a controller, and silent hosts at its ports."""
+
     def __init__(self):
         self.suite = suite_module.Suite()
-        self.ports, self.listener, self.of = {}, None, None
+        self.ports, self.hosts = {}, []
         try:
-            self._start()
+            for setting in ("all", "default"):
+                self.suite.namespace.run("sysctl", "-qw", f"net.ipv6.conf.{setting}.disable_ipv6=1")
+            self.suite.up()
+            self.start()
         except BaseException:
             self.close()
             raise
 
-    def _start(self):
-        suite = self.suite
-        for setting in ("all", "default"):
-            suite.namespace.run("sysctl", "-qw", f"net.ipv6.conf.{setting}.disable_ipv6=1")
-        suite.up()
-        self.hosts = suite.bridge_with_hosts(N_HOSTS)
+    def start(self):
+        self.hosts = self.suite.bridge_with_hosts(N_HOSTS)
+        self.suite.swctl("set-fail-mode", "br0", "secure")
+        self.silence()
+
+    def silence(self):
         for host in self.hosts:
             host.run("sh", "-c", "sysctl -qw net.ipv6.conf.eth0.disable_ipv6=1; ip addr flush dev eth0; ip link set eth0 arp off")
         self.ports = {number: HostPort(host) for number, host in enumerate(self.hosts, 1)}
-        suite.swctl("set-fail-mode", "br0", "secure")
-        self.listener = Listener(suite.namespace.name, CONTROLLER_PORT)
-        suite.swctl("set-controller", "br0", self.listener.target)
-        self.of = self.listener.accept()
-        self.clear()
 
     def close(self):
         """Returns what has been left behind."""
         for port in self.ports.values():
             port.close()
-        for thing in (self.of, self.listener):
-            if thing is not None:
-                thing.close()
         return self.suite.close()
 
     def __enter__(self):
         return self
 
     def __exit__(self, kind, *_):
+        unaccounted = self.suite.unaccounted() if kind is None else None
         left = self.close()
         assert kind is not None or not left, f"left behind: {left}"
+        assert unaccounted is None, f"not every packet is accounted for: {unaccounted}"
+
+    # -- frames
+
+    def send(self, frame, port=1):
+        self.ports[port].send(frame)
+
+    def hear(self, n, seconds=None):
+        """What arrives at each port: until n frames have, and a moment longer for what nobody expects."""
+        sockets = {port.socket: number for number, port in self.ports.items()}
+        came = {}
+        deadline = time.monotonic() + (seconds if seconds is not None else ARRIVES_SECONDS if n else QUIET_SECONDS)
+        settled = False
+        while True:
+            ready, _, _ = select.select(list(sockets), [], [], max(0, deadline - time.monotonic()))
+            for which in ready:
+                number = sockets[which]
+                frames = self.ports[number].receive()
+                if frames:
+                    came.setdefault(number, []).extend(frames)
+            if not settled and n and sum(map(len, came.values())) >= n:
+                deadline, settled = min(deadline, time.monotonic() + SETTLE_SECONDS), True
+            if time.monotonic() >= deadline:
+                return came
+
+    def expect(self, frame, to, out=None, port=1):
+        """Sends a frame into `port`; what comes out is `out` (the frame itself if not given) at each of `to`, and nothing anywhere else.
+
+        `to` is a port, several, or () for none; or {port: frame}. VLAN tags, checksums, padding: all bytes count.
+        """
+        if not isinstance(to, dict):
+            to = {number: out if out is not None else frame for number in ((to,) if isinstance(to, int) else to)}
+        wanted = {number: frames if isinstance(frames, list) else [frames] for number, frames in to.items()}
+        self.send(frame, port)
+        self.compare(wanted, self.hear(sum(map(len, wanted.values()))), f"sent into {port}: {summary(frame)}")
+
+    @staticmethod
+    def compare(wanted, came, what):
+        if came != wanted:
+            def show(ports):
+                return "".join(f"\n    {number}: {summary(frame)}" for number, frames in sorted(ports.items()) for frame in frames) or " nothing"
+            raise AssertionError(f"{what}\n  expected{show(wanted)}\n  came{show(came)}")
+
+
+class Bench(Stage):
+    """With a controller that a case drives."""
+
+    def __init__(self):
+        self.listener, self.of = None, None
+        super().__init__()
+
+    def start(self):
+        super().start()
+        self.listener = Listener(self.suite.namespace.name, CONTROLLER_PORT)
+        self.suite.swctl("set-controller", "br0", self.listener.target)
+        self.of = self.listener.accept()
+        self.clear()
+
+    def close(self):
+        for thing in (self.of, self.listener):
+            if thing is not None:
+                thing.close()
+        return super().close()
 
     # -- what a case begins with
 
@@ -152,47 +213,6 @@ class Bench:
     def flow_stats(self, **match):
         p, o = self.of.parser, self.of.ofproto
         return self.of.ask(p.OFPFlowStatsRequest(self.of.desc, 0, o.OFPTT_ALL, o.OFPP_ANY, o.OFPG_ANY, 0, 0, p.OFPMatch(**match)))
-
-    # -- frames
-
-    def send(self, frame, port=1):
-        self.ports[port].send(frame)
-
-    def hear(self, n, seconds=None):
-        """What arrives at each port: until n frames have, and a moment longer for what nobody expects."""
-        sockets = {port.socket: number for number, port in self.ports.items()}
-        came = {}
-        deadline = time.monotonic() + (seconds if seconds is not None else ARRIVES_SECONDS if n else QUIET_SECONDS)
-        settled = False
-        while True:
-            ready, _, _ = select.select(list(sockets), [], [], max(0, deadline - time.monotonic()))
-            for which in ready:
-                number = sockets[which]
-                frames = self.ports[number].receive()
-                if frames:
-                    came.setdefault(number, []).extend(frames)
-            if not settled and n and sum(map(len, came.values())) >= n:
-                deadline, settled = min(deadline, time.monotonic() + SETTLE_SECONDS), True
-            if time.monotonic() >= deadline:
-                return came
-
-    def expect(self, frame, to, out=None, port=1):
-        """Sends a frame into `port`; what comes out is `out` (the frame itself if not given) at each of `to`, and nothing anywhere else.
-
-        `to` is a port, several, or () for none; or {port: frame}. VLAN tags, checksums, padding: all bytes count.
-        """
-        if not isinstance(to, dict):
-            to = {number: out if out is not None else frame for number in ((to,) if isinstance(to, int) else to)}
-        wanted = {number: frames if isinstance(frames, list) else [frames] for number, frames in to.items()}
-        self.send(frame, port)
-        self.compare(wanted, self.hear(sum(map(len, wanted.values()))), f"sent into {port}: {summary(frame)}")
-
-    @staticmethod
-    def compare(wanted, came, what):
-        if came != wanted:
-            def show(ports):
-                return "".join(f"\n    {number}: {summary(frame)}" for number, frames in sorted(ports.items()) for frame in frames) or " nothing"
-            raise AssertionError(f"{what}\n  expected{show(wanted)}\n  came{show(came)}")
 
     def packet_in(self, seconds=3, **fields):
         message = self.of.wait_for("PACKET_IN", seconds)

@@ -3,6 +3,7 @@ import random
 import re
 
 import actions
+import controllers
 import errors
 import groups
 import instructions
@@ -10,7 +11,7 @@ import match_fields
 import messages
 import meters
 
-TABLES = (match_fields, actions, instructions, groups, meters, errors, messages)
+TABLES = (match_fields, actions, instructions, groups, meters, errors, messages, controllers)
 
 
 def everything():

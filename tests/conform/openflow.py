@@ -211,10 +211,6 @@ class Connection:
                  if prefix and name.startswith(prefix) and isinstance(getattr(self.ofproto, name), int)}
         return f"{group or kind}/{codes.get(code, code)}"
 
-    def error_numbers(self, name):
-        group, code = name.split("/")
-        return getattr(self.ofproto, f"OFPET_{group}"), getattr(self.ofproto, PREFIXES[group] + code)
-
 
 PREFIXES = {"HELLO_FAILED": "OFPHFC_", "BAD_REQUEST": "OFPBRC_", "BAD_ACTION": "OFPBAC_", "BAD_INSTRUCTION": "OFPBIC_", "BAD_MATCH": "OFPBMC_",
             "FLOW_MOD_FAILED": "OFPFMFC_", "GROUP_MOD_FAILED": "OFPGMFC_", "PORT_MOD_FAILED": "OFPPMFC_", "TABLE_MOD_FAILED": "OFPTMFC_",
