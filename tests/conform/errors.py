@@ -118,6 +118,10 @@ ROWS = (
     ("BAD_REQUEST/BUFFER_UNKNOWN", "packet-out of a buffer that is not", packet_out(out(2), b"", 7)),
     ("BAD_REQUEST/BUFFER_UNKNOWN", "flow_mod with a buffer that is not", flow_mod(buffer_id=7)),
     ("BAD_REQUEST/BAD_LEN", "packet-out with actions beyond its end", packet_out(out(2), b"", actions_len=64)),
+    ("BAD_REQUEST/BAD_PORT", "packet-out from a number beyond the ports", packet_out(out(2), f.tcp(), in_port=0xFFFFFF01)),
+    ("BAD_REQUEST/EPERM", "Nicira's format of packet-ins that is none", (4, struct.pack(">III", 0x2320, 16, 9))),
+    ("BAD_REQUEST/MULTIPART_BUFFER_OVERFLOW", "a request in parts that needs none", multipart(0, flags=1)),
+    ("BAD_ACTION/BAD_EXP_TYPE", "unknown action of a known experimenter", acting(action(EXPERIMENTER, struct.pack(">IH6x", 0x2320, 9999)))),
     ("BAD_ACTION/BAD_TYPE", "unknown type", acting(action(1234))),
     ("BAD_ACTION/BAD_TYPE", "unknown type, packet-out", packet_out(action(1234), f.tcp())),
     ("BAD_ACTION/BAD_LEN", "no multiple of eight", acting(action(OUTPUT, bytes(6)), bytes(6))),
@@ -169,6 +173,7 @@ ROWS = (
     ("GROUP_MOD_FAILED/INVALID_GROUP", "indirect with two buckets", group_mod(kind=2, buckets=bucket(out(2)) + bucket(out(3)))),
     ("GROUP_MOD_FAILED/INVALID_GROUP", "a number beyond the last", group_mod(number=0xFFFFFF01)),
     ("GROUP_MOD_FAILED/WATCH_UNSUPPORTED", "in type all", group_mod(buckets=bucket(out(2), watch_port=2))),
+    ("GROUP_MOD_FAILED/OUT_OF_BUCKETS", "more than 1,024", group_mod(buckets=bucket() * 1025)),
     ("GROUP_MOD_FAILED/BAD_WATCH", "a number beyond the ports", group_mod(kind=3, buckets=bucket(out(2), watch_port=0xFFFFFF01))),
     ("GROUP_MOD_FAILED/BAD_BUCKET", "shorter than its head", group_mod(buckets=bucket(length=8))),
     ("BAD_ACTION/BAD_OUT_PORT", "port ANY in a bucket", group_mod(buckets=bucket(out(ANY)))),
@@ -176,6 +181,8 @@ ROWS = (
     ("PORT_MOD_FAILED/BAD_PORT", "unknown", port_mod(999, bytes(6))),
     ("PORT_MOD_FAILED/BAD_HW_ADDR", "of another", port_mod(1, b"\x02\x99\x99\x99\x99\x99")),
     ("TABLE_MOD_FAILED/BAD_TABLE", "table 254", (TABLE_MOD, struct.pack(">B3xI", 254, 0))),
+    ("TABLE_MOD_FAILED/BAD_CONFIG", "a bit that is none", (TABLE_MOD, struct.pack(">B3xI", 0, 1))),
+    ("TABLE_FEATURES_FAILED/EPERM", "tables cannot be made over", multipart(12, struct.pack(">HB61x", 64, 0))),
     ("QUEUE_OP_FAILED/BAD_PORT", "configuration of an unknown port", (QUEUE_CONFIG, struct.pack(">I4x", 999))),
     ("QUEUE_OP_FAILED/BAD_PORT", "statistics of an unknown port", multipart(5, struct.pack(">II", 999, ANY))),
     ("QUEUE_OP_FAILED/BAD_QUEUE", "statistics of an unknown queue", multipart(5, struct.pack(">II", 1, 999))),
@@ -264,6 +271,13 @@ def wrong_version(bench):
         other.close()
 
 
+def port_bits(bench):
+    """A bit of configuration that 1.3 does not have."""
+    of = bench.of
+    address = next(port.hw_addr for port in of.ask(of.parser.OFPPortDescStatsRequest(of.desc, 0)) if port.port_no == 1)
+    bench.refused("PORT_MOD_FAILED/BAD_CONFIG", of.raw(*port_mod(1, bytes.fromhex(address.replace(":", "")), 1 << 1, 1 << 1)))
+
+
 def overlap(bench):
     o = bench.of.ofproto
     bench.of.do(bench.flow(IP4, to=2))
@@ -288,6 +302,7 @@ OTHERS = (
     ("BAD_REQUEST/BAD_VERSION, another than agreed", wrong_version),
     ("BAD_REQUEST/IS_SLAVE, whatever changes something", as_slave),
     ("ROLE_REQUEST_FAILED/STALE, an older generation", stale_role),
+    ("PORT_MOD_FAILED/BAD_CONFIG, a bit that is none", port_bits),
     ("FLOW_MOD_FAILED/OVERLAP, only when asked", overlap),
     ("GROUP_MOD_FAILED/GROUP_EXISTS, added twice",
      after("GROUP_MOD_FAILED/GROUP_EXISTS", lambda b: group(b, "ALL", 1, 2), lambda b: group(b, "ALL", 1, 2))),
@@ -301,12 +316,10 @@ OTHERS = (
 
 NEVER = {
     "HELLO_FAILED/EPERM": "who may connect is decided before HELLO",
-    "BAD_REQUEST/EPERM": "a controller may ask everything", "BAD_REQUEST/BUFFER_EMPTY": "nothing is buffered",
+    "BAD_REQUEST/BUFFER_EMPTY": "nothing is buffered",
     "BAD_REQUEST/BAD_TABLE_ID": "tables that are not there have more exact codes",
-    "BAD_REQUEST/BAD_PORT": "a packet-out's in_port may be any port of the standard",
     "BAD_REQUEST/BAD_PACKET": "a packet-out's frame of any length is taken or padded",
-    "BAD_REQUEST/MULTIPART_BUFFER_OVERFLOW": "requests in several parts have no use in 1.3 but table features, which are read only",
-    "BAD_ACTION/BAD_EXP_TYPE": "an unknown action of a known experimenter is BAD_TYPE, as in Open vSwitch",
+    
     "BAD_ACTION/EPERM": "every action is allowed", "BAD_ACTION/TOO_MANY": "a message holds less than would be too many",
     "BAD_ACTION/UNSUPPORTED_ORDER": "every order is supported",
     "BAD_INSTRUCTION/UNSUP_INST": "every instruction is in every table",
@@ -314,22 +327,22 @@ NEVER = {
     "BAD_INSTRUCTION/BAD_EXP_TYPE": "no experimenter's instruction is known", "BAD_INSTRUCTION/EPERM": "every instruction is allowed",
     "BAD_MATCH/BAD_TAG": "older than extensible matches", "BAD_MATCH/BAD_DL_ADDR_MASK": "any mask is supported",
     "BAD_MATCH/BAD_NW_ADDR_MASK": "any mask is supported", "BAD_MATCH/EPERM": "every match is allowed",
-    "FLOW_MOD_FAILED/UNKNOWN": "while configdb is away", "FLOW_MOD_FAILED/TABLE_FULL": "the limit is memory",
-    "FLOW_MOD_FAILED/EPERM": "every change is allowed", "FLOW_MOD_FAILED/BAD_TIMEOUT": "every timeout is supported",
-    "GROUP_MOD_FAILED/WEIGHT_UNSUPPORTED": "weights are supported", "GROUP_MOD_FAILED/OUT_OF_GROUPS": "the limit is memory",
-    "GROUP_MOD_FAILED/OUT_OF_BUCKETS": "a message holds less than the limit", "GROUP_MOD_FAILED/CHAINING_UNSUPPORTED": "chaining is supported",
+    "FLOW_MOD_FAILED/UNKNOWN": "while configdb is away", "FLOW_MOD_FAILED/TABLE_FULL": "above four million rules",
+    "FLOW_MOD_FAILED/EPERM": "of OpenFlow 1.0, while configdb is away", "FLOW_MOD_FAILED/BAD_TIMEOUT": "every timeout is supported",
+    "GROUP_MOD_FAILED/WEIGHT_UNSUPPORTED": "weights are supported", "GROUP_MOD_FAILED/OUT_OF_GROUPS": "above the most groups of a bridge",
+    "GROUP_MOD_FAILED/CHAINING_UNSUPPORTED": "chaining is supported",
     "GROUP_MOD_FAILED/CHAINED_GROUP": "a group that others name is deleted, and their buckets then drop",
     "GROUP_MOD_FAILED/EPERM": "while configdb is away",
-    "PORT_MOD_FAILED/BAD_CONFIG": "unknown bits are ignored, as in Open vSwitch", "PORT_MOD_FAILED/BAD_ADVERTISE": "advertised features are ignored",
-    "PORT_MOD_FAILED/EPERM": "every change is allowed", "TABLE_MOD_FAILED/BAD_CONFIG": "1.3 has no setting that could be wrong",
+    "PORT_MOD_FAILED/BAD_ADVERTISE": "advertised features are ignored",
+    "PORT_MOD_FAILED/EPERM": "while configdb is away", 
     "TABLE_MOD_FAILED/EPERM": "every change is allowed", "QUEUE_OP_FAILED/EPERM": "every question is allowed",
     "SWITCH_CONFIG_FAILED/BAD_LEN": "any miss_send_len is taken", "SWITCH_CONFIG_FAILED/EPERM": "every change is allowed",
     "ROLE_REQUEST_FAILED/UNSUP": "roles can be changed", "METER_MOD_FAILED/UNKNOWN": "while configdb is away",
     "METER_MOD_FAILED/BAD_RATE": "every rate is supported", "METER_MOD_FAILED/BAD_BURST": "every burst is supported",
-    "METER_MOD_FAILED/OUT_OF_METERS": "the limit is memory",
+    "METER_MOD_FAILED/OUT_OF_METERS": "above the most meters of a bridge",
     "TABLE_FEATURES_FAILED/BAD_TABLE": "table features are read only", "TABLE_FEATURES_FAILED/BAD_METADATA": "table features are read only",
     "TABLE_FEATURES_FAILED/BAD_TYPE": "table features are read only", "TABLE_FEATURES_FAILED/BAD_LEN": "table features are read only",
-    "TABLE_FEATURES_FAILED/BAD_ARGUMENT": "table features are read only", "TABLE_FEATURES_FAILED/EPERM": "table features are read only",
+    "TABLE_FEATURES_FAILED/BAD_ARGUMENT": "table features are read only", 
 }
 
 

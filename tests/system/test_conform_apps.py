@@ -169,7 +169,7 @@ class Triangle(Stage):
     def reached(self):
         """How often a broadcast of host 1 arrives at the others."""
         self.send(f.arp(dst="ff:ff:ff:ff:ff:ff"))
-        return {port: sum(frame[12:14] == b"\x08\x06" for frame in frames) for port, frames in self.hear(2, 0.6).items()}
+        return {port: sum(frame[12:14] == b"\x08\x06" for frame in frames) for port, frames in self.hear(99, 0.4).items()}
 
 
 def test_spanning_tree_blocks_a_loop_and_opens_it_when_a_link_fails():
