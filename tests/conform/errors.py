@@ -319,7 +319,6 @@ NEVER = {
     "BAD_REQUEST/BUFFER_EMPTY": "nothing is buffered",
     "BAD_REQUEST/BAD_TABLE_ID": "tables that are not there have more exact codes",
     "BAD_REQUEST/BAD_PACKET": "a packet-out's frame of any length is taken or padded",
-    
     "BAD_ACTION/EPERM": "every action is allowed", "BAD_ACTION/TOO_MANY": "a message holds less than would be too many",
     "BAD_ACTION/UNSUPPORTED_ORDER": "every order is supported",
     "BAD_INSTRUCTION/UNSUP_INST": "every instruction is in every table",
@@ -334,7 +333,7 @@ NEVER = {
     "GROUP_MOD_FAILED/CHAINED_GROUP": "a group that others name is deleted, and their buckets then drop",
     "GROUP_MOD_FAILED/EPERM": "while configdb is away",
     "PORT_MOD_FAILED/BAD_ADVERTISE": "advertised features are ignored",
-    "PORT_MOD_FAILED/EPERM": "while configdb is away", 
+    "PORT_MOD_FAILED/EPERM": "while configdb is away",
     "TABLE_MOD_FAILED/EPERM": "every change is allowed", "QUEUE_OP_FAILED/EPERM": "every question is allowed",
     "SWITCH_CONFIG_FAILED/BAD_LEN": "any miss_send_len is taken", "SWITCH_CONFIG_FAILED/EPERM": "every change is allowed",
     "ROLE_REQUEST_FAILED/UNSUP": "roles can be changed", "METER_MOD_FAILED/UNKNOWN": "while configdb is away",
@@ -342,7 +341,7 @@ NEVER = {
     "METER_MOD_FAILED/OUT_OF_METERS": "above the most meters of a bridge",
     "TABLE_FEATURES_FAILED/BAD_TABLE": "table features are read only", "TABLE_FEATURES_FAILED/BAD_METADATA": "table features are read only",
     "TABLE_FEATURES_FAILED/BAD_TYPE": "table features are read only", "TABLE_FEATURES_FAILED/BAD_LEN": "table features are read only",
-    "TABLE_FEATURES_FAILED/BAD_ARGUMENT": "table features are read only", 
+    "TABLE_FEATURES_FAILED/BAD_ARGUMENT": "table features are read only",
 }
 
 
