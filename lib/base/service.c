@@ -247,7 +247,7 @@ int service_open(struct service *service, const char *kind, int argc, char **arg
         .instance = 1,
         .log_level = LOG_LEVEL_INFO,
     };
-    *service = (struct service){.kind = kind, .signal_fd = -1, .pid_fd = -1, .start_number = random_start_number()};
+    *service = (struct service){.kind = kind, .signal_fd = -1, .pid_fd = -1, .notify.fd = -1, .start_number = random_start_number()};
 
     if (n_extra > SERVICE_EXTRA_MAX) {
         return error_set(detail, -ERROR_TOO_LARGE, "more than %d options of its own", SERVICE_EXTRA_MAX);
@@ -260,6 +260,7 @@ int service_open(struct service *service, const char *kind, int argc, char **arg
     name_service(service, options.instance);
     log_set_level(options.log_level);
 
+    notify_open(&service->notify, getenv("NOTIFY_SOCKET"), getenv("WATCHDOG_USEC"), getenv("WATCHDOG_PID"), getpid());
     err = open_run_dir(service, options.run_dir, detail);
     if (err == 0) {
         err = take_instance(service, options.instance, detail);
@@ -312,11 +313,17 @@ int service_ready(struct service *service)
     return err;
 }
 
+void service_beat(struct service *service, bool is_applied, uint64_t now_ns)
+{
+    notify_beat(&service->notify, is_applied, now_ns);
+}
+
 bool service_stopping(struct service *service)
 {
     struct signalfd_siginfo info;
     if (service->signal_fd >= 0 && read(service->signal_fd, &info, sizeof info) == (ssize_t)sizeof info) {
         service->stopping = true;
+        notify_stopping(&service->notify);
     }
     return service->stopping;
 }
@@ -342,5 +349,6 @@ void service_close(struct service *service)
     if (service->signal_fd >= 0) {
         close(service->signal_fd);
     }
-    *service = (struct service){.signal_fd = -1, .pid_fd = -1};
+    notify_close(&service->notify);
+    *service = (struct service){.signal_fd = -1, .pid_fd = -1, .notify.fd = -1};
 }

@@ -9,7 +9,7 @@
  *     }
  *     ... open sockets below service.run_dir ...
  *     (void)service_ready(&service);
- *     while (!service_stopping(&service)) { poll service.signal_fd and the rest }
+ *     while (!service_stopping(&service)) { service_beat(&service, true, now_ns); poll service.signal_fd and the rest }
  *     service_close(&service);
  *
  * Options of all services: --run DIR (else $BUSBAR_RUN, else /run/busbar), --instance N or auto, --log-level L, --metrics ADDRESS:PORT (only
@@ -25,6 +25,7 @@
 #include <stdint.h>
 
 #include "lib/base/error.h"
+#include "lib/base/notify.h"
 
 enum {
     /* A unix socket's path has room for 107 bytes; what follows the directory ("/fastpath.99.session") takes at most 27. */
@@ -51,6 +52,7 @@ struct service {
     int signal_fd; /* readable when the process is asked to stop; read it only through service_stopping() */
     /* private */
     int pid_fd;
+    struct notify notify;
     _Atomic bool stopping;
 };
 
@@ -63,6 +65,9 @@ int service_open(struct service *service, const char *kind, int argc, char **arg
 int service_failed(const char *kind, const struct error_detail *detail);
 /* Says that work can come: writes `<kind>.<n>.ready`, which deploy/up and health checks wait for. */
 int service_ready(struct service *service) MUST_CHECK;
+/* Of each round of the loop, at least once a second: feeds the watchdog of systemd, if there is one (notify.h). `is_applied`: the configuration
+ * has come and been acted on, so that who waits for this process may go on. */
+void service_beat(struct service *service, bool is_applied, uint64_t now_ns);
 /* True from the first SIGTERM or SIGINT on, or after service_stop(). Any thread. Costs a read() that returns at once. */
 bool service_stopping(struct service *service);
 /* Asks this process to stop, as a signal would. Any thread. */

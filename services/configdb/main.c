@@ -102,6 +102,7 @@ static void main_run(struct main_loop *loop)
         if (fds[1].revents != 0 || fds[3].revents != 0 || now_ns - others_ns >= MAIN_WAIT_MAX_NS) {
             control_server_step(loop->control, now_ns);
             metrics_step(loop->metrics, now_ns);
+            service_beat(&loop->service, true, now_ns);
             fds[3].fd = metrics_fd(loop->metrics);
             others_ns = now_ns;
         }

@@ -384,6 +384,11 @@ int fastpath_wait_ms(const struct fastpath *fp)
 
 /* ---- for who watches ---- */
 
+bool fastpath_is_ready(const struct fastpath *fp)
+{
+    return fp->complete_ns != 0 && (fp->shards == NULL || shard_set_has_joined(fp->shards));
+}
+
 const char *fastpath_state(const void *context)
 {
     return command_state(context);

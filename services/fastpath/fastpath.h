@@ -51,6 +51,9 @@ bool fastpath_may_wait(struct fastpath *fastpath, uint64_t now_ns) MUST_CHECK;
 size_t fastpath_fds(const struct fastpath *fastpath, int out_fds[FASTPATH_FDS_MAX]);
 int fastpath_wait_ms(const struct fastpath *fastpath);
 
+/* The ports are known, and this shard is one of those that share them. */
+bool fastpath_is_ready(const struct fastpath *fastpath);
+
 struct page;
 /* For lib/metrics; `context` is a fastpath. "ok", or what is wrong. */
 const char *fastpath_state(const void *context);

@@ -66,6 +66,7 @@ static void run(struct fastpath *fastpath, struct service *service, const struct
         if (now_ns - looked_ns >= STOP_LOOK_MS * NS_PER_MS) { /* packets that never end must not keep us from ending */
             looked_ns = now_ns;
             metrics_step(metrics, now_ns);
+            service_beat(service, fastpath_is_ready(fastpath), now_ns);
             if (service_stopping(service)) {
                 return;
             }

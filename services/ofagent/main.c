@@ -34,6 +34,7 @@ static void run(struct service *service, struct ofagent *agent, struct metrics *
         uint64_t now_ns = clock_now_ns();
         ofagent_step(agent, now_ns, clock_wall_ns());
         metrics_step(metrics, now_ns);
+        service_beat(service, ofagent_is_ready(agent), now_ns);
         const struct pollfd *wanted = ofagent_fds(agent, &n, &next_ns);
         fds[0] = (struct pollfd){.fd = service->signal_fd, .events = POLLIN};
         fds[1] = (struct pollfd){.fd = metrics_fd(metrics), .events = POLLIN};

@@ -393,6 +393,11 @@ struct pollfd *ofagent_fds(struct ofagent *agent, size_t *out_n, uint64_t *out_n
     return agent->fds;
 }
 
+bool ofagent_is_ready(const struct ofagent *agent)
+{
+    return cfg_has_snapshot(agent->cfg);
+}
+
 const char *ofagent_state(const void *context)
 {
     return commands_state(context);

@@ -29,6 +29,9 @@ void ofagent_step(struct ofagent *agent, uint64_t now_ns, uint64_t wall_ns);
 /* What to poll for before the next step, into an array of the agent's that lives until the next call; and when to step at the latest. */
 struct pollfd *ofagent_fds(struct ofagent *agent, size_t *out_n, uint64_t *out_next_ns);
 
+/* The whole configuration has come once. */
+bool ofagent_is_ready(const struct ofagent *agent);
+
 struct page;
 /* For lib/metrics; `context` is an agent. "ok", or what it lacks. */
 const char *ofagent_state(const void *context);

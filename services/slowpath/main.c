@@ -26,6 +26,7 @@ static void run(struct service *service, struct slowpath *slowpath, struct metri
         uint64_t now_ns = clock_now_ns();
         bool more = slowpath_step(slowpath, now_ns);
         metrics_step(metrics, now_ns);
+        service_beat(service, slowpath_is_ready(slowpath), now_ns);
         if (!is_ready && slowpath_is_ready(slowpath)) {
             is_ready = service_ready(service) == 0;
         }

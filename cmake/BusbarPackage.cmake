@@ -1,0 +1,48 @@
+# The Debian package: what is installed where, and what dpkg is told. deploy/package makes it; deploy/debian has its scripts.
+set(package_programs busbar-configdb busbar-ofagent busbar-slowpath busbar-fastpath)
+set(package_dir ${CMAKE_BINARY_DIR}/package)
+file(MAKE_DIRECTORY ${package_dir})
+
+# The manual page and the completion are what swctl itself says.
+add_custom_command(
+    OUTPUT ${package_dir}/swctl.8.gz ${package_dir}/swctl.bash ${package_dir}/changelog.gz
+    COMMAND sh -c "${CMAKE_SOURCE_DIR}/deploy/man $<TARGET_FILE:swctl> ${PROJECT_VERSION} | gzip -9n > ${package_dir}/swctl.8.gz"
+    COMMAND sh -c "$<TARGET_FILE:swctl> completion bash > ${package_dir}/swctl.bash"
+    COMMAND sh -c "gzip -9n < ${CMAKE_SOURCE_DIR}/deploy/debian/changelog > ${package_dir}/changelog.gz"
+    DEPENDS swctl ${CMAKE_SOURCE_DIR}/deploy/man ${CMAKE_SOURCE_DIR}/deploy/debian/changelog VERBATIM)
+add_custom_target(package_files DEPENDS ${package_programs} swctl ${package_dir}/swctl.8.gz ${package_dir}/swctl.bash ${package_dir}/changelog.gz)
+
+set(deploy ${CMAKE_SOURCE_DIR}/deploy)
+install(TARGETS ${package_programs} DESTINATION sbin)
+install(TARGETS swctl DESTINATION bin)
+install(FILES ${deploy}/common DESTINATION lib/busbar)
+install(PROGRAMS ${deploy}/systemd/launch DESTINATION lib/busbar)
+install(PROGRAMS ${deploy}/systemd/generator DESTINATION /lib/systemd/system-generators RENAME busbar)
+install(FILES ${deploy}/systemd/busbar.target ${deploy}/systemd/busbar-configdb.service ${deploy}/systemd/busbar-ofagent.service
+              ${deploy}/systemd/busbar-slowpath@.service ${deploy}/systemd/busbar-fastpath@.service DESTINATION /lib/systemd/system)
+install(FILES ${deploy}/systemd/busbar.conf DESTINATION /etc/busbar)
+install(FILES ${package_dir}/swctl.8.gz DESTINATION share/man/man8)
+install(FILES ${package_dir}/swctl.bash DESTINATION share/bash-completion/completions RENAME swctl)
+install(FILES ${package_dir}/changelog.gz DESTINATION share/doc/busbar)
+install(FILES ${deploy}/debian/copyright ${CMAKE_SOURCE_DIR}/docs/operations.md DESTINATION share/doc/busbar)
+
+set(CPACK_GENERATOR DEB)
+set(CPACK_PACKAGE_NAME busbar)
+set(CPACK_PACKAGE_VERSION ${PROJECT_VERSION})
+set(CPACK_PACKAGE_CONTACT "The Busbar developers <busbar@localhost>")
+set(CPACK_PACKAGE_DESCRIPTION_SUMMARY "software switch of processes that talk over a message bus")
+set(CPACK_PACKAGING_INSTALL_PREFIX /usr)
+set(CPACK_STRIP_FILES ON)
+set(CPACK_DEBIAN_FILE_NAME DEB-DEFAULT)
+set(CPACK_DEBIAN_PACKAGE_SECTION net)
+set(CPACK_DEBIAN_PACKAGE_PRIORITY optional)
+set(CPACK_DEBIAN_PACKAGE_SHLIBDEPS ON)
+set(CPACK_DEBIAN_PACKAGE_DEPENDS "adduser, init-system-helpers, iproute2, mount, util-linux")
+set(CPACK_DEBIAN_PACKAGE_DESCRIPTION
+"software switch of processes that talk over a message bus
+ Busbar forwards Ethernet frames as OpenFlow controllers say, or as a learning
+ switch. Packets come and go by AF_XDP; each process may die and come back
+ while the rest forwards.")
+set(CPACK_DEBIAN_PACKAGE_CONTROL_EXTRA ${deploy}/debian/postinst ${deploy}/debian/prerm ${deploy}/debian/postrm ${deploy}/debian/conffiles)
+set(CPACK_DEBIAN_PACKAGE_CONTROL_STRICT_PERMISSION ON)
+include(CPack)
