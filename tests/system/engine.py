@@ -25,6 +25,19 @@ def missing():
     return "needs root" if os.geteuid() != 0 else None
 
 
+def debian(archive, *options):
+    """A minimal Debian 12 as an archive of files, from the machine's own package sources, as apt is set up here."""
+    settings = subprocess.run(["apt-config", "dump"], stdout=subprocess.PIPE, text=True, check=True).stdout.splitlines()
+    sources = Path("/etc/apt/sources.list.d/debian.sources")
+    made = subprocess.run(
+        ["mmdebstrap", "--quiet", "--mode=root", "--variant=minbase", "--format=tar", '--aptopt=Acquire::Languages "none"',
+         *[f'--aptopt={line.rstrip(";")}' for line in settings if line.startswith("Acquire::Check-")], *options,
+         "bookworm", str(archive), str(sources if sources.exists() else "/etc/apt/sources.list")],
+        env={"PATH": PATH, "LC_ALL": "C.UTF-8"}, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=600, check=False)
+    if made.returncode != 0:
+        raise RuntimeError(f"mmdebstrap: exit status {made.returncode}\n{made.stdout[-4000:]}")
+
+
 class Engine:
     def __init__(self, name):
         self.dir = Path(tempfile.mkdtemp(prefix="busbar-engine-"))
@@ -53,13 +66,8 @@ class Engine:
         return done
 
     def make_base_image(self):
-        """The machine's own package sources, as apt is set up here."""
-        options = [f'--aptopt={line.rstrip(";")}' for line in self.run("apt-config", "dump").stdout.splitlines() if line.startswith("Acquire::Check-")]
         archive = self.dir / "base.tar"
-        sources = Path("/etc/apt/sources.list.d/debian.sources")
-        self.run("mmdebstrap", "--quiet", "--mode=root", "--variant=minbase", "--format=tar", *options, '--aptopt=Acquire::Languages "none"',
-                 "--dpkgopt=path-exclude=/usr/share/doc/*", "--dpkgopt=path-exclude=/usr/share/man/*", "--dpkgopt=path-exclude=/usr/share/locale/*",
-                 "bookworm", archive, sources if sources.exists() else "/etc/apt/sources.list")
+        debian(archive, "--dpkgopt=path-exclude=/usr/share/doc/*", "--dpkgopt=path-exclude=/usr/share/man/*", "--dpkgopt=path-exclude=/usr/share/locale/*")
         self.run("docker", "import", archive, BASE)
         archive.unlink()
 
