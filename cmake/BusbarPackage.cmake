@@ -18,7 +18,7 @@ install(TARGETS swctl DESTINATION bin)
 install(FILES ${deploy}/common DESTINATION lib/busbar)
 install(PROGRAMS ${deploy}/systemd/launch DESTINATION lib/busbar)
 install(PROGRAMS ${deploy}/systemd/generator DESTINATION /lib/systemd/system-generators RENAME busbar)
-install(FILES ${deploy}/systemd/busbar.target ${deploy}/systemd/busbar-configdb.service ${deploy}/systemd/busbar-ofagent.service
+install(FILES ${deploy}/systemd/busbar.target ${deploy}/systemd/run-busbar-bpf.mount ${deploy}/systemd/busbar-configdb.service ${deploy}/systemd/busbar-ofagent.service
               ${deploy}/systemd/busbar-slowpath@.service ${deploy}/systemd/busbar-fastpath@.service DESTINATION /lib/systemd/system)
 install(FILES ${deploy}/systemd/busbar.conf DESTINATION /etc/busbar)
 install(FILES ${package_dir}/swctl.8.gz DESTINATION share/man/man8)
@@ -37,7 +37,7 @@ set(CPACK_DEBIAN_FILE_NAME DEB-DEFAULT)
 set(CPACK_DEBIAN_PACKAGE_SECTION net)
 set(CPACK_DEBIAN_PACKAGE_PRIORITY optional)
 set(CPACK_DEBIAN_PACKAGE_SHLIBDEPS ON)
-set(CPACK_DEBIAN_PACKAGE_DEPENDS "adduser, init-system-helpers, iproute2, mount, util-linux")
+set(CPACK_DEBIAN_PACKAGE_DEPENDS "adduser, init-system-helpers, iproute2, mount")
 set(CPACK_DEBIAN_PACKAGE_DESCRIPTION
 "software switch of processes that talk over a message bus
  Busbar forwards Ethernet frames as OpenFlow controllers say, or as a learning
