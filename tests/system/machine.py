@@ -72,12 +72,12 @@ class Machine:
     def run(self, *words, **kwargs):
         return sh(*self.command(*words), **kwargs)
 
-    def put(self, path, to="/root/"):
+    def put(self, path, to="/srv/"):
         shutil.copy(path, self.root / to.lstrip("/"))
 
     def files(self):
         """All there are but those of running programs, with what a package manager keeps for itself left out."""
-        kept = r"^/(proc|sys|dev|run|tmp|root|var/(cache|log|tmp|lib/(apt|dpkg|systemd))|etc/(passwd|group|shadow|gshadow|subuid|subgid)-?$|etc/ld\.so\.cache)"
+        kept = r"^/(proc|sys|dev|run|tmp|srv|var/(cache|log|tmp|lib/(apt|dpkg|systemd))|etc/(passwd|group|shadow|gshadow|subuid|subgid)-?$|etc/ld\.so\.cache)"
         listed = self.run("find", "/", "-xdev", timeout=120).stdout.splitlines()
         return {path for path in listed if not re.match(kept, path)}
 

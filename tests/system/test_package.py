@@ -66,7 +66,7 @@ class World:
             host.run("ip", "link", "set", "eth0", "up")
 
     def install(self, package):
-        return self.machine.run("apt-get", "install", "-y", "--no-install-recommends", f"/root/{package.name}", timeout=180).stdout
+        return self.machine.run("apt-get", "install", "-y", "--no-install-recommends", f"/srv/{package.name}", timeout=180).stdout
 
     def swctl(self, *words, **kwargs):
         return self.machine.run("swctl", *words, **kwargs).stdout
@@ -204,6 +204,22 @@ def test_more_processes_are_a_line_in_the_configuration(world):
     said = world.machine.run("journalctl", "--no-pager", "-u", "busbar-fastpath@*").stdout
     assert "no_pins" not in said and "port_error" not in said
     assert pings.lost <= 50, pings.lost
+
+
+def test_it_talks_over_tcp_with_keys_when_the_configuration_says_so(world):
+    conf = world.machine.root / "etc/busbar/busbar.conf"
+    text = conf.read_text()
+    conf.write_text(text.replace("LISTEN=", "LISTEN=tcp://127.0.0.1:7400").replace("METRICS=", "METRICS=127.0.0.1:9464+"))
+    world.machine.run("systemctl", "restart", "busbar.target")
+    assert world.active()
+    wait_until("a ping is answered", world.pings)
+    keys = world.swctl("key", "list")
+    assert all(name in keys for name in ("admin", "ofagent-1", "slowpath-2", "fastpath-2")), keys
+    tcp = world.switch.run("ss", "-tlnH").stdout
+    assert all(f"127.0.0.1:{port} " in tcp for port in (7400, 9464, 9469)), tcp
+    conf.write_text(text)
+    world.machine.run("systemctl", "restart", "busbar.target")
+    wait_until("a ping is answered", world.pings)
 
 
 def test_an_upgrade_keeps_the_configuration_and_traffic_goes_on(world):
