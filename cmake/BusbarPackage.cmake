@@ -3,14 +3,21 @@ set(package_programs busbar-configdb busbar-ofagent busbar-slowpath busbar-fastp
 set(package_dir ${CMAKE_BINARY_DIR}/package)
 file(MAKE_DIRECTORY ${package_dir})
 
-# The manual page and the completion are what swctl itself says.
+# The manual pages and the completion are what the programs themselves say.
+set(package_files ${package_dir}/swctl.bash ${package_dir}/changelog.gz)
+foreach(program ${package_programs} swctl)
+    list(APPEND package_pages ${package_dir}/${program}.8.gz)
+    add_custom_command(
+        OUTPUT ${package_dir}/${program}.8.gz
+        COMMAND sh -c "${CMAKE_SOURCE_DIR}/deploy/man $<TARGET_FILE:${program}> ${PROJECT_VERSION} | gzip -9n > ${package_dir}/${program}.8.gz"
+        DEPENDS ${program} ${CMAKE_SOURCE_DIR}/deploy/man VERBATIM)
+endforeach()
 add_custom_command(
-    OUTPUT ${package_dir}/swctl.8.gz ${package_dir}/swctl.bash ${package_dir}/changelog.gz
-    COMMAND sh -c "${CMAKE_SOURCE_DIR}/deploy/man $<TARGET_FILE:swctl> ${PROJECT_VERSION} | gzip -9n > ${package_dir}/swctl.8.gz"
+    OUTPUT ${package_files}
     COMMAND sh -c "$<TARGET_FILE:swctl> completion bash > ${package_dir}/swctl.bash"
     COMMAND sh -c "gzip -9n < ${CMAKE_SOURCE_DIR}/deploy/debian/changelog > ${package_dir}/changelog.gz"
-    DEPENDS swctl ${CMAKE_SOURCE_DIR}/deploy/man ${CMAKE_SOURCE_DIR}/deploy/debian/changelog VERBATIM)
-add_custom_target(package_files DEPENDS ${package_programs} swctl ${package_dir}/swctl.8.gz ${package_dir}/swctl.bash ${package_dir}/changelog.gz)
+    DEPENDS swctl ${CMAKE_SOURCE_DIR}/deploy/debian/changelog VERBATIM)
+add_custom_target(package_files DEPENDS ${package_pages} ${package_files})
 
 set(deploy ${CMAKE_SOURCE_DIR}/deploy)
 install(TARGETS ${package_programs} DESTINATION sbin)
@@ -21,7 +28,7 @@ install(PROGRAMS ${deploy}/systemd/generator DESTINATION /lib/systemd/system-gen
 install(FILES ${deploy}/systemd/busbar.target ${deploy}/systemd/run-busbar-bpf.mount ${deploy}/systemd/busbar-configdb.service ${deploy}/systemd/busbar-ofagent.service
               ${deploy}/systemd/busbar-slowpath@.service ${deploy}/systemd/busbar-fastpath@.service DESTINATION /lib/systemd/system)
 install(FILES ${deploy}/systemd/busbar.conf DESTINATION /etc/busbar)
-install(FILES ${package_dir}/swctl.8.gz DESTINATION share/man/man8)
+install(FILES ${package_pages} DESTINATION share/man/man8)
 install(FILES ${package_dir}/swctl.bash DESTINATION share/bash-completion/completions RENAME swctl)
 install(FILES ${package_dir}/changelog.gz DESTINATION share/doc/busbar)
 install(FILES ${deploy}/debian/copyright ${CMAKE_SOURCE_DIR}/docs/operations.md DESTINATION share/doc/busbar)

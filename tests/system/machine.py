@@ -47,6 +47,7 @@ class Machine:
         self.root = self.dir / "root"
         self.root.mkdir()
         sh("tar", "-C", self.root, "-xf", archive, timeout=120)
+        self.groups = [path / name for path in Path("/sys/fs/cgroup").glob("*") for name in ("payload", "supervisor") if not (path / name).exists()]
         self.log = open(self.dir / "console.log", "wb")
         self.process = subprocess.Popen(
             ["systemd-nspawn", "--quiet", "--directory", self.root, f"--machine={namespace}", "--register=no", "--keep-unit", "--console=pipe", "--boot",
@@ -90,4 +91,6 @@ class Machine:
                 self.process.kill()
         self.process.wait(timeout=20)
         self.log.close()
+        for group in self.groups:  # systemd-nspawn leaves its own; a directory with a process in it stays
+            subprocess.run(["find", group, "-depth", "-type", "d", "-exec", "rmdir", "{}", ";"], stderr=subprocess.DEVNULL, check=False)
         shutil.rmtree(self.dir, ignore_errors=True)

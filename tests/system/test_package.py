@@ -170,6 +170,7 @@ def test_two_hosts_reach_each_other(world):
 def test_what_people_type_is_there(world):
     page = world.machine.run("man", "swctl").stdout
     assert "add-port BRIDGE DEVICE" in page and "/etc/busbar/busbar.conf" in page
+    assert "--watchdog" in world.machine.run("man", "busbar-fastpath").stdout
     typed = 'source /usr/share/bash-completion/completions/swctl; COMP_WORDS=(swctl add-p); COMP_CWORD=1; _swctl; echo "${COMPREPLY[@]}"'
     assert world.machine.run("bash", "-c", typed).stdout.split() == ["add-port"]
     assert world.machine.run("setpriv", "--reuid=busbar", "--regid=busbar", "--clear-groups", "swctl", "list-br").stdout.split() == ["br0"]
