@@ -46,10 +46,9 @@ set(CPACK_DEBIAN_PACKAGE_PRIORITY optional)
 set(CPACK_DEBIAN_PACKAGE_SHLIBDEPS ON)
 set(CPACK_DEBIAN_PACKAGE_DEPENDS "adduser, init-system-helpers, iproute2, mount")
 set(CPACK_DEBIAN_PACKAGE_DESCRIPTION
-"software switch of processes that talk over a message bus
- Busbar forwards Ethernet frames as OpenFlow controllers say, or as a learning
- switch. Packets come and go by AF_XDP; each process may die and come back
- while the rest forwards.")
+"Busbar forwards Ethernet frames as OpenFlow controllers say, or as a learning
+switch. Packets come and go by AF_XDP; each process may die and come back
+while the rest forwards.")
 set(CPACK_DEBIAN_PACKAGE_CONTROL_EXTRA ${deploy}/debian/postinst ${deploy}/debian/prerm ${deploy}/debian/postrm ${deploy}/debian/conffiles)
 set(CPACK_DEBIAN_PACKAGE_CONTROL_STRICT_PERMISSION ON)
 include(CPack)

@@ -65,7 +65,8 @@ def test_as_many_units_are_wanted_as_the_configuration_says(tmp_path, text, slow
     environment = dict(os.environ, BUSBAR_CONF=str(conf), BUSBAR_COMMON=str(ROOT / "deploy/common"))
     sh(ROOT / "deploy/systemd/generator", tmp_path, tmp_path, tmp_path, env=environment)
     wanted = sorted(path.name for path in (tmp_path / "busbar.target.wants").iterdir())
-    assert wanted == sorted([f"busbar-slowpath@{n}.service" for n in range(1, slowpaths + 1)] + [f"busbar-fastpath@{n}.service" for n in range(1, fastpaths + 1)])
+    counts = {"fastpath": fastpaths, "slowpath": slowpaths}
+    assert wanted == sorted(f"busbar-{kind}@{n}.service" for kind, count in counts.items() for n in range(1, count + 1))
     for path in (tmp_path / "busbar.target.wants").iterdir():
         assert (ROOT / "deploy/systemd" / os.path.basename(os.readlink(path))).exists()
 
