@@ -313,3 +313,22 @@ int config_set_kernel_tier(struct client *client, const struct segment *segment,
     set_switch(txn, "kernel_tier", &row);
     return 0;
 }
+
+int config_set_ssl(struct client *client, const struct segment *segment, struct cfg_txn *txn, struct error_detail *detail)
+{
+    static const char *const columns[] = {"ssl_private_key", "ssl_certificate", "ssl_ca_cert", "ssl_bootstrap_ca_cert"};
+    Busbar__SwitchRow row = BUSBAR__SWITCH_ROW__INIT;
+    if (segment->n_arguments == 3) {
+        row.ssl_private_key = (char *)segment->arguments[0];
+        row.ssl_certificate = (char *)segment->arguments[1];
+        row.ssl_ca_cert = (char *)segment->arguments[2];
+        row.has_ssl_bootstrap_ca_cert = row.ssl_bootstrap_ca_cert = segment->bootstrap;
+    }
+    cfg_txn_update(txn, CFG_SWITCH, 1, &row.base, columns, 4);
+    return 0;
+}
+
+int config_del_ssl(struct client *client, const struct segment *segment, struct cfg_txn *txn, struct error_detail *detail)
+{
+    return config_set_ssl(client, segment, txn, detail);
+}

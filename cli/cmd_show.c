@@ -335,6 +335,28 @@ void read_get_controller_print(const json_t *json, const struct segment *segment
     render_lines(json);
 }
 
+enum exit_status read_get_ssl(struct client *client, const struct segment *segment, json_t **out_json, struct error_detail *detail)
+{
+    const Busbar__SwitchRow *row = (const Busbar__SwitchRow *)cfg_row(client->cfg, CFG_SWITCH, 1);
+    if (row == NULL) {
+        error_set(detail, -ERROR_NOT_FOUND, "configdb has no settings yet");
+        return EXIT_FAILED;
+    }
+    *out_json = json_pack("{s:s?, s:s?, s:s?, s:b}", "private_key", row->ssl_private_key, "certificate", row->ssl_certificate, "ca_cert",
+                          row->ssl_ca_cert, "bootstrap", row->ssl_bootstrap_ca_cert);
+    return EXIT_DONE;
+}
+
+void read_get_ssl_print(const json_t *json, const struct segment *segment)
+{
+    const char *key = json_string_value(json_object_get(json, "private_key"));
+    if (key != NULL) {
+        printf("Private key: %s\nCertificate: %s\nCA Certificate: %s\nBootstrap: %s\n", key,
+               json_string_value(json_object_get(json, "certificate")), json_string_value(json_object_get(json, "ca_cert")),
+               json_is_true(json_object_get(json, "bootstrap")) ? "true" : "false");
+    }
+}
+
 enum exit_status read_get_fail_mode(struct client *client, const struct segment *segment, json_t **out_json, struct error_detail *detail)
 {
     uint64_t id;

@@ -27,7 +27,7 @@ struct segment {
     const struct command *command;
     const char *arguments[COMMAND_ARGUMENTS_MAX];
     size_t n_arguments;
-    bool may_exist, if_exists, force, strict, no_stats, watch;
+    bool may_exist, if_exists, force, bootstrap, strict, no_stats, watch;
     bool dry_run;
     const char *sort, *top, *from_capture, *packet, *limit, *columns; /* NULL: not given */
 };

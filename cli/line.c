@@ -143,6 +143,7 @@ static bool take_flag(struct client *client, struct line *line, struct segment *
         {"--wait", &line->is_wait},           {"--dry-run", &segment->dry_run},
         {"-h", &line->is_help},               {"--version", &line->is_version},    {"-V", &line->is_version},
         {"--may-exist", &segment->may_exist}, {"--if-exists", &segment->if_exists}, {"--force", &segment->force},
+        {"--bootstrap", &segment->bootstrap},
         {"--strict", &segment->strict},       {"--no-stats", &segment->no_stats},
         {"--watch", &segment->watch},
     };

@@ -43,7 +43,8 @@ static bool needs_mirror(const struct command *command)
 {
     return command->kind == COMMAND_KIND_CONFIG || command->read == read_show || command->read == read_list_br ||
            command->read == read_br_exists || command->read == read_list_ports || command->read == read_get_controller ||
-           command->read == read_get_fail_mode || command->read == read_list || command->read == read_find || command->read == read_get ||
+           command->read == read_get_fail_mode || command->read == read_get_ssl ||
+           command->read == read_list || command->read == read_find || command->read == read_get ||
            command->read == read_wait_until || command->read == read_export ||
            command->read == read_backup;
 }

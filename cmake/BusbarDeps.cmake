@@ -1,7 +1,7 @@
 # The libraries of the design, found by pkg-config, as imported targets PkgConfig::NAME.
 find_package(PkgConfig REQUIRED)
 foreach(pair "ZMQ:libzmq" "CZMQ:libczmq" "PROTOBUFC:libprotobuf-c" "LMDB:lmdb" "XDP:libxdp" "BPF:libbpf" "XXHASH:libxxhash"
-             "MNL:libmnl" "JANSSON:jansson" "PCAP:libpcap" "MICROHTTPD:libmicrohttpd")
+             "MNL:libmnl" "JANSSON:jansson" "PCAP:libpcap" "MICROHTTPD:libmicrohttpd" "SSL:libssl" "CRYPTO:libcrypto")
     string(REPLACE ":" ";" parts "${pair}")
     list(GET parts 0 name)
     list(GET parts 1 module)

@@ -10,6 +10,7 @@
 #include "lib/base/memory.h"
 #include "lib/cfg/column.h"
 #include "lib/cfg/schema.h"
+#include "lib/cfg/target.h"
 
 static const char intro[] =
     "# Schema: what can be set, and what is shown\n\n"
@@ -96,7 +97,7 @@ static void print_rule(FILE *out, const struct schema_rule *rule, enum schema_fo
         fputs("a device name, 1 to 15 characters", out);
         break;
     case SCHEMA_TARGET:
-        fputs("tcp:ADDRESS[:PORT]", out);
+        fputs(TARGET_WANTED, out);
         break;
     case SCHEMA_LENGTH:
         fprintf(out, "up to %" PRIu64 " bytes", rule->high);

@@ -10,7 +10,6 @@
  */
 #include "services/configdb/validate.h"
 
-#include <arpa/inet.h>
 #include <ctype.h>
 #include <inttypes.h>
 #include <net/if.h>
@@ -22,6 +21,7 @@
 #include "lib/bus/role.h"
 #include "lib/cfg/column.h"
 #include "lib/cfg/schema.h"
+#include "lib/cfg/target.h"
 #include "services/configdb/rows.h"
 
 enum { VALIDATE_TEXT_SHOWN = 64 /* of a refused text: enough to recognise it, no more than a line */ };
@@ -60,35 +60,6 @@ static bool validate_interface(const char *text)
         }
     }
     return true;
-}
-
-/* "tcp:10.0.0.1", "tcp:10.0.0.1:6653", "tcp:[fe80::1]:6653". */
-static bool validate_target(const char *text)
-{
-    char address[INET6_ADDRSTRLEN];
-    unsigned char binary[16];
-    if (strncmp(text, "tcp:", 4) != 0) {
-        return false;
-    }
-    text += 4;
-    bool is_v6 = *text == '[';
-    text += is_v6 ? 1 : 0;
-    size_t size = strcspn(text, is_v6 ? "]" : ":");
-    if (size == 0 || size >= sizeof address) {
-        return false;
-    }
-    memcpy(address, text, size);
-    address[size] = '\0';
-    text += size;
-    if (inet_pton(is_v6 ? AF_INET6 : AF_INET, address, binary) != 1 || (is_v6 && *text++ != ']')) {
-        return false;
-    }
-    if (*text == '\0') {
-        return true;
-    }
-    size = strspn(text + 1, "0123456789");
-    long port = *text == ':' && size > 0 && size <= 5 && text[1 + size] == '\0' ? strtol(text + 1, NULL, 10) : 0;
-    return port >= 1 && port <= 65535;
 }
 
 static bool validate_one_of(const char *words, const char *text)
@@ -142,8 +113,8 @@ static int validate_text(const struct schema_rule *rule, uint64_t id, const char
         is_good = validate_interface(text);
         wanted = "a device name of 1 to 15 printable characters without '/', ':' and '%'";
     } else if (rule->kind == SCHEMA_TARGET) {
-        is_good = validate_target(text);
-        wanted = "tcp:ADDRESS[:PORT]";
+        is_good = target_is_valid(text);
+        wanted = TARGET_WANTED;
     } else if (rule->kind == SCHEMA_LENGTH) {
         is_good = strlen(text) <= rule->high;
         (void)snprintf(length, sizeof length, "a text of at most %" PRIu64 " bytes", rule->high);

@@ -28,6 +28,7 @@ struct usage;
 struct packet;
 struct control_waits;
 struct checkpoint;
+struct tls;
 struct port_wish;
 struct meter_use;
 
@@ -112,6 +113,7 @@ struct ofagent {
     struct packet *packet;
     struct control_waits *waits;
     struct checkpoint *checkpoint;
+    struct tls *tls; /* of all bridges */
     struct port_wish *port_wishes; /* port_mods that the mirror does not show yet, see on_port.c; owned */
     uint64_t now_ns; /* of the step that runs */
     uint64_t wall_ns;

@@ -586,7 +586,7 @@ static void accept_tools(struct bridge *bridge)
     int fd;
 
     while (bridge->listener >= 0 && bridge->n_sessions < SESSION_MAX && conn_tcp_accept(bridge->listener, &fd) == 0) {
-        struct session *session = session_new(bridge, fd, 0, 0);
+        struct session *session = session_new(bridge, conn_new(fd, NULL), 0, 0);
         session->next = bridge->sessions;
         bridge->sessions = session;
         bridge->n_sessions++;
@@ -600,19 +600,23 @@ static void watch_controllers(struct bridge *bridge)
     bool is_secure = row != NULL && row->fail_mode != NULL && strcmp(row->fail_mode, "secure") == 0;
     uint64_t now_ns = bridge->agent->now_ns;
     uint64_t probe_ns = CONTROLLER_PROBE_MS * NS_PER_MS;
-    bool is_connected = false;
+    bool is_connected = false, has_any = false;
 
     for (const struct controller *c = bridge->controllers; c != NULL; c = c->next) {
+        if (c->is_passive) {
+            continue; /* who may come is nobody to wait for */
+        }
         is_connected = is_connected || c->is_active;
-        if (c == bridge->controllers || (c->probe_ns != 0 && c->probe_ns > probe_ns)) {
+        if (!has_any || (c->probe_ns != 0 && c->probe_ns > probe_ns)) {
             probe_ns = c->probe_ns != 0 ? c->probe_ns : CONTROLLER_PROBE_MS * NS_PER_MS;
         }
+        has_any = true;
     }
-    if (is_connected || bridge->controllers == NULL) {
+    if (is_connected || !has_any) {
         bridge->without_controller_ns = now_ns;
     }
     bool was_fail_open = bridge->is_fail_open;
-    bridge->is_fail_open = !is_secure && bridge->controllers != NULL && !is_connected &&
+    bridge->is_fail_open = !is_secure && has_any && !is_connected &&
                            now_ns - bridge->without_controller_ns >= FAIL_OPEN_PROBES * probe_ns;
     if (bridge->is_fail_open != was_fail_open) {
         log_warn("fail-open bridge=%s state=%s", bridge->name, bridge->is_fail_open ? "on" : "off");

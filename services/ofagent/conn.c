@@ -17,6 +17,7 @@
 
 struct conn {
     int fd;
+    struct channel *channel; /* NULL: none */
     struct of_stream input;
     struct writer output;
     size_t begin;        /* first byte of output not yet sent */
@@ -24,10 +25,11 @@ struct conn {
     bool has_more;
 };
 
-struct conn *conn_new(int fd)
+struct conn *conn_new(int fd, struct channel *channel)
 {
     struct conn *conn = memory_zeroed(sizeof *conn);
     conn->fd = fd;
+    conn->channel = channel;
     of_stream_init(&conn->input);
     writer_init(&conn->output);
     return conn;
@@ -37,6 +39,9 @@ void conn_destroy(struct conn **conn)
 {
     if (*conn == NULL) {
         return;
+    }
+    if ((*conn)->channel != NULL) {
+        (*conn)->channel->kind->destroy(&(*conn)->channel);
     }
     (void)close((*conn)->fd);
     of_stream_fini(&(*conn)->input);
@@ -65,14 +70,32 @@ short conn_events(const struct conn *conn, bool wants_input)
     if (backlog(conn) > 0) {
         events |= POLLOUT;
     }
-    return events;
+    return conn->channel != NULL ? conn->channel->kind->events(conn->channel, events) : events;
+}
+
+static ssize_t take(struct conn *conn, uint8_t *room, size_t size)
+{
+    if (conn->channel != NULL) {
+        return conn->channel->kind->receive(conn->channel, room, size);
+    }
+    ssize_t n = recv(conn->fd, room, size, MSG_DONTWAIT);
+    return n < 0 ? -errno : n;
+}
+
+static ssize_t give(struct conn *conn, const uint8_t *bytes, size_t size)
+{
+    if (conn->channel != NULL) {
+        return conn->channel->kind->send(conn->channel, bytes, size);
+    }
+    ssize_t n = send(conn->fd, bytes, size, MSG_DONTWAIT | MSG_NOSIGNAL);
+    return n < 0 ? -errno : n;
 }
 
 static int receive(struct conn *conn)
 {
     uint8_t *room;
     size_t size = of_stream_room(&conn->input, &room);
-    ssize_t n = recv(conn->fd, room, size, MSG_DONTWAIT);
+    ssize_t n = take(conn, room, size);
 
     conn->n_received++;
     if (n > 0) {
@@ -82,7 +105,7 @@ static int receive(struct conn *conn)
     if (n == 0) {
         return -EPIPE;
     }
-    return errno == EAGAIN || errno == EINTR ? 0 : -errno;
+    return n == -EAGAIN || n == -EINTR ? 0 : (int)n;
 }
 
 int conn_next(struct conn *conn, const uint8_t **out_bytes, size_t *out_size)
@@ -138,14 +161,20 @@ static void give_up_sent(struct conn *conn)
 int conn_flush(struct conn *conn)
 {
     while (backlog(conn) > 0) {
-        ssize_t n = send(conn->fd, conn->output.bytes + conn->begin, backlog(conn), MSG_DONTWAIT | MSG_NOSIGNAL);
+        ssize_t n = give(conn, conn->output.bytes + conn->begin, backlog(conn));
         if (n < 0) {
-            return errno == EAGAIN || errno == EINTR ? 0 : -errno;
+            return n == -EAGAIN || n == -EINTR ? 0 : (int)n;
         }
         conn->begin += (size_t)n;
         give_up_sent(conn);
     }
     return 0;
+}
+
+const char *conn_why(const struct conn *conn, int err)
+{
+    const char *why = conn->channel != NULL ? conn->channel->kind->why(conn->channel) : NULL;
+    return why != NULL ? why : err == -EPIPE ? "closed by the peer" : error_text(err);
 }
 
 bool conn_is_overfull(struct conn *conn)
@@ -161,7 +190,7 @@ void conn_begin_step(struct conn *conn)
 
 bool conn_has_more(const struct conn *conn)
 {
-    return conn->has_more;
+    return conn->has_more || (conn->channel != NULL && conn->channel->kind->has_more(conn->channel));
 }
 
 bool conn_is_dead(const struct conn *conn)

@@ -1,4 +1,5 @@
-/* One byte channel to an OpenFlow peer: a non-blocking stream socket, whole messages in, bytes out, both bounded.
+/* One byte channel to an OpenFlow peer: a non-blocking stream socket, in the clear or under TLS (channel.h), whole messages in, bytes out,
+ * both bounded.
  *
  * What is to be sent is appended to conn_output() and leaves as the socket takes it. The peer that does not read is held in two steps:
  * above CONN_OUTPUT_STOP no further request is handed out (conn_next() says "none"), and what nobody asked for (packet-ins) is not
@@ -13,6 +14,7 @@
 
 #include "lib/openflow/of_message.h"
 #include "lib/openflow/of_stream.h"
+#include "services/ofagent/channel.h"
 
 enum {
     CONN_OUTPUT_STOP = 1024 * 1024, /* more than a window of TCP: a peer that reads never sees it */
@@ -22,8 +24,8 @@ enum {
 };
 
 struct conn;
-/* Takes the socket, which is connected and non-blocking. */
-struct conn *conn_new(int fd);
+/* Takes the socket, which is connected and non-blocking, and the channel over it (NULL: bytes go as they are). */
+struct conn *conn_new(int fd, struct channel *channel);
 void conn_destroy(struct conn **conn);
 int conn_fd(const struct conn *conn);
 /* POLLIN while messages would be handed out, POLLOUT while there is something to send. */
@@ -39,6 +41,8 @@ bool conn_has_room(const struct conn *conn); /* for what nobody asked for */
 bool conn_is_overfull(struct conn *conn);
 /* Sends what the socket takes. 0 or -errno when it has failed. */
 int conn_flush(struct conn *conn) MUST_CHECK;
+/* What an error of conn_next() or conn_flush() means here, for people; lent until the next call. */
+const char *conn_why(const struct conn *conn, int err);
 /* A new step begins: reading is allowed CONN_RECEIVE_PER_STEP times again. */
 void conn_begin_step(struct conn *conn);
 /* Whether conn_next() ended a step with input left over, so that waiting for the socket would be wrong. */

@@ -4,9 +4,13 @@
  *        ▲                    └── refused, 5 s ──┐       └── closed ──┐     │
  *        └──── 1 s, 2 s, 4 s ... max_backoff ◄───┴────────────────────┴─────┘
  *
+ * A passive one (ptcp, pssl) listens, and its peers are sessions as of the bridge's own socket, at most CONTROLLER_PEERS_MAX:
+ *
+ *     BACKOFF ── time ──► LISTENING        bind refused: back-off as above
+ *
  * The back-off begins at one second again once a session has been active. The status row says what people and the slowpath need to
  * know; it is published when it changes, the mirror repeats it. "fail-open" is the bridge's doing: see bridge.c.
- * The ofagent's one thread. Invariant: at most one of fd and session is there.
+ * The ofagent's one thread. Invariant: at most one of fd, session and listener is there.
  */
 #include "services/ofagent/controller.h"
 
@@ -19,6 +23,7 @@
 #include "lib/base/log.h"
 #include "lib/base/memory.h"
 #include "services/ofagent/conn_tcp.h"
+#include "services/ofagent/conn_tls.h"
 #include "services/ofagent/session.h"
 
 static void read_settings(struct controller *controller, const Busbar__ControllerRow *row)
@@ -33,23 +38,56 @@ static void read_settings(struct controller *controller, const Busbar__Controlle
     }
 }
 
+static void set_target(struct controller *controller, const char *text)
+{
+    struct target target;
+
+    free(controller->target);
+    controller->target = memory_string(text);
+    controller->is_passive = target_is_passive(text);
+    controller->is_tls = target_parse(text, &target) == 0 && target_is_tls(&target);
+    controller->backoff_ns = CONTROLLER_FIRST_BACKOFF_NS;
+    controller->try_at_ns = controller->bridge->agent->now_ns;
+}
+
 struct controller *controller_new(struct bridge *bridge, uint64_t id, const Busbar__ControllerRow *row)
 {
     struct controller *controller = memory_zeroed(sizeof *controller);
 
     controller->bridge = bridge;
     controller->id = id;
-    controller->target = memory_string(row->target);
-    controller->fd = -1;
-    controller->backoff_ns = CONTROLLER_FIRST_BACKOFF_NS;
-    controller->try_at_ns = bridge->agent->now_ns;
+    controller->fd = controller->listener = -1;
+    set_target(controller, row->target);
     controller->since_wall_ns = bridge->agent->wall_ns;
     read_settings(controller, row);
     return controller;
 }
 
+/* The next of the peers that have come by a passive one, from `session` on. */
+static struct session *peer_from(const struct controller *controller, struct session *session)
+{
+    while (session != NULL && session->listener != controller->id) {
+        session = session->next;
+    }
+    return session;
+}
+
+static void stop_listening(struct controller *controller, const char *why)
+{
+    if (controller->listener < 0) {
+        return;
+    }
+    (void)close(controller->listener);
+    controller->listener = -1;
+    struct session *session = peer_from(controller, controller->bridge->sessions);
+    for (; session != NULL; session = peer_from(controller, session->next)) {
+        session_close(session, "%s", why);
+    }
+}
+
 static void give_up(struct controller *controller)
 {
+    stop_listening(controller, "the listener is not configured any more");
     if (controller->fd >= 0) {
         (void)close(controller->fd);
         controller->fd = -1;
@@ -78,10 +116,7 @@ void controller_update(struct controller *controller, const Busbar__ControllerRo
     read_settings(controller, row);
     if (strcmp(controller->target, row->target) != 0) {
         give_up(controller);
-        free(controller->target);
-        controller->target = memory_string(row->target);
-        controller->backoff_ns = CONTROLLER_FIRST_BACKOFF_NS;
-        controller->try_at_ns = controller->bridge->agent->now_ns;
+        set_target(controller, row->target);
     }
 }
 
@@ -115,9 +150,81 @@ static void connect_now(struct controller *controller)
     }
 }
 
+static struct session *begin_session(struct controller *controller, int fd, struct channel *channel)
+{
+    struct bridge *bridge = controller->bridge;
+    struct session *session =
+        session_new(bridge, conn_new(fd, channel), controller->is_passive ? 0 : controller->id, controller->probe_ns);
+
+    session->next = bridge->sessions;
+    bridge->sessions = session;
+    bridge->n_sessions++;
+    return session;
+}
+
+static void listen_now(struct controller *controller)
+{
+    struct target target;
+    int err = target_parse(controller->target, &target);
+
+    controller->tried_ns = controller->bridge->agent->now_ns;
+    if (err == 0) {
+        err = conn_tcp_listen_at(&target, &controller->listener);
+    }
+    if (err != 0) {
+        controller->listener = -1;
+        back_off(controller, error_text(err));
+        return;
+    }
+    controller->last_error[0] = '\0';
+    controller->backoff_ns = CONTROLLER_FIRST_BACKOFF_NS;
+    controller->since_wall_ns = controller->bridge->agent->wall_ns;
+    log_info("controller-listening bridge=%s target=%s", controller->bridge->name, controller->target);
+}
+
+static void accept_peers(struct controller *controller)
+{
+    struct error_detail detail = {{0}};
+    int fd;
+
+    for (int i = 0; i < CONTROLLER_ACCEPTS_PER_STEP && controller_has_room(controller); i++) {
+        struct channel *channel = NULL;
+        if (conn_tcp_accept(controller->listener, &fd) != 0) {
+            return;
+        }
+        if (controller->is_tls && conn_tls_new(controller->bridge->agent->tls, fd, true, &channel, &detail) != 0) {
+            (void)snprintf(controller->last_error, sizeof controller->last_error, "%s", detail.text);
+            (void)close(fd);
+            continue;
+        }
+        begin_session(controller, fd, channel)->listener = controller->id;
+    }
+}
+
+bool controller_has_room(const struct controller *controller)
+{
+    const struct session *session = peer_from(controller, controller->bridge->sessions);
+    size_t n = 0;
+
+    for (; session != NULL; session = peer_from(controller, session->next)) {
+        n++;
+    }
+    return n < CONTROLLER_PEERS_MAX && controller->bridge->n_sessions < SESSION_MAX;
+}
+
+void controller_tls_changed(struct controller *controller)
+{
+    if (controller->is_tls && controller->try_at_ns > controller->bridge->agent->now_ns) {
+        controller->try_at_ns = controller->bridge->agent->now_ns;
+        controller->backoff_ns = CONTROLLER_FIRST_BACKOFF_NS;
+    }
+}
+
 static void finish_connecting(struct controller *controller)
 {
     struct bridge *bridge = controller->bridge;
+    struct error_detail detail = {{0}};
+    struct channel *channel = NULL;
     int err = conn_tcp_finish(controller->fd);
 
     if (err == -EAGAIN) {
@@ -126,17 +233,17 @@ static void finish_connecting(struct controller *controller)
         }
         err = -ETIMEDOUT;
     }
+    if (err == 0 && controller->is_tls) {
+        err = conn_tls_new(bridge->agent->tls, controller->fd, false, &channel, &detail);
+    }
     if (err != 0) {
         (void)close(controller->fd);
         controller->fd = -1;
-        back_off(controller, error_text(err));
+        back_off(controller, detail.text[0] != '\0' ? detail.text : error_text(err));
         return;
     }
-    controller->session = session_new(bridge, controller->fd, controller->id, controller->probe_ns);
+    controller->session = begin_session(controller, controller->fd, channel);
     controller->fd = -1;
-    controller->session->next = bridge->sessions;
-    bridge->sessions = controller->session;
-    bridge->n_sessions++;
 }
 
 void controller_lost(struct controller *controller, const struct session *session)
@@ -144,12 +251,14 @@ void controller_lost(struct controller *controller, const struct session *sessio
     if (controller->session == session) {
         controller->session = NULL;
         back_off(controller, session->reason);
+    } else if (session->listener == controller->id && !session->was_active) {
+        (void)snprintf(controller->last_error, sizeof controller->last_error, "%s", session->reason);
     }
 }
 
 static const char *role_name(const struct controller *controller)
 {
-    if (!controller->is_active) {
+    if (!controller->is_active || controller->is_passive) {
         return "";
     }
     switch (controller->session->role) {
@@ -166,6 +275,9 @@ static const char *role_name(const struct controller *controller)
 
 static const char *state_name(const struct controller *controller)
 {
+    if (controller->is_passive) {
+        return controller->listener >= 0 ? "listening" : "backoff";
+    }
     if (controller->is_active) {
         return "active";
     }
@@ -185,7 +297,7 @@ static void publish(struct controller *controller)
     row.state = (char *)(uintptr_t)state_name(controller);
     row.last_error = controller->is_active ? "" : controller->last_error;
     row.since_wall_ns = controller->since_wall_ns;
-    (void)snprintf(summary, sizeof summary, "%s %s %s", row.role, row.state, row.last_error);
+    (void)snprintf(summary, sizeof summary, "%d %s %s %s", row.is_connected, row.role, row.state, row.last_error);
     if (controller->was_published && strcmp(summary, controller->published) == 0) {
         return;
     }
@@ -194,10 +306,36 @@ static void publish(struct controller *controller)
     cfg_publish(controller->bridge->agent->cfg, CFG_CONTROLLER_STATUS, controller->id, &row.base);
 }
 
+static void step_passive(struct controller *controller)
+{
+    const struct bridge *bridge = controller->bridge;
+
+    if (bridge->listener < 0) {
+        stop_listening(controller, "the bridge is owned by another process now");
+    } else if (controller->listener < 0 && bridge->agent->now_ns >= controller->try_at_ns) {
+        listen_now(controller);
+    } else if (controller->listener >= 0) {
+        accept_peers(controller);
+    }
+    controller->is_active = false;
+    const struct session *session = peer_from(controller, bridge->sessions);
+    for (; session != NULL; session = peer_from(controller, session->next)) {
+        controller->is_active = controller->is_active || session->state == SESSION_ACTIVE;
+    }
+    if (controller->is_active) {
+        controller->last_error[0] = '\0';
+    }
+    publish(controller);
+}
+
 void controller_step(struct controller *controller)
 {
     const struct bridge *bridge = controller->bridge;
 
+    if (controller->is_passive) {
+        step_passive(controller);
+        return;
+    }
     if (controller->fd >= 0) {
         finish_connecting(controller);
     } else if (controller->session == NULL && bridge->listener >= 0 && bridge->agent->now_ns >= controller->try_at_ns) {
@@ -217,5 +355,5 @@ uint64_t controller_next_ns(const struct controller *controller)
     if (controller->fd >= 0) {
         return controller->tried_ns + CONTROLLER_CONNECT_NS;
     }
-    return controller->session == NULL && controller->bridge->listener >= 0 ? controller->try_at_ns : UINT64_MAX;
+    return controller->session == NULL && controller->listener < 0 && controller->bridge->listener >= 0 ? controller->try_at_ns : UINT64_MAX;
 }

@@ -1,4 +1,5 @@
-/* A controller that a bridge connects to: back-off, its session while there is one, and its status row. One thread. */
+/* A controller that a bridge connects to: back-off, its session while there is one, and its status row. Or, of ptcp and pssl, a place where it
+ * listens for peers. One thread. */
 #ifndef BUSBAR_OFAGENT_CONTROLLER_H
 #define BUSBAR_OFAGENT_CONTROLLER_H
 
@@ -7,12 +8,18 @@
 enum { CONTROLLER_MAX_BACKOFF_MS = 8000, CONTROLLER_PROBE_MS = 5000 };
 #define CONTROLLER_FIRST_BACKOFF_NS (1 * NS_PER_S)
 #define CONTROLLER_CONNECT_NS (5 * NS_PER_S) /* a connection attempt that takes longer has failed */
+enum {
+    CONTROLLER_PEERS_MAX = 64,       /* that one listener lets in: the bridge's own socket and the others stay free */
+    CONTROLLER_ACCEPTS_PER_STEP = 4, /* a handshake of TLS takes up to a millisecond */
+};
 
 struct controller {
     struct controller *next;
     struct bridge *bridge;
     uint64_t id; /* row */
     char *target;
+    bool is_passive, is_tls;
+    int listener; /* of a passive one; -1: not */
     uint64_t max_backoff_ns, probe_ns;
     int fd;                  /* connecting; -1: not */
     struct session *session; /* owned by the bridge's list */
@@ -21,10 +28,10 @@ struct controller {
     uint64_t backoff_ns;
     bool is_active; /* the session has agreed on a version */
     uint64_t since_wall_ns;
-    char last_error[128];
+    char last_error[256];
     /* What was published last. */
     bool was_published;
-    char published[192];
+    char published[320];
 };
 
 struct controller *controller_new(struct bridge *bridge, uint64_t id, const Busbar__ControllerRow *row);
@@ -35,6 +42,10 @@ void controller_update(struct controller *controller, const Busbar__ControllerRo
 void controller_step(struct controller *controller);
 /* The bridge takes this session away. */
 void controller_lost(struct controller *controller, const struct session *session);
+/* Another key or certificate: whoever waits for the next attempt need not. */
+void controller_tls_changed(struct controller *controller);
+/* May a peer come in? */
+bool controller_has_room(const struct controller *controller);
 /* When it wants to be stepped at the latest. */
 uint64_t controller_next_ns(const struct controller *controller);
 

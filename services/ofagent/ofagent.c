@@ -24,6 +24,7 @@
 #include "services/ofagent/ports.h"
 #include "services/ofagent/scrape.h"
 #include "services/ofagent/session.h"
+#include "services/ofagent/tls.h"
 #include "services/ofagent/usage.h"
 
 enum { PORT_VALUES = 8, OFAGENT_ERRORS_MAX = 16 /* named in one report; a person starts with the first */ };
@@ -111,6 +112,27 @@ static void follow_controllers(struct ofagent *agent)
     }
 }
 
+static bool is_same_text(const char *a, const char *b)
+{
+    return a == b || (a != NULL && b != NULL && strcmp(a, b) == 0);
+}
+
+static void follow_tls(struct ofagent *agent, const Busbar__SwitchRow *before, const Busbar__SwitchRow *after)
+{
+    if (after == NULL || (before != NULL && is_same_text(before->ssl_private_key, after->ssl_private_key) &&
+                          is_same_text(before->ssl_certificate, after->ssl_certificate) &&
+                          is_same_text(before->ssl_ca_cert, after->ssl_ca_cert) &&
+                          before->ssl_bootstrap_ca_cert == after->ssl_bootstrap_ca_cert)) {
+        return;
+    }
+    tls_configure(agent->tls, after->ssl_private_key, after->ssl_certificate, after->ssl_ca_cert, after->ssl_bootstrap_ca_cert != 0);
+    for (struct bridge *bridge = agent->bridges; bridge != NULL; bridge = bridge->next) {
+        for (struct controller *c = bridge->controllers; c != NULL; c = c->next) {
+            controller_tls_changed(c);
+        }
+    }
+}
+
 static void on_service(struct ofagent *agent, uint64_t id, const Busbar__ServiceRow *before, const Busbar__ServiceRow *after)
 {
     if (before != NULL && after != NULL && before->start == after->start) {
@@ -151,6 +173,8 @@ static void on_row(void *context, enum cfg_table table, uint64_t id, const Proto
     } else if (table == CFG_PORT_STATUS &&
                !is_same_status((const Busbar__PortStatusRow *)before, (const Busbar__PortStatusRow *)after)) {
         ports_status_changed(agent, id);
+    } else if (table == CFG_SWITCH) {
+        follow_tls(agent, (const Busbar__SwitchRow *)before, (const Busbar__SwitchRow *)after);
     } else if (table == CFG_BRIDGE || table == CFG_CONTROLLER) {
         agent->must_follow = true;
     }
@@ -242,7 +266,7 @@ static void register_service(struct ofagent *agent)
 
 int ofagent_new(const struct ofagent_settings *settings, struct ofagent **out_agent, struct error_detail *detail)
 {
-    static const enum cfg_table tables[] = {CFG_BRIDGE, CFG_PORT,    CFG_CONTROLLER, CFG_RULE,       CFG_GROUP,
+    static const enum cfg_table tables[] = {CFG_SWITCH, CFG_BRIDGE, CFG_PORT,    CFG_CONTROLLER, CFG_RULE,       CFG_GROUP,
                                             CFG_METER,  CFG_OWNER,   CFG_SERVICE,    CFG_COUNTER,    CFG_PORT_STATUS};
     struct ofagent *agent = memory_zeroed(sizeof *agent);
     struct cfg_events events = {.on_row = on_row, .on_version = on_version, .on_connection = on_connection, .context = agent};
@@ -255,6 +279,7 @@ int ofagent_new(const struct ofagent_settings *settings, struct ofagent **out_ag
     agent->packet = packet_new(agent);
     agent->waits = commands_waits_new();
     agent->checkpoint = checkpoint_new(agent);
+    agent->tls = tls_new();
     int err = cfg_new(settings->bus, settings->config, tables, sizeof tables / sizeof tables[0], &events, &agent->cfg);
     if (err != 0) {
         error_set(detail, err, "%s: %s", settings->config, error_text(err));
@@ -299,6 +324,7 @@ void ofagent_destroy(struct ofagent **out_agent)
     usage_destroy(&agent->usage);
     packet_destroy(&agent->packet);
     meter_mod_forget_all(agent);
+    tls_destroy(&agent->tls);
     counters_destroy(&agent->rule_counters);
     counters_destroy(&agent->port_counters);
     free(agent->fds);
@@ -362,6 +388,7 @@ static void add_bridge_fds(struct ofagent *agent, const struct bridge *bridge, u
     }
     for (const struct controller *controller = bridge->controllers; controller != NULL; controller = controller->next) {
         add_fd(agent, controller->fd, POLLOUT);
+        add_fd(agent, controller->listener, controller->listener >= 0 && controller_has_room(controller) ? POLLIN : 0);
         earlier(next_ns, controller_next_ns(controller));
     }
 }

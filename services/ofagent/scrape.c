@@ -25,8 +25,8 @@ static struct sums sums_of(const struct ofagent *agent)
         sums.meters += meter_table_size(bridge->meters);
         sums.in_flight += inflight_size(bridge->inflight);
         for (const struct controller *controller = bridge->controllers; controller != NULL; controller = controller->next) {
-            sums.controllers++;
-            sums.connected += controller->is_active;
+            sums.controllers += !controller->is_passive; /* nobody need come to a listener */
+            sums.connected += controller->is_active && !controller->is_passive;
         }
     }
     return sums;

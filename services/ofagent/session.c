@@ -35,12 +35,12 @@ static uint8_t highest(uint32_t versions)
     return version;
 }
 
-struct session *session_new(struct bridge *bridge, int fd, uint64_t controller, uint64_t probe_ns)
+struct session *session_new(struct bridge *bridge, struct conn *conn, uint64_t controller, uint64_t probe_ns)
 {
     struct session *session = memory_zeroed(sizeof *session);
 
     session->bridge = bridge;
-    session->conn = conn_new(fd);
+    session->conn = conn;
     session->number = ++bridge->agent->n_sessions_ever;
     session->controller = controller;
     session->opened_ns = session->heard_ns = bridge->agent->now_ns;
@@ -154,6 +154,7 @@ static void on_hello(struct session *session, const struct of_message *hello)
     }
     session->version = highest(common);
     session->state = SESSION_ACTIVE;
+    session->was_active = true;
     log_debug("openflow-session bridge=%s session=%llu version=%u", session->bridge->name, (unsigned long long)session->number,
               session->version);
 }
@@ -272,10 +273,8 @@ static void read_input(struct session *session)
             .type = OF_ERROR, .xid = conn_xid(session->conn), .error = {.number = OF_ERROR_BAD_REQUEST_BAD_LEN}};
         session_send(session, &error);
         session_close(session, "a message claims to be shorter than its header");
-    } else if (result == -EPIPE) {
-        session_close(session, "closed by the peer");
     } else if (result < 0) {
-        session_close(session, "%s", error_text(result));
+        session_close(session, "%s", conn_why(session->conn, result));
     }
 }
 
@@ -299,7 +298,7 @@ void session_step(struct session *session)
     if (session->state != SESSION_CLOSED) {
         int err = conn_flush(session->conn);
         if (err != 0) {
-            session_close(session, "%s", error_text(err));
+            session_close(session, "%s", conn_why(session->conn, err));
         }
     }
 }

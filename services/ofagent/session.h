@@ -27,11 +27,13 @@ struct session {
     struct bridge *bridge;
     struct conn *conn;
     uint64_t number;     /* unique in this process */
-    uint64_t controller; /* row of the controller we connected to; 0: the peer came to us */
+    uint64_t controller; /* row of the controller we connected to; 0: the peer came to us, */
+    uint64_t listener;   /* by this passive controller's row; 0: by the bridge's own socket */
     enum session_state state;
-    char reason[128]; /* why it was closed */
+    char reason[256]; /* why it was closed */
     uint32_t versions; /* bit n: version n may be spoken; the bridge's protocols when the session began */
     uint8_t version;   /* the one that is, or before the HELLOs the highest that may be */
+    bool was_active;
     uint64_t opened_ns;
     uint64_t heard_ns; /* when the peer was last heard */
     uint64_t probe_ns; /* inactivity probe; 0: off */
@@ -64,7 +66,8 @@ struct session {
     uint64_t n_packet_ins, n_packet_ins_dropped, n_errors;
 };
 
-struct session *session_new(struct bridge *bridge, int fd, uint64_t controller, uint64_t probe_ns);
+/* Takes the connection. */
+struct session *session_new(struct bridge *bridge, struct conn *conn, uint64_t controller, uint64_t probe_ns);
 void session_destroy(struct session **session);
 /* Marks it closed; whoever owns it takes it out. */
 void session_close(struct session *session, const char *format, ...) PRINTF_LIKE(2, 3);

@@ -7,6 +7,7 @@
 #include "services/slowpath/feed.h"
 
 #include "lib/base/log.h"
+#include "lib/cfg/target.h"
 #include "lib/msg/rule.h"
 
 enum { MAC_AGING_S = 300, MAC_TABLE_SIZE = 8192, MAC_TABLE_SIZE_MAX = 1000000 /* Open vSwitch's bounds */ };
@@ -86,7 +87,7 @@ static void feed_port(struct core *core, uint64_t id, const Busbar__PortRow *row
 
 static void feed_controller(struct core *core, uint64_t id, const Busbar__ControllerRow *row)
 {
-    if (row == NULL) {
+    if (row == NULL || target_is_passive(row->target)) { /* who may come is no controller to wait for */
         world_remove_controller(&core->world, id);
     } else {
         world_set_controller(&core->world, id, row->bridge);

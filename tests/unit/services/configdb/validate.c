@@ -3,6 +3,7 @@
 
 #include "lib/cfg/column.h"
 #include "lib/cfg/schema.h"
+#include "lib/cfg/target.h"
 #include "services/configdb/validate.h"
 
 static bool bridge_one(void *context, uint32_t table, uint64_t id)
@@ -45,9 +46,9 @@ static void interface_names(void **state)
 static void controller_targets(void **state)
 {
     static const char *const good[] = {"tcp:127.0.0.1:6653", "tcp:10.0.0.1", "tcp:[::1]:6653", "tcp:[fe80::1]",
-                                       "tcp:1.2.3.4:65535"};
+                                       "tcp:1.2.3.4:65535", "ssl:1.2.3.4:1", "ptcp:6634", "pssl:6634:127.0.0.1"};
     static const char *const bad[] = {
-        "",           "tcp:",           "ssl:1.2.3.4:1",  "tcp:1.2.3:1",      "tcp:1.2.3.4:0",     "tcp:1.2.3.4:65536",
+        "",           "tcp:",           "unix:/run/x",    "tcp:1.2.3:1",      "tcp:1.2.3.4:0",     "tcp:1.2.3.4:65536",
         "tcp:host:1", "tcp:1.2.3.4:",   "tcp:[::1:6653",  "tcp:::1:6653",     "tcp:1.2.3.4:66x",   "tcp:[::1]x",
         "tcp:[]:1",   "tcp:1.2.3.4:-1", "tcp: 1.2.3.4:1", "TCP:1.2.3.4:6653", "tcp:1.2.3.4:123456"};
     struct error_detail detail;
@@ -205,7 +206,7 @@ static void every_rule_says_what_it_wants(void **state)
         {SCHEMA_ONE_OF, CFG_BRIDGE, &one_of.base, "bridge row 5, column fail_mode: 'open' is not one of standalone|secure"},
         {SCHEMA_INTERFACE, CFG_BRIDGE, &interface.base,
          "bridge row 5, column name: 'a/b' is not a device name of 1 to 15 printable characters without '/', ':' and '%'"},
-        {SCHEMA_TARGET, CFG_CONTROLLER, &target.base, "controller row 5, column target: 'tcp:x' is not tcp:ADDRESS[:PORT]"},
+        {SCHEMA_TARGET, CFG_CONTROLLER, &target.base, "controller row 5, column target: 'tcp:x' is not " TARGET_WANTED},
         {SCHEMA_LENGTH, CFG_SERVICE, &length.base,
          "service row 5, column session: 'xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx' is not a text of at most 255 bytes"},
         {SCHEMA_PATH, CFG_PORT, &path.base, "port row 5, column options:rx: 'a.pcap' is not an absolute path of at most 1023 bytes"},

@@ -21,7 +21,7 @@ static struct pair pair_open(void)
 {
     int fds[2];
     assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, fds), 0);
-    return (struct pair){.conn = conn_new(fds[0]), .peer = fds[1]};
+    return (struct pair){.conn = conn_new(fds[0], NULL), .peer = fds[1]};
 }
 
 static void pair_close(struct pair *p)

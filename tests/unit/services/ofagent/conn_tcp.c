@@ -29,7 +29,7 @@ static int refused(const char *target)
 
 static void targets_that_are_none_are_refused_by_name(void **state)
 {
-    assert_int_equal(refused("ssl:127.0.0.1:6653"), -ERROR_UNSUPPORTED);
+    assert_int_equal(refused("ptcp:6653:127.0.0.1"), -ERROR_UNSUPPORTED);
     assert_int_equal(refused("tcp:"), -ERROR_SYNTAX);
     assert_int_equal(refused("tcp:controller.example:6653"), -ERROR_SYNTAX);
     assert_int_equal(refused("tcp:127.0.0.1:0"), -ERROR_SYNTAX);

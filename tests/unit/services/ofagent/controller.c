@@ -1,6 +1,9 @@
 /* Tests of services/ofagent/controller.c: back-off, status, fail-open. */
 #include "tests/unit/services/ofagent/bench.h"
 
+#include <arpa/inet.h>
+#include <netinet/in.h>
+
 static struct controller *only_controller(const struct bench *b)
 {
     return bridge_find(b->agent, 1)->controllers;
@@ -130,6 +133,128 @@ static void a_controller_taken_out_is_disconnected_and_its_status_withdrawn(void
     bench_controller_stop(b, listener);
 }
 
+/* A passive controller at a port that was free a moment ago; returns the port. */
+static uint16_t bench_listener(struct bench *b)
+{
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    Busbar__ControllerRow row = BUSBAR__CONTROLLER_ROW__INIT;
+    socklen_t size = sizeof address;
+    int fd = socket(AF_INET, SOCK_STREAM, 0);
+
+    assert_int_equal(bind(fd, (struct sockaddr *)&address, size), 0);
+    assert_int_equal(getsockname(fd, (struct sockaddr *)&address, &size), 0);
+    close(fd);
+    char *target = memory_format("ptcp:%u:127.0.0.1", ntohs(address.sin_port));
+    row.bridge = 1;
+    row.target = target;
+    bench_commit_row(b, CFG_CONTROLLER, 5, &row.base);
+    free(target);
+    bench_run(b, 50 * NS_PER_MS);
+    return ntohs(address.sin_port);
+}
+
+static int connect_to(uint16_t port)
+{
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK), .sin_port = htons(port)};
+    int fd = socket(AF_INET, SOCK_STREAM, 0);
+
+    if (connect(fd, (struct sockaddr *)&address, sizeof address) != 0) {
+        close(fd);
+        return -1;
+    }
+    return fd;
+}
+
+static void peers_come_to_a_passive_controller_and_go_with_it(void **state)
+{
+    struct bench *b = *state;
+    uint16_t port = bench_listener(b);
+    struct client c;
+
+    assert_string_equal(bench_status(b)->state, "listening");
+    assert_false(bench_status(b)->is_connected);
+    client_attach(&c, connect_to(port));
+    bench_step(b, NS_PER_MS);
+    client_hello(b, &c);
+    bench_step(b, NS_PER_MS);
+    assert_true(bench_status(b)->is_connected);
+    bench_run(b, 20 * NS_PER_S);
+    assert_false(bridge_find(b->agent, 1)->is_fail_open); /* who may come is nobody to wait for */
+    bench_commit_row(b, CFG_CONTROLLER, 5, NULL);
+    bench_run(b, 50 * NS_PER_MS);
+    assert_int_equal(bridge_find(b->agent, 1)->n_sessions, 0);
+    assert_int_equal(connect_to(port), -1);
+    client_close(&c);
+}
+
+static void a_listener_lets_in_only_so_many_and_those_without_hello_leave(void **state)
+{
+    struct bench *b = *state;
+    uint16_t port = bench_listener(b);
+    int fds[CONTROLLER_PEERS_MAX + 1];
+
+    for (size_t i = 0; i <= CONTROLLER_PEERS_MAX; i++) {
+        fds[i] = connect_to(port);
+        assert_true(fds[i] >= 0);
+        bench_run(b, 10 * NS_PER_MS);
+    }
+    assert_int_equal(bridge_find(b->agent, 1)->n_sessions, CONTROLLER_PEERS_MAX);
+    bench_run(b, SESSION_HELLO_NS + NS_PER_S);
+    assert_int_equal(bridge_find(b->agent, 1)->n_sessions, 1); /* the one that had to wait outside */
+    for (size_t i = 0; i <= CONTROLLER_PEERS_MAX; i++) {
+        close(fds[i]);
+    }
+}
+
+static void a_port_that_is_taken_is_told(void **state)
+{
+    struct bench *b = *state;
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    Busbar__ControllerRow row = BUSBAR__CONTROLLER_ROW__INIT;
+    socklen_t size = sizeof address;
+    int fd = socket(AF_INET, SOCK_STREAM, 0);
+
+    assert_int_equal(bind(fd, (struct sockaddr *)&address, size), 0);
+    assert_int_equal(listen(fd, 1), 0);
+    assert_int_equal(getsockname(fd, (struct sockaddr *)&address, &size), 0);
+    char *target = memory_format("ptcp:%u:127.0.0.1", ntohs(address.sin_port));
+    row.bridge = 1;
+    row.target = target;
+    bench_commit_row(b, CFG_CONTROLLER, 5, &row.base);
+    bench_run(b, 50 * NS_PER_MS);
+    assert_string_equal(bench_status(b)->state, "backoff");
+    assert_string_equal(bench_status(b)->last_error, "Address already in use");
+    free(target);
+    close(fd);
+}
+
+static void a_tls_controller_without_a_key_is_told_what_is_missing(void **state)
+{
+    struct bench *b = *state;
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    Busbar__ControllerRow row = BUSBAR__CONTROLLER_ROW__INIT;
+    Busbar__SwitchRow settings = BUSBAR__SWITCH_ROW__INIT;
+    socklen_t size = sizeof address;
+    int fd = socket(AF_INET, SOCK_STREAM, 0);
+
+    assert_int_equal(bind(fd, (struct sockaddr *)&address, size), 0);
+    assert_int_equal(listen(fd, 8), 0);
+    assert_int_equal(getsockname(fd, (struct sockaddr *)&address, &size), 0);
+    char *target = memory_format("ssl:127.0.0.1:%u", ntohs(address.sin_port));
+    row.bridge = 1;
+    row.target = target;
+    bench_commit_row(b, CFG_CONTROLLER, 5, &row.base);
+    bench_run(b, 50 * NS_PER_MS);
+    assert_string_equal(bench_status(b)->last_error, "TLS: no private key is set (swctl set-ssl)");
+    bench_run(b, 20 * NS_PER_S); /* far into the back-off */
+    settings.ssl_private_key = (char *)(uintptr_t) "/nowhere/key";
+    bench_commit_row(b, CFG_SWITCH, 1, &settings.base);
+    bench_run(b, 50 * NS_PER_MS);
+    assert_string_equal(bench_status(b)->last_error, "TLS: private key /nowhere/key: No such file or directory");
+    free(target);
+    close(fd);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -139,6 +264,10 @@ int main(void)
         CLAIM(a_controller_that_comes_back_ends_fail_open_and_finds_its_rules),
         CLAIM(a_secure_bridge_never_fails_open),
         CLAIM(a_controller_taken_out_is_disconnected_and_its_status_withdrawn),
+        CLAIM(peers_come_to_a_passive_controller_and_go_with_it),
+        CLAIM(a_listener_lets_in_only_so_many_and_those_without_hello_leave),
+        CLAIM(a_port_that_is_taken_is_told),
+        CLAIM(a_tls_controller_without_a_key_is_told_what_is_missing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
