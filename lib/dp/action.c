@@ -86,6 +86,29 @@ static int check_recirc(const struct check *check, const struct dp_action *actio
     return 0;
 }
 
+static int check_controller(const struct check *check, const struct dp_action *action)
+{
+    size_t i = (size_t)(action - check->first), n = dp_userdata_items(action->controller.n_userdata);
+    bool is_good = action->controller.n_userdata <= DP_USERDATA_MAX && n <= i;
+    for (size_t k = 1; is_good && k <= n; k++) {
+        is_good = check->first[i - k].type == DP_ACTION_USERDATA;
+    }
+    return is_good ? 0 : error_set(check->detail, -ERROR_RANGE, "action %zu: %u bytes of user data are not before it", i, action->controller.n_userdata);
+}
+
+size_t dp_controller_userdata(const struct dp_controller *controller, uint8_t *out)
+{
+    const struct dp_action *action = (const struct dp_action *)(const void *)((const uint8_t *)controller - offsetof(struct dp_action, controller));
+    size_t left = controller->n_userdata;
+    for (size_t k = dp_userdata_items(left); k > 0; k--) {
+        size_t n = left < DP_USERDATA_SIZE ? left : DP_USERDATA_SIZE;
+        memcpy(out, action[-(ptrdiff_t)k].userdata.bytes, n);
+        out += n;
+        left -= n;
+    }
+    return controller->n_userdata;
+}
+
 static int check_list(const struct check *check, const struct dp_action *actions, size_t n_actions, unsigned depth);
 
 static int check_one(const struct check *check, const struct dp_action *action, size_t n_behind, unsigned depth)
@@ -104,9 +127,11 @@ static int check_one(const struct check *check, const struct dp_action *action, 
     case DP_ACTION_POP_VLAN:
     case DP_ACTION_DEC_TTL:
     case DP_ACTION_DEC_MPLS_TTL:
-    case DP_ACTION_CONTROLLER:
     case DP_ACTION_METER:
+    case DP_ACTION_USERDATA:
         return 0;
+    case DP_ACTION_CONTROLLER:
+        return check_controller(check, action);
     case DP_ACTION_PUSH_MPLS:
     case DP_ACTION_POP_MPLS:
         return check_mpls(check, action);
@@ -177,6 +202,7 @@ static bool is_effective(const struct dp_action *action)
     case DP_ACTION_DEC_MPLS_TTL:
     case DP_ACTION_TRUNCATE:
     case DP_ACTION_HASH:
+    case DP_ACTION_USERDATA:
     case DP_ACTION_COUNT:
         return false;
     }
@@ -234,7 +260,10 @@ static bool action_equal(const struct dp_action *a, const struct dp_action *b)
     case DP_ACTION_CONTROLLER:
         return a->controller.bridge == b->controller.bridge && a->controller.cookie == b->controller.cookie &&
                a->controller.rule_table == b->controller.rule_table && a->controller.max_len == b->controller.max_len &&
-               a->controller.reason == b->controller.reason && a->controller.in_port == b->controller.in_port;
+               a->controller.reason == b->controller.reason && a->controller.in_port == b->controller.in_port &&
+               a->controller.id == b->controller.id && a->controller.n_userdata == b->controller.n_userdata;
+    case DP_ACTION_USERDATA:
+        return memcmp(a->userdata.bytes, b->userdata.bytes, sizeof a->userdata.bytes) == 0;
     case DP_ACTION_CLONE:
         return a->clone.n_actions == b->clone.n_actions;
     case DP_ACTION_DROP:
@@ -289,6 +318,27 @@ static void print_hash(FILE *out, const struct dp_hash *hash)
     fputc(')', out);
 }
 
+static void print_controller(FILE *out, const struct dp_action *action)
+{
+    fprintf(out, "controller(max_len=%u,reason=%u", action->controller.max_len, action->controller.reason);
+    if (action->controller.id != 0) {
+        fprintf(out, ",id=%u", action->controller.id);
+    }
+    if (action->controller.n_userdata != 0) {
+        fprintf(out, ",userdata=%u bytes", action->controller.n_userdata);
+    }
+    fputc(')', out);
+}
+
+static void print_userdata(FILE *out, const struct dp_action *action)
+{
+    fputs("userdata(", out);
+    for (size_t i = 0; i < sizeof action->userdata.bytes; i++) {
+        fprintf(out, "%02x", action->userdata.bytes[i]);
+    }
+    fputc(')', out);
+}
+
 static void print_list(FILE *out, const struct dp_action *actions, size_t n_actions, const struct match_ports *ports);
 
 static void print_one(FILE *out, const struct dp_action *action, const struct match_ports *ports)
@@ -311,7 +361,10 @@ static void print_one(FILE *out, const struct dp_action *action, const struct ma
         fputs("dec_ttl", out);
         return;
     case DP_ACTION_CONTROLLER:
-        fprintf(out, "controller(max_len=%u,reason=%u)", action->controller.max_len, action->controller.reason);
+        print_controller(out, action);
+        return;
+    case DP_ACTION_USERDATA:
+        print_userdata(out, action);
         return;
     case DP_ACTION_CLONE:
         fputs("clone(", out);

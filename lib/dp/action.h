@@ -3,7 +3,7 @@
  * A list runs from its start to its end over one packet. CLONE runs the next n_actions on a copy and then goes on behind them with
  * the packet as it was. The empty list drops (reason RULE). A list whose last action is DROP names its reason. TRUNCATE stands right before
  * the OUTPUT it is for: that port gets at most so many bytes, everybody else the whole packet, as with Open vSwitch's
- * output(port=,max_len=). RECIRC gives the packet (in the middle of a list a copy) back for another lookup, under another recirc_id; with
+ * output(port=,max_len=). USERDATA items stand right before the CONTROLLER they are for. RECIRC gives the packet (in the middle of a list a copy) back for another lookup, under another recirc_id; with
  * n_labels, that lookup sees in the key what stands behind so many MPLS labels of the packet, too: no byte is changed.
  */
 #ifndef BUSBAR_DP_ACTION_H
@@ -23,7 +23,9 @@ enum {
     DP_ACTIONS_MAX = 4096 /* of one flow: a group of 1,024 buckets with three actions each and a copy; larger lists are refused */,
     DP_CLONE_DEPTH = 8 /* nested clones; the executor recurses as deep, and rules do not */,
     DP_TRUNCATE_MIN = 14, /* a frame keeps its Ethernet header */
-    DP_UNCOVER_MAX = 7    /* labels to look behind: more than anybody stacks */
+    DP_UNCOVER_MAX = 7,   /* labels to look behind: more than anybody stacks */
+    DP_USERDATA_SIZE = 32, /* bytes an item of type USERDATA holds; the last one of a controller action may hold fewer */
+    DP_USERDATA_MAX = 1024 /* bytes of one controller action: OVN's longest are some hundred */
 };
 
 /* What the datapath hash (dp_hash of the key) is made of. */
@@ -56,7 +58,14 @@ struct dp_controller {
     uint16_t max_len;    /* bytes of the packet to send up */
     uint32_t in_port;    /* port id of the patch port it came in by; 0: the packet's own */
     uint8_t reason;      /* enum packet_in_reason of lib/model */
+    uint16_t id;         /* of the controllers that get it; 0: those without a number */
+    uint16_t n_userdata; /* bytes in the USERDATA items right before it */
 };
+
+static inline size_t dp_userdata_items(size_t n_bytes)
+{
+    return (n_bytes + DP_USERDATA_SIZE - 1) / DP_USERDATA_SIZE;
+}
 
 struct dp_action {
     uint16_t type; /* enum dp_action_type */
@@ -72,6 +81,9 @@ struct dp_action {
             uint16_t tci;  /* host order, without the present bit */
         } push_vlan;
         struct dp_controller controller;
+        struct {
+            uint8_t bytes[DP_USERDATA_SIZE];
+        } userdata;
         struct {
             uint16_t n_actions;
         } clone;
@@ -94,6 +106,8 @@ _Static_assert(FIELD_COUNT <= 128, "the fields of a hash are 128 bits");
 /* Types, field numbers, nesting and counts are in range. Errors: -ERROR_RANGE, -ERROR_TOO_LARGE; the detail names the action. */
 int dp_actions_check(const struct dp_action *actions, size_t n_actions, struct error_detail *detail) MUST_CHECK;
 bool dp_actions_equal(const struct dp_action *a, size_t n_a, const struct dp_action *b, size_t n_b);
+/* Copies the user data of a controller action that stands in a checked list; `out` has room for DP_USERDATA_MAX. Returns how many bytes. */
+size_t dp_controller_userdata(const struct dp_controller *controller, uint8_t *out);
 /* The number behind the last action of the outermost level that anybody could notice: dp_execute_effective() needs no more of the list. */
 size_t dp_actions_effective(const struct dp_action *actions, size_t n_actions);
 /* For people: "set_field:..->nw_dst,dec_ttl,output:3", "drop". Port names through `ports` (by switch-wide port id) or NULL. Caller's string. */

@@ -147,6 +147,8 @@ static int step(const struct run *run, const struct dp_action *action, struct dp
         return REWRITE_DONE;
     case DP_ACTION_DROP:
         return action->reason;
+    case DP_ACTION_USERDATA: /* of the controller action behind it */
+        return REWRITE_DONE;
     case DP_ACTION_TRUNCATE: /* run_list() has done it */
     case DP_ACTION_COUNT:
         break;

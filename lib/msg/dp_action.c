@@ -43,6 +43,13 @@ static void encode_controller(const struct dp_action *action, Busbar__DpAction *
     message->max_len = action->controller.max_len;
     message->reason = action->controller.reason;
     message->port = action->controller.in_port;
+    message->controller_id = action->controller.id;
+    message->n_userdata = action->controller.n_userdata;
+}
+
+static void encode_userdata(const struct dp_action *action, Busbar__DpAction *message)
+{
+    message->userdata = (ProtobufCBinaryData){.data = (uint8_t *)(uintptr_t)action->userdata.bytes, .len = sizeof action->userdata.bytes};
 }
 
 static void encode_clone(const struct dp_action *action, Busbar__DpAction *message)
@@ -125,8 +132,20 @@ static bool decode_controller(const Busbar__DpAction *message, struct dp_action 
                                                 .cookie = message->cookie,
                                                 .rule_table = message->table,
                                                 .max_len = (uint16_t)message->max_len,
-                                                .reason = (uint8_t)message->reason};
-    return message->max_len <= UINT16_MAX && message->reason <= UINT8_MAX;
+                                                .reason = (uint8_t)message->reason,
+                                                .id = (uint16_t)message->controller_id,
+                                                .n_userdata = (uint16_t)message->n_userdata};
+    return message->max_len <= UINT16_MAX && message->reason <= UINT8_MAX && message->controller_id <= UINT16_MAX &&
+           message->n_userdata <= UINT16_MAX;
+}
+
+static bool decode_userdata(const Busbar__DpAction *message, struct dp_action *action)
+{
+    if (message->userdata.len != sizeof action->userdata.bytes) {
+        return false;
+    }
+    memcpy(action->userdata.bytes, message->userdata.data, sizeof action->userdata.bytes);
+    return true;
 }
 
 static bool decode_clone(const Busbar__DpAction *message, struct dp_action *action)

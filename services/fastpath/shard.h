@@ -45,6 +45,7 @@ struct packet_up {
     uint32_t total_size;
     uint32_t offset; /* of its bytes in up_bytes */
     uint32_t size;
+    uint32_t n_userdata; /* bytes of user data behind them */
 };
 
 struct session {

@@ -1,6 +1,6 @@
 /* The controllers' packets.
  *
- * A packet up is copied, cut to what the rule asked for, into a buffer of its session's and sent with the burst, so the frame is free
+ * A packet up is copied, cut to what the rule asked for, with the rule's user data, into a buffer of its session's and sent with the burst, so the frame is free
  * at once. The session is that of the packet's flow hash, so that a controller sees one flow in order. When the buffer is full it is
  * sent; when the bus has no room the newest are dropped and counted (I9).
  * Cost: a copy of max_len bytes; one message a burst. Worker thread. Invariant: each packet counted as sent up was given to the bus (I5).
@@ -24,13 +24,17 @@ int up_packet(void *context, const struct dp_controller *to, const struct dp_pac
         return DROP_NO_SLOWPATH;
     }
     struct session *session = &shard->sessions[number];
-    if (session->n_ups == UP_BATCH || session->up_size + size > UP_BYTES) {
+    if (session->n_ups == UP_BATCH || session->up_size + size + to->n_userdata > UP_BYTES) {
         up_flush(shard, session);
     }
     memcpy(session->up_bytes + session->up_size, packet->data, size);
     session->ups[session->n_ups++] = (struct packet_up){
-        .to = *to, .in_port = packet->in_port, .total_size = packet->size, .offset = session->up_size, .size = size};
+        .to = *to, .in_port = packet->in_port, .total_size = packet->size, .offset = session->up_size, .size = size,
+        .n_userdata = to->n_userdata};
     session->up_size += size;
+    if (to->n_userdata > 0) {
+        session->up_size += (uint32_t)dp_controller_userdata(to, session->up_bytes + session->up_size);
+    }
     return WORKER_ASKED;
 }
 
@@ -62,6 +66,8 @@ void up_flush(struct shard *shard, struct session *session)
         packets[i].in_port = up->to.in_port != 0 ? up->to.in_port : up->in_port;
         packets[i].total_size = up->total_size;
         packets[i].frame = (ProtobufCBinaryData){.len = up->size, .data = session->up_bytes + up->offset};
+        packets[i].userdata = (ProtobufCBinaryData){.len = up->n_userdata, .data = session->up_bytes + up->offset + up->size};
+        packets[i].controller_id = up->to.id;
         pointers[i] = &packets[i];
     }
     batch.n_packets = session->n_ups;

@@ -219,7 +219,7 @@ static void change_covered(struct flow_table *table, uint8_t number, const struc
     }
 }
 
-/* A packet-in says no controller's number and carries no user data before there is NX packet_in2; a port has the queue 0 and no other. */
+/* A port has the queue 0 and no other; user data travel with each packet, and have a bound. */
 const char *flow_mod_unsupported(const struct action_list *actions)
 {
     for (size_t i = 0; i < actions->count; i++) {
@@ -227,11 +227,8 @@ const char *flow_mod_unsupported(const struct action_list *actions)
         if (action->type == ACTION_SET_QUEUE && action->queue_id != 0) {
             return "set_queue: not supported yet, a port has queue 0 only";
         }
-        if (action->type == ACTION_CONTROLLER && action->controller.controller_id != 0) {
-            return "controller(id=...): not supported yet, packets go to all controllers of a bridge";
-        }
-        if (action->type == ACTION_CONTROLLER && action->controller.n_data != 0) {
-            return "controller(userdata=...): not supported yet, a packet-in has no place for it";
+        if (action->type == ACTION_CONTROLLER && action->controller.n_data > FLOW_MOD_USERDATA_MAX) {
+            return "controller(userdata=...): more than 1024 bytes";
         }
     }
     return NULL;

@@ -48,6 +48,7 @@ struct flow_mod_context {
 enum of_error_number flow_mod_apply(struct flow_table *table, const struct flow_mod *mod,
                                     const struct flow_mod_context *context, struct flow_changes *changes);
 
+enum { FLOW_MOD_USERDATA_MAX = 1024 /* bytes, as the datapath carries them */ };
 /* What in the list would be stored and have no effect, for people; NULL: nothing. Such a list is refused. */
 const char *flow_mod_unsupported(const struct action_list *actions);
 /* Do actions and instructions refer only to what exists, and has an effect? Also for packet-outs and group buckets. */

@@ -116,7 +116,7 @@ static void say_hello(struct packet *packet, struct replica *replica)
 
 static void give(struct packet *packet, struct session *session, const Busbar__PacketIn *in, struct of_message *message)
 {
-    if (!session_wants(session, session->async.packet_in, in->reason)) {
+    if (session->controller_id != in->controller_id || !session_wants(session, session->async.packet_in, in->reason)) {
         return;
     }
     if (!conn_has_room(session->conn)) {
@@ -140,7 +140,9 @@ static void on_packet_in(struct packet *packet, const Busbar__PacketIn *in)
                       .table = (uint8_t)in->table,
                       .cookie = in->cookie,
                       .data = in->frame.data,
-                      .data_size = in->frame.len}};
+                      .data_size = in->frame.len,
+                      .userdata = in->userdata.len > 0 ? in->userdata.data : NULL,
+                      .userdata_size = in->userdata.len}};
 
     packet->counts.ins++;
     if (bridge == NULL) {

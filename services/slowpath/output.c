@@ -7,6 +7,8 @@
  */
 #include "services/slowpath/walk.h"
 
+#include <string.h>
+
 void output_to(struct walk *walk, const struct world_port *port)
 {
     if ((port->config & (PORT_CONFIG_NO_FWD | PORT_CONFIG_DOWN)) != 0) {
@@ -27,7 +29,23 @@ void output_to(struct walk *walk, const struct world_port *port)
     walk_emit(walk, &action);
 }
 
-void output_to_controller(struct walk *walk, uint16_t max_len, enum packet_in_reason reason)
+/* The items of user data stand before the action, so that what has an effect stays last. */
+static void emit_controller(struct walk *walk, struct dp_action *action, const struct action *of)
+{
+    size_t left = of != NULL ? of->controller.n_data : 0;
+    action->controller.n_userdata = (uint16_t)left;
+    for (size_t i = 1; left > 0; i++) {
+        const struct action *data = &of[i];
+        struct dp_action item = {.type = DP_ACTION_USERDATA};
+        size_t n = data->data.n_bytes < left ? data->data.n_bytes : left;
+        memcpy(item.userdata.bytes, data->data.bytes, n);
+        walk_emit(walk, &item);
+        left -= n;
+    }
+    walk_emit(walk, action);
+}
+
+static void to_controller(struct walk *walk, uint16_t max_len, enum packet_in_reason reason, const struct action *of)
 {
     bool is_miss = walk->rule != NULL && walk->rule->is_table_miss && reason == PACKET_IN_ACTION;
     if (is_miss && walk->in_port != NULL && (walk->in_port->config & PORT_CONFIG_NO_PACKET_IN) != 0) {
@@ -41,17 +59,32 @@ void output_to_controller(struct walk *walk, uint16_t max_len, enum packet_in_re
     action.controller.max_len = max_len;
     action.controller.in_port = walk->has_crossed ? walk->in_port->id : 0;
     action.controller.reason = (uint8_t)(is_miss ? PACKET_IN_NO_MATCH : reason);
+    action.controller.id = of != NULL ? of->controller.controller_id : 0;
     walk_trace(walk, "output to the controller");
     walk->out->uses_meters = true;
     if (world_meter(walk->input->world, walk->bridge->id, METER_CONTROLLER) == 0) {
-        walk_emit(walk, &action);
+        emit_controller(walk, &action, of);
         return;
     }
     struct walk_copy copy; /* what the meter drops goes on here */
     walk_begin_copy(walk, &copy);
     perform_meter(walk, METER_CONTROLLER);
-    walk_emit(walk, &action);
+    emit_controller(walk, &action, of);
     walk_end_copy(walk, &copy);
+}
+
+void output_to_controller(struct walk *walk, uint16_t max_len, enum packet_in_reason reason)
+{
+    to_controller(walk, max_len, reason, NULL);
+}
+
+void output_controller_perform(struct walk *walk, const struct action *action)
+{
+    if (action->controller.n_data > DP_USERDATA_MAX) {
+        walk_refuse(walk, DROP_PIPELINE_LIMIT);
+        return;
+    }
+    to_controller(walk, action->controller.max_len, action->controller.reason, action);
 }
 
 static void output_to_all(struct walk *walk, bool is_flood)

@@ -120,6 +120,8 @@ static bool packet_in_fill(const struct packet_wire *wire, const Busbar__PacketU
     in->total_size = up->total_size;
     in->frame = up->frame;
     in->max_len = up->max_len;
+    in->userdata = up->userdata;
+    in->controller_id = up->controller_id;
     return port != NULL || up->in_port == 0;
 }
 

@@ -337,7 +337,7 @@ static void perform_action(struct walk *walk, const struct action *action)
         output_perform(walk, action->output.port, action->output.max_len);
         break;
     case ACTION_CONTROLLER:
-        output_to_controller(walk, action->controller.max_len, action->controller.reason);
+        output_controller_perform(walk, action);
         break;
     case ACTION_MOVE:
         perform_move(walk, action);

@@ -237,6 +237,7 @@ static bool has_effect(const struct dp_action *action)
     case DP_ACTION_DEC_MPLS_TTL:
     case DP_ACTION_TRUNCATE:
     case DP_ACTION_HASH:
+    case DP_ACTION_USERDATA:
     case DP_ACTION_CLONE: /* walk_end_copy() leaves none that has no effect inside */
     case DP_ACTION_COUNT:
         break;

@@ -150,6 +150,8 @@ void output_perform(struct walk *walk, uint32_t ofport, uint16_t max_len);
 void output_truncated(struct walk *walk, uint32_t ofport, uint32_t max_len);
 void output_to(struct walk *walk, const struct world_port *port); /* unless its configuration forbids it */
 void output_to_controller(struct walk *walk, uint16_t max_len, enum packet_in_reason reason);
+/* An action of type CONTROLLER, with its items of user data behind it. */
+void output_controller_perform(struct walk *walk, const struct action *action);
 void group_perform(struct walk *walk, uint32_t group_id);
 void normal_perform(struct walk *walk);
 

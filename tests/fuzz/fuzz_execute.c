@@ -114,6 +114,7 @@ static void take_action(struct input *in, struct dp_action *action, size_t n_beh
     case DP_ACTION_METER:
         action->meter = take8(in) % 9;
         return;
+    case DP_ACTION_USERDATA:
     case DP_ACTION_POP_VLAN:
     case DP_ACTION_DEC_TTL:
     case DP_ACTION_DEC_MPLS_TTL:

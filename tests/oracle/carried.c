@@ -221,6 +221,7 @@ static void execute(const struct dp_action *actions, size_t n_actions, struct pa
         case DP_ACTION_HASH:
         case DP_ACTION_RECIRC: /* whoever asks translates the packet again, with its hash, before it comes here */
             abort(); /* no translation has them yet; one that does must say here what they do to a key */
+        case DP_ACTION_USERDATA:
         case DP_ACTION_METER: /* the packet is below its rate */
         case DP_ACTION_DROP:
         case DP_ACTION_COUNT:

@@ -51,6 +51,25 @@ def test_a_rule_decides_from_the_moment_its_command_returns(suite):
         first.ping(second, count=1)
 
 
+def test_user_data_of_a_rule_come_with_the_packet_in(suite):
+    first, second = suite.bridge_with_hosts(2)
+    first.knows(second), second.knows(first)
+    suite.ofctl("add-flow", "br0", "priority=9,icmp,actions=controller(userdata=01.02.03.04.05,max_len=64),normal")
+    log = suite.run_dir / "monitor.log"
+    suite.namespace.popen("ovs-ofctl", "--unixctl=none", "-O", "OpenFlow13", "-P", "nxt_packet_in2", "monitor", f"unix:{suite.run_dir}/br0.mgmt", "65535",
+                          stdout=open(log, "w"))
+    time.sleep(0.5)
+    first.ping(second, count=1)
+    wait_until("the packet-in has them", lambda: "userdata=01.02.03.04.05" in log.read_text())
+    suite.ofctl("add-flow", "br0", "priority=9,icmp,actions=controller(id=7),normal")
+    n = log.read_text().count("PACKET_IN")
+    first.ping(second, count=3)
+    time.sleep(0.3)
+    assert log.read_text().count("PACKET_IN") == n  # this connection has not the number 7
+    said = suite.ofctl("add-flow", "br0", "priority=9,icmp,actions=controller(pause)", check=False)
+    assert "OFPBAC_" in said.stdout, said.stdout
+
+
 def test_dump_ports_counts_packets(suite):
     first, second = suite.bridge_with_hosts(2)
     first.ping(second, count=20, interval=0.02)

@@ -128,6 +128,31 @@ static void effective_part_ends_behind_the_last_that_can_be_noticed(void **state
     assert_int_equal(dp_actions_effective(NULL, 0), 0);
 }
 
+static void user_data_stand_before_their_action_and_are_read_from_there(void **state)
+{
+    struct dp_action list[] = {{.type = DP_ACTION_USERDATA, .userdata.bytes = {1, 2, 3}},
+                               {.type = DP_ACTION_USERDATA, .userdata.bytes = {9, 8}},
+                               {.type = DP_ACTION_CONTROLLER, .controller.n_userdata = 33}};
+    uint8_t bytes[DP_USERDATA_MAX] = {0}, wanted[33] = {1, 2, 3};
+    wanted[32] = 9;
+    assert_int_equal(dp_actions_check(list, 3, NULL), 0);
+    assert_int_equal(dp_actions_effective(list, 3), 3);
+    assert_int_equal(dp_actions_effective(list, 2), 0);
+    assert_int_equal(dp_controller_userdata(&list[2].controller, bytes), 33);
+    assert_memory_equal(bytes, wanted, sizeof wanted);
+    assert_int_equal(bytes[33], 0);
+    list[2].controller.n_userdata = 64;
+    assert_int_equal(dp_actions_check(list, 3, NULL), 0);
+    list[2].controller.n_userdata = 65; /* a third item is not there: it would be read before the list */
+    assert_int_equal(dp_actions_check(list, 3, NULL), -ERROR_RANGE);
+    list[2].controller.n_userdata = 33;
+    assert_int_equal(dp_actions_check(list + 1, 2, NULL), -ERROR_RANGE);
+    list[0] = output(1);
+    assert_int_equal(dp_actions_check(list, 3, NULL), -ERROR_RANGE);
+    list[2].controller.n_userdata = UINT16_MAX;
+    assert_int_equal(dp_actions_check(list, 3, NULL), -ERROR_RANGE);
+}
+
 static void clones_nested_too_deep_are_refused(void **state)
 {
     struct dp_action list[DP_CLONE_DEPTH + 2];
@@ -167,6 +192,8 @@ static void lists_differ_in_any_member(void **state)
         {{.type = DP_ACTION_RECIRC, .recirc_id = 1}, {.type = DP_ACTION_RECIRC, .recirc_id = 2}},
         {{.type = DP_ACTION_RECIRC, .recirc_id = 1, .n_labels = 1}, {.type = DP_ACTION_RECIRC, .recirc_id = 1, .n_labels = 2}},
         {{.type = DP_ACTION_RECIRC, .recirc_id = 1, .uncovers_type = 1}, {.type = DP_ACTION_RECIRC, .recirc_id = 1, .uncovers_type = 2}},
+        {{.type = DP_ACTION_CONTROLLER, .controller.id = 1}, {.type = DP_ACTION_CONTROLLER, .controller.id = 2}},
+        {{.type = DP_ACTION_USERDATA, .userdata.bytes = {1}}, {.type = DP_ACTION_USERDATA, .userdata.bytes = {2}}},
         {{.type = DP_ACTION_METER, .meter = 1}, {.type = DP_ACTION_METER, .meter = 1ull << 40 | 1}},
         {{.type = DP_ACTION_HASH, .hash.basis = 1}, {.type = DP_ACTION_HASH, .hash.basis = 2}},
         {{.type = DP_ACTION_HASH, .hash.algorithm = 1}, {.type = DP_ACTION_HASH, .hash = {.algorithm = 1, .fields = {1}}}},
@@ -213,6 +240,7 @@ int main(void)
         cmocka_unit_test(bad_labels_cuts_hashes_and_recirculations_are_refused),
         cmocka_unit_test(every_settable_field_of_a_packet_passes_and_no_other),
         cmocka_unit_test(effective_part_ends_behind_the_last_that_can_be_noticed),
+        cmocka_unit_test(user_data_stand_before_their_action_and_are_read_from_there),
         cmocka_unit_test(clones_nested_too_deep_are_refused),
         cmocka_unit_test(list_over_the_limit_is_refused),
         cmocka_unit_test(lists_differ_in_any_member),

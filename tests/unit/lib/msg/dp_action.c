@@ -30,9 +30,13 @@ static size_t one_of_each(struct dp_action *a)
     a[n++].set_field.mask = field_value_u64(0x000f);
     a[n++] = (struct dp_action){.type = DP_ACTION_POP_VLAN};
     a[n++] = (struct dp_action){.type = DP_ACTION_DEC_TTL};
+    a[n] = (struct dp_action){.type = DP_ACTION_USERDATA};
+    memset(a[n++].userdata.bytes, 0xa5, DP_USERDATA_SIZE);
+    a[n++] = (struct dp_action){.type = DP_ACTION_USERDATA, .userdata.bytes = {7}};
     a[n] = (struct dp_action){.type = DP_ACTION_CONTROLLER};
     a[n++].controller =
-        (struct dp_controller){.bridge = 1ull << 40, .cookie = UINT64_MAX, .rule_table = 253, .max_len = 0xffff, .reason = 1, .in_port = 77};
+        (struct dp_controller){.bridge = 1ull << 40, .cookie = UINT64_MAX, .rule_table = 253, .max_len = 0xffff, .reason = 1, .in_port = 77,
+                               .id = UINT16_MAX, .n_userdata = 33};
     a[n++] = (struct dp_action){.type = DP_ACTION_CLONE, .clone = {.n_actions = 2}};
     a[n++] = (struct dp_action){.type = DP_ACTION_OUTPUT, .port = 9};
     a[n++] = (struct dp_action){.type = DP_ACTION_OUTPUT, .port = UINT32_MAX};

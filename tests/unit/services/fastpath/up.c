@@ -43,6 +43,35 @@ static void packet_goes_up_cut_to_what_was_asked_for(void **state)
     rig_end(rig);
 }
 
+static void user_data_go_up_behind_the_packets_they_are_of(void **state)
+{
+    struct rig *rig = rig_new(256);
+    struct dp_action up[] = {{.type = DP_ACTION_USERDATA, .userdata.bytes = {1, 2, 3}},
+                             {.type = DP_ACTION_CONTROLLER, .controller = {.bridge = 5, .max_len = 20, .id = 77, .n_userdata = 3}}};
+    uint8_t frame[FRAME_BYTES];
+    bool is_new;
+    struct program *program = program_get(rig->shard->programs, up, 2, NULL, 0, &is_new);
+    frame_udp(frame, 1, 1, 9);
+    rig_hello(rig, 0, 10, MSG_KEY_LAYOUT);
+    for (int i = 0; i < 3; i++) {
+        assert_int_equal(worker_inject(&rig->shard->worker, frame, sizeof frame, 1, program), 0);
+    }
+    rig_run(rig, 0);
+    Busbar__PacketUpBatch *batch = rig_take(rig, 0, MESSAGE_PACKET_UP_BATCH);
+    assert_non_null(batch);
+    assert_int_equal(batch->n_packets, 3);
+    for (size_t i = 0; i < 3; i++) {
+        assert_int_equal(batch->packets[i]->frame.len, 20);
+        assert_memory_equal(batch->packets[i]->frame.data, frame, 20);
+        assert_int_equal(batch->packets[i]->userdata.len, 3);
+        assert_memory_equal(batch->packets[i]->userdata.data, up[0].userdata.bytes, 3);
+        assert_int_equal(batch->packets[i]->controller_id, 77);
+    }
+    protobuf_c_message_free_unpacked(&batch->base, NULL);
+    program_put(&program);
+    rig_end(rig);
+}
+
 static void packets_up_that_cannot_be_sent_are_counted_as_dropped(void **state)
 {
     struct rig *rig = rig_new(256);
@@ -121,6 +150,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(packet_goes_up_cut_to_what_was_asked_for),
+        cmocka_unit_test(user_data_go_up_behind_the_packets_they_are_of),
         cmocka_unit_test(packets_up_that_cannot_be_sent_are_counted_as_dropped),
         cmocka_unit_test(port_has_a_rate_of_packets_up),
         cmocka_unit_test(frame_from_above_is_sent_and_a_bad_one_harms_nobody),

@@ -4,6 +4,8 @@
 #include "lib/openflow/of_message.h"
 #include "tests/unit/services/ofagent/rules.h"
 
+#include <stdio.h>
+
 static int make_table(void **state)
 {
     *state = flow_table_new();
@@ -30,11 +32,16 @@ static void actions_without_effect_are_refused(void **state)
     assert_int_equal(add(table, "ip,actions=set_queue:4,output:1"), OF_ERROR_BAD_ACTION_BAD_QUEUE);
     assert_int_equal(add(table, "ip,actions=clone(set_queue:4,output:1)"), OF_ERROR_BAD_ACTION_BAD_QUEUE);
     assert_int_equal(add(table, "ip,actions=write_actions(set_queue:4,output:1)"), OF_ERROR_BAD_ACTION_BAD_QUEUE);
-    assert_int_equal(add(table, "ip,actions=controller(id=3)"), OF_ERROR_BAD_ACTION_BAD_ARGUMENT);
-    assert_int_equal(add(table, "ip,actions=controller(userdata=01.02)"), OF_ERROR_BAD_ACTION_BAD_ARGUMENT);
+    char longest[64 + 3 * FLOW_MOD_USERDATA_MAX];
+    int end = snprintf(longest, sizeof longest, "ip,actions=controller(userdata=01");
+    for (size_t i = 0; i < FLOW_MOD_USERDATA_MAX; i++) {
+        end += snprintf(longest + end, sizeof longest - (size_t)end, ".02");
+    }
+    (void)snprintf(longest + end, sizeof longest - (size_t)end, ")");
+    assert_int_equal(add(table, longest), OF_ERROR_BAD_ACTION_BAD_ARGUMENT);
     assert_int_equal(flow_table_size(table), 0);
     assert_int_equal(add(table, "ip,actions=set_queue:0,output:1"), OF_ERROR_NONE); /* the one there is */
-    assert_int_equal(add(table, "ip,actions=controller(max_len=100,reason=no_match)"), OF_ERROR_NONE);
+    assert_int_equal(add(table, "ip,actions=controller(max_len=100,reason=no_match,id=3,userdata=01.02)"), OF_ERROR_NONE);
 }
 
 static void an_add_over_the_same_match_replaces_and_keeps_the_row(void **state)

@@ -69,6 +69,42 @@ static void a_filtered_reason_and_another_bridge_are_not_sent(void **state)
     client_close(&c);
 }
 
+static void a_controllers_number_chooses_the_connection_and_user_data_come_along(void **state)
+{
+    struct bench *b = *state;
+    struct client numbered, plain;
+    Busbar__PacketInBatch batch = BUSBAR__PACKET_IN_BATCH__INIT;
+    Busbar__PacketIn in = BUSBAR__PACKET_IN__INIT, *pointer = &in;
+    uint8_t frame[60] = {0xaa}, userdata[] = {1, 2, 3};
+    struct of_message id = {.type = OF_SET_CONTROLLER_ID, .controller_id = {.id = 7}};
+    struct of_message format = {.type = OF_SET_PACKET_IN_FORMAT, .number = {.number = OF_PACKET_IN_NXM2}};
+
+    bench_join(b);
+    open_listening(b, &numbered);
+    open_listening(b, &plain);
+    client_send(b, &numbered, &id);
+    client_send(b, &numbered, &format);
+    in.bridge = 1;
+    in.reason = PACKET_IN_ACTION;
+    in.in_port = 2;
+    in.total_size = sizeof frame;
+    in.frame = (ProtobufCBinaryData){.data = frame, .len = sizeof frame};
+    in.userdata = (ProtobufCBinaryData){.data = userdata, .len = sizeof userdata};
+    in.controller_id = 7;
+    batch.packets = &pointer;
+    batch.n_packets = 1;
+    assert_int_equal(msg_send(b->packet, &b->ofagent_on_packet, MESSAGE_PACKET_IN_BATCH, &batch.base), 0);
+    client_expect(b, &numbered, OF_PACKET_IN);
+    assert_int_equal(numbered.message.packet_in.userdata_size, 3);
+    assert_memory_equal(numbered.message.packet_in.userdata, userdata, 3);
+    assert_false(client_next(b, &plain));
+    packet_in(b, 1, 0, PACKET_IN_ACTION, 1); /* without a number */
+    client_expect(b, &plain, OF_PACKET_IN);
+    assert_false(client_next(b, &numbered));
+    client_close(&numbered);
+    client_close(&plain);
+}
+
 static void a_peer_that_does_not_read_loses_packet_ins_only(void **state)
 {
     struct bench *b = *state;
@@ -112,6 +148,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         CLAIM(a_packet_in_reaches_who_wants_it_with_its_port_and_cookie),
         CLAIM(a_filtered_reason_and_another_bridge_are_not_sent),
+        CLAIM(a_controllers_number_chooses_the_connection_and_user_data_come_along),
         CLAIM(a_peer_that_does_not_read_loses_packet_ins_only),
         CLAIM(a_replica_that_left_gets_no_packet_outs),
     };

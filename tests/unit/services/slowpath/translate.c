@@ -291,6 +291,32 @@ static void meters_stand_where_their_rule_is_met(void **state)
     fixture_close(&f);
 }
 
+static void user_data_and_the_number_of_controllers_come_along(void **state)
+{
+    (void)state;
+    struct fixture f;
+    uint8_t bytes[DP_USERDATA_MAX];
+    fixture_open(&f);
+    fixture_rule(&f, "ip,actions=controller(id=7,max_len=50,userdata=01.02.03.04.05.06.07.08.09.0a.0b.0c.0d.0e.0f.10.11.12.13.14.15.16.17.18.19."
+                     "1a.1b.1c.1d.1e.1f.20.21),output:2");
+    fixture_translate(&f, "ip", 11);
+    assert_int_equal(f.translation.n_actions, 4);
+    assert_int_equal(f.translation.actions[2].type, DP_ACTION_CONTROLLER);
+    assert_int_equal(f.translation.actions[3].type, DP_ACTION_OUTPUT);
+    assert_int_equal(dp_actions_check(f.translation.actions, f.translation.n_actions, NULL), 0);
+    const struct dp_controller *to = &f.translation.actions[2].controller;
+    assert_true(to->id == 7 && to->max_len == 50);
+    assert_int_equal(dp_controller_userdata(to, bytes), 33);
+    assert_true(bytes[0] == 1 && bytes[31] == 0x20 && bytes[32] == 0x21);
+    world_set_meter(&f.world, 71, FIXTURE_BRIDGE, METER_CONTROLLER);
+    fixture_translate(&f, "ip", 11);
+    assert_int_equal(f.translation.n_actions, 6);
+    assert_int_equal(f.translation.actions[0].clone.n_actions, 4);
+    assert_int_equal(f.translation.actions[1].type, DP_ACTION_METER);
+    assert_int_equal(dp_actions_check(f.translation.actions, f.translation.n_actions, NULL), 0);
+    fixture_close(&f);
+}
+
 static void the_meter_of_controllers_measures_what_goes_there_and_nothing_else(void **state)
 {
     (void)state;
@@ -347,6 +373,7 @@ int main(void)
         cmocka_unit_test(unknown_ports_are_refused_and_closed_ones_drop),
         cmocka_unit_test(packet_outs_go_where_they_are_told_or_through_the_tables),
         cmocka_unit_test(meters_stand_where_their_rule_is_met),
+        cmocka_unit_test(user_data_and_the_number_of_controllers_come_along),
         cmocka_unit_test(the_meter_of_controllers_measures_what_goes_there_and_nothing_else),
         cmocka_unit_test(the_silent_controllers_bridge_learns_and_the_lonely_ones_misses_do),
     };
