@@ -206,10 +206,10 @@ int of_flow10_removed_decode(struct of_decoding *d, struct of_message *out)
     return 0;
 }
 
-/* 1.0 knows three reasons; a group or a meter that went took the rule along by a deletion. */
+/* 1.0 knows three reasons; a group or a meter that went took the rule along by a deletion, and so did a rule that needed its place. */
 static uint8_t reason_in_10(uint8_t reason)
 {
-    return reason == OF_REMOVED_GROUP_DELETE || reason == OF_REMOVED_METER_DELETE ? (uint8_t)OF_REMOVED_DELETE : reason;
+    return reason == OF_REMOVED_GROUP_DELETE || reason == OF_REMOVED_METER_DELETE || reason == OF_REMOVED_EVICTION ? (uint8_t)OF_REMOVED_DELETE : reason;
 }
 
 void of_flow10_removed_encode(const struct of_message *message, struct writer *w)

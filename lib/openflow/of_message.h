@@ -37,7 +37,8 @@ struct of_experimenter {
     size_t data_size;
 };
 
-enum of_port_config { OF_PORT_DOWN = 1 << 0, OF_PORT_NO_RECV = 1 << 2, OF_PORT_NO_FWD = 1 << 5, OF_PORT_NO_PACKET_IN = 1 << 6 };
+enum of_port_config { OF_PORT_DOWN = 1 << 0, OF_PORT_NO_RECV = 1 << 2, OF_PORT_NO_FLOOD = 1 << 4 /* 1.0 only */, OF_PORT_NO_FWD = 1 << 5,
+                      OF_PORT_NO_PACKET_IN = 1 << 6 };
 enum of_port_state { OF_PORT_LINK_DOWN = 1 << 0, OF_PORT_BLOCKED = 1 << 1, OF_PORT_LIVE = 1 << 2 };
 enum of_port_feature {
     OF_PORT_10MB_HD = 1 << 0,

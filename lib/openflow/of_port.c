@@ -93,7 +93,7 @@ void of_port_put(struct writer *w, uint8_t version, const struct of_port *port)
     writer_bytes(w, port->hw_addr, sizeof port->hw_addr);
     writer_pad(w, 2);
     of_put_text(w, port->name, sizeof port->name);
-    writer_u32(w, port->config);
+    writer_u32(w, port->config & ~(uint32_t)OF_PORT_NO_FLOOD); /* has a meaning in 1.0 alone */
     writer_u32(w, port->state);
     if (has_properties) {
         writer_u16(w, PROPERTY_ETHERNET);

@@ -275,6 +275,7 @@ int validate_writer(uint32_t table, enum process_kind kind, struct error_detail 
     case CFG_SWITCH:
     case CFG_BRIDGE:
     case CFG_CONTROLLER:
+    case CFG_FLOW_TABLE:
     case CFG_KEY:
         may = kind == PROCESS_SWCTL;
         break;

@@ -85,9 +85,11 @@ struct bridge {
     uint64_t generation_id;
     uint64_t without_controller_ns; /* since when none is connected */
     bool is_fail_open;
-    struct bridge_table { /* what table_mods of 1.4 and later set; kept in memory, as long as this process lives */
+    struct bridge_table { /* what table_mods of 1.4 and later set, kept in the owner row; and the limits of configdb's table FLOW_TABLE */
         uint32_t config;  /* enum of_table_config */
         uint8_t vacancy_down, vacancy_up;
+        size_t flow_limit; /* FLOW_TABLE_RULES_MAX: none of its own */
+        bool evicts;       /* overflow_policy */
         bool is_scarce; /* the last word said was that places are few */
     } tables[TABLE_COUNT];
     bool has_vacancy_events; /* of any table */

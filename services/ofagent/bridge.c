@@ -159,6 +159,7 @@ struct bridge *bridge_new(struct ofagent *agent, uint64_t id, const Busbar__Brid
     bridge->listener = -1;
     bridge->listener_path = memory_format("%s/%s.mgmt", agent->settings.run_dir, row->name);
     bridge->without_controller_ns = agent->now_ns;
+    bridge_follow_tables(bridge);
     return bridge;
 }
 
@@ -366,6 +367,38 @@ static bool meter_exists(const void *context, uint32_t meter_id)
     return meter_table_find(bridge->meters, meter_id) != NULL;
 }
 
+size_t bridge_table_limit(const struct bridge *bridge, uint8_t table)
+{
+    return bridge->tables[table].flow_limit;
+}
+
+static size_t limit_of(const void *context, uint8_t table, bool *out_evicts)
+{
+    const struct bridge *bridge = context;
+
+    *out_evicts = bridge->tables[table].evicts || (bridge->tables[table].config & OF_TABLE_EVICTION) != 0;
+    return bridge_table_limit(bridge, table);
+}
+
+void bridge_follow_tables(struct bridge *bridge)
+{
+    const ProtobufCMessage *message;
+    uint64_t cursor = 0, id;
+
+    for (unsigned i = 0; i < TABLE_COUNT; i++) {
+        bridge->tables[i].flow_limit = FLOW_TABLE_RULES_MAX;
+        bridge->tables[i].evicts = false;
+    }
+    while (cfg_next(bridge->agent->cfg, CFG_FLOW_TABLE, &cursor, &id, &message)) {
+        const Busbar__FlowTableRow *row = (const Busbar__FlowTableRow *)message;
+        if (row->bridge == bridge->id && row->number <= TABLE_MAX) {
+            struct bridge_table *table = &bridge->tables[row->number];
+            table->flow_limit = row->has_flow_limit && row->flow_limit < FLOW_TABLE_RULES_MAX ? row->flow_limit : FLOW_TABLE_RULES_MAX;
+            table->evicts = row->overflow_policy != NULL && strcmp(row->overflow_policy, "evict") == 0;
+        }
+    }
+}
+
 struct flow_mod_context bridge_flow_mod_context(const struct bridge *bridge)
 {
     return (struct flow_mod_context){.bridge = bridge->id,
@@ -373,6 +406,7 @@ struct flow_mod_context bridge_flow_mod_context(const struct bridge *bridge)
                                      .wall_ns = bridge->agent->wall_ns,
                                      .group_exists = group_exists,
                                      .meter_exists = meter_exists,
+                                     .limit = limit_of,
                                      .context = bridge};
 }
 
@@ -512,11 +546,18 @@ static void finish_removals(struct bridge *bridge)
 
 /* ---- vacancy ---- */
 
-uint8_t bridge_vacancy(const struct bridge *bridge)
+static uint8_t per_cent_free(size_t n, size_t room)
 {
-    size_t n = flow_table_size(bridge->flows);
+    return n < room ? (uint8_t)((room - n) * 100 / room) : 0;
+}
 
-    return n < FLOW_TABLE_RULES_MAX ? (uint8_t)((FLOW_TABLE_RULES_MAX - n) * 100 / FLOW_TABLE_RULES_MAX) : 0;
+/* All tables share the bridge's places; one with a limit has its own besides. */
+uint8_t bridge_vacancy(const struct bridge *bridge, uint8_t table)
+{
+    uint8_t own = per_cent_free(flow_table_size_of(bridge->flows, table), bridge_table_limit(bridge, table));
+    uint8_t shared = per_cent_free(flow_table_size(bridge->flows), FLOW_TABLE_RULES_MAX);
+
+    return own < shared ? own : shared;
 }
 
 static void tell_vacancy(struct bridge *bridge, uint8_t number, uint8_t vacancy, enum of_table_reason reason)
@@ -534,16 +575,14 @@ static void tell_vacancy(struct bridge *bridge, uint8_t number, uint8_t vacancy,
     bridge_tell(bridge, &message, offsetof(struct of_async, table_status), reason);
 }
 
-/* All tables share their places, so they have one vacancy, and thresholds of their own. */
 static void watch_vacancy(struct bridge *bridge)
 {
-    uint8_t vacancy = bridge_vacancy(bridge);
-
     for (unsigned i = 0; i < TABLE_COUNT && bridge->has_vacancy_events; i++) {
         struct bridge_table *table = &bridge->tables[i];
         if ((table->config & OF_TABLE_VACANCY_EVENTS) == 0) {
             continue;
         }
+        uint8_t vacancy = bridge_vacancy(bridge, (uint8_t)i);
         if (!table->is_scarce && vacancy < table->vacancy_down) {
             table->is_scarce = true;
             tell_vacancy(bridge, (uint8_t)i, vacancy, OF_TABLE_VACANCY_DOWN);

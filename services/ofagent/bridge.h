@@ -29,8 +29,12 @@ struct rule_stats bridge_rule_stats(const struct bridge *bridge, const struct fl
 /* Are the shards so far behind that controllers must wait? */
 enum { BRIDGE_BEHIND_MAX = 100000 /* changes: about a second of a slowpath's work */ };
 bool bridge_is_behind(const struct bridge *bridge);
-/* How many of a hundred places for rules are free. */
-uint8_t bridge_vacancy(const struct bridge *bridge);
+/* How many of a hundred places for rules are free in a table. */
+uint8_t bridge_vacancy(const struct bridge *bridge, uint8_t table);
+/* The limits that people have set may have changed in the mirror. */
+void bridge_follow_tables(struct bridge *bridge);
+/* The rules a table may hold, all tables together holding FLOW_TABLE_RULES_MAX. */
+size_t bridge_table_limit(const struct bridge *bridge, uint8_t table);
 /* Sends a message to every session that wants it; one whose peer does not read (CONN_OUTPUT_MAX) is closed.
  * masks_offset: offsetof(struct of_async, port_status) or flow_removed. */
 void bridge_tell(struct bridge *bridge, struct of_message *message, size_t masks_offset, unsigned reason);

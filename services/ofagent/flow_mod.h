@@ -41,6 +41,8 @@ struct flow_mod_context {
     uint64_t wall_ns;
     bool (*group_exists)(const void *context, uint32_t group_id);
     bool (*meter_exists)(const void *context, uint32_t meter_id);
+    /* How many rules the table may hold, and whether others go for one too many; NULL: FLOW_TABLE_RULES_MAX, and it is refused. */
+    size_t (*limit)(const void *context, uint8_t table, bool *out_evicts);
     const void *context;
 };
 

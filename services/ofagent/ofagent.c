@@ -175,7 +175,7 @@ static void on_row(void *context, enum cfg_table table, uint64_t id, const Proto
         ports_status_changed(agent, id);
     } else if (table == CFG_SWITCH) {
         follow_tls(agent, (const Busbar__SwitchRow *)before, (const Busbar__SwitchRow *)after);
-    } else if (table == CFG_BRIDGE || table == CFG_CONTROLLER) {
+    } else if (table == CFG_BRIDGE || table == CFG_CONTROLLER || table == CFG_FLOW_TABLE) {
         agent->must_follow = true;
     }
 }
@@ -202,6 +202,9 @@ static void on_version(void *context, struct version version, bool is_snapshot)
         agent->must_follow = false;
         follow_bridges(agent);
         follow_controllers(agent);
+        for (struct bridge *bridge = agent->bridges; bridge != NULL; bridge = bridge->next) {
+            bridge_follow_tables(bridge);
+        }
     }
     agent->seen = version;
 }
@@ -266,7 +269,7 @@ static void register_service(struct ofagent *agent)
 
 int ofagent_new(const struct ofagent_settings *settings, struct ofagent **out_agent, struct error_detail *detail)
 {
-    static const enum cfg_table tables[] = {CFG_SWITCH, CFG_BRIDGE, CFG_PORT,    CFG_CONTROLLER, CFG_RULE,       CFG_GROUP,
+    static const enum cfg_table tables[] = {CFG_SWITCH, CFG_FLOW_TABLE, CFG_BRIDGE, CFG_PORT,    CFG_CONTROLLER, CFG_RULE,       CFG_GROUP,
                                             CFG_METER,  CFG_OWNER,   CFG_SERVICE,    CFG_COUNTER,    CFG_PORT_STATUS};
     struct ofagent *agent = memory_zeroed(sizeof *agent);
     struct cfg_events events = {.on_row = on_row, .on_version = on_version, .on_connection = on_connection, .context = agent};

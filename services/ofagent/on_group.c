@@ -7,6 +7,7 @@
 #include "services/ofagent/dispatch.h"
 #include "services/ofagent/group_mod.h"
 #include "services/ofagent/meter_mod.h"
+#include "services/ofagent/owner.h"
 
 #include <string.h>
 
@@ -82,13 +83,16 @@ enum of_error_number on_table_mod(struct session *session, struct of_message *me
 {
     const struct of_table_mod *mod = &message->table_mod;
     struct bridge *bridge = session->bridge;
-    uint32_t known = session->version < OF_VERSION_14 ? 0 : OF_TABLE_VACANCY_EVENTS; /* no table evicts */
+    uint32_t known = session->version < OF_VERSION_14 ? 0 : (OF_TABLE_EVICTION | OF_TABLE_VACANCY_EVENTS);
 
     if (mod->table > TABLE_MAX && mod->table != TABLE_ALL) {
         return OF_ERROR_TABLE_MOD_FAILED_BAD_TABLE;
     }
     if ((mod->config & ~known) != 0) {
         return OF_ERROR_TABLE_MOD_FAILED_BAD_CONFIG;
+    }
+    if (!bridge_is_writable(bridge)) {
+        return OF_ERROR_TABLE_MOD_FAILED_EPERM;
     }
     bridge->has_vacancy_events = bridge->has_vacancy_events || (mod->config & OF_TABLE_VACANCY_EVENTS) != 0;
     for (unsigned i = 0; i < TABLE_COUNT; i++) {
@@ -99,5 +103,6 @@ enum of_error_number on_table_mod(struct session *session, struct of_message *me
             table->vacancy_up = mod->has_vacancy ? mod->vacancy_up : table->vacancy_up;
         }
     }
+    owner_write_tables(session, request->bytes, request->size);
     return OF_ERROR_NONE;
 }

@@ -78,7 +78,7 @@ struct of_table_stats on_multipart_table(const struct bridge *bridge, uint8_t nu
 {
     uint64_t looked_up[COUNTERS_VALUES_MAX] = {0};
     struct of_table_stats stats = {.table = number,
-                                   .max_entries = FLOW_TABLE_RULES_MAX,
+                                   .max_entries = (uint32_t)bridge_table_limit(bridge, number),
                                    .n_active = (uint32_t)flow_table_size_of(bridge->flows, number),
                                    .n_matched = bridge->matched_before[number]};
 
@@ -111,7 +111,7 @@ static enum of_error_number write_table_desc(struct session *session, const stru
                                     .has_vacancy = (table->config & OF_TABLE_VACANCY_EVENTS) != 0,
                                     .vacancy_down = table->vacancy_down,
                                     .vacancy_up = table->vacancy_up,
-                                    .vacancy = bridge_vacancy(session->bridge)};
+                                    .vacancy = bridge_vacancy(session->bridge, (uint8_t)i)};
         note(session, of_table_desc_encode(mp, &desc), "table-desc");
     }
     return OF_ERROR_NONE;
@@ -128,7 +128,7 @@ static enum of_error_number write_table_features(struct session *session, const 
                                              .n_tables = TABLE_COUNT,
                                              .metadata_match = UINT64_MAX,
                                              .metadata_write = UINT64_MAX,
-                                             .max_entries = FLOW_TABLE_RULES_MAX};
+                                             .max_entries = (uint32_t)bridge_table_limit(session->bridge, (uint8_t)i)};
         (void)snprintf(features.name, sizeof features.name, "table%u", i);
         note(session, of_table_features_encode(mp, &features), "table-features");
     }

@@ -166,7 +166,8 @@ enum of_error_number on_port_mod(struct session *session, struct of_message *mes
     if (memcmp(port.hw_addr, mod->hw_addr, sizeof port.hw_addr) != 0) {
         return OF_ERROR_PORT_MOD_FAILED_BAD_HW_ADDR;
     }
-    if ((mod->mask & ~(uint32_t)PORT_CONFIG_BITS) != 0) {
+    uint32_t known = PORT_CONFIG_BITS | (session->version == OF_VERSION_10 ? OF_PORT_NO_FLOOD : 0);
+    if ((mod->mask & ~known) != 0) {
         return OF_ERROR_PORT_MOD_FAILED_BAD_CONFIG;
     }
     sweep_wishes(session->bridge->agent);

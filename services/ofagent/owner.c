@@ -12,12 +12,14 @@
 #include "services/ofagent/owner.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "lib/base/log.h"
 #include "lib/base/memory.h"
 #include "lib/msg/rule.h"
 #include "services/ofagent/bridge.h"
 #include "services/ofagent/packet.h"
+#include "services/ofagent/session.h"
 
 struct claim {
     struct ofagent *agent;
@@ -90,6 +92,10 @@ static void claim_bridge(struct bridge *bridge)
     }
     mine.start = bridge->agent->settings.start;
     mine.epoch = (row != NULL ? row->epoch : 0) + 1;
+    if (row != NULL) { /* lent: put copies */
+        mine.tables = row->tables;
+        mine.n_tables = row->n_tables;
+    }
     cfg_txn_put(txn, CFG_OWNER, bridge->id, &mine.base);
     *claim = (struct claim){.agent = bridge->agent, .bridge = bridge->id, .owner = {.start = mine.start, .epoch = mine.epoch}};
     bridge->state = BRIDGE_CLAIMING;
@@ -166,6 +172,95 @@ static void load_meters(struct bridge *bridge)
     meter_table_destroy(&before);
 }
 
+static void load_tables(struct bridge *bridge)
+{
+    const Busbar__OwnerRow *row = owner_row(bridge);
+
+    bridge->has_vacancy_events = false;
+    for (unsigned i = 0; i < TABLE_COUNT; i++) {
+        bridge->tables[i].config = 0;
+        bridge->tables[i].vacancy_down = bridge->tables[i].vacancy_up = 0;
+    }
+    for (size_t i = 0; row != NULL && i < row->n_tables; i++) {
+        const Busbar__TableConfig *from = row->tables[i];
+        if (from->number <= TABLE_MAX && from->vacancy_down <= 100 && from->vacancy_up <= 100) {
+            struct bridge_table *table = &bridge->tables[from->number];
+            table->config = from->config;
+            table->vacancy_down = (uint8_t)from->vacancy_down;
+            table->vacancy_up = (uint8_t)from->vacancy_up;
+            bridge->has_vacancy_events = bridge->has_vacancy_events || (from->config & OF_TABLE_VACANCY_EVENTS) != 0;
+        }
+    }
+}
+
+/* A table_mod under way; it may outlive its session. */
+struct writing {
+    struct ofagent *agent;
+    uint64_t bridge, session;
+    size_t size;
+    uint8_t head[INFLIGHT_REQUEST_HEAD];
+};
+
+static void on_tables_written(void *context, const struct cfg_result *result)
+{
+    struct writing *writing = context;
+    struct bridge *bridge = bridge_find(writing->agent, writing->bridge);
+    struct session *session = bridge != NULL ? bridge->sessions : NULL;
+
+    while (session != NULL && session->number != writing->session) {
+        session = session->next;
+    }
+    if (result->error != 0) {
+        log_warn("table-mod-lost bridge=%llu error=\"%s\"", (unsigned long long)writing->bridge,
+                 result->text != NULL ? result->text : error_text(result->error));
+    }
+    if (result->error != 0 && bridge != NULL) {
+        owner_reload(bridge);
+    }
+    if (session != NULL) {
+        session->n_port_mods--;
+    }
+    if (session != NULL && result->error != 0) {
+        session_send_error(session, OF_ERROR_TABLE_MOD_FAILED_EPERM, writing->head, writing->size);
+    } else if (session != NULL && version_reached(result->version, session->port_mod_version)) {
+        session->port_mod_version = result->version;
+    }
+    free(writing);
+}
+
+void owner_write_tables(struct session *session, const uint8_t *request, size_t size)
+{
+    struct bridge *bridge = session->bridge;
+    static const char *const columns[] = {"start", "epoch"};
+    Busbar__TableConfig configs[TABLE_COUNT], *pointers[TABLE_COUNT];
+    Busbar__OwnerRow mine = BUSBAR__OWNER_ROW__INIT;
+    struct cfg_txn *txn = cfg_txn_new("ofagent table-mod");
+    struct writing *writing = memory_zeroed(sizeof *writing);
+
+    mine.start = bridge->owner.start;
+    mine.epoch = bridge->owner.epoch;
+    mine.tables = pointers;
+    for (unsigned i = 0; i < TABLE_COUNT; i++) {
+        const struct bridge_table *table = &bridge->tables[i];
+        if (table->config != 0 || table->vacancy_down != 0 || table->vacancy_up != 0) {
+            Busbar__TableConfig *config = &configs[mine.n_tables];
+            busbar__table_config__init(config);
+            config->number = i;
+            config->config = table->config;
+            config->vacancy_down = table->vacancy_down;
+            config->vacancy_up = table->vacancy_up;
+            pointers[mine.n_tables++] = config;
+        }
+    }
+    *writing = (struct writing){.agent = bridge->agent, .bridge = bridge->id, .session = session->number};
+    writing->size = size < sizeof writing->head ? size : sizeof writing->head;
+    memcpy(writing->head, request, writing->size);
+    session->n_port_mods++;
+    cfg_txn_require(txn, CFG_OWNER, bridge->id, &mine.base, columns, 2);
+    cfg_txn_put(txn, CFG_OWNER, bridge->id, &mine.base);
+    cfg_transact(bridge->agent->cfg, &txn, bridge->agent->now_ns + OWNER_TIMEOUT_NS, on_tables_written, writing);
+}
+
 void owner_load(struct bridge *bridge)
 {
     struct flow_table *table = flow_table_new();
@@ -183,6 +278,7 @@ void owner_load(struct bridge *bridge)
     expiry_init(&bridge->expiry);
     load_groups(bridge);
     load_meters(bridge);
+    load_tables(bridge);
 }
 
 void owner_reload(struct bridge *bridge)

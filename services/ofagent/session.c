@@ -125,7 +125,7 @@ bool session_wants(const struct session *session, const uint32_t masks[2], unsig
     if (session->state != SESSION_ACTIVE || (session->controller == 0 && session->config.miss_send_len == 0)) {
         return false;
     }
-    if (session->version < OF_VERSION_14 && masks == session->async.flow_removed && reason == OF_REMOVED_METER_DELETE) {
+    if (session->version < OF_VERSION_14 && masks == session->async.flow_removed && (reason == OF_REMOVED_METER_DELETE || reason == OF_REMOVED_EVICTION)) {
         reason = OF_REMOVED_DELETE; /* the only word they have for it */
     }
     return (masks[session->role == OF_ROLE_SLAVE] >> reason & 1) != 0;

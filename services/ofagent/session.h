@@ -49,7 +49,7 @@ struct session {
     bool has_table_id;         /* 1.0: flow_mods name tables */
 
     uint64_t last_batch; /* of the bridge's inflight: that of this session's latest change */
-    size_t n_port_mods;  /* not committed yet; a barrier waits for them too */
+    size_t n_port_mods;  /* and table_mods, not committed yet; a barrier waits for them too */
     struct version port_mod_version;
     bool waits_for_barrier;
     bool is_committed; /* what came before the barrier */

@@ -184,6 +184,7 @@ void feed_row(struct core *core, enum cfg_table table, uint64_t id, const Protob
         feed_meter(core, id, (const Busbar__MeterRow *)after);
         break;
     case CFG_SWITCH:
+    case CFG_FLOW_TABLE:
     case CFG_KEY:
     case CFG_OWNER:
     case CFG_SERVICE:

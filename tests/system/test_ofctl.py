@@ -70,6 +70,37 @@ def test_user_data_of_a_rule_come_with_the_packet_in(suite):
     assert "OFPBAC_" in said.stdout, said.stdout
 
 
+def test_a_full_table_evicts_what_is_least_important_and_says_so(suite):
+    suite.bridge_with_hosts(2)
+    suite.swctl("create", "flow_table", "bridge=br0", "number=0", "flow_limit=2")
+    log = suite.run_dir / "monitor.log"
+    suite.namespace.popen("ovs-ofctl", "--unixctl=none", "-O", "OpenFlow14", "monitor", f"unix:{suite.run_dir}/br0.mgmt", "65535",
+                          stdout=open(log, "w"))
+    add = lambda text, check=True: suite.ofctl("add-flow", "br0", text, check=check, version="OpenFlow14")
+    add("priority=1,ip,importance=1,send_flow_rem,actions=drop")
+    add("priority=2,ip,importance=2,actions=drop")
+    assert "OFPFMFC_TABLE_FULL" in add("priority=3,ip,importance=3,actions=drop", check=False).stdout
+    suite.ofctl("mod-table", "br0", "0", "evict", version="OpenFlow14")
+    assert "eviction=on" in suite.ofctl("dump-table-desc", version="OpenFlow14")
+    add("priority=3,ip,importance=3,actions=drop")
+    said = suite.ofctl("dump-flows")
+    assert "priority=1," not in said and "priority=2," in said and "priority=3," in said
+    wait_until("FLOW_REMOVED", lambda: "reason=eviction" in log.read_text())
+    suite.kill("ofagent.1")
+    suite.up()
+    assert "eviction=on" in suite.ofctl("dump-table-desc", version="OpenFlow14").split("table 1")[0]
+    assert "max 2" in suite.ofctl("dump-tables", version="OpenFlow14") or "max=2" in suite.ofctl("dump-tables", version="OpenFlow14")
+
+
+def test_a_port_is_left_out_of_floods_by_1_0(suite):
+    first, second = suite.bridge_with_hosts(2)
+    suite.ofctl("mod-port", "br0", "2", "no-flood", version="OpenFlow10")
+    assert "NO_FLOOD" in suite.ofctl("show", version="OpenFlow10") and "NO_FLOOD" not in suite.ofctl("show")
+    assert first.ping(second, count=1, wait=1, check=False) == 0  # its ARP request is flooded
+    suite.ofctl("mod-port", "br0", "2", "flood", version="OpenFlow10")
+    first.ping(second)
+
+
 def test_dump_ports_counts_packets(suite):
     first, second = suite.bridge_with_hosts(2)
     first.ping(second, count=20, interval=0.02)

@@ -44,6 +44,81 @@ static void actions_without_effect_are_refused(void **state)
     assert_int_equal(add(table, "ip,actions=controller(max_len=100,reason=no_match,id=3,userdata=01.02)"), OF_ERROR_NONE);
 }
 
+static bool evicts;
+
+/* Three rules a table. */
+static size_t three(const void *context, uint8_t number, bool *out_evicts)
+{
+    (void)context;
+    (void)number;
+    *out_evicts = evicts;
+    return 3;
+}
+
+/* Adds with that limit; `out_evicted`: the priority of the rule that went for it, 0: none. */
+static enum of_error_number add_limited(struct flow_table *table, const char *text, uint16_t *out_evicted)
+{
+    struct flow_mod mod = mod_of(FLOW_MOD_ADD, text);
+    struct flow_mod_context context = context_at(NS_PER_S);
+    struct flow_changes changes;
+
+    *out_evicted = 0;
+    context.limit = three;
+    flow_changes_init(&changes);
+    enum of_error_number error = flow_mod_apply(table, &mod, &context, &changes);
+    for (size_t i = 0; i < changes.count; i++) {
+        if (changes.items[i].kind == FLOW_CHANGE_REMOVED) {
+            assert_int_equal(changes.items[i].entry->removed_reason, OF_REMOVED_EVICTION);
+            *out_evicted = changes.items[i].entry->rule.priority;
+            flow_entry_destroy(&changes.items[i].entry);
+        }
+    }
+    flow_changes_fini(&changes);
+    flow_mod_fini(&mod);
+    return error;
+}
+
+static void a_full_table_refuses_or_the_least_important_and_soonest_gone_makes_room(void **state)
+{
+    struct flow_table *table = *state;
+    uint16_t evicted;
+
+    evicts = false;
+    assert_int_equal(add_limited(table, "priority=1,ip,importance=5,hard_timeout=10,actions=drop", &evicted), OF_ERROR_NONE);
+    assert_int_equal(add_limited(table, "priority=2,ip,importance=5,idle_timeout=9,actions=drop", &evicted), OF_ERROR_NONE);
+    assert_int_equal(add_limited(table, "priority=3,ip,importance=3,actions=drop", &evicted), OF_ERROR_NONE);
+    assert_int_equal(add_limited(table, "priority=4,ip,importance=9,actions=drop", &evicted), OF_ERROR_FLOW_MOD_FAILED_TABLE_FULL);
+    assert_int_equal(add_limited(table, "priority=3,ip,importance=3,actions=output:1", &evicted), OF_ERROR_NONE); /* no new place is needed */
+    assert_int_equal(add_limited(table, "table=1,priority=3,ip,actions=drop", &evicted), OF_ERROR_NONE);          /* another table */
+    evicts = true;
+    assert_int_equal(add_limited(table, "priority=4,ip,importance=3,actions=drop", &evicted), OF_ERROR_NONE);
+    assert_int_equal(evicted, 2); /* the third has no timeout and is not less important: it stays */
+    assert_int_equal(add_limited(table, "priority=5,ip,importance=4,actions=drop", &evicted), OF_ERROR_NONE);
+    assert_int_equal(evicted, 3); /* less important than the new one */
+    assert_int_equal(add_limited(table, "priority=6,ip,importance=0,actions=drop", &evicted), OF_ERROR_NONE);
+    assert_int_equal(evicted, 1); /* has a timeout */
+    assert_int_equal(add_limited(table, "priority=7,ip,importance=0,actions=drop", &evicted), OF_ERROR_FLOW_MOD_FAILED_TABLE_FULL);
+    assert_int_equal(flow_table_size_of(table, 0), 3);
+}
+
+static void a_table_above_a_limit_that_was_lowered_comes_down_to_it(void **state)
+{
+    struct flow_table *table = *state;
+    uint16_t evicted;
+    char text[96];
+
+    evicts = true;
+    for (unsigned i = 1; i <= 8; i++) {
+        (void)snprintf(text, sizeof text, "priority=%u,ip,hard_timeout=10,actions=drop", i);
+        assert_int_equal(add(table, text), OF_ERROR_NONE);
+    }
+    for (unsigned i = 11; i <= 16; i++) {
+        (void)snprintf(text, sizeof text, "priority=%u,ip,hard_timeout=20,actions=drop", i);
+        assert_int_equal(add_limited(table, text, &evicted), OF_ERROR_NONE);
+    }
+    assert_int_equal(flow_table_size_of(table, 0), 3);
+}
+
 static void an_add_over_the_same_match_replaces_and_keeps_the_row(void **state)
 {
     struct flow_table *table = *state;
@@ -212,6 +287,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         CLAIM(an_add_over_the_same_match_replaces_and_keeps_the_row),
         CLAIM(actions_without_effect_are_refused),
+        CLAIM(a_full_table_refuses_or_the_least_important_and_soonest_gone_makes_room),
+        CLAIM(a_table_above_a_limit_that_was_lowered_comes_down_to_it),
         CLAIM(an_add_with_reset_counts_takes_a_new_row),
         CLAIM(another_priority_or_match_is_another_rule),
         CLAIM(check_overlap_refuses_an_overlapping_rule_of_the_same_priority),

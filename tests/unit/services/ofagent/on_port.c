@@ -22,6 +22,25 @@ static void a_port_mod_is_written_to_the_ports_row(void **state)
     client_close(&c);
 }
 
+static void no_flood_is_of_1_0_alone(void **state)
+{
+    struct bench *b = *state;
+    struct client old, new;
+
+    client_open_in(b, &old, OF_VERSION_10);
+    client_open(b, &new);
+    port_mod(b, &new, 1, 2, OF_PORT_NO_FLOOD, OF_PORT_NO_FLOOD);
+    client_expect_error(b, &new, OF_ERROR_PORT_MOD_FAILED_BAD_CONFIG);
+    port_mod(b, &old, 1, 2, OF_PORT_NO_FLOOD, OF_PORT_NO_FLOOD);
+    bench_step(b, NS_PER_MS);
+    assert_int_equal(((const Busbar__PortRow *)cfg_row(b->agent->cfg, CFG_PORT, 2))->config, OF_PORT_NO_FLOOD);
+    port_mod(b, &new, 1, 2, OF_PORT_NO_FWD, OF_PORT_NO_FWD); /* which leaves the other bit alone */
+    bench_step(b, NS_PER_MS);
+    assert_int_equal(((const Busbar__PortRow *)cfg_row(b->agent->cfg, CFG_PORT, 2))->config, OF_PORT_NO_FLOOD | OF_PORT_NO_FWD);
+    client_close(&old);
+    client_close(&new);
+}
+
 static void a_wrong_port_or_address_is_refused(void **state)
 {
     struct bench *b = *state;
@@ -146,6 +165,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         CLAIM(a_port_mod_is_written_to_the_ports_row),
+        CLAIM(no_flood_is_of_1_0_alone),
         CLAIM(a_wrong_port_or_address_is_refused),
         CLAIM(a_port_mod_that_configdb_refuses_is_answered_with_its_xid),
         CLAIM(a_barrier_waits_for_the_port_mods_before_it),

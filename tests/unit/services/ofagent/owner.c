@@ -123,6 +123,93 @@ static void rules_are_there_again_after_a_restart_with_their_age(void **state)
     assert_int_equal(bridge_rule_stats(bridge, flow_table_by_id(bridge->flows, 77)).duration_ns / NS_PER_S, 10);
 }
 
+static void what_table_mods_set_is_there_after_a_restart(void **state)
+{
+    struct bench *b = *state;
+    struct client c;
+    struct of_message mod = {.type = OF_TABLE_MOD,
+                             .table_mod = {.table = 3,
+                                           .config = OF_TABLE_EVICTION | OF_TABLE_VACANCY_EVENTS,
+                                           .has_vacancy = true,
+                                           .vacancy_down = 10,
+                                           .vacancy_up = 20}};
+
+    bench_join(b);
+    client_open_in(b, &c, OF_VERSION_14);
+    client_send(b, &c, &mod);
+    client_barrier(b, &c);
+    client_expect(b, &c, OF_BARRIER_REPLY);
+    client_close(&c);
+    Busbar__OwnerRow *row = (Busbar__OwnerRow *)fake_copy(cfg_row(b->agent->cfg, CFG_OWNER, 1));
+    assert_int_equal(row->n_tables, 1);
+    ofagent_destroy(&b->agent);
+    bus_destroy(&b->bus);
+    bench_start_agent(b, 9);
+    fake_cfg_set(b->agent->cfg, CFG_OWNER, 1, &row->base);
+    fake_cfg_show(b->agent->cfg, true);
+    bench_run(b, 50 * NS_PER_MS);
+    const struct bridge *bridge = bridge_find(b->agent, 1);
+    assert_int_equal(bridge->state, BRIDGE_READY);
+    assert_int_equal(owner_row(b)->epoch, row->epoch + 1);
+    assert_int_equal(bridge->tables[3].config, OF_TABLE_EVICTION | OF_TABLE_VACANCY_EVENTS);
+    assert_true(bridge->tables[3].vacancy_down == 10 && bridge->tables[3].vacancy_up == 20 && bridge->has_vacancy_events);
+    assert_int_equal(bridge->tables[2].config, 0);
+    protobuf_c_message_free_unpacked(&row->base, NULL);
+}
+
+static void a_table_mod_that_is_not_kept_is_answered_with_an_error_and_forgotten(void **state)
+{
+    struct bench *b = *state;
+    struct client c;
+    struct of_message mod = {.type = OF_TABLE_MOD, .table_mod = {.table = 3, .config = OF_TABLE_EVICTION}};
+
+    bench_join(b);
+    client_open_in(b, &c, OF_VERSION_14);
+    b->agent->cfg->automatic = false;
+    client_send(b, &c, &mod);
+    client_barrier(b, &c);
+    assert_false(client_next(b, &c)); /* the barrier waits */
+    assert_int_equal(b->agent->cfg->n_txns, 1);
+    fake_cfg_refuse(b->agent->cfg, -ERROR_OWNER, "no");
+    b->agent->cfg->automatic = true;
+    client_expect_error(b, &c, OF_ERROR_TABLE_MOD_FAILED_EPERM);
+    client_expect(b, &c, OF_BARRIER_REPLY);
+    bench_run(b, 500 * NS_PER_MS);
+    assert_int_equal(bridge_find(b->agent, 1)->tables[3].config, 0);
+    client_close(&c);
+}
+
+static void limits_that_people_set_are_followed(void **state)
+{
+    struct bench *b = *state;
+    Busbar__FlowTableRow row = BUSBAR__FLOW_TABLE_ROW__INIT;
+    struct client c;
+
+    bench_join(b);
+    row.bridge = 1;
+    row.number = 0;
+    row.has_flow_limit = true;
+    row.flow_limit = 2;
+    bench_commit_row(b, CFG_FLOW_TABLE, 40, &row.base);
+    client_open(b, &c);
+    client_flow_mod(b, &c, FLOW_MOD_ADD, "priority=1,ip,actions=drop");
+    client_flow_mod(b, &c, FLOW_MOD_ADD, "priority=2,ip,hard_timeout=100,actions=drop");
+    assert_int_equal(bridge_vacancy(bridge_find(b->agent, 1), 0), 0);
+    assert_in_range(bridge_vacancy(bridge_find(b->agent, 1), 1), 99, 100);
+    client_flow_mod(b, &c, FLOW_MOD_ADD, "priority=3,ip,actions=drop");
+    client_expect_error(b, &c, OF_ERROR_FLOW_MOD_FAILED_TABLE_FULL);
+    row.overflow_policy = (char *)(uintptr_t) "evict";
+    bench_commit_row(b, CFG_FLOW_TABLE, 40, &row.base);
+    client_flow_mod(b, &c, FLOW_MOD_ADD, "priority=3,ip,actions=drop");
+    assert_false(client_next(b, &c));
+    const struct flow_entry *first = flow_table_first(bridge_find(b->agent, 1)->flows, 0);
+    assert_true(first->rule.priority == 1 && first->next->rule.priority == 3);
+    bench_commit_row(b, CFG_FLOW_TABLE, 40, NULL);
+    client_flow_mod(b, &c, FLOW_MOD_ADD, "priority=4,ip,actions=drop");
+    assert_int_equal(flow_table_size(bridge_find(b->agent, 1)->flows), 3);
+    client_close(&c);
+}
+
 static void a_snapshot_later_on_makes_us_look_again(void **state)
 {
     struct bench *b = *state;
@@ -144,6 +231,9 @@ int main(void)
         CLAIM(a_transaction_of_unknown_outcome_that_was_done_after_all_is_found),
         CLAIM(another_living_owner_is_left_alone_and_our_sessions_end),
         CLAIM(rules_are_there_again_after_a_restart_with_their_age),
+        CLAIM(what_table_mods_set_is_there_after_a_restart),
+        CLAIM(a_table_mod_that_is_not_kept_is_answered_with_an_error_and_forgotten),
+        CLAIM(limits_that_people_set_are_followed),
         CLAIM(a_snapshot_later_on_makes_us_look_again),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
