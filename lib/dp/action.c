@@ -355,10 +355,8 @@ static void print_one(FILE *out, const struct dp_action *action, const struct ma
                 action->push_vlan.tci >> 13);
         return;
     case DP_ACTION_POP_VLAN:
-        fputs("pop_vlan", out);
-        return;
     case DP_ACTION_DEC_TTL:
-        fputs("dec_ttl", out);
+        fputs(action->type == DP_ACTION_POP_VLAN ? "pop_vlan" : "dec_ttl", out);
         return;
     case DP_ACTION_CONTROLLER:
         print_controller(out, action);

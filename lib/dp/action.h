@@ -3,7 +3,8 @@
  * A list runs from its start to its end over one packet. CLONE runs the next n_actions on a copy and then goes on behind them with
  * the packet as it was. The empty list drops (reason RULE). A list whose last action is DROP names its reason. TRUNCATE stands right before
  * the OUTPUT it is for: that port gets at most so many bytes, everybody else the whole packet, as with Open vSwitch's
- * output(port=,max_len=). USERDATA items stand right before the CONTROLLER they are for. RECIRC gives the packet (in the middle of a list a copy) back for another lookup, under another recirc_id; with
+ * output(port=,max_len=). USERDATA items stand right before the CONTROLLER they
+ * are for. RECIRC gives the packet (in the middle of a list a copy) back for another lookup, under another recirc_id; with
  * n_labels, that lookup sees in the key what stands behind so many MPLS labels of the packet, too: no byte is changed.
  */
 #ifndef BUSBAR_DP_ACTION_H

@@ -29,6 +29,7 @@ struct packet;
 struct control_waits;
 struct checkpoint;
 struct tls;
+struct snoop;
 struct port_wish;
 struct meter_use;
 
@@ -77,6 +78,7 @@ struct bridge {
     char *listener_path;
     uint64_t listen_again_ns;
     int listen_error; /* why there is no listener; 0: there is, or it was not tried yet */
+    struct snoop *snoop; /* who looks at what the controllers say */
     struct session *sessions;
     size_t n_sessions;
     uint64_t n_unread; /* sessions closed because their peer did not read */

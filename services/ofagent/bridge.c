@@ -28,6 +28,7 @@
 #include "services/ofagent/owner.h"
 #include "services/ofagent/packet.h"
 #include "services/ofagent/session.h"
+#include "services/ofagent/snoop.h"
 #include "services/ofagent/usage.h"
 
 #define REMOVAL_WAIT_NS (3 * NS_PER_S)
@@ -158,6 +159,9 @@ struct bridge *bridge_new(struct ofagent *agent, uint64_t id, const Busbar__Brid
     expiry_init(&bridge->expiry);
     bridge->listener = -1;
     bridge->listener_path = memory_format("%s/%s.mgmt", agent->settings.run_dir, row->name);
+    char *snoop_path = memory_format("%s/%s.snoop", agent->settings.run_dir, row->name);
+    bridge->snoop = snoop_new(snoop_path, (uint32_t)OF_VERSIONS);
+    free(snoop_path);
     bridge->without_controller_ns = agent->now_ns;
     bridge_follow_tables(bridge);
     return bridge;
@@ -258,6 +262,7 @@ void bridge_destroy(struct bridge **bridge)
     flow_table_destroy(&b->flows);
     group_table_destroy(&b->groups);
     meter_table_destroy(&b->meters);
+    snoop_destroy(&b->snoop);
     free(b->listener_path);
     free(b->name);
     free(b);
@@ -674,6 +679,7 @@ void bridge_step(struct bridge *bridge)
     watch_floor(bridge);
     listen_for_tools(bridge);
     accept_tools(bridge);
+    snoop_step(bridge->snoop, bridge->listener >= 0, agent->now_ns);
     for (struct session *session = bridge->sessions; session != NULL; session = session->next) {
         session_step(session);
     }
@@ -685,6 +691,7 @@ void bridge_step(struct bridge *bridge)
     }
     finish_removals(bridge);
     sweep_sessions(bridge);
+    snoop_step(bridge->snoop, bridge->listener >= 0, agent->now_ns); /* sends what the sessions said */
     watch_controllers(bridge);
     watch_vacancy(bridge);
     for (struct controller *c = bridge->controllers; c != NULL; c = c->next) {

@@ -4,7 +4,8 @@
  * were kept: they are smaller than what they mean. A commit does the messages in order in memory and notes how to take each back; the first
  * that is refused undoes those before it and is answered with its own error and the commit with MSG_FAILED. What is done in one step goes to
  * configdb as one batch, in one transaction (inflight.h says when it takes several), and the reply waits for that.
- * Rules and groups can be in a bundle. Port_mods are transactions of the configuration and packet-outs no changes: refused (MSG_UNSUP).
+ * Rules, groups and packet-outs can be in a bundle; packet-outs are checked in their place and leave when all else is committed, in
+ * their order and before the reply. Port_mods are transactions of the configuration, which no transaction of rules can contain: refused (MSG_UNSUP).
  * A group that a failed bundle deleted comes back with a new row: its counts begin anew.
  *
  * The ofagent's one thread. Costs a copy of the bytes and twice the decoding. Invariant: a refused bundle has changed nothing.
@@ -46,6 +47,7 @@ struct commit {
     struct flow_changes flows;
     struct group_before *groups;
     size_t n_groups, room_groups;
+    struct writer outs; /* packet-outs, message after message */
 };
 
 static struct bundle *find(const struct session *session, uint32_t id)
@@ -76,8 +78,7 @@ void bundles_drop(struct session *session)
     while (session->bundles != NULL) {
         drop(session, session->bundles);
     }
-    free(session->committing);
-    session->committing = NULL;
+    bundles_refused(session);
 }
 
 static void touch(struct session *session, struct bundle *bundle, const struct request *request)
@@ -116,7 +117,7 @@ static enum of_error_number open_bundle(struct session *session, uint32_t id, ui
 
 static bool may_be_in_a_bundle(enum of_type type)
 {
-    return type == OF_FLOW_MOD || type == OF_GROUP_MOD;
+    return type == OF_FLOW_MOD || type == OF_GROUP_MOD || type == OF_PACKET_OUT;
 }
 
 static enum of_error_number check_message(const struct session *session, const struct of_bundle_add *add)
@@ -259,6 +260,8 @@ static enum of_error_number do_message(struct commit *commit, struct of_message 
         return flow_mod_apply(commit->bridge->flows, &message->flow_mod, &context, &commit->flows);
     case OF_GROUP_MOD:
         return do_group_mod(commit, &message->group_mod);
+    case OF_PACKET_OUT:
+        return on_packet_out_check(&message->packet_out, &context);
     default:
         return OF_ERROR_BUNDLE_FAILED_MSG_UNSUP;
     }
@@ -287,6 +290,9 @@ static enum of_error_number do_all(struct commit *commit, const struct bundle *b
 
     for (size_t at = 0; next_message(session, bundle, &at, &message, &size); at += size) {
         enum of_error_number error = do_message(commit, &message);
+        if (message.type == OF_PACKET_OUT) {
+            writer_bytes(&commit->outs, bundle->bytes.bytes + at, size);
+        }
         of_message_fini(&message);
         if (error != OF_ERROR_NONE) {
             session_send_error(session, error, bundle->bytes.bytes + at, size);
@@ -311,6 +317,7 @@ static void commit_fini(struct commit *commit)
         group_fini(&commit->groups[i].group);
     }
     free(commit->groups);
+    writer_fini(&commit->outs);
     flow_changes_fini(&commit->flows);
 }
 
@@ -326,6 +333,7 @@ static enum of_error_number commit_bundle(struct session *session, struct of_mes
         return OF_ERROR_BUNDLE_FAILED_MSG_FAILED;
     }
     flow_changes_init(&commit.flows);
+    writer_init(&commit.outs);
     enum of_error_number error = do_all(&commit, bundle);
     if (error != OF_ERROR_NONE) {
         undo(&commit);
@@ -334,6 +342,8 @@ static enum of_error_number commit_bundle(struct session *session, struct of_mes
         memcpy(pending.head, request->bytes, pending.size);
         session->last_batch = bridge_note(bridge, &commit.flows, &pending);
         session->committing = memory_copy(message, sizeof *message);
+        session->outs_size = commit.outs.size;
+        session->outs = commit.outs.size > 0 ? memory_copy(commit.outs.bytes, commit.outs.size) : NULL;
     }
     commit_fini(&commit);
     drop(session, bundle);
@@ -344,6 +354,36 @@ void bundles_refused(struct session *session)
 {
     free(session->committing);
     session->committing = NULL;
+    free(session->outs);
+    session->outs = NULL;
+    session->outs_size = 0;
+}
+
+/* The packet-outs of the bundle that has been committed. */
+static void send_outs(struct session *session)
+{
+    struct of_decode_context context = {
+        .version = session->version, .n_tables = TABLE_COUNT, .has_table_id = session->has_table_id};
+    struct of_message message;
+    struct of_header header;
+    struct of_error error;
+
+    for (size_t at = 0; at < session->outs_size; at += header.length) {
+        struct request request = {.bytes = session->outs + at};
+        if (of_header_read(request.bytes, session->outs_size - at, &header) != 0 ||
+            of_decode(request.bytes, header.length, &context, &message, &error) != 0) {
+            break; /* they were decoded before */
+        }
+        request.size = header.length;
+        enum of_error_number number = on_packet_out(session, &message, &request);
+        if (number != OF_ERROR_NONE) {
+            session_send_error(session, number, request.bytes, request.size);
+        }
+        of_message_fini(&message);
+    }
+    free(session->outs);
+    session->outs = NULL;
+    session->outs_size = 0;
 }
 
 static enum of_error_number control(struct session *session, struct of_message *message, struct bundle *bundle,
@@ -414,6 +454,7 @@ void bundles_step(struct session *session)
     if (session->committing != NULL && inflight_committed(session->bridge->inflight, &committed) >= session->last_batch) {
         struct of_message *message = session->committing;
         session->committing = NULL;
+        send_outs(session);
         reply(session, message, OF_BUNDLE_COMMIT_REPLY);
         free(message);
     }

@@ -21,6 +21,7 @@ struct conn {
     struct of_stream input;
     struct writer output;
     size_t begin;        /* first byte of output not yet sent */
+    size_t seen;         /* first byte that conn_appended() has not handed out */
     unsigned n_received; /* reads in this step */
     bool has_more;
 };
@@ -139,6 +140,16 @@ struct writer *conn_output(struct conn *conn)
     return &conn->output;
 }
 
+size_t conn_appended(struct conn *conn, const uint8_t **out_bytes)
+{
+    /* What has been sent already may be cut within a message. */
+    size_t from = conn->seen < conn->begin ? conn->output.size : conn->seen;
+
+    *out_bytes = conn->output.bytes + from;
+    conn->seen = conn->output.size;
+    return conn->output.size - from;
+}
+
 bool conn_has_room(const struct conn *conn)
 {
     return backlog(conn) < CONN_OUTPUT_ROOM;
@@ -150,10 +161,11 @@ static void give_up_sent(struct conn *conn)
 
     if (left == 0) {
         conn->output.size = 0;
-        conn->begin = 0;
+        conn->begin = conn->seen = 0;
     } else if (conn->begin > left) {
         memmove(conn->output.bytes, conn->output.bytes + conn->begin, left);
         conn->output.size = left;
+        conn->seen = conn->seen >= conn->begin ? conn->seen - conn->begin : left;
         conn->begin = 0;
     }
 }

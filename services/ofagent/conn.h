@@ -36,6 +36,8 @@ int conn_next(struct conn *conn, const uint8_t **out_bytes, size_t *out_size) MU
 /* The xid of a message that could not be framed. */
 uint32_t conn_xid(const struct conn *conn);
 struct writer *conn_output(struct conn *conn);
+/* What has been appended since the last call, whole messages, lent until the next append; 0 bytes when nothing has. To be asked before conn_flush(). */
+size_t conn_appended(struct conn *conn, const uint8_t **out_bytes);
 bool conn_has_room(const struct conn *conn); /* for what nobody asked for */
 /* Is more than CONN_OUTPUT_MAX left after the socket has been offered it once more? */
 bool conn_is_overfull(struct conn *conn);

@@ -38,4 +38,8 @@ handler on_bundle_control, on_bundle_add;
 /* monitor.c */
 handler on_flow_monitor_cancel;
 
+struct flow_mod_context;
+/* Would this packet-out be carried out? */
+enum of_error_number on_packet_out_check(const struct of_packet_out *out, const struct flow_mod_context *context);
+
 #endif

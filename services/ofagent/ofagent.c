@@ -24,6 +24,7 @@
 #include "services/ofagent/ports.h"
 #include "services/ofagent/scrape.h"
 #include "services/ofagent/session.h"
+#include "services/ofagent/snoop.h"
 #include "services/ofagent/tls.h"
 #include "services/ofagent/usage.h"
 
@@ -378,7 +379,13 @@ static void add_bridge_fds(struct ofagent *agent, const struct bridge *bridge, u
 {
     bool is_full = bridge->n_sessions >= SESSION_MAX;
 
+    struct pollfd fds[SNOOP_FDS_MAX];
+
     add_fd(agent, bridge->listener, is_full ? 0 : POLLIN);
+    size_t n = snoop_fds(bridge->snoop, fds);
+    for (size_t i = 0; i < n; i++) {
+        add_fd(agent, fds[i].fd, fds[i].events);
+    }
     for (const struct session *session = bridge->sessions; session != NULL; session = session->next) {
         bool again;
         add_fd(agent, conn_fd(session->conn), session_events(session, &again));

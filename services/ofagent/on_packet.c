@@ -34,16 +34,18 @@ static void add_known(struct of_packet_out *out)
     out->actions = list;
 }
 
+enum of_error_number on_packet_out_check(const struct of_packet_out *out, const struct flow_mod_context *context)
+{
+    return out->buffer_id != OF_NO_BUFFER ? OF_ERROR_BAD_REQUEST_BUFFER_UNKNOWN : flow_mod_check_actions(&out->actions, context);
+}
+
 enum of_error_number on_packet_out(struct session *session, struct of_message *message, const struct request *request)
 {
     struct bridge *bridge = session->bridge;
     struct flow_mod_context context = bridge_flow_mod_context(bridge);
     struct version committed;
 
-    if (message->packet_out.buffer_id != OF_NO_BUFFER) {
-        return OF_ERROR_BAD_REQUEST_BUFFER_UNKNOWN;
-    }
-    enum of_error_number error = flow_mod_check_actions(&message->packet_out.actions, &context);
+    enum of_error_number error = on_packet_out_check(&message->packet_out, &context);
     if (error != OF_ERROR_NONE) {
         return error;
     }

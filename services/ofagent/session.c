@@ -22,6 +22,7 @@
 #include "services/ofagent/dispatch.h"
 #include "services/ofagent/monitor.h"
 #include "services/ofagent/on_multipart.h"
+#include "services/ofagent/snoop.h"
 
 enum { MISS_SEND_LEN_DEFAULT = 128 };
 
@@ -159,6 +160,28 @@ static void on_hello(struct session *session, const struct of_message *hello)
               session->version);
 }
 
+/* What the controllers of the bridge are told goes to those who look, and what they say. Tools have their own eyes. */
+static bool is_watched(const struct session *session)
+{
+    return (session->controller != 0 || session->listener != 0) && snoop_is_watched(session->bridge->snoop);
+}
+
+static void tell_snoopers(struct session *session)
+{
+    const uint8_t *bytes;
+    size_t size = conn_appended(session->conn, &bytes);
+
+    if (size > 0 && is_watched(session)) {
+        snoop_tell(session->bridge->snoop, bytes, size);
+    }
+}
+
+static int flush(struct session *session)
+{
+    tell_snoopers(session);
+    return conn_flush(session->conn);
+}
+
 static void receive(struct session *session, const uint8_t *bytes, size_t size)
 {
     struct of_decode_context context = {.version = session->state == SESSION_HELLO ? 0 : session->version,
@@ -169,6 +192,10 @@ static void receive(struct session *session, const uint8_t *bytes, size_t size)
 
     session->heard_ns = session->bridge->agent->now_ns;
     session->is_probed = false;
+    if (is_watched(session)) {
+        tell_snoopers(session);
+        snoop_tell(session->bridge->snoop, bytes, size);
+    }
     if (of_decode(bytes, size, &context, &message, &error) != 0) {
         LOG_LIMITED(LOG_LEVEL_INFO, "openflow-refused bridge=%s error=%s detail=\"%s\"", session->bridge->name,
                     of_error_name(error.number), error.detail.text);
@@ -296,7 +323,7 @@ void session_step(struct session *session)
     }
     watch_silence(session);
     if (session->state != SESSION_CLOSED) {
-        int err = conn_flush(session->conn);
+        int err = flush(session);
         if (err != 0) {
             session_close(session, "%s", conn_why(session->conn, err));
         }

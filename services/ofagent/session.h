@@ -61,6 +61,8 @@ struct session {
     size_t held_size;
     struct bundle *bundles;     /* being filled, see bundle.c; owned */
     struct of_message *committing; /* the reply to a bundle's commit, which waits for last_batch; owned */
+    uint8_t *outs;                 /* its packet-outs, message after message; owned */
+    size_t outs_size;
     struct monitor *monitors;   /* see monitor.c; owned */
 
     uint64_t n_packet_ins, n_packet_ins_dropped, n_errors;

@@ -92,6 +92,17 @@ def test_a_full_table_evicts_what_is_least_important_and_says_so(suite):
     assert "max 2" in suite.ofctl("dump-tables", version="OpenFlow14") or "max=2" in suite.ofctl("dump-tables", version="OpenFlow14")
 
 
+def test_snoop_shows_what_a_controller_says(suite):
+    suite.bridge_with_hosts(2)
+    suite.swctl("set-controller", "br0", "ptcp:16653:127.0.0.1")
+    wait_until("it listens", lambda: suite.swctl("list", "controller", as_json=True)[0]["status"].get("state") == "listening")
+    log = suite.run_dir / "snoop.log"
+    suite.namespace.popen("ovs-ofctl", "--unixctl=none", "snoop", f"unix:{suite.run_dir}/br0.snoop", stdout=open(log, "w"))
+    time.sleep(0.5)
+    suite.namespace.run("ovs-ofctl", "-O", "OpenFlow13", "add-flow", "tcp:127.0.0.1:16653", "tcp,tp_dst=81,actions=drop")
+    wait_until("it is seen", lambda: "OFPT_FLOW_MOD" in log.read_text() and "tp_dst=81" in log.read_text() and "OFPT_HELLO" in log.read_text())
+
+
 def test_a_port_is_left_out_of_floods_by_1_0(suite):
     first, second = suite.bridge_with_hosts(2)
     suite.ofctl("mod-port", "br0", "2", "no-flood", version="OpenFlow10")

@@ -134,6 +134,46 @@ static void misuse_gets_the_standards_codes(void **state)
     client_close(&c);
 }
 
+static void add_packet_out(struct bench *b, struct client *c, uint32_t group_id)
+{
+    uint8_t frame[60] = {2, 0, 0, 0, 0, 9};
+    struct of_message out = {.type = OF_PACKET_OUT,
+                             .packet_out = {.buffer_id = OF_NO_BUFFER, .in_port = PORT_CONTROLLER, .data = frame, .data_size = sizeof frame}};
+    struct action action = {.type = ACTION_GROUP, .group_id = group_id};
+    action_list_add(&out.packet_out.actions, &action);
+    add(b, c, &out);
+    action_list_fini(&out.packet_out.actions);
+}
+
+static void packet_outs_of_a_bundle_leave_when_it_is_committed(void **state)
+{
+    struct bench *b = *state;
+    struct client c;
+
+    bench_join(b);
+    client_open(b, &c);
+    add_group(b, &c, OF_GROUP_ADD, 5);
+    add_packet_out(b, &c, 5); /* the group is of the bundle, too */
+    add_flow(b, &c, "ip,actions=group:5");
+    add_packet_out(b, &c, 5);
+    b->agent->cfg->automatic = false;
+    control(b, &c, OF_BUNDLE_COMMIT_REQUEST);
+    bench_run(b, 50 * NS_PER_MS);
+    assert_int_equal(b->n_packet_outs, 0);
+    b->agent->cfg->automatic = true;
+    expect_control(b, &c, OF_BUNDLE_COMMIT_REPLY);
+    bench_step(b, NS_PER_MS);
+    assert_int_equal(b->n_packet_outs, 2);
+    assert_true(b->packet_out->follow->n >= b->agent->cfg->version.n); /* meets what the bundle has made */
+    add_packet_out(b, &c, 5);
+    add_packet_out(b, &c, 99);
+    control(b, &c, OF_BUNDLE_COMMIT_REQUEST);
+    client_expect_error(b, &c, OF_ERROR_BAD_ACTION_BAD_OUT_GROUP);
+    client_expect_error(b, &c, OF_ERROR_BUNDLE_FAILED_MSG_FAILED);
+    assert_int_equal(b->n_packet_outs, 2);
+    client_close(&c);
+}
+
 static void a_bundle_that_nobody_touches_is_dropped_and_bundles_are_bounded(void **state)
 {
     struct bench *b = *state;
@@ -157,6 +197,7 @@ int main(void)
         CLAIM(what_is_in_a_bundle_happens_at_its_commit_and_not_before),
         CLAIM(a_bundle_that_fails_changes_nothing_and_names_the_message),
         CLAIM(misuse_gets_the_standards_codes),
+        CLAIM(packet_outs_of_a_bundle_leave_when_it_is_committed),
         CLAIM(a_bundle_that_nobody_touches_is_dropped_and_bundles_are_bounded),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
