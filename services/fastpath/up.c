@@ -1,8 +1,8 @@
 /* The controllers' packets.
  *
  * A packet up is copied, cut to what the rule asked for, with the rule's user data behind it, into a buffer of its session's and sent with the
- * burst, so the frame is free at once. The session is that of the packet's flow hash, so that a controller sees one flow in order. When the buffer is full it is
- * sent; when the bus has no room the newest are dropped and counted (I9).
+ * burst, so the frame is free at once. The session is that of the packet's flow hash, so that a controller sees one flow in order. When the
+ * buffer is full it is sent; when the bus has no room the newest are dropped and counted (I9).
  * Cost: a copy of max_len bytes; one message a burst. Worker thread. Invariant: each packet counted as sent up was given to the bus (I5).
  */
 #include "services/fastpath/up.h"
