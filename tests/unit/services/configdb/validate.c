@@ -202,7 +202,7 @@ static void every_rule_says_what_it_wants(void **state)
         const char *text;
     } broken[] = {
         {SCHEMA_RANGE, CFG_BRIDGE, &range.base, "bridge row 5, column other_config:mac-aging-time: 90000 is not in 1 to 86400"},
-        {SCHEMA_BITS, CFG_PORT, &bits.base, "port row 5, column config: 0x2 has bits outside 0x65"},
+        {SCHEMA_BITS, CFG_PORT, &bits.base, "port row 5, column config: 0x2 has bits outside 0x75"},
         {SCHEMA_ONE_OF, CFG_BRIDGE, &one_of.base, "bridge row 5, column fail_mode: 'open' is not one of standalone|secure"},
         {SCHEMA_INTERFACE, CFG_BRIDGE, &interface.base,
          "bridge row 5, column name: 'a/b' is not a device name of 1 to 15 printable characters without '/', ':' and '%'"},

@@ -138,6 +138,8 @@ static void what_table_mods_set_is_there_after_a_restart(void **state)
     client_open_in(b, &c, OF_VERSION_14);
     client_send(b, &c, &mod);
     client_barrier(b, &c);
+    assert_false(client_next(b, &c)); /* the shard does not follow yet */
+    bench_floor(b, b->agent->cfg->version.n);
     client_expect(b, &c, OF_BARRIER_REPLY);
     client_close(&c);
     Busbar__OwnerRow *row = (Busbar__OwnerRow *)fake_copy(cfg_row(b->agent->cfg, CFG_OWNER, 1));
