@@ -113,6 +113,10 @@ int client_open(struct client *client, struct error_detail *detail)
     uint64_t deadline = clock_now_ns() + client->timeout_ms * NS_PER_MS;
     while (!cfg_has_snapshot(client->cfg)) {
         client_turn(client);
+        char refusal[sizeof detail->text];
+        if (cfg_is_refused(client->cfg, refusal, sizeof refusal)) {
+            return error_set(detail, -ERROR_VERSION, "%s", refusal);
+        }
         if (clock_now_ns() > deadline && is_remote(client)) {
             return error_set(detail, -ERROR_TIMEOUT,
                              "configdb does not answer at %s within %u ms; is it running there, is --config-key its key, and is our key known to it "

@@ -15,9 +15,8 @@
 #include <sys/un.h>
 
 #include "lib/base/memory.h"
+#include "lib/bus/protocol.h"
 #include "lib/bus/transport.h"
-
-static const struct bus_identity the_binder; /* the one peer of a connecting socket, whoever that is at the moment */
 
 static int open_socket(struct bus *bus, enum wire wire, bool is_binder, const char *endpoint, struct bus_socket **out_socket)
 {
@@ -47,6 +46,7 @@ void bus_init(struct bus *bus, const struct transport *transport, const struct b
     bus->transport = transport;
     bus->self = *self;
     bus->keys = NULL;
+    bus->protocol_ahead = BUSBAR_PROTOCOL_AHEAD;
     bus->sockets = NULL;
     pthread_mutex_init(&bus->lock, NULL);
 }
@@ -127,9 +127,10 @@ static int send_numbered(struct bus_socket *socket, const struct bus_identity *t
         socket->counters.too_large++;
         return -ERROR_TOO_LARGE;
     }
-    const struct bus_identity *peer = to != NULL ? to : &the_binder;
+    const struct bus_identity *peer = to != NULL ? to : &protocol_binder;
     struct envelope envelope = {.wire = socket->wire,
-                                .protocol = envelope_protocol(socket->wire),
+                                .protocol = bus_protocol(socket, to),
+                                .newest = protocol_own(socket),
                                 .type = (uint32_t)type,
                                 .sequence = peer_set_next(&socket->peers, peer),
                                 .from = socket->bus->self};
@@ -210,15 +211,14 @@ void bus_message_fini(struct bus_message *message)
     *message = (struct bus_message){0};
 }
 
-/* "CONFIG" of wires.def as "config". */
-static void wire_name(enum wire wire, char out_name[16])
+void bus_wire_name(enum wire wire, char out_name[BUS_WIRE_NAME_SIZE])
 {
     static const char *const names[WIRE_COUNT] = {
 #define WIRE(name, number, protocol, binder) [WIRE_##name] = #name,
 #include "lib/bus/wires.def"
     };
     size_t i = 0;
-    for (; names[wire][i] != '\0' && i < 15; i++) {
+    for (; names[wire][i] != '\0' && i < BUS_WIRE_NAME_SIZE - 1; i++) {
         out_name[i] = (char)tolower((unsigned char)names[wire][i]);
     }
     out_name[i] = '\0';
@@ -227,8 +227,8 @@ static void wire_name(enum wire wire, char out_name[16])
 int bus_endpoint(const char *run_dir, enum wire wire, enum process_kind kind, uint32_t instance, char *out_endpoint,
                  size_t room)
 {
-    char name[16];
-    wire_name(wire, name);
+    char name[BUS_WIRE_NAME_SIZE];
+    bus_wire_name(wire, name);
     char endpoint[sizeof("ipc://") + sizeof(((struct sockaddr_un *)0)->sun_path)];
     int n = snprintf(endpoint, sizeof endpoint, "ipc://%s/%s.%s.%u", run_dir, name, process_kind_name(kind), instance);
     size_t path_max = sizeof(((struct sockaddr_un *)0)->sun_path) - 1;

@@ -115,10 +115,23 @@ void bus_flush(struct bus_socket *socket);
 int bus_recv(struct bus_socket *socket, struct bus_message *out_message) MUST_CHECK;
 void bus_message_fini(struct bus_message *message);
 
+/* ---- versions (protocol.c): what is said to a peer is said in the newest version of the wire that both understand ---- */
+/* That version, for those who write differently to older peers. `to`: as in bus_send(). */
+uint32_t bus_protocol(const struct bus_socket *socket, const struct bus_identity *to);
+/* A connecting socket: what it said was not understood, and it goes on in another version. True once: who waits for an answer asks again. */
+bool bus_take_version_change(struct bus_socket *socket);
+/* A connecting socket: whoever is bound there understands none of our versions. Says which he and we understand and what to do; false: not so. */
+bool bus_is_refused(const struct bus_socket *socket, char *out_text, size_t room);
+/* For tests: this bus is of a build whose wires have these versions more (or less) than wires.def says, as -DBUSBAR_PROTOCOL_AHEAD=N builds it. Before
+ * its first socket. */
+void bus_set_protocol_ahead(struct bus *bus, int ahead);
+
 /* The endpoint of a wire bound by (kind, instance) under a run directory: "ipc://RUN/session.fastpath.1", "ipc://RUN/config.configdb.1",
  * "ipc://RUN/control.slowpath.1". -ENAMETOOLONG when a socket path cannot be that long. */
 int bus_endpoint(const char *run_dir, enum wire wire, enum process_kind kind, uint32_t instance, char *out_endpoint, size_t room) MUST_CHECK;
 
+enum { BUS_WIRE_NAME_SIZE = 16 };
+void bus_wire_name(enum wire wire, char out_name[BUS_WIRE_NAME_SIZE]); /* "config" */
 bool bus_identity_equal(const struct bus_identity *a, const struct bus_identity *b);
 const char *process_kind_name(enum process_kind kind); /* "fastpath" */
 const char *bus_message_name(enum wire wire, uint32_t type);

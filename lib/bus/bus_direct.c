@@ -33,6 +33,7 @@
 #include "lib/base/memory.h"
 #include "lib/bus/direct.h"
 #include "lib/bus/link.h"
+#include "lib/bus/protocol.h"
 #include "lib/bus/role.h"
 
 enum {
@@ -299,7 +300,7 @@ static bool direct_is_valid(struct bus_socket *socket, const struct link *link, 
                     process_kind_name(out_envelope->from.kind), out_envelope->from.instance);
         return false;
     }
-    return envelope_check(out_envelope, message->body_size, socket->wire, &socket->counters);
+    return protocol_admit(socket, out_envelope, message->body_size);
 }
 
 static bool direct_take(struct direct_socket *s, struct link *link, const struct link_message *message, struct bus_message *out_message)

@@ -24,6 +24,7 @@
 #include "lib/base/clock.h"
 #include "lib/base/memory.h"
 #include "lib/base/random.h"
+#include "lib/bus/protocol.h"
 #include "lib/bus/role.h"
 #include "lib/bus/transport.h"
 
@@ -266,7 +267,7 @@ static int hub_recv(struct bus_socket *socket, struct bus_message *out_message)
         if (parcel->link != NULL) {
             parcel->link->n_held[parcel->direction]--;
         }
-        if (!envelope_check(&parcel->envelope, parcel->size, socket->wire, &socket->counters)) {
+        if (!protocol_admit(socket, &parcel->envelope, parcel->size)) {
             free(parcel);
             continue;
         }

@@ -40,6 +40,7 @@
 #include "lib/base/random.h"
 #include "lib/bus/curve.h"
 #include "lib/bus/direct.h"
+#include "lib/bus/protocol.h"
 #include "lib/bus/role.h"
 #include "lib/bus/routes.h"
 #include "lib/bus/transport.h"
@@ -491,8 +492,8 @@ static bool frames_are_valid(struct bus_socket *socket, zmq_msg_t frames[FRAMES_
                     process_kind_name(out_envelope->from.kind), out_envelope->from.instance);
         return false;
     }
-    return envelope_check(out_envelope, zmq_msg_size(&frames[n_wanted - 1]), socket->wire, &socket->counters) &&
-           (!socket->is_binder || key_allows(socket, &frames[0], head, &out_envelope->from));
+    return (!socket->is_binder || key_allows(socket, &frames[0], head, &out_envelope->from)) &&
+           protocol_admit(socket, out_envelope, zmq_msg_size(&frames[n_wanted - 1]));
 }
 
 static void take(struct bus_socket *socket, zmq_msg_t *body, const struct envelope *envelope, struct bus_message *out_message)

@@ -47,13 +47,13 @@ static const struct message_row *row_of(enum wire wire, uint32_t type)
 }
 
 /* Bumps the counter and gives the reason as a word; NULL when the message is fine. */
-static const char *fault_of(const struct envelope *envelope, size_t body_size, enum wire wire, struct bus_counters *counters)
+static const char *fault_of(const struct envelope *envelope, size_t body_size, enum wire wire, uint32_t own, struct bus_counters *counters)
 {
     if (envelope->wire != (uint32_t)wire) {
         counters->wrong_wire++;
         return "wrong_wire";
     }
-    if (!envelope_protocol_understood(protocols[wire], envelope->protocol)) {
+    if (!envelope_protocol_understood(own, envelope->protocol)) {
         counters->wrong_version++;
         return "wrong_version";
     }
@@ -83,6 +83,7 @@ size_t envelope_pack(const struct envelope *envelope, uint8_t out_bytes[ENVELOPE
     message.kind = (uint32_t)envelope->from.kind;
     message.instance = envelope->from.instance;
     message.start = envelope->from.start;
+    message.newest = envelope->newest;
     assert(busbar__envelope__get_packed_size(&message) <= ENVELOPE_MAX_BYTES);
     return busbar__envelope__pack(&message, out_bytes);
 }
@@ -126,6 +127,7 @@ int envelope_unpack(const void *bytes, size_t size, struct envelope *out_envelop
             .wire = message->wire,
             .protocol = message->protocol,
             .type = message->type,
+            .newest = message->newest > message->protocol ? message->newest : message->protocol,
             .sequence = message->sequence,
             .from = {.kind = (enum process_kind)message->kind, .instance = message->instance, .start = message->start}};
         err = 0;
@@ -134,12 +136,12 @@ int envelope_unpack(const void *bytes, size_t size, struct envelope *out_envelop
     return err;
 }
 
-bool envelope_check(const struct envelope *envelope, size_t body_size, enum wire wire, struct bus_counters *counters)
+bool envelope_check(const struct envelope *envelope, size_t body_size, enum wire wire, uint32_t own, struct bus_counters *counters)
 {
-    const char *fault = fault_of(envelope, body_size, wire, counters);
+    const char *fault = fault_of(envelope, body_size, wire, own, counters);
     if (fault != NULL) {
-        LOG_LIMITED(LOG_LEVEL_WARN, "bus_refused reason=%s wire=%u protocol=%u type=%u from=%s.%u size=%zu", fault,
-                    envelope->wire, envelope->protocol, envelope->type, process_kind_name(envelope->from.kind),
+        LOG_LIMITED(LOG_LEVEL_WARN, "bus_refused reason=%s wire=%u protocol=%u understood=%u,%u type=%u from=%s.%u size=%zu", fault,
+                    envelope->wire, envelope->protocol, own, own - 1, envelope->type, process_kind_name(envelope->from.kind),
                     envelope->from.instance, body_size);
     }
     return fault == NULL;

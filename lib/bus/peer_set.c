@@ -1,4 +1,4 @@
-/* Sequence numbers by peer.
+/* Sequence numbers and versions by peer.
  *
  * A receiver finds losses by jumps of the sequence, so each peer has a count of its own. The set is fed from outside (any process that
  * connects and is answered), so it is bounded: beyond PEER_SET_MAX the peer that was longest not sent to is forgotten; should it
@@ -21,6 +21,7 @@ _Static_assert(sizeof(struct peer_key) == 16, "no padding: it is hashed as bytes
 struct peer {
     struct peer_key key;
     uint64_t sequence;
+    uint32_t newest; /* 0: not heard yet */
     uint64_t last_used;
     UT_hash_handle hh;
 };
@@ -50,7 +51,8 @@ static void forget_longest_unused(struct peer_set *set)
     free(oldest);
 }
 
-uint64_t peer_set_next(struct peer_set *set, const struct bus_identity *to)
+/* The peer, made when it is not there; now the one used last. */
+static struct peer *use(struct peer_set *set, const struct bus_identity *to)
 {
     struct peer *peer = find(set, to);
     if (peer == NULL) {
@@ -62,16 +64,32 @@ uint64_t peer_set_next(struct peer_set *set, const struct bus_identity *to)
         HASH_ADD(hh, set->by_identity, key, sizeof peer->key, peer);
     }
     peer->last_used = ++set->n_used;
-    return ++peer->sequence;
+    return peer;
+}
+
+uint64_t peer_set_next(struct peer_set *set, const struct bus_identity *to)
+{
+    return ++use(set, to)->sequence;
 }
 
 void peer_set_take_back(struct peer_set *set, const struct bus_identity *to)
 {
     struct peer *peer = find(set, to);
-    if (peer != NULL && --peer->sequence == 0) {
+    if (peer != NULL && --peer->sequence == 0 && peer->newest == 0) {
         HASH_DEL(set->by_identity, peer);
         free(peer);
     }
+}
+
+void peer_set_heard(struct peer_set *set, const struct bus_identity *from, uint32_t newest)
+{
+    use(set, from)->newest = newest;
+}
+
+uint32_t peer_set_newest(const struct peer_set *set, const struct bus_identity *to)
+{
+    const struct peer *peer = find(set, to);
+    return peer != NULL ? peer->newest : 0;
 }
 
 size_t peer_set_size(const struct peer_set *set)

@@ -1,4 +1,5 @@
-/* The sequence number of what was last sent to each peer of one socket: a small bounded hash table. */
+/* What one socket knows of each of its peers: the sequence number last sent to it, and the newest version of the wire it understands. A small bounded
+ * hash table. */
 #ifndef BUSBAR_BUS_PEER_SET_H
 #define BUSBAR_BUS_PEER_SET_H
 
@@ -16,6 +17,10 @@ struct peer_set {
 uint64_t peer_set_next(struct peer_set *set, const struct bus_identity *to);
 /* That message could not be sent: its number is used again. */
 void peer_set_take_back(struct peer_set *set, const struct bus_identity *to);
+/* It understands versions up to this one, as it says. */
+void peer_set_heard(struct peer_set *set, const struct bus_identity *from, uint32_t newest);
+/* 0: it has not been heard. */
+uint32_t peer_set_newest(const struct peer_set *set, const struct bus_identity *to);
 size_t peer_set_size(const struct peer_set *set);
 void peer_set_fini(struct peer_set *set);
 

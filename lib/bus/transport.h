@@ -24,7 +24,7 @@ struct transport {
                        const struct bus_shared *shared);
     /* See bus_hold(). NULL: every message goes out at once. */
     void (*hold)(struct bus_socket *socket, bool is_held);
-    /* One message that passed envelope_check(), or -EAGAIN. */
+    /* One message that passed protocol_admit(), or -EAGAIN. */
     int (*recv)(struct bus_socket *socket, struct bus_message *out_message);
     void (*message_free)(void *owner);
     void (*destroy)(struct bus *bus); /* frees it; its sockets are closed already */
@@ -34,6 +34,7 @@ struct bus {
     const struct transport *transport;
     struct bus_identity self;
     struct key_table *keys; /* NULL: only ipc:// or memory */
+    int protocol_ahead;     /* of wires.def: protocol.h */
     pthread_mutex_t lock; /* of `sockets` only: threads of one process may open sockets of their own */
     struct bus_socket *sockets;
 };
@@ -46,7 +47,9 @@ struct bus_socket {
     bool is_binder;
     char *endpoint; /* malloc; the transport sets it when it is another than the given one */
     struct bus_counters counters;
-    struct peer_set peers; /* what was sent to whom, for the sequence numbers */
+    struct peer_set peers; /* what was sent to whom, for the sequence numbers, and what each understands */
+    bool has_version_changed; /* of a connecting socket, and nobody has been told yet */
+    struct envelope refusal; /* of a connecting socket: the last one that leaves nothing to speak in; wire 0: none */
 };
 
 /* What bus_message.owner points to: bus_message_fini() hands it back to who made it. */

@@ -400,10 +400,18 @@ void cfg_step(struct cfg *cfg, uint64_t now_ns)
         on_message(cfg, &message);
         bus_message_fini(&message);
     }
+    if (bus_take_version_change(cfg->socket)) {
+        on_loss(cfg, false); /* an older configdb did not understand us, and will now */
+    }
     watch_silence(cfg);
     bus_hold(cfg->socket);
     say_what_is_due(cfg);
     bus_flush(cfg->socket);
+}
+
+bool cfg_is_refused(const struct cfg *cfg, char *out_text, size_t room)
+{
+    return bus_is_refused(cfg->socket, out_text, room);
 }
 
 bool cfg_is_connected(const struct cfg *cfg)

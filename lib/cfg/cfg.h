@@ -56,6 +56,8 @@ void cfg_destroy(struct cfg **cfg); /* calls nobody: what is in flight then gets
 int cfg_fd(const struct cfg *cfg);
 void cfg_step(struct cfg *cfg, uint64_t now_ns);
 
+/* configdb understands none of the versions of the config wire that we do; the text says what is to be replaced. */
+bool cfg_is_refused(const struct cfg *cfg, char *out_text, size_t room);
 bool cfg_is_connected(const struct cfg *cfg);
 bool cfg_has_snapshot(const struct cfg *cfg); /* the mirror has been complete at least once */
 struct version cfg_version(const struct cfg *cfg);

@@ -52,6 +52,16 @@ static int send_request(struct request *r, const char *command, const char *cons
     return err < 0 ? error_set(r->detail, err, "%s: %s", r->endpoint, error_text(err)) : 0;
 }
 
+/* The process understands older versions than ours, and has said so: once more in one of those; or none that we do. */
+static int look_at_version(struct request *r, const char *command, const char *const *arguments, size_t n_arguments)
+{
+    char text[256];
+    if (bus_is_refused(r->socket, text, sizeof text)) {
+        return error_set(r->detail, -ERROR_VERSION, "%s", text);
+    }
+    return bus_take_version_change(r->socket) ? send_request(r, command, arguments, n_arguments) : 0;
+}
+
 /* Adds what one reply carries. */
 static int take_json(struct request *r, const char *text)
 {
@@ -97,7 +107,7 @@ static int take_reply(struct request *r, const struct bus_message *message)
     return result;
 }
 
-static int collect(struct request *r)
+static int collect(struct request *r, const char *command, const char *const *arguments, size_t n_arguments)
 {
     int result = 0;
     while (result == 0) {
@@ -107,7 +117,7 @@ static int collect(struct request *r)
             bus_message_fini(&message);
         } else if (clock_now_ns() >= r->deadline_ns) {
             result = error_set(r->detail, -ERROR_TIMEOUT, "no answer in time from %s", r->endpoint);
-        } else {
+        } else if ((result = look_at_version(r, command, arguments, n_arguments)) == 0) {
             wait_for_more(r);
         }
     }
@@ -132,7 +142,7 @@ int control_request(struct bus *bus, const char *endpoint, const char *command, 
     }
     err = send_request(&r, command, arguments, n_arguments);
     if (err == 0) {
-        err = collect(&r);
+        err = collect(&r, command, arguments, n_arguments);
     }
     bus_close(&r.socket);
     if (err < 0) {

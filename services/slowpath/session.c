@@ -303,6 +303,9 @@ void session_receive(struct session *session)
         on_message(session, &message);
         bus_message_fini(&message);
     }
+    if (session->socket != NULL && bus_take_version_change(session->socket)) {
+        session->hello_ns = session->core->now_ns;
+    }
 }
 
 /* ---- names, work, reached ---- */

@@ -256,6 +256,43 @@ static void fastpath_killed_comes_back_and_loses_a_second_of_counts_at_most(void
     sim_end(&sim);
 }
 
+/* Ends it and starts another build in its place; the others run on. */
+static void replace(struct sim *sim, struct traffic *traffic, enum process_kind kind, int protocol_ahead)
+{
+    traffic_run(sim, traffic, 500, 20); /* flows that did not look at UDP were removed by the last rule */
+    sim_kill(sim, kind, 1);
+    sim_process(sim, kind, 1)->protocol_ahead = protocol_ahead;
+    traffic_run(sim, traffic, 100, 0);
+    sim_start(sim, kind, 1);
+    traffic_run(sim, traffic, 2500, 20); /* a slowpath takes over flows, and may look at some anew */
+    traffic_run(sim, traffic, 500, 0);
+    sim_settle(sim);
+}
+
+/* One version of every wire up, process by process in any order, and down again: packets go on, rules and counts stay, changes are taken. */
+static void processes_are_replaced_by_other_versions_one_by_one(void **state)
+{
+    static const enum process_kind kinds[] = {PROCESS_CONFIGDB, PROCESS_SLOWPATH, PROCESS_OFAGENT};
+    struct traffic traffic;
+    struct sim *sim = talking_switch(__func__, 1, &traffic);
+    size_t first = random_below(&sim->random, 3);
+    sim_flow_mod(sim, "br0", "add", "cookie=4,priority=9,udp,udp_src=9,in_port=1,actions=output:3");
+    traffic.may_flood = true; /* a new slowpath knows no addresses */
+    for (size_t i = 0; i < 6; i++) {
+        replace(sim, &traffic, kinds[(first + i) % 3], i < 3 ? 1 : 0);
+        assert_int_equal(sim_rule_packets(sim, "br0", 4), (int64_t)i);
+        (void)sim_ping(sim, 1, 3, 9);
+        sim_run_ms(sim, 1500);
+        assert_int_equal(sim_rule_packets(sim, "br0", 4), (int64_t)i + 1);
+        if (i % 2 == 0) {
+            sim_flow_mod(sim, "br0", "add", "priority=9,udp,udp_src=10,in_port=1,actions=output:2");
+        } else {
+            sim_flow_mod(sim, "br0", "delete", "udp,udp_src=10,in_port=1");
+        }
+    }
+    sim_end(&sim);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -266,6 +303,7 @@ int main(void)
         cmocka_unit_test(configdb_killed_again_and_again_keeps_what_it_acknowledged),
         cmocka_unit_test(ofagent_killed_rules_stay_counters_survive),
         cmocka_unit_test(fastpath_killed_comes_back_and_loses_a_second_of_counts_at_most),
+        cmocka_unit_test(processes_are_replaced_by_other_versions_one_by_one),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -47,6 +47,7 @@ struct sim_process {
     uint32_t instance;
     uint64_t start;  /* of this life; 0: not running */
     bool is_stopped; /* exists and is not stepped */
+    int protocol_ahead; /* of its build, from its next start on (lib/bus/protocol.h) */
     struct bus *bus;
     void *service;
 };

@@ -94,6 +94,7 @@ void sim_start(struct sim *sim, enum process_kind kind, uint32_t instance)
     process->is_stopped = false;
     struct bus_identity self = {.kind = kind, .instance = instance, .start = process->start};
     process->bus = bus_memory_new(sim->hub, &self);
+    bus_set_protocol_ahead(process->bus, process->protocol_ahead);
     struct sim_birth birth = {.bus = process->bus,
                               .run_dir = sim->run_dir,
                               .db_dir = sim->db_dir,

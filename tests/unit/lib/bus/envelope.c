@@ -32,6 +32,7 @@ static void envelope_survives_packing(void **state)
     assert_int_equal(envelope_unpack(bytes, size, &out), 0);
     assert_int_equal(out.wire, in.wire);
     assert_int_equal(out.protocol, in.protocol);
+    assert_int_equal(out.newest, in.protocol); /* not said: what is spoken */
     assert_int_equal(out.type, in.type);
     assert_true(out.sequence == in.sequence);
     assert_true(bus_identity_equal(&out.from, &in.from));
@@ -76,7 +77,7 @@ static void random_bytes_are_read_safely(void **state)
         }
         size = i % 2 == 0 ? size : (size_t)random_below(&r, size + 1);
         struct bus_counters counters = {0};
-        if (envelope_unpack(bytes, size, &out) == 0 && envelope_check(&out, 0, WIRE_SESSION, &counters)) {
+        if (envelope_unpack(bytes, size, &out) == 0 && envelope_check(&out, 0, WIRE_SESSION, envelope_protocol(WIRE_SESSION), &counters)) {
             assert_int_equal(out.wire, WIRE_SESSION);
         }
     }
@@ -86,25 +87,25 @@ static void each_fault_bumps_its_own_counter(void **state)
 {
     struct bus_counters c = {0};
     struct envelope e = good();
-    assert_true(envelope_check(&e, 10, WIRE_SESSION, &c));
+    assert_true(envelope_check(&e, 10, WIRE_SESSION, envelope_protocol(WIRE_SESSION), &c));
     assert_memory_equal(&c, &(struct bus_counters){0}, sizeof c);
-    assert_false(envelope_check(&e, 10, WIRE_USAGE, &c));
+    assert_false(envelope_check(&e, 10, WIRE_USAGE, envelope_protocol(WIRE_SESSION), &c));
     assert_int_equal(c.wrong_wire, 1);
     e.protocol++;
-    assert_false(envelope_check(&e, 10, WIRE_SESSION, &c));
+    assert_false(envelope_check(&e, 10, WIRE_SESSION, envelope_protocol(WIRE_SESSION), &c));
     e.protocol = 0;
-    assert_false(envelope_check(&e, 10, WIRE_SESSION, &c));
+    assert_false(envelope_check(&e, 10, WIRE_SESSION, envelope_protocol(WIRE_SESSION), &c));
     assert_int_equal(c.wrong_version, 2);
     e = good();
     e.type = 999;
-    assert_false(envelope_check(&e, 10, WIRE_SESSION, &c));
+    assert_false(envelope_check(&e, 10, WIRE_SESSION, envelope_protocol(WIRE_SESSION), &c));
     assert_int_equal(c.unknown_type, 1);
     e = good();
     e.from.kind = PROCESS_SLOWPATH; /* a slowpath has no misses to send */
-    assert_false(envelope_check(&e, 10, WIRE_SESSION, &c));
+    assert_false(envelope_check(&e, 10, WIRE_SESSION, envelope_protocol(WIRE_SESSION), &c));
     assert_int_equal(c.wrong_sender, 1);
     e = good();
-    assert_false(envelope_check(&e, (size_t)BUS_MESSAGE_MAX_BYTES + 1, WIRE_SESSION, &c));
+    assert_false(envelope_check(&e, (size_t)BUS_MESSAGE_MAX_BYTES + 1, WIRE_SESSION, envelope_protocol(WIRE_SESSION), &c));
     assert_int_equal(c.too_large, 1);
     assert_int_equal(c.malformed + c.received + c.sent, 0);
 }

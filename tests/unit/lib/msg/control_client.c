@@ -162,6 +162,26 @@ static void silence_ends_at_the_deadline_naming_the_endpoint(void **state)
     expect(t, "release", NULL, "\"own\""); /* the late answer to the first is known as such */
 }
 
+static void an_older_process_is_asked_again_in_its_version(void **state)
+{
+    struct test *t = *state;
+    bus_set_protocol_ahead(t->bus, 1);
+    uint64_t begin = clock_now_ns();
+    expect(t, "pieces", "x", "[1,2,3,\"x\"]");
+    assert_true(clock_now_ns() - begin < 2 * NS_PER_S); /* at once, not when somebody loses patience */
+}
+
+static void a_process_two_versions_older_is_named_with_what_to_do(void **state)
+{
+    struct test *t = *state;
+    struct error_detail detail = {{0}};
+    json_t *json = NULL;
+    bus_set_protocol_ahead(t->bus, 2);
+    assert_int_equal(control_request(t->bus, t->endpoint, "object", NULL, 0, 5000, &json, &detail), -ERROR_VERSION);
+    assert_non_null(strstr(detail.text, "configdb.1 understands versions 1 and 0 of the wire control, this program 3 and 2: replace configdb.1"));
+    assert_null(json);
+}
+
 static void nobody_there_ends_at_the_deadline(void **state)
 {
     struct test *t = *state;
@@ -253,6 +273,8 @@ int main(void)
         CLIENT_TEST(answers_of_every_shape_arrive),
         CLIENT_TEST(refusal_comes_with_its_words),
         CLIENT_TEST(silence_ends_at_the_deadline_naming_the_endpoint),
+        CLIENT_TEST(an_older_process_is_asked_again_in_its_version),
+        CLIENT_TEST(a_process_two_versions_older_is_named_with_what_to_do),
         CLIENT_TEST(nobody_there_ends_at_the_deadline),
         cmocka_unit_test(bus_in_memory_is_refused),
         CLIENT_TEST(nonsense_is_an_error_never_a_crash),
