@@ -42,6 +42,7 @@ class Engine:
     def __init__(self, name):
         self.dir = Path(tempfile.mkdtemp(prefix="busbar-engine-"))
         self.context = ROOT
+        self.files = ["docker-compose.yml"]
         self.environment = {"PATH": PATH, "HOME": str(self.dir), "DOCKER_HOST": f"unix://{self.dir}/docker.sock", "COMPOSE_PROJECT_NAME": name,
                             "LC_ALL": "C.UTF-8"}
         self.log = open(self.dir / "dockerd.log", "wb")
@@ -85,7 +86,8 @@ class Engine:
         self.compose("--profile", "controller", "build", timeout=900)
 
     def compose(self, *words, **kwargs):
-        return self.run("docker-compose", "-f", self.context / "deploy/docker-compose.yml", *words, **kwargs)
+        files = [word for file in self.files for word in ("-f", file)]
+        return self.run("docker-compose", *files, *words, cwd=self.context / "deploy", **kwargs)
 
     def containers(self, service):
         return self.compose("ps", "-q", service).stdout.split()

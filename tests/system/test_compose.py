@@ -8,7 +8,7 @@ import urllib.parse
 import pytest
 
 from engine import ROOT, Engine, missing
-from suite import PYTHON, sh, wait_until
+from suite import PYTHON, TOOLS, sh, wait_until
 
 pytestmark = pytest.mark.skipif(missing() is not None, reason=f"no container engine: {missing()}")
 HOSTS = {"bbc1": "10.98.0.1", "bbc2": "10.98.0.2"}
@@ -27,6 +27,11 @@ def healthy(engine, **counts):
     return True
 
 
+def attach_hosts(engine):
+    for number, (host, address) in enumerate(HOSTS.items(), 1):
+        engine.run(ROOT / "deploy/attach", f"netns:{host}", f"port{number}", f"{address}/24")
+
+
 @pytest.fixture(scope="module")
 def engine():
     made = Engine(f"busbar{os.getpid()}")
@@ -35,10 +40,10 @@ def engine():
         made.build(compiles=os.environ.get("BUSBAR_ALL") == "1")
         made.compose("up", "-d")
         wait_until("all containers are healthy", lambda: healthy(made), seconds=60, every=0.5)
-        for number, (host, address) in enumerate(HOSTS.items(), 1):
+        for host in HOSTS:
             sh("ip", "netns", "add", host)
             sh("ip", "-n", host, "link", "set", "lo", "up")
-            made.run(ROOT / "deploy/attach", f"netns:{host}", f"port{number}", f"{address}/24")
+        attach_hosts(made)
         yield made
     finally:
         for host in HOSTS:
@@ -85,6 +90,23 @@ def test_services_have_no_more_rights_than_they_need(engine):
         assert (config["Config"]["User"] in ("root", "0")) == (service == "fastpath")
         expected = ["NET_ADMIN", "NET_RAW", "SYS_ADMIN", "IPC_LOCK"] if service == "fastpath" else None
         assert config["HostConfig"]["CapAdd"] == expected
+
+
+def test_calls_that_no_service_needs_are_refused(engine, tmp_path):
+    """By the profiles of deploy/seccomp: without one the same program is let through, though with no more rights."""
+    probe, refused = tmp_path / "forbidden", "Operation not permitted"
+    sh("gcc", "-std=gnu11", "-D_GNU_SOURCE", "-O2", "-static", TOOLS / "forbidden.c", "-o", probe)
+    with open(probe, "rb") as file:
+        engine.run("docker", "exec", "-i", engine.containers("configdb")[0], "sh", "-c", "cat > /run/busbar/forbidden; chmod 755 /run/busbar/forbidden",
+                   stdin=file)
+    for service in SERVICES:
+        said = json.loads(engine.run("docker", "exec", engine.containers(service)[0], "/run/busbar/forbidden").stdout)
+        wanted = {"bpf", "socket_packet"} if service == "fastpath" else set()
+        assert len(said) == 10 and {name for name, answer in said.items() if answer != refused} == wanted, (service, said)
+    free = engine.run("docker", "run", "--rm", "--network", "none", "--cap-drop", "ALL", "--cap-add", "SYS_ADMIN", "--security-opt", "seccomp=unconfined",
+                      "-v", f"{engine.environment['COMPOSE_PROJECT_NAME']}_run:/run/busbar", "busbar/fastpath", "/run/busbar/forbidden").stdout
+    free = json.loads(free)
+    assert free["ptrace"] == free["personality"] == "done" and free["mount"] == "No such file or directory", free
 
 
 def test_each_container_may_be_killed(engine):
@@ -155,3 +177,43 @@ def test_a_controller_installs_flows(engine):
         time.sleep(2)
     assert traffic.lost <= UNDER_WAY
     engine.swctl("del-controller", "br0")
+
+
+def mounts(engine, service):
+    """{place in the container: what is there}"""
+    return {mount["Destination"]: mount.get("Name", mount["Source"]) for mount in engine.inspect(engine.containers(service)[0])["Mounts"]}
+
+
+@pytest.mark.slow
+def test_services_that_share_no_run_directory_talk_over_tcp(engine):
+    """deploy/docker-compose.tcp.yml: the same switch, each service with a key of its own; the last test here, as it stops the switch of the others."""
+    engine.compose("down", "-v", "-t", "2")
+    engine.files.append("docker-compose.tcp.yml")
+    engine.compose("up", "-d", "--no-build")
+    wait_until("all containers are healthy", lambda: healthy(engine), seconds=90, every=0.5)
+    assert len({mounts(engine, service)["/run/busbar"] for service in SERVICES}) == len(SERVICES)
+    wait_until("the administrator has his key", lambda: engine.swctl("show", check=False).returncode == 0, seconds=30)
+    assert {entry["role"] for entry in json.loads(engine.swctl("--json", "key", "list").stdout)} == {"admin", "slowpath", "fastpath", "ofagent"}
+    attach_hosts(engine)
+    wait_until("a ping is answered", pings, seconds=20)
+    engine.swctl("add-flow", "br0", "priority=9,icmp,actions=drop")
+    assert lost(ping(2)) == 2
+    engine.swctl("del-flows", "br0", "icmp")
+    assert lost(ping(20, 0.05)) == 0
+    with Traffic() as traffic:
+        engine.compose("up", "-d", "--no-build", "--scale", "slowpath=2")
+        wait_until("two slowpaths are well", lambda: healthy(engine, slowpath=2), seconds=60, every=0.5)
+    assert traffic.lost <= UNDER_WAY, traffic.lost
+    said = json.loads(engine.swctl("--json", "status").stdout)
+    assert {p["process"] for p in said if p["state"] == "running"} == {"configdb.1", "slowpath.1", "slowpath.2", "ofagent.1", "fastpath.1"}
+    for service in ("configdb", "slowpath"):
+        with Traffic() as traffic:
+            before = engine.inspect(engine.containers(service)[0])["RestartCount"]
+            os.kill(engine.pid(engine.containers(service)[0]), 9)
+            wait_until(f"{service} is started again", lambda s=service, b=before: engine.inspect(engine.containers(s)[0])["RestartCount"] > b, seconds=30)
+            wait_until("all are well", lambda: healthy(engine, slowpath=2), seconds=60, every=0.5)
+        assert traffic.lost <= UNDER_WAY, f"{service}: {traffic.lost} lost"
+    stranger = engine.run("docker", "exec", engine.containers("slowpath")[0], "sh", "-c", "swctl key make /run/busbar/stranger.key > /dev/null; "
+                          "swctl --timeout 2 --config tcp://configdb:7400 --config-key /run/busbar-public/configdb.pub --key /run/busbar/stranger.key show",
+                          check=False)
+    assert stranger.returncode != 0 and "does not answer" in stranger.stdout, stranger.stdout
