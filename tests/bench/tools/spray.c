@@ -1,7 +1,9 @@
-/* spray TO_IP TO_PORT SOCKETS RATE SECONDS: UDP datagrams of 18 bytes from that many sockets in turn, so of as many flows; RATE a second in all, 0: as many as go.
+/* spray TO_IP TO_PORT SOCKETS RATE SECONDS: UDP datagrams of 18 bytes from that many sockets in turn, so of as many flows; RATE a second in
+ * all, 0: as many as go.
  *
  * Each goes through the kernel's own choice of a send queue, which is by the hash of its socket: so a device with several queues sees all of them,
- * which frames made in the kernel (traffic.c) do not. Sends in batches of 32 of one socket; at a rate it sleeps between rounds. Prints {"sent": N, "seconds": S}.
+ * which frames made in the kernel (traffic.c) do not. Sends in batches of 32 of one socket; at a rate it sleeps between rounds.
+ * Prints {"sent": N, "seconds": S}.
  */
 #include <arpa/inet.h>
 #include <errno.h>
