@@ -25,7 +25,7 @@ static void say(const char *name, long result)
 int main(void)
 {
     say("keyctl", syscall(SYS_keyctl, KEYCTL_GET_KEYRING_ID, KEY_SPEC_SESSION_KEYRING, 1));
-    say("mount", mount("none", "/nonexistent", "tmpfs", 0, NULL)); /* where it may mount: no such file or directory */
+    say("mount", mount("none", "/nonexistent", "tmpfs", 0, NULL)); /* where it may mount: ENOENT */
     say("unshare", unshare(CLONE_NEWUSER));
     say("socket_alg", socket(38 /* AF_ALG */, SOCK_SEQPACKET, 0));
     say("socket_packet", socket(AF_PACKET, SOCK_RAW, 0));
