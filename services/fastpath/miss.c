@@ -39,50 +39,24 @@ int miss_ask(void *context, struct pending_list *list, const struct dp_packet *h
     return WORKER_ASKED;
 }
 
-/* Protocol 1 has a message for each ask. */
-static int send_apart(struct shard *shard, struct session *session, const uint64_t *asks, const struct flow_key *keys, size_t n)
-{
-    Busbar__Miss misses[MISS_BATCH], *pointers[MISS_BATCH];
-    Busbar__MissBatch batch = BUSBAR__MISS_BATCH__INIT;
-    for (size_t i = 0; i < n; i++) {
-        busbar__miss__init(&misses[i]);
-        misses[i].ask = asks[i];
-        misses[i].key = key_encode(&keys[i]);
-        pointers[i] = &misses[i];
-    }
-    batch.misses = pointers;
-    batch.n_misses = n;
-    return session_send(shard, session, MESSAGE_MISS_BATCH, &batch.base);
-}
-
-static int send_asks(struct shard *shard, struct session *session, uint64_t *asks, const struct flow_key *keys, size_t n)
-{
-    Busbar__MissBatch batch = BUSBAR__MISS_BATCH__INIT;
-    if (bus_protocol(shard->socket, &session->who) < 2) {
-        return send_apart(shard, session, asks, keys, n);
-    }
-    batch.asks = asks;
-    batch.n_asks = n;
-    batch.keys = keys_encode(keys, n);
-    return session_send(shard, session, MESSAGE_MISS_BATCH, &batch.base);
-}
-
 void miss_flush(struct shard *shard, struct session *session)
 {
     struct flow_key keys[MISS_BATCH];
     uint64_t asks[MISS_BATCH];
-    size_t n = 0;
+    Busbar__MissBatch batch = BUSBAR__MISS_BATCH__INIT;
     for (uint32_t i = 0; i < session->n_asks; i++) {
         struct pending_list *list = pending_by_ask(&shard->worker.pending, session->asks[i]);
         if (list == NULL) {
             continue;
         }
-        asks[n] = list->ask;
-        keys[n++] = pending_head(&shard->worker.pending, list)->key;
+        asks[batch.n_asks] = list->ask;
+        keys[batch.n_asks++] = pending_head(&shard->worker.pending, list)->key;
     }
     session->n_asks = 0;
     session->asked_ns = shard->worker.now_ns;
-    int err = n > 0 ? send_asks(shard, session, asks, keys, n) : 0;
+    batch.asks = asks;
+    batch.keys = keys_encode(keys, batch.n_asks);
+    int err = batch.n_asks > 0 ? session_send(shard, session, MESSAGE_MISS_BATCH, &batch.base) : 0;
     if (err == -ERROR_NOT_CONNECTED) {
         session->beat_ns = 0; /* so that the next step finds out too and closes it, which asks others */
     }
@@ -92,7 +66,7 @@ void miss_flush(struct shard *shard, struct session *session)
     if (err == 0 || err == -ERROR_NOT_CONNECTED) {
         return;
     }
-    for (size_t i = 0; i < n; i++) {
+    for (size_t i = 0; i < batch.n_asks; i++) {
         struct pending_list *list = pending_by_ask(&shard->worker.pending, asks[i]);
         if (list != NULL) {
             worker_drop_list(&shard->worker, list, DROP_MISS_QUEUE_FULL);

@@ -46,8 +46,7 @@ static bool is_like(const struct translation *a, const struct translation *b)
 static void say(struct session *session, struct answer_batch *batch, struct answer *answer, Busbar__Version *version)
 {
     const struct translation *translation = &answer->translation;
-    bool may_refer = bus_protocol(session->socket, NULL) >= 2; /* a shard of protocol 1 does not read `like` */
-    size_t n_known = !may_refer ? 0 : batch->n_said < LIKE_LOOKED_AT ? batch->n_said : LIKE_LOOKED_AT;
+    size_t n_known = batch->n_said < LIKE_LOOKED_AT ? batch->n_said : LIKE_LOOKED_AT;
     for (size_t i = 0; i < n_known; i++) {
         if (is_like(&batch->answers[batch->said[i]].translation, translation)) {
             answer->message.like = (uint32_t)batch->said[i] + 1;

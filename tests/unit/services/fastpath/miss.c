@@ -251,29 +251,6 @@ static void misses_travel_in_batches(void **state)
     rig_end(rig);
 }
 
-static void a_replica_of_protocol_1_is_asked_in_its_words(void **state)
-{
-    struct rig *rig = rig_new(1024);
-    struct flow_key key, mask = mask_source(32);
-    rig_hello(rig, 0, 10, MSG_KEY_LAYOUT);
-    bus_set_protocol_ahead(rig->replicas[0].bus, -1);
-    rig_hello(rig, 0, 10, MSG_KEY_LAYOUT);
-    rig_put(rig, "p1", 1, 1, 1);
-    rig_put(rig, "p1", 2, 1, 2);
-    rig_run(rig, 0);
-    Busbar__MissBatch *batch = rig_take(rig, 0, MESSAGE_MISS_BATCH);
-    assert_int_equal(batch->n_asks, 0);
-    assert_int_equal(batch->keys.len, 0);
-    assert_int_equal(batch->n_misses, 2);
-    assert_int_equal(key_decode(&batch->misses[1]->key, &key), 0);
-    rig_answer(rig, 0, &(struct rig_answer){.ask = batch->misses[0]->ask, .mask = &mask, .port = 3, .version = 10});
-    assert_int_equal(rig_got(rig, "p3"), 1);
-    rig_answer(rig, 0, &(struct rig_answer){.ask = batch->misses[1]->ask, .mask = &mask, .port = 3, .version = 10});
-    assert_int_equal(rig_got(rig, "p3"), 2);
-    protobuf_c_message_free_unpacked(&batch->base, NULL);
-    rig_end(rig);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -287,7 +264,6 @@ int main(void)
         cmocka_unit_test(last_session_that_closes_takes_no_packet_with_it_unnamed),
         cmocka_unit_test(an_ask_over_a_fallen_connection_waits_for_another_replica),
         cmocka_unit_test(misses_travel_in_batches),
-        cmocka_unit_test(a_replica_of_protocol_1_is_asked_in_its_words),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
