@@ -361,7 +361,7 @@ static void random_port_body(struct random *random, struct of_port *port)
         port->hw_addr[i] = any8(random);
     }
     random_text(random, port->name, sizeof port->name);
-    port->config = any32(random);
+    port->config = any32(random) & ~(uint32_t)OF_PORT_NO_FLOOD; /* 1.0 alone has it */
     port->state = any32(random);
     port->current = any32(random);
     port->advertised = any32(random);

@@ -271,7 +271,7 @@ static void random_simple(struct random *random, struct dp_action *action, uint6
     }
 }
 
-enum { KINDS_SIMPLE = 24, KIND_CLONE = KINDS_SIMPLE, KIND_TRUNCATE = KIND_CLONE + 2, KIND_DROP, KINDS };
+enum { KINDS_SIMPLE = 24, KIND_CLONE = KINDS_SIMPLE, KIND_TRUNCATE = KIND_CLONE + 2, KIND_USERDATA, KIND_DROP, KINDS };
 
 static size_t random_list(struct random *random, struct dp_action *actions, size_t room, unsigned depth)
 {
@@ -292,6 +292,12 @@ static size_t random_list(struct random *random, struct dp_action *actions, size
             action->max_len = DP_TRUNCATE_MIN + (uint32_t)random_below(random, 200);
             memset(&actions[n], 0, sizeof *action);
             random_simple(random, &actions[n++], 0);
+        } else if (kind == KIND_USERDATA && n < wanted) {
+            action->type = DP_ACTION_USERDATA;
+            memset(&actions[n], 0, sizeof *action);
+            actions[n].type = DP_ACTION_CONTROLLER;
+            actions[n].controller.rule_table = (uint32_t)random_below(random, 9);
+            actions[n++].controller.n_userdata = (uint16_t)(1 + random_below(random, DP_USERDATA_SIZE));
         } else {
             action->type = DP_ACTION_DROP;
             action->reason = (uint16_t)random_below(random, DROP_REASON_COUNT);

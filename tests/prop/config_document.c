@@ -267,7 +267,7 @@ static void an_import_adds_and_keeps(void **state)
     same("{\n  \"format\": 1,\n  \"switch\": {},\n  \"bridge\": [\n    {\"name\": \"br0\", \"fail_mode\": \"secure\"},\n    "
          "{\"name\": \"br1\"}\n  ],\n  \"port\": [\n"
          "    {\"name\": \"a\", \"bridge\": \"br0\", \"tag\": 3, \"trunks\": [5, 7], \"type\": \"null\", \"ofport\": 1},\n"
-         "    {\"name\": \"b\", \"bridge\": \"br1\", \"ofport\": 1}\n  ],\n  \"controller\": []\n}\n",
+         "    {\"name\": \"b\", \"bridge\": \"br1\", \"ofport\": 1}\n  ],\n  \"controller\": [],\n  \"flow_table\": []\n}\n",
          text);
     free(text);
     fixture_fini(&f);
@@ -288,7 +288,7 @@ static void ports_exchange_numbers_and_move_between_bridges(void **state)
                                  "{\"name\": \"br1\"}\n  ],\n  \"port\": [\n"
                                  "    {\"name\": \"a\", \"bridge\": \"br0\", \"ofport\": 2},\n"
                                  "    {\"name\": \"b\", \"bridge\": \"br0\", \"ofport\": 1, \"ofport_request\": 1},\n"
-                                 "    {\"name\": \"c\", \"bridge\": \"br1\", \"ofport\": 3}\n  ],\n  \"controller\": []\n}\n";
+                                 "    {\"name\": \"c\", \"bridge\": \"br1\", \"ofport\": 3}\n  ],\n  \"controller\": [],\n  \"flow_table\": []\n}\n";
     take(&f, &client, wanted, true);
     char *text = exported(&client);
     same(wanted, text);

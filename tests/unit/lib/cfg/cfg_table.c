@@ -35,7 +35,7 @@ static void every_number_fits_the_mirror_and_is_there_once(void **state)
             assert_true(i < CFG_TABLE_MAX && cfg_table_by_name(info->name) == info);
         }
     }
-    assert_int_equal(n, 13);
+    assert_int_equal(n, 14);
 }
 
 int main(void)
