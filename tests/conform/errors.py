@@ -174,7 +174,7 @@ ROWS = (
     ("GROUP_MOD_FAILED/INVALID_GROUP", "a number beyond the last", group_mod(number=0xFFFFFF01)),
     ("GROUP_MOD_FAILED/WATCH_UNSUPPORTED", "in type all", group_mod(buckets=bucket(out(2), watch_port=2))),
     ("GROUP_MOD_FAILED/OUT_OF_BUCKETS", "more than 1,024", group_mod(buckets=bucket() * 1025)),
-    ("GROUP_MOD_FAILED/BAD_WATCH", "a number beyond the ports", group_mod(kind=3, buckets=bucket(out(2), watch_port=0xFFFFFF01))),
+    ("GROUP_MOD_FAILED/BAD_WATCH", "a number beyond the ports", group_mod(kind=3, buckets=bucket(out(2), watch_port=0x10000))),
     ("GROUP_MOD_FAILED/BAD_BUCKET", "shorter than its head", group_mod(buckets=bucket(length=8))),
     ("BAD_ACTION/BAD_OUT_PORT", "port ANY in a bucket", group_mod(buckets=bucket(out(ANY)))),
     ("BAD_ACTION/BAD_OUT_GROUP", "unknown group in a bucket", group_mod(buckets=bucket(action(GROUP, struct.pack(">I", 999))))),

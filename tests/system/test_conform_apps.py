@@ -45,9 +45,9 @@ def test_router_asks_for_a_neighbour_and_forwards_by_a_rule_from_then_on():
     mine, theirs, gate1, gate2 = f.A, f.C, "02:00:00:00:fe:01", "02:00:00:00:fe:02"
     with Played("router") as stage:
         stage.expect(f.arp(spa="10.1.0.9", tpa="10.1.0.1", sha=mine, tha="00:00:00:00:00:00", dst="ff:ff:ff:ff:ff:ff"),
-                     {1: f.arp(op=2, spa="10.1.0.1", tpa="10.1.0.9", sha=gate1, tha=mine, src=gate1, dst=mine)[:42]})
+                     {1: f.arp(op=2, spa="10.1.0.1", tpa="10.1.0.9", sha=gate1, tha=mine, src=gate1, dst=mine)})
         there = f.udp(src="10.1.0.9", dst="10.2.0.7", eth_src=mine, eth_dst=gate1)
-        question = f.arp(spa="10.2.0.1", tpa="10.2.0.7", sha=gate2, tha="00:00:00:00:00:00", src=gate2, dst="ff:ff:ff:ff:ff:ff")[:42]
+        question = f.arp(spa="10.2.0.1", tpa="10.2.0.7", sha=gate2, tha="00:00:00:00:00:00", src=gate2, dst="ff:ff:ff:ff:ff:ff")
         stage.expect(there, {2: question})
         forwarded = f.udp(src="10.1.0.9", dst="10.2.0.7", eth_src=gate2, eth_dst=theirs, ttl=63)
         stage.expect(f.arp(op=2, spa="10.2.0.7", tpa="10.2.0.1", sha=theirs, tha=gate2, src=theirs, dst=gate2), {2: forwarded}, port=2)
@@ -169,7 +169,8 @@ class Triangle(Stage):
     def reached(self):
         """How often a broadcast of host 1 arrives at the others."""
         self.send(f.arp(dst="ff:ff:ff:ff:ff:ff"))
-        return {port: sum(frame[12:14] == b"\x08\x06" for frame in frames) for port, frames in self.hear(99, 0.4).items()}
+        heard = {port: sum(frame[12:14] == b"\x08\x06" for frame in frames) for port, frames in self.hear(99, 0.4).items()}
+        return {port: count for port, count in heard.items() if count > 0}  # the bridges' own messages come to hosts too
 
 
 def test_spanning_tree_blocks_a_loop_and_opens_it_when_a_link_fails():
