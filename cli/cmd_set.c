@@ -374,8 +374,19 @@ static bool is_in_key(const struct schema_setting *setting)
                         (key->columns[1] != NULL && strcmp(key->columns[1], setting->column) == 0));
 }
 
+/* Is it among the words "COLUMN=VALUE"? A number may be given as 0, which the row alone does not tell from nothing. */
+static bool is_given(const struct segment *segment, const char *column)
+{
+    size_t n = strlen(column);
+    bool is_there = false;
+    for (size_t i = 1; i < segment->n_arguments; i++) {
+        is_there = is_there || (strncmp(segment->arguments[i], column, n) == 0 && segment->arguments[i][n] == '=');
+    }
+    return is_there;
+}
+
 /* Columns that a row cannot be without: what it is named by, and what never changes. */
-static int need_columns(const struct change *change)
+static int need_columns(const struct change *change, const struct segment *segment)
 {
     size_t n;
     const struct schema_setting *settings = schema_settings(&n);
@@ -387,7 +398,8 @@ static int need_columns(const struct change *change)
         uint64_t number = 1;
         const char *text = column_text(field, change->row, 0);
         bool is_missing = field->type == PROTOBUF_C_TYPE_STRING ? text == NULL || text[0] == '\0'
-                                                                : column_number(field, change->row, 0, &number) && number == 0;
+                                                                : column_number(field, change->row, 0, &number) && number == 0 &&
+                                                                      !is_given(segment, settings[i].name);
         if (is_missing) {
             return error_set(change->detail, -ERROR_SYNTAX, "a row of table %s needs %s=VALUE",
                              cfg_table_info(change->table)->name, settings[i].name);
@@ -407,7 +419,7 @@ int config_create(struct client *client, const struct segment *segment, struct c
     for (size_t i = 1; err == 0 && i < segment->n_arguments; i++) {
         err = create_word(&change, segment->arguments[i]);
     }
-    err = err == 0 ? need_columns(&change) : err;
+    err = err == 0 ? need_columns(&change, segment) : err;
     if (err == 0) {
         const struct schema_unique *key = schema_key(change.table);
         size_t op = cfg_txn_size(txn);
