@@ -1,4 +1,4 @@
-"""Every alert of deploy/prometheus/alerts.yml comes when it should, not before, and goes again: made-up series, judged by promtool."""
+"""Prometheus takes what deploy/prometheus tells it, and every alert of alerts.yml comes when it should, not before, and goes again: made-up series, judged by promtool."""
 import json
 import os
 import re
@@ -79,6 +79,10 @@ def judge(directory, name, case):
     path = directory / f"{name}.json"
     path.write_text(json.dumps({"rule_files": [str(ALERTS)], "evaluation_interval": f"{STEP}s", "tests": [case]}), encoding="utf-8")
     return sh("promtool", "test", "rules", path, check=False)
+
+
+def test_prometheus_takes_the_configuration():
+    sh("promtool", "check", "config", "--syntax-only", ALERTS.with_name("prometheus.yml"))
 
 
 def test_every_alert_has_a_case():
