@@ -1,4 +1,4 @@
-"""Prometheus takes what deploy/prometheus tells it, and every alert of alerts.yml comes when it should, not before, and goes again: made-up series, judged by promtool."""
+"""Prometheus takes what deploy/prometheus tells it; every alert comes when it should, not before, and goes again: made-up series, judged by promtool."""
 import json
 import os
 import re

@@ -104,7 +104,8 @@ def test_calls_that_no_service_needs_are_refused(engine, tmp_path):
         wanted = {"bpf", "socket_packet"} if service == "fastpath" else set()
         assert len(said) == 10 and {name for name, answer in said.items() if answer != refused} == wanted, (service, said)
     free = engine.run("docker", "run", "--rm", "--network", "none", "--cap-drop", "ALL", "--cap-add", "SYS_ADMIN", "--cap-add", "DAC_OVERRIDE",
-                      "--security-opt", "seccomp=unconfined", "-v", f"{engine.environment['COMPOSE_PROJECT_NAME']}_run:/run/busbar", "busbar/fastpath", "/run/busbar/forbidden").stdout
+                      "--security-opt", "seccomp=unconfined", "-v", f"{engine.environment['COMPOSE_PROJECT_NAME']}_run:/run/busbar",
+                      "busbar/fastpath", "/run/busbar/forbidden").stdout
     free = json.loads(free)
     assert free["ptrace"] == free["personality"] == "done" and free["mount"] == "ENOENT", free
 
