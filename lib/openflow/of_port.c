@@ -135,7 +135,7 @@ int of_port_get(struct reader *r, uint8_t version, struct of_port *out)
         reader_copy(r, port.hw_addr, sizeof port.hw_addr);
         reader_skip(r, 2);
         of_get_text(r, port.name, sizeof port.name);
-        port.config = reader_u32(r);
+        port.config = reader_u32(r) & ~(uint32_t)OF_PORT_NO_FLOOD; /* what 1.0 means by that bit nobody means here */
         port.state = reader_u32(r);
         if (version < OF_VERSION_14) {
             get_ethernet(r, &port);
