@@ -289,7 +289,7 @@ class Suite:
         left += [f"mount {line}" for line in Path("/proc/mounts").read_text().splitlines() if str(self.run_dir) in line]
         self.namespace.close()
         left += [f"namespace {line}" for line in sh("ip", "netns", "list").stdout.split() if line.startswith(self.id)]
-        left += [f"pin {path}" for path in Path("/sys/fs/bpf").rglob(f"*{self.id}*")]
+        left += [f"pin {path}" for path in Path("/sys/fs/bpf").rglob(f"*{self.id}*") if not path.name.startswith("busbar-")]  # a hash may hold the id
         left += [f"device {line}" for line in sh("ip", "-o", "link").stdout.splitlines() if f" {self.id}" in line]
         shutil.rmtree(self.run_dir, ignore_errors=True)
         return left
