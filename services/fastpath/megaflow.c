@@ -8,9 +8,6 @@
  * that the memory works for all of them. Subtables are ranked by hits, because traffic is uneven; one goes with its last flow.
  * `looked_at` is the union of all masks. It widens at once and narrows late: when it changes, the port's entries in the exact cache are
  * not found any more and come again one by one, so it must not follow every flow that comes and goes. It decides nothing but that.
- * A subtable grows little by little: eight ports that get flows alike fill theirs at the same moment, and all moved at once may make packets wait longer than
- * the shard has room for. The next places are touched before they are needed; then each insertion copies a few of the old ones,
- * in which a lookup looks too until all are copied.
  * Cost: about 10 to 20 ns a subtable tried. Worker thread; insert and remove from its control side.
  * Invariants: a flow entered under its mask is in that mask's subtable once; n_subtables <= max_masks (I9).
  */
@@ -21,15 +18,7 @@
 
 #include "lib/base/memory.h"
 
-enum {
-    PLACES_MIN = 16,
-    MOVED_AT_ONCE = 1024, /* a table of so many places grows in one go */
-    MOVED_EACH = 4,       /* places, by an insertion: done after a third of those until the next time */
-    TOUCHED_EVERY = 32,   /* insertions: a page, so all are touched in half of those from half full to full */
-    PAGE_BYTES = 4096
-};
-
-static const uint32_t FLOW_GONE = UINT32_MAX; /* of an old place, which keeps its chain together */
+enum { PLACES_MIN = 16 };
 
 struct place {
     uint32_t hash;
@@ -43,10 +32,6 @@ struct subtable {
     uint32_t n_entries;
     uint32_t place_mask; /* number of places - 1 */
     struct place *places;
-    struct place *old;  /* half as many, whole but for flows that are gone; NULL: all are in `places` */
-    uint32_t n_moved;   /* of the old ones, from the first on: they are in `places` too */
-    struct place *next; /* twice as many, for the next growth; NULL: not yet */
-    size_t n_touched;   /* bytes of them */
     uint64_t hits;
 };
 
@@ -76,17 +61,6 @@ static inline bool is_under(const struct subtable *sub, const struct flow *flow,
     return difference == 0;
 }
 
-static struct flow *find_old(const struct subtable *sub, struct flow *flows, uint32_t hash, const struct flow_key *key)
-{
-    uint32_t mask = sub->place_mask / 2;
-    for (uint32_t i = hash & mask; sub->old[i].flow != FLOW_NONE; i = (i + 1) & mask) {
-        if (sub->old[i].flow != FLOW_GONE && sub->old[i].hash == hash && is_under(sub, &flows[sub->old[i].flow], key)) {
-            return &flows[sub->old[i].flow];
-        }
-    }
-    return NULL;
-}
-
 static inline struct flow *find(const struct subtable *sub, struct flow *flows, uint32_t hash, const struct flow_key *key)
 {
     for (uint32_t i = hash & sub->place_mask; sub->places[i].flow != FLOW_NONE; i = (i + 1) & sub->place_mask) {
@@ -95,7 +69,7 @@ static inline struct flow *find(const struct subtable *sub, struct flow *flows, 
             return flow;
         }
     }
-    return sub->old != NULL ? find_old(sub, flows, hash, key) : NULL;
+    return NULL;
 }
 
 static void put(struct subtable *sub, struct place entry)
@@ -107,57 +81,18 @@ static void put(struct subtable *sub, struct place entry)
     sub->places[i] = entry;
 }
 
-static size_t places_bytes(const struct subtable *sub)
-{
-    return ((size_t)sub->place_mask + 1) * sizeof *sub->places;
-}
-
-/* Copies old places to where they are now. */
-static void move(struct subtable *sub, uint32_t n)
-{
-    uint32_t n_old = (sub->place_mask + 1) / 2;
-    for (; sub->old != NULL && n > 0; n--) {
-        struct place place = sub->old[sub->n_moved++];
-        if (place.flow != FLOW_NONE && place.flow != FLOW_GONE) {
-            put(sub, place);
-        }
-        if (sub->n_moved == n_old) {
-            memory_pages_free(sub->old, places_bytes(sub) / 2);
-            sub->old = NULL;
-        }
-    }
-}
-
 static void grow(struct subtable *sub)
 {
-    move(sub, UINT32_MAX);
-    sub->old = sub->places;
-    sub->n_moved = 0;
-    sub->places = sub->next != NULL ? sub->next : memory_pages(places_bytes(sub) * 2);
-    sub->next = NULL;
-    sub->place_mask = sub->place_mask * 2 + 1;
-    if (sub->place_mask < MOVED_AT_ONCE * 2) {
-        move(sub, UINT32_MAX);
-    }
-}
-
-/* For one more. */
-static void make_room(struct subtable *sub)
-{
-    uint32_t n_places = sub->place_mask + 1;
-    move(sub, MOVED_EACH);
-    if (sub->n_entries >= n_places / 4 * 3) {
-        grow(sub);
-    } else if (sub->n_entries >= n_places / 2 && n_places > MOVED_AT_ONCE && sub->n_entries % TOUCHED_EVERY == 0) {
-        if (sub->next == NULL) {
-            sub->next = memory_pages(places_bytes(sub) * 2);
-            sub->n_touched = 0;
-        }
-        if (sub->n_touched < places_bytes(sub) * 2) {
-            *(volatile uint32_t *)((uint8_t *)sub->next + sub->n_touched) = 0;
-            sub->n_touched += PAGE_BYTES;
+    struct place *old = sub->places;
+    uint32_t n_old = sub->place_mask + 1;
+    sub->places = memory_pages((size_t)n_old * 2 * sizeof *sub->places);
+    sub->place_mask = n_old * 2 - 1;
+    for (uint32_t i = 0; i < n_old; i++) {
+        if (old[i].flow != FLOW_NONE) {
+            put(sub, old[i]);
         }
     }
+    memory_pages_free(old, (size_t)n_old * sizeof *old);
 }
 
 static struct subtable *subtable_new(const struct flow_mask *mask)
@@ -176,9 +111,7 @@ static struct subtable *subtable_new(const struct flow_mask *mask)
 
 static void subtable_destroy(struct subtable *sub)
 {
-    memory_pages_free(sub->places, places_bytes(sub));
-    memory_pages_free(sub->old, places_bytes(sub) / 2);
-    memory_pages_free(sub->next, places_bytes(sub) * 2);
+    memory_pages_free(sub->places, ((size_t)sub->place_mask + 1) * sizeof *sub->places);
     free(sub);
 }
 
@@ -252,8 +185,8 @@ void megaflow_clear(struct megaflow_table *table)
     table->n_by_key = 0;
 }
 
-static unsigned look_in(const struct megaflow_table *table, struct subtable *sub, struct dp_packet *const packets[],
-                        uint8_t *left, unsigned n_left, struct flow **out_flows)
+static unsigned look_in(const struct megaflow_table *table, struct subtable *sub, struct dp_packet *const packets[], uint8_t *left,
+                        unsigned n_left, struct flow **out_flows)
 {
     uint32_t hashes[EXACT_BURST];
     unsigned n_still = 0;
@@ -342,7 +275,9 @@ void megaflow_insert(struct megaflow_table *table, struct flow *flow, const stru
     if (sub == NULL) {
         sub = table->subtables[table->n_subtables++] = subtable_new(flow->mask);
     }
-    make_room(sub);
+    if (sub->n_entries >= (sub->place_mask + 1) / 4 * 3) {
+        grow(sub);
+    }
     put(sub, (struct place){.hash = hash_masked(sub, &flow->key), .flow = flow->number});
     sub->n_entries++;
     flow->entered = FLOW_UNDER_ITS_MASK;
@@ -359,27 +294,12 @@ static void drop_subtable(struct megaflow_table *table, struct subtable *sub)
     subtable_destroy(sub);
 }
 
-/* The place of a flow from this one on; one of FLOW_NONE: it has none. */
-static uint32_t place_of(const struct place *places, uint32_t mask, uint32_t hash, uint32_t flow)
-{
-    uint32_t i = hash & mask;
-    while (places[i].flow != flow && places[i].flow != FLOW_NONE) {
-        i = (i + 1) & mask;
-    }
-    return i;
-}
-
 /* Closes the gap in the probe chains that taking out a place leaves. */
 static void take_out(struct subtable *sub, const struct flow *flow)
 {
-    uint32_t mask = sub->place_mask, hash = hash_masked(sub, &flow->key),
-             hole = place_of(sub->places, mask, hash, flow->number);
-    if (sub->old != NULL) {
-        struct place *old = &sub->old[place_of(sub->old, mask / 2, hash, flow->number)];
-        old->flow = old->flow != FLOW_NONE ? FLOW_GONE : FLOW_NONE;
-    }
-    if (sub->places[hole].flow == FLOW_NONE) {
-        return; /* not moved yet */
+    uint32_t mask = sub->place_mask, hole = hash_masked(sub, &flow->key) & mask;
+    while (sub->places[hole].flow != flow->number) {
+        hole = (hole + 1) & mask;
     }
     for (uint32_t i = (hole + 1) & mask; sub->places[i].flow != FLOW_NONE; i = (i + 1) & mask) {
         uint32_t home = sub->places[i].hash & mask;

@@ -14,7 +14,7 @@
 #include "services/fastpath/megaflow.h"
 #include "tests/unit/services/fastpath/frames.h"
 
-enum { FLOWS_HERE = 400, FLOWS_OF_GROWTH = 40000 };
+enum { FLOWS_HERE = 400 };
 
 struct rig {
     struct flow_table *flows;
@@ -182,47 +182,9 @@ static void keys_of_flows_beyond_the_masks_are_bounded(void **state)
     rig_end(&rig);
 }
 
-/* Through many growths, of which each goes on for thousands of insertions. */
-static void flows_are_found_until_they_go_while_their_table_grows(void **state)
-{
-    static struct flow *flows[FLOWS_OF_GROWTH];
-    struct rig rig;
-    struct random random;
-    struct flow_key mask = mask_source(32);
-    rig_init(&rig);
-    random_seed(&random, 4);
-    print_message("seed 4\n");
-    for (size_t n = 0; n < FLOWS_OF_GROWTH; n++) {
-        rig.n = 0; /* they are in `flows` */
-        flows[n] = add(&rig, (uint16_t)n, &mask);
-        for (unsigned k = 0; k < 4; k++) {
-            size_t i = random_below(&random, n + 1);
-            struct flow_key key = key_udp(1, (uint16_t)i, 1);
-            assert_ptr_equal(look_up(&rig, &key), flows[i]);
-        }
-        size_t gone = random_below(&random, n + 1);
-        if (n % 4 == 0 && flows[gone] != NULL) {
-            megaflow_remove(&rig.table, flows[gone]);
-            flow_table_remove(rig.flows, flows[gone]);
-            flows[gone] = NULL;
-        }
-    }
-    for (size_t n = 0; n < FLOWS_OF_GROWTH; n++) {
-        struct flow_key key = key_udp(1, (uint16_t)n, 1);
-        assert_ptr_equal(look_up(&rig, &key), flows[n]);
-        if (flows[n] != NULL) {
-            megaflow_remove(&rig.table, flows[n]);
-            flow_table_remove(rig.flows, flows[n]);
-        }
-    }
-    rig.n = 0;
-    rig_end(&rig);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(flows_are_found_until_they_go_while_their_table_grows),
         cmocka_unit_test(lookup_finds_a_covering_flow_exactly_when_there_is_one),
         cmocka_unit_test(bits_looked_at_widen_at_once_and_narrow_late),
         cmocka_unit_test(flow_beyond_the_mask_limit_is_entered_key_by_key),
