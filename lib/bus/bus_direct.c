@@ -51,6 +51,7 @@ struct direct_socket {
     char path[sizeof(((struct sockaddr_un *)0)->sun_path)];
     int epoll_fd, mark_fd, timer_fd, listen_fd; /* -1: none */
     bool is_marked, is_held;
+    bool is_deaf; /* no descriptor was left for who comes: the next try is the timer's */
     uid_t owner_uid;  /* of the directory */
     ino_t inode;      /* of the socket file we made */
     struct link *links;
@@ -139,6 +140,7 @@ static int direct_flush_link(struct direct_socket *s, struct link *link)
     direct_clean(s, link);
     if (err == -ERROR_NOT_CONNECTED) {
         link->is_dead = true;
+        (void)shutdown(link->fd, SHUT_WR); /* a peer that lives after all sees the end and comes anew */
         direct_forget_identity(s, link);
         return err;
     }
@@ -171,12 +173,21 @@ static bool direct_may_come(const struct direct_socket *s, int fd)
            (peer.uid == geteuid() || peer.uid == 0 || peer.uid == s->owner_uid);
 }
 
+/* Level-triggered, who waits to be accepted would keep the owner awake all the time. */
+static void direct_listen_to(struct direct_socket *s, bool is_heard)
+{
+    struct epoll_event event = {.events = is_heard ? (uint32_t)EPOLLIN : 0u, .data.ptr = &s->listen_fd};
+    s->is_deaf = epoll_ctl(s->epoll_fd, EPOLL_CTL_MOD, s->listen_fd, &event) == 0 && !is_heard;
+}
+
 static void direct_accept(struct direct_socket *s)
 {
     for (int i = 0; i < DIRECT_ACCEPTS; i++) {
         int fd = accept4(s->listen_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
         if (fd < 0 && (errno == EMFILE || errno == ENFILE)) {
             LOG_LIMITED(LOG_LEVEL_ERROR, "accept_failed path=%s error=\"%s\"", s->path, strerror(errno));
+            direct_listen_to(s, false);
+            direct_set_timer(s, DIRECT_RECONNECT_NS);
         }
         if (fd < 0) {
             return;
@@ -227,6 +238,9 @@ static void direct_on_timer(struct direct_socket *s)
     struct link *link, *next;
     if (read(s->timer_fd, &ignored, sizeof ignored) != (ssize_t)sizeof ignored) {
         return;
+    }
+    if (s->is_deaf) {
+        direct_listen_to(s, true);
     }
     DL_FOREACH_SAFE(s->links, link, next)
     {
@@ -423,11 +437,11 @@ static int direct_send_body(struct bus_socket *socket, const struct bus_identity
     if (err == 0) {
         link_put(link, head, envelope_pack(envelope, head), body, size, shared);
         bool waits = s->is_held && link_waiting_bytes(link) < DIRECT_HELD_BYTES;
-        if (waits && !link->is_dirty && !link->is_blocked) {
+        if (waits && !link->is_dirty) {
             link->is_dirty = true;
             DL_APPEND2(s->dirty, link, dirty_prev, dirty_next);
         }
-        err = waits || link->is_blocked ? 0 : direct_flush_link(s, link);
+        err = waits ? 0 : direct_flush_link(s, link); /* also when it was blocked: an owner with much to do may not come to bus_recv() soon */
     }
     return err == -ERROR_NOT_CONNECTED && !socket->is_binder ? -EAGAIN : err;
 }

@@ -25,6 +25,7 @@ enum {
     READ_MIN = 16 * 1024,     /* less room than that is not worth a system call */
     SHARED_MIN = 2048,        /* below, a copy costs less than a piece of its own */
     OUT_KEPT_BYTES = 256 * 1024,
+    PIECE_MESSAGES = 32,      /* a piece is counted as waiting until it is out whole, so it does not grow for ever */
     IOV_MAX_HERE = 32,
 };
 
@@ -63,9 +64,9 @@ void link_shared_release(struct link_shared **shared)
 
 static struct link_piece *last_piece(struct link *link, struct link_shared *shared)
 {
-    bool goes_on = link->n_pieces > link->piece_at && shared == NULL && link->pieces[link->n_pieces - 1].shared == NULL;
-    if (goes_on) {
-        return &link->pieces[link->n_pieces - 1];
+    struct link_piece *last = link->n_pieces > link->piece_at ? &link->pieces[link->n_pieces - 1] : NULL;
+    if (last != NULL && shared == NULL && last->shared == NULL && last->n_messages < PIECE_MESSAGES) {
+        return last;
     }
     if (link->n_pieces == link->piece_room && link->piece_at > link->piece_room / 2) {
         link->n_pieces -= link->piece_at;
@@ -160,7 +161,8 @@ int link_flush(struct link *link)
         struct msghdr message = {.msg_iov = iov, .msg_iovlen = fill_iov(link, iov)};
         ssize_t sent = sendmsg(link->fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL);
         if (sent < 0) {
-            return errno == EAGAIN || errno == EINTR ? -EAGAIN : -ERROR_NOT_CONNECTED;
+            bool may_go_on = errno == EAGAIN || errno == EINTR || errno == ENOBUFS || errno == ENOMEM;
+            return may_go_on ? -EAGAIN : -ERROR_NOT_CONNECTED;
         }
         went_out(link, (size_t)sent);
     }

@@ -250,6 +250,7 @@ int tls_begin(struct tls *tls, int fd, bool is_server, SSL **out_ssl, struct err
 static int write_certificate(const char *path, X509 *certificate)
 {
     char *temporary = memory_format("%s.%ld", path, (long)getpid());
+    (void)unlink(temporary); /* of a process killed in the middle that had our number, as in a container */
     int fd = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
     int err = fd < 0 ? -errno : 0;
     FILE *file = fd < 0 ? NULL : fdopen(fd, "w");

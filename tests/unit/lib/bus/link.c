@@ -129,6 +129,34 @@ static void what_the_socket_does_not_take_goes_later(void **state)
     free(body);
 }
 
+/* A link that never drains whole counts what really waits, or its owner would refuse to send for nothing. */
+static void what_waits_is_counted_while_more_is_put(void **state)
+{
+    enum { SIZE = 200, MESSAGE = SIZE + 5 }; /* two heads of two bytes, and "h" */
+    struct pair p;
+    struct link_message m;
+    uint8_t body[SIZE] = {0};
+    size_t n_put = 0, n_got = 0;
+    open_pair(&p);
+    while (link_flush(p.b) == 0) {
+        link_put(p.b, "h", 1, body, SIZE, NULL);
+        n_put++;
+    }
+    for (int round = 0; round < 60; round++) {
+        assert_int_equal(link_fill(p.a, &p.spare), 1);
+        for (; link_next(p.a, &m) == LINK_MESSAGE; n_got++) {
+        }
+        link_rest(p.a, &p.spare);
+        for (int i = 0; i < 2000; i++, n_put++) { /* more than one read takes out */
+            link_put(p.b, "h", 1, body, SIZE, NULL);
+        }
+        assert_int_equal(link_flush(p.b), -EAGAIN);
+        assert_true(p.b->n_queued * MESSAGE <= link_waiting_bytes(p.b) + 40 * MESSAGE);
+    }
+    assert_true(n_put > n_got && n_got > 10000);
+    close_pair(&p);
+}
+
 static void the_end_is_told_to_both(void **state)
 {
     struct pair p;
@@ -163,6 +191,7 @@ int main(void)
         cmocka_unit_test(the_handshake_tells_who_it_is),
         cmocka_unit_test(many_messages_come_with_one_read_and_a_held_one_stays),
         cmocka_unit_test(what_the_socket_does_not_take_goes_later),
+        cmocka_unit_test(what_waits_is_counted_while_more_is_put),
         cmocka_unit_test(the_end_is_told_to_both),
         cmocka_unit_test(a_size_beyond_the_limit_ends_it_before_the_bytes_come),
     };
