@@ -180,32 +180,29 @@ static void says(const struct side *side, const char *words)
     }
 }
 
-static void a_controller_of_another_authority_is_refused_and_both_say_why(void **state)
+/* A connection between these two ends without a byte of the client's: the one that refuses says the peer's certificate is, the other has heard it. */
+static void refuses(struct pair *p, const char *client, const char *server, struct side *refusing, struct side *refused)
 {
-    struct pair *p = *state;
-
-    configure(p, &p->client, "switch", "one", false);
-    configure(p, &p->server, "stranger", "one", false);
+    configure(p, &p->client, client, "one", false);
+    configure(p, &p->server, server, "one", false);
     open_pair(p);
     writer_bytes(conn_output(p->client.conn), echo, sizeof echo);
     run(p);
-    says(&p->client, "the peer's certificate is refused: self-signed certificate in certificate chain");
-    says(&p->server, "the peer refuses: tlsv1 alert unknown ca");
+    says(refusing, "the peer's certificate is refused: self-signed certificate in certificate chain");
+    says(refused, "the peer refuses: tlsv1 alert unknown ca");
     assert_int_equal(p->server.size, 0);
+}
+
+static void a_controller_of_another_authority_is_refused_and_both_say_why(void **state)
+{
+    struct pair *p = *state;
+    refuses(p, "switch", "stranger", &p->client, &p->server);
 }
 
 static void a_switch_of_another_authority_is_refused_and_both_say_why(void **state)
 {
     struct pair *p = *state;
-
-    configure(p, &p->client, "stranger", "one", false);
-    configure(p, &p->server, "controller", "one", false);
-    open_pair(p);
-    writer_bytes(conn_output(p->client.conn), echo, sizeof echo);
-    run(p);
-    says(&p->server, "the peer's certificate is refused");
-    says(&p->client, "the peer refuses: tlsv1 alert unknown ca");
-    assert_int_equal(p->server.size, 0);
+    refuses(p, "stranger", "controller", &p->server, &p->client);
 }
 
 static void who_speaks_no_tls_is_told_apart(void **state)

@@ -206,18 +206,28 @@ static void a_listener_lets_in_only_so_many_and_those_without_hello_leave(void *
     }
 }
 
-static void a_port_that_is_taken_is_told(void **state)
+/* A socket that listens at a free port of the loopback; the caller closes it. */
+static int listening(int backlog, uint16_t *out_port)
 {
-    struct bench *b = *state;
     struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    Busbar__ControllerRow row = BUSBAR__CONTROLLER_ROW__INIT;
     socklen_t size = sizeof address;
     int fd = socket(AF_INET, SOCK_STREAM, 0);
 
     assert_int_equal(bind(fd, (struct sockaddr *)&address, size), 0);
-    assert_int_equal(listen(fd, 1), 0);
+    assert_int_equal(listen(fd, backlog), 0);
     assert_int_equal(getsockname(fd, (struct sockaddr *)&address, &size), 0);
-    char *target = memory_format("ptcp:%u:127.0.0.1", ntohs(address.sin_port));
+    *out_port = ntohs(address.sin_port);
+    return fd;
+}
+
+static void a_port_that_is_taken_is_told(void **state)
+{
+    struct bench *b = *state;
+    Busbar__ControllerRow row = BUSBAR__CONTROLLER_ROW__INIT;
+    uint16_t port;
+    int fd = listening(1, &port);
+
+    char *target = memory_format("ptcp:%u:127.0.0.1", port);
     row.bridge = 1;
     row.target = target;
     bench_commit_row(b, CFG_CONTROLLER, 5, &row.base);
@@ -231,16 +241,12 @@ static void a_port_that_is_taken_is_told(void **state)
 static void a_tls_controller_without_a_key_is_told_what_is_missing(void **state)
 {
     struct bench *b = *state;
-    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     Busbar__ControllerRow row = BUSBAR__CONTROLLER_ROW__INIT;
     Busbar__SwitchRow settings = BUSBAR__SWITCH_ROW__INIT;
-    socklen_t size = sizeof address;
-    int fd = socket(AF_INET, SOCK_STREAM, 0);
+    uint16_t port;
+    int fd = listening(8, &port);
 
-    assert_int_equal(bind(fd, (struct sockaddr *)&address, size), 0);
-    assert_int_equal(listen(fd, 8), 0);
-    assert_int_equal(getsockname(fd, (struct sockaddr *)&address, &size), 0);
-    char *target = memory_format("ssl:127.0.0.1:%u", ntohs(address.sin_port));
+    char *target = memory_format("ssl:127.0.0.1:%u", port);
     row.bridge = 1;
     row.target = target;
     bench_commit_row(b, CFG_CONTROLLER, 5, &row.base);
