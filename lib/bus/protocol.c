@@ -95,7 +95,7 @@ static void refuse(struct bus_socket *socket, const struct bus_identity *who)
     uint32_t own = protocol_own(socket);
     struct envelope refusal = {
         .wire = socket->wire, .protocol = own, .newest = own, .type = ENVELOPE_REFUSAL, .from = socket->bus->self};
-    int err = socket->bus->transport->send(socket, who, &refusal, NULL, 0);
+    int err = socket->transport->send(socket, who, &refusal, NULL, 0);
     if (err < 0) { /* it will speak again, and be told then */
         LOG_LIMITED(LOG_LEVEL_DEBUG, "refusal_unsent peer=%s.%u error=\"%s\"", process_kind_name(who->kind), who->instance,
                     error_text(err));

@@ -53,10 +53,12 @@ class Pings:
 
 
 def replace(suite, service, programs):
-    """As docs/operations.md says: ended, and started from the other build by deploy/up."""
+    """As docs/operations.md says: ended, and started from the other build by deploy/up. The others go on."""
+    others = {name: suite.pid(name) for name in SERVICES if name != service}
     suite.kill(service, signal.SIGTERM)
     suite.up(BUSBAR_BIN=str(programs))
     assert suite.alive() == set(SERVICES)
+    assert {name: suite.pid(name) for name in others} == others, f"{service} was replaced, and another had to be started again"
     assert sh("readlink", f"/proc/{suite.pid(service)}/exe").stdout.strip() == str(programs / f"busbar-{service.split('.')[0]}")
 
 

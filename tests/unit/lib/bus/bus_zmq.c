@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <sched.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -613,6 +614,30 @@ static void process_of_another_user_is_turned_away(void **state)
     greet(n);
 }
 
+static void a_newer_build_is_told_what_to_speak(void **state)
+{
+    struct net *n = *state;
+    uint32_t own = bus_protocol(n->connector, NULL);
+    struct bus_message m;
+    bus_set_protocol_ahead(n->b, 1);
+    uint64_t deadline = clock_now_ns() + 5 * NS_PER_S;
+    bool has_changed = false, is_heard = false;
+    while (!(has_changed && is_heard) && clock_now_ns() < deadline) {
+        (void)!bus_send(n->connector, NULL, MESSAGE_SESSION_BEAT, NULL, 0);
+        is_heard = bus_recv(n->binder, &m) == 0;
+        assert_true(!is_heard || has_changed);
+        if (is_heard) {
+            bus_message_fini(&m);
+        }
+        assert_int_equal(bus_recv(n->connector, &m), -EAGAIN); /* the refusal is for the bus alone */
+        has_changed = has_changed || bus_take_version_change(n->connector);
+        sched_yield();
+    }
+    assert_true(has_changed && is_heard);
+    assert_int_equal(bus_protocol(n->connector, NULL), own);
+    assert_true(bus_socket_counters(n->binder)->wrong_version > 0);
+}
+
 #define BUS_TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)
@@ -637,6 +662,7 @@ int main(void)
         BUS_TEST(frame_beyond_the_limit_ends_that_connection_only),
         BUS_TEST(strangers_on_the_socket_do_no_harm),
         BUS_TEST(process_of_another_user_is_turned_away),
+        BUS_TEST(a_newer_build_is_told_what_to_speak),
     };
     for (int ends = 0; ends < 4; ends++) {
         is_binder_direct = (ends & 1) != 0;
