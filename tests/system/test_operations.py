@@ -2,20 +2,8 @@
 import re
 import shlex
 
+from manual import MANUAL, commands, section
 from suite import BIN, ROOT, wait_until
-
-MANUAL = (ROOT / "docs/operations.md").read_text(encoding="utf-8")
-
-
-def section(title):
-    return re.search(rf"^## {title}\n(.*?)(?=^## |\Z)", MANUAL, re.M | re.S).group(1)
-
-
-def commands(text):
-    """The lines of its blocks, without comments."""
-    blocks = re.findall(r"^```sh\n(.*?)^```", text, re.M | re.S)
-    lines = [line.split("  #")[0].split(" # ")[0].strip() for block in blocks for line in block.splitlines()]
-    return [line for line in lines if line]
 
 
 def swctl_words():

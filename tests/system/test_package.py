@@ -8,11 +8,13 @@ from pathlib import Path
 import pytest
 
 import machine as machine_module
+from manual import commands, section
 from suite import ROOT, Namespace, sh, wait_until
 
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(machine_module.missing() is not None, reason=f"no Debian to install in: {machine_module.missing()}")]
 SWITCH = "busbar-pk"  # the network namespace of the machine
 HOSTS = {"busbar-pk1": "10.97.0.1", "busbar-pk2": "10.97.0.2"}
+TYPED = commands(section("Debian package"))  # the manual's
 UNITS = ["busbar-configdb.service", "busbar-ofagent.service", "busbar-slowpath@1.service", "busbar-fastpath@1.service"]
 NEWER = "99.1"
 EXPOSURE_MAX = {"configdb": 1.5, "ofagent": 1.5, "slowpath@1": 1.5, "fastpath@1": 2.5}  # of systemd-analyze security, where 10 is a service without limits
@@ -129,8 +131,12 @@ def journal(request, world):
         print(world.machine.run("journalctl", "--no-pager", "-n", "60", check=False).stdout)
 
 
-def test_installed_it_runs_and_is_enabled(world):
-    print(world.install(world.package))
+def test_installed_as_the_manual_says_it_runs_and_is_enabled(world):
+    install, *look = TYPED[:3]
+    assert install == f"apt-get install ./{world.package.name}" and len(look) == 2, TYPED
+    print(world.machine.run("sh", "-c", f"cd /srv && {install} -y --no-install-recommends", timeout=180).stdout)
+    for line in look:
+        print(world.machine.run("sh", "-c", f"SYSTEMD_PAGER= {line}").stdout)
     assert world.active(), world.machine.run("systemctl", "status", "--no-pager", "busbar*", check=False).stdout
     assert world.machine.run("systemctl", "is-enabled", "busbar.target").stdout.strip() == "enabled"
     assert world.machine.run("systemctl", "--failed", "--no-legend").stdout.strip() == ""
@@ -197,12 +203,13 @@ def test_a_process_that_hangs_is_started_anew(world):
 
 def test_more_processes_are_a_line_in_the_configuration(world):
     conf = world.machine.root / "etc/busbar/busbar.conf"
-    text = conf.read_text()
-    conf.write_text(text.replace("SLOWPATH=1", "SLOWPATH=2").replace("FASTPATH=1", "FASTPATH=2"))
-    more = [*UNITS, "busbar-slowpath@2.service", "busbar-fastpath@2.service"]
+    conf.write_text(conf.read_text().replace("FASTPATH=1", "FASTPATH=2"))
+    more = [*UNITS, "busbar-slowpath@2.service", "busbar-slowpath@3.service", "busbar-fastpath@2.service"]
+    typed = TYPED[3:]
+    assert [line.split()[0] for line in typed] == ["sed", "systemctl", "systemctl"] and "SLOWPATH=3" in typed[0], typed
     with Pings(world.hosts[0]) as pings:
-        world.machine.run("systemctl", "daemon-reload")
-        world.machine.run("systemctl", "start", "busbar.target")
+        for line in typed:
+            world.machine.run("sh", "-c", line)
         assert world.active(more)
     print(f"{pings.lost} lost")
     said = world.machine.run("journalctl", "--no-pager", "-u", "busbar-fastpath@*").stdout
@@ -218,9 +225,9 @@ def test_it_talks_over_tcp_with_keys_when_the_configuration_says_so(world):
     assert world.active()
     wait_until("a ping is answered", world.pings)
     keys = world.swctl("key", "list")
-    assert all(name in keys for name in ("admin", "ofagent-1", "slowpath-2", "fastpath-2")), keys
+    assert all(name in keys for name in ("admin", "ofagent-1", "slowpath-3", "fastpath-2")), keys
     tcp = world.switch.run("ss", "-tlnH").stdout
-    assert all(f"127.0.0.1:{port} " in tcp for port in (7400, 9464, 9469)), tcp
+    assert all(f"127.0.0.1:{port} " in tcp for port in (7400, 9464, 9470)), tcp
     conf.write_text(text)
     world.machine.run("systemctl", "restart", "busbar.target")
     wait_until("a ping is answered", world.pings)
@@ -240,7 +247,7 @@ def test_an_upgrade_keeps_the_configuration_and_traffic_goes_on(world):
     assert all(world.pid(unit) != pids[unit] for unit in UNITS)
     assert world.machine.run("dpkg-query", "-W", "-f", "${Version} ${Status}", "busbar").stdout == f"{NEWER} install ok installed"
     assert world.configuration() == before
-    assert "SLOWPATH=2" in (world.machine.root / "etc/busbar/busbar.conf").read_text()
+    assert "SLOWPATH=3" in (world.machine.root / "etc/busbar/busbar.conf").read_text()
     assert pings.lost <= 50, pings.lost
 
 
@@ -249,7 +256,7 @@ def test_removed_nothing_runs_and_the_database_stays(world):
     assert world.processes() == []
     assert not (world.machine.root / "usr/sbin/busbar-fastpath").exists()
     assert world.machine.run("sh", "-c", "ls /var/lib/busbar/*").stdout.strip()
-    assert "SLOWPATH=2" in (world.machine.root / "etc/busbar/busbar.conf").read_text()
+    assert "SLOWPATH=3" in (world.machine.root / "etc/busbar/busbar.conf").read_text()
     links = world.switch.run("ip", "-d", "link").stdout
     assert "xdp" not in links and "br0" not in links, links
     assert world.machine.run("sh", "-c", "ls -A /run/busbar 2>&1", check=False).returncode != 0
