@@ -44,7 +44,7 @@ set(CPACK_DEBIAN_FILE_NAME DEB-DEFAULT)
 set(CPACK_DEBIAN_PACKAGE_SECTION net)
 set(CPACK_DEBIAN_PACKAGE_PRIORITY optional)
 set(CPACK_DEBIAN_PACKAGE_SHLIBDEPS ON)
-set(CPACK_DEBIAN_PACKAGE_DEPENDS "adduser, init-system-helpers, iproute2, mount")
+set(CPACK_DEBIAN_PACKAGE_DEPENDS "adduser, iproute2, mount")
 set(CPACK_DEBIAN_PACKAGE_DESCRIPTION
 "Busbar forwards Ethernet frames as OpenFlow controllers say, or as a learning
 switch. Packets come and go by AF_XDP; each process may die and come back
