@@ -6,7 +6,7 @@ import pytest
 
 from suite import SERVICES, wait_until
 
-RATE, SECONDS = 1000, 8
+RATE, SECONDS = 1000, 6
 RULES = ["priority=100,udp,in_port=1,tp_dst=7000,actions=output:2", "priority=90,tcp,tp_dst=23,actions=drop",
          "table=0,priority=1,actions=NORMAL"]
 
@@ -37,9 +37,9 @@ def test_established_flows_lose_nothing_when_a_process_is_killed(suite, victim):
     assert len(before) >= len(RULES)
 
     sender = first.send(second, 7000, rate=RATE, seconds=SECONDS)
-    time.sleep(2)
+    time.sleep(1.5)
     suite.kill(victim)
-    time.sleep(2)
+    time.sleep(1.5)
     suite.up()
     assert suite.alive() == set(SERVICES)
     out, _ = sender.communicate(timeout=60)
