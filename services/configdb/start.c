@@ -62,7 +62,7 @@ static int start_write_boot(const char *run_db, const char *boot_id)
 
 static void start_remove(const char *run_db)
 {
-    static const char *const names[] = {"data.mdb", "lock.mdb", "boot"};
+    static const char *const names[] = {"data.mdb", "lock.mdb", "boot", "mark"};
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
         char *path = memory_format("%s/%s", run_db, names[i]);
         (void)unlink(path);
@@ -204,14 +204,18 @@ static int start_try_run(const char *run_db, const char *boot_id, size_t map_byt
         *out_why = is_there ? "it is of another boot of this machine" : "there is none yet";
         return 0;
     }
-    int err = check_database(run_db, map_bytes, detail);
+    int err = store_recover(run_db);
+    if (err == -ERROR_IN_USE) {
+        return error_set(detail, err, "database %.200s: %s", run_db, error_text(err));
+    }
+    err = err != 0 ? error_set(detail, err, "database %.200s: %s", run_db, error_text(err)) : check_database(run_db, map_bytes, detail);
     if (err != 0) {
         log_warn("run_database_bad why=\"%s\"", detail->text);
         *out_why = "it is damaged";
         return 0;
     }
     struct store *run = NULL;
-    err = store_open(run_db, STORE_NO_SYNC, map_bytes, &run, detail);
+    err = store_open(run_db, STORE_MAPPED, map_bytes, &run, detail);
     if (err != 0) {
         return err;
     }
@@ -251,8 +255,11 @@ static int start_open_run(const char *run_db, const char *boot_id, size_t map_by
     if (err == 0) {
         err = last_epoch == 0 ? fold_rebuild(disk, run, 0, 0) : fold_rebuild(disk, run, n + START_N_JUMP, START_ID_JUMP);
     }
+    store_close(&run);
+    if (err == 0) { /* from here on through its map, which is no way to write it all at once */
+        err = store_open(run_db, STORE_MAPPED, map_bytes, &run, detail);
+    }
     if (err != 0) {
-        store_close(&run);
         return error_set(detail, err, "database %.100s could not be rebuilt: %s", run_db, error_text(err));
     }
     log_info("run_database_rebuilt why=\"%s\"", why);

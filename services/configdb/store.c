@@ -1,14 +1,14 @@
 /* LMDB behind store.h.
  *
  * Why LMDB and these flags: a commit is a copy-on-write of pages and then one page that names the new root, so a process killed
- * at any instant leaves the old or the new state, never a mixture. Without MDB_WRITEMAP pages reach the kernel by write(), which is
- * why MDB_NOSYNC survives kill -9 (the kernel has them) and a stray pointer of ours cannot reach the file. MDB_NOTLS: a read
- * transaction belongs to its struct, not to its thread. MDB_NORDAHEAD is left out: tables are read whole at start.
+ * at any instant leaves the old or the new state, never a mixture. MDB_NOSYNC survives kill -9: the kernel has the pages. By default they reach it by
+ * write(), and a stray pointer of ours cannot; with STORE_MAPPED (MDB_WRITEMAP) they are its pages from the start, which mapped.c makes safe. MDB_NOTLS: a
+ * read transaction belongs to its struct, not to its thread. MDB_NORDAHEAD is left out: tables are read whole at start.
  *
  * LMDB keeps no checksums and dies (SIGSEGV, SIGBUS, assert) on damaged pages; so values carry one here, and check.c first reads a
  * whole environment in a child process. The environment must not be opened twice by one process: a flock on DIR/owner says so.
  *
- * Cost: get about 0.5 us, put 1 to 3 us, commit 6 ms (sync) or 10 us. Threads: see store.h. No state but in struct store.
+ * Cost: get about 0.5 us, put 1 to 3 us, commit 6 ms (sync), 10 us (no sync) or 2 us (mapped). Threads: see store.h. No state but in struct store.
  */
 #include "services/configdb/store.h"
 
@@ -23,14 +23,17 @@
 #include <xxhash.h>
 
 #include "lib/base/bytes.h"
+#include "lib/base/log.h"
 #include "lib/base/memory.h"
+#include "services/configdb/mapped.h"
 
 enum { STORE_CHECKSUM_BYTES = 8 };
 
 struct store {
     MDB_env *env;
     MDB_dbi dbis[STORE_DB_COUNT];
-    bool lacks_history; /* of layout 1, opened to be read */
+    struct mapped *mapped; /* STORE_MAPPED */
+    bool lacks_history; /* of layout 1, opened to be read or through its map */
     int owner_fd;
     char *dir;
 };
@@ -38,6 +41,9 @@ struct store_txn {
     MDB_txn *txn;
     struct store *store;
     struct stage *stage; /* of a staged write, else NULL */
+    /* of a write of a mapped environment: */
+    struct mapped_need need;
+    uint64_t used_pages;
 };
 struct store_cursor {
     MDB_cursor *cursor;
@@ -101,12 +107,12 @@ static int store_strip(const MDB_val *key, const MDB_val *data, struct store_byt
     return 0;
 }
 
-static int store_open_databases(struct store *store, bool is_writer)
+static int store_open_databases(struct store *store, bool makes)
 {
     MDB_txn *txn = NULL;
-    int rc = mdb_txn_begin(store->env, NULL, is_writer ? 0 : MDB_RDONLY, &txn);
+    int rc = mdb_txn_begin(store->env, NULL, makes ? 0 : MDB_RDONLY, &txn);
     for (size_t i = 0; rc == 0 && i < STORE_DB_COUNT; i++) {
-        rc = mdb_dbi_open(txn, store_db_names[i], is_writer ? MDB_CREATE : 0, &store->dbis[i]);
+        rc = mdb_dbi_open(txn, store_db_names[i], makes ? MDB_CREATE : 0, &store->dbis[i]);
         if (rc == MDB_NOTFOUND && i == STORE_HISTORY) {
             store->lacks_history = true;
             rc = 0;
@@ -151,6 +157,33 @@ static int store_sync_names(const char *dir)
     return err;
 }
 
+int store_recover(const char *dir)
+{
+    struct store store = {.owner_fd = -1};
+    int err = store_own(&store, dir);
+    if (err == 0) {
+        err = mapped_recover(dir);
+    }
+    if (store.owner_fd >= 0) {
+        close(store.owner_fd);
+    }
+    return err;
+}
+
+/* Through the map if it can be: a directory without room for the mark is none to write in either. */
+static int store_open_mapped(struct store *store, unsigned int *flags)
+{
+    int err = mapped_recover(store->dir);
+    if (err == 0 && (err = mapped_open(store->dir, &store->mapped)) == 0) {
+        *flags |= MDB_WRITEMAP;
+    }
+    if (err == -ENOSPC || err == -EDQUOT || err == -ERROR_UNSUPPORTED) {
+        log_warn("database_not_mapped database=%s error=\"%s\" hint=\"commits are slower until the next start\"", store->dir, error_text(err));
+        return 0;
+    }
+    return err;
+}
+
 int store_open(const char *dir, enum store_mode mode, size_t map_bytes, struct store **out_store, struct error_detail *detail)
 {
     struct store *store = memory_zeroed(sizeof *store);
@@ -167,8 +200,11 @@ int store_open(const char *dir, enum store_mode mode, size_t map_bytes, struct s
     } else if ((err = store_own(store, dir)) != 0) {
         goto fail;
     }
-    if (mode == STORE_NO_SYNC) {
+    if (mode == STORE_NO_SYNC || mode == STORE_MAPPED) {
         flags |= MDB_NOSYNC;
+    }
+    if (mode == STORE_MAPPED && (err = store_open_mapped(store, &flags)) != 0) {
+        goto fail;
     }
     if ((rc = mdb_env_create(&store->env)) != 0 || (rc = mdb_env_set_maxdbs(store->env, STORE_DB_COUNT)) != 0 ||
         (rc = mdb_env_set_mapsize(store->env, map_bytes)) != 0 || (rc = mdb_env_open(store->env, dir, flags, 0640)) != 0) {
@@ -177,7 +213,7 @@ int store_open(const char *dir, enum store_mode mode, size_t map_bytes, struct s
     }
     int n_stale = 0;
     (void)mdb_reader_check(store->env, &n_stale);
-    err = store_open_databases(store, mode != STORE_READ);
+    err = store_open_databases(store, mode == STORE_SYNC || mode == STORE_NO_SYNC);
     if (err == 0 && mode == STORE_SYNC) {
         err = store_sync_names(dir);
     }
@@ -199,6 +235,7 @@ void store_close(struct store **store)
     if ((*store)->env != NULL) {
         mdb_env_close((*store)->env);
     }
+    mapped_close(&(*store)->mapped);
     if ((*store)->owner_fd >= 0) {
         close((*store)->owner_fd);
     }
@@ -225,19 +262,51 @@ int store_read(struct store *store, struct store_txn **out_txn)
     return store_begin(store, MDB_RDONLY, out_txn);
 }
 
+static uint64_t store_used_pages(struct store *store)
+{
+    MDB_envinfo info;
+    return mdb_env_info(store->env, &info) == 0 ? info.me_last_pgno + 1 : 0;
+}
+
 int store_write(struct store *store, struct store_txn **out_txn)
 {
-    return store_begin(store, 0, out_txn);
+    int err = store_begin(store, 0, out_txn);
+    if (err == 0 && store->mapped != NULL) {
+        (*out_txn)->used_pages = store_used_pages(store); /* nobody else can commit now */
+    }
+    return err;
 }
 
 uint64_t store_used_bytes(struct store *store)
 {
+    MDB_stat stat;
+    return mdb_env_stat(store->env, &stat) == 0 ? store_used_pages(store) * stat.ms_psize : 0;
+}
+
+/* Before a change of a mapped environment: what it takes has room. size 0: a removal. */
+static int store_make_room(struct store_txn *txn, enum store_db db, size_t size)
+{
+    struct store *store = txn->store;
     MDB_envinfo info;
     MDB_stat stat;
-    if (mdb_env_info(store->env, &info) != 0 || mdb_env_stat(store->env, &stat) != 0) {
+    mdb_filehandle_t fd;
+    if (store->mapped == NULL) {
         return 0;
     }
-    return (info.me_last_pgno + 1) * stat.ms_psize;
+    if (txn->need.dbs[db].n == 0) {
+        int rc = mdb_stat(txn->txn, store->dbis[db], &stat);
+        if (rc != 0) {
+            return store_error(rc);
+        }
+        txn->need.dbs[db].pages = stat.ms_branch_pages + stat.ms_leaf_pages;
+    }
+    mapped_count(&txn->need, (uint32_t)db, size);
+    if (mapped_has_room(store->mapped, txn->used_pages, &txn->need)) {
+        return 0;
+    }
+    int rc = mdb_env_get_fd(store->env, &fd);
+    rc = rc == 0 ? mdb_env_info(store->env, &info) : rc;
+    return rc != 0 ? store_error(rc) : mapped_room(store->mapped, fd, txn->used_pages, info.me_mapsize, &txn->need);
 }
 
 /* Whether a file as long as the database can grow here. LMDB reports a page written in part, which is what a disk that gets full
@@ -264,7 +333,11 @@ int store_commit(struct store_txn **txn)
 {
     struct store *store = (*txn)->store;
     assert((*txn)->stage == NULL);
+    uint64_t ticket = store->mapped != NULL ? mapped_begin(store->mapped, mdb_txn_id((*txn)->txn)) : 0;
     int rc = mdb_txn_commit((*txn)->txn);
+    if (store->mapped != NULL) {
+        mapped_end(store->mapped, ticket);
+    }
     free(*txn);
     *txn = NULL;
     if (rc == EFBIG || rc == EDQUOT || (rc == EIO && store_disk_is_full(store))) {
@@ -360,6 +433,10 @@ int store_put(struct store_txn *txn, enum store_db db, const struct db_key *key,
     }
     MDB_val k = store_key(key);
     MDB_val data = {.mv_size = STORE_CHECKSUM_BYTES + size};
+    int err = store_make_room(txn, db, k.mv_size + data.mv_size);
+    if (err != 0) {
+        return err;
+    }
     int rc = mdb_put(txn->txn, txn->store->dbis[db], &k, &data, MDB_RESERVE);
     if (rc != 0) {
         return store_error(rc);
@@ -384,7 +461,8 @@ int store_delete(struct store_txn *txn, enum store_db db, const struct db_key *k
         }
         return err;
     }
-    return store_error(mdb_del(txn->txn, txn->store->dbis[db], &k, NULL));
+    int err = store_make_room(txn, db, 0);
+    return err != 0 ? err : store_error(mdb_del(txn->txn, txn->store->dbis[db], &k, NULL));
 }
 
 int store_get_u64(struct store_txn *txn, enum store_db db, const struct db_key *key, uint64_t *out_value)
@@ -500,7 +578,8 @@ int store_cursor_delete(struct store_cursor *cursor)
         stage_remove(cursor->txn->stage, cursor->db, &cursor->last);
         return 0;
     }
-    return store_error(mdb_cursor_del(cursor->cursor, 0)); /* MDB_NEXT then gives the follower */
+    int err = store_make_room(cursor->txn, (enum store_db)cursor->db, 0);
+    return err != 0 ? err : store_error(mdb_cursor_del(cursor->cursor, 0)); /* MDB_NEXT then gives the follower */
 }
 
 void store_cursor_close(struct store_cursor **cursor)

@@ -19,6 +19,7 @@
 enum store_mode {
     STORE_SYNC,    /* commit returns when the data are on disk */
     STORE_NO_SYNC, /* commit returns when the kernel has the data: safe from kill -9, not from power loss */
+    STORE_MAPPED,  /* as STORE_NO_SYNC, and faster; of an environment that is there */
     STORE_READ,    /* no writes, no lock file: for the check of a child process */
 };
 enum store_db { STORE_META, STORE_ROWS, STORE_INDEX, STORE_RECENT, STORE_DIRTY, STORE_HISTORY };
@@ -37,6 +38,8 @@ struct store_cursor;
  * when another process has it open for writing. */
 int store_open(const char *dir, enum store_mode mode, size_t map_bytes, struct store **out_store,
                struct error_detail *detail) MUST_CHECK;
+/* Before anything looks into what was STORE_MAPPED: takes back the commit in which its last user was killed, if he was. -ERROR_IN_USE, -ERROR_DAMAGED. */
+int store_recover(const char *dir) MUST_CHECK;
 void store_close(struct store **store); /* no transaction may be open */
 
 int store_read(struct store *store, struct store_txn **out_txn) MUST_CHECK;
