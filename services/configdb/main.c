@@ -94,7 +94,7 @@ static void main_run(struct main_loop *loop)
         {.fd = configdb_disk_fd(loop->db), .events = POLLIN},
     };
     uint64_t others_ns = 0;
-    while (!service_stopping(&loop->service)) {
+    while (fds[2].revents == 0 || !service_stopping(&loop->service)) {
         uint64_t now_ns = clock_now_ns();
         configdb_set_wall(loop->db, now_ns, clock_wall_ns());
         uint64_t next_ns = configdb_step(loop->db, now_ns);
