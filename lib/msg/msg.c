@@ -59,7 +59,7 @@ static void arena_free(void *context, void *piece)
     /* With all the others. */
 }
 
-static void arena_clear(struct msg_arena *arena)
+static void arena_drop(struct msg_arena *arena)
 {
     for (struct msg_arena_piece *piece = arena->beside, *next; piece != NULL; piece = next) {
         next = piece->next;
@@ -71,25 +71,30 @@ static void arena_clear(struct msg_arena *arena)
 
 void msg_arena_init(struct msg_arena *arena)
 {
-    *arena = (struct msg_arena){.allocator = {.alloc = arena_alloc, .free = arena_free}};
+    *arena = (struct msg_arena){.allocator = {.alloc = arena_alloc, .free = arena_free, .allocator_data = arena}};
 }
 
-void msg_arena_fini(struct msg_arena *arena)
+void msg_arena_clear(struct msg_arena *arena)
 {
-    arena_clear(arena);
-    free(arena->bytes);
-    *arena = (struct msg_arena){0};
-}
-
-ProtobufCMessage *msg_unpack_into(struct msg_arena *arena, const struct bus_message *message, const ProtobufCMessageDescriptor *descriptor)
-{
-    arena_clear(arena);
+    arena_drop(arena);
     if (arena->wanted > arena->room && arena->wanted <= KEPT_BYTES_MAX) {
         free(arena->bytes);
         arena->room = arena->wanted * 2;
         arena->bytes = memory_zeroed(arena->room);
     }
     arena->wanted = 0;
-    arena->allocator.allocator_data = arena;
+}
+
+void msg_arena_fini(struct msg_arena *arena)
+{
+    arena_drop(arena);
+    free(arena->bytes);
+    *arena = (struct msg_arena){0};
+}
+
+ProtobufCMessage *msg_unpack_into(struct msg_arena *arena, const struct bus_message *message, const ProtobufCMessageDescriptor *descriptor)
+{
+    msg_arena_clear(arena);
+    arena->allocator.allocator_data = arena; /* it may have been moved */
     return protobuf_c_message_unpack(descriptor, &arena->allocator, message->size, message->body);
 }

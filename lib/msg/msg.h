@@ -26,6 +26,8 @@ struct msg_arena {
 
 void msg_arena_init(struct msg_arena *arena);
 void msg_arena_fini(struct msg_arena *arena);
+/* Gives all pieces back, and makes the block large enough for as many next time. */
+void msg_arena_clear(struct msg_arena *arena);
 /* As msg_unpack(), but the message lasts until the arena's next one or its end, and is not freed. */
 ProtobufCMessage *msg_unpack_into(struct msg_arena *arena, const struct bus_message *message, const ProtobufCMessageDescriptor *descriptor);
 

@@ -149,7 +149,7 @@ bool access_may_publish(const struct bus_message *message)
     return message->from.kind != PROCESS_SWCTL || role_includes(message->role, ROLE_ADMIN);
 }
 
-void access_sign(const struct access *access, const struct bus_message *message, Busbar__Transact *transact)
+void access_sign(const struct access *access, const struct bus_message *message, Busbar__Transact *transact, ProtobufCAllocator *memory)
 {
     char name[KEY_NAME_MAX + 1];
     if (message->key == NULL || access->keys == NULL) {
@@ -157,8 +157,8 @@ void access_sign(const struct access *access, const struct bus_message *message,
     }
     key_table_name(access->keys, message->key, name);
     char *client = memory_format("%s: %s", name, transact->client != NULL ? transact->client : "");
-    if (transact->client != protobuf_c_empty_string) {
-        free(transact->client);
-    }
-    transact->client = client;
+    size_t size = strlen(client) + 1;
+    transact->client = memory->alloc(memory->allocator_data, size);
+    memcpy(transact->client, client, size);
+    free(client);
 }

@@ -25,6 +25,6 @@ int access_transact(const struct bus_message *message, const Busbar__Transact *t
                     struct error_detail *detail) MUST_CHECK;
 bool access_may_publish(const struct bus_message *message);
 /* Puts the name of the sender's key before what he calls himself, for the history. */
-void access_sign(const struct access *access, const struct bus_message *message, Busbar__Transact *transact);
+void access_sign(const struct access *access, const struct bus_message *message, Busbar__Transact *transact, ProtobufCAllocator *memory);
 
 #endif

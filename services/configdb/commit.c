@@ -41,9 +41,15 @@
 #include "services/configdb/history.h"
 #include "services/configdb/txn.h"
 
+enum { COMMIT_SPARE_MAX = 256, COMMIT_SPARE_BYTES = 16 * 1024 /* items kept, and what each may hold: 4 MB at most */ };
+
 struct commit_item {
+    struct msg_arena memory; /* of the message, if it is in there; stays with an item that is used again */
+    bool is_in_memory;
     struct bus_identity from;
     Busbar__Transact *message;
+    uint8_t *reply; /* as it was stored, when that is what is to be answered */
+    size_t reply_size;
     size_t size;
     struct txn txn;
     uint64_t queued_ns;
@@ -82,6 +88,10 @@ struct commit {
     bool is_stopped; /* the refusal stays */
     struct confirm_clocks clocks;
     Busbar__Pending *pending; /* as the last commit on disk left it */
+    struct commit_item *next;  /* whose memory has been lent */
+    struct commit_item *spare; /* to be used again */
+    size_t n_spare;
+    struct msg_arena scratch; /* of the transaction that is being worked out */
     struct commit_counters counters;
     struct histogram latency[2]; /* by enum rows_env */
 };
@@ -95,23 +105,57 @@ struct commit *commit_new(struct rows *rows, struct ring *ring, struct recent *r
     commit->disk = disk;
     commit->events = *events;
     commit->clocks.boot_id = "";
+    msg_arena_init(&commit->scratch);
     return commit;
+}
+
+static struct commit_item *commit_item_new(struct commit *commit)
+{
+    struct commit_item *item = commit->spare;
+    if (item != NULL) {
+        LL_DELETE(commit->spare, item);
+        commit->n_spare--;
+        item->next = NULL;
+        return item;
+    }
+    item = memory_zeroed(sizeof *item);
+    msg_arena_init(&item->memory);
+    return item;
 }
 
 static void commit_item_free(struct commit_item *item)
 {
-    busbar__transact__free_unpacked(item->message, NULL);
-    overlay_destroy(&item->gone);
-    txn_fini(&item->txn);
-    free(item);
+    if (item != NULL) {
+        msg_arena_fini(&item->memory);
+        free(item);
+    }
 }
 
-static void commit_list_free(struct commit_item **list)
+/* Done with; its memory is used again if it is of the usual size. */
+static void commit_item_end(struct commit *commit, struct commit_item *item)
+{
+    if (!item->is_in_memory) {
+        busbar__transact__free_unpacked(item->message, NULL);
+    }
+    overlay_destroy(&item->gone);
+    txn_fini(&item->txn);
+    free(item->reply);
+    if (commit->n_spare == COMMIT_SPARE_MAX || item->memory.room > COMMIT_SPARE_BYTES) {
+        commit_item_free(item);
+        return;
+    }
+    struct msg_arena memory = item->memory;
+    *item = (struct commit_item){.memory = memory};
+    LL_PREPEND(commit->spare, item);
+    commit->n_spare++;
+}
+
+static void commit_list_end(struct commit *commit, struct commit_item **list)
 {
     struct commit_item *item, *next;
     DL_FOREACH_SAFE(*list, item, next)
     {
-        commit_item_free(item);
+        commit_item_end(commit, item);
     }
     *list = NULL;
 }
@@ -121,9 +165,19 @@ static uint64_t commit_now_ns(const struct commit *commit)
     return commit->events.clock_ns != NULL ? commit->events.clock_ns() : commit->clocks.now_ns;
 }
 
-void commit_queue(struct commit *commit, const struct bus_identity *from, Busbar__Transact **message, size_t size)
+struct msg_arena *commit_memory(struct commit *commit)
 {
-    struct commit_item *item = memory_zeroed(sizeof *item);
+    if (commit->next == NULL) {
+        commit->next = commit_item_new(commit);
+    }
+    return &commit->next->memory;
+}
+
+void commit_queue(struct commit *commit, const struct bus_identity *from, Busbar__Transact **message, size_t size, bool is_in_memory)
+{
+    struct commit_item *item = is_in_memory ? commit->next : commit_item_new(commit);
+    commit->next = is_in_memory ? NULL : commit->next;
+    item->is_in_memory = is_in_memory;
     item->from = *from;
     item->message = *message;
     item->size = size;
@@ -166,9 +220,8 @@ static bool commit_is_own(const struct commit_item *item)
 }
 
 /* Tells the writer, and remembers having told it. */
-static void commit_answer(struct commit *commit, const struct commit_item *item)
+static void commit_answer(struct commit *commit, struct commit_item *item)
 {
-    size_t size;
     if (item->txn.error != 0) {
         commit->counters.refused++;
         log_write(commit_is_own(item) ? LOG_LEVEL_ERROR : LOG_LEVEL_DEBUG,
@@ -181,10 +234,12 @@ static void commit_answer(struct commit *commit, const struct commit_item *item)
         return;
     }
     histogram_add(&commit->latency[item->env], commit_now_ns(commit) - item->queued_ns);
-    uint8_t *reply = commit_pack_reply(commit, item, &size);
-    recent_note(commit->recent, item->from.start, item->message->sequence, reply, size);
-    commit->events.on_reply(commit->events.context, &item->from, reply, size);
-    free(reply);
+    if (item->reply == NULL || item->txn.error != 0) {
+        free(item->reply);
+        item->reply = commit_pack_reply(commit, item, &item->reply_size);
+    }
+    recent_note(commit->recent, item->from.start, item->message->sequence, item->reply, item->reply_size);
+    commit->events.on_reply(commit->events.context, &item->from, item->reply, item->reply_size);
 }
 
 /* Whether it is this one's turn; a repeat is answered here. */
@@ -297,7 +352,6 @@ static int commit_remember(struct commit *commit, struct commit_item *item)
 /* Lays one transaction into the open commit. Not 0: the commit is spoilt. */
 static int commit_write(struct commit *commit, struct commit_item *item, enum rows_env env)
 {
-    size_t size;
     if (commit->refusal != NULL) {
         (void)commit_refuse(item, -ERROR_REFUSED, commit->refusal);
         return 0;
@@ -305,7 +359,7 @@ static int commit_write(struct commit *commit, struct commit_item *item, enum ro
     if (commit_has_to_wait(commit, item, env)) {
         return 0;
     }
-    txn_evaluate(commit->rows, &item->from, item->message, &item->txn);
+    txn_evaluate(commit->rows, &item->from, item->message, &commit->scratch, &item->txn);
     if (item->txn.error != 0) {
         return 0;
     }
@@ -319,9 +373,8 @@ static int commit_write(struct commit *commit, struct commit_item *item, enum ro
         err = overlay_write(item->txn.overlay);
     }
     if (err == 0 && !commit_is_own(item)) {
-        uint8_t *reply = commit_pack_reply(commit, item, &size);
-        err = recent_store(commit->recent, commit->rows, env, item->from.start, item->message->sequence, reply, size);
-        free(reply);
+        item->reply = commit_pack_reply(commit, item, &item->reply_size);
+        err = recent_store(commit->recent, commit->rows, env, item->from.start, item->message->sequence, item->reply, item->reply_size);
     }
     return err;
 }
@@ -475,7 +528,7 @@ static bool commit_requires_run(const Busbar__Transact *message)
 static bool commit_early(struct commit *commit, struct commit_item *item)
 {
     if (!commit_is_next(commit, item)) {
-        commit_item_free(item);
+        commit_item_end(commit, item);
         return true;
     }
     item->env = ROWS_DISK;
@@ -483,7 +536,7 @@ static bool commit_early(struct commit *commit, struct commit_item *item)
     if (err != 0) {
         item->txn.error = err;
         commit_answer(commit, item);
-        commit_item_free(item);
+        commit_item_end(commit, item);
         return true;
     }
     item->requires_run = item->env == ROWS_DISK && commit_requires_run(item->message);
@@ -572,7 +625,7 @@ static void commit_rule_group(struct commit *commit)
             commit_publish(commit, item);
         }
     }
-    commit_list_free(&group);
+    commit_list_end(commit, &group);
 }
 
 /* ---- configuration ---- */
@@ -638,19 +691,23 @@ static void commit_end_group(struct commit *commit, int err, uint64_t shift)
     commit->is_exclusive = false;
     if (err != 0) {
         commit_fail_group(commit, commit->group, err, ROWS_DISK);
-        commit_list_free(&commit->group);
+        commit_list_end(commit, &commit->group);
         return;
     }
     DL_FOREACH(commit->group, item)
     {
         item->n += shift;
+        if (shift > 0) { /* it says another version */
+            free(item->reply);
+            item->reply = NULL;
+        }
         if (item->txn.error == 0 && item->txn.n_gone_bridges > 0 && (err = commit_gone(commit, item)) != 0) {
             log_error("bridge_rules_left error=\"%s\" hint=\"the next start drops them\"", error_text(err));
             overlay_destroy(&item->gone);
         }
         commit_publish(commit, item);
     }
-    commit_list_free(&commit->group);
+    commit_list_end(commit, &commit->group);
 }
 
 /* The group goes to the disk; one of which nothing is left is answered at once. */
@@ -724,9 +781,16 @@ void commit_destroy(struct commit **commit)
     if (*commit == NULL) {
         return;
     }
-    commit_list_free(&(*commit)->queue);
-    commit_list_free(&(*commit)->held);
-    commit_list_free(&(*commit)->group);
+    commit_list_end(*commit, &(*commit)->queue);
+    commit_list_end(*commit, &(*commit)->held);
+    commit_list_end(*commit, &(*commit)->group);
+    struct commit_item *item, *next;
+    LL_FOREACH_SAFE((*commit)->spare, item, next)
+    {
+        commit_item_free(item);
+    }
+    commit_item_free((*commit)->next);
+    msg_arena_fini(&(*commit)->scratch);
     commit_free_writers(*commit);
     busbar__pending__free_unpacked((*commit)->pending, NULL);
     free((*commit)->refusal);

@@ -36,8 +36,10 @@ void commit_destroy(struct commit **commit);
 /* Waits for what is being synced, and publishes it. */
 void commit_wait(struct commit *commit);
 
-/* Takes *message over (unpacked by protobuf-c). */
-void commit_queue(struct commit *commit, const struct bus_identity *from, Busbar__Transact **message, size_t size);
+/* Memory for a message to be queued; until then, or the next call, it may be used for another. */
+struct msg_arena *commit_memory(struct commit *commit);
+/* Takes *message over: unpacked by protobuf-c, or, is_in_memory, into commit_memory(), which it takes over too. */
+void commit_queue(struct commit *commit, const struct bus_identity *from, Busbar__Transact **message, size_t size, bool is_in_memory);
 bool commit_is_full(const struct commit *commit);
 void commit_step(struct commit *commit);
 /* When commit_step() has to be called again although nothing happens; UINT64_MAX: never. */

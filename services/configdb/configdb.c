@@ -144,7 +144,7 @@ static void configdb_transact(struct configdb *db, const char *why, Busbar__OpKi
         op->id = ids[i];
         message->ops[message->n_ops++] = op;
     }
-    commit_queue(db->commit, bus_self(db->bus), &message, 64 * n);
+    commit_queue(db->commit, bus_self(db->bus), &message, 64 * n, false);
 }
 
 static void configdb_delete(struct configdb *db, uint32_t table, const uint64_t *ids, size_t n)
@@ -373,6 +373,7 @@ static const ProtobufCMessageDescriptor *configdb_descriptor(uint32_t type)
     }
 }
 
+/* The transaction stands in the memory that commit.c has lent. */
 static void configdb_on_transact(struct configdb *db, const struct bus_message *message, Busbar__Transact *transact)
 {
     struct error_detail detail;
@@ -380,8 +381,8 @@ static void configdb_on_transact(struct configdb *db, const struct bus_message *
     Busbar__Version version;
     int err = access_transact(message, transact, &reply.failed_op, &detail);
     if (err == 0) {
-        access_sign(db->access, message, transact);
-        commit_queue(db->commit, &message->from, &transact, message->size);
+        access_sign(db->access, message, transact, &commit_memory(db->commit)->allocator);
+        commit_queue(db->commit, &message->from, &transact, message->size, true);
         return;
     }
     version_encode(configdb_version(db), &version);
@@ -392,14 +393,15 @@ static void configdb_on_transact(struct configdb *db, const struct bus_message *
     LOG_LIMITED(LOG_LEVEL_WARN, "transaction_refused from=%s.%u why=\"%s\"", process_kind_name(message->from.kind),
                 message->from.instance, detail.text);
     configdb_send(db, &message->from, MESSAGE_TRANSACT_REPLY, &reply.base);
-    busbar__transact__free_unpacked(transact, NULL);
 }
 
 static void configdb_dispatch(struct configdb *db, const struct bus_message *message)
 {
     const struct bus_identity *from = &message->from;
     const ProtobufCMessageDescriptor *descriptor = configdb_descriptor(message->type);
-    ProtobufCMessage *body = descriptor != NULL ? msg_unpack(message, descriptor) : NULL;
+    ProtobufCMessage *body = descriptor == NULL                       ? NULL
+                             : message->type == MESSAGE_TRANSACT ? msg_unpack_into(commit_memory(db->commit), message, descriptor)
+                                                                 : msg_unpack(message, descriptor);
     if (body == NULL) {
         db->n_bad++;
         LOG_LIMITED(LOG_LEVEL_WARN, "message_bad from=%s.%u type=%s size=%zu", process_kind_name(from->kind), from->instance,

@@ -10,6 +10,9 @@
 
 #include <inttypes.h>
 #include <stdlib.h>
+/* Most transactions change one row: a small table to begin with. */
+#define HASH_INITIAL_NUM_BUCKETS 4U
+#define HASH_INITIAL_NUM_BUCKETS_LOG2 2U
 #include <uthash.h>
 
 #include "lib/base/bytes.h"
@@ -74,6 +77,11 @@ static struct overlay_row *overlay_find(struct overlay *overlay, uint32_t table,
 
 int overlay_get(struct overlay *overlay, uint32_t table, uint64_t id, ProtobufCMessage **out_row)
 {
+    return overlay_get_into(overlay, table, id, NULL, out_row);
+}
+
+int overlay_get_into(struct overlay *overlay, uint32_t table, uint64_t id, ProtobufCAllocator *memory, ProtobufCMessage **out_row)
+{
     struct store_bytes value;
     struct overlay_row *changed = overlay_find(overlay, table, id);
     if (changed != NULL) {
@@ -87,7 +95,7 @@ int overlay_get(struct overlay *overlay, uint32_t table, uint64_t id, ProtobufCM
             return err;
         }
     }
-    ProtobufCMessage *row = protobuf_c_message_unpack(cfg_table_info(table)->descriptor, NULL, value.size, value.bytes);
+    ProtobufCMessage *row = protobuf_c_message_unpack(cfg_table_info(table)->descriptor, memory, value.size, value.bytes);
     if (row == NULL) {
         return -ERROR_DAMAGED;
     }

@@ -23,6 +23,8 @@ void overlay_destroy(struct overlay **overlay);
 
 /* The row as the transaction sees it, unpacked (free with protobuf_c_message_free_unpacked). -ERROR_NOT_FOUND, -ERROR_DAMAGED. */
 int overlay_get(struct overlay *overlay, uint32_t table, uint64_t id, ProtobufCMessage **out_row) MUST_CHECK;
+/* In `memory` instead, of which it is a part. */
+int overlay_get_into(struct overlay *overlay, uint32_t table, uint64_t id, ProtobufCAllocator *memory, ProtobufCMessage **out_row) MUST_CHECK;
 bool overlay_has(struct overlay *overlay, uint32_t table, uint64_t id);
 /* 0 and the id, or -ERROR_NOT_FOUND. */
 int overlay_index(struct overlay *overlay, uint32_t table, const struct db_key *key, uint64_t *out_id) MUST_CHECK;

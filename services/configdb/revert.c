@@ -105,7 +105,7 @@ static int revert_restore(struct txn *txn, struct rows *rows, const Busbar__Tran
             continue;
         }
         txn->failed_op = (uint32_t)i;
-        err = validate_unpack(op->table, op->id, op->value.data, op->value.len, &row, &txn->detail);
+        err = validate_unpack(op->table, op->id, op->value.data, op->value.len, NULL, &row, &txn->detail);
         if (err == 0 && picture_get(picture, op->table, op->id) != NULL) {
             protobuf_c_message_free_unpacked(row, NULL);
             err = error_set(&txn->detail, -ERROR_DUPLICATE, "%s row %" PRIu64 ": given twice", cfg_table_info(op->table)->name, op->id);

@@ -83,6 +83,29 @@ static int txn_missing(struct txn *txn, uint32_t table, uint64_t id, int err)
     return error_set(&txn->detail, err, "%s row %" PRIu64 ": %s", cfg_table_info(table)->name, id, error_text(err));
 }
 
+/* Where the rows of an operation stand. Those of rules and the like only exchange columns, so they are pieces of the scratch memory, all from the same; what
+ * lists and maps gain, and what is derived for ports, is malloc()'s. */
+static ProtobufCAllocator *txn_memory(const struct txn *txn, const Busbar__Op *op)
+{
+    enum rows_env env;
+    bool moves_only = op->kind == BUSBAR__OP_KIND__OP_INSERT || op->kind == BUSBAR__OP_KIND__OP_UPDATE || op->kind == BUSBAR__OP_KIND__OP_PUT ||
+                      op->kind == BUSBAR__OP_KIND__OP_DELETE || op->kind == BUSBAR__OP_KIND__OP_REQUIRE;
+    return moves_only && txn->scratch != NULL && rows_env_of(op->table, &env) && env == ROWS_RUN ? &txn->scratch->allocator : NULL;
+}
+
+/* What is in the scratch memory goes with it. */
+static void txn_free(const struct txn *txn, const Busbar__Op *op, ProtobufCMessage *row)
+{
+    if (txn_memory(txn, op) == NULL) {
+        protobuf_c_message_free_unpacked(row, NULL);
+    }
+}
+
+static int txn_get(struct txn *txn, const Busbar__Op *op, uint64_t id, ProtobufCMessage **out_row)
+{
+    return overlay_get_into(txn->overlay, op->table, id, txn_memory(txn, op), out_row);
+}
+
 /* Checks the row and lays it over; takes nothing over. */
 static int txn_set(struct txn *txn, uint32_t table, uint64_t id, const ProtobufCMessage *before, const ProtobufCMessage *row)
 {
@@ -93,12 +116,12 @@ static int txn_set(struct txn *txn, uint32_t table, uint64_t id, const ProtobufC
 static int txn_unpack(struct txn *txn, const Busbar__Op *op, uint64_t id, ProtobufCMessage **out_row)
 {
     ProtobufCMessage *row = NULL;
-    int err = validate_unpack(op->table, id, op->value.data, op->value.len, &row, &txn->detail);
+    int err = validate_unpack(op->table, id, op->value.data, op->value.len, txn_memory(txn, op), &row, &txn->detail);
     if (err == 0) {
         err = validate_labels(op->table, id, row, txn_resolve, txn, &txn->detail);
     }
     if (err != 0) {
-        protobuf_c_message_free_unpacked(row, NULL);
+        txn_free(txn, op, row);
         return err;
     }
     *out_row = row;
@@ -115,7 +138,7 @@ static int txn_insert(struct txn *txn, const Busbar__Op *op, uint64_t id)
     if (err == 0) {
         err = txn_set(txn, op->table, id, NULL, row);
     }
-    protobuf_c_message_free_unpacked(row, NULL);
+    txn_free(txn, op, row);
     return err;
 }
 
@@ -174,7 +197,7 @@ static int txn_change(struct txn *txn, const Busbar__Op *op, uint64_t id)
     ProtobufCMessage *before = NULL;
     ProtobufCMessage *row = NULL;
     ProtobufCMessage *value = NULL;
-    int err = overlay_get(txn->overlay, op->table, id, &row);
+    int err = txn_get(txn, op, id, &row);
     if (err != 0) {
         return txn_missing(txn, op->table, id, err);
     }
@@ -185,7 +208,7 @@ static int txn_change(struct txn *txn, const Busbar__Op *op, uint64_t id)
                         cfg_table_info(op->table)->name, id);
     }
     if (err == 0 && validate_unique_count(op->table) > 0) {
-        err = overlay_get(txn->overlay, op->table, id, &before); /* its index entries go; rules have none */
+        err = txn_get(txn, op, id, &before); /* its index entries go; rules have none */
     }
     if (err == 0) {
         err = txn_unpack(txn, op, id, &value);
@@ -196,16 +219,16 @@ static int txn_change(struct txn *txn, const Busbar__Op *op, uint64_t id)
     if (err == 0) {
         err = txn_set(txn, op->table, id, before, row);
     }
-    protobuf_c_message_free_unpacked(before, NULL);
-    protobuf_c_message_free_unpacked(row, NULL);
-    protobuf_c_message_free_unpacked(value, NULL);
+    txn_free(txn, op, before);
+    txn_free(txn, op, row);
+    txn_free(txn, op, value);
     return err;
 }
 
 static int txn_delete(struct txn *txn, const Busbar__Op *op, uint64_t id)
 {
     ProtobufCMessage *row = NULL;
-    int err = overlay_get(txn->overlay, op->table, id, &row);
+    int err = txn_get(txn, op, id, &row);
     if (err != 0) {
         return txn_missing(txn, op->table, id, err);
     }
@@ -213,7 +236,7 @@ static int txn_delete(struct txn *txn, const Busbar__Op *op, uint64_t id)
     if (err == 0) {
         overlay_delete(txn->overlay, op->table, id, row);
     }
-    protobuf_c_message_free_unpacked(row, NULL);
+    txn_free(txn, op, row);
     return err;
 }
 
@@ -248,7 +271,7 @@ static int txn_put(struct txn *txn, const Busbar__Op *op, uint64_t id)
     if (err != 0) {
         return err;
     }
-    err = overlay_get(txn->overlay, op->table, id, &before);
+    err = txn_get(txn, op, id, &before);
     err = err == -ERROR_NOT_FOUND ? 0 : err != 0 ? txn_missing(txn, op->table, id, err) : 0;
     for (unsigned int i = 0; err == 0 && before != NULL && i < row->descriptor->n_fields; i++) {
         const ProtobufCFieldDescriptor *column = &row->descriptor->fields[i];
@@ -262,8 +285,8 @@ static int txn_put(struct txn *txn, const Busbar__Op *op, uint64_t id)
     if (err == 0) {
         err = txn_set(txn, op->table, id, before, row);
     }
-    protobuf_c_message_free_unpacked(before, NULL);
-    protobuf_c_message_free_unpacked(row, NULL);
+    txn_free(txn, op, before);
+    txn_free(txn, op, row);
     return err;
 }
 
@@ -305,7 +328,7 @@ static int txn_require(struct txn *txn, const Busbar__Op *op, uint64_t id)
 {
     ProtobufCMessage *row = NULL;
     ProtobufCMessage *wanted = NULL;
-    int err = overlay_get(txn->overlay, op->table, id, &row);
+    int err = txn_get(txn, op, id, &row);
     if (err != 0) {
         return txn_missing(txn, op->table, id, err == -ERROR_NOT_FOUND && op->table == CFG_OWNER ? -ERROR_OWNER : err);
     }
@@ -313,8 +336,8 @@ static int txn_require(struct txn *txn, const Busbar__Op *op, uint64_t id)
         err = txn_unpack(txn, op, id, &wanted);
         err = err == 0 ? txn_require_columns(txn, op, id, row, wanted) : err;
     }
-    protobuf_c_message_free_unpacked(row, NULL);
-    protobuf_c_message_free_unpacked(wanted, NULL);
+    txn_free(txn, op, row);
+    txn_free(txn, op, wanted);
     return err;
 }
 
@@ -451,6 +474,9 @@ static int txn_run(struct txn *txn, struct rows *rows, const Busbar__Transact *m
             if (txn_is_bridge_insert(message->ops[i]) == (round == 0)) {
                 txn->failed_op = (uint32_t)i;
                 err = txn_op(txn, message->ops[i], txn->ids[i]);
+                if (txn->scratch != NULL) {
+                    msg_arena_clear(txn->scratch);
+                }
             }
         }
     }
@@ -460,10 +486,11 @@ static int txn_run(struct txn *txn, struct rows *rows, const Busbar__Transact *m
     return err != 0 ? err : txn_check_whole(txn, message);
 }
 
-void txn_evaluate(struct rows *rows, const struct bus_identity *from, const Busbar__Transact *message, struct txn *out_txn)
+void txn_evaluate(struct rows *rows, const struct bus_identity *from, const Busbar__Transact *message, struct msg_arena *scratch, struct txn *out_txn)
 {
     struct txn *txn = out_txn;
     memset(txn, 0, sizeof *txn);
+    txn->scratch = scratch;
     txn->from = *from;
     txn->overlay = overlay_new(rows);
     txn->n_ids = message->n_ops;

@@ -7,6 +7,7 @@
 #define BUSBAR_CONFIGDB_TXN_H
 
 #include "lib/bus/bus.h"
+#include "lib/msg/msg.h"
 #include "services/configdb/overlay.h"
 
 enum { TXN_OPS_MAX = 100000 /* a bundle of 64k rules with its requires fits; more would hold everybody up for a second */ };
@@ -29,6 +30,7 @@ struct txn {
 
     /* private */
     struct bus_identity from;
+    struct msg_arena *scratch; /* lent to txn_evaluate() */
     struct txn_label *labels;
     uint64_t *new_bridges;
     size_t n_new_bridges;
@@ -37,8 +39,9 @@ struct txn {
 /* The environment that the operations write to, all the same one. */
 int txn_env(const Busbar__Transact *message, enum rows_env *out_env, struct error_detail *detail,
             uint32_t *out_failed_op) MUST_CHECK;
-/* from: the sender; configdb itself may write everything. Fills *out_txn in any case; txn_fini() it. */
-void txn_evaluate(struct rows *rows, const struct bus_identity *from, const Busbar__Transact *message, struct txn *out_txn);
+/* from: the sender; configdb itself may write everything. scratch: memory for rows while it lasts; NULL: each piece is allocated. Fills *out_txn in any case;
+ * txn_fini() it. */
+void txn_evaluate(struct rows *rows, const struct bus_identity *from, const Busbar__Transact *message, struct msg_arena *scratch, struct txn *out_txn);
 void txn_fini(struct txn *txn);
 
 #endif

@@ -26,7 +26,7 @@
 
 enum { VALIDATE_TEXT_SHOWN = 64 /* of a refused text: enough to recognise it, no more than a line */ };
 
-int validate_unpack(uint32_t table, uint64_t id, const uint8_t *bytes, size_t size, ProtobufCMessage **out_row,
+int validate_unpack(uint32_t table, uint64_t id, const uint8_t *bytes, size_t size, ProtobufCAllocator *memory, ProtobufCMessage **out_row,
                     struct error_detail *detail)
 {
     const struct cfg_table_info *info = cfg_table_info(table);
@@ -34,14 +34,14 @@ int validate_unpack(uint32_t table, uint64_t id, const uint8_t *bytes, size_t si
         return error_set(detail, -ERROR_TOO_LARGE, "%s row %" PRIu64 ": %zu bytes are more than the limit of %d", info->name,
                          id, size, ROWS_VALUE_MAX);
     }
-    ProtobufCMessage *row = protobuf_c_message_unpack(info->descriptor, NULL, size, bytes);
+    ProtobufCMessage *row = protobuf_c_message_unpack(info->descriptor, memory, size, bytes);
     if (row == NULL) {
         return error_set(detail, -ERROR_SYNTAX, "%s row %" PRIu64 ": the value cannot be read as a row of this table",
                          info->name, id);
     }
     if (row->n_unknown_fields > 0) {
         unsigned int tag = row->unknown_fields[0].tag;
-        protobuf_c_message_free_unpacked(row, NULL);
+        protobuf_c_message_free_unpacked(row, memory);
         return error_set(detail, -ERROR_UNKNOWN_NAME, "%s row %" PRIu64 ": there is no column number %u", info->name, id, tag);
     }
     *out_row = row;

@@ -14,7 +14,7 @@
 typedef bool validate_exists(void *context, uint32_t table, uint64_t id);
 
 /* Packed bytes to a row. -ERROR_SYNTAX (cannot be unpacked), -ERROR_TOO_LARGE, -ERROR_UNKNOWN_NAME (columns that the schema lacks). */
-int validate_unpack(uint32_t table, uint64_t id, const uint8_t *bytes, size_t size, ProtobufCMessage **out_row,
+int validate_unpack(uint32_t table, uint64_t id, const uint8_t *bytes, size_t size, ProtobufCAllocator *memory, ProtobufCMessage **out_row,
                     struct error_detail *detail) MUST_CHECK;
 /* Values and references of one row. */
 int validate_row(uint32_t table, uint64_t id, const ProtobufCMessage *row, validate_exists *exists, void *context,

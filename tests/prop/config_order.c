@@ -95,7 +95,7 @@ static void send_bench(struct law *law, size_t w, enum process_kind kind, struct
     bench->message.client = client;
     size_t size = busbar__transact__pack(&bench->message, packed);
     Busbar__Transact *message = busbar__transact__unpack(NULL, size, packed);
-    commit_queue(law->commit, &from, &message, size);
+    commit_queue(law->commit, &from, &message, size, false);
 }
 
 /* The switch row carries a number that grows with each; with it a bridge comes or goes. */

@@ -86,7 +86,7 @@ static void queue(struct group *group, enum process_kind kind, uint64_t start, u
     size_t size = busbar__transact__pack(&bench.message, packed);
     Busbar__Transact *message = busbar__transact__unpack(NULL, size, packed);
     assert_non_null(message);
-    commit_queue(group->commit, &from, &message, size);
+    commit_queue(group->commit, &from, &message, size, false);
     assert_null(message);
 }
 
@@ -211,7 +211,7 @@ static void insert_unconfirmed(struct group *group, uint64_t sequence, const cha
     bench.message.sequence = bench.message.oldest = sequence;
     size_t size = busbar__transact__pack(&bench.message, packed);
     Busbar__Transact *message = busbar__transact__unpack(NULL, size, packed);
-    commit_queue(group->commit, &from, &message, size);
+    commit_queue(group->commit, &from, &message, size, false);
 }
 
 static void while_one_awaits_confirmation_others_are_refused_and_rules_go_on(void **state)
@@ -423,7 +423,7 @@ static void rules_wait_for_configuration_that_requires_one(void **state)
     bench.message.sequence = bench.message.oldest = 1;
     size_t size = busbar__transact__pack(&bench.message, packed);
     Busbar__Transact *message = busbar__transact__unpack(NULL, size, packed);
-    commit_queue(group.commit, &from, &message, size);
+    commit_queue(group.commit, &from, &message, size, false);
     commit_step(group.commit);
     queue(&group, PROCESS_OFAGENT, 9, 2, BUSBAR__OP_KIND__OP_DELETE, CFG_RULE, group.replies[1]->ids[0], NULL);
     commit_step(group.commit);

@@ -50,7 +50,7 @@ static inline int bench_run(struct fixture_base *base, struct bench *bench, enum
         return err;
     }
     assert_int_equal(rows_begin(base->rows, env), 0);
-    txn_evaluate(base->rows, &from, &bench->message, &txn);
+    txn_evaluate(base->rows, &from, &bench->message, NULL, &txn);
     *out_detail = txn.detail;
     if (txn.error == 0) {
         if (txn.makes_version) {

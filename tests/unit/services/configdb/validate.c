@@ -234,7 +234,7 @@ static void bytes_that_are_no_row_are_refused(void **state)
     static uint8_t huge[ROWS_VALUE_MAX + 1];
     struct error_detail detail;
     ProtobufCMessage *row = NULL;
-    assert_int_equal(validate_unpack(CFG_BRIDGE, 5, rubbish, sizeof rubbish, &row, &detail), -ERROR_SYNTAX);
+    assert_int_equal(validate_unpack(CFG_BRIDGE, 5, rubbish, sizeof rubbish, NULL, &row, &detail), -ERROR_SYNTAX);
     assert_int_equal(validate_unpack(CFG_BRIDGE, 5, NULL, 0, &row, &detail), -ERROR_SYNTAX);
     assert_int_equal(validate_unpack(CFG_BRIDGE, 5, unknown, sizeof unknown, &row, &detail), -ERROR_UNKNOWN_NAME);
     assert_non_null(strstr(detail.text, "111"));
