@@ -1,7 +1,8 @@
 /* Columns of rows by name, through protobuf-c's descriptors: compare, take over, mutate, show.
  *
  * configdb knows what a row means only through the schema; these functions are how it touches a row without knowing its struct.
- * Messages must have been unpacked by protobuf-c with its default allocator (members are moved between them).
+ * Messages that gain or lose values must have been unpacked by protobuf-c with its default allocator; column_swap() and column_add() leave it to who calls
+ * them, as long as both messages are of the same memory.
  */
 #ifndef BUSBAR_CFG_COLUMN_H
 #define BUSBAR_CFG_COLUMN_H

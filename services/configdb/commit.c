@@ -39,27 +39,8 @@
 #include "lib/base/memory.h"
 #include "services/configdb/derive.h"
 #include "services/configdb/history.h"
-#include "services/configdb/txn.h"
+#include "services/configdb/item.h"
 
-enum { COMMIT_SPARE_MAX = 256, COMMIT_SPARE_BYTES = 16 * 1024 /* items kept, and what each may hold: 4 MB at most */ };
-
-struct commit_item {
-    struct msg_arena memory; /* of the message, if it is in there; stays with an item that is used again */
-    bool is_in_memory;
-    struct bus_identity from;
-    Busbar__Transact *message;
-    uint8_t *reply; /* as it was stored, when that is what is to be answered */
-    size_t reply_size;
-    size_t size;
-    struct txn txn;
-    uint64_t queued_ns;
-    enum rows_env env; /* set by commit_early() */
-    bool is_asked;     /* it is this one's turn among those of its writer */
-    bool requires_run; /* configuration that requires a row of the run environment */
-    uint64_t n;           /* of its version; the newest when it made none */
-    struct overlay *gone; /* what its bridges took along in the run environment */
-    struct commit_item *prev, *next;
-};
 /* Writers of whom something is held or being synced. */
 struct commit_writer {
     uint64_t start;
@@ -88,9 +69,7 @@ struct commit {
     bool is_stopped; /* the refusal stays */
     struct confirm_clocks clocks;
     Busbar__Pending *pending; /* as the last commit on disk left it */
-    struct commit_item *next;  /* whose memory has been lent */
-    struct commit_item *spare; /* to be used again */
-    size_t n_spare;
+    struct item_pool items;
     struct msg_arena scratch; /* of the transaction that is being worked out */
     struct commit_counters counters;
     struct histogram latency[2]; /* by enum rows_env */
@@ -109,57 +88,6 @@ struct commit *commit_new(struct rows *rows, struct ring *ring, struct recent *r
     return commit;
 }
 
-static struct commit_item *commit_item_new(struct commit *commit)
-{
-    struct commit_item *item = commit->spare;
-    if (item != NULL) {
-        LL_DELETE(commit->spare, item);
-        commit->n_spare--;
-        item->next = NULL;
-        return item;
-    }
-    item = memory_zeroed(sizeof *item);
-    msg_arena_init(&item->memory);
-    return item;
-}
-
-static void commit_item_free(struct commit_item *item)
-{
-    if (item != NULL) {
-        msg_arena_fini(&item->memory);
-        free(item);
-    }
-}
-
-/* Done with; its memory is used again if it is of the usual size. */
-static void commit_item_end(struct commit *commit, struct commit_item *item)
-{
-    if (!item->is_in_memory) {
-        busbar__transact__free_unpacked(item->message, NULL);
-    }
-    overlay_destroy(&item->gone);
-    txn_fini(&item->txn);
-    free(item->reply);
-    if (commit->n_spare == COMMIT_SPARE_MAX || item->memory.room > COMMIT_SPARE_BYTES) {
-        commit_item_free(item);
-        return;
-    }
-    struct msg_arena memory = item->memory;
-    *item = (struct commit_item){.memory = memory};
-    LL_PREPEND(commit->spare, item);
-    commit->n_spare++;
-}
-
-static void commit_list_end(struct commit *commit, struct commit_item **list)
-{
-    struct commit_item *item, *next;
-    DL_FOREACH_SAFE(*list, item, next)
-    {
-        commit_item_end(commit, item);
-    }
-    *list = NULL;
-}
-
 static uint64_t commit_now_ns(const struct commit *commit)
 {
     return commit->events.clock_ns != NULL ? commit->events.clock_ns() : commit->clocks.now_ns;
@@ -167,20 +95,12 @@ static uint64_t commit_now_ns(const struct commit *commit)
 
 struct msg_arena *commit_memory(struct commit *commit)
 {
-    if (commit->next == NULL) {
-        commit->next = commit_item_new(commit);
-    }
-    return &commit->next->memory;
+    return item_memory(&commit->items);
 }
 
 void commit_queue(struct commit *commit, const struct bus_identity *from, Busbar__Transact **message, size_t size, bool is_in_memory)
 {
-    struct commit_item *item = is_in_memory ? commit->next : commit_item_new(commit);
-    commit->next = is_in_memory ? NULL : commit->next;
-    item->is_in_memory = is_in_memory;
-    item->from = *from;
-    item->message = *message;
-    item->size = size;
+    struct commit_item *item = item_new(&commit->items, from, *message, size, is_in_memory);
     item->queued_ns = commit_now_ns(commit);
     *message = NULL;
     commit->queue_bytes += size;
@@ -235,7 +155,7 @@ static void commit_answer(struct commit *commit, struct commit_item *item)
     }
     histogram_add(&commit->latency[item->env], commit_now_ns(commit) - item->queued_ns);
     if (item->reply == NULL || item->txn.error != 0) {
-        free(item->reply);
+        item_forget_reply(item);
         item->reply = commit_pack_reply(commit, item, &item->reply_size);
     }
     recent_note(commit->recent, item->from.start, item->message->sequence, item->reply, item->reply_size);
@@ -528,7 +448,7 @@ static bool commit_requires_run(const Busbar__Transact *message)
 static bool commit_early(struct commit *commit, struct commit_item *item)
 {
     if (!commit_is_next(commit, item)) {
-        commit_item_end(commit, item);
+        item_end(&commit->items, item);
         return true;
     }
     item->env = ROWS_DISK;
@@ -536,7 +456,7 @@ static bool commit_early(struct commit *commit, struct commit_item *item)
     if (err != 0) {
         item->txn.error = err;
         commit_answer(commit, item);
-        commit_item_end(commit, item);
+        item_end(&commit->items, item);
         return true;
     }
     item->requires_run = item->env == ROWS_DISK && commit_requires_run(item->message);
@@ -625,7 +545,7 @@ static void commit_rule_group(struct commit *commit)
             commit_publish(commit, item);
         }
     }
-    commit_list_end(commit, &group);
+    item_end_list(&commit->items, &group);
 }
 
 /* ---- configuration ---- */
@@ -691,15 +611,14 @@ static void commit_end_group(struct commit *commit, int err, uint64_t shift)
     commit->is_exclusive = false;
     if (err != 0) {
         commit_fail_group(commit, commit->group, err, ROWS_DISK);
-        commit_list_end(commit, &commit->group);
+        item_end_list(&commit->items, &commit->group);
         return;
     }
     DL_FOREACH(commit->group, item)
     {
         item->n += shift;
-        if (shift > 0) { /* it says another version */
-            free(item->reply);
-            item->reply = NULL;
+        if (shift > 0) {
+            item_forget_reply(item); /* it says another version */
         }
         if (item->txn.error == 0 && item->txn.n_gone_bridges > 0 && (err = commit_gone(commit, item)) != 0) {
             log_error("bridge_rules_left error=\"%s\" hint=\"the next start drops them\"", error_text(err));
@@ -707,7 +626,7 @@ static void commit_end_group(struct commit *commit, int err, uint64_t shift)
         }
         commit_publish(commit, item);
     }
-    commit_list_end(commit, &commit->group);
+    item_end_list(&commit->items, &commit->group);
 }
 
 /* The group goes to the disk; one of which nothing is left is answered at once. */
@@ -781,15 +700,10 @@ void commit_destroy(struct commit **commit)
     if (*commit == NULL) {
         return;
     }
-    commit_list_end(*commit, &(*commit)->queue);
-    commit_list_end(*commit, &(*commit)->held);
-    commit_list_end(*commit, &(*commit)->group);
-    struct commit_item *item, *next;
-    LL_FOREACH_SAFE((*commit)->spare, item, next)
-    {
-        commit_item_free(item);
-    }
-    commit_item_free((*commit)->next);
+    item_end_list(&(*commit)->items, &(*commit)->queue);
+    item_end_list(&(*commit)->items, &(*commit)->held);
+    item_end_list(&(*commit)->items, &(*commit)->group);
+    item_pool_fini(&(*commit)->items);
     msg_arena_fini(&(*commit)->scratch);
     commit_free_writers(*commit);
     busbar__pending__free_unpacked((*commit)->pending, NULL);

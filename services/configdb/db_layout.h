@@ -3,6 +3,9 @@
  *   disk   DB_DIR/            configuration, synced before each reply; also the copy of the rules that the fold keeps
  *   run    RUN_DIR/rundb/     rules, groups, meters, owners, services, counters; never synced, survives kill -9
  *
+ * Beside the run environment stands `mark`: three numbers in the machine's order, ticket of the last commit begun, of the last done, and LMDB's number of
+ * the one begun (mapped.h). It is no part of the layout: who does not know it opens the environment all the same.
+ *
  * Every environment has six databases. Numbers in keys are big-endian, so that LMDB's byte order is their order. Every value
  * is preceded by 8 bytes: XXH3_64bits(value, seed = XXH3_64bits(key)), big-endian, put and checked by store.c alone.
  *

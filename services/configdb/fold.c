@@ -234,7 +234,7 @@ static int fold_once(struct fold *fold)
     struct fold_pass pass = {.from = NULL};
     bool has_more = false;
     fold->result = (struct fold_result){.n = 0};
-    int err = store_read(fold->run, &pass.from);
+    int err = store_read_done(fold->run, &pass.from);
     if (err == 0 && fold_is_clean(pass.from) && !fold->settles) {
         fold_pass_fini(&pass);
         return 0;

@@ -12,7 +12,8 @@
  *
  *   mark   ticket of the last commit that was begun, of the last that was done, number that LMDB gives the one begun last
  *
- * A commit that was done without the mark being set yet is taken back as well: its answer is given after mapped_end().
+ * A commit that was done without the mark being set yet is taken back as well. So nobody may act on it before mapped_end(): its answer is given after that,
+ * and the fold, in its own thread, waits for it (store_read_done()) before it copies to the disk what it sees.
  *
  * A stray pointer of ours could reach these pages. Values carry checksums, the environment can be rebuilt, and what is copied to the disk is
  * read with its checksum; the disk's environment is not written this way.
@@ -213,4 +214,14 @@ void mapped_end(struct mapped *mapped, uint64_t ticket)
     uint64_t done = atomic_load(&mapped->mark->done);
     while (done < ticket && !atomic_compare_exchange_weak(&mapped->mark->done, &done, ticket)) {
     }
+}
+
+uint64_t mapped_newest(const struct mapped *mapped)
+{
+    return atomic_load(&mapped->mark->begun);
+}
+
+bool mapped_is_done(const struct mapped *mapped, uint64_t ticket)
+{
+    return atomic_load(&mapped->mark->done) >= ticket;
 }

@@ -43,5 +43,7 @@ int mapped_room(struct mapped *mapped, int fd, uint64_t used, uint64_t map_bytes
 
 uint64_t mapped_begin(struct mapped *mapped, uint64_t txnid);
 void mapped_end(struct mapped *mapped, uint64_t ticket);
+uint64_t mapped_newest(const struct mapped *mapped); /* ticket of the last begun */
+bool mapped_is_done(const struct mapped *mapped, uint64_t ticket);
 
 #endif

@@ -10,9 +10,6 @@
 
 #include <inttypes.h>
 #include <stdlib.h>
-/* Most transactions change one row: a small table to begin with. */
-#define HASH_INITIAL_NUM_BUCKETS 4U
-#define HASH_INITIAL_NUM_BUCKETS_LOG2 2U
 #include <uthash.h>
 
 #include "lib/base/bytes.h"

@@ -16,6 +16,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <lmdb.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <sys/file.h>
 #include <sys/stat.h>
@@ -260,6 +261,18 @@ static int store_begin(struct store *store, unsigned int flags, struct store_txn
 int store_read(struct store *store, struct store_txn **out_txn)
 {
     return store_begin(store, MDB_RDONLY, out_txn);
+}
+
+int store_read_done(struct store *store, struct store_txn **out_txn)
+{
+    int err = store_read(store, out_txn);
+    if (err == 0 && store->mapped != NULL) {
+        uint64_t newest = mapped_newest(store->mapped); /* no older than what we see */
+        while (!mapped_is_done(store->mapped, newest)) {
+            sched_yield(); /* two instructions away, unless its thread has been put aside */
+        }
+    }
+    return err;
 }
 
 static uint64_t store_used_pages(struct store *store)

@@ -43,6 +43,8 @@ int store_recover(const char *dir) MUST_CHECK;
 void store_close(struct store **store); /* no transaction may be open */
 
 int store_read(struct store *store, struct store_txn **out_txn) MUST_CHECK;
+/* The same for another thread than the one that commits: nothing it sees will be taken back by store_recover(). */
+int store_read_done(struct store *store, struct store_txn **out_txn) MUST_CHECK;
 int store_write(struct store *store, struct store_txn **out_txn) MUST_CHECK;
 int store_commit(struct store_txn **txn) MUST_CHECK; /* ends the transaction in any case */
 void store_abort(struct store_txn **txn);            /* accepts NULL */

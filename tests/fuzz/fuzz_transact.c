@@ -77,7 +77,10 @@ static void evaluate(enum process_kind kind, const Busbar__Transact *message, en
     for (uint32_t table = 0; table < CFG_TABLE_MAX; table++) {
         counts[table] = rows_count(rows, table);
     }
-    txn_evaluate(rows, &from, message, &txn);
+    struct msg_arena scratch;
+    msg_arena_init(&scratch);
+    txn_evaluate(rows, &from, message, &scratch, &txn);
+    msg_arena_fini(&scratch);
     if (txn.error > 0 || (txn.error != 0 && (txn.detail.text[0] == '\0' || txn.failed_op >= message->n_ops))) {
         abort();
     }

@@ -94,8 +94,10 @@ static void send_bench(struct law *law, size_t w, enum process_kind kind, struct
     (void)snprintf(client, sizeof client, "%zu.%" PRIu64, w, law->sequence[w]);
     bench->message.client = client;
     size_t size = busbar__transact__pack(&bench->message, packed);
-    Busbar__Transact *message = busbar__transact__unpack(NULL, size, packed);
-    commit_queue(law->commit, &from, &message, size, false);
+    struct bus_message sent = {.body = packed, .size = size};
+    Busbar__Transact *message = (Busbar__Transact *)msg_unpack_into(commit_memory(law->commit), &sent, &busbar__transact__descriptor);
+    assert_non_null(message);
+    commit_queue(law->commit, &from, &message, size, true);
 }
 
 /* The switch row carries a number that grows with each; with it a bridge comes or goes. */

@@ -151,11 +151,33 @@ static void an_arena_holds_one_message_at_a_time_of_any_size(void **state)
     msg_arena_fini(&arena);
 }
 
+static void pieces_of_an_arena_last_until_it_is_cleared(void **state)
+{
+    struct msg_arena arena;
+    uint8_t *pieces[200];
+    msg_arena_init(&arena);
+    for (int round = 0; round < 3; round++) {
+        for (size_t i = 0; i < 200; i++) {
+            pieces[i] = arena.allocator.alloc(arena.allocator.allocator_data, i + 1);
+            memset(pieces[i], (int)i, i + 1);
+        }
+        for (size_t i = 0; i < 200; i++) {
+            assert_true(pieces[i][0] == i && pieces[i][i] == i);
+            assert_true((uintptr_t)pieces[i] % 16 == 0);
+            arena.allocator.free(arena.allocator.allocator_data, pieces[i]);
+        }
+        assert_true(round == 0 || arena.beside == NULL); /* from the second time on they have one block */
+        msg_arena_clear(&arena);
+    }
+    msg_arena_fini(&arena);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(message_arrives_as_it_was, setup, teardown),
         cmocka_unit_test_setup_teardown(errors_are_those_of_the_bus, setup, teardown),
+        cmocka_unit_test(pieces_of_an_arena_last_until_it_is_cleared),
         cmocka_unit_test_setup_teardown(an_arena_holds_one_message_at_a_time_of_any_size, setup, teardown),
         cmocka_unit_test(damaged_bodies_are_refused_or_read_safely),
     };

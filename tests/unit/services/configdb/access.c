@@ -1,4 +1,5 @@
 /* Tests of services/configdb/access.c: what each role may do on the config wire, and whose address a service may register. */
+#include "lib/msg/msg.h"
 #include "services/configdb/access.h"
 
 #include <setjmp.h>
@@ -144,20 +145,21 @@ static void a_transaction_is_signed_with_the_name_of_its_key(void **state)
     struct key_table *keys = key_table_new();
     struct access *access = access_new(keys);
     show(access, 1, "alice", "admin", own);
-    Busbar__Transact *transact = memory_zeroed(sizeof *transact);
-    busbar__transact__init(transact);
+    char said[] = "swctl add-br br0";
+    Busbar__Transact transact = BUSBAR__TRANSACT__INIT; /* its texts are lent, or pieces of the memory */
+    struct msg_arena memory;
+    msg_arena_init(&memory);
     struct bus_message message = message_of(PROCESS_SWCTL, ROLE_ADMIN, own);
-    access_sign(access, &message, transact);
-    assert_string_equal(transact->client, "alice: ");
-    free(transact->client);
-    transact->client = memory_string("swctl add-br br0");
+    access_sign(access, &message, &transact, &memory.allocator);
+    assert_string_equal(transact.client, "alice: ");
+    transact.client = said;
     message.key = NULL;
-    access_sign(access, &message, transact);
-    assert_string_equal(transact->client, "swctl add-br br0");
+    access_sign(access, &message, &transact, &memory.allocator);
+    assert_string_equal(transact.client, "swctl add-br br0");
     message.key = own;
-    access_sign(access, &message, transact);
-    assert_string_equal(transact->client, "alice: swctl add-br br0");
-    busbar__transact__free_unpacked(transact, NULL);
+    access_sign(access, &message, &transact, &memory.allocator);
+    assert_string_equal(transact.client, "alice: swctl add-br br0");
+    msg_arena_fini(&memory);
     access_destroy(&access);
     key_table_destroy(&keys);
 }

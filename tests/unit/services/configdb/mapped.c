@@ -183,8 +183,12 @@ static void the_mark_says_what_is_under_way(void **state)
     assert_int_equal(mapped_open(dir.db, &mapped), 0);
     uint64_t first = mapped_begin(mapped, newest - 1);
     uint64_t second = mapped_begin(mapped, newest);
+    assert_int_equal(mapped_newest(mapped), second);
+    assert_false(mapped_is_done(mapped, first));
     mapped_end(mapped, second);
+    assert_true(mapped_is_done(mapped, first));
     mapped_end(mapped, first);
+    assert_true(mapped_is_done(mapped, second));
     assert_int_equal(mapped_recover(dir.db), 0);
     assert_int_equal(newest_number(&dir), newest);
     (void)mapped_begin(mapped, newest);

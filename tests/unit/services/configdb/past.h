@@ -33,7 +33,7 @@ static inline uint64_t past_run(struct fixture_base *base, struct bench *bench, 
     struct bus_identity from = {.kind = PROCESS_SWCTL, .instance = 1, .start = 55};
     struct txn txn;
     assert_int_equal(rows_begin(base->rows, ROWS_DISK), 0);
-    txn_evaluate(base->rows, &from, &bench->message, &txn);
+    txn_evaluate(base->rows, &from, &bench->message, NULL, &txn);
     if (txn.error != 0) {
         fail_msg("%s", txn.detail.text);
     }

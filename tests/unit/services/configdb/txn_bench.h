@@ -43,6 +43,7 @@ static inline int bench_run(struct fixture_base *base, struct bench *bench, enum
 {
     struct bus_identity from = {.kind = kind, .instance = 1, .start = 55};
     struct txn txn;
+    struct msg_arena scratch;
     enum rows_env env;
     uint32_t failed_op = 0;
     int err = txn_env(&bench->message, &env, out_detail, &failed_op);
@@ -50,7 +51,9 @@ static inline int bench_run(struct fixture_base *base, struct bench *bench, enum
         return err;
     }
     assert_int_equal(rows_begin(base->rows, env), 0);
-    txn_evaluate(base->rows, &from, &bench->message, NULL, &txn);
+    msg_arena_init(&scratch);
+    txn_evaluate(base->rows, &from, &bench->message, &scratch, &txn);
+    msg_arena_fini(&scratch); /* nothing of it is needed any more */
     *out_detail = txn.detail;
     if (txn.error == 0) {
         if (txn.makes_version) {

@@ -235,10 +235,10 @@ static void bytes_that_are_no_row_are_refused(void **state)
     struct error_detail detail;
     ProtobufCMessage *row = NULL;
     assert_int_equal(validate_unpack(CFG_BRIDGE, 5, rubbish, sizeof rubbish, NULL, &row, &detail), -ERROR_SYNTAX);
-    assert_int_equal(validate_unpack(CFG_BRIDGE, 5, NULL, 0, &row, &detail), -ERROR_SYNTAX);
-    assert_int_equal(validate_unpack(CFG_BRIDGE, 5, unknown, sizeof unknown, &row, &detail), -ERROR_UNKNOWN_NAME);
+    assert_int_equal(validate_unpack(CFG_BRIDGE, 5, NULL, 0, NULL, &row, &detail), -ERROR_SYNTAX);
+    assert_int_equal(validate_unpack(CFG_BRIDGE, 5, unknown, sizeof unknown, NULL, &row, &detail), -ERROR_UNKNOWN_NAME);
     assert_non_null(strstr(detail.text, "111"));
-    assert_int_equal(validate_unpack(CFG_BRIDGE, 5, huge, sizeof huge, &row, &detail), -ERROR_TOO_LARGE);
+    assert_int_equal(validate_unpack(CFG_BRIDGE, 5, huge, sizeof huge, NULL, &row, &detail), -ERROR_TOO_LARGE);
     assert_null(row);
 }
 
