@@ -137,12 +137,110 @@ static void what_nobody_can_wait_for_is_refused_at_once(void **state)
     fixture_base_fini(&base);
 }
 
+/* ---- through the bus ---- */
+
+static struct cfg_txn *when(uint64_t bridge, char *mode, uint32_t timeout_ms, const char *name)
+{
+    static const char *const fail_mode[] = {"fail_mode"};
+    Busbar__BridgeRow wanted = BUSBAR__BRIDGE_ROW__INIT, row = fixture_bridge(name);
+    struct cfg_txn *txn = cfg_txn_new("test");
+    wanted.fail_mode = mode;
+    cfg_txn_wait(txn, CFG_BRIDGE, bridge, &wanted.base, fail_mode, 1, false, timeout_ms);
+    (void)cfg_txn_insert(txn, CFG_BRIDGE, &row.base);
+    return txn;
+}
+
+static struct fixture_result set_mode(struct fixture *f, uint64_t bridge, char *mode)
+{
+    static const char *const fail_mode[] = {"fail_mode"};
+    Busbar__BridgeRow row = BUSBAR__BRIDGE_ROW__INIT;
+    struct cfg_txn *txn = cfg_txn_new("test");
+    row.fail_mode = mode;
+    cfg_txn_update(txn, CFG_BRIDGE, bridge, &row.base, fail_mode, 1);
+    return fixture_transact(f, 1, &txn);
+}
+
+/* Two processes, and a configdb that dies between the question and what makes it true. */
+static void a_client_waits_over_repeats_and_a_restart_and_is_answered_once(void **state)
+{
+    static const enum cfg_table tables[] = {CFG_BRIDGE};
+    struct fixture f;
+    char secure[] = "secure", standalone[] = "standalone";
+    fixture_init(&f);
+    (void)fixture_client(&f, 0, PROCESS_SWCTL, tables, 1, NULL);
+    (void)fixture_client(&f, 1, PROCESS_SWCTL, tables, 1, NULL);
+    fixture_run(&f, 200);
+    Busbar__BridgeRow row = fixture_bridge("br0");
+    struct cfg_txn *txn = cfg_txn_new("test");
+    (void)cfg_txn_insert(txn, CFG_BRIDGE, &row.base);
+    uint64_t bridge = fixture_transact(&f, 0, &txn).ids[0];
+    struct fixture_result waited = {.is_done = false};
+    txn = when(bridge, secure, 30000, "br1");
+    cfg_transact(f.client[0], &txn, f.now_ns + 60 * NS_PER_S, fixture_done, &waited);
+    fixture_run(&f, 5000);
+    assert_false(waited.is_done);
+    row = fixture_bridge("br2");
+    txn = cfg_txn_new("later");
+    (void)cfg_txn_insert(txn, CFG_BRIDGE, &row.base);
+    assert_int_equal(fixture_transact(&f, 0, &txn).error, 0); /* behind it, and done before */
+    fixture_close(&f);
+    fixture_open(&f);
+    fixture_run(&f, 4000);
+    assert_int_equal(set_mode(&f, bridge, standalone).error, 0);
+    fixture_run(&f, 200);
+    assert_false(waited.is_done);
+    struct version made = set_mode(&f, bridge, secure).version;
+    fixture_run(&f, 5);
+    assert_true(waited.is_done);
+    assert_int_equal(waited.error, 0);
+    assert_int_equal(waited.version.n, made.n + 1);
+    fixture_run(&f, 2000);
+    waited.is_done = false;
+    txn = when(bridge, standalone, 300, "br3");
+    cfg_transact(f.client[0], &txn, f.now_ns + 60 * NS_PER_S, fixture_done, &waited);
+    fixture_run(&f, 250);
+    assert_false(waited.is_done);
+    fixture_run(&f, 250);
+    assert_true(waited.is_done);
+    assert_int_equal(waited.error, -ERROR_NOT_TRUE);
+    assert_string_equal(waited.text, "bridge row 1, column fail_mode: timed out after 300 ms: it is \"secure\", wanted was \"standalone\"");
+    fixture_fini(&f);
+}
+
+/* It gives up before configdb does: what it asked for is then never done. */
+static void after_its_own_deadline_a_client_is_not_surprised(void **state)
+{
+    static const enum cfg_table tables[] = {CFG_BRIDGE};
+    struct fixture f;
+    char secure[] = "secure";
+    fixture_init(&f);
+    (void)fixture_client(&f, 0, PROCESS_SWCTL, tables, 1, NULL);
+    (void)fixture_client(&f, 1, PROCESS_SWCTL, tables, 1, NULL);
+    fixture_run(&f, 200);
+    Busbar__BridgeRow row = fixture_bridge("br0");
+    struct cfg_txn *txn = cfg_txn_new("test");
+    (void)cfg_txn_insert(txn, CFG_BRIDGE, &row.base);
+    uint64_t bridge = fixture_transact(&f, 0, &txn).ids[0];
+    struct fixture_result waited = {.is_done = false};
+    txn = when(bridge, secure, 30000, "br1");
+    cfg_transact(f.client[0], &txn, f.now_ns + NS_PER_S, fixture_done, &waited);
+    fixture_run(&f, 1100);
+    assert_true(waited.is_done);
+    assert_int_equal(waited.error, -ERROR_TIMEOUT);
+    uint64_t n = set_mode(&f, bridge, secure).version.n;
+    fixture_run(&f, 1000);
+    assert_int_equal(configdb_version(f.db).n, n);
+    fixture_fini(&f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(equal_and_other_are_of_columns_and_of_the_row_itself),
         cmocka_unit_test(of_several_the_shortest_is_told_and_nothing_else_is_looked_at),
         cmocka_unit_test(what_nobody_can_wait_for_is_refused_at_once),
+        cmocka_unit_test(a_client_waits_over_repeats_and_a_restart_and_is_answered_once),
+        cmocka_unit_test(after_its_own_deadline_a_client_is_not_surprised),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
