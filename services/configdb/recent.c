@@ -236,6 +236,9 @@ int recent_store(struct recent *recent, struct rows *rows, enum rows_env env, ui
     if (err == 0) {
         err = store_put(rows_txn(rows, env), STORE_RECENT, &key, value.bytes, value.size);
     }
+    if (err == 0 && env == ROWS_DISK) {
+        rows_note_reply(rows, &key);
+    }
     writer_fini(&value);
     return err;
 }

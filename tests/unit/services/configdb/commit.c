@@ -446,6 +446,50 @@ static void what_is_kept_gets_the_version_that_was_shown(void **state)
     group_fini(&group);
 }
 
+/* The n that a repeat by writer 1 is answered after a restart. */
+static uint64_t kept_version(struct group *group, uint64_t sequence)
+{
+    struct recent *recent = NULL;
+    struct store_bytes bytes;
+    assert_int_equal(rows_begin_read(group->base.rows), 0);
+    assert_int_equal(recent_new(group->base.rows, &recent), 0);
+    rows_end(group->base.rows);
+    assert_int_equal(recent_ask(recent, 1, sequence, sequence, &bytes), RECENT_REPEAT);
+    Busbar__TransactReply *reply = busbar__transact_reply__unpack(NULL, bytes.size, bytes.bytes);
+    uint64_t n = reply->version->n;
+    busbar__transact_reply__free_unpacked(reply, NULL);
+    recent_destroy(&recent);
+    return n;
+}
+
+static void what_changed_nothing_is_kept_with_the_version_it_was_told(void **state)
+{
+    struct group group;
+    uint64_t bridge = group_held(&group);
+    for (uint64_t round = 0; round < 2; round++) { /* alone in its group, and before one that makes a version */
+        uint64_t sequence = 2 + 2 * round;
+        queue(&group, PROCESS_SWCTL, 1, sequence, BUSBAR__OP_KIND__OP_REQUIRE, CFG_BRIDGE, bridge, NULL);
+        if (round == 1) {
+            insert_bridge(&group, 1, 5, "br1");
+        }
+        commit_step(group.commit);
+        insert_rule(&group, 9, 1 + round, bridge);
+        commit_step(group.commit);
+        assert_true(disk_go(group.disk));
+        commit_step(group.commit);
+        struct fold *fold = fold_new(group.base.rows, group.disk);
+        fold_step(fold, NS_PER_S);
+        assert_true(disk_go(group.disk));
+        fold_step(fold, NS_PER_S);
+        fold_destroy(&fold);
+        const Busbar__TransactReply *told = group.replies[group.n_replies - 1 - round];
+        assert_int_equal(told->sequence, sequence);
+        assert_int_equal(told->version->n, 2 + round);
+        assert_int_equal(kept_version(&group, sequence), told->version->n);
+    }
+    group_fini(&group);
+}
+
 static uint64_t slow_ns = 5 * NS_PER_S;
 static uint64_t slow_clock(void)
 {
@@ -723,6 +767,7 @@ int main(void)
         cmocka_unit_test(rules_wait_for_configuration_that_requires_one),
         cmocka_unit_test(readers_see_nothing_of_a_group_that_is_being_synced),
         cmocka_unit_test(what_is_kept_gets_the_version_that_was_shown),
+        cmocka_unit_test(what_changed_nothing_is_kept_with_the_version_it_was_told),
         cmocka_unit_test(a_group_that_shared_a_sync_is_waited_for),
         cmocka_unit_test(the_thread_syncs_and_says_so),
         cmocka_unit_test(many_clients_share_one_commit_and_each_is_refused_alone),
