@@ -560,9 +560,10 @@ json_t *configdb_status_json(const struct configdb *db)
         }
     }
     const struct commit_counters *counters = commit_counters(db->commit);
-    json_t *transactions = json_pack("{s:I, s:I, s:I, s:I, s:I}", "done", (json_int_t)counters->done, "refused",
+    json_t *transactions = json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "done", (json_int_t)counters->done, "refused",
                                      (json_int_t)counters->refused, "repeated", (json_int_t)counters->repeated, "dropped",
-                                     (json_int_t)counters->dropped, "commits", (json_int_t)counters->lmdb_commits);
+                                     (json_int_t)counters->dropped, "commits", (json_int_t)counters->lmdb_commits, "put_off", (json_int_t)counters->put_off,
+                                     "parked", (json_int_t)park_count(commit_parked(db->commit)));
     json_t *ring = json_pack("{s:I, s:I, s:I}", "oldest", (json_int_t)ring_oldest(db->ring), "newest",
                              (json_int_t)ring_newest(db->ring), "bytes", (json_int_t)ring_bytes(db->ring));
     json_t *used = json_pack("{s:I, s:I}", "disk", (json_int_t)store_used_bytes(rows_store(db->rows, ROWS_DISK)), "run",
