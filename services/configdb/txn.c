@@ -1,8 +1,8 @@
 /* Transactions: operations one by one on an overlay.
  *
- * First its waits have to hold (wait.c). Then every insert gets its id, so that labels may be used before their insert; then bridges are inserted, because ports look at
- * them; then the other operations run in their order, each seeing what those before it did; then the consequences (derive.c) that
- * concern the whole. The first refusal ends it.
+ * First its waits have to hold (wait.c). Then every insert gets its id, so that labels may be used before their insert; then bridges are inserted,
+ * because ports look at them; then the other operations run in their order, each seeing what those before it did; then the consequences (derive.c)
+ * that concern the whole. The first refusal ends it.
  *
  * Cost: an unpack, a check and a pack of each row. Thread: configdb's main thread. Input: what any process on the bus sent; it has
  * passed the unpacker. Invariants: I8 (nothing but the overlay is touched); ids used up by a refused transaction are not reused.
