@@ -113,11 +113,6 @@ def test_changes_are_made_when_a_row_is_as_it_should_be(suite):
     result = suite.swctl("--timeout", "0.3", *line, check=False)
     said = 'bridge br0, column fail_mode: timed out after 300 ms: it is "standalone", wanted was "secure"'
     assert result.returncode == 4 and said in result.stdout, result.stdout
-    child = suite.namespace.popen(BIN / "swctl", "--timeout", "60", *line, env=suite.environment)
-    wait_until("it waits", lambda: parked(suite) == 1)
-    child.kill()
-    child.communicate()
-    wait_until("who has died waits for nothing", lambda: parked(suite) == 0, seconds=6)
     result = suite.swctl("when", "port", "br0", "link_state=up", check=False)
     assert result.returncode == 1 and "wait-until waits for it" in result.stdout
 
