@@ -127,8 +127,9 @@ void commit_queue(struct commit *commit, const struct bus_identity *from, Busbar
     item->message = *message;
     item->size = size;
     item->queued_ns = commit_now_ns(commit);
-    item->parked = (struct park_entry){.from = *from, .message = item->message, .size = size, .heard_ns = commit->clocks.now_ns};
-    park_heard(commit->park, from->start, commit->clocks.now_ns);
+    uint64_t now_ns = commit->clocks.now_ns;
+    item->parked = (struct park_entry){.from = *from, .message = item->message, .size = size, .came_ns = now_ns, .heard_ns = now_ns};
+    park_heard(commit->park, from->start, now_ns);
     *message = NULL;
     commit->queue_bytes += size;
     DL_APPEND(commit->queue, item);
@@ -297,7 +298,7 @@ static int commit_remember(struct commit *commit, struct commit_item *item)
 static void commit_park(struct commit *commit, struct commit_item *item)
 {
     uint64_t now_ns = commit->clocks.now_ns;
-    item->parked.over_ns = item->parked.over_ns != 0 ? item->parked.over_ns : now_ns + item->txn.wait_ms * NS_PER_MS;
+    item->parked.over_ns = item->parked.came_ns + item->txn.wait_ms * NS_PER_MS;
     if (now_ns < item->parked.over_ns) {
         int err = park_add(commit->park, &item->parked, &item->txn.detail);
         item->is_parked = err == 0;

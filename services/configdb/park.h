@@ -18,11 +18,12 @@ enum {
 };
 #define PARK_SILENCE_NS (3 * NS_PER_S) /* a writer repeats each 500 ms; not heard for this long he is gone */
 
-/* Part of whatever is parked; the first five are set by its owner. */
+/* Part of whatever is parked; the first six are set by its owner. */
 struct park_entry {
     struct bus_identity from;
     const Busbar__Transact *message;
     size_t size;
+    uint64_t came_ns;  /* the owner's */
     uint64_t over_ns;  /* when it has to be answered */
     uint64_t heard_ns; /* the last sign of its writer */
     const char *why;   /* park_take(): why it is not to be tried again; NULL: try */

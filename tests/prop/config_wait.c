@@ -204,7 +204,8 @@ static void settle_down(struct law *law)
         }
         n++;
         if (sent->n_conditions == 0 || all_hold(sent, &law->now) || law->now_ns >= sent->over_ns) {
-            fail_msg("writer %" PRIu64 ", transaction %" PRIu64 " waits although nothing is in its way", sent->start, sent->sequence);
+            fail_msg("writer %" PRIu64 ", transaction %" PRIu64 " waits although nothing is in its way: %zu conditions, %s, %s", sent->start, sent->sequence,
+                     sent->n_conditions, all_hold(sent, &law->now) ? "true" : "not true", law->now_ns >= sent->over_ns ? "too late" : "in time");
         }
     }
     assert_int_equal(park_count(commit_parked(law->group.commit)), n);
