@@ -347,70 +347,6 @@ static void no_lease_lapses_because_configdb_stood_still(void **state)
     fixture_fini(&f);
 }
 
-static void send_bridge(struct fixture *f, const char *name, struct fixture_result *out_result)
-{
-    Busbar__BridgeRow row = fixture_bridge(name);
-    struct cfg_txn *txn = cfg_txn_new("test");
-    (void)cfg_txn_insert(txn, CFG_BRIDGE, &row.base);
-    cfg_transact(f->client[SWCTL], &txn, f->now_ns + 100 * NS_PER_S, fixture_done, out_result);
-}
-
-/* A sync that lasts, and behind it more transactions than the queue has room for. */
-static void renewals_are_heard_while_the_queue_is_full(void **state)
-{
-    enum { BIG = 14 << 20 };
-    struct fixture f;
-    struct bus_socket *socket = NULL;
-    struct version version;
-    set_up(&f);
-    join_slowpath(&f);
-    fixture_close(&f);
-    f.disk = DISK_HELD;
-    fixture_open(&f);
-    fixture_run(&f, 3000);
-    uint64_t id = cfg_registered(f.client[SLOWPATH], &version);
-    assert_int_not_equal(id, 0);
-    struct bus_identity self = {.kind = PROCESS_SWCTL, .instance = 9, .start = 99};
-    f.client_bus[LATE] = bus_memory_new(f.hub, &self);
-    assert_int_equal(bus_connect(f.client_bus[LATE], WIRE_CONFIG, FIXTURE_ENDPOINT, &socket), 0);
-    struct fixture_result bridges[2] = {{.is_done = false}};
-    send_bridge(&f, "br0", &bridges[0]); /* its sync holds the others up */
-    fixture_run(&f, 100);
-    Busbar__Op op = BUSBAR__OP__INIT, *ops[1] = {&op};
-    Busbar__Transact transact = BUSBAR__TRANSACT__INIT;
-    op.kind = BUSBAR__OP_KIND__OP_INSERT;
-    op.table = CFG_BRIDGE;
-    op.value.data = memory_zeroed(BIG);
-    op.value.len = BIG;
-    transact.ops = ops;
-    transact.n_ops = 1;
-    uint8_t *packed = memory_zeroed(BIG + 100);
-    for (transact.sequence = 1; transact.sequence <= 6; transact.sequence++) {
-        transact.oldest = transact.sequence;
-        assert_int_equal(bus_send(socket, NULL, MESSAGE_TRANSACT, packed, busbar__transact__pack(&transact, packed)), 0);
-        fixture_run(&f, 5);
-    }
-    send_bridge(&f, "br1", &bridges[1]);
-    fixture_run(&f, 6000);
-    json_t *status = configdb_status_json(f.db);
-    assert_true(json_integer_value(json_object_get(json_object_get(status, "transactions"), "put_off")) > 2);
-    json_decref(status);
-    assert_true(configdb_step(f.db, f.now_ns) > f.now_ns); /* it does not spin */
-    assert_int_equal(cfg_registered(f.client[SLOWPATH], &version), id);
-    assert_int_equal(count_rows(f.client[OFAGENT], CFG_SERVICE), 1);
-    assert_false(bridges[0].is_done || bridges[1].is_done);
-    for (int i = 0; i < 200 && !bridges[1].is_done; i++) {
-        (void)disk_go(configdb_disk(f.db));
-        fixture_run(&f, 10);
-    }
-    assert_true(bridges[0].is_done && bridges[1].is_done);
-    assert_true(bridges[0].error == 0 && bridges[1].error == 0);
-    free(packed);
-    free(op.value.data);
-    bus_close(&socket);
-    fixture_fini(&f);
-}
-
 static void status_rows_reach_mirrors_and_fade(void **state)
 {
     struct fixture f;
@@ -793,7 +729,6 @@ int main(void)
         cmocka_unit_test(a_rule_needs_the_owners_epoch),
         cmocka_unit_test(a_service_joins_and_leaves_by_silence),
         cmocka_unit_test(no_lease_lapses_because_configdb_stood_still),
-        cmocka_unit_test(renewals_are_heard_while_the_queue_is_full),
         cmocka_unit_test(status_rows_reach_mirrors_and_fade),
         cmocka_unit_test(await_names_who_has_not_applied_and_row_errors),
         cmocka_unit_test(counters_are_stored_without_a_version),
