@@ -61,10 +61,31 @@ static void send_bridge(struct fixture *f, const char *name, struct fixture_resu
     cfg_transact(f->client[0], &txn, f->now_ns + 100 * NS_PER_S, fixture_done, out_result);
 }
 
+/* Six of 14 MB: more than the queue takes. */
+static void send_big(struct fixture *f, struct bus_socket *socket)
+{
+    enum { BIG = 14 << 20 };
+    Busbar__Op op = BUSBAR__OP__INIT, *ops[1] = {&op};
+    Busbar__Transact transact = BUSBAR__TRANSACT__INIT;
+    op.kind = BUSBAR__OP_KIND__OP_INSERT;
+    op.table = CFG_BRIDGE;
+    op.value.data = memory_zeroed(BIG);
+    op.value.len = BIG;
+    transact.ops = ops;
+    transact.n_ops = 1;
+    uint8_t *packed = memory_zeroed(BIG + 100);
+    for (transact.sequence = 1; transact.sequence <= 6; transact.sequence++) {
+        transact.oldest = transact.sequence;
+        assert_int_equal(bus_send(socket, NULL, MESSAGE_TRANSACT, packed, busbar__transact__pack(&transact, packed)), 0);
+        fixture_run(f, 5);
+    }
+    free(packed);
+    free(op.value.data);
+}
+
 /* A sync that lasts, and behind it more transactions than the queue has room for. */
 static void renewals_are_heard_while_the_queue_is_full(void **state)
 {
-    enum { BIG = 14 << 20 };
     static const enum cfg_table tables[] = {CFG_BRIDGE, CFG_SERVICE};
     struct fixture f;
     struct bus_socket *socket = NULL;
@@ -89,20 +110,7 @@ static void renewals_are_heard_while_the_queue_is_full(void **state)
     struct fixture_result bridges[2] = {{.is_done = false}};
     send_bridge(&f, "br0", &bridges[0]); /* its sync holds the others up */
     fixture_run(&f, 100);
-    Busbar__Op op = BUSBAR__OP__INIT, *ops[1] = {&op};
-    Busbar__Transact transact = BUSBAR__TRANSACT__INIT;
-    op.kind = BUSBAR__OP_KIND__OP_INSERT;
-    op.table = CFG_BRIDGE;
-    op.value.data = memory_zeroed(BIG);
-    op.value.len = BIG;
-    transact.ops = ops;
-    transact.n_ops = 1;
-    uint8_t *packed = memory_zeroed(BIG + 100);
-    for (transact.sequence = 1; transact.sequence <= 6; transact.sequence++) {
-        transact.oldest = transact.sequence;
-        assert_int_equal(bus_send(socket, NULL, MESSAGE_TRANSACT, packed, busbar__transact__pack(&transact, packed)), 0);
-        fixture_run(&f, 5);
-    }
+    send_big(&f, socket);
     send_bridge(&f, "br1", &bridges[1]);
     fixture_run(&f, 6000);
     json_t *status = configdb_status_json(f.db);
@@ -118,8 +126,6 @@ static void renewals_are_heard_while_the_queue_is_full(void **state)
     }
     assert_true(bridges[0].is_done && bridges[1].is_done);
     assert_true(bridges[0].error == 0 && bridges[1].error == 0);
-    free(packed);
-    free(op.value.data);
     bus_close(&socket);
     fixture_fini(&f);
 }
