@@ -95,6 +95,7 @@ struct bridge {
         bool is_scarce; /* the last word said was that places are few */
     } tables[TABLE_COUNT];
     bool has_vacancy_events; /* of any table */
+    uint16_t fragments;      /* enum of_frag_mode; in the owner row, too */
 };
 
 /* What sessions did, those that are gone too. */
