@@ -3,7 +3,6 @@
 TTL_BEHIND_LABEL = "the datapath writes no header behind a label that came with the packet; Open vSwitch has no copy_ttl at all"
 
 KNOWN = {
-    "match: in_phy_port, prerequisite": "taken without in_port beside it",
     "action: copy_ttl_in: MPLS to IP": TTL_BEHIND_LABEL,
     "action: copy_ttl_in: MPLS to IP, in the action set": TTL_BEHIND_LABEL,
     "action: output CONTROLLER, max_len": "the standard wants the whole packet from a switch without buffers; as Open vSwitch, it is cut",
