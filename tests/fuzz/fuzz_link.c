@@ -1,6 +1,7 @@
 /* What a peer of the direct bus may send: the bytes of a unix socket, in pieces of any size, into lib/bus/link.c, zmtp.c and envelope.c.
  *
- * The first byte says which side we are (1) and whether the handshake comes before the input (2); the second, how the bytes are cut. A naive reader of
+ * The first byte says which side we are (1), whether the handshake comes before the input (2), and whether a message larger than a block comes between
+ * them (4), which needs blocks of its own; the second, how the bytes are cut. A naive reader of
  * the whole must find the same messages, byte for byte, and the same end: the rest is awaited, or is nonsense and closes the link. What is
  * taken is no more than what really came: a claimed size costs nothing. Messages that are held stay as they were.
  */
@@ -13,7 +14,8 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-enum { MESSAGES_MAX = 4096, HELD_MAX = 8, BLOCK_BYTES = 128 * 1024, IS_BINDER = 1, IS_GREETED = 2 };
+enum { INPUT_MAX = 4096, HELD_MAX = 8, BLOCK_BYTES = 128 * 1024, LARGE_UNIT = 50000, IS_BINDER = 1, IS_GREETED = 2, HAS_LARGE = 4 };
+enum { MESSAGES_MAX = INPUT_MAX / 2 + 1 /* a message has two bytes */, LARGE_MAX = 16 * LARGE_UNIT };
 
 struct seen {
     size_t n_frames, head_size, body_size;
@@ -218,24 +220,39 @@ static void play(const uint8_t *bytes, size_t size, bool is_binder, uint8_t cut)
     link_block_release(&spare);
 }
 
+/* Two frames, the second of so many bytes. Returns their size. */
+static size_t put_large(uint8_t *out, size_t body_size)
+{
+    size_t at = zmtp_head(ZMTP_MORE, 1, out);
+    out[at++] = 'h';
+    at += zmtp_head(0, body_size, out + at);
+    for (size_t i = 0; i < body_size; i++) {
+        out[at++] = (uint8_t)(i * 7 + i / 300);
+    }
+    return at;
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static const struct bus_identity who = {.kind = PROCESS_OFAGENT, .instance = 7, .start = 99};
-    if (size < 2 || size > MESSAGES_MAX) { /* a message has two bytes */
+    if (size < 2 || size > INPUT_MAX) {
         return 0;
     }
     bool is_binder = (data[0] & IS_BINDER) != 0;
-    uint8_t *bytes = malloc(size + ZMTP_GREETING_BYTES + ZMTP_READY_MAX), id[ROUTING_ID_BYTES];
+    uint8_t *bytes = malloc(size + ZMTP_GREETING_BYTES + ZMTP_READY_MAX + LARGE_MAX + 32), id[ROUTING_ID_BYTES];
     size_t at = 0;
     if ((data[0] & IS_GREETED) != 0) {
         routing_id_encode(&who, id);
         zmtp_greeting(bytes);
         at = ZMTP_GREETING_BYTES + zmtp_ready(is_binder ? "DEALER" : "ROUTER", id, sizeof id, bytes + ZMTP_GREETING_BYTES);
     }
+    if ((data[0] & HAS_LARGE) != 0) {
+        at += put_large(bytes + at, LARGE_UNIT * (1 + size % 16));
+    }
     memcpy(bytes + at, data + 2, size - 2);
     uint8_t *exact = malloc(at + size - 2 + 1); /* of the size it has, for the sanitizer */
     memcpy(exact, bytes, at + size - 2);
-    play(exact, at + size - 2, is_binder, data[1]);
+    play(exact, at + size - 2, is_binder, (data[0] & HAS_LARGE) != 0 && data[1] < 128 ? 0 : data[1]); /* not byte by byte */
     free(exact);
     free(bytes);
     return 0;
