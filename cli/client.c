@@ -20,7 +20,7 @@
 #include "lib/base/random.h"
 #include "lib/msg/control.h"
 
-enum { STEP_MS = 20, PORT_OPEN_MS = 3000, STATUS_MS = 500 };
+enum { STEP_MS = 20, PORT_OPEN_MS = 3000, STATUS_MS = 500, ANSWER_MS = 2000 /* until configdb says that it has waited in vain */ };
 
 /* NULL when unset or empty. */
 static const char *environment(const char *name)
@@ -159,7 +159,8 @@ static void on_committed(void *context, const struct cfg_result *result)
 static struct commit commit_txn(struct client *client, struct cfg_txn **txn)
 {
     struct commit_context context = {.client = client};
-    cfg_transact(client->cfg, txn, clock_now_ns() + client->timeout_ms * NS_PER_MS, on_committed, &context);
+    uint64_t wait_ms = (uint64_t)client->timeout_ms + (client->is_waiting ? ANSWER_MS : 0);
+    cfg_transact(client->cfg, txn, clock_now_ns() + wait_ms * NS_PER_MS, on_committed, &context);
     while (!context.result.is_done) {
         client_turn(client);
     }
@@ -328,7 +329,7 @@ enum exit_status client_commit(struct client *client, struct cfg_txn **txn, stru
     if (commit.error != 0) {
         tell_refusal(client, &commit, detail);
         bool is_silent = commit.error == -ERROR_TIMEOUT || commit.error == -ERROR_NOT_CONNECTED;
-        return is_silent ? EXIT_SILENT : EXIT_FAILED;
+        return is_silent ? EXIT_SILENT : commit.error == -ERROR_NOT_TRUE ? EXIT_NOT_APPLIED : EXIT_FAILED;
     }
     client->version = commit.version;
     snprintf(client->note, sizeof client->note, "%s", commit.text);

@@ -14,7 +14,7 @@ enum exit_status {
     EXIT_FAILED = 1,      /* refused, or it did not work */
     EXIT_USAGE = 2,       /* the command line is wrong; br-exists: there is none */
     EXIT_SILENT = 3,      /* a process that is needed does not answer */
-    EXIT_NOT_APPLIED = 4, /* committed, but not every process has applied it in time; wait-until: not true in time */
+    EXIT_NOT_APPLIED = 4, /* committed, but not every process has applied it in time; wait-until and when: not true in time, nothing was changed */
 };
 
 enum { CLIENT_NEW_ROWS_MAX = 64 /* bridges or ports made by one command line */ };
@@ -34,6 +34,7 @@ struct client {
     struct cfg *cfg;
     json_t *report;  /* what a change consists of, printed when it is committed; NULL: nothing to say */
     bool keeps_ports; /* a new port that cannot be opened stays, and is told; else it is taken back */
+    bool is_waiting; /* the transaction waits at configdb: for timeout_ms, and we for its answer */
     bool is_dry_run; /* show the report and commit nothing */
     json_t *before; /* with --watch: what the command was told the last time */
     /* Bridges and ports this command line makes: later commands of the same transaction refer to them by label. */

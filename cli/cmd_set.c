@@ -1,4 +1,4 @@
-/* The row commands that change: set, add, remove, clear, create, destroy; with ovs-vsctl's words and habits.
+/* The row commands that change: set, add, remove, clear, create, destroy, with ovs-vsctl's words and habits; and when, which is ours.
  *
  * Sets, maps and += are changed by configdb (mutations), so two operators who change one set at once lose nothing; everything else of a
  * `set` is one update. What a command decides by the present value (add to a column that holds one) it requires to be still so. configdb
@@ -446,5 +446,44 @@ int config_destroy(struct client *client, const struct segment *segment, struct 
             err = 0;
         }
     }
+    return err;
+}
+
+/* ---- when ---- */
+
+/* COLUMN=VALUE or COLUMN!=VALUE of a column that is in the row itself: configdb looks at rows, not at what processes say of them. */
+static int when_word(struct change *change, const char *word)
+{
+    struct schema_place place;
+    size_t n = strcspn(word, "=");
+    bool is_other = n > 0 && word[n - 1] == '!';
+    char *column = memory_format("%.*s", (int)(n - (is_other ? 1 : 0)), word);
+    int err = n > 0 && word[n] == '=' ? schema_find(change->table, column, &place, change->detail)
+                                      : error_set(change->detail, -ERROR_SYNTAX, "%.64s: expected COLUMN=VALUE or COLUMN!=VALUE", word);
+    if (err == 0 && (place.setting == NULL || is_map_key(&place))) {
+        err = error_set(change->detail, -ERROR_UNSUPPORTED, "table %s, column %s: is looked at as a whole or not at all; name the column without a key",
+                        cfg_table_info(change->table)->name, column);
+    } else if (err == 0 && !schema_is_written(place.setting) && place.setting->when != SCHEMA_MADE) {
+        err = error_set(change->detail, -ERROR_REFUSED, "table %s, column %s: is not stored by those who write rows; wait-until waits for it",
+                        cfg_table_info(change->table)->name, place.setting->name);
+    }
+    err = err == 0 ? put_text(change, place.setting, word + n + 1) : err;
+    if (err == 0) {
+        cfg_txn_wait(change->txn, change->table, change->id, change->row, &place.setting->column, 1, is_other, change->client->timeout_ms);
+    }
+    free(column);
+    return err;
+}
+
+int config_when(struct client *client, const struct segment *segment, struct cfg_txn *txn, struct error_detail *detail)
+{
+    struct change change;
+    int err = change_begin(&change, client, segment, txn, detail);
+    client->is_waiting = true;
+    for (size_t i = 2; err == 0 && i < segment->n_arguments; i++) {
+        err = when_word(&change, segment->arguments[i]);
+    }
+    change.n_columns = 0; /* nothing is changed */
+    change_end(&change, err);
     return err;
 }

@@ -35,7 +35,7 @@ static void print_help(void)
          "  --no-wait        return when the change is committed, before it is applied\n"
          "  --help, --version\n\n"
          "Exit status: 0 done, 1 refused or failed, 2 wrong usage, 3 a process does not answer,\n"
-         "4 committed but not applied in time (wait-until: not true in time)");
+         "4 committed but not applied in time (wait-until, when: not true in time)");
 }
 
 /* Reads that ask a process directly need no configdb. */

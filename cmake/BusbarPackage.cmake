@@ -31,7 +31,10 @@ install(FILES ${deploy}/systemd/busbar.conf DESTINATION /etc/busbar)
 install(FILES ${package_pages} DESTINATION share/man/man8)
 install(FILES ${package_dir}/swctl.bash DESTINATION share/bash-completion/completions RENAME swctl)
 install(FILES ${package_dir}/changelog.gz DESTINATION share/doc/busbar)
-install(FILES ${deploy}/debian/copyright ${CMAKE_SOURCE_DIR}/docs/operations.md DESTINATION share/doc/busbar)
+install(FILES ${deploy}/debian/copyright ${CMAKE_SOURCE_DIR}/docs/operations.md ${CMAKE_SOURCE_DIR}/docs/metrics.md ${CMAKE_SOURCE_DIR}/docs/schema.md
+              ${CMAKE_SOURCE_DIR}/docs/several-hosts.md DESTINATION share/doc/busbar)
+install(FILES ${deploy}/prometheus/alerts.yml ${deploy}/prometheus/prometheus.yml DESTINATION share/busbar/prometheus)
+install(DIRECTORY ${deploy}/grafana DESTINATION share/busbar)
 
 set(CPACK_GENERATOR DEB)
 set(CPACK_PACKAGE_NAME busbar)

@@ -55,6 +55,7 @@ struct direct_socket {
     uid_t owner_uid;  /* of the directory */
     ino_t inode;      /* of the socket file we made */
     struct link *links;
+    size_t n_links;
     struct link *by_identity;
     struct link *peer;    /* of a connecting socket; NULL: not connected */
     struct link *current; /* being read */
@@ -112,6 +113,7 @@ static void direct_drop(struct direct_socket *s, struct link *link)
     direct_clean(s, link);
     direct_forget_identity(s, link);
     DL_DELETE(s->links, link);
+    s->n_links--;
     for (int i = s->at_event; i < s->n_events; i++) {
         s->events[i].data.ptr = s->events[i].data.ptr == link ? NULL : s->events[i].data.ptr;
     }
@@ -155,6 +157,7 @@ static struct link *direct_add(struct direct_socket *s, int fd)
     struct epoll_event event = {.events = EPOLLIN, .data.ptr = link};
     link->deadline_ns = clock_now_ns() + DIRECT_HANDSHAKE_NS;
     DL_APPEND(s->links, link);
+    s->n_links++;
     if (epoll_ctl(s->epoll_fd, EPOLL_CTL_ADD, fd, &event) < 0 || direct_flush_link(s, link) < 0) {
         direct_drop(s, link);
         return NULL;
@@ -192,7 +195,11 @@ static void direct_accept(struct direct_socket *s)
         if (fd < 0) {
             return;
         }
-        if (!direct_may_come(s, fd)) {
+        bool is_full = s->n_links >= DIRECT_LINKS_MAX;
+        if (is_full) {
+            LOG_LIMITED(LOG_LEVEL_WARN, "connection_refused path=%s connections=%zu", s->path, s->n_links);
+        }
+        if (is_full || !direct_may_come(s, fd)) {
             close(fd);
             continue;
         }
@@ -423,6 +430,11 @@ static int direct_find(struct direct_socket *s, const struct bus_identity *to, s
     return s->peer != NULL && s->peer->state == LINK_OPEN && !s->peer->is_dead ? 0 : -EAGAIN;
 }
 
+static bool direct_is_full(const struct link *link)
+{
+    return link->n_queued >= BUS_QUEUE_MESSAGES || link->n_waiting >= DIRECT_WAITING_MAX;
+}
+
 static int direct_send_body(struct bus_socket *socket, const struct bus_identity *to, const struct envelope *envelope, const void *body, size_t size,
                             struct link_shared *shared)
 {
@@ -430,9 +442,9 @@ static int direct_send_body(struct bus_socket *socket, const struct bus_identity
     struct link *link;
     uint8_t head[ENVELOPE_MAX_BYTES];
     int err = direct_find(s, to, &link);
-    if (err == 0 && link->n_queued >= BUS_QUEUE_MESSAGES) {
+    if (err == 0 && direct_is_full(link)) {
         err = direct_flush_link(s, link);
-        err = err == 0 && link->n_queued >= BUS_QUEUE_MESSAGES ? -EAGAIN : err;
+        err = err == 0 && direct_is_full(link) ? -EAGAIN : err;
     }
     if (err == 0) {
         link_put(link, head, envelope_pack(envelope, head), body, size, shared);

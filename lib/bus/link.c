@@ -97,6 +97,7 @@ static struct link_piece *put_bytes(struct link *link, const void *bytes, size_t
         memcpy(link->out + link->out_size, bytes, size);
         link->out_size += size;
         piece->size += size;
+        link->n_waiting += size;
     }
     return piece;
 }
@@ -111,6 +112,7 @@ void link_put(struct link *link, const void *head, size_t head_size, const void 
         shared->n_refs++;
         piece = last_piece(link, shared);
         piece->size = size;
+        link->n_waiting += size;
     } else {
         piece = put_bytes(link, shared != NULL ? shared->bytes : body, size);
     }
@@ -132,6 +134,7 @@ static size_t fill_iov(const struct link *link, struct iovec iov[IOV_MAX_HERE])
 
 static void went_out(struct link *link, size_t size)
 {
+    link->n_waiting -= size;
     while (link->piece_at < link->n_pieces && link->pieces[link->piece_at].size <= size) {
         struct link_piece *piece = &link->pieces[link->piece_at++];
         size -= piece->size;

@@ -54,6 +54,7 @@ struct link {
     struct link_piece *pieces;
     size_t piece_at, n_pieces, piece_room;
     size_t n_queued; /* messages that did not go out whole */
+    size_t n_waiting; /* bytes that did not go out, those of shared bodies too */
 
     struct link *prev, *next;             /* its owner's list */
     struct link *dirty_prev, *dirty_next; /* its owner's list of those to be flushed */

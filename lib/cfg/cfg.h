@@ -81,6 +81,10 @@ void cfg_txn_update(struct cfg_txn *txn, enum cfg_table table, uint64_t id, cons
 void cfg_txn_delete(struct cfg_txn *txn, enum cfg_table table, uint64_t id);
 void cfg_txn_require(struct cfg_txn *txn, enum cfg_table table, uint64_t id, const ProtobufCMessage *row, const char *const *columns,
                      size_t n_columns);
+/* The transaction waits at configdb until the columns are those of `row` (is_other: until they differ), timeout_ms at most: -ERROR_NOT_TRUE. No columns: until
+ * the row exists, or does not. Later transactions go on meanwhile, 63 at most. The deadline given to cfg_transact() should be later. */
+void cfg_txn_wait(struct cfg_txn *txn, enum cfg_table table, uint64_t id, const ProtobufCMessage *row, const char *const *columns, size_t n_columns,
+                  bool is_other, uint32_t timeout_ms);
 /* kind: one of the OP_MUTATE kinds; row: the column holds what is added or taken. */
 void cfg_txn_mutate(struct cfg_txn *txn, Busbar__OpKind kind, enum cfg_table table, uint64_t id, const ProtobufCMessage *row, const char *column);
 void cfg_txn_require_absent(struct cfg_txn *txn, enum cfg_table table, uint64_t id);

@@ -95,6 +95,15 @@ void cfg_txn_require(struct cfg_txn *txn, enum cfg_table table, uint64_t id, con
     add_columns(add_op(txn, BUSBAR__OP_KIND__OP_REQUIRE, table, id, row), columns, n_columns);
 }
 
+void cfg_txn_wait(struct cfg_txn *txn, enum cfg_table table, uint64_t id, const ProtobufCMessage *row, const char *const *columns,
+                  size_t n_columns, bool is_other, uint32_t timeout_ms)
+{
+    Busbar__Op *op = add_op(txn, BUSBAR__OP_KIND__OP_WAIT, table, id, row);
+    op->other = is_other;
+    op->timeout_ms = timeout_ms;
+    add_columns(op, columns, n_columns);
+}
+
 void cfg_txn_mutate(struct cfg_txn *txn, Busbar__OpKind kind, enum cfg_table table, uint64_t id, const ProtobufCMessage *row,
                     const char *column)
 {

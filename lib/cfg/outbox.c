@@ -134,6 +134,9 @@ static void send_what_may_go(struct outbox *outbox, struct bus_socket *socket, u
         if (n_open == OUTBOX_WINDOW) {
             return;
         }
+        if (oldest != 0 && !letter->has_number && outbox->next_number - oldest >= OUTBOX_WINDOW) {
+            return; /* the oldest one waits at configdb, which keeps so many replies */
+        }
         int err = letter->is_sent ? 0 : send_letter(outbox, letter, socket, oldest, now_ns);
         if (err == -ERROR_TOO_LARGE) {
             refuse(outbox, letter, err);

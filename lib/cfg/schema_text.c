@@ -25,7 +25,9 @@ static const char intro[] =
     "keys of a map. The other tables (rule, group, meter, owner, service, counter and the status tables) are only read.\n\n"
     "*When* says when a change is acted on: *live* at once, *restart* at the next start of the process that acts on it, *made* "
     "is given when the "
-    "row is made and never changes, *configdb* is assigned, *status* and *derived* are only read.\n";
+    "row is made and never changes, *configdb* is assigned, *status* and *derived* are only read.\n\n"
+    "A column that names a row of another table says what this row belongs to: it goes with that one, in the same commit. There are no weak "
+    "references, which would only lose the name: Open vSwitch has them in Mirror alone, which is not supported yet.\n";
 
 static const char *when_name(enum schema_when when)
 {

@@ -88,25 +88,38 @@ static int check_recirc(const struct check *check, const struct dp_action *actio
 
 static int check_controller(const struct check *check, const struct dp_action *action)
 {
-    size_t i = (size_t)(action - check->first), n = dp_userdata_items(action->controller.n_userdata);
-    bool is_good = action->controller.n_userdata <= DP_USERDATA_MAX && n <= i;
+    size_t i = (size_t)(action - check->first);
+    size_t n = dp_userdata_items(action->controller.n_userdata) + dp_userdata_items(action->controller.n_pipeline);
+    bool is_good = action->controller.n_userdata <= DP_USERDATA_MAX && action->controller.n_pipeline <= DP_PIPELINE_MAX && n <= i;
     for (size_t k = 1; is_good && k <= n; k++) {
         is_good = check->first[i - k].type == DP_ACTION_USERDATA;
     }
-    return is_good ? 0 : error_set(check->detail, -ERROR_RANGE, "action %zu: %u bytes of user data are not before it", i, action->controller.n_userdata);
+    return is_good ? 0 : error_set(check->detail, -ERROR_RANGE, "action %zu: %u bytes of user data and %u of fields are not before it", i,
+                                         action->controller.n_userdata, action->controller.n_pipeline);
+}
+
+/* The bytes of the items that end before the last n_behind items in front of the action. */
+static size_t copy_items(const struct dp_controller *controller, size_t n_bytes, size_t n_behind, uint8_t *out)
+{
+    const struct dp_action *action = (const struct dp_action *)(const void *)((const uint8_t *)controller - offsetof(struct dp_action, controller));
+    size_t left = n_bytes;
+    for (size_t k = dp_userdata_items(n_bytes); k > 0; k--) {
+        size_t n = left < DP_USERDATA_SIZE ? left : DP_USERDATA_SIZE;
+        memcpy(out, action[-(ptrdiff_t)(k + n_behind)].userdata.bytes, n);
+        out += n;
+        left -= n;
+    }
+    return n_bytes;
 }
 
 size_t dp_controller_userdata(const struct dp_controller *controller, uint8_t *out)
 {
-    const struct dp_action *action = (const struct dp_action *)(const void *)((const uint8_t *)controller - offsetof(struct dp_action, controller));
-    size_t left = controller->n_userdata;
-    for (size_t k = dp_userdata_items(left); k > 0; k--) {
-        size_t n = left < DP_USERDATA_SIZE ? left : DP_USERDATA_SIZE;
-        memcpy(out, action[-(ptrdiff_t)k].userdata.bytes, n);
-        out += n;
-        left -= n;
-    }
-    return controller->n_userdata;
+    return copy_items(controller, controller->n_userdata, 0, out);
+}
+
+size_t dp_controller_pipeline(const struct dp_controller *controller, uint8_t *out)
+{
+    return copy_items(controller, controller->n_pipeline, dp_userdata_items(controller->n_userdata), out);
 }
 
 static int check_list(const struct check *check, const struct dp_action *actions, size_t n_actions, unsigned depth);
@@ -261,7 +274,8 @@ static bool action_equal(const struct dp_action *a, const struct dp_action *b)
         return a->controller.bridge == b->controller.bridge && a->controller.cookie == b->controller.cookie &&
                a->controller.rule_table == b->controller.rule_table && a->controller.max_len == b->controller.max_len &&
                a->controller.reason == b->controller.reason && a->controller.in_port == b->controller.in_port &&
-               a->controller.id == b->controller.id && a->controller.n_userdata == b->controller.n_userdata;
+               a->controller.id == b->controller.id && a->controller.n_userdata == b->controller.n_userdata &&
+               a->controller.n_pipeline == b->controller.n_pipeline;
     case DP_ACTION_USERDATA:
         return memcmp(a->userdata.bytes, b->userdata.bytes, sizeof a->userdata.bytes) == 0;
     case DP_ACTION_CLONE:
@@ -326,6 +340,9 @@ static void print_controller(FILE *out, const struct dp_action *action)
     }
     if (action->controller.n_userdata != 0) {
         fprintf(out, ",userdata=%u bytes", action->controller.n_userdata);
+    }
+    if (action->controller.n_pipeline != 0) {
+        fprintf(out, ",fields=%u bytes", action->controller.n_pipeline);
     }
     fputc(')', out);
 }

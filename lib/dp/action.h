@@ -26,7 +26,8 @@ enum {
     DP_TRUNCATE_MIN = 14, /* a frame keeps its Ethernet header */
     DP_UNCOVER_MAX = 7,   /* labels to look behind: more than anybody stacks */
     DP_USERDATA_SIZE = 32, /* bytes an item of type USERDATA holds; the last one of a controller action may hold fewer */
-    DP_USERDATA_MAX = 1024 /* bytes of one controller action: OVN's longest are some hundred */
+    DP_USERDATA_MAX = 1024, /* bytes of one controller action: OVN's longest are some hundred */
+    DP_PIPELINE_MAX = 160   /* bytes that say metadata, tunnel and registers; lib/msg/pipeline_fields.h */
 };
 
 /* What the datapath hash (dp_hash of the key) is made of. */
@@ -61,6 +62,7 @@ struct dp_controller {
     uint8_t reason;      /* enum packet_in_reason of lib/model */
     uint16_t id;         /* of the controllers that get it; 0: those without a number */
     uint16_t n_userdata; /* bytes in the USERDATA items right before it */
+    uint16_t n_pipeline; /* and in those before these: the packet's pipeline fields */
 };
 
 static inline size_t dp_userdata_items(size_t n_bytes)
@@ -109,6 +111,8 @@ int dp_actions_check(const struct dp_action *actions, size_t n_actions, struct e
 bool dp_actions_equal(const struct dp_action *a, size_t n_a, const struct dp_action *b, size_t n_b);
 /* Copies the user data of a controller action that stands in a checked list; `out` has room for DP_USERDATA_MAX. Returns how many bytes. */
 size_t dp_controller_userdata(const struct dp_controller *controller, uint8_t *out);
+/* The same of its pipeline fields; room for DP_PIPELINE_MAX. */
+size_t dp_controller_pipeline(const struct dp_controller *controller, uint8_t *out);
 /* The number behind the last action of the outermost level that anybody could notice: dp_execute_effective() needs no more of the list. */
 size_t dp_actions_effective(const struct dp_action *actions, size_t n_actions);
 /* For people: "set_field:..->nw_dst,dec_ttl,output:3", "drop". Port names through `ports` (by switch-wide port id) or NULL. Caller's string. */

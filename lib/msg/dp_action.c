@@ -45,6 +45,7 @@ static void encode_controller(const struct dp_action *action, Busbar__DpAction *
     message->port = action->controller.in_port;
     message->controller_id = action->controller.id;
     message->n_userdata = action->controller.n_userdata;
+    message->n_pipeline = action->controller.n_pipeline;
 }
 
 static void encode_userdata(const struct dp_action *action, Busbar__DpAction *message)
@@ -134,9 +135,10 @@ static bool decode_controller(const Busbar__DpAction *message, struct dp_action 
                                                 .max_len = (uint16_t)message->max_len,
                                                 .reason = (uint8_t)message->reason,
                                                 .id = (uint16_t)message->controller_id,
-                                                .n_userdata = (uint16_t)message->n_userdata};
+                                                .n_userdata = (uint16_t)message->n_userdata,
+                                                .n_pipeline = (uint16_t)message->n_pipeline};
     return message->max_len <= UINT16_MAX && message->reason <= UINT8_MAX && message->controller_id <= UINT16_MAX &&
-           message->n_userdata <= UINT16_MAX;
+           message->n_userdata <= UINT16_MAX && message->n_pipeline <= UINT16_MAX;
 }
 
 static bool decode_userdata(const Busbar__DpAction *message, struct dp_action *action)

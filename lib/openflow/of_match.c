@@ -174,6 +174,9 @@ static int add_field(struct match *match, struct of_oxm *oxm, struct of_error *e
         return of_refuse(error, OF_ERROR_BAD_MATCH_BAD_PREREQ, "%s: needs %s before it", name,
                          field_needs_text(field_table[oxm->field].needs));
     }
+    if (oxm->field == FIELD_IN_PHY_PORT && match->mask.key.in_port.raw == 0) { /* [OF1.3.5 7.2.3.7]; text may have it alone */
+        return of_refuse(error, OF_ERROR_BAD_MATCH_BAD_PREREQ, "%s: needs in_port before it", name);
+    }
     if (!field_value_is_zero(field_get(oxm->field, &match->mask))) {
         return of_refuse(error, OF_ERROR_BAD_MATCH_DUP_FIELD, "%s: given twice", name);
     }

@@ -90,7 +90,7 @@ struct of_features {
     size_t n_ports;
 };
 
-enum of_frag_mode { OF_FRAG_NORMAL = 0, OF_FRAG_DROP = 1, OF_FRAG_REASM = 2 };
+enum of_frag_mode { OF_FRAG_NORMAL = 0, OF_FRAG_DROP = 1, OF_FRAG_REASM = 2, OF_FRAG_NX_MATCH = 3 /* Nicira's */ };
 
 struct of_config {
     uint16_t flags; /* enum of_frag_mode */

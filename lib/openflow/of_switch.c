@@ -1,7 +1,7 @@
 /* Codecs of what the switch is as a whole: features, configuration, description [OF1.3.5 A.3.1, A.3.2, A.3.5.1].
  *
  * Fixed layouts; the features of 1.0 go on with the ports, bounded by the message (1365). The fragment mode is checked here because the
- * standard knows only three. Any thread, no state. Invariant: texts of a description always end with 0.
+ * standard knows only three, and Nicira a fourth. Any thread, no state. Invariant: texts of a description always end with 0.
  */
 #include "lib/base/memory.h"
 #include "lib/openflow/of_codec.h"
@@ -56,7 +56,7 @@ int of_config_decode(struct of_decoding *d, struct of_message *out)
 {
     out->config.flags = reader_u16(&d->body);
     out->config.miss_send_len = reader_u16(&d->body);
-    if (!d->body.failed && out->config.flags > OF_FRAG_REASM) {
+    if (!d->body.failed && out->config.flags > OF_FRAG_NX_MATCH) {
         return of_refuse(d->error, OF_ERROR_SWITCH_CONFIG_FAILED_BAD_FLAGS, "unknown fragment mode %u", out->config.flags);
     }
     return 0;

@@ -32,7 +32,6 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
-#include <uthash.h>
 #include <utlist.h>
 
 #include "lib/base/log.h"
@@ -40,26 +39,22 @@
 #include "services/configdb/derive.h"
 #include "services/configdb/history.h"
 #include "services/configdb/item.h"
+#include "services/configdb/writers.h"
 
-/* Writers of whom something is held or being synced. */
-struct commit_writer {
-    uint64_t start;
-    bool is_held; /* not all of it is in the group */
-    UT_hash_handle hh;
-};
 struct commit {
     struct rows *rows;
     struct ring *ring;
     struct recent *recent;
     struct disk *disk;
+    struct park *park;
     struct commit_events events;
     struct commit_item *queue; /* not looked at yet */
     struct commit_item *held;  /* until the group is published; in order */
     size_t queue_bytes;        /* of both */
     struct commit_item *rules; /* that go on now */
     struct commit_item *group; /* configuration: being worked out, then being synced */
-    struct commit_writer *writers; /* of `held` and `group` */
-    bool is_exclusive;             /* no rules while this group is being synced */
+    struct writers *writers;   /* of `held` and `group` */
+    bool is_exclusive;         /* no rules while this group is being synced */
     uint64_t undone;               /* the version that the last of the group has undone; 0: none */
     uint64_t begun_ns;             /* when the group was begun */
     size_t n_held;                 /* of configuration */
@@ -82,6 +77,8 @@ struct commit *commit_new(struct rows *rows, struct ring *ring, struct recent *r
     commit->ring = ring;
     commit->recent = recent;
     commit->disk = disk;
+    commit->park = park_new();
+    commit->writers = writers_new();
     commit->events = *events;
     commit->clocks.boot_id = "";
     msg_arena_init(&commit->scratch);
@@ -102,6 +99,9 @@ void commit_queue(struct commit *commit, const struct bus_identity *from, Busbar
 {
     struct commit_item *item = item_new(&commit->items, from, *message, size, is_in_memory);
     item->queued_ns = commit_now_ns(commit);
+    uint64_t now_ns = commit->clocks.now_ns;
+    item->parked = (struct park_entry){.from = *from, .message = item->message, .size = size, .came_ns = now_ns, .heard_ns = now_ns};
+    park_heard(commit->park, from->start, now_ns);
     *message = NULL;
     commit->queue_bytes += size;
     DL_APPEND(commit->queue, item);
@@ -110,6 +110,12 @@ void commit_queue(struct commit *commit, const struct bus_identity *from, Busbar
 bool commit_is_full(const struct commit *commit)
 {
     return commit->queue_bytes >= COMMIT_QUEUE_BYTES;
+}
+
+void commit_put_off(struct commit *commit, const struct bus_identity *from)
+{
+    commit->counters.put_off++;
+    park_heard(commit->park, from->start, commit->clocks.now_ns);
 }
 
 static uint8_t *commit_pack_reply(const struct commit *commit, const struct commit_item *item, size_t *out_size)
@@ -189,7 +195,9 @@ static bool commit_is_next(struct commit *commit, struct commit_item *item)
         return false;
     }
     case RECENT_GAP:
-        commit->counters.dropped++;
+        if (!park_repeat(commit->park, item->from.start, item->message->sequence, item->message->n_ops == 0)) {
+            commit->counters.dropped++;
+        }
         return false;
     }
     return false;
@@ -216,16 +224,6 @@ static bool commit_has_to_wait(struct commit *commit, struct commit_item *item, 
     item->txn.error = confirm_refuse(pending, &commit->clocks, &item->txn.detail);
     busbar__pending__free_unpacked(pending, NULL);
     return true;
-}
-
-/* What the history says of the commit besides its changes. */
-static char *commit_note_of(const struct txn *txn)
-{
-    if (txn->confirm_within_s == 0) {
-        bool has_both = txn->what[0] != '\0' && txn->note[0] != '\0';
-        return memory_format("%s%s%s", txn->what, has_both ? ": " : "", txn->note);
-    }
-    return memory_format("%s%sawaits confirmation, %u s", txn->what, txn->what[0] != '\0' ? ", " : "", txn->confirm_within_s);
 }
 
 /* The commit that awaited confirmation is settled: it says how. */
@@ -257,7 +255,7 @@ static int commit_remember(struct commit *commit, struct commit_item *item)
     entry.user = user;
     entry.kind = (uint32_t)item->from.kind;
     entry.instance = item->from.instance;
-    entry.note = commit_note_of(txn);
+    entry.note = txn_note(txn);
     int err = txn->makes_version ? history_record(commit->rows, item->n, &entry, txn->overlay) : 0;
     free(entry.note);
     if (err == 0 && txn->settles_n != 0) {
@@ -269,7 +267,19 @@ static int commit_remember(struct commit *commit, struct commit_item *item)
     return err;
 }
 
-/* Lays one transaction into the open commit. Not 0: the commit is spoilt. */
+/* Refused because a wait does not hold: it is put aside while it may still come true. */
+static void commit_park(struct commit *commit, struct commit_item *item)
+{
+    uint64_t now_ns = commit->clocks.now_ns;
+    item->parked.over_ns = item->parked.came_ns + item->txn.wait_ms * NS_PER_MS;
+    if (now_ns < item->parked.over_ns) {
+        int err = park_add(commit->park, &item->parked, &item->txn.detail);
+        item->is_parked = err == 0;
+        item->txn.error = err != 0 ? err : item->txn.error;
+    }
+}
+
+/* Lays one transaction into the open commit. Not 0: the commit is spoilt. A parked one is none of the group's any more. */
 static int commit_write(struct commit *commit, struct commit_item *item, enum rows_env env)
 {
     if (commit->refusal != NULL) {
@@ -280,6 +290,9 @@ static int commit_write(struct commit *commit, struct commit_item *item, enum ro
         return 0;
     }
     txn_evaluate(commit->rows, &item->from, item->message, &commit->scratch, &item->txn);
+    if (item->txn.wait_ms != 0) {
+        commit_park(commit, item);
+    }
     if (item->txn.error != 0) {
         return 0;
     }
@@ -326,25 +339,22 @@ static void commit_publish(struct commit *commit, struct commit_item *item)
     if (item->txn.error == 0 && item->txn.makes_version) {
         assert(item->n == ring_newest(commit->ring) + 1);
         ring_push(commit->ring, overlays, item->gone != NULL ? 2 : 1);
-        commit->events.on_version(commit->events.context, ring_entry(commit->ring, ring_newest(commit->ring)));
+        const struct ring_entry *entry = ring_entry(commit->ring, ring_newest(commit->ring));
+        park_changed(commit->park, entry);
+        commit->events.on_version(commit->events.context, entry);
     }
     commit_answer(commit, item);
-}
-
-/* A full disk passes; any other failed write to the disk leaves it unknown what is there. */
-static bool commit_error_passes(int err)
-{
-    return err == -ENOSPC || err == -ERROR_TOO_LARGE || err == -ENOMEM;
 }
 
 static void commit_fail_group(struct commit *commit, struct commit_item *group, int err, enum rows_env env)
 {
     char *why = memory_format("the %s database could not be written: %s", env == ROWS_DISK ? "disk" : "run", error_text(err));
     log_error("commit_failed environment=%s error=\"%s\"", env == ROWS_DISK ? "disk" : "run", error_text(err));
-    if (!commit_error_passes(err)) {
+    if (!store_error_passes(err)) {
         commit_stop(commit, why);
     }
     struct commit_item *item;
+    park_wake(commit->park); /* they may have been looked at beside what is lost */
     DL_FOREACH(group, item)
     {
         if (item->txn.error == 0) {
@@ -393,38 +403,10 @@ const Busbar__Pending *commit_pending(const struct commit *commit)
 
 /* ---- who goes now, and who is held ---- */
 
-static struct commit_writer *commit_writer_of(const struct commit *commit, const struct commit_item *item)
-{
-    struct commit_writer *writer = NULL;
-    HASH_FIND(hh, commit->writers, &item->from.start, sizeof item->from.start, writer);
-    return writer;
-}
-
-static void commit_note_writer(struct commit *commit, const struct commit_item *item, bool is_held)
-{
-    struct commit_writer *writer = commit_writer_of(commit, item);
-    if (writer == NULL) {
-        writer = memory_zeroed(sizeof *writer);
-        writer->start = item->from.start;
-        HASH_ADD(hh, commit->writers, start, sizeof writer->start, writer);
-    }
-    writer->is_held = writer->is_held || is_held;
-}
-
-static void commit_free_writers(struct commit *commit)
-{
-    struct commit_writer *writer, *next;
-    HASH_ITER(hh, commit->writers, writer, next)
-    {
-        HASH_DEL(commit->writers, writer);
-        free(writer);
-    }
-}
-
 /* What was held is looked at again, before all that came later. Nothing is being synced. */
 static void commit_release(struct commit *commit)
 {
-    commit_free_writers(commit);
+    writers_clear(commit->writers);
     DL_CONCAT(commit->held, commit->queue);
     commit->queue = commit->held;
     commit->held = NULL;
@@ -432,16 +414,39 @@ static void commit_release(struct commit *commit)
     commit->n_together = 0;
 }
 
-/* Configuration that requires a row of the run environment. */
-static bool commit_requires_run(const Busbar__Transact *message)
+static struct commit_item *commit_take_parked(struct commit *commit)
 {
-    enum rows_env env;
-    for (size_t i = 0; i < message->n_ops; i++) {
-        if (rows_env_of(message->ops[i]->table, &env) && env == ROWS_RUN) {
-            return true;
+    struct park_entry *entry = park_take(commit->park, commit->clocks.now_ns);
+    return entry != NULL ? (struct commit_item *)(void *)((char *)entry - offsetof(struct commit_item, parked)) : NULL;
+}
+
+/* What is parked and may hold by now goes through the queue again; who has gone is not waited for. */
+static void commit_unpark(struct commit *commit)
+{
+    struct commit_item *item;
+    while ((item = commit_take_parked(commit)) != NULL) {
+        txn_fini(&item->txn);
+        item->is_parked = false;
+        item->queued_ns = commit_now_ns(commit);
+        if (item->parked.why == NULL) {
+            commit->queue_bytes += item->size;
+            DL_APPEND(commit->queue, item);
+        } else {
+            (void)commit_refuse(item, -ERROR_NOT_TRUE, item->parked.why);
+            commit_answer(commit, item);
+            item_end(&commit->items, item);
         }
     }
-    return false;
+}
+
+static void commit_free_parked(struct commit *commit)
+{
+    struct commit_item *item;
+    park_wake(commit->park);
+    while ((item = commit_take_parked(commit)) != NULL) {
+        item_end(&commit->items, item);
+    }
+    park_destroy(&commit->park);
 }
 
 /* Answers what needs no commit. True when the item was dealt with. */
@@ -459,7 +464,7 @@ static bool commit_early(struct commit *commit, struct commit_item *item)
         item_end(&commit->items, item);
         return true;
     }
-    item->requires_run = item->env == ROWS_DISK && commit_requires_run(item->message);
+    item->requires_run = item->env == ROWS_DISK && txn_looks_at_run(item->message);
     return false;
 }
 
@@ -481,18 +486,18 @@ static bool commit_gathers(const struct commit *commit)
 /* Puts one on a list of what goes now, or holds it. Several of one writer may share a group, in their order: only what is held is in their way. */
 static void commit_sort_one(struct commit *commit, struct commit_item *item, bool takes_configuration)
 {
-    const struct commit_writer *writer = commit_writer_of(commit, item);
-    if (item->env == ROWS_RUN && writer == NULL && !commit->is_exclusive) {
+    enum writers_place place = writers_place(commit->writers, item->from.start);
+    if (item->env == ROWS_RUN && place == WRITERS_FREE && !commit->is_exclusive) {
         DL_APPEND(commit->rules, item);
         commit->queue_bytes -= item->size;
-    } else if (item->env == ROWS_DISK && takes_configuration && (writer == NULL || !writer->is_held)) {
+    } else if (item->env == ROWS_DISK && takes_configuration && place != WRITERS_HELD) {
         DL_APPEND(commit->group, item);
         commit->queue_bytes -= item->size;
-        commit_note_writer(commit, item, false);
+        writers_note(commit->writers, item->from.start, false);
     } else {
         DL_APPEND(commit->held, item);
         commit->n_held += item->env == ROWS_DISK ? 1 : 0;
-        commit_note_writer(commit, item, true);
+        writers_note(commit->writers, item->from.start, true);
     }
 }
 
@@ -530,6 +535,9 @@ static void commit_rule_group(struct commit *commit)
             err = commit_write(commit, item, ROWS_RUN);
             is_written = is_written || item->txn.error == 0;
         }
+        if (item->is_parked) {
+            DL_DELETE(group, item);
+        }
     }
     if (err != 0 || !is_written) {
         rows_end(commit->rows);
@@ -553,14 +561,6 @@ static void commit_rule_group(struct commit *commit)
 static int commit_work(void *rows)
 {
     return rows_apply(rows);
-}
-
-static size_t n_items(const struct commit_item *list)
-{
-    size_t n = 0;
-    const struct commit_item *item;
-    DL_COUNT(list, item, n);
-    return n;
 }
 
 /* Puts back what the group does not take any more, before all that is held. */
@@ -596,6 +596,10 @@ static int commit_work_out(struct commit *commit, bool *out_is_written)
             err = commit_write(commit, item, ROWS_DISK);
             *out_is_written = *out_is_written || item->txn.error == 0;
             commit->is_exclusive = commit->is_exclusive || (item->requires_run && item->txn.error == 0);
+        }
+        if (item->is_parked) {
+            DL_DELETE(commit->group, item);
+            continue;
         }
         bool is_last = item->txn.error == 0 && (item->txn.n_gone_bridges > 0 || commit->undone != 0);
         is_end = err != 0 || is_last || n >= COMMIT_GROUP_MAX || bytes >= COMMIT_GROUP_BYTES;
@@ -649,7 +653,9 @@ static void commit_land(struct commit *commit, int err)
 {
     uint64_t shift = rows_publish(commit->rows, err);
     commit->counters.lmdb_commits++;
-    commit->n_together = err == 0 ? n_items(commit->group) + commit->n_held : 0;
+    const struct commit_item *item;
+    DL_COUNT(commit->group, item, commit->n_together);
+    commit->n_together = err == 0 ? commit->n_together + commit->n_held : 0;
     if (err == 0) {
         commit_reload_pending(commit);
     }
@@ -667,6 +673,7 @@ void commit_step(struct commit *commit)
         if (commit_is_syncing(commit) && disk_take(commit->disk, DISK_COMMIT, &err)) {
             commit_land(commit, err);
         }
+        commit_unpark(commit);
         if (commit_may_begin(commit) && !commit_gathers(commit)) {
             commit_release(commit);
         }
@@ -675,7 +682,7 @@ void commit_step(struct commit *commit)
             commit_rule_group(commit);
         }
         bool is_gathered = commit_may_begin(commit) && commit->held != NULL && !commit_gathers(commit);
-        goes_on = is_gathered;
+        goes_on = is_gathered || park_due_ns(commit->park) == 0;
         if (commit->group != NULL && !commit_is_syncing(commit)) {
             commit_launch(commit);
             goes_on = true;
@@ -692,7 +699,9 @@ void commit_wait(struct commit *commit)
 
 uint64_t commit_due_ns(const struct commit *commit)
 {
-    return commit_may_begin(commit) && commit->held != NULL ? commit->gather_until_ns : UINT64_MAX;
+    uint64_t parked_ns = park_due_ns(commit->park);
+    bool is_gathering = commit_may_begin(commit) && commit->held != NULL && commit->gather_until_ns < parked_ns;
+    return is_gathering ? commit->gather_until_ns : parked_ns;
 }
 
 void commit_destroy(struct commit **commit)
@@ -703,9 +712,10 @@ void commit_destroy(struct commit **commit)
     item_end_list(&(*commit)->items, &(*commit)->queue);
     item_end_list(&(*commit)->items, &(*commit)->held);
     item_end_list(&(*commit)->items, &(*commit)->group);
+    commit_free_parked(*commit);
+    writers_destroy(&(*commit)->writers);
     item_pool_fini(&(*commit)->items);
     msg_arena_fini(&(*commit)->scratch);
-    commit_free_writers(*commit);
     busbar__pending__free_unpacked((*commit)->pending, NULL);
     free((*commit)->refusal);
     free(*commit);
@@ -741,6 +751,11 @@ const struct commit_counters *commit_counters(const struct commit *commit)
 const struct histogram *commit_latency(const struct commit *commit, enum rows_env env)
 {
     return &commit->latency[env];
+}
+
+const struct park *commit_parked(const struct commit *commit)
+{
+    return commit->park;
 }
 
 size_t commit_queued_bytes(const struct commit *commit)

@@ -9,13 +9,14 @@
 #include "lib/metrics/histogram.h"
 #include "services/configdb/confirm.h"
 #include "services/configdb/disk.h"
+#include "services/configdb/park.h"
 #include "services/configdb/recent.h"
 #include "services/configdb/ring.h"
 
 enum {
     COMMIT_GROUP_MAX = 1000,               /* transactions in one LMDB commit: 10 ms of work */
     COMMIT_GROUP_BYTES = 32 * 1024 * 1024, /* of their messages: well within what LMDB can hold dirty */
-    COMMIT_QUEUE_BYTES = 64 * 1024 * 1024, /* waiting; beyond it the socket is not read */
+    COMMIT_QUEUE_BYTES = 64 * 1024 * 1024, /* waiting; transactions that come beyond it are put off */
     COMMIT_GATHER_MAX_NS = 2000000,        /* what one transaction may be held up so that others share its sync */
 };
 
@@ -41,6 +42,8 @@ struct msg_arena *commit_memory(struct commit *commit);
 /* Takes *message over: unpacked by protobuf-c, or, is_in_memory, into commit_memory(), which it takes over too. */
 void commit_queue(struct commit *commit, const struct bus_identity *from, Busbar__Transact **message, size_t size, bool is_in_memory);
 bool commit_is_full(const struct commit *commit);
+/* One was not taken because of that. */
+void commit_put_off(struct commit *commit, const struct bus_identity *from);
 void commit_step(struct commit *commit);
 /* When commit_step() has to be called again although nothing happens; UINT64_MAX: never. */
 uint64_t commit_due_ns(const struct commit *commit);
@@ -60,11 +63,13 @@ void commit_set_refusal(struct commit *commit, const char *why);
 void commit_stop(struct commit *commit, const char *why);
 
 struct commit_counters {
-    uint64_t done, refused, repeated, dropped, lmdb_commits;
+    uint64_t done, refused, repeated, dropped, put_off, lmdb_commits;
 };
 const struct commit_counters *commit_counters(const struct commit *commit);
 /* From commit_queue() to the answer, of transactions that wrote this environment or were refused by it; repeats are not in it. */
 const struct histogram *commit_latency(const struct commit *commit, enum rows_env env);
+/* What waits for a condition to come true; for metrics. */
+const struct park *commit_parked(const struct commit *commit);
 size_t commit_queued_bytes(const struct commit *commit);
 
 #endif

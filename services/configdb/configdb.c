@@ -427,15 +427,21 @@ static void configdb_dispatch(struct configdb *db, const struct bus_message *mes
     protobuf_c_message_free_unpacked(body, NULL);
 }
 
-/* True when there may be more. */
+/* True when there may be more. A transaction that the queue has no room for is as good as lost on the way: those that its writer sends behind it wait for it,
+ * and it is repeated when nothing was answered for half a second. So renewals, acknowledgements and questions are heard however long a sync takes. */
 static bool configdb_receive(struct configdb *db)
 {
     struct bus_message message;
     for (int i = 0; i < CONFIGDB_MESSAGES_PER_STEP; i++) {
-        if (commit_is_full(db->commit) || bus_recv(db->socket, &message) != 0) {
-            return commit_is_full(db->commit);
+        if (bus_recv(db->socket, &message) != 0) {
+            return false;
         }
-        configdb_dispatch(db, &message);
+        if (message.type == MESSAGE_TRANSACT && commit_is_full(db->commit)) {
+            commit_put_off(db->commit, &message.from);
+            readers_heard(db->readers, &message.from, db->now_ns);
+        } else {
+            configdb_dispatch(db, &message);
+        }
         bus_message_fini(&message);
     }
     return true;
@@ -460,11 +466,14 @@ static void configdb_fold(struct configdb *db)
         commit_set_refusal(db->commit, NULL);
         return;
     }
-    char *why = memory_format("rules could not be copied to the disk database: %s", error_text(err));
+    bool is_tried = store_error_passes(err);
+    char *why = is_tried ? memory_format("rules could not be copied to the disk database: %s; tried again every %u s", error_text(err),
+                                         (unsigned)(fold_pause_ns(db->fold) / NS_PER_S))
+                         : memory_format("rules could not be copied to the disk database: %s", error_text(err));
     if (commit_refusal(db->commit)[0] == '\0') {
         log_error("fold_failed error=\"%s\"", error_text(err));
     }
-    if (err == -ENOSPC) {
+    if (is_tried) {
         commit_set_refusal(db->commit, why);
     } else if (commit_refusal(db->commit)[0] == '\0') {
         commit_stop(db->commit, why);
@@ -553,9 +562,10 @@ json_t *configdb_status_json(const struct configdb *db)
         }
     }
     const struct commit_counters *counters = commit_counters(db->commit);
-    json_t *transactions = json_pack("{s:I, s:I, s:I, s:I, s:I}", "done", (json_int_t)counters->done, "refused",
+    json_t *transactions = json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "done", (json_int_t)counters->done, "refused",
                                      (json_int_t)counters->refused, "repeated", (json_int_t)counters->repeated, "dropped",
-                                     (json_int_t)counters->dropped, "commits", (json_int_t)counters->lmdb_commits);
+                                     (json_int_t)counters->dropped, "commits", (json_int_t)counters->lmdb_commits, "put_off", (json_int_t)counters->put_off,
+                                     "parked", (json_int_t)park_count(commit_parked(db->commit)));
     json_t *ring = json_pack("{s:I, s:I, s:I}", "oldest", (json_int_t)ring_oldest(db->ring), "newest",
                              (json_int_t)ring_newest(db->ring), "bytes", (json_int_t)ring_bytes(db->ring));
     json_t *used = json_pack("{s:I, s:I}", "disk", (json_int_t)store_used_bytes(rows_store(db->rows, ROWS_DISK)), "run",

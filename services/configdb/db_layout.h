@@ -20,6 +20,7 @@
  *            'P' 00                                disk only: packed Pending, the commit that awaits its confirmation
  *            'G' 00                                disk only: 0000000000000028 0000000000000002 0000000000000000: the newest group of
  *                                                  configuration, whose versions may not be right yet (settle.h)
+ *            'R' 00                                disk only: 0000000000000028, and of each of its replies the key in `recent`, 10 bytes
  *            'V' 00                                run only: 0000000000000028 000000000000002b: as which versions it was published
  *   rows     03 0000000000000007                   the packed PortRow of port 7
  *   index    02 01 'b' 'r' '0'                     the id of the bridge named br0 (unique index 1 of table 2)
@@ -61,6 +62,7 @@ enum db_meta {
     DB_META_OLDEST = 'O',
     DB_META_PENDING = 'P',
     DB_META_GROUP = 'G',
+    DB_META_REPLIES = 'R',
     DB_META_PUBLISHED = 'V'
 };
 

@@ -42,6 +42,8 @@ struct fold {
     bool settles;                      /* likewise: the disk has not the versions of `published` yet */
     struct fold_result result;         /* set in a pass, read after it */
     int error;                         /* of the last fold */
+    size_t rows_max;                   /* of a pass: less while one is too large */
+    uint64_t n_failed, n_in_a_row;     /* passes that failed; since the last that did not */
     bool has_more;
     uint64_t n_rows;
     uint64_t due_ns;
@@ -59,7 +61,7 @@ struct fold_pass {
     int64_t counts[CFG_TABLE_MAX]; /* growth of the disk's copies */
     struct db_key last;            /* dirty entries up to this are done */
     uint64_t last_n;
-    size_t n, bytes;
+    size_t n, bytes, rows_max;
 };
 
 /* Copies the row as it is now; gone rows go. */
@@ -150,7 +152,7 @@ static int fold_copy(struct fold_pass *pass, bool *out_has_more)
     struct store_cursor *cursor = store_cursor_open(pass->from, STORE_DIRTY, &from);
     struct store_bytes key, value;
     int err = 0;
-    while (pass->n < FOLD_ROWS_MAX && pass->bytes < FOLD_BYTES_MAX && (err = store_next(cursor, &key, &value)) == 0) {
+    while (pass->n < pass->rows_max && pass->bytes < FOLD_BYTES_MAX && (err = store_next(cursor, &key, &value)) == 0) {
         err = fold_entry(pass, &key, &value);
         if (err != 0) {
             break;
@@ -231,7 +233,7 @@ static bool fold_is_unsettled(struct store *disk, const struct settle_published 
 
 static int fold_once(struct fold *fold)
 {
-    struct fold_pass pass = {.from = NULL};
+    struct fold_pass pass = {.rows_max = fold->rows_max};
     bool has_more = false;
     fold->result = (struct fold_result){.n = 0};
     int err = store_read_done(fold->run, &pass.from);
@@ -276,6 +278,7 @@ struct fold *fold_new(struct rows *rows, struct disk *disk)
     fold->disk = rows_store(rows, ROWS_DISK);
     fold->run = rows_store(rows, ROWS_RUN);
     fold->thread = disk;
+    fold->rows_max = FOLD_ROWS_MAX;
     return fold;
 }
 
@@ -294,7 +297,7 @@ void fold_destroy(struct fold **fold)
 
 static bool fold_may_go_on(const struct fold *fold)
 {
-    return fold->error == 0 || fold->error == -ENOSPC;
+    return fold->error == 0 || store_error_passes(fold->error);
 }
 
 static void fold_ask(struct fold *fold)
@@ -311,21 +314,42 @@ static void fold_take_in(struct fold *fold, int err)
     fold->error = err;
     fold->n_rows += fold->result.n;
     fold->has_more = err == 0 && fold->result.has_more;
+    fold->n_failed += err != 0 ? 1 : 0;
+    fold->n_in_a_row = err != 0 ? fold->n_in_a_row + 1 : 0;
+    if (err == -ERROR_TOO_LARGE || err == -ENOMEM) {
+        fold->rows_max = fold->rows_max > 2 * FOLD_ROWS_MIN ? fold->rows_max / 2 : FOLD_ROWS_MIN;
+    } else if (err == 0 && !fold->has_more) {
+        fold->rows_max = FOLD_ROWS_MAX;
+    }
+}
+
+/* A full disk is looked at each second, as room may be made at any moment; what is short of memory is left alone for longer each time. */
+uint64_t fold_pause_ns(const struct fold *fold)
+{
+    uint64_t pause_ns = FOLD_EVERY_NS;
+    for (uint64_t i = 1; i < fold->n_in_a_row && fold->error != -ENOSPC && pause_ns < FOLD_PAUSE_MAX_NS; i++) {
+        pause_ns *= 2;
+    }
+    return pause_ns < FOLD_PAUSE_MAX_NS ? pause_ns : FOLD_PAUSE_MAX_NS;
+}
+
+static void fold_settle_due(struct fold *fold, int err, uint64_t now_ns)
+{
+    fold_take_in(fold, err);
+    fold->due_ns = fold->has_more ? now_ns : err != 0 ? now_ns + fold_pause_ns(fold) : fold->due_ns;
 }
 
 void fold_step(struct fold *fold, uint64_t now_ns)
 {
     int err;
     if (disk_take(fold->thread, DISK_FOLD, &err)) {
-        fold_take_in(fold, err);
-        fold->due_ns = fold->has_more ? now_ns : fold->due_ns;
+        fold_settle_due(fold, err, now_ns);
     }
     if (!disk_is_busy(fold->thread, DISK_FOLD) && now_ns >= fold->due_ns && fold_may_go_on(fold)) {
         fold->due_ns = now_ns + FOLD_EVERY_NS;
         fold_ask(fold);
         if (disk_take(fold->thread, DISK_FOLD, &err)) {
-            fold_take_in(fold, err);
-            fold->due_ns = fold->has_more ? now_ns : fold->due_ns;
+            fold_settle_due(fold, err, now_ns);
         }
     }
 }
@@ -348,6 +372,11 @@ int fold_flush(struct fold *fold)
 int fold_error(const struct fold *fold)
 {
     return fold->error;
+}
+
+uint64_t fold_failures(const struct fold *fold)
+{
+    return fold->n_failed;
 }
 
 uint64_t fold_rows(const struct fold *fold)

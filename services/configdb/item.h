@@ -5,6 +5,7 @@
 #ifndef BUSBAR_CONFIGDB_ITEM_H
 #define BUSBAR_CONFIGDB_ITEM_H
 
+#include "services/configdb/park.h"
 #include "services/configdb/txn.h"
 
 enum { ITEM_SPARE_MAX = 256, ITEM_SPARE_BYTES = 16 * 1024 /* places kept, and the largest message they keep memory for: 8 MB at most */ };
@@ -21,6 +22,8 @@ struct commit_item {
     bool is_asked;        /* it is this one's turn among those of its writer */
     bool requires_run;    /* configuration that requires a row of the run environment */
     uint64_t n;           /* of its version; the newest when it made none */
+    bool is_parked;       /* the park has it */
+    struct park_entry parked;
     uint8_t *reply;       /* packed, as it was stored; NULL: not worked out, or not what is to be answered */
     size_t reply_size;
     struct overlay *gone; /* what its bridges took along in the run environment */

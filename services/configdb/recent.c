@@ -191,6 +191,9 @@ enum recent_verdict recent_ask(struct recent *recent, uint64_t start, uint64_t s
     if (sequence == 0 || slot->sequence > sequence) {
         return RECENT_LATE;
     }
+    if (slot->sequence != 0 && slot->reply == NULL && slot->sequence < sequence) {
+        return RECENT_GAP; /* one so much older waits for something else (park.h) and its reply needs the place */
+    }
     uint64_t next = writer->last_done + 1 > oldest ? writer->last_done + 1 : oldest;
     if (slot->sequence == sequence || sequence > next || (sequence > writer->last_done && sequence < next)) {
         return RECENT_GAP; /* under way, or not its turn */
@@ -232,6 +235,9 @@ int recent_store(struct recent *recent, struct rows *rows, enum rows_env env, ui
     int err = recent_purge(recent, rows, env);
     if (err == 0) {
         err = store_put(rows_txn(rows, env), STORE_RECENT, &key, value.bytes, value.size);
+    }
+    if (err == 0 && env == ROWS_DISK) {
+        rows_note_reply(rows, &key);
     }
     writer_fini(&value);
     return err;

@@ -35,6 +35,7 @@ struct rows_staged {
     struct rows_numbers numbers; /* as they will be */
     uint64_t next_ids[CFG_TABLE_MAX];
     struct settle_group group;
+    struct writer replies; /* keys of the replies of the group */
     struct settle_published settled; /* the group before it, put right in the same commit */
 };
 
@@ -42,6 +43,7 @@ struct rows {
     struct store *stores[ROWS_ENV_COUNT];
     struct store_txn *txns[ROWS_ENV_COUNT];
     struct rows_staged staged; /* rows_apply() reads it while the main thread leaves it alone */
+    struct writer replies; /* of the write that is open: keys of what rows_note_reply() named */
     struct settle_published published;
     bool is_settling;
     uint64_t published_written; /* `from` of the one that the run environment knows */
@@ -202,6 +204,14 @@ void rows_end(struct rows *rows)
     }
     rows->now = rows->kept;
     rows->is_writing = false;
+    writer_fini(&rows->replies);
+    writer_init(&rows->replies);
+}
+
+void rows_note_reply(struct rows *rows, const struct db_key *key)
+{
+    assert(rows->is_writing && key->size == SETTLE_REPLY_BYTES);
+    writer_bytes(&rows->replies, key->bytes, key->size);
 }
 
 /* Counts and ids of the written environment. */
@@ -263,6 +273,8 @@ void rows_stage(struct rows *rows, uint64_t undone)
     staged->stage = store_take(staged->view);
     staged->numbers = rows->now;
     staged->group = (struct settle_group){.from = rows->kept.n, .count = rows->now.n - rows->kept.n, .undone = undone};
+    staged->replies = rows->replies;
+    writer_init(&rows->replies);
     staged->settled = rows->published;
     memcpy(staged->next_ids, rows->next_ids, sizeof staged->next_ids);
     rows_end(rows);
@@ -280,10 +292,10 @@ static int rows_finish(void *context, struct store_txn *txn)
     struct db_key key = db_key_meta(DB_META_N, 0);
     uint64_t n = 0;
     int err = settle_run(txn, &staged->settled);
-    if (err != 0 || staged->group.count == 0) {
-        return err;
+    err = err == 0 ? settle_store(txn, &staged->group) : err;
+    if (err == 0) {
+        err = settle_store_replies(txn, &staged->group, staged->replies.bytes, staged->replies.size);
     }
-    err = settle_store(txn, &staged->group);
     if (err == 0) {
         err = store_get_u64(txn, STORE_META, &key, &n);
         err = err == -ERROR_NOT_FOUND ? 0 : err;
@@ -305,13 +317,12 @@ uint64_t rows_publish(struct rows *rows, int err)
     if (err == 0) {
         rows_keep(rows, ROWS_DISK, &staged->numbers, staged->next_ids);
         rows->kept.n += staged->group.count;
-        if (staged->group.count > 0) {
-            rows->published = (struct settle_published){.from = staged->group.from, .base = base};
-        }
+        rows->published = (struct settle_published){.from = staged->group.from, .base = base};
         rows->now = rows->kept;
     }
     uint64_t shift = base - staged->group.from;
     stage_destroy(&staged->stage);
+    writer_fini(&staged->replies);
     store_abort(&staged->view);
     return shift;
 }

@@ -50,6 +50,8 @@ uint64_t rows_publish(struct rows *rows, int err);
 /* While the fold puts versions right on the disk, nothing may be staged: it would be laid over what is being moved. */
 void rows_set_settling(struct rows *rows, bool is_settling);
 bool rows_is_settling(const struct rows *rows);
+/* A reply in STORE_RECENT is written with the open write of the disk environment: its version is that of the group. */
+void rows_note_reply(struct rows *rows, const struct db_key *key);
 /* What is known of the group that was published last. */
 const struct settle_published *rows_published(const struct rows *rows);
 

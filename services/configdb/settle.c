@@ -13,12 +13,15 @@
  * there was none, base is the n of the run environment (start.c). After a power loss, which costs the rules of the last second, the
  * numbers stay as they are: the versions they took from rules are lost with these.
  *
+ * Which replies are the group's is written with it, so the others are not looked at.
+ *
  * Cost: nothing when no rules came between; else a put and a delete a value of the group, in the thread that writes the disk. Thread: whoever has
  * the transaction open. Invariant I6.
  */
 #include "services/configdb/settle.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "lib/base/bytes.h"
 #include "lib/base/memory.h"
@@ -164,7 +167,56 @@ static int settle_reply(struct store_txn *txn, const struct db_key *key, const s
     return err;
 }
 
+/* One that is still there, and of the group: a later one of the same writer may have its place by now. */
+static int settle_reply_at(struct store_txn *txn, const struct settle_group *group, const struct db_key *key, uint64_t shift)
+{
+    struct store_bytes value;
+    int err = store_get(txn, STORE_RECENT, key, &value);
+    if (err != 0) {
+        return err == -ERROR_NOT_FOUND ? 0 : err;
+    }
+    struct reader r = reader_of(value.bytes, value.size);
+    uint64_t n = reader_u64(&r);
+    bool is_of = n >= group->from && n <= group->from + group->count; /* `from`: one that changed nothing, before the first that did */
+    return is_of ? settle_reply(txn, key, &value, shift) : 0;
+}
+
 static int settle_replies(struct store_txn *txn, const struct settle_group *group, uint64_t shift)
+{
+    struct db_key index = db_key_meta(DB_META_REPLIES, 0), key = {.size = SETTLE_REPLY_BYTES};
+    struct store_bytes value;
+    int err = store_get(txn, STORE_META, &index, &value);
+    if (err != 0) {
+        return err;
+    }
+    struct reader r = reader_of(value.bytes, value.size);
+    if (reader_u64(&r) != group->from) {
+        return -ERROR_NOT_FOUND;
+    }
+    size_t size = reader_left(&r);
+    uint8_t *keys = memory_copy(r.pos, size); /* lent only until the next write */
+    for (size_t i = 0; err == 0 && i + SETTLE_REPLY_BYTES <= size; i += SETTLE_REPLY_BYTES) {
+        memcpy(key.bytes, keys + i, SETTLE_REPLY_BYTES);
+        err = settle_reply_at(txn, group, &key, shift);
+    }
+    free(keys);
+    return err;
+}
+
+int settle_store_replies(struct store_txn *txn, const struct settle_group *group, const uint8_t *keys, size_t size)
+{
+    struct db_key key = db_key_meta(DB_META_REPLIES, 0);
+    struct writer value;
+    writer_init(&value);
+    writer_u64(&value, group->from);
+    writer_bytes(&value, keys, size);
+    int err = store_put(txn, STORE_META, &key, value.bytes, value.size);
+    writer_fini(&value);
+    return err;
+}
+
+/* Of a group that an older build has written: all that are kept are looked through. */
+static int settle_replies_unlisted(struct store_txn *txn, const struct settle_group *group, uint64_t shift)
 {
     struct db_key from = {.size = 0};
     struct db_key *keys = NULL;
@@ -216,6 +268,7 @@ int settle_run(struct store_txn *txn, const struct settle_published *published)
         }
         err = err == 0 ? settle_pending(txn, &group, shift) : err;
         err = err == 0 ? settle_replies(txn, &group, shift) : err;
+        err = err == -ERROR_NOT_FOUND ? settle_replies_unlisted(txn, &group, shift) : err;
         err = err == 0 ? settle_n(txn, published->base + group.count) : err;
         if (err == 0 && group.undone != 0) {
             err = settle_note(txn, settle_is_of(&group, group.undone) ? group.undone + shift : group.undone,

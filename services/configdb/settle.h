@@ -23,6 +23,9 @@ struct settle_published {
 /* -ERROR_NOT_FOUND: the disk is right as it is. */
 int settle_load(struct store_txn *txn, struct settle_group *out_group) MUST_CHECK;
 int settle_store(struct store_txn *txn, const struct settle_group *group) MUST_CHECK;
+/* The keys in STORE_RECENT of all replies of the group, one after another, each SETTLE_REPLY_BYTES long; also of those that made no version. */
+enum { SETTLE_REPLY_BYTES = 10 };
+int settle_store_replies(struct store_txn *txn, const struct settle_group *group, const uint8_t *keys, size_t size) MUST_CHECK;
 /* Puts the group right that `txn` (a write of the disk environment) has, if it is the published one. */
 int settle_run(struct store_txn *txn, const struct settle_published *published) MUST_CHECK;
 

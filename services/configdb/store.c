@@ -91,6 +91,11 @@ static int store_error(int rc)
     }
 }
 
+bool store_error_passes(int err)
+{
+    return err == -ENOSPC || err == -ERROR_TOO_LARGE || err == -ENOMEM;
+}
+
 static uint64_t store_checksum(const void *key, size_t key_size, const void *value, size_t size)
 {
     return XXH3_64bits_withSeed(value, size, XXH3_64bits(key, key_size));

@@ -25,6 +25,10 @@ enum store_mode {
 enum store_db { STORE_META, STORE_ROWS, STORE_INDEX, STORE_RECENT, STORE_DIRTY, STORE_HISTORY };
 enum { STORE_DB_COUNT = 6 };
 
+/* A full disk or map, no memory, too much at once: nothing is lost but the transaction, and the next may succeed. Of any other failed write it is not known
+ * what the environment has. */
+bool store_error_passes(int err);
+
 struct store_bytes {
     const uint8_t *bytes;
     size_t size;

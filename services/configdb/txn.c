@@ -1,8 +1,8 @@
 /* Transactions: operations one by one on an overlay.
  *
- * First every insert gets its id, so that labels may be used before their insert; then bridges are inserted, because ports look at
- * them; then the other operations run in their order, each seeing what those before it did; then the consequences (derive.c) that
- * concern the whole. The first refusal ends it.
+ * First its waits have to hold (wait.c). Then every insert gets its id, so that labels may be used before their insert; then bridges are inserted,
+ * because ports look at them; then the other operations run in their order, each seeing what those before it did; then the consequences (derive.c)
+ * that concern the whole. The first refusal ends it.
  *
  * Cost: an unpack, a check and a pack of each row. Thread: configdb's main thread. Input: what any process on the bus sent; it has
  * passed the unpacker. Invariants: I8 (nothing but the overlay is touched); ids used up by a refused transaction are not reused.
@@ -21,6 +21,7 @@
 #include "services/configdb/derive.h"
 #include "services/configdb/revert.h"
 #include "services/configdb/validate.h"
+#include "services/configdb/wait.h"
 
 #define TXN_LABEL_MIN (1ull << 63)
 
@@ -46,7 +47,7 @@ static bool txn_exists(void *context, uint32_t table, uint64_t id)
 
 static bool txn_op_writes(const Busbar__Op *op)
 {
-    return op->kind != BUSBAR__OP_KIND__OP_REQUIRE && op->kind != BUSBAR__OP_KIND__OP_REQUIRE_ABSENT;
+    return op->kind != BUSBAR__OP_KIND__OP_REQUIRE && op->kind != BUSBAR__OP_KIND__OP_REQUIRE_ABSENT && op->kind != BUSBAR__OP_KIND__OP_WAIT;
 }
 
 int txn_env(const Busbar__Transact *message, enum rows_env *out_env, struct error_detail *detail, uint32_t *out_failed_op)
@@ -76,6 +77,17 @@ int txn_env(const Busbar__Transact *message, enum rows_env *out_env, struct erro
     }
     *out_env = env;
     return 0;
+}
+
+bool txn_looks_at_run(const Busbar__Transact *message)
+{
+    enum rows_env env;
+    for (size_t i = 0; i < message->n_ops; i++) {
+        if (rows_env_of(message->ops[i]->table, &env) && env == ROWS_RUN) {
+            return true;
+        }
+    }
+    return false;
 }
 
 static int txn_missing(struct txn *txn, uint32_t table, uint64_t id, int err)
@@ -387,6 +399,8 @@ static int txn_op(struct txn *txn, const Busbar__Op *op, uint64_t id)
         return txn_require(txn, op, id);
     case BUSBAR__OP_KIND__OP_REQUIRE_ABSENT:
         return txn_require_absent(txn, op, id);
+    case BUSBAR__OP_KIND__OP_WAIT:
+        return 0; /* was looked at before all others */
     case BUSBAR__OP_KIND__OP_CONFIRM_WITHIN:
         return revert_confirm_within(txn, op);
     case BUSBAR__OP_KIND__OP_ROLLBACK: /* these come to revert_run() */
@@ -468,7 +482,8 @@ static int txn_run(struct txn *txn, struct rows *rows, const Busbar__Transact *m
         int reverted = revert_run(txn, rows, message);
         return reverted != 0 ? reverted : derive_finish(txn, rows);
     }
-    int err = txn_assign_ids(txn, rows, message);
+    int err = wait_check(txn, message);
+    err = err == 0 ? txn_assign_ids(txn, rows, message) : err;
     for (int round = 0; err == 0 && round < 2; round++) {
         for (size_t i = 0; err == 0 && i < message->n_ops; i++) {
             if (txn_is_bridge_insert(message->ops[i]) == (round == 0)) {
@@ -500,6 +515,15 @@ void txn_evaluate(struct rows *rows, const struct bus_identity *from, const Busb
     while (txn->error == 0 && !txn->makes_version && overlay_next(txn->overlay, &cursor) != NULL) {
         txn->makes_version = cursor->table != CFG_COUNTER;
     }
+}
+
+char *txn_note(const struct txn *txn)
+{
+    if (txn->confirm_within_s == 0) {
+        bool has_both = txn->what[0] != '\0' && txn->note[0] != '\0';
+        return memory_format("%s%s%s", txn->what, has_both ? ": " : "", txn->note);
+    }
+    return memory_format("%s%sawaits confirmation, %u s", txn->what, txn->what[0] != '\0' ? ", " : "", txn->confirm_within_s);
 }
 
 void txn_fini(struct txn *txn)

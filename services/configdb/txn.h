@@ -17,6 +17,7 @@ struct txn {
     int error; /* 0, or why it was refused; then only detail and failed_op say something */
     struct error_detail detail;
     uint32_t failed_op;
+    uint32_t wait_ms; /* refused because a wait does not hold, which may be tried again for so long; else 0 */
     struct overlay *overlay;
     uint64_t *ids; /* one per operation */
     size_t n_ids;
@@ -39,9 +40,13 @@ struct txn {
 /* The environment that the operations write to, all the same one. */
 int txn_env(const Busbar__Transact *message, enum rows_env *out_env, struct error_detail *detail,
             uint32_t *out_failed_op) MUST_CHECK;
+/* Whether an operation names a row of the run environment. */
+bool txn_looks_at_run(const Busbar__Transact *message);
 /* from: the sender; configdb itself may write everything. scratch: memory for rows while it lasts; NULL: each piece is allocated. Fills *out_txn in any case;
  * txn_fini() it. */
 void txn_evaluate(struct rows *rows, const struct bus_identity *from, const Busbar__Transact *message, struct msg_arena *scratch, struct txn *out_txn);
+/* What the history says of its commit besides the changes. The caller's. */
+char *txn_note(const struct txn *txn);
 void txn_fini(struct txn *txn);
 
 #endif

@@ -46,6 +46,7 @@ struct packet_up {
     uint32_t offset; /* of its bytes in up_bytes */
     uint32_t size;
     uint32_t n_userdata; /* bytes of user data behind them */
+    uint32_t n_pipeline; /* bytes of pipeline fields behind those */
 };
 
 struct session {

@@ -1,6 +1,6 @@
 /* The controllers' packets.
  *
- * A packet up is copied, cut to what the rule asked for, with the rule's user data behind it, into a buffer of its session's and sent with the
+ * A packet up is copied, cut to what the rule asked for, with the rule's user data and fields behind it, into a buffer of its session's and sent with the
  * burst, so the frame is free at once. The session is that of the packet's flow hash, so that a controller sees one flow in order. When the
  * buffer is full it is sent; when the bus has no room the newest are dropped and counted (I9).
  * Cost: a copy of max_len bytes; one message a burst. Worker thread. Invariant: each packet counted as sent up was given to the bus (I5).
@@ -24,16 +24,19 @@ int up_packet(void *context, const struct dp_controller *to, const struct dp_pac
         return DROP_NO_SLOWPATH;
     }
     struct session *session = &shard->sessions[number];
-    if (session->n_ups == UP_BATCH || session->up_size + size + to->n_userdata > UP_BYTES) {
+    if (session->n_ups == UP_BATCH || session->up_size + size + to->n_userdata + to->n_pipeline > UP_BYTES) {
         up_flush(shard, session);
     }
     memcpy(session->up_bytes + session->up_size, packet->data, size);
     session->ups[session->n_ups++] = (struct packet_up){
         .to = *to, .in_port = packet->in_port, .total_size = packet->size, .offset = session->up_size, .size = size,
-        .n_userdata = to->n_userdata};
+        .n_userdata = to->n_userdata, .n_pipeline = to->n_pipeline};
     session->up_size += size;
     if (to->n_userdata > 0) {
         session->up_size += (uint32_t)dp_controller_userdata(to, session->up_bytes + session->up_size);
+    }
+    if (to->n_pipeline > 0) {
+        session->up_size += (uint32_t)dp_controller_pipeline(to, session->up_bytes + session->up_size);
     }
     return WORKER_ASKED;
 }
@@ -67,6 +70,8 @@ void up_flush(struct shard *shard, struct session *session)
         packets[i].total_size = up->total_size;
         packets[i].frame = (ProtobufCBinaryData){.len = up->size, .data = session->up_bytes + up->offset};
         packets[i].userdata = (ProtobufCBinaryData){.len = up->n_userdata, .data = session->up_bytes + up->offset + up->size};
+        packets[i].pipeline_fields =
+            (ProtobufCBinaryData){.len = up->n_pipeline, .data = session->up_bytes + up->offset + up->size + up->n_userdata};
         packets[i].controller_id = up->to.id;
         pointers[i] = &packets[i];
     }

@@ -76,7 +76,7 @@ struct bridge {
 
     int listener; /* -1: none */
     char *listener_path;
-    uint64_t listen_again_ns;
+    uint64_t listen_again_ns, accept_again_ns;
     int listen_error; /* why there is no listener; 0: there is, or it was not tried yet */
     struct snoop *snoop; /* who looks at what the controllers say */
     struct session *sessions;
@@ -95,6 +95,7 @@ struct bridge {
         bool is_scarce; /* the last word said was that places are few */
     } tables[TABLE_COUNT];
     bool has_vacancy_events; /* of any table */
+    uint16_t fragments;      /* enum of_frag_mode; in the owner row, too */
 };
 
 /* What sessions did, those that are gone too. */

@@ -629,7 +629,8 @@ static void accept_tools(struct bridge *bridge)
 {
     int fd;
 
-    while (bridge->listener >= 0 && bridge->n_sessions < SESSION_MAX && conn_tcp_accept(bridge->listener, &fd) == 0) {
+    while (bridge->listener >= 0 && bridge->n_sessions < SESSION_MAX &&
+           conn_tcp_accept(bridge->listener, bridge->agent->now_ns, &bridge->accept_again_ns, &fd) == 0) {
         struct session *session = session_new(bridge, conn_new(fd, NULL), 0, 0);
         session->next = bridge->sessions;
         bridge->sessions = session;

@@ -4,8 +4,10 @@
  * were kept: they are smaller than what they mean. A commit does the messages in order in memory and notes how to take each back; the first
  * that is refused undoes those before it and is answered with its own error and the commit with MSG_FAILED. What is done in one step goes to
  * configdb as one batch, in one transaction (inflight.h says when it takes several), and the reply waits for that.
- * Rules, groups and packet-outs can be in a bundle; packet-outs are checked in their place and leave when all else is committed, in
- * their order and before the reply. Port_mods are transactions of the configuration, which no transaction of rules can contain: refused (MSG_UNSUP).
+ * Rules, groups, port_mods and packet-outs can be in a bundle; packet-outs are checked in their place and leave when all else is committed, in
+ * their order and before the reply. No transaction of rules can contain the configuration, so port_mods are as in Open vSwitch: refused at the commit
+ * of an atomic bundle; else checked in their place and done at the commit, all of them in one transaction beside that of the rules. The reply
+ * waits for both; should configdb refuse the ports' then, the commit is answered MSG_FAILED although the rules have changed.
  * A group that a failed bundle deleted comes back with a new row: its counts begin anew.
  *
  * The ofagent's one thread. Costs a copy of the bytes and twice the decoding. Invariant: a refused bundle has changed nothing.
@@ -47,7 +49,8 @@ struct commit {
     struct flow_changes flows;
     struct group_before *groups;
     size_t n_groups, room_groups;
-    struct writer outs; /* packet-outs, message after message */
+    struct writer outs;  /* packet-outs, message after message */
+    struct writer ports; /* port_mods */
 };
 
 static struct bundle *find(const struct session *session, uint32_t id)
@@ -117,7 +120,7 @@ static enum of_error_number open_bundle(struct session *session, uint32_t id, ui
 
 static bool may_be_in_a_bundle(enum of_type type)
 {
-    return type == OF_FLOW_MOD || type == OF_GROUP_MOD || type == OF_PACKET_OUT;
+    return type == OF_FLOW_MOD || type == OF_GROUP_MOD || type == OF_PORT_MOD || type == OF_PACKET_OUT;
 }
 
 static enum of_error_number check_message(const struct session *session, const struct of_bundle_add *add)
@@ -251,7 +254,7 @@ static void undo(struct commit *commit)
     flow_changes_undo(&commit->flows, commit->bridge->flows);
 }
 
-static enum of_error_number do_message(struct commit *commit, struct of_message *message)
+static enum of_error_number do_message(struct commit *commit, struct of_message *message, bool is_atomic)
 {
     struct flow_mod_context context = bridge_flow_mod_context(commit->bridge);
 
@@ -262,24 +265,26 @@ static enum of_error_number do_message(struct commit *commit, struct of_message 
         return do_group_mod(commit, &message->group_mod);
     case OF_PACKET_OUT:
         return on_packet_out_check(&message->packet_out, &context);
+    case OF_PORT_MOD:
+        return is_atomic ? OF_ERROR_BUNDLE_FAILED_MSG_FAILED : port_mod_check(commit->session, &message->port_mod);
     default:
         return OF_ERROR_BUNDLE_FAILED_MSG_UNSUP;
     }
 }
 
-/* The next message in the bundle's bytes; false at the end. */
-static bool next_message(const struct session *session, const struct bundle *bundle, size_t *at, struct of_message *out, size_t *out_size)
+/* The next message in the bytes; false at the end. */
+static bool next_message(const struct session *session, const struct writer *bytes, size_t at, struct of_message *out, size_t *out_size)
 {
     struct of_decode_context context = {
         .version = session->version, .n_tables = TABLE_COUNT, .has_table_id = session->has_table_id};
     struct of_header header;
     struct of_error error;
 
-    if (*at >= bundle->bytes.size || of_header_read(bundle->bytes.bytes + *at, bundle->bytes.size - *at, &header) != 0) {
+    if (at >= bytes->size || of_header_read(bytes->bytes + at, bytes->size - at, &header) != 0) {
         return false;
     }
     *out_size = header.length;
-    return of_decode(bundle->bytes.bytes + *at, header.length, &context, out, &error) == 0;
+    return of_decode(bytes->bytes + at, header.length, &context, out, &error) == 0;
 }
 
 static enum of_error_number do_all(struct commit *commit, const struct bundle *bundle)
@@ -288,10 +293,10 @@ static enum of_error_number do_all(struct commit *commit, const struct bundle *b
     struct of_message message;
     size_t size = 0;
 
-    for (size_t at = 0; next_message(session, bundle, &at, &message, &size); at += size) {
-        enum of_error_number error = do_message(commit, &message);
-        if (message.type == OF_PACKET_OUT) {
-            writer_bytes(&commit->outs, bundle->bytes.bytes + at, size);
+    for (size_t at = 0; next_message(session, &bundle->bytes, at, &message, &size); at += size) {
+        enum of_error_number error = do_message(commit, &message, (bundle->flags & OF_BUNDLE_ATOMIC) != 0);
+        if (message.type == OF_PACKET_OUT || message.type == OF_PORT_MOD) {
+            writer_bytes(message.type == OF_PORT_MOD ? &commit->ports : &commit->outs, bundle->bytes.bytes + at, size);
         }
         of_message_fini(&message);
         if (error != OF_ERROR_NONE) {
@@ -300,6 +305,20 @@ static enum of_error_number do_all(struct commit *commit, const struct bundle *b
         }
     }
     return OF_ERROR_NONE;
+}
+
+/* All port_mods of the bundle, which were checked. */
+static void do_port_mods(struct session *session, const struct writer *ports, const struct request *request)
+{
+    struct port_batch *batch = NULL;
+    struct of_message message;
+    size_t size = 0;
+
+    for (size_t at = 0; next_message(session, ports, at, &message, &size); at += size) {
+        port_batch_add(session, &message.port_mod, &batch);
+        of_message_fini(&message);
+    }
+    port_batch_send(session, &batch, request, OF_ERROR_BUNDLE_FAILED_MSG_FAILED);
 }
 
 static void reply(struct session *session, struct of_message *message, uint16_t type)
@@ -318,6 +337,7 @@ static void commit_fini(struct commit *commit)
     }
     free(commit->groups);
     writer_fini(&commit->outs);
+    writer_fini(&commit->ports);
     flow_changes_fini(&commit->flows);
 }
 
@@ -334,6 +354,7 @@ static enum of_error_number commit_bundle(struct session *session, struct of_mes
     }
     flow_changes_init(&commit.flows);
     writer_init(&commit.outs);
+    writer_init(&commit.ports);
     enum of_error_number error = do_all(&commit, bundle);
     if (error != OF_ERROR_NONE) {
         undo(&commit);
@@ -342,6 +363,7 @@ static enum of_error_number commit_bundle(struct session *session, struct of_mes
         memcpy(pending.head, request->bytes, pending.size);
         session->last_batch = bridge_note(bridge, &commit.flows, &pending);
         session->committing = memory_copy(message, sizeof *message);
+        do_port_mods(session, &commit.ports, request);
         session->outs_size = commit.outs.size;
         session->outs = commit.outs.size > 0 ? memory_copy(commit.outs.bytes, commit.outs.size) : NULL;
     }
@@ -451,7 +473,7 @@ void bundles_step(struct session *session)
             drop(session, b);
         }
     }
-    if (session->committing != NULL && inflight_committed(session->bridge->inflight, &committed) >= session->last_batch) {
+    if (session->committing != NULL && session->n_port_mods == 0 && inflight_committed(session->bridge->inflight, &committed) >= session->last_batch) {
         struct of_message *message = session->committing;
         session->committing = NULL;
         send_outs(session);

@@ -16,6 +16,8 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "lib/base/log.h"
+
 enum { BACKLOG = 64 /* people and their tools */ };
 
 static int unix_address(const char *path, struct sockaddr_un *out)
@@ -136,12 +138,19 @@ int conn_tcp_listen_at(const struct target *target, int *out_fd)
     return 0;
 }
 
-int conn_tcp_accept(int listener, int *out_fd)
+int conn_tcp_accept(int listener, uint64_t now_ns, uint64_t *again_ns, int *out_fd)
 {
+    if (now_ns < *again_ns) {
+        return -EAGAIN;
+    }
     int fd = accept4(listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
 
     if (fd < 0) {
-        return errno == EAGAIN || errno == EINTR || errno == ECONNABORTED ? -EAGAIN : -errno;
+        if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
+            LOG_LIMITED(LOG_LEVEL_ERROR, "accept-failed error=\"%s\"", strerror(errno));
+            *again_ns = now_ns + CONN_TCP_ACCEPT_PAUSE_NS;
+        }
+        return -EAGAIN;
     }
     (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &(int){1}, sizeof(int)); /* a local socket says no, and has none */
     *out_fd = fd;

@@ -3,6 +3,7 @@
 #ifndef BUSBAR_OFAGENT_CONN_TCP_H
 #define BUSBAR_OFAGENT_CONN_TCP_H
 
+#include "lib/base/clock.h"
 #include "lib/base/error.h"
 #include "lib/cfg/target.h"
 
@@ -15,7 +16,9 @@ int conn_tcp_finish(int fd) MUST_CHECK;
 int conn_tcp_listen(const char *path, int *out_fd) MUST_CHECK;
 /* Listens at the address of a passive target: 0 and the socket, or -errno. */
 int conn_tcp_listen_at(const struct target *target, int *out_fd) MUST_CHECK;
-/* 0 and a connection, or -EAGAIN when none waits. */
-int conn_tcp_accept(int listener, int *out_fd) MUST_CHECK;
+/* 0 and a connection, or -EAGAIN when none waits, or none can be taken: with no descriptor left, who waits would keep a poll awake all the time, so the
+ * listener is left alone until *again_ns, which starts as 0, and is not to be polled before. */
+int conn_tcp_accept(int listener, uint64_t now_ns, uint64_t *again_ns, int *out_fd) MUST_CHECK;
+#define CONN_TCP_ACCEPT_PAUSE_NS (100 * NS_PER_MS)
 
 #endif

@@ -189,7 +189,7 @@ static void accept_peers(struct controller *controller)
 
     for (int i = 0; i < CONTROLLER_ACCEPTS_PER_STEP && controller_has_room(controller); i++) {
         struct channel *channel = NULL;
-        if (conn_tcp_accept(controller->listener, &fd) != 0) {
+        if (conn_tcp_accept(controller->listener, controller->bridge->agent->now_ns, &controller->accept_again_ns, &fd) != 0) {
             return;
         }
         if (controller->is_tls && conn_tls_new(controller->bridge->agent->tls, fd, true, &channel, &detail) != 0) {

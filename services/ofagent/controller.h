@@ -20,6 +20,7 @@ struct controller {
     char *target;
     bool is_passive, is_tls;
     int listener; /* of a passive one; -1: not */
+    uint64_t accept_again_ns;
     uint64_t max_backoff_ns, probe_ns;
     int fd;                  /* connecting; -1: not */
     struct session *session; /* owned by the bridge's list */

@@ -27,6 +27,11 @@ handler on_packet_out;
 /* on_port.c */
 handler on_port_mod, on_queue_get_config_request;
 void port_wishes_destroy(struct port_wish **wishes);
+enum of_error_number port_mod_check(const struct session *session, const struct of_port_mod *mod);
+/* Port_mods that were checked, in one transaction: the first add makes it, sending takes it. `error`: to the request, if configdb refuses. */
+struct port_batch;
+void port_batch_add(struct session *session, const struct of_port_mod *mod, struct port_batch **batch);
+void port_batch_send(struct session *session, struct port_batch **batch, const struct request *request, enum of_error_number error);
 /* on_role.c */
 handler on_role_request, on_get_async_request, on_set_async;
 /* on_multipart.c */

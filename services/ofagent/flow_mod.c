@@ -4,7 +4,7 @@
  * on as the standard wants; with reset_counts it takes the old entry out and puts a new one in, whose counters begin at zero.
  * That way "reset" needs no state of its own and survives any restart.
  * Everything is checked before anything is changed, so a refused mod has done nothing. The ofagent's one thread; strict
- * commands cost a hash lookup, the others a walk of their tables, and so does an add that puts another rule out of a full table.
+ * commands cost a hash lookup, the others a walk of their tables. Which rule goes for another is evict.c's matter.
  */
 #include "services/ofagent/flow_mod.h"
 
@@ -118,36 +118,6 @@ static bool overlaps_another(const struct flow_table *table, const struct flow_m
 
 /* ---- eviction ---- */
 
-/* When it will be gone by itself, if it is not used; INT64_MAX: never. */
-static int64_t expires_ns(const struct flow_entry *entry)
-{
-    int64_t idle = entry->rule.idle_timeout_s != 0 ? entry->used_ns + entry->rule.idle_timeout_s * (int64_t)NS_PER_S : INT64_MAX;
-    int64_t hard = entry->rule.hard_timeout_s != 0 ? entry->created_ns + entry->rule.hard_timeout_s * (int64_t)NS_PER_S : INT64_MAX;
-    return idle < hard ? idle : hard;
-}
-
-/* Which of the two goes first: the less important one, then the one that expires sooner, then the older one, which comes first in the list. */
-static bool goes_before(const struct flow_entry *a, const struct flow_entry *b)
-{
-    if (b == NULL || a->rule.importance != b->rule.importance) {
-        return b == NULL || a->rule.importance < b->rule.importance;
-    }
-    return expires_ns(a) < expires_ns(b);
-}
-
-/* The rule that goes for a new one: one that would go by itself some day, or that is less important; NULL: none. */
-static struct flow_entry *victim_of(const struct flow_table *table, const struct flow_mod *mod)
-{
-    struct flow_entry *victim = NULL;
-
-    for (struct flow_entry *e = flow_table_first(table, mod->table); e != NULL; e = e->next) {
-        if ((expires_ns(e) != INT64_MAX || e->rule.importance < mod->importance) && goes_before(e, victim)) {
-            victim = e;
-        }
-    }
-    return victim;
-}
-
 static enum of_error_number make_room(struct flow_table *table, const struct flow_mod *mod, const struct flow_mod_context *context,
                                       struct flow_changes *changes)
 {
@@ -158,12 +128,12 @@ static enum of_error_number make_room(struct flow_table *table, const struct flo
     if (flow_table_size(table) < FLOW_TABLE_RULES_MAX && n < limit) {
         return OF_ERROR_NONE;
     }
-    struct flow_entry *victim = evicts ? victim_of(table, mod) : NULL;
+    struct flow_entry *victim = evicts ? flow_table_victim(table, mod->table, mod->importance) : NULL;
     if (victim == NULL) {
         return OF_ERROR_FLOW_MOD_FAILED_TABLE_FULL;
     }
     flow_changes_remove(changes, table, victim, OF_REMOVED_EVICTION);
-    victim = n > limit ? victim_of(table, mod) : NULL; /* the limit was lowered: two go for one, until it is kept */
+    victim = n > limit ? flow_table_victim(table, mod->table, mod->importance) : NULL; /* the limit was lowered: two go for one, until it is kept */
     if (victim != NULL) {
         flow_changes_remove(changes, table, victim, OF_REMOVED_EVICTION);
     }

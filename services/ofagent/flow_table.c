@@ -14,6 +14,7 @@
 #include <xxhash.h>
 
 #include "lib/base/memory.h"
+#include "services/ofagent/evict.h"
 
 enum { BUCKETS_AT_START = 64 };
 
@@ -32,6 +33,7 @@ struct flow_table {
     struct buckets by_key;
     struct buckets by_id;
     struct list lists[TABLE_COUNT];
+    struct evict *evicts[TABLE_COUNT]; /* NULL: nothing was evicted since it was empty */
     struct flow_entry *first_timed;
     uint64_t timed_changes;
     uint64_t max_id;
@@ -144,6 +146,7 @@ void flow_table_destroy(struct flow_table **table)
         flow_cursor_close((*table)->cursors);
     }
     for (size_t i = 0; i < TABLE_COUNT; i++) {
+        evict_destroy(&(*table)->evicts[i]);
         struct flow_entry *entry = (*table)->lists[i].first;
         while (entry != NULL) {
             struct flow_entry *following = entry->next;
@@ -203,6 +206,9 @@ void flow_table_insert(struct flow_table *table, struct flow_entry *entry)
     list->last = entry;
     list->size++;
     flow_table_retime(table, entry);
+    if (table->evicts[entry->rule.table] != NULL) {
+        evict_add(table->evicts[entry->rule.table], entry);
+    }
 }
 
 void flow_table_remove(struct flow_table *table, struct flow_entry *entry, uint8_t reason)
@@ -230,6 +236,12 @@ void flow_table_remove(struct flow_table *table, struct flow_entry *entry, uint8
         list->last = entry->previous;
     }
     list->size--;
+    if (table->evicts[entry->rule.table] != NULL) {
+        evict_remove(table->evicts[entry->rule.table], entry);
+    }
+    if (list->size == 0) {
+        evict_destroy(&table->evicts[entry->rule.table]);
+    }
     unlink_timed(table, entry);
     entry->next = entry->previous = NULL;
     entry->is_in_table = false;
@@ -287,8 +299,24 @@ uint64_t flow_table_timed_changes(const struct flow_table *table)
     return table->timed_changes;
 }
 
+struct flow_entry *flow_table_victim(struct flow_table *table, uint8_t number, uint16_t importance)
+{
+    struct evict **evict = &table->evicts[number];
+
+    if (*evict == NULL && table->lists[number].size > 0) {
+        *evict = evict_new();
+        for (struct flow_entry *e = table->lists[number].first; e != NULL; e = e->next) {
+            evict_add(*evict, e);
+        }
+    }
+    return *evict != NULL ? evict_first(*evict, importance) : NULL;
+}
+
 void flow_table_retime(struct flow_table *table, struct flow_entry *entry)
 {
+    if (entry->evict_at != 0) {
+        evict_update(table->evicts[entry->rule.table], entry);
+    }
     unlink_timed(table, entry);
     if (entry->rule.idle_timeout_s == 0 && entry->rule.hard_timeout_s == 0) {
         return;

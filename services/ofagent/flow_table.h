@@ -28,6 +28,9 @@ struct flow_entry {
     uint64_t hash;
     struct flow_entry *next_by_key, *next_by_id;
     struct flow_entry *next_timed, *previous_timed;
+    /* What evict.c alone writes. */
+    bool evict_is_timed;
+    size_t evict_at; /* place + 1; 0: in none */
 };
 
 /* Copies the rule. */
@@ -56,7 +59,9 @@ struct flow_entry *flow_table_first(const struct flow_table *table, uint8_t numb
 /* The first entry that has a timeout (go on with ->next_timed), or NULL; and a number that changes when one comes or changes. */
 struct flow_entry *flow_table_first_timed(const struct flow_table *table);
 uint64_t flow_table_timed_changes(const struct flow_table *table);
-/* To be called when the timeouts of an entry in the table have changed. */
+/* The rule that goes for one of this importance (evict.h), or NULL. The first call for a table costs a walk of it. */
+struct flow_entry *flow_table_victim(struct flow_table *table, uint8_t number, uint16_t importance);
+/* To be called when timeouts or importance of an entry in the table have changed. */
 void flow_table_retime(struct flow_table *table, struct flow_entry *entry);
 /* A walk that goes on over several steps, while entries come and go: what is there all the time is met once. */
 struct flow_cursor {

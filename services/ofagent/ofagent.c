@@ -381,7 +381,7 @@ static void add_bridge_fds(struct ofagent *agent, const struct bridge *bridge, u
 
     struct pollfd fds[SNOOP_FDS_MAX];
 
-    add_fd(agent, bridge->listener, is_full ? 0 : POLLIN);
+    add_fd(agent, bridge->listener, is_full || agent->now_ns < bridge->accept_again_ns ? 0 : POLLIN);
     size_t n = snoop_fds(bridge->snoop, fds);
     for (size_t i = 0; i < n; i++) {
         add_fd(agent, fds[i].fd, fds[i].events);
@@ -398,7 +398,8 @@ static void add_bridge_fds(struct ofagent *agent, const struct bridge *bridge, u
     }
     for (const struct controller *controller = bridge->controllers; controller != NULL; controller = controller->next) {
         add_fd(agent, controller->fd, POLLOUT);
-        add_fd(agent, controller->listener, controller->listener >= 0 && controller_has_room(controller) ? POLLIN : 0);
+        bool may_come = controller->listener >= 0 && controller_has_room(controller) && agent->now_ns >= controller->accept_again_ns;
+        add_fd(agent, controller->listener, may_come ? POLLIN : 0);
         earlier(next_ns, controller_next_ns(controller));
     }
 }

@@ -103,6 +103,6 @@ enum of_error_number on_table_mod(struct session *session, struct of_message *me
             table->vacancy_up = mod->has_vacancy ? mod->vacancy_up : table->vacancy_up;
         }
     }
-    owner_write_tables(session, request->bytes, request->size);
+    owner_write(session, request->bytes, request->size, OF_ERROR_TABLE_MOD_FAILED_EPERM);
     return OF_ERROR_NONE;
 }

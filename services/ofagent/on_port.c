@@ -7,6 +7,7 @@
  * The ofagent's one thread. Invariant: a wish with n_pending > 0 stays; while there is a wish, its config is the base of the next port_mod.
  */
 #include "services/ofagent/bridge.h"
+#include "services/ofagent/bundle.h"
 #include "services/ofagent/dispatch.h"
 #include "services/ofagent/ports.h"
 
@@ -28,13 +29,18 @@ struct port_wish {
     struct version version; /* of the last commit */
 };
 
-/* A port_mod under way; it may outlive its session. */
-struct pending {
+/* Port_mods under way in one transaction; they may outlive their session. */
+struct port_batch {
     struct ofagent *agent;
-    uint64_t port;
-    uint32_t config;
+    struct cfg_txn *txn; /* until it is sent */
+    struct port_batch_item {
+        uint64_t port;
+        uint32_t config;
+    } *items;
+    size_t n_items;
     uint64_t bridge;
     uint64_t session;
+    enum of_error_number error; /* what the request is answered when configdb refuses */
     size_t size;
     uint8_t head[INFLIGHT_REQUEST_HEAD];
 };
@@ -89,73 +95,61 @@ static void make_wish(struct ofagent *agent, uint64_t port, uint32_t now, uint32
     wish->n_pending++;
 }
 
-static void wish_done(const struct pending *pending, const struct cfg_result *result)
+static void wish_done(const struct ofagent *agent, const struct port_batch_item *item, const struct cfg_result *result)
 {
-    struct port_wish *wish = find_wish(pending->agent, pending->port);
+    struct port_wish *wish = find_wish(agent, item->port);
 
     if (wish == NULL) {
         return;
     }
     wish->n_pending--;
     if (result->error == 0) {
-        wish->committed = pending->config;
+        wish->committed = item->config;
         wish->version = result->version; /* in the order given, so it only grows */
     } else if (wish->n_pending == 0) {
         wish->config = wish->committed;
     }
 }
 
+static void batch_destroy(struct port_batch **batch)
+{
+    free((*batch)->items);
+    free(*batch);
+    *batch = NULL;
+}
+
 static void on_done(void *context, const struct cfg_result *result)
 {
-    struct pending *pending = context;
-    struct bridge *bridge = bridge_find(pending->agent, pending->bridge);
+    struct port_batch *batch = context;
+    struct bridge *bridge = bridge_find(batch->agent, batch->bridge);
     struct session *session = bridge != NULL ? bridge->sessions : NULL;
 
-    while (session != NULL && session->number != pending->session) {
+    while (session != NULL && session->number != batch->session) {
         session = session->next;
     }
-    wish_done(pending, result);
+    for (size_t i = 0; i < batch->n_items; i++) {
+        wish_done(batch->agent, &batch->items[i], result);
+    }
     if (session != NULL) {
         session->n_port_mods--;
     }
     if (result->error != 0) {
-        log_warn("port-mod-refused bridge=%llu error=\"%s\"", (unsigned long long)pending->bridge,
+        log_warn("port-mod-refused bridge=%llu error=\"%s\"", (unsigned long long)batch->bridge,
                  result->text != NULL ? result->text : error_text(result->error));
     }
     if (session != NULL && result->error != 0) {
-        session_send_error(session, OF_ERROR_PORT_MOD_FAILED_EPERM, pending->head, pending->size);
+        session_send_error(session, batch->error, batch->head, batch->size);
+        if (batch->error == OF_ERROR_BUNDLE_FAILED_MSG_FAILED) {
+            bundles_refused(session);
+        }
     } else if (session != NULL && version_reached(result->version, session->port_mod_version)) {
         session->port_mod_version = result->version;
     }
-    free(pending);
+    batch_destroy(&batch);
 }
 
-static void write_config(struct session *session, uint64_t id, const Busbar__PortRow *row, uint32_t config,
-                         const struct request *request)
+enum of_error_number port_mod_check(const struct session *session, const struct of_port_mod *mod)
 {
-    static const char *const columns[] = {"config"};
-    struct ofagent *agent = session->bridge->agent;
-    struct pending *pending = memory_zeroed(sizeof *pending);
-    struct cfg_txn *txn = cfg_txn_new("ofagent port-mod");
-    Busbar__PortRow changed = *row;
-
-    pending->agent = agent;
-    pending->port = id;
-    pending->config = config;
-    pending->bridge = session->bridge->id;
-    pending->session = session->number;
-    pending->size = request->size < sizeof pending->head ? request->size : sizeof pending->head;
-    memcpy(pending->head, request->bytes, pending->size);
-    changed.config = config;
-    cfg_txn_update(txn, CFG_PORT, id, &changed.base, columns, 1);
-    session->n_port_mods++;
-    make_wish(agent, id, row->config, config);
-    cfg_transact(agent->cfg, &txn, agent->now_ns + INFLIGHT_TIMEOUT_NS, on_done, pending);
-}
-
-enum of_error_number on_port_mod(struct session *session, struct of_message *message, const struct request *request)
-{
-    const struct of_port_mod *mod = &message->port_mod;
     const Busbar__PortRow *row;
     uint64_t id;
 
@@ -167,17 +161,65 @@ enum of_error_number on_port_mod(struct session *session, struct of_message *mes
         return OF_ERROR_PORT_MOD_FAILED_BAD_HW_ADDR;
     }
     uint32_t known = PORT_CONFIG_BITS | (session->version == OF_VERSION_10 ? OF_PORT_NO_FLOOD : 0);
-    if ((mod->mask & ~known) != 0) {
-        return OF_ERROR_PORT_MOD_FAILED_BAD_CONFIG;
+    return (mod->mask & ~known) != 0 ? OF_ERROR_PORT_MOD_FAILED_BAD_CONFIG : OF_ERROR_NONE;
+}
+
+void port_batch_add(struct session *session, const struct of_port_mod *mod, struct port_batch **batch)
+{
+    static const char *const columns[] = {"config"};
+    struct ofagent *agent = session->bridge->agent;
+    const Busbar__PortRow *row;
+    uint64_t id;
+
+    if (!ports_by_number(session->bridge, mod->port_no, &id, &row)) {
+        return; /* it was there a moment ago, when it was checked */
     }
-    sweep_wishes(session->bridge->agent);
-    const struct port_wish *wish = find_wish(session->bridge->agent, id);
+    sweep_wishes(agent);
+    const struct port_wish *wish = find_wish(agent, id);
     uint32_t base = wish != NULL ? wish->config : row->config;
-    uint32_t config = (base & ~mod->mask) | (mod->config & mod->mask);
-    if (config != row->config || wish != NULL) { /* with a wish, the row is not what it will be */
-        write_config(session, id, row, config, request);
+    Busbar__PortRow changed = *row;
+    changed.config = (base & ~mod->mask) | (mod->config & mod->mask);
+    if (changed.config == row->config && wish == NULL) { /* with a wish, the row is not what it will be */
+        return;
     }
-    return OF_ERROR_NONE;
+    if (*batch == NULL) {
+        *batch = memory_zeroed(sizeof **batch);
+        (*batch)->txn = cfg_txn_new("ofagent port-mod");
+    }
+    (*batch)->items = memory_resize((*batch)->items, ((*batch)->n_items + 1) * sizeof *(*batch)->items);
+    (*batch)->items[(*batch)->n_items++] = (struct port_batch_item){.port = id, .config = changed.config};
+    cfg_txn_update((*batch)->txn, CFG_PORT, id, &changed.base, columns, 1);
+    make_wish(agent, id, row->config, changed.config);
+}
+
+void port_batch_send(struct session *session, struct port_batch **batch, const struct request *request, enum of_error_number error)
+{
+    struct port_batch *mine = *batch;
+
+    if (mine == NULL) {
+        return;
+    }
+    *batch = NULL;
+    mine->agent = session->bridge->agent;
+    mine->bridge = session->bridge->id;
+    mine->session = session->number;
+    mine->error = error;
+    mine->size = request->size < sizeof mine->head ? request->size : sizeof mine->head;
+    memcpy(mine->head, request->bytes, mine->size);
+    session->n_port_mods++;
+    cfg_transact(mine->agent->cfg, &mine->txn, mine->agent->now_ns + INFLIGHT_TIMEOUT_NS, on_done, mine);
+}
+
+enum of_error_number on_port_mod(struct session *session, struct of_message *message, const struct request *request)
+{
+    enum of_error_number error = port_mod_check(session, &message->port_mod);
+    struct port_batch *batch = NULL;
+
+    if (error == OF_ERROR_NONE) {
+        port_batch_add(session, &message->port_mod, &batch);
+        port_batch_send(session, &batch, request, OF_ERROR_PORT_MOD_FAILED_EPERM);
+    }
+    return error;
 }
 
 enum of_error_number on_queue_get_config_request(struct session *session, struct of_message *message,

@@ -1,11 +1,13 @@
 /* Handlers of what concerns the switch as a whole: echo, errors of the peer, features, configuration [OF1.3.5 §7.3.1-2].
  *
- * The answers are made from the bridge's row and the session, nothing is kept. Fragments are treated as OFPC_FRAG_NORMAL says, the only
- * mode there is; another one that the standard defines is refused rather than forgotten.
+ * The answers are made from the bridge and the session. How fragments are treated is the bridge's, as in Open vSwitch, and kept in the owner row,
+ * where the slowpath reads it. "normal" lets the ports of first fragments be matched, as the standard says and as Open vSwitch's nx-match does, so
+ * those two are one here. Nobody reassembles: that is refused rather than forgotten.
  * The ofagent's one thread.
  */
 #include "services/ofagent/bridge.h"
 #include "services/ofagent/dispatch.h"
+#include "services/ofagent/owner.h"
 #include "services/ofagent/ports.h"
 
 #include "lib/base/log.h"
@@ -78,14 +80,24 @@ enum of_error_number on_get_config_request(struct session *session, struct of_me
 {
     struct of_message reply = {.type = OF_GET_CONFIG_REPLY, .xid = message->xid, .config = session->config};
 
+    reply.config.flags = session->bridge->fragments;
     session_send(session, &reply);
     return OF_ERROR_NONE;
 }
 
 enum of_error_number on_set_config(struct session *session, struct of_message *message, const struct request *request)
 {
-    if (message->config.flags != OF_FRAG_NORMAL) {
+    struct bridge *bridge = session->bridge;
+
+    if (message->config.flags == OF_FRAG_REASM) {
         return OF_ERROR_SWITCH_CONFIG_FAILED_BAD_FLAGS;
+    }
+    if (message->config.flags != bridge->fragments) {
+        if (!bridge_is_writable(bridge)) {
+            return OF_ERROR_SWITCH_CONFIG_FAILED_EPERM;
+        }
+        bridge->fragments = message->config.flags;
+        owner_write(session, request->bytes, request->size, OF_ERROR_SWITCH_CONFIG_FAILED_EPERM);
     }
     session->config = message->config;
     return OF_ERROR_NONE;

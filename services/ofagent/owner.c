@@ -95,6 +95,8 @@ static void claim_bridge(struct bridge *bridge)
     if (row != NULL) { /* lent: put copies */
         mine.tables = row->tables;
         mine.n_tables = row->n_tables;
+        mine.has_fragments = row->has_fragments;
+        mine.fragments = row->fragments;
     }
     cfg_txn_put(txn, CFG_OWNER, bridge->id, &mine.base);
     *claim = (struct claim){.agent = bridge->agent, .bridge = bridge->id, .owner = {.start = mine.start, .epoch = mine.epoch}};
@@ -177,6 +179,7 @@ static void load_tables(struct bridge *bridge)
     const Busbar__OwnerRow *row = owner_row(bridge);
 
     bridge->has_vacancy_events = false;
+    bridge->fragments = row != NULL && row->has_fragments && row->fragments <= OF_FRAG_NX_MATCH ? (uint16_t)row->fragments : OF_FRAG_NORMAL;
     for (unsigned i = 0; i < TABLE_COUNT; i++) {
         bridge->tables[i].config = 0;
         bridge->tables[i].vacancy_down = bridge->tables[i].vacancy_up = 0;
@@ -193,15 +196,16 @@ static void load_tables(struct bridge *bridge)
     }
 }
 
-/* A table_mod under way; it may outlive its session. */
+/* A table_mod or SET_CONFIG under way; it may outlive its session. */
 struct writing {
     struct ofagent *agent;
     uint64_t bridge, session;
+    enum of_error_number error;
     size_t size;
     uint8_t head[INFLIGHT_REQUEST_HEAD];
 };
 
-static void on_tables_written(void *context, const struct cfg_result *result)
+static void on_written(void *context, const struct cfg_result *result)
 {
     struct writing *writing = context;
     struct bridge *bridge = bridge_find(writing->agent, writing->bridge);
@@ -211,7 +215,7 @@ static void on_tables_written(void *context, const struct cfg_result *result)
         session = session->next;
     }
     if (result->error != 0) {
-        log_warn("table-mod-lost bridge=%llu error=\"%s\"", (unsigned long long)writing->bridge,
+        log_warn("owner-row-unwritten bridge=%llu error=\"%s\"", (unsigned long long)writing->bridge,
                  result->text != NULL ? result->text : error_text(result->error));
     }
     if (result->error != 0 && bridge != NULL) {
@@ -221,25 +225,27 @@ static void on_tables_written(void *context, const struct cfg_result *result)
         session->n_port_mods--;
     }
     if (session != NULL && result->error != 0) {
-        session_send_error(session, OF_ERROR_TABLE_MOD_FAILED_EPERM, writing->head, writing->size);
+        session_send_error(session, writing->error, writing->head, writing->size);
     } else if (session != NULL && version_reached(result->version, session->port_mod_version)) {
         session->port_mod_version = result->version;
     }
     free(writing);
 }
 
-void owner_write_tables(struct session *session, const uint8_t *request, size_t size)
+void owner_write(struct session *session, const uint8_t *request, size_t size, enum of_error_number error)
 {
     struct bridge *bridge = session->bridge;
     static const char *const columns[] = {"start", "epoch"};
     Busbar__TableConfig configs[TABLE_COUNT], *pointers[TABLE_COUNT];
     Busbar__OwnerRow mine = BUSBAR__OWNER_ROW__INIT;
-    struct cfg_txn *txn = cfg_txn_new("ofagent table-mod");
+    struct cfg_txn *txn = cfg_txn_new("ofagent owner");
     struct writing *writing = memory_zeroed(sizeof *writing);
 
     mine.start = bridge->owner.start;
     mine.epoch = bridge->owner.epoch;
     mine.tables = pointers;
+    mine.has_fragments = bridge->fragments != OF_FRAG_NORMAL;
+    mine.fragments = bridge->fragments;
     for (unsigned i = 0; i < TABLE_COUNT; i++) {
         const struct bridge_table *table = &bridge->tables[i];
         if (table->config != 0 || table->vacancy_down != 0 || table->vacancy_up != 0) {
@@ -252,13 +258,13 @@ void owner_write_tables(struct session *session, const uint8_t *request, size_t 
             pointers[mine.n_tables++] = config;
         }
     }
-    *writing = (struct writing){.agent = bridge->agent, .bridge = bridge->id, .session = session->number};
+    *writing = (struct writing){.agent = bridge->agent, .bridge = bridge->id, .session = session->number, .error = error};
     writing->size = size < sizeof writing->head ? size : sizeof writing->head;
     memcpy(writing->head, request, writing->size);
     session->n_port_mods++;
     cfg_txn_require(txn, CFG_OWNER, bridge->id, &mine.base, columns, 2);
     cfg_txn_put(txn, CFG_OWNER, bridge->id, &mine.base);
-    cfg_transact(bridge->agent->cfg, &txn, bridge->agent->now_ns + OWNER_TIMEOUT_NS, on_tables_written, writing);
+    cfg_transact(bridge->agent->cfg, &txn, bridge->agent->now_ns + OWNER_TIMEOUT_NS, on_written, writing);
 }
 
 void owner_load(struct bridge *bridge)

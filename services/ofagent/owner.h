@@ -17,8 +17,8 @@ void owner_load(struct bridge *bridge);
 bool owner_is_us(const struct bridge *bridge);
 /* Has another process that lives the bridge? */
 bool owner_is_other(const struct bridge *bridge);
-/* What table_mods have set, into the owner row, so that the next owner finds it. A barrier of the session waits for that. Should it be refused, the
- * request is answered with an error, and the bridge claimed and loaded anew. */
-void owner_write_tables(struct session *session, const uint8_t *request, size_t size);
+/* What table_mods and SET_CONFIG have set, into the owner row, so that the next owner finds it. A barrier of the session waits for that. Should it be
+ * refused, the request is answered with `error`, and the bridge claimed and loaded anew. */
+void owner_write(struct session *session, const uint8_t *request, size_t size, enum of_error_number error);
 
 #endif

@@ -14,6 +14,7 @@
 #include "lib/base/log.h"
 #include "lib/base/memory.h"
 #include "lib/msg/msg.h"
+#include "lib/msg/pipeline_fields.h"
 #include "lib/msg/rule.h"
 #include "proto/packet.pb-c.h"
 #include "services/ofagent/bridge.h"
@@ -155,6 +156,10 @@ static void on_packet_in(struct packet *packet, const Busbar__PacketIn *in)
     }
     match_init(&message.packet_in.match);
     match_set(&message.packet_in.match, FIELD_IN_PORT, field_value_u64(in->in_port));
+    if (pipeline_fields_read(in->pipeline_fields.data, in->pipeline_fields.len, &message.packet_in.match) != 0) {
+        packet->counts.ins_malformed++;
+        return;
+    }
     for (struct session *session = bridge->sessions; session != NULL; session = session->next) {
         give(packet, session, in, &message);
     }

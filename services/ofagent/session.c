@@ -74,6 +74,28 @@ void session_destroy(struct session **session)
     *session = NULL;
 }
 
+/* What the controllers of the bridge are told goes to those who look, and what they say. Tools have their own eyes. */
+static bool is_watched(const struct session *session)
+{
+    return (session->controller != 0 || session->listener != 0) && snoop_is_watched(session->bridge->snoop);
+}
+
+static void tell_snoopers(struct session *session)
+{
+    const uint8_t *bytes;
+    size_t size = conn_appended(session->conn, &bytes);
+
+    if (size > 0 && is_watched(session)) {
+        snoop_tell(session->bridge->snoop, bytes, size);
+    }
+}
+
+static int flush(struct session *session)
+{
+    tell_snoopers(session);
+    return conn_flush(session->conn);
+}
+
 void session_close(struct session *session, const char *format, ...)
 {
     va_list args;
@@ -85,7 +107,7 @@ void session_close(struct session *session, const char *format, ...)
     va_start(args, format);
     (void)vsnprintf(session->reason, sizeof session->reason, format, args);
     va_end(args);
-    (void)!conn_flush(session->conn);
+    (void)!flush(session);
 }
 
 /* 1.0 has some messages in the form that the peer has asked for. */
@@ -158,28 +180,6 @@ static void on_hello(struct session *session, const struct of_message *hello)
     session->was_active = true;
     log_debug("openflow-session bridge=%s session=%llu version=%u", session->bridge->name, (unsigned long long)session->number,
               session->version);
-}
-
-/* What the controllers of the bridge are told goes to those who look, and what they say. Tools have their own eyes. */
-static bool is_watched(const struct session *session)
-{
-    return (session->controller != 0 || session->listener != 0) && snoop_is_watched(session->bridge->snoop);
-}
-
-static void tell_snoopers(struct session *session)
-{
-    const uint8_t *bytes;
-    size_t size = conn_appended(session->conn, &bytes);
-
-    if (size > 0 && is_watched(session)) {
-        snoop_tell(session->bridge->snoop, bytes, size);
-    }
-}
-
-static int flush(struct session *session)
-{
-    tell_snoopers(session);
-    return conn_flush(session->conn);
 }
 
 static void receive(struct session *session, const uint8_t *bytes, size_t size)

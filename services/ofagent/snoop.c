@@ -22,7 +22,8 @@ struct snoop {
     char *path;
     uint32_t versions;
     int listener; /* -1: none */
-    uint64_t listen_again_ns;
+    uint64_t listen_again_ns, accept_again_ns;
+    bool is_paused; /* no descriptor was left for who comes */
     struct conn *conns[SNOOPERS_MAX];
     size_t n_conns;
 };
@@ -77,11 +78,11 @@ static void start(struct snoop *snoop, uint64_t now_ns)
     }
 }
 
-static void accept_all(struct snoop *snoop)
+static void accept_all(struct snoop *snoop, uint64_t now_ns)
 {
     int fd;
 
-    while (snoop->n_conns < SNOOPERS_MAX && conn_tcp_accept(snoop->listener, &fd) == 0) {
+    while (snoop->n_conns < SNOOPERS_MAX && conn_tcp_accept(snoop->listener, now_ns, &snoop->accept_again_ns, &fd) == 0) {
         struct of_message hello = {.type = OF_HELLO, .hello = {.versions = snoop->versions}};
         struct conn *conn = conn_new(fd, NULL);
         hello.version = 1;
@@ -94,6 +95,7 @@ static void accept_all(struct snoop *snoop)
         }
         snoop->conns[snoop->n_conns++] = conn;
     }
+    snoop->is_paused = now_ns < snoop->accept_again_ns;
 }
 
 /* What it says is nothing to us. 0, or why it has to go. */
@@ -119,7 +121,7 @@ void snoop_step(struct snoop *snoop, bool listens, uint64_t now_ns)
         start(snoop, now_ns);
     }
     if (snoop->listener >= 0) {
-        accept_all(snoop);
+        accept_all(snoop, now_ns);
     }
     for (size_t i = snoop->n_conns; i > 0; i--) {
         if (drain(snoop->conns[i - 1]) != 0) {
@@ -146,7 +148,7 @@ size_t snoop_fds(const struct snoop *snoop, struct pollfd *out_fds)
 {
     size_t n = 0;
 
-    if (snoop->listener >= 0 && snoop->n_conns < SNOOPERS_MAX) {
+    if (snoop->listener >= 0 && snoop->n_conns < SNOOPERS_MAX && !snoop->is_paused) {
         out_fds[n++] = (struct pollfd){.fd = snoop->listener, .events = POLLIN};
     }
     for (size_t i = 0; i < snoop->n_conns; i++) {

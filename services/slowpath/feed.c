@@ -10,6 +10,7 @@
 #include "lib/cfg/target.h"
 #include "lib/msg/rule.h"
 
+enum { FRAGMENTS_DROP = 1 /* OFPC_FRAG_DROP */ };
 enum { MAC_AGING_S = 300, MAC_TABLE_SIZE = 8192, MAC_TABLE_SIZE_MAX = 1000000 /* Open vSwitch's bounds */ };
 
 static void feed_bridge(struct core *core, uint64_t id, const Busbar__BridgeRow *row)
@@ -149,6 +150,11 @@ static void feed_meter(struct core *core, uint64_t id, const Busbar__MeterRow *r
     }
 }
 
+static void feed_owner(struct core *core, uint64_t id, const Busbar__OwnerRow *row)
+{
+    world_set_fragments(&core->world, id, row != NULL && row->has_fragments && row->fragments == FRAGMENTS_DROP);
+}
+
 static void feed_port_status(struct core *core, uint64_t id, const Busbar__PortStatusRow *row)
 {
     if (row != NULL) {
@@ -183,10 +189,12 @@ void feed_row(struct core *core, enum cfg_table table, uint64_t id, const Protob
     case CFG_METER:
         feed_meter(core, id, (const Busbar__MeterRow *)after);
         break;
+    case CFG_OWNER:
+        feed_owner(core, id, (const Busbar__OwnerRow *)after);
+        break;
     case CFG_SWITCH:
     case CFG_FLOW_TABLE:
     case CFG_KEY:
-    case CFG_OWNER:
     case CFG_SERVICE:
     case CFG_COUNTER:
     case CFG_TABLE_MAX:

@@ -9,6 +9,8 @@
 
 #include <string.h>
 
+#include "lib/msg/pipeline_fields.h"
+
 void output_to(struct walk *walk, const struct world_port *port)
 {
     if ((port->config & (PORT_CONFIG_NO_FWD | PORT_CONFIG_DOWN)) != 0) {
@@ -29,9 +31,26 @@ void output_to(struct walk *walk, const struct world_port *port)
     walk_emit(walk, &action);
 }
 
+/* What the rules have written beside the packet is the same for all packets of the flow: it follows from constants and from what was looked at. */
+static void emit_pipeline_fields(struct walk *walk, struct dp_action *action)
+{
+    uint8_t bytes[DP_PIPELINE_MAX];
+    struct flow_state mask = {.metadata = be64(UINT64_MAX), .tunnel_id = be64(UINT64_MAX)};
+    memset(mask.reg, 0xff, sizeof mask.reg);
+    size_t size = pipeline_fields_write(&walk->state, bytes);
+    action->controller.n_pipeline = (uint16_t)size;
+    walk_look(walk, &mask);
+    for (size_t at = 0; at < size; at += DP_USERDATA_SIZE) {
+        struct dp_action item = {.type = DP_ACTION_USERDATA};
+        memcpy(item.userdata.bytes, bytes + at, size - at < DP_USERDATA_SIZE ? size - at : DP_USERDATA_SIZE);
+        walk_emit(walk, &item);
+    }
+}
+
 /* The items of user data stand before the action, so that what has an effect stays last. */
 static void emit_controller(struct walk *walk, struct dp_action *action, const struct action *of)
 {
+    emit_pipeline_fields(walk, action);
     size_t left = of != NULL ? of->controller.n_data : 0;
     action->controller.n_userdata = (uint16_t)left;
     for (size_t i = 1; left > 0; i++) {

@@ -122,6 +122,7 @@ static bool packet_in_fill(const struct packet_wire *wire, const Busbar__PacketU
     in->max_len = up->max_len;
     in->userdata = up->userdata;
     in->controller_id = up->controller_id;
+    in->pipeline_fields = up->pipeline_fields;
     return port != NULL || up->in_port == 0;
 }
 

@@ -66,6 +66,23 @@ static void no_rule(struct walk *walk, uint8_t table)
     walk->is_over = walk->depth == walk->base_depth;
 }
 
+/* Is it one that the bridge's tables never see? */
+static bool is_dropped_fragment(struct walk *walk)
+{
+    struct flow_state mask = {.key.ip_frag = KEY_FRAG_ANY};
+    if (!walk->bridge->drops_fragments) {
+        return false;
+    }
+    walk_look(walk, &mask);
+    if (walk->is_over || (walk->state.key.ip_frag & KEY_FRAG_ANY) == 0) {
+        return false;
+    }
+    walk_trace(walk, "a fragment: dropped, as SET_CONFIG says");
+    walk->reason = DROP_FRAGMENT;
+    walk->is_over = walk->depth == walk->base_depth;
+    return true;
+}
+
 static void write_metadata(struct walk *walk, const struct instructions *in)
 {
     if (in->has_write_metadata) {
@@ -78,7 +95,7 @@ void pipeline_run(struct walk *walk, uint8_t table, uint32_t in_port)
 {
     uint8_t outer_table = walk->table;
     const struct world_rule *outer_rule = walk->rule;
-    bool goes_on = true;
+    bool goes_on = !is_dropped_fragment(walk);
     while (goes_on && !walk->is_over && !walk->has_exited) {
         const struct world_rule *rule = table_lookup(walk, table, in_port);
         in_port = PORT_IN_PORT;

@@ -200,8 +200,8 @@ static void retire_addresses(struct slowpath *slowpath)
 
 static int open_wires(struct slowpath *slowpath, const struct slowpath_settings *settings)
 {
-    static const enum cfg_table tables[] = {CFG_BRIDGE, CFG_PORT,    CFG_CONTROLLER,  CFG_RULE,
-                                            CFG_GROUP,  CFG_METER,  CFG_SERVICE, CFG_PORT_STATUS, CFG_CONTROLLER_STATUS};
+    static const enum cfg_table tables[] = {CFG_BRIDGE, CFG_PORT,    CFG_CONTROLLER,  CFG_RULE,  CFG_GROUP,
+                                            CFG_METER,  CFG_OWNER,  CFG_SERVICE, CFG_PORT_STATUS, CFG_CONTROLLER_STATUS};
     struct cfg_events events = {.on_row = on_row, .on_version = on_version, .context = slowpath};
     int err = packet_open(&slowpath->core, settings->packet_endpoint, &slowpath->core.packets);
     if (err == 0) {

@@ -87,6 +87,7 @@ struct world_bridge {
     char *name; /* owned, "" while there is no row */
     bool has_row;
     bool is_secure;
+    bool drops_fragments; /* before they meet a rule */
     enum fail_open fail_open;
     uint64_t mac_aging_ns;
     uint32_t mac_limit;
@@ -141,6 +142,7 @@ struct world_bridge_settings {
 };
 void world_set_bridge(struct world *world, uint64_t id, const struct world_bridge_settings *settings);
 void world_remove_bridge(struct world *world, uint64_t id);
+void world_set_fragments(struct world *world, uint64_t id, bool drops_fragments);
 
 struct world_port_settings {
     const char *name;

@@ -186,7 +186,7 @@ ROWS = (
     ("QUEUE_OP_FAILED/BAD_PORT", "configuration of an unknown port", (QUEUE_CONFIG, struct.pack(">I4x", 999))),
     ("QUEUE_OP_FAILED/BAD_PORT", "statistics of an unknown port", multipart(5, struct.pack(">II", 999, ANY))),
     ("QUEUE_OP_FAILED/BAD_QUEUE", "statistics of an unknown queue", multipart(5, struct.pack(">II", 1, 999))),
-    ("SWITCH_CONFIG_FAILED/BAD_FLAGS", "undefined treatment of fragments", (SET_CONFIG, struct.pack(">HH", 3, 128))),
+    ("SWITCH_CONFIG_FAILED/BAD_FLAGS", "undefined treatment of fragments", (SET_CONFIG, struct.pack(">HH", 4, 128))),
     ("ROLE_REQUEST_FAILED/BAD_ROLE", "unknown", role(9, 0)),
     ("METER_MOD_FAILED/INVALID_METER", "number 0", meter_mod(number=0, bands=band())),
     ("METER_MOD_FAILED/UNKNOWN_METER", "modified", meter_mod(command=1, number=77, bands=band())),

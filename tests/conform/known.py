@@ -3,11 +3,8 @@
 TTL_BEHIND_LABEL = "the datapath writes no header behind a label that came with the packet; Open vSwitch has no copy_ttl at all"
 
 KNOWN = {
-    "match: in_phy_port, prerequisite": "taken without in_port beside it",
     "action: copy_ttl_in: MPLS to IP": TTL_BEHIND_LABEL,
     "action: copy_ttl_in: MPLS to IP, in the action set": TTL_BEHIND_LABEL,
     "action: output CONTROLLER, max_len": "the standard wants the whole packet from a switch without buffers; as Open vSwitch, it is cut",
     "error: BAD_ACTION/BAD_OUT_PORT, port 0": "a number that no port has yet is taken, 0 too; as Open vSwitch",
-    "message: fragments: drop": "SET_CONFIG knows only the normal treatment of fragments; Open vSwitch has drop, too",
-    "message: packet_in: table, cookie, match": "the match of a packet-in has in_port only: metadata and tunnel_id do not travel up",
 }

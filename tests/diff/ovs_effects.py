@@ -311,6 +311,8 @@ def our_run(effect, packet, text):
                 effect.leave(CONTROLLER, packet, ("reason", int(fields["reason"])), ("max_len", int(fields["max_len"])))
             elif name == "clone":
                 our_run(effect, dict(packet), arguments)
+            elif name == "userdata":
+                pass  # of the packet-in behind it: what a controller is told is no effect on packets
             elif name == "meter":
                 packet["meters"] += (1,)
             elif name == "truncate":

@@ -41,7 +41,7 @@ static struct match random_match(struct random *random)
 {
     struct match match = match_random(random);
 
-    if (match.mask.key.in_port.raw != 0) {
+    if (match.mask.key.in_port.raw != 0 || match.mask.in_phy_port.raw != 0) { /* which that needs */
         match_set(&match, FIELD_IN_PORT, field_value_u64(random_port(random)));
     }
     if (match.mask.actset_output.raw != 0) {

@@ -25,9 +25,13 @@ def wrong(good, bad, seconds, until=60):
 
 
 # Of each alert: the process that it is about, its series, the seconds at which it is still pending, fires, and has gone; labels and what its
-# text calls the value, where it has them. Series named with `quiet` are those that must raise nothing.
+# text calls the value, where it has them (None: a label that the alert does not have). Series named with `quiet` are those that must raise nothing, those
+# with `always` the series `up` of another service.
 CASES = {
     "BusbarProcessAway": ("slowpath.1", {"up": wrong(1, 0, 60)}, (70, 80, 120), {}, None),
+    "BusbarNobodyThere": ("ofagent.1", {"up": f"1+0x{60 // STEP} stale _x{60 // STEP - 1} 1+0x1000", **{f"always {kind}": "1+0x1000" for kind in
+                                                                                       ("configdb", "slowpath", "fastpath")}},
+                          (85, 100, 130), {"process": None, "instance": None}, None),
     "BusbarUnhealthy": ("fastpath.1", {"busbar_healthy": wrong(1, 0, 60)}, (70, 80, 120), {}, None),
     "BusbarConfigurationNotApplied": ("configdb.1", {"busbar_configdb_version": steps((5, 60), (6, 0)),
                                                      "busbar_configdb_least_applied_version": steps((5, 150), (6, 0))}, (100, 105, 150), {}, None),
@@ -35,6 +39,7 @@ CASES = {
                                          "quiet busbar_fastpath_drops_total": "0+500x1000"}, (85, 150, 250),
                           {"reason": "no_slowpath", "quiet reason": "rule"}, "100"),
     "BusbarNoSlowpath": ("fastpath.2", {"busbar_fastpath_sessions_open": wrong(2, 0, 60)}, (65, 75, 120), {}, None),
+    "BusbarPortDown": ("fastpath.1", {"busbar_fastpath_ports_up": wrong(3, 2, 90), "busbar_fastpath_ports": "3+0x1000"}, (110, 125, 155), {}, None),
     "BusbarWaitingRoomFull": ("fastpath.1", {"busbar_fastpath_waiting_packets": wrong(800, 801, 60), "busbar_fastpath_waiting_packets_max": "1000+0x1000"},
                               (65, 75, 120), {}, None),
     "BusbarFlowTableFull": ("fastpath.1", {"busbar_fastpath_flows": wrong(950, 951, 120), "busbar_fastpath_flows_max": "1000+0x1000"},
@@ -64,13 +69,17 @@ def as_alert(rule, labels, value):
 def case_of(name, rule):
     process, series, (pending, fires, gone), more, value = CASES[name]
     common = {"job": "busbar", "process": process, "instance": process, "service": process.split(".")[0]}
-    loud = {**common, **{label: text for label, text in more.items() if not label.startswith("quiet ")}}
+    loud = {**common, **{label: text for label, text in more.items() if text is not None and not label.startswith("quiet ")}}
+    told = {label: text for label, text in loud.items() if more.get(label, text) is not None}
     quiet = {**common, **{label.removeprefix("quiet "): text for label, text in more.items() if label.startswith("quiet ")}}
     inputs = []
     for metric, values in series.items():
+        if metric.startswith("always "):
+            inputs.append({"series": f'up{{job="busbar",service="{metric.removeprefix("always ")}"}}', "values": values})
+            continue
         labels = ",".join(f"{label}={json.dumps(text)}" for label, text in (quiet if metric.startswith("quiet ") else loud).items())
         inputs.append({"series": f"{metric.removeprefix('quiet ')}{{{labels}}}", "values": values})
-    expected = [(pending, []), (fires, [as_alert(rule, loud, value)]), (gone, [])]
+    expected = [(pending, []), (fires, [as_alert(rule, told, value)]), (gone, [])]
     return {"interval": f"{STEP}s", "input_series": inputs,
             "alert_rule_test": [{"eval_time": f"{at}s", "alertname": name, "exp_alerts": alerts} for at, alerts in expected]}
 

@@ -81,6 +81,11 @@ def test_attached_hosts_reach_each_other(engine):
     wait_until("a ping is answered", pings, seconds=20)
     assert lost(ping(20, 0.05)) == 0
     assert engine.run(ROOT / "deploy/attach", "netns:bbc1", "port1", "10.98.0.1/24").stdout.strip().endswith("port port1 of br0")
+    for _ in range(2):
+        said = engine.run(ROOT / "deploy/attach", "netns:bbc1", "port3", "10.98.0.9/24", check=False)
+        assert said.returncode == 1 and "--device" in said.stdout, said.stdout
+    said = engine.run(ROOT / "deploy/attach", "netns:bbc2", "port1", "10.98.0.9/24", check=False)
+    assert said.returncode == 1 and "its other end is not eth1 of netns:bbc2" in said.stdout, said.stdout
 
 
 def test_services_have_no_more_rights_than_they_need(engine):
@@ -122,6 +127,15 @@ def test_each_container_may_be_killed(engine):
         assert service == "fastpath" or traffic.lost <= UNDER_WAY, f"{service}: {traffic.lost} lost"
         assert traffic.lost < 500, f"{service}: {traffic.lost} lost"
         assert lost(ping(5)) == 0
+
+
+def test_a_new_build_of_the_fastpath_leaves_the_ports(engine):
+    ports, fastpath = engine.containers("ports"), engine.containers("fastpath")
+    engine.run("docker", "build", "-t", "busbar/fastpath", "-", input="FROM busbar/fastpath\nLABEL again=yes\n")
+    engine.compose("up", "-d", "--no-build")
+    assert engine.containers("ports") == ports and engine.containers("fastpath") != fastpath
+    wait_until("all containers are healthy", lambda: healthy(engine), seconds=60, every=0.5)
+    wait_until("a ping is answered", pings, seconds=20)
 
 
 def test_services_scale_up_and_down_under_traffic(engine):

@@ -52,9 +52,10 @@ def test_up_names_the_process_that_dies_at_start(stopped_suite, tmp_path):
 def test_wrong_use_of_up_is_refused_and_starts_nothing(stopped_suite):
     for arguments, said in ((["--slowpath", "17"], "at most 16"),
                             (["--fastpath", "17"], "at most 16"), (["--fastpath", "x"], "--fastpath x"), (["--what"], "--what"),
-                            (["--db"], "--db")):
+                            (["--db"], "--db"), (["--listen", "here"], "tcp://ADDRESS:PORT"), (["--metrics", "here"], "ADDRESS:PORT+")):
         result = stopped_suite.up(*arguments, check=False)
         assert result.returncode == 2 and said in result.stdout, result.stdout
+    assert not (stopped_suite.run_dir / "listen").exists(), "a mistyped address is remembered"
     assert stopped_suite.alive() == set()
 
 

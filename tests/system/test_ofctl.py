@@ -70,6 +70,41 @@ def test_user_data_of_a_rule_come_with_the_packet_in(suite):
     assert "OFPBAC_" in said.stdout, said.stdout
 
 
+def test_what_rules_have_written_comes_with_the_packet_in(suite):
+    first, second = suite.bridge_with_hosts(2)
+    first.knows(second), second.knows(first)
+    suite.ofctl("add-flow", "br0", "priority=9,icmp,actions=set_field:0x11->reg3,set_field:5->tun_id,write_metadata:0x77,goto_table:1")
+    suite.ofctl("add-flow", "br0", "table=1,icmp,actions=controller(max_len=64),normal")
+    logs = {}
+    for form in ("openflow10", "nxt_packet_in2"):
+        logs[form] = suite.run_dir / f"{form}.log"
+        suite.namespace.popen("ovs-ofctl", "--unixctl=none", "-O", "OpenFlow13", "-P", "standard" if form == "openflow10" else form, "monitor",
+                              f"unix:{suite.run_dir}/br0.mgmt", "65535", stdout=open(logs[form], "w"))
+    time.sleep(0.5)
+    first.ping(second, count=1)
+    for log in logs.values():
+        wait_until("all are said", lambda log=log: all(word in log.read_text() for word in ("reg3=0x11", "tun_id=0x5", "metadata=0x77", "in_port=1")))
+
+
+def test_fragments_are_dropped_where_a_controller_says_so(suite):
+    first, second = suite.bridge_with_hosts(2)
+    first.knows(second), second.knows(first)
+    large = ("ping", "-c", "1", "-W", "1", "-s", "4000", second.ip)
+    assert "frags=normal" in suite.ofctl("show") and first.run(*large, check=False).returncode == 0
+    suite.ofctl("set-frags", "br0", "drop")
+    assert suite.ofctl("get-frags").strip().endswith("drop")
+    assert first.run(*large, check=False).returncode != 0
+    first.ping(second, count=1)
+    assert "fragment" in suite.swctl("trace", "br0", "in_port=1,ip,ip_frag=later")
+    suite.kill("ofagent.1")
+    suite.up()
+    assert suite.ofctl("get-frags").strip().endswith("drop")
+    assert "OFPSCFC_BAD_FLAGS" in suite.ofctl("set-frags", "br0", "reassemble", check=False).stdout or \
+        suite.ofctl("get-frags").strip().endswith("drop")
+    suite.ofctl("set-frags", "br0", "nx-match")
+    assert first.run(*large, check=False).returncode == 0
+
+
 def test_a_full_table_evicts_what_is_least_important_and_says_so(suite):
     suite.bridge_with_hosts(2)
     suite.swctl("create", "flow_table", "bridge=br0", "number=0", "flow_limit=2")

@@ -234,6 +234,12 @@ def test_it_talks_over_tcp_with_keys_when_the_configuration_says_so(world):
 
 
 def test_an_upgrade_keeps_the_configuration_and_traffic_goes_on(world):
+    """With the one fastpath and slowpath of the file as it is shipped."""
+    conf = world.machine.root / "etc/busbar/busbar.conf"
+    conf.write_text(re.sub(r"^(SLOW|FAST)PATH=\d+", r"\1PATH=1", conf.read_text(), flags=re.M) + "# ours\n")
+    world.machine.run("systemctl", "daemon-reload")
+    world.machine.run("systemctl", "stop", "busbar-slowpath@2", "busbar-slowpath@3", "busbar-fastpath@2")
+    wait_until("a ping is answered", world.pings)
     before = world.configuration()
     assert "port2" in before
     pids = {unit: world.pid(unit) for unit in UNITS}
@@ -247,7 +253,9 @@ def test_an_upgrade_keeps_the_configuration_and_traffic_goes_on(world):
     assert all(world.pid(unit) != pids[unit] for unit in UNITS)
     assert world.machine.run("dpkg-query", "-W", "-f", "${Version} ${Status}", "busbar").stdout == f"{NEWER} install ok installed"
     assert world.configuration() == before
-    assert "SLOWPATH=3" in (world.machine.root / "etc/busbar/busbar.conf").read_text()
+    assert "# ours" in conf.read_text()
+    running = world.machine.run("systemctl", "list-units", "--plain", "--no-legend", "--state=active", "busbar-fastpath@*").stdout
+    assert len(running.split("\n")) == 2 and "busbar-fastpath@1" in running, running
     assert pings.lost <= 50, pings.lost
 
 
@@ -256,7 +264,7 @@ def test_removed_nothing_runs_and_the_database_stays(world):
     assert world.processes() == []
     assert not (world.machine.root / "usr/sbin/busbar-fastpath").exists()
     assert world.machine.run("sh", "-c", "ls /var/lib/busbar/*").stdout.strip()
-    assert "SLOWPATH=3" in (world.machine.root / "etc/busbar/busbar.conf").read_text()
+    assert "# ours" in (world.machine.root / "etc/busbar/busbar.conf").read_text()
     links = world.switch.run("ip", "-d", "link").stdout
     assert "xdp" not in links and "br0" not in links, links
     assert world.machine.run("sh", "-c", "ls -A /run/busbar 2>&1", check=False).returncode != 0

@@ -94,6 +94,29 @@ def test_waiting_returns_when_it_is_true_or_time_is_over(suite):
     assert result.returncode == 4 and "bridge br1: not true within 500 ms" in result.stdout
 
 
+def parked(suite):
+    detail = next(process["detail"] for process in suite.swctl("status", as_json=True) if process["process"] == "configdb.1")
+    return detail["transactions"]["parked"]
+
+
+def test_changes_are_made_when_a_row_is_as_it_should_be(suite):
+    suite.swctl("add-br", "br0", "--", "set", "bridge", "br0", "fail_mode=standalone")
+    line = ("when", "bridge", "br0", "fail_mode=secure", "other_config:mac-aging-time!=60", "--", "set", "bridge", "br0", "fail_mode=standalone")
+    child = suite.namespace.popen(BIN / "swctl", "--timeout", "20", *line, "other_config:mac-table-size=99", env=suite.environment)
+    wait_until("it waits", lambda: parked(suite) == 1)
+    suite.swctl("set", "bridge", "br0", "other_config:mac-aging-time=60", "--", "set", "bridge", "br0", "fail_mode=secure")
+    assert child.poll() is None and suite.swctl("get", "bridge", "br0", "fail_mode") == "secure\n"
+    suite.swctl("clear", "bridge", "br0", "other_config:mac-aging-time")
+    out, _ = child.communicate(timeout=20)
+    assert child.returncode == 0 and parked(suite) == 0, out
+    assert suite.swctl("get", "bridge", "br0", "fail_mode", "other_config:mac-table-size").split() == ["standalone", "99"]
+    result = suite.swctl("--timeout", "0.3", *line, check=False)
+    said = 'bridge br0, column fail_mode: timed out after 300 ms: it is "standalone", wanted was "secure"'
+    assert result.returncode == 4 and said in result.stdout, result.stdout
+    result = suite.swctl("when", "port", "br0", "link_state=up", check=False)
+    assert result.returncode == 1 and "wait-until waits for it" in result.stdout
+
+
 def test_a_change_names_who_has_not_applied_it(suite):
     suite.swctl("add-br", "br0")
     suite.kill("slowpath.1", signal.SIGSTOP)

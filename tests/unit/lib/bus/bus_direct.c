@@ -8,7 +8,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <unistd.h>
 #include <cmocka.h>
 
@@ -103,6 +106,79 @@ static void a_held_queue_has_its_bound(void **state)
     assert_true(taken >= BUS_QUEUE_MESSAGES);
 }
 
+static void what_waits_for_a_peer_is_bounded_in_bytes(void **state)
+{
+    struct net *n = *state;
+    struct bus_message m;
+    enum { SIZE = 8 * 1024 * 1024 };
+    uint8_t *body = calloc(1, SIZE);
+    size_t taken = 0;
+    while (bus_send(n->binder, &ofagent, MESSAGE_RENEWED, body, SIZE) == 0) {
+        assert_true(++taken < 100);
+    }
+    assert_in_range(taken, DIRECT_WAITING_MAX / SIZE, DIRECT_WAITING_MAX / SIZE + 1);
+    struct bus_shared *shared = bus_share(n->binder, body, SIZE);
+    assert_int_equal(bus_send_shared(n->binder, &ofagent, MESSAGE_RENEWED, shared), -EAGAIN);
+    for (size_t got = 0; got < taken;) { /* and when the peer reads, all of it comes, and there is room again */
+        int err = bus_recv(n->connector, &m);
+        assert_true(err == 0 || err == -EAGAIN);
+        if (err == 0) {
+            assert_int_equal(m.size, SIZE);
+            bus_message_fini(&m);
+            got++;
+        }
+        assert_int_equal(bus_recv(n->binder, &m), -EAGAIN);
+    }
+    assert_int_equal(bus_send_shared(n->binder, &ofagent, MESSAGE_RENEWED, shared), 0);
+    bus_shared_free(&shared);
+    free(body);
+}
+
+static void a_connection_too_many_is_closed_and_others_go_on(void **state)
+{
+    enum { N = DIRECT_LINKS_MAX + 10 };
+    struct net *n = *state;
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    struct rlimit before, many = {.rlim_cur = 3 * N};
+    struct bus_message m;
+    int *fds = calloc(N, sizeof *fds);
+    size_t n_closed = 0;
+    memcpy(address.sun_path, n->endpoint + strlen("ipc://"), strlen(n->endpoint) - strlen("ipc://"));
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+    many.rlim_max = before.rlim_max;
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &many), 0);
+    for (size_t i = 0; i < N; i++) {
+        fds[i] = socket(AF_UNIX, SOCK_STREAM, 0);
+        assert_true(fds[i] >= 0);
+        assert_int_equal(connect(fds[i], (struct sockaddr *)&address, sizeof address), 0);
+        if (i % 32 == 0) { /* they wait in a short queue */
+            (void)!bus_recv(n->binder, &m);
+        }
+    }
+    for (int i = 0; i < 64; i++) {
+        (void)!bus_recv(n->binder, &m);
+    }
+    for (size_t i = 0; i < N; i++) {
+        uint8_t bytes[256];
+        ssize_t got;
+        while ((got = recv(fds[i], bytes, sizeof bytes, MSG_DONTWAIT)) > 0) { /* its greeting */
+        }
+        n_closed += got == 0;
+    }
+    assert_int_equal(n_closed, 11); /* one is the connector's */
+    assert_int_equal(bus_send(n->connector, NULL, MESSAGE_RENEW, "hi", 2), 0);
+    assert_int_equal(recv_soon(n->binder, &m), 0);
+    bus_message_fini(&m);
+    for (size_t i = 0; i < N; i++) {
+        close(fds[i]);
+    }
+    free(fds);
+    for (int i = 0; i < 200; i++) {
+        (void)!bus_recv(n->binder, &m);
+    }
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+}
+
 static void what_was_said_before_the_end_is_heard(void **state)
 {
     struct net *n = *state;
@@ -153,7 +229,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         BUS_TEST(what_is_held_goes_with_the_flush_in_order), BUS_TEST(a_held_queue_has_its_bound),
         BUS_TEST(what_was_said_before_the_end_is_heard),     BUS_TEST(a_second_connection_of_one_life_takes_its_place),
-        BUS_TEST(an_idle_socket_sleeps),
+        BUS_TEST(an_idle_socket_sleeps),                     BUS_TEST(what_waits_for_a_peer_is_bounded_in_bytes),
+        BUS_TEST(a_connection_too_many_is_closed_and_others_go_on),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -111,7 +111,9 @@ static void what_the_socket_does_not_take_goes_later(void **state)
         link_put(p.b, "h", 1, body, i % 2 == 0 ? SIZE : 3, i % 2 == 0 && i > 0 ? shared : NULL);
     }
     link_shared_release(&shared);
+    assert_in_range(p.b->n_waiting, 4 * SIZE, 4 * SIZE + 100);
     assert_int_equal(link_flush(p.b), -EAGAIN);
+    assert_in_range(p.b->n_waiting, 3 * SIZE, 4 * SIZE - 1);
     for (int i = 0, got = LINK_NONE; i < N; got = LINK_NONE) {
         int err = link_flush(p.b);
         assert_true(err == 0 || err == -EAGAIN);
@@ -125,6 +127,7 @@ static void what_the_socket_does_not_take_goes_later(void **state)
         link_rest(p.a, &p.spare);
     }
     assert_int_equal(p.b->n_queued, 0);
+    assert_int_equal(p.b->n_waiting, 0);
     close_pair(&p);
     free(body);
 }

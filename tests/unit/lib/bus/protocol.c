@@ -9,7 +9,7 @@
 
 static const struct bus_identity shard = {.kind = PROCESS_FASTPATH, .instance = 1, .start = 11};
 static const struct bus_identity replica = {.kind = PROCESS_SLOWPATH, .instance = 4, .start = 22};
-enum { NOW = 2 /* the version of the session wire by wires.def */ };
+enum { NOW = 3 /* the version of the session wire by wires.def */ };
 
 struct pair {
     struct bus_hub *hub;
@@ -138,8 +138,8 @@ static void two_versions_apart_is_refused_naming_both_and_what_to_do(void **stat
     const struct {
         int binder, connector;
         const char *numbers, *what;
-    } cases[] = {{1, -1, "versions 3 and 2 of the wire session, this program 1 and 0", "replace this program by"},
-                 {-1, 1, "versions 1 and 0 of the wire session, this program 3 and 2", "replace fastpath.1 by"}};
+    } cases[] = {{1, -1, "versions 4 and 3 of the wire session, this program 2 and 1", "replace this program by"},
+                 {-1, 1, "versions 2 and 1 of the wire session, this program 4 and 3", "replace fastpath.1 by"}};
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         struct pair p = pair_new(cases[i].binder, cases[i].connector);
         char text[256] = "";
@@ -164,7 +164,7 @@ static void two_versions_apart_is_refused_naming_both_and_what_to_do(void **stat
 static void a_refusal_of_a_stranger_or_another_wire_changes_nothing(void **state)
 {
     struct pair p = pair_new(0, 0);
-    struct envelope refusal = {.wire = WIRE_SESSION, .protocol = 1, .newest = 1, .type = ENVELOPE_REFUSAL, .from = replica};
+    struct envelope refusal = {.wire = WIRE_SESSION, .protocol = NOW - 1, .newest = NOW - 1, .type = ENVELOPE_REFUSAL, .from = replica};
     assert_false(protocol_admit(p.binder, &refusal, 0)); /* nobody refuses a binder */
     assert_int_equal(bus_socket_counters(p.binder)->unknown_type, 1);
     refusal.wire = WIRE_CONFIG;

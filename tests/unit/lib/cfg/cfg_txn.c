@@ -24,16 +24,19 @@ static void operations_keep_their_order_and_content(void **state)
     cfg_txn_require(txn, CFG_PORT, 10, NULL, NULL, 0);
     cfg_txn_require_absent(txn, CFG_PORT, 11);
     cfg_txn_put(txn, CFG_OWNER, 12, &port.base);
-    assert_int_equal(cfg_txn_size(txn), 8);
+    cfg_txn_wait(txn, CFG_PORT, 13, &port.base, columns, 1, true, 250);
+    assert_int_equal(cfg_txn_size(txn), 9);
     Busbar__Transact *m = txn_take(&txn);
     assert_null(txn);
     assert_string_equal(m->client, "test adds");
     const Busbar__OpKind kinds[] = {BUSBAR__OP_KIND__OP_INSERT,         BUSBAR__OP_KIND__OP_INSERT,
                                     BUSBAR__OP_KIND__OP_UPDATE,         BUSBAR__OP_KIND__OP_DELETE,
                                     BUSBAR__OP_KIND__OP_REQUIRE,        BUSBAR__OP_KIND__OP_REQUIRE,
-                                    BUSBAR__OP_KIND__OP_REQUIRE_ABSENT, BUSBAR__OP_KIND__OP_PUT};
-    assert_int_equal(m->n_ops, 8);
-    for (size_t i = 0; i < 8; i++) {
+                                    BUSBAR__OP_KIND__OP_REQUIRE_ABSENT, BUSBAR__OP_KIND__OP_PUT,
+                                    BUSBAR__OP_KIND__OP_WAIT};
+    assert_int_equal(m->n_ops, 9);
+    assert_true(m->ops[8]->id == 13 && m->ops[8]->other && m->ops[8]->timeout_ms == 250 && m->ops[8]->n_columns == 1);
+    for (size_t i = 0; i < 9; i++) {
         assert_int_equal(m->ops[i]->kind, kinds[i]);
     }
     assert_true(m->ops[1]->id == second && m->ops[2]->id == 7 && m->ops[7]->id == 12);

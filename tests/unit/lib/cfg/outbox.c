@@ -133,6 +133,29 @@ static void at_most_a_window_is_unanswered(void **state)
     assert_true(arrived(t, 0, NULL) == 0);
 }
 
+/* configdb keeps so many replies: while the oldest waits there, no number is said that would need its place. */
+static void numbers_stay_within_a_window_of_the_oldest(void **state)
+{
+    struct test *t = *state;
+    struct outcome o[OUTBOX_WINDOW + 5] = {{0}};
+    uint64_t sequences[OUTBOX_WINDOW + 5];
+    for (uint64_t i = 0; i < OUTBOX_WINDOW + 5; i++) {
+        add(t, i, 1000, &o[i]);
+    }
+    step(t);
+    for (uint64_t i = 0; i < OUTBOX_WINDOW; i++) {
+        sequences[i] = arrived(t, i, NULL);
+    }
+    for (uint64_t i = 1; i < OUTBOX_WINDOW; i++) {
+        reply(t, sequences[i], 0);
+    }
+    step(t);
+    assert_true(arrived(t, 0, NULL) == 0);
+    reply(t, sequences[0], 0);
+    step(t);
+    assert_true(arrived(t, OUTBOX_WINDOW, NULL) == sequences[0] + OUTBOX_WINDOW);
+}
+
 static void unanswered_are_repeated_in_order_under_their_sequence(void **state)
 {
     struct test *t = *state;
@@ -231,6 +254,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         OUTBOX_TEST(transactions_go_in_order_and_are_answered_once),
         OUTBOX_TEST(at_most_a_window_is_unanswered),
+        OUTBOX_TEST(numbers_stay_within_a_window_of_the_oldest),
         OUTBOX_TEST(unanswered_are_repeated_in_order_under_their_sequence),
         OUTBOX_TEST(too_late_ends_with_what_is_known),
         OUTBOX_TEST(too_large_a_transaction_is_refused_here),

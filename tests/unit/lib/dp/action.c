@@ -153,6 +153,25 @@ static void user_data_stand_before_their_action_and_are_read_from_there(void **s
     assert_int_equal(dp_actions_check(list, 3, NULL), -ERROR_RANGE);
 }
 
+static void pipeline_fields_stand_before_the_user_data(void **state)
+{
+    struct dp_action list[] = {{.type = DP_ACTION_USERDATA, .userdata.bytes = {4, 5}},
+                               {.type = DP_ACTION_USERDATA, .userdata.bytes = {9, 8}},
+                               {.type = DP_ACTION_CONTROLLER, .controller = {.n_userdata = 1, .n_pipeline = 2}}};
+    uint8_t bytes[DP_PIPELINE_MAX] = {0};
+    assert_int_equal(dp_actions_check(list, 3, NULL), 0);
+    assert_int_equal(dp_controller_pipeline(&list[2].controller, bytes), 2);
+    assert_true(bytes[0] == 4 && bytes[1] == 5 && bytes[2] == 0);
+    assert_int_equal(dp_controller_userdata(&list[2].controller, bytes), 1);
+    assert_int_equal(bytes[0], 9);
+    assert_int_equal(dp_actions_check(list + 1, 2, NULL), -ERROR_RANGE);
+    struct dp_action other = list[2];
+    other.controller.n_pipeline = 3;
+    assert_false(dp_actions_equal(&list[2], 1, &other, 1));
+    list[2].controller.n_pipeline = DP_PIPELINE_MAX + 1;
+    assert_int_equal(dp_actions_check(list, 3, NULL), -ERROR_RANGE);
+}
+
 static void clones_nested_too_deep_are_refused(void **state)
 {
     struct dp_action list[DP_CLONE_DEPTH + 2];
@@ -241,6 +260,7 @@ int main(void)
         cmocka_unit_test(every_settable_field_of_a_packet_passes_and_no_other),
         cmocka_unit_test(effective_part_ends_behind_the_last_that_can_be_noticed),
         cmocka_unit_test(user_data_stand_before_their_action_and_are_read_from_there),
+        cmocka_unit_test(pipeline_fields_stand_before_the_user_data),
         cmocka_unit_test(clones_nested_too_deep_are_refused),
         cmocka_unit_test(list_over_the_limit_is_refused),
         cmocka_unit_test(lists_differ_in_any_member),

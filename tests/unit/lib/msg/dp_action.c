@@ -36,7 +36,7 @@ static size_t one_of_each(struct dp_action *a)
     a[n] = (struct dp_action){.type = DP_ACTION_CONTROLLER};
     a[n++].controller =
         (struct dp_controller){.bridge = 1ull << 40, .cookie = UINT64_MAX, .rule_table = 253, .max_len = 0xffff, .reason = 1, .in_port = 77,
-                               .id = UINT16_MAX, .n_userdata = 33};
+                               .id = UINT16_MAX, .n_userdata = 1, .n_pipeline = 31};
     a[n++] = (struct dp_action){.type = DP_ACTION_CLONE, .clone = {.n_actions = 2}};
     a[n++] = (struct dp_action){.type = DP_ACTION_OUTPUT, .port = 9};
     a[n++] = (struct dp_action){.type = DP_ACTION_OUTPUT, .port = UINT32_MAX};

@@ -108,9 +108,24 @@ static void a_match_is_untouched_by_bytes_that_are_refused(void **state)
     assert_true(match_equal(&match, &before));
 }
 
+static void in_phy_port_needs_in_port_before_it(void **state)
+{
+    const uint8_t both[] = {0, 1, 0, 20, 0x80, 0, 0, 4, 0, 0, 0, 3, 0x80, 0, 2, 4, 0, 0, 0, 9, 0, 0, 0, 0};
+    const uint8_t alone[] = {0, 1, 0, 12, 0x80, 0, 2, 4, 0, 0, 0, 9, 0, 0, 0, 0};
+    struct of_error error = {.number = OF_ERROR_NONE};
+    struct match match;
+
+    struct reader r = reader_of(both, sizeof both);
+    assert_int_equal(of_match_decode(&r, &match, &error), 0);
+    r = reader_of(alone, sizeof alone);
+    assert_true(of_match_decode(&r, &match, &error) != 0);
+    assert_int_equal(error.number, OF_ERROR_BAD_MATCH_BAD_PREREQ);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(in_phy_port_needs_in_port_before_it),
         cmocka_unit_test(matches_arrive_as_they_were_sent),    cmocka_unit_test(the_bytes_of_a_match_are_the_standards),
         cmocka_unit_test(old_nicira_numbers_are_understood),   cmocka_unit_test(every_field_has_a_header_that_leads_back_to_it),
         cmocka_unit_test(values_beyond_a_field_are_not_valid), cmocka_unit_test(a_match_is_untouched_by_bytes_that_are_refused),

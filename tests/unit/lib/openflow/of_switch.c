@@ -21,11 +21,13 @@ static void features_arrive_as_they_were_sent(void **state)
     writer_fini(&w);
 }
 
-static void fragment_modes_are_three(void **state)
+static void fragment_modes_are_the_standards_three_and_niciras(void **state)
 {
     struct of_message message = {.type = OF_SET_CONFIG, .config = {.flags = OF_FRAG_REASM, .miss_send_len = 128}};
     assert_int_equal(openflow_refusal_of(message), OF_ERROR_NONE);
-    message.config.flags = 3;
+    message.config.flags = OF_FRAG_NX_MATCH;
+    assert_int_equal(openflow_refusal_of(message), OF_ERROR_NONE);
+    message.config.flags = 4;
     assert_int_equal(openflow_refusal_of(message), OF_ERROR_SWITCH_CONFIG_FAILED_BAD_FLAGS);
 }
 
@@ -54,7 +56,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(features_arrive_as_they_were_sent),
-        cmocka_unit_test(fragment_modes_are_three),
+        cmocka_unit_test(fragment_modes_are_the_standards_three_and_niciras),
         cmocka_unit_test(a_description_arrives_with_texts_cut_to_fit),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

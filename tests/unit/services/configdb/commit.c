@@ -1,5 +1,5 @@
 /* Group commit: many transactions share one, each stands or falls alone, repeats are answered, a full disk refuses. */
-#include "tests/unit/services/configdb/txn_bench.h"
+#include "tests/unit/services/configdb/group.h"
 
 #include <fcntl.h>
 #include <poll.h>
@@ -7,98 +7,8 @@
 #include <sys/resource.h>
 #include <sys/wait.h>
 
-#include "services/configdb/commit.h"
 #include "services/configdb/fold.h"
 #include "services/configdb/history.h"
-
-struct group {
-    struct fixture_base base;
-    struct ring *ring;
-    struct recent *recent;
-    struct commit *commit;
-    struct disk *disk;
-    Busbar__TransactReply *replies[1200];
-    size_t n_replies;
-    uint64_t n_versions;
-};
-
-static void on_reply(void *context, const struct bus_identity *to, const void *reply, size_t size)
-{
-    struct group *group = context;
-    assert_true(group->n_replies < 1200);
-    group->replies[group->n_replies] = busbar__transact_reply__unpack(NULL, size, reply);
-    assert_non_null(group->replies[group->n_replies++]);
-}
-
-static void on_version(void *context, const struct ring_entry *entry)
-{
-    struct group *group = context;
-    group->n_versions++;
-    assert_int_equal(entry->n, ring_newest(group->ring));
-}
-
-static void group_init_with(struct group *group, enum disk_mode mode)
-{
-    memset(group, 0, sizeof *group);
-    fixture_base_init(&group->base);
-    group->disk = disk_new(mode);
-    group->ring = ring_new(group->base.epoch, rows_n(group->base.rows));
-    assert_int_equal(rows_begin_read(group->base.rows), 0);
-    assert_int_equal(recent_new(group->base.rows, &group->recent), 0);
-    rows_end(group->base.rows);
-    struct commit_events events = {.on_reply = on_reply, .on_version = on_version, .context = group};
-    group->commit = commit_new(group->base.rows, group->ring, group->recent, group->disk, &events);
-}
-
-static void group_init(struct group *group)
-{
-    group_init_with(group, DISK_INLINE);
-}
-
-static void group_forget(struct group *group)
-{
-    while (group->n_replies > 0) {
-        busbar__transact_reply__free_unpacked(group->replies[--group->n_replies], NULL);
-    }
-}
-
-static void group_fini(struct group *group)
-{
-    commit_wait(group->commit);
-    group_forget(group);
-    commit_destroy(&group->commit);
-    disk_destroy(&group->disk);
-    recent_destroy(&group->recent);
-    ring_destroy(&group->ring);
-    fixture_base_fini(&group->base);
-}
-
-/* Queues one operation as writer `start`. */
-static void queue(struct group *group, enum process_kind kind, uint64_t start, uint64_t sequence, Busbar__OpKind op,
-                  enum cfg_table table, uint64_t id, const ProtobufCMessage *row)
-{
-    struct bus_identity from = {.kind = kind, .instance = 1, .start = start};
-    struct bench bench;
-    uint8_t packed[2048];
-    bench_begin(&bench);
-    (void)bench_op(&bench, op, table, id, row);
-    bench.message.sequence = bench.message.oldest = sequence;
-    size_t size = busbar__transact__pack(&bench.message, packed);
-    bool is_in_memory = sequence % 2 == 0; /* either way */
-    struct bus_message sent = {.body = packed, .size = size};
-    Busbar__Transact *message = is_in_memory
-                                    ? (Busbar__Transact *)msg_unpack_into(commit_memory(group->commit), &sent, &busbar__transact__descriptor)
-                                    : busbar__transact__unpack(NULL, size, packed);
-    assert_non_null(message);
-    commit_queue(group->commit, &from, &message, size, is_in_memory);
-    assert_null(message);
-}
-
-static void insert_bridge(struct group *group, uint64_t start, uint64_t sequence, const char *name)
-{
-    Busbar__BridgeRow row = fixture_bridge(name);
-    queue(group, PROCESS_SWCTL, start, sequence, BUSBAR__OP_KIND__OP_INSERT, CFG_BRIDGE, 0, &row.base);
-}
 
 static void many_clients_share_one_commit_and_each_is_refused_alone(void **state)
 {
@@ -536,6 +446,50 @@ static void what_is_kept_gets_the_version_that_was_shown(void **state)
     group_fini(&group);
 }
 
+/* The n that a repeat by writer 1 is answered after a restart. */
+static uint64_t kept_version(struct group *group, uint64_t sequence)
+{
+    struct recent *recent = NULL;
+    struct store_bytes bytes;
+    assert_int_equal(rows_begin_read(group->base.rows), 0);
+    assert_int_equal(recent_new(group->base.rows, &recent), 0);
+    rows_end(group->base.rows);
+    assert_int_equal(recent_ask(recent, 1, sequence, sequence, &bytes), RECENT_REPEAT);
+    Busbar__TransactReply *reply = busbar__transact_reply__unpack(NULL, bytes.size, bytes.bytes);
+    uint64_t n = reply->version->n;
+    busbar__transact_reply__free_unpacked(reply, NULL);
+    recent_destroy(&recent);
+    return n;
+}
+
+static void what_changed_nothing_is_kept_with_the_version_it_was_told(void **state)
+{
+    struct group group;
+    uint64_t bridge = group_held(&group);
+    for (uint64_t round = 0; round < 2; round++) { /* alone in its group, and before one that makes a version */
+        uint64_t sequence = 2 + 2 * round;
+        queue(&group, PROCESS_SWCTL, 1, sequence, BUSBAR__OP_KIND__OP_REQUIRE, CFG_BRIDGE, bridge, NULL);
+        if (round == 1) {
+            insert_bridge(&group, 1, 5, "br1");
+        }
+        commit_step(group.commit);
+        insert_rule(&group, 9, 1 + round, bridge);
+        commit_step(group.commit);
+        assert_true(disk_go(group.disk));
+        commit_step(group.commit);
+        struct fold *fold = fold_new(group.base.rows, group.disk);
+        fold_step(fold, NS_PER_S);
+        assert_true(disk_go(group.disk));
+        fold_step(fold, NS_PER_S);
+        fold_destroy(&fold);
+        const Busbar__TransactReply *told = group.replies[group.n_replies - 1 - round];
+        assert_int_equal(told->sequence, sequence);
+        assert_int_equal(told->version->n, 2 + round);
+        assert_int_equal(kept_version(&group, sequence), told->version->n);
+    }
+    group_fini(&group);
+}
+
 static uint64_t slow_ns = 5 * NS_PER_S;
 static uint64_t slow_clock(void)
 {
@@ -637,15 +591,183 @@ static void latency_is_from_the_queue_to_the_answer_by_class(void **state)
     group_fini(&group);
 }
 
+/* ---- waits ---- */
+
+static void at(struct group *group, uint64_t now_ns)
+{
+    struct confirm_clocks clocks = {.now_ns = now_ns, .wall_ns = NS_PER_S, .boot_id = "boot-1"};
+    commit_set_clocks(group->commit, &clocks);
+}
+
+/* As writer `start`: when the row is there (or, `gone`, is not), a bridge. */
+static void insert_when(struct group *group, uint64_t start, uint64_t sequence, enum cfg_table table, uint64_t id, bool gone, uint32_t timeout_ms,
+                        const char *name)
+{
+    struct bus_identity from = {.kind = PROCESS_SWCTL, .instance = 1, .start = start};
+    Busbar__BridgeRow row = fixture_bridge(name);
+    struct bench bench;
+    uint8_t packed[2048];
+    bench_begin(&bench);
+    (void)bench_op(&bench, BUSBAR__OP_KIND__OP_INSERT, CFG_BRIDGE, 0, &row.base);
+    Busbar__Op *op = bench_op(&bench, BUSBAR__OP_KIND__OP_WAIT, table, id, NULL);
+    op->other = gone;
+    op->timeout_ms = timeout_ms;
+    bench.message.sequence = sequence;
+    bench.message.oldest = 1;
+    size_t size = busbar__transact__pack(&bench.message, packed);
+    Busbar__Transact *message = busbar__transact__unpack(NULL, size, packed);
+    commit_queue(group->commit, &from, &message, size, false);
+}
+
+static void one_that_waits_holds_nobody_up_and_goes_when_it_is_true(void **state)
+{
+    struct group group;
+    group_init(&group);
+    at(&group, NS_PER_S);
+    insert_when(&group, 1, 1, CFG_BRIDGE, 2, false, 1000, "waited");
+    insert_bridge(&group, 1, 2, "br1"); /* the same writer */
+    commit_step(group.commit);
+    assert_int_equal(group.n_replies, 1);
+    assert_int_equal(group.replies[0]->sequence, 2);
+    assert_int_equal(group.replies[0]->ids[0], 1);
+    assert_int_equal(park_count(commit_parked(group.commit)), 1);
+    insert_when(&group, 1, 1, CFG_BRIDGE, 2, false, 1000, "waited"); /* a repeat */
+    commit_step(group.commit);
+    assert_int_equal(group.n_replies, 1);
+    assert_int_equal(commit_counters(group.commit)->dropped, 0);
+    insert_bridge(&group, 2, 1, "br2");
+    commit_step(group.commit); /* in the same step, in a commit behind it */
+    assert_int_equal(group.n_replies, 3);
+    assert_int_equal(group.replies[2]->sequence, 1);
+    assert_int_equal(group.replies[2]->error, 0);
+    assert_int_equal(group.replies[2]->version->n, 3);
+    insert_when(&group, 1, 1, CFG_BRIDGE, 2, false, 1000, "waited");
+    commit_step(group.commit);
+    assert_int_equal(group.n_replies, 4); /* answered once more, not done */
+    assert_int_equal(group.replies[3]->version->n, 3);
+    assert_int_equal(rows_count(group.base.rows, CFG_BRIDGE), 3);
+    group_fini(&group);
+}
+
+static void what_does_not_come_true_is_refused_at_its_time_and_leaves_no_trace(void **state)
+{
+    struct group group;
+    group_init(&group);
+    at(&group, NS_PER_S);
+    insert_when(&group, 1, 1, CFG_BRIDGE, 9, false, 0, "now");
+    insert_when(&group, 2, 1, CFG_BRIDGE, 9, false, 1000, "waited");
+    commit_step(group.commit);
+    assert_int_equal(group.n_replies, 1);
+    assert_int_equal(group.replies[0]->error, -ERROR_NOT_TRUE);
+    assert_int_equal(group.replies[0]->failed_op, 1);
+    assert_int_equal(commit_due_ns(group.commit), 2 * NS_PER_S);
+    insert_bridge(&group, 3, 1, "br1"); /* touches the table, not the row */
+    commit_step(group.commit);
+    at(&group, 2 * NS_PER_S);
+    commit_step(group.commit);
+    assert_int_equal(group.n_replies, 3);
+    assert_int_equal(group.replies[2]->error, -ERROR_NOT_TRUE);
+    assert_non_null(strstr(group.replies[2]->text, "bridge row 9: timed out after 1000 ms: it does not exist"));
+    assert_int_equal(rows_count(group.base.rows, CFG_BRIDGE), 1);
+    assert_int_equal(group.n_versions, 1);
+    insert_when(&group, 2, 1, CFG_BRIDGE, 9, false, 1000, "waited"); /* a repeat of what was refused */
+    commit_step(group.commit);
+    assert_int_equal(group.n_replies, 4);
+    assert_int_equal(group.replies[3]->error, -ERROR_NOT_TRUE);
+    group_fini(&group);
+}
+
+static void who_gives_up_or_is_silent_frees_what_waits(void **state)
+{
+    struct group group;
+    group_init(&group);
+    at(&group, NS_PER_S);
+    insert_when(&group, 1, 1, CFG_BRIDGE, 9, false, 60000, "a");
+    insert_when(&group, 2, 1, CFG_BRIDGE, 9, false, 60000, "b");
+    commit_step(group.commit);
+    struct bus_identity from = {.kind = PROCESS_SWCTL, .instance = 1, .start = 1};
+    Busbar__Transact *blank = memory_zeroed(sizeof *blank);
+    busbar__transact__init(blank);
+    blank->sequence = blank->oldest = 1;
+    commit_queue(group.commit, &from, &blank, 10, false);
+    commit_step(group.commit);
+    commit_step(group.commit);
+    assert_int_equal(group.n_replies, 1);
+    assert_int_equal(group.replies[0]->error, -ERROR_NOT_TRUE);
+    for (uint64_t ms = 0; ms <= 3000; ms += 100) {
+        at(&group, NS_PER_S + ms * NS_PER_MS);
+        commit_step(group.commit);
+    }
+    assert_int_equal(park_count(commit_parked(group.commit)), 0);
+    assert_int_equal(group.n_replies, 2);
+    insert_when(&group, 3, 1, CFG_BRIDGE, 9, false, 60000, "c");
+    commit_step(group.commit);
+    assert_int_equal(park_count(commit_parked(group.commit)), 1);
+    group_fini(&group);
+}
+
+/* Parked while a sync is held: the rule that it waits for is published before the group of the sync is. */
+static void nothing_is_missed_while_a_sync_is_held(void **state)
+{
+    struct group group;
+    uint64_t bridge = group_held(&group);
+    at(&group, NS_PER_S);
+    insert_bridge(&group, 2, 1, "br1");
+    insert_when(&group, 3, 1, CFG_RULE, 1, false, 1000, "late");
+    commit_step(group.commit);
+    assert_int_equal(park_count(commit_parked(group.commit)), 1);
+    insert_rule(&group, 9, 1, bridge);
+    commit_step(group.commit);
+    assert_int_equal(park_count(commit_parked(group.commit)), 0); /* held: it is the next group */
+    assert_true(disk_go(group.disk));
+    commit_step(group.commit);
+    assert_true(disk_go(group.disk));
+    commit_step(group.commit);
+    assert_int_equal(group.n_replies, 4);
+    assert_int_equal(group.replies[3]->error, 0);
+    assert_int_equal(rows_count(group.base.rows, CFG_BRIDGE), 3);
+    group_fini(&group);
+}
+
+/* The reply of one that waits needs its place among the 64: the 64th behind it is not taken before. */
+static void a_writer_goes_on_for_63_beside_one_that_waits(void **state)
+{
+    struct group group;
+    group_init(&group);
+    at(&group, NS_PER_S);
+    insert_when(&group, 1, 1, CFG_BRIDGE, 1, true, 1000, "early");
+    commit_step(group.commit);
+    assert_int_equal(group.n_replies, 1);
+    insert_when(&group, 1, 2, CFG_BRIDGE, 1, true, 1000, "waited");
+    for (uint64_t i = 3; i <= 2 + DB_RECENT_SLOTS; i++) {
+        queue(&group, PROCESS_SWCTL, 1, i, BUSBAR__OP_KIND__OP_REQUIRE, CFG_BRIDGE, 1, NULL);
+    }
+    commit_step(group.commit);
+    assert_int_equal(group.n_replies, DB_RECENT_SLOTS);
+    assert_int_equal(commit_counters(group.commit)->dropped, 1);
+    queue(&group, PROCESS_SWCTL, 2, 1, BUSBAR__OP_KIND__OP_DELETE, CFG_BRIDGE, 1, NULL);
+    commit_step(group.commit);
+    assert_int_equal(group.n_replies, DB_RECENT_SLOTS + 2);
+    assert_int_equal(group.replies[DB_RECENT_SLOTS + 1]->sequence, 2);
+    assert_int_equal(group.replies[DB_RECENT_SLOTS + 1]->error, 0);
+    group_fini(&group);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(one_that_waits_holds_nobody_up_and_goes_when_it_is_true),
+        cmocka_unit_test(what_does_not_come_true_is_refused_at_its_time_and_leaves_no_trace),
+        cmocka_unit_test(who_gives_up_or_is_silent_frees_what_waits),
+        cmocka_unit_test(nothing_is_missed_while_a_sync_is_held),
+        cmocka_unit_test(a_writer_goes_on_for_63_beside_one_that_waits),
         cmocka_unit_test(latency_is_from_the_queue_to_the_answer_by_class),
         cmocka_unit_test(a_rule_is_answered_while_a_sync_is_held),
         cmocka_unit_test(a_writer_keeps_his_order_across_a_held_sync),
         cmocka_unit_test(rules_wait_for_configuration_that_requires_one),
         cmocka_unit_test(readers_see_nothing_of_a_group_that_is_being_synced),
         cmocka_unit_test(what_is_kept_gets_the_version_that_was_shown),
+        cmocka_unit_test(what_changed_nothing_is_kept_with_the_version_it_was_told),
         cmocka_unit_test(a_group_that_shared_a_sync_is_waited_for),
         cmocka_unit_test(the_thread_syncs_and_says_so),
         cmocka_unit_test(many_clients_share_one_commit_and_each_is_refused_alone),

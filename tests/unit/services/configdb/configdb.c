@@ -301,16 +301,21 @@ static void a_rule_needs_the_owners_epoch(void **state)
     fixture_fini(&f);
 }
 
-static void a_service_joins_and_leaves_by_silence(void **state)
+static void join_slowpath(struct fixture *f)
 {
-    struct fixture f;
-    set_up(&f);
-    (void)fixture_client(&f, SLOWPATH, PROCESS_SLOWPATH, all_tables, N_ALL, NULL);
     Busbar__ServiceRow service = BUSBAR__SERVICE_ROW__INIT;
     char none[] = "";
     service.session = service.usage = service.packet = service.mac = service.control = none;
     service.pid = 42;
-    cfg_register(f.client[SLOWPATH], &service);
+    (void)fixture_client(f, SLOWPATH, PROCESS_SLOWPATH, all_tables, N_ALL, NULL);
+    cfg_register(f->client[SLOWPATH], &service);
+}
+
+static void a_service_joins_and_leaves_by_silence(void **state)
+{
+    struct fixture f;
+    set_up(&f);
+    join_slowpath(&f);
     fixture_run(&f, 1000);
     struct version version;
     assert_int_not_equal(cfg_registered(f.client[SLOWPATH], &version), 0);
@@ -329,11 +334,7 @@ static void no_lease_lapses_because_configdb_stood_still(void **state)
 {
     struct fixture f;
     set_up(&f);
-    (void)fixture_client(&f, SLOWPATH, PROCESS_SLOWPATH, all_tables, N_ALL, NULL);
-    Busbar__ServiceRow service = BUSBAR__SERVICE_ROW__INIT;
-    char none[] = "";
-    service.session = service.usage = service.packet = service.mac = service.control = none;
-    cfg_register(f.client[SLOWPATH], &service);
+    join_slowpath(&f);
     fixture_run(&f, 1000);
     struct version version;
     uint64_t id = cfg_registered(f.client[SLOWPATH], &version);

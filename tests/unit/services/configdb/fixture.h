@@ -119,6 +119,7 @@ static inline void fixture_put(struct fixture_base *base, enum cfg_table table, 
 struct fixture {
     struct fixture_dir dir;
     const char *boot_id;
+    enum disk_mode disk;
     uint64_t now_ns;
     uint64_t starts;
     struct bus_hub *hub;
@@ -134,7 +135,7 @@ static inline void fixture_open(struct fixture *f)
     struct error_detail detail = {.text = ""};
     f->bus = bus_memory_new(f->hub, &self);
     struct configdb_settings settings = {
-        .bus = f->bus, .endpoint = FIXTURE_ENDPOINT, .start = fixture_settings(&f->dir), .disk = DISK_INLINE};
+        .bus = f->bus, .endpoint = FIXTURE_ENDPOINT, .start = fixture_settings(&f->dir), .disk = f->disk};
     settings.start.boot_id = f->boot_id;
     if (configdb_new(&settings, f->now_ns, &f->db, &detail) != 0) {
         fail_msg("configdb does not start: %s", detail.text);
@@ -153,6 +154,7 @@ static inline void fixture_init(struct fixture *f)
     log_set_level(LOG_LEVEL_ERROR);
     fixture_dir_make(&f->dir);
     f->boot_id = "boot-1";
+    f->disk = DISK_INLINE;
     f->now_ns = NS_PER_S;
     f->hub = bus_hub_new(1);
     fixture_open(f);

@@ -1,6 +1,10 @@
 /* The fold: after it, the disk has what the run environment had; a rebuild gives it back. */
 #include "tests/unit/services/configdb/fixture.h"
 
+#include <dlfcn.h>
+#include <errno.h>
+#include <lmdb.h>
+
 #include "services/configdb/fold.h"
 
 enum { MODEL_IDS = 200 };
@@ -166,6 +170,122 @@ static void a_rebuilt_environment_equals_the_folded_one(void **state)
     fixture_base_fini(&base);
 }
 
+/* ---- writes that fail ---- */
+
+static int failing; /* what mdb_put() says, 0: what LMDB says */
+static size_t puts_left;
+
+/* In front of LMDB's. */
+int mdb_put(MDB_txn *txn, MDB_dbi dbi, MDB_val *key, MDB_val *data, unsigned int flags)
+{
+    static int (*real)(MDB_txn *, MDB_dbi, MDB_val *, MDB_val *, unsigned int);
+    if (failing != 0 && puts_left == 0) {
+        return failing;
+    }
+    puts_left -= failing != 0 ? 1 : 0;
+    if (real == NULL) {
+        real = (int (*)(MDB_txn *, MDB_dbi, MDB_val *, MDB_val *, unsigned int))dlsym(RTLD_NEXT, "mdb_put");
+    }
+    return real(txn, dbi, key, data, flags);
+}
+
+struct failure {
+    struct fixture_base base;
+    uint64_t model[MODEL_IDS];
+    struct disk *disk;
+    struct fold *fold;
+    uint64_t now_ns;
+};
+
+static void failure_begin(struct failure *f, int rc)
+{
+    memset(f, 0, sizeof *f);
+    fixture_base_init(&f->base);
+    f->disk = disk_new(DISK_INLINE);
+    f->fold = fold_new(f->base.rows, f->disk);
+    for (uint64_t id = 1; id < MODEL_IDS; id++) {
+        change(&f->base, f->model, id, id);
+    }
+    failing = rc;
+}
+
+static void failure_end(struct failure *f)
+{
+    failing = 0;
+    fold_destroy(&f->fold);
+    disk_destroy(&f->disk);
+    fixture_base_fini(&f->base);
+}
+
+/* A step `pause_ns` after the last, of which so many writes succeed. */
+static void failure_step(struct failure *f, uint64_t pause_ns, size_t n_puts)
+{
+    puts_left = n_puts;
+    f->now_ns += pause_ns;
+    fold_step(f->fold, f->now_ns);
+}
+
+static void a_pass_that_is_too_large_is_tried_again_later_and_smaller(void **state)
+{
+    struct failure f;
+    uint64_t pause_ns = FOLD_EVERY_NS;
+    failure_begin(&f, MDB_TXN_FULL);
+    failure_step(&f, FOLD_EVERY_NS, 100);
+    for (uint64_t n = 1; fold_error(f.fold) != 0; n++) {
+        assert_true(n < 20);
+        assert_int_equal(fold_error(f.fold), -ERROR_TOO_LARGE);
+        assert_int_equal(fold_failures(f.fold), n);
+        assert_int_equal(fold_pause_ns(f.fold), pause_ns);
+        failure_step(&f, pause_ns - 1, 100); /* not yet */
+        assert_int_equal(fold_failures(f.fold), n);
+        failure_step(&f, 1, 100);
+        pause_ns = 2 * pause_ns < FOLD_PAUSE_MAX_NS ? 2 * pause_ns : FOLD_PAUSE_MAX_NS;
+    }
+    assert_true(fold_failures(f.fold) > 6);
+    assert_true(fold_rows(f.fold) > 0 && fold_rows(f.fold) < 100);
+    for (int i = 0; i < 5; i++) {
+        failure_step(&f, 0, 100); /* the rest, at once and as small */
+    }
+    assert_int_equal(fold_error(f.fold), 0);
+    assert_int_equal(fold_pause_ns(f.fold), FOLD_EVERY_NS);
+    assert_int_equal(entries(&f.base, ROWS_RUN, STORE_DIRTY), 0);
+    compare(&f.base, f.model, ROWS_DISK);
+    failure_end(&f);
+}
+
+static void without_memory_it_goes_on_when_there_is_some(void **state)
+{
+    struct failure f;
+    failure_begin(&f, ENOMEM);
+    failure_step(&f, FOLD_EVERY_NS, 5);
+    failure_step(&f, FOLD_EVERY_NS, 5);
+    assert_int_equal(fold_error(f.fold), -ENOMEM);
+    assert_int_equal(fold_failures(f.fold), 2);
+    failing = 0;
+    failure_step(&f, 2 * FOLD_EVERY_NS, 0);
+    assert_int_equal(fold_error(f.fold), 0);
+    compare(&f.base, f.model, ROWS_DISK);
+    failure_end(&f);
+}
+
+static void a_full_disk_is_looked_at_each_second_and_what_does_not_pass_never_again(void **state)
+{
+    struct failure f;
+    failure_begin(&f, ENOSPC);
+    for (uint64_t n = 1; n < 5; n++) {
+        failure_step(&f, FOLD_EVERY_NS, 5);
+        assert_int_equal(fold_failures(f.fold), n);
+        assert_int_equal(fold_pause_ns(f.fold), FOLD_EVERY_NS);
+    }
+    failing = EIO;
+    for (int i = 0; i < 5; i++) {
+        failure_step(&f, 100 * FOLD_EVERY_NS, 5);
+        assert_int_equal(fold_failures(f.fold), 5);
+        assert_int_equal(fold_error(f.fold), -EIO);
+    }
+    failure_end(&f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -173,6 +293,9 @@ int main(void)
         cmocka_unit_test(a_fold_waits_its_second_and_repeats_are_copied_once),
         cmocka_unit_test(the_thread_folds_while_rules_are_written),
         cmocka_unit_test(a_rebuilt_environment_equals_the_folded_one),
+        cmocka_unit_test(a_pass_that_is_too_large_is_tried_again_later_and_smaller),
+        cmocka_unit_test(without_memory_it_goes_on_when_there_is_some),
+        cmocka_unit_test(a_full_disk_is_looked_at_each_second_and_what_does_not_pass_never_again),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -77,6 +77,28 @@ static void old_replies_make_room(void **state)
     fixture_base_fini(&base);
 }
 
+/* It waits for something else, and those behind it do not wait for it. */
+static void one_under_way_keeps_the_place_of_its_reply(void **state)
+{
+    struct fixture_base base;
+    struct store_bytes reply;
+    fixture_base_init(&base);
+    struct recent *recent = open_recent(&base);
+    assert_int_equal(recent_ask(recent, 7, 1, 1, &reply), RECENT_DO);
+    for (uint64_t sequence = 2; sequence <= DB_RECENT_SLOTS; sequence++) {
+        assert_int_equal(recent_ask(recent, 7, sequence, 1, &reply), RECENT_DO);
+        store_reply(&base, recent, 7, sequence, "done");
+    }
+    assert_int_equal(recent_ask(recent, 7, DB_RECENT_SLOTS + 1, 1, &reply), RECENT_GAP);
+    assert_int_equal(recent_ask(recent, 7, DB_RECENT_SLOTS + 2, 1, &reply), RECENT_GAP);
+    store_reply(&base, recent, 7, 1, "late");
+    assert_int_equal(recent_ask(recent, 7, 1, 1, &reply), RECENT_REPEAT);
+    assert_memory_equal(reply.bytes, "late", 4);
+    assert_int_equal(recent_ask(recent, 7, DB_RECENT_SLOTS + 1, 2, &reply), RECENT_DO);
+    recent_destroy(&recent);
+    fixture_base_fini(&base);
+}
+
 /* Until there were 64 slots there were 16: an entry of then may come behind a newer one whose place it would have now. */
 static void an_older_reply_does_not_take_a_newer_ones_place(void **state)
 {
@@ -143,6 +165,7 @@ int main(void)
         cmocka_unit_test(a_repeat_gets_the_same_reply),
         cmocka_unit_test(a_writers_order_is_kept),
         cmocka_unit_test(old_replies_make_room),
+        cmocka_unit_test(one_under_way_keeps_the_place_of_its_reply),
         cmocka_unit_test(an_older_reply_does_not_take_a_newer_ones_place),
         cmocka_unit_test(writers_idle_longest_are_forgotten_on_disk_too),
     };

@@ -208,6 +208,43 @@ static void nonsense_is_refused_by_row_and_column_and_leaves_no_trace(void **sta
     fixture_base_fini(&base);
 }
 
+/* What two columns may hold together is looked at in what comes back, too. */
+static void options_that_a_type_has_not_are_refused_by_port_and_key(void **state)
+{
+    static const struct {
+        const char *type, *key, *value, *text; /* text NULL: taken */
+    } cases[] = {
+        {"null", "rx", "/a.pcap", "type null has no option rx"},
+        {"pcap", "speed", "full", "type pcap has no option speed"},
+        {"pcap", "pace", "slow", "'slow' is not one of full|recorded"},
+        {"pcap", "tx", "relative", "options:tx"},
+        {"pcap", "tx", "/a.pcap", NULL},
+    };
+    struct fixture_base base;
+    struct error_detail detail;
+    char note[256];
+    fixture_base_init(&base);
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        Busbar__PortRow port = fixture_port("p", 3);
+        Busbar__PortOption option = BUSBAR__PORT_OPTION__INIT, *options = &option;
+        struct picture *picture = picture_new();
+        option.key = (char *)(uintptr_t)cases[i].key;
+        option.value = (char *)(uintptr_t)cases[i].value;
+        port.type = (char *)(uintptr_t)cases[i].type;
+        port.options = &options;
+        port.n_options = 1;
+        port.ofport = 1;
+        put_bridge(picture, 3, "br0");
+        picture_set(picture, CFG_PORT, 1, copy(&port.base));
+        int err = replace(&base, picture, false, &detail, note);
+        if ((err == 0) != (cases[i].text == NULL) || (err != 0 && (strstr(detail.text, cases[i].text) == NULL || strstr(detail.text, "port") == NULL))) {
+            fail_msg("case %zu: %d %s", i, err, err != 0 ? detail.text : "");
+        }
+        assert_int_equal(rows_count(base.rows, CFG_PORT), cases[i].text == NULL ? 2 : 0);
+    }
+    fixture_base_fini(&base);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -217,6 +254,7 @@ int main(void)
         cmocka_unit_test(a_port_that_moves_to_another_bridge_is_another_port),
         cmocka_unit_test(foreign_ids_only_join_the_rows_of_the_picture),
         cmocka_unit_test(nonsense_is_refused_by_row_and_column_and_leaves_no_trace),
+        cmocka_unit_test(options_that_a_type_has_not_are_refused_by_port_and_key),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

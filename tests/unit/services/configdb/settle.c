@@ -133,11 +133,62 @@ static void the_disk_is_put_right_once(void **state)
     fixture_base_fini(&base);
 }
 
+/* Of a reply that was written under n. */
+static void put_reply(struct store_txn *txn, uint64_t start, uint64_t n)
+{
+    Busbar__TransactReply reply = BUSBAR__TRANSACT_REPLY__INIT;
+    Busbar__Version version = BUSBAR__VERSION__INIT;
+    struct db_key key = db_key_recent(start, 1);
+    version.n = n;
+    reply.version = &version;
+    put(txn, STORE_RECENT, &key, &reply.base, (const uint64_t[]){n, 1});
+}
+
+static uint64_t reply_n(struct store_txn *txn, uint64_t start)
+{
+    struct db_key key = db_key_recent(start, 1);
+    struct store_bytes value;
+    assert_int_equal(store_get(txn, STORE_RECENT, &key, &value), 0);
+    Busbar__TransactReply *reply = busbar__transact_reply__unpack(NULL, value.size - 16, value.bytes + 16);
+    uint64_t n = reply->version->n;
+    busbar__transact_reply__free_unpacked(reply, NULL);
+    return n;
+}
+
+static void the_replies_of_the_group_are_listed_and_no_others_looked_at(void **state)
+{
+    enum { NOTHING = 60, OTHER, LATER, GONE };
+    struct fixture_base base;
+    struct settle_published at_42 = {.from = 40, .base = 42};
+    uint8_t keys[6 * SETTLE_REPLY_BYTES];
+    fixture_base_init(&base);
+    struct store_txn *txn = written(&base);
+    put_reply(txn, NOTHING, 40); /* changed nothing, before the first of the group that did */
+    put_reply(txn, OTHER, 42);   /* would be taken for one of the group */
+    put_reply(txn, LATER, 47);   /* has the place of one of the group */
+    const uint64_t starts[6] = {NOTHING, 41, 42, 43, LATER, GONE};
+    for (size_t i = 0; i < 6; i++) {
+        struct db_key key = db_key_recent(starts[i], 1);
+        assert_int_equal(key.size, SETTLE_REPLY_BYTES);
+        memcpy(keys + i * SETTLE_REPLY_BYTES, key.bytes, SETTLE_REPLY_BYTES);
+    }
+    assert_int_equal(settle_store_replies(txn, &three, keys, sizeof keys), 0);
+    assert_int_equal(settle_run(txn, &at_42), 0);
+    assert_int_equal(reply_n(txn, NOTHING), 42);
+    assert_int_equal(reply_n(txn, 41), 43);
+    assert_int_equal(reply_n(txn, 43), 45);
+    assert_int_equal(reply_n(txn, OTHER), 42);
+    assert_int_equal(reply_n(txn, LATER), 47);
+    store_abort(&txn);
+    fixture_base_fini(&base);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(versions_are_told_right_before_the_disk_has_them),
         cmocka_unit_test(the_disk_is_put_right_once),
+        cmocka_unit_test(the_replies_of_the_group_are_listed_and_no_others_looked_at),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

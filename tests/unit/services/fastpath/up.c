@@ -46,11 +46,13 @@ static void packet_goes_up_cut_to_what_was_asked_for(void **state)
 static void user_data_go_up_behind_the_packets_they_are_of(void **state)
 {
     struct rig *rig = rig_new(256);
-    struct dp_action up[] = {{.type = DP_ACTION_USERDATA, .userdata.bytes = {1, 2, 3}},
-                             {.type = DP_ACTION_CONTROLLER, .controller = {.bridge = 5, .max_len = 20, .id = 77, .n_userdata = 3}}};
+    struct dp_action up[] = {{.type = DP_ACTION_USERDATA, .userdata.bytes = {7, 8}},
+                             {.type = DP_ACTION_USERDATA, .userdata.bytes = {1, 2, 3}},
+                             {.type = DP_ACTION_CONTROLLER,
+                              .controller = {.bridge = 5, .max_len = 20, .id = 77, .n_userdata = 3, .n_pipeline = 2}}};
     uint8_t frame[FRAME_BYTES];
     bool is_new;
-    struct program *program = program_get(rig->shard->programs, up, 2, NULL, 0, &is_new);
+    struct program *program = program_get(rig->shard->programs, up, 3, NULL, 0, &is_new);
     frame_udp(frame, 1, 1, 9);
     rig_hello(rig, 0, 10, MSG_KEY_LAYOUT);
     for (int i = 0; i < 3; i++) {
@@ -64,7 +66,9 @@ static void user_data_go_up_behind_the_packets_they_are_of(void **state)
         assert_int_equal(batch->packets[i]->frame.len, 20);
         assert_memory_equal(batch->packets[i]->frame.data, frame, 20);
         assert_int_equal(batch->packets[i]->userdata.len, 3);
-        assert_memory_equal(batch->packets[i]->userdata.data, up[0].userdata.bytes, 3);
+        assert_memory_equal(batch->packets[i]->userdata.data, up[1].userdata.bytes, 3);
+        assert_int_equal(batch->packets[i]->pipeline_fields.len, 2);
+        assert_memory_equal(batch->packets[i]->pipeline_fields.data, up[0].userdata.bytes, 2);
         assert_int_equal(batch->packets[i]->controller_id, 77);
     }
     protobuf_c_message_free_unpacked(&batch->base, NULL);

@@ -3,9 +3,11 @@
 
 #include "services/ofagent/bundle.h"
 
+static uint16_t flags = OF_BUNDLE_ATOMIC | OF_BUNDLE_ORDERED; /* of all bundles */
+
 static void control(struct bench *b, struct client *c, enum of_bundle_control_type type)
 {
-    struct of_message message = {.type = OF_BUNDLE_CONTROL, .xid = 5, .bundle_control = {.bundle_id = 3, .type = (uint16_t)type, .flags = 3}};
+    struct of_message message = {.type = OF_BUNDLE_CONTROL, .xid = 5, .bundle_control = {.bundle_id = 3, .type = (uint16_t)type, .flags = flags}};
     client_send(b, c, &message);
 }
 
@@ -18,7 +20,7 @@ static void add(struct bench *b, struct client *c, struct of_message *inner)
     inner->xid = 6;
     assert_int_equal(of_encode(inner, &w), 0);
     struct of_message message = {
-        .type = OF_BUNDLE_ADD, .xid = 6, .bundle_add = {.bundle_id = 3, .flags = 3, .message = w.bytes, .message_size = w.size}};
+        .type = OF_BUNDLE_ADD, .xid = 6, .bundle_add = {.bundle_id = 3, .flags = flags, .message = w.bytes, .message_size = w.size}};
     client_send(b, c, &message);
     writer_fini(&w);
 }
@@ -191,6 +193,103 @@ static void a_bundle_that_nobody_touches_is_dropped_and_bundles_are_bounded(void
     client_close(&c);
 }
 
+static void add_port_mod(struct bench *b, struct client *c, uint32_t port, uint8_t last_byte, uint32_t config)
+{
+    struct of_message mod = {
+        .type = OF_PORT_MOD, .port_mod = {.port_no = port, .hw_addr = {2, 0, 0, 0, 0, last_byte}, .config = config, .mask = config}};
+    add(b, c, &mod);
+}
+
+static uint32_t config_of(const struct bench *b, uint64_t id)
+{
+    return ((const Busbar__PortRow *)cfg_row(b->agent->cfg, CFG_PORT, id))->config;
+}
+
+static void port_mods_of_a_bundle_are_done_together_at_its_commit(void **state)
+{
+    static const uint8_t versions[] = {OF_VERSION_13, OF_VERSION_14, OF_VERSION_15};
+    struct bench *b = *state;
+
+    flags = OF_BUNDLE_ORDERED;
+    for (size_t i = 0; i < sizeof versions; i++) {
+        struct client c;
+        client_open_in(b, &c, versions[i]);
+        add_port_mod(b, &c, 1, 2, OF_PORT_NO_FWD);
+        add_flow(b, &c, "ip,actions=output:1");
+        add_port_mod(b, &c, 1, 2, OF_PORT_NO_RECV);
+        add_port_mod(b, &c, 2, 3, OF_PORT_DOWN);
+        assert_int_equal(config_of(b, 2), 0);
+        size_t n = b->agent->cfg->n_committed;
+        control(b, &c, OF_BUNDLE_COMMIT_REQUEST);
+        expect_control(b, &c, OF_BUNDLE_COMMIT_REPLY);
+        assert_int_equal(b->agent->cfg->n_committed, n + 2); /* of rules, and of ports */
+        assert_int_equal(config_of(b, 2), OF_PORT_NO_FWD | OF_PORT_NO_RECV);
+        assert_int_equal(config_of(b, 3), OF_PORT_DOWN);
+        assert_int_equal(n_rules(b), 1);
+        struct of_message clear = {.type = OF_PORT_MOD, .port_mod = {.port_no = 1, .hw_addr = {2, 0, 0, 0, 0, 2}, .mask = OF_PORT_NO_FWD | OF_PORT_NO_RECV}};
+        client_send(b, &c, &clear);
+        clear.port_mod = (struct of_port_mod){.port_no = 2, .hw_addr = {2, 0, 0, 0, 0, 3}, .mask = OF_PORT_DOWN};
+        client_send(b, &c, &clear);
+        client_flow_mod(b, &c, FLOW_MOD_DELETE, "");
+        client_barrier(b, &c);
+        client_expect(b, &c, OF_BARRIER_REPLY);
+        assert_int_equal(config_of(b, 2), 0);
+        client_close(&c);
+        bench_step(b, NS_PER_MS);
+    }
+    flags = OF_BUNDLE_ATOMIC | OF_BUNDLE_ORDERED;
+}
+
+static void a_wrong_port_mod_undoes_the_bundle_and_an_atomic_one_cannot_have_any(void **state)
+{
+    struct bench *b = *state;
+    struct client c;
+
+    client_open(b, &c);
+    add_flow(b, &c, "ip,actions=output:1");
+    add_port_mod(b, &c, 1, 2, OF_PORT_DOWN);
+    control(b, &c, OF_BUNDLE_COMMIT_REQUEST);
+    client_expect_error(b, &c, OF_ERROR_BUNDLE_FAILED_MSG_FAILED);
+    assert_int_equal(c.message.xid, 6); /* the port_mod */
+    client_expect_error(b, &c, OF_ERROR_BUNDLE_FAILED_MSG_FAILED);
+    assert_int_equal(c.message.xid, 5);
+    flags = OF_BUNDLE_ORDERED;
+    add_flow(b, &c, "ip,actions=output:1");
+    add_port_mod(b, &c, 1, 2, OF_PORT_DOWN);
+    add_port_mod(b, &c, 9, 2, OF_PORT_DOWN);
+    control(b, &c, OF_BUNDLE_COMMIT_REQUEST);
+    client_expect_error(b, &c, OF_ERROR_PORT_MOD_FAILED_BAD_PORT);
+    client_expect_error(b, &c, OF_ERROR_BUNDLE_FAILED_MSG_FAILED);
+    bench_run(b, 50 * NS_PER_MS);
+    assert_int_equal(n_rules(b), 0);
+    assert_int_equal(config_of(b, 2), 0);
+    flags = OF_BUNDLE_ATOMIC | OF_BUNDLE_ORDERED;
+    client_close(&c);
+}
+
+static void a_commit_whose_ports_configdb_refuses_is_answered_once_with_its_xid(void **state)
+{
+    struct bench *b = *state;
+    struct client c;
+
+    flags = OF_BUNDLE_ORDERED;
+    client_open(b, &c);
+    add_port_mod(b, &c, 1, 2, OF_PORT_DOWN);
+    b->agent->cfg->automatic = false;
+    control(b, &c, OF_BUNDLE_COMMIT_REQUEST);
+    bench_run(b, 20 * NS_PER_MS);
+    assert_false(client_next(b, &c));
+    fake_cfg_refuse(b->agent->cfg, -ERROR_REFUSED, "awaits confirmation");
+    b->agent->cfg->automatic = true;
+    client_expect_error(b, &c, OF_ERROR_BUNDLE_FAILED_MSG_FAILED);
+    assert_int_equal(c.message.xid, 5);
+    client_barrier(b, &c);
+    client_expect(b, &c, OF_BARRIER_REPLY); /* no reply to the commit before it */
+    assert_int_equal(config_of(b, 2), 0);
+    flags = OF_BUNDLE_ATOMIC | OF_BUNDLE_ORDERED;
+    client_close(&c);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -198,6 +297,9 @@ int main(void)
         CLAIM(a_bundle_that_fails_changes_nothing_and_names_the_message),
         CLAIM(misuse_gets_the_standards_codes),
         CLAIM(packet_outs_of_a_bundle_leave_when_it_is_committed),
+        CLAIM(port_mods_of_a_bundle_are_done_together_at_its_commit),
+        CLAIM(a_wrong_port_mod_undoes_the_bundle_and_an_atomic_one_cannot_have_any),
+        CLAIM(a_commit_whose_ports_configdb_refuses_is_answered_once_with_its_xid),
         CLAIM(a_bundle_that_nobody_touches_is_dropped_and_bundles_are_bounded),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -12,6 +12,7 @@
 #include <errno.h>
 #include <netinet/in.h>
 #include <stdio.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -107,14 +108,51 @@ static void a_dead_listeners_socket_is_replaced_and_a_living_ones_is_not(void **
     char *socket_path = memory_format("%s/s", path);
     assert_int_equal(conn_tcp_listen(socket_path, &first), 0);
     assert_int_equal(conn_tcp_listen(socket_path, &second), -ERROR_IN_USE);
-    assert_int_equal(conn_tcp_accept(first, &again), 0); /* the one that asked whether we live */
+    uint64_t again_ns = 0;
+    assert_int_equal(conn_tcp_accept(first, 1, &again_ns, &again), 0); /* the one that asked whether we live */
     close(again);
-    assert_int_equal(conn_tcp_accept(first, &again), -EAGAIN);
+    assert_int_equal(conn_tcp_accept(first, 1, &again_ns, &again), -EAGAIN);
     close(first);
     assert_int_equal(conn_tcp_listen(socket_path, &second), 0);
     close(second);
     assert_int_equal(unlink(socket_path), 0);
     assert_int_equal(rmdir(path), 0);
+    free(socket_path);
+}
+
+static void without_descriptors_a_listener_is_left_alone_for_a_while(void **state)
+{
+    char path[] = "/tmp/conn-tcp-test-XXXXXX";
+    struct rlimit before, few;
+    uint64_t again_ns = 0;
+    int listener, client, fd;
+
+    assert_non_null(mkdtemp(path));
+    char *socket_path = memory_format("%s/s", path), *target = memory_format("unix:%s", socket_path);
+    assert_int_equal(conn_tcp_listen(socket_path, &listener), 0);
+    assert_int_equal(conn_tcp_open(target, &client, NULL), 0);
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+    few = (struct rlimit){.rlim_cur = (rlim_t)client + 1, .rlim_max = before.rlim_max};
+    int holes[64], n = 0; /* descriptors below the limit */
+    while (n < 64 && (holes[n] = dup(client)) >= 0 && holes[n] < client) {
+        n++;
+    }
+    close(holes[n]);
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &few), 0);
+    assert_int_equal(conn_tcp_accept(listener, NS_PER_S, &again_ns, &fd), -EAGAIN);
+    assert_int_equal(again_ns, NS_PER_S + CONN_TCP_ACCEPT_PAUSE_NS);
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+    assert_int_equal(conn_tcp_accept(listener, again_ns - 1, &again_ns, &fd), -EAGAIN);
+    assert_int_equal(conn_tcp_accept(listener, again_ns, &again_ns, &fd), 0); /* who waited is let in then */
+    while (n > 0) {
+        close(holes[--n]);
+    }
+    close(fd);
+    close(client);
+    close(listener);
+    assert_int_equal(unlink(socket_path), 0);
+    assert_int_equal(rmdir(path), 0);
+    free(target);
     free(socket_path);
 }
 
@@ -135,6 +173,7 @@ int main(void)
         cmocka_unit_test(ipv4_and_ipv6_addresses_are_connected_to),
         cmocka_unit_test(a_refused_connection_says_so),
         cmocka_unit_test(a_dead_listeners_socket_is_replaced_and_a_living_ones_is_not),
+        cmocka_unit_test(without_descriptors_a_listener_is_left_alone_for_a_while),
         cmocka_unit_test(a_path_too_long_for_a_socket_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

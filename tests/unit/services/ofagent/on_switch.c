@@ -1,6 +1,8 @@
 /* Tests of services/ofagent/on_switch.c. */
 #include "tests/unit/services/ofagent/bench.h"
 
+#include "services/ofagent/owner.h"
+
 static void an_echo_comes_back_with_its_bytes(void **state)
 {
     struct bench *b = *state;
@@ -51,10 +53,56 @@ static void configuration_is_what_was_set(void **state)
     client_send(b, &c, &get);
     client_expect(b, &c, OF_GET_CONFIG_REPLY);
     assert_int_equal(c.message.config.miss_send_len, 0xffff);
-    set.config.flags = OF_FRAG_DROP;
+    set.config.flags = OF_FRAG_REASM;
     client_send(b, &c, &set);
     client_expect_error(b, &c, OF_ERROR_SWITCH_CONFIG_FAILED_BAD_FLAGS);
     client_close(&c);
+}
+
+static const Busbar__OwnerRow *owner_of(const struct bench *b)
+{
+    return (const Busbar__OwnerRow *)cfg_row(b->agent->cfg, CFG_OWNER, 1);
+}
+
+static void what_becomes_of_fragments_is_the_bridges_and_kept_in_its_owner_row(void **state)
+{
+    struct bench *b = *state;
+    struct of_message set = {.type = OF_SET_CONFIG, .xid = 7, .config = {.flags = OF_FRAG_DROP, .miss_send_len = 0xffff}};
+    struct of_message get = {.type = OF_GET_CONFIG_REQUEST};
+    struct client c, other;
+
+    client_open(b, &c);
+    client_open(b, &other);
+    b->agent->cfg->automatic = false;
+    client_send(b, &c, &set);
+    client_barrier(b, &c);
+    assert_false(client_next(b, &c)); /* until it is committed */
+    b->agent->cfg->automatic = true;
+    client_expect(b, &c, OF_BARRIER_REPLY);
+    assert_int_equal(owner_of(b)->fragments, OF_FRAG_DROP);
+    client_send(b, &other, &get);
+    client_expect(b, &other, OF_GET_CONFIG_REPLY);
+    assert_int_equal(other.message.config.flags, OF_FRAG_DROP);
+    assert_int_equal(other.message.config.miss_send_len, 0); /* that is a session's own */
+    owner_reload(bridge_find(b->agent, 1));
+    bench_run(b, 50 * NS_PER_MS);
+    assert_int_equal(owner_of(b)->fragments, OF_FRAG_DROP);
+    assert_int_equal(bridge_find(b->agent, 1)->fragments, OF_FRAG_DROP);
+    uint64_t n = b->agent->cfg->n_committed;
+    client_send(b, &c, &set); /* nothing new, nothing written */
+    bench_run(b, 10 * NS_PER_MS);
+    assert_int_equal(b->agent->cfg->n_committed, n);
+    b->agent->cfg->automatic = false;
+    set.config.flags = OF_FRAG_NX_MATCH;
+    client_send(b, &c, &set);
+    fake_cfg_refuse(b->agent->cfg, -ERROR_OWNER, "no");
+    b->agent->cfg->automatic = true;
+    client_expect_error(b, &c, OF_ERROR_SWITCH_CONFIG_FAILED_EPERM);
+    assert_int_equal(c.message.xid, 7);
+    bench_run(b, 50 * NS_PER_MS);
+    assert_int_equal(bridge_find(b->agent, 1)->fragments, OF_FRAG_DROP);
+    client_close(&c);
+    client_close(&other);
 }
 
 static void an_unknown_experimenter_is_refused(void **state)
@@ -75,6 +123,7 @@ int main(void)
         CLAIM(an_echo_comes_back_with_its_bytes),
         CLAIM(features_name_the_datapath_and_no_buffers),
         CLAIM(configuration_is_what_was_set),
+        CLAIM(what_becomes_of_fragments_is_the_bridges_and_kept_in_its_owner_row),
         CLAIM(an_unknown_experimenter_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -54,6 +54,45 @@ static void a_packet_in_reaches_who_wants_it_with_its_port_and_cookie(void **sta
     client_close(&does_not);
 }
 
+static void the_match_has_what_rules_have_written(void **state)
+{
+    struct bench *b = *state;
+    static const uint8_t fields[] = {0x80, 0, 2 << 1, 8, 0, 0, 0, 0, 0, 0, 0, 7, 0, 1, 0, 4, 0, 0, 0, 6};
+    struct of_message format = {.type = OF_SET_PACKET_IN_FORMAT, .number = {.number = OF_PACKET_IN_NXM2}};
+    Busbar__PacketIn in = BUSBAR__PACKET_IN__INIT, *pointer = &in;
+    Busbar__PacketInBatch batch = BUSBAR__PACKET_IN_BATCH__INIT;
+    uint8_t frame[60] = {0xaa};
+
+    bench_join(b);
+    in.bridge = 1;
+    in.in_port = 2;
+    in.frame = (ProtobufCBinaryData){.data = frame, .len = sizeof frame};
+    in.pipeline_fields = (ProtobufCBinaryData){.data = (uint8_t *)(uintptr_t)fields, .len = sizeof fields};
+    batch.packets = &pointer;
+    batch.n_packets = 1;
+    for (int i = 0; i < 2; i++) {
+        struct client c;
+        open_listening(b, &c);
+        if (i == 1) {
+            client_send(b, &c, &format);
+        }
+        assert_int_equal(msg_send(b->packet, &b->ofagent_on_packet, MESSAGE_PACKET_IN_BATCH, &batch.base), 0);
+        bench_step(b, NS_PER_MS);
+        client_expect(b, &c, OF_PACKET_IN);
+        const struct match *match = &c.message.packet_in.match;
+        assert_int_equal(field_value_to_u64(field_get(FIELD_IN_PORT, &match->value)), 2);
+        assert_int_equal(host64(match->value.metadata), 7);
+        assert_int_equal(host32(match->value.reg[0]), 6);
+        client_close(&c);
+        bench_step(b, NS_PER_MS);
+    }
+    in.pipeline_fields.len--;
+    assert_int_equal(msg_send(b->packet, &b->ofagent_on_packet, MESSAGE_PACKET_IN_BATCH, &batch.base), 0);
+    bench_step(b, NS_PER_MS);
+    size_t n_replicas;
+    assert_int_equal(packet_counts(b->agent->packet, &n_replicas)->ins_malformed, 1);
+}
+
 static void a_filtered_reason_and_another_bridge_are_not_sent(void **state)
 {
     struct bench *b = *state;
@@ -147,6 +186,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         CLAIM(a_packet_in_reaches_who_wants_it_with_its_port_and_cookie),
+        CLAIM(the_match_has_what_rules_have_written),
         CLAIM(a_filtered_reason_and_another_bridge_are_not_sent),
         CLAIM(a_controllers_number_chooses_the_connection_and_user_data_come_along),
         CLAIM(a_peer_that_does_not_read_loses_packet_ins_only),

@@ -55,6 +55,18 @@ static void configuration_rows_make_the_world(void **state)
     feed_row(&core, CFG_CONTROLLER_STATUS, 20, NULL);
     assert_int_equal(bridge->fail_open, FAIL_OPEN_NO);
     feed_row(&core, CFG_CONTROLLER, 20, NULL);
+    Busbar__OwnerRow owner = BUSBAR__OWNER_ROW__INIT;
+    owner.has_fragments = true;
+    owner.fragments = 1;
+    feed_row(&core, CFG_OWNER, 1, &owner.base);
+    assert_true(bridge->drops_fragments);
+    owner.fragments = 3;
+    feed_row(&core, CFG_OWNER, 1, &owner.base);
+    assert_false(bridge->drops_fragments);
+    owner.fragments = 1;
+    feed_row(&core, CFG_OWNER, 1, &owner.base);
+    feed_row(&core, CFG_OWNER, 1, NULL);
+    assert_false(bridge->drops_fragments);
     feed_row(&core, CFG_PORT, 11, NULL);
     feed_row(&core, CFG_BRIDGE, 1, NULL);
     assert_null(world_bridge(&core.world, 1));

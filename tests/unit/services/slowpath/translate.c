@@ -1,4 +1,5 @@
 /* What becomes of packets by rules in text: tables, actions, the action set, ports, masks and reasons. */
+#include "lib/msg/pipeline_fields.h"
 #include "lib/msg/counter_id.h"
 #include "tests/unit/services/slowpath/fixture.h"
 
@@ -317,6 +318,37 @@ static void user_data_and_the_number_of_controllers_come_along(void **state)
     fixture_close(&f);
 }
 
+static void what_rules_have_written_goes_up_with_the_packet(void **state)
+{
+    (void)state;
+    struct fixture f;
+    struct match match;
+    uint8_t bytes[DP_USERDATA_MAX];
+    fixture_open(&f);
+    fixture_rule(&f, "table=0,ip,actions=load:0x11->NXM_NX_REG3[],set_field:5->tun_id,write_metadata:0x77,goto_table:1");
+    fixture_rule(&f, "table=1,ip,actions=move:NXM_OF_IP_SRC[]->NXM_NX_REG0[],controller(max_len=50,userdata=01),load:9->NXM_NX_REG4[],output:2");
+    fixture_translate(&f, "ip,nw_src=10.0.0.1", 11);
+    const struct dp_action *actions = f.translation.actions;
+    assert_int_equal(dp_actions_check(actions, f.translation.n_actions, NULL), 0);
+    assert_int_equal(f.translation.n_actions, 5); /* two of fields, one of user data, the packet-in, the output */
+    assert_int_equal(actions[3].type, DP_ACTION_CONTROLLER);
+    assert_int_equal(dp_controller_userdata(&actions[3].controller, bytes), 1);
+    size_t size = dp_controller_pipeline(&actions[3].controller, bytes);
+    match_init(&match);
+    assert_int_equal(pipeline_fields_read(bytes, size, &match), 0);
+    assert_int_equal(host64(match.value.metadata), 0x77);
+    assert_int_equal(host64(match.value.tunnel_id), 5);
+    assert_int_equal(host32(match.value.reg[3]), 0x11);
+    assert_int_equal(host32(match.value.reg[0]), 0x0a000001);
+    assert_int_equal(match.mask.reg[4].raw, 0); /* later */
+    assert_true(fixture_looked(&f, FIELD_IPV4_SRC)); /* or another address would come with this register */
+    fixture_rule(&f, "table=0,arp,actions=controller");
+    fixture_translate(&f, "arp", 11);
+    assert_int_equal(f.translation.n_actions, 1);
+    assert_int_equal(f.translation.actions[0].controller.n_pipeline, 0);
+    fixture_close(&f);
+}
+
 static void the_meter_of_controllers_measures_what_goes_there_and_nothing_else(void **state)
 {
     (void)state;
@@ -355,6 +387,35 @@ static void the_silent_controllers_bridge_learns_and_the_lonely_ones_misses_do(v
     fixture_close(&f);
 }
 
+static void fragments_are_dropped_by_name_where_the_bridge_says_so(void **state)
+{
+    (void)state;
+    struct fixture f;
+    fixture_open(&f);
+    fixture_rule(&f, "actions=output:2");
+    fixture_expect(&f, "udp,ip_frag=first", 11, "output:12");
+    assert_false(fixture_looked(&f, FIELD_IP_FRAG));
+    world_clear_changes(&f.world);
+    world_set_fragments(&f.world, FIXTURE_BRIDGE, true);
+    assert_int_equal(f.world.n_changes, 1); /* flows of the bridge are looked at again */
+    fixture_expect(&f, "udp,ip_frag=first", 11, "drop(fragment)");
+    assert_true(fixture_looked(&f, FIELD_IP_FRAG));
+    fixture_expect(&f, "ip,ip_frag=later", 11, "drop(fragment)");
+    fixture_expect(&f, "ipv6,ip_frag=later", 11, "drop(fragment)");
+    fixture_expect(&f, "udp", 11, "output:12");
+    assert_true(fixture_looked(&f, FIELD_IP_FRAG)); /* or this flow would let fragments through */
+    fixture_expect(&f, "arp", 11, "output:12");
+    world_set_fragments(&f.world, FIXTURE_BRIDGE, true);
+    assert_int_equal(f.world.n_changes, 1);
+    world_set_fragments(&f.world, FIXTURE_BRIDGE, false);
+    fixture_expect(&f, "udp,ip_frag=first", 11, "output:12");
+    world_set_fragments(&f.world, 77, true); /* may come before the bridge */
+    assert_true(world_bridge(&f.world, 77)->drops_fragments);
+    world_set_fragments(&f.world, 77, false);
+    assert_null(world_bridge(&f.world, 77));
+    fixture_close(&f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -374,7 +435,9 @@ int main(void)
         cmocka_unit_test(packet_outs_go_where_they_are_told_or_through_the_tables),
         cmocka_unit_test(meters_stand_where_their_rule_is_met),
         cmocka_unit_test(user_data_and_the_number_of_controllers_come_along),
+        cmocka_unit_test(what_rules_have_written_goes_up_with_the_packet),
         cmocka_unit_test(the_meter_of_controllers_measures_what_goes_there_and_nothing_else),
+        cmocka_unit_test(fragments_are_dropped_by_name_where_the_bridge_says_so),
         cmocka_unit_test(the_silent_controllers_bridge_learns_and_the_lonely_ones_misses_do),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
