@@ -10,8 +10,10 @@ enum { CHECKPOINT_ROWS = 10000 /* rows of one transaction: about 500 KB; what is
 struct checkpoint;
 struct checkpoint *checkpoint_new(struct ofagent *agent);
 void checkpoint_destroy(struct checkpoint **checkpoint);
-/* Takes the rows of the mirror as the base, once, when it is complete. */
+/* Takes the rows of the mirror, once, when it is complete. */
 void checkpoint_load(struct checkpoint *checkpoint);
+/* The bridge was another's until now: what he has written of its counters, and what we know. Its tables are loaded. */
+void checkpoint_take_over(struct checkpoint *checkpoint, const struct bridge *bridge);
 void checkpoint_step(struct checkpoint *checkpoint);
 
 #endif

@@ -8,6 +8,7 @@
  */
 #include "services/ofagent/bridge.h"
 #include "services/ofagent/dispatch.h"
+#include "services/ofagent/owner.h"
 #include "services/ofagent/ports.h"
 
 #include <stdlib.h>
@@ -147,6 +148,7 @@ static void write_config(struct session *session, uint64_t id, const Busbar__Por
     pending->size = request->size < sizeof pending->head ? request->size : sizeof pending->head;
     memcpy(pending->head, request->bytes, pending->size);
     changed.config = config;
+    owner_require(txn, session->bridge);
     cfg_txn_update(txn, CFG_PORT, id, &changed.base, columns, 1);
     session->n_port_mods++;
     make_wish(agent, id, row->config, config);
