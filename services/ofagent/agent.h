@@ -59,6 +59,8 @@ struct bridge {
     bool must_reload;
     struct inflight_owner owner;
     struct version claimed;
+    uint64_t snapshots_wanted; /* LOADING ends when the mirror has taken that many, */
+    uint64_t load_by_ns;       /* or then, as nobody may be kept waiting for counts */
     uint64_t claim_again_ns;
     bool is_served;          /* sessions, listeners and status rows are ours: from the first READY until it is known to be another's */
     uint64_t owner_start;    /* of the ofagent that has it and lives, by the mirror; 0: nobody. Set by share.c, like the next three */
@@ -144,6 +146,10 @@ struct ofagent {
     uint64_t wall_ns;
     uint64_t started_ns; /* of the first step */
     uint64_t heard_ns;   /* since when we have missed nothing that shards say */
+    uint64_t shard_ended_ns; /* when the life of a shard was last seen to end; what it had counted may have reached others only */
+    uint64_t counters_ns;    /* when the mirror's rows of counters were last read: deltas do not carry them */
+    uint64_t n_snapshots;
+    bool has_asked_snapshot;
     uint64_t rule_row_max, group_row_max; /* that the mirror has ever shown */
     uint64_t n_sessions_ever;
     struct agent_counts counts;

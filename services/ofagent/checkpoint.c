@@ -175,6 +175,13 @@ static void fill(struct ofagent *agent, struct cfg_txn *txn)
     }
 }
 
+bool checkpoint_is_current(const struct checkpoint *checkpoint)
+{
+    const struct ofagent *agent = checkpoint->agent;
+
+    return agent->counters_ns > agent->shard_ended_ns + CHECKPOINT_LATE_NS || agent->now_ns - agent->counters_ns <= CHECKPOINT_FRESH_NS;
+}
+
 static void sum_row(const Busbar__CounterRow *row, uint64_t out_values[2])
 {
     out_values[0] = row->packets;

@@ -143,6 +143,7 @@ static void on_service(struct ofagent *agent, uint64_t id, const Busbar__Service
     }
     share_changed(agent);
     if (before != NULL && before->kind == PROCESS_FASTPATH) {
+        agent->shard_ended_ns = agent->now_ns;
         usage_leave(agent->usage, id);
     }
     if (before != NULL && before->kind == PROCESS_SLOWPATH) {
@@ -198,13 +199,16 @@ static void on_version(void *context, struct version version, bool is_snapshot)
     if (!agent->is_loaded) {
         agent->is_loaded = true;
         checkpoint_load(agent->checkpoint);
-    } else if (is_snapshot) {
+    } else if (is_snapshot && !(agent->has_asked_snapshot && version.epoch == agent->seen.epoch)) {
         for (struct bridge *bridge = agent->bridges; bridge != NULL; bridge = bridge->next) {
             owner_reload(bridge);
         }
     }
     if (is_snapshot) {
         agent->window_from = version;
+        agent->has_asked_snapshot = false;
+        agent->counters_ns = agent->now_ns;
+        agent->n_snapshots++;
     }
     if (agent->must_follow) {
         agent->must_follow = false;
@@ -357,7 +361,7 @@ static void doubt_after_standing_still(struct ofagent *agent, uint64_t now_ns)
     }
     if (stood_still) {
         log_warn("stood-still bridges are claimed anew");
-        agent->heard_ns = now_ns;
+        agent->heard_ns = agent->shard_ended_ns = now_ns; /* as far as we know */
     }
 }
 
@@ -365,7 +369,7 @@ void ofagent_step(struct ofagent *agent, uint64_t now_ns, uint64_t wall_ns)
 {
     agent->wall_ns = wall_ns;
     if (agent->started_ns == 0) {
-        agent->started_ns = agent->now_ns = agent->heard_ns = now_ns;
+        agent->started_ns = agent->now_ns = agent->heard_ns = agent->shard_ended_ns = now_ns;
     }
     doubt_after_standing_still(agent, now_ns);
     cfg_step(agent->cfg, now_ns);

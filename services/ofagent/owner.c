@@ -73,7 +73,14 @@ static void on_claimed(void *context, const struct cfg_result *result)
             bridge->state = BRIDGE_LOADING;
             bridge->owner = claim->owner;
             bridge->claimed = result->version;
+            bridge->snapshots_wanted = 0;
             share_claimed(bridge);
+            if (!bridge->is_served && !checkpoint_is_current(claim->agent->checkpoint)) {
+                bridge->snapshots_wanted = claim->agent->n_snapshots + 1;
+                bridge->load_by_ns = claim->agent->now_ns + OWNER_SNAPSHOT_NS;
+                claim->agent->has_asked_snapshot = true;
+                cfg_refresh(claim->agent->cfg);
+            }
         } else {
             LOG_LIMITED(result->error == -ERROR_OWNER ? LOG_LEVEL_DEBUG : LOG_LEVEL_WARN, "bridge-not-claimed bridge=%s error=\"%s\"", bridge->name,
                         result->text != NULL ? result->text : error_text(result->error));
@@ -402,7 +409,8 @@ void owner_step(struct bridge *bridge)
     if (bridge->state == BRIDGE_UNOWNED && !inflight_is_under_way(bridge->inflight) && is_ours_to_claim(bridge)) {
         claim_bridge(bridge);
     }
-    if (bridge->state == BRIDGE_LOADING && version_reached(cfg_version(agent->cfg), bridge->claimed)) {
+    if (bridge->state == BRIDGE_LOADING && version_reached(cfg_version(agent->cfg), bridge->claimed) &&
+        (agent->n_snapshots >= bridge->snapshots_wanted || agent->now_ns >= bridge->load_by_ns)) {
         owner_load(bridge);
         if (!bridge->is_served) {
             checkpoint_take_over(agent->checkpoint, bridge);

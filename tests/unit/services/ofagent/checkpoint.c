@@ -277,6 +277,30 @@ static void a_shard_that_he_had_not_folded_yet_is_counted_once(void **state)
     assert_int_equal(packets_of(b, rule), 32);
 }
 
+static void rows_are_read_anew_only_when_a_shard_has_died_since(void **state)
+{
+    struct bench *b = *state;
+
+    bench_join(b);
+    bench_run(b, 3 * NS_PER_S);
+    peer_ofagent(b);
+    give_to(b, 8, 2);
+    give_to(b, 7, 3);
+    assert_int_equal(b->agent->cfg->n_refreshes, 1); /* one may have died just before we started */
+    bench_run(b, 3 * NS_PER_S);
+    give_to(b, 8, 10);
+    give_to(b, 7, 11);
+    assert_int_equal(b->agent->cfg->n_refreshes, 1);
+    bench_service(b, BENCH_SHARD, PROCESS_FASTPATH, 502);
+    bench_run(b, 3 * NS_PER_S);
+    give_to(b, 8, 20);
+    uint64_t epoch = 21;
+    give_to(b, 7, epoch);
+    assert_int_equal(b->agent->cfg->n_refreshes, 2);
+    assert_int_equal(bridge_find(b->agent, 1)->state, BRIDGE_READY);
+    assert_int_equal(((const Busbar__OwnerRow *)cfg_row(b->agent->cfg, CFG_OWNER, 1))->epoch, epoch + 1); /* that snapshot was no reason for doubt */
+}
+
 static void after_a_restart_a_shard_that_is_away_may_come_back_until_another_life_joins(void **state)
 {
     struct bench *b = *state;
@@ -312,6 +336,7 @@ int main(void)
         CLAIM(another_owner_writes_and_we_take_over_from_what_he_wrote),
         CLAIM(a_shard_that_both_have_folded_is_counted_once),
         CLAIM(a_shard_that_he_had_not_folded_yet_is_counted_once),
+        CLAIM(rows_are_read_anew_only_when_a_shard_has_died_since),
         CLAIM(after_a_restart_a_shard_that_is_away_may_come_back_until_another_life_joins),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
