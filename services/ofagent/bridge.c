@@ -761,7 +761,9 @@ void bridge_step(struct bridge *bridge)
     }
     finish_removals(bridge);
     sweep_sessions(bridge);
-    snoop_step(bridge->snoop, bridge->is_served, agent->now_ns); /* sends what the sessions said */
+    if (snoop_is_watched(bridge->snoop)) {
+        snoop_step(bridge->snoop, bridge->is_served, agent->now_ns); /* sends what the sessions said */
+    }
     watch_controllers(bridge);
     watch_vacancy(bridge);
     for (struct controller *c = bridge->controllers; c != NULL; c = c->next) {

