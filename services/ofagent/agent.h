@@ -163,6 +163,10 @@ struct ofagent {
     bool is_loaded;               /* the mirror has been complete and the counters of configdb have been read */
     struct pollfd *fds;
     size_t n_fds, room_fds;
+    bool has_polled; /* their revents are true */
 };
+
+/* May somebody be waiting at this listener? False only when poll() has just said no. */
+bool agent_may_have_caller(const struct ofagent *agent, int listener);
 
 #endif

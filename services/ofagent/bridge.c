@@ -696,6 +696,9 @@ static void accept_tools(struct bridge *bridge)
 {
     int fd;
 
+    if (!agent_may_have_caller(bridge->agent, bridge->listener)) {
+        return;
+    }
     while (bridge->listener >= 0 && bridge->n_sessions < SESSION_MAX && conn_tcp_accept(bridge->listener, &fd) == 0) {
         struct session *session = session_new(bridge, conn_new(fd, NULL), 0, 0);
         session->next = bridge->sessions;
@@ -749,7 +752,9 @@ void bridge_step(struct bridge *bridge)
     watch_floor(bridge);
     listen_for_tools(bridge);
     accept_tools(bridge);
-    snoop_step(bridge->snoop, bridge->is_served, agent->now_ns);
+    if (!bridge->is_served || snoop_is_watched(bridge->snoop) || agent_may_have_caller(agent, snoop_listener(bridge->snoop))) {
+        snoop_step(bridge->snoop, bridge->is_served, agent->now_ns);
+    }
     for (struct session *session = bridge->sessions; session != NULL; session = session->next) {
         session_step(session);
     }

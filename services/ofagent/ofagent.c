@@ -384,6 +384,7 @@ void ofagent_step(struct ofagent *agent, uint64_t now_ns, uint64_t wall_ns)
     checkpoint_step(agent->checkpoint);
     report_applied(agent);
     cfg_step(agent->cfg, now_ns);
+    agent->has_polled = false;
 }
 
 static void add_fd(struct ofagent *agent, int fd, short events)
@@ -456,6 +457,24 @@ struct pollfd *ofagent_fds(struct ofagent *agent, size_t *out_n, uint64_t *out_n
     *out_n = agent->n_fds;
     *out_next_ns = next_ns;
     return agent->fds;
+}
+
+void ofagent_polled(struct ofagent *agent, const struct pollfd *fds, size_t n)
+{
+    for (size_t i = 0; i < n && i < agent->n_fds; i++) {
+        agent->fds[i].revents = fds[i].revents;
+    }
+    agent->has_polled = n >= agent->n_fds;
+}
+
+bool agent_may_have_caller(const struct ofagent *agent, int listener)
+{
+    for (size_t i = 0; agent->has_polled && i < agent->n_fds; i++) {
+        if (agent->fds[i].fd == listener) {
+            return agent->fds[i].revents != 0;
+        }
+    }
+    return true;
 }
 
 bool ofagent_is_ready(const struct ofagent *agent)
