@@ -4,6 +4,7 @@
  * afterwards, what was refused as another's must not, and counts never go back. sim_end() checks I4 and I5. One thread.
  */
 #include <inttypes.h>
+#include <string.h>
 
 #include "tests/sim/sim_host.h"
 
