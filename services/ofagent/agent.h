@@ -70,7 +70,7 @@ struct bridge {
     uint64_t free_since_ns;  /* without an owner: since when */
     uint64_t successor;      /* it is to be given to this ofagent (start number) as soon as nothing is under way; 0: it stays */
     uint64_t give_until_ns;  /* otherwise it stays for now */
-    uint64_t given_ns;       /* when we gave it away; 0: never */
+    uint64_t given_epoch;    /* with which we gave it away; 0: never. Whoever takes it raises it */
     struct version given;    /* by this commit; nothing is claimed before the mirror shows it */
 
     struct flow_table *flows;

@@ -305,7 +305,7 @@ void owner_reload(struct bridge *bridge)
 
 struct giving {
     struct ofagent *agent;
-    uint64_t bridge;
+    uint64_t bridge, epoch;
 };
 
 static void forget_tables(struct bridge *bridge)
@@ -340,7 +340,7 @@ static void on_given(void *context, const struct cfg_result *result)
         bridge->state = BRIDGE_UNOWNED;
         if (result->error == 0) {
             bridge->given = result->version;
-            bridge->given_ns = giving->agent->now_ns;
+            bridge->given_epoch = giving->epoch;
         } else {
             LOG_LIMITED(LOG_LEVEL_WARN, "bridge-not-given bridge=%s error=\"%s\"", bridge->name,
                         result->text != NULL ? result->text : error_text(result->error));
@@ -362,7 +362,7 @@ void owner_give(struct bridge *bridge)
     theirs.epoch = row->epoch + 1;
     cfg_txn_require(txn, CFG_OWNER, bridge->id, &row->base, columns, 2);
     cfg_txn_put(txn, CFG_OWNER, bridge->id, &theirs.base);
-    *giving = (struct giving){.agent = agent, .bridge = bridge->id};
+    *giving = (struct giving){.agent = agent, .bridge = bridge->id, .epoch = theirs.epoch};
     owner_let_go(bridge, "the bridge moves to another ofagent");
     bridge->state = BRIDGE_GIVING;
     cfg_transact(agent->cfg, &txn, agent->now_ns + OWNER_TIMEOUT_NS, on_given, giving);

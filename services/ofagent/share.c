@@ -179,11 +179,11 @@ void share_claimed(struct bridge *bridge)
 {
     struct ofagent *agent = bridge->agent;
 
-    if (bridge->given_ns != 0 && agent->now_ns - bridge->given_ns < SHARE_REFUSED_NS) {
+    if (bridge->given_epoch != 0 && bridge->owner.epoch == bridge->given_epoch + 1) {
         log_warn("bridge-came-back bridge=%s", bridge->name);
         agent->share.give_ns = agent->now_ns + SHARE_REFUSED_NS;
     }
-    bridge->given_ns = 0;
+    bridge->given_epoch = 0;
 }
 
 void share_step(struct ofagent *agent)

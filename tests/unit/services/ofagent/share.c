@@ -205,6 +205,22 @@ static void a_bridge_that_comes_back_stops_us_from_giving(void **state)
     assert_int_equal(owner_of(b, 10)->start, 9);
 }
 
+static void a_bridge_whose_new_owner_died_later_may_be_given_again(void **state)
+{
+    struct bench *b = *state;
+
+    add_bridge(b, 10, "br1");
+    peer(b, PEER, 2, 8);
+    bench_run(b, 2200 * NS_PER_MS);
+    own(b, 10, 8, 3); /* he takes it */
+    bench_commit_row(b, CFG_SERVICE, PEER, NULL);
+    bench_run(b, 100 * NS_PER_MS);
+    assert_int_equal(owner_of(b, 10)->start, 7);
+    peer(b, PEER, 2, 9);
+    bench_run(b, 2200 * NS_PER_MS);
+    assert_int_equal(owner_of(b, 10)->start, 9);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -215,6 +231,7 @@ int main(void)
         CLAIM(whoever_stood_still_claims_anew_before_he_accepts_anything),
         CLAIM(who_has_lost_a_bridge_answers_what_was_not_committed_and_lets_go),
         CLAIM(the_status_names_the_ofagent_whose_listener_is_waited_for),
+        CLAIM(a_bridge_whose_new_owner_died_later_may_be_given_again),
         CLAIM(a_bridge_that_comes_back_stops_us_from_giving),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
