@@ -255,7 +255,7 @@ static void whatever_becomes_of_them_what_was_acknowledged_is_there_and_counts_n
         }
         sim_stop(sim, PROCESS_OFAGENT, agent, false);
     }
-    sim_run_ms(sim, 8000);
+    sim_run_ms(sim, 40000); /* a bridge that came back untouched stops its owner from giving for 30 s */
     size_t least = BRIDGES, most = 0, n = 0;
     for (uint32_t agent = 1; agent <= AGENTS; agent++) {
         size_t load = n_ready(sim, agent);
