@@ -164,7 +164,6 @@ struct ofagent {
     struct pollfd *fds;
     size_t n_fds, room_fds;
     bool has_polled; /* their revents are true */
-    uint64_t wires_ns; /* when the sockets of libzmq were looked at */
 };
 
 /* May somebody be waiting at this listener? False only when poll() has just said no. */

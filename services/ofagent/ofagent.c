@@ -32,7 +32,6 @@
 enum { PORT_VALUES = 8, OFAGENT_ERRORS_MAX = 16 /* named in one report; a person starts with the first */ };
 /* Half of configdb's window: it sends no delta beyond 256 unacknowledged versions, and a bridge is settled by the delta of its claim. */
 enum { APPLIED_LAG_MAX = 128 };
-#define WIRES_AGAIN_NS (5 * NS_PER_MS)
 #define STOOD_STILL_NS (1500 * NS_PER_MS) /* less than the lease of a service row */
 #define STEP_AT_LEAST_NS (50 * NS_PER_MS)
 /* While an answer is awaited: an edge of the bus's fd may have been spent while sending (lib/bus/README.md). */
@@ -351,27 +350,6 @@ void ofagent_destroy(struct ofagent **out_agent)
 
 /* ---- stepping ---- */
 
-/* The wires of libzmq, which looks at its mailbox with system calls each time a socket is asked: when poll() has named one, and in any case every
- * WIRES_AGAIN_NS, as an edge may have been spent while sending. */
-static void step_wires(struct ofagent *agent)
-{
-    int fds[FLOOR_SHARDS_MAX + PACKET_REPLICAS_MAX + 1];
-    bool is_due = !agent->has_polled || agent->now_ns - agent->wires_ns >= WIRES_AGAIN_NS || commands_are_busy(agent);
-    size_t n = usage_fds(agent->usage, fds, FLOOR_SHARDS_MAX);
-
-    n += packet_fds(agent->packet, fds + n, PACKET_REPLICAS_MAX);
-    fds[n++] = control_server_fd(agent->control);
-    for (size_t i = 0; i < n && !is_due; i++) {
-        is_due = agent_may_have_caller(agent, fds[i]);
-    }
-    if (is_due) {
-        agent->wires_ns = agent->now_ns;
-        usage_step(agent->usage);
-        packet_step(agent->packet);
-        control_server_step(agent->control, agent->now_ns);
-    }
-}
-
 /* Whoever stands still for long may have lost his bridges and not know it yet: every right is claimed anew, and nothing accepted before. */
 static void doubt_after_standing_still(struct ofagent *agent, uint64_t now_ns)
 {
@@ -396,7 +374,9 @@ void ofagent_step(struct ofagent *agent, uint64_t now_ns, uint64_t wall_ns)
     doubt_after_standing_still(agent, now_ns);
     cfg_step(agent->cfg, now_ns);
     share_step(agent);
-    step_wires(agent);
+    usage_step(agent->usage);
+    packet_step(agent->packet);
+    control_server_step(agent->control, now_ns);
     for (struct bridge *bridge = agent->bridges; bridge != NULL; bridge = bridge->next) {
         bridge_step(bridge);
     }
