@@ -57,6 +57,7 @@ struct cfg {
     bool is_connected;
 
     bool wants_subscribe; /* to be said as soon as there is room */
+    bool wants_snapshot;  /* by cfg_refresh(), until one has come */
     bool is_unanswered;   /* SUBSCRIBE was said, its answer has not begun */
     uint64_t subscribed_ns;
     uint64_t status_end_ns; /* 0: no status rows to be forgotten */
@@ -94,7 +95,7 @@ static void say_subscribe(struct cfg *cfg)
     Busbar__Subscribe message = BUSBAR__SUBSCRIBE__INIT;
     message.tables = cfg->tables;
     message.n_tables = cfg->n_tables;
-    message.have = feed_has_snapshot(cfg->feed) ? &have : NULL;
+    message.have = feed_has_snapshot(cfg->feed) && !cfg->wants_snapshot ? &have : NULL;
     message.takes_batches = true;
     if (msg_send(cfg->socket, NULL, MESSAGE_SUBSCRIBE, &message.base) < 0) {
         return;
@@ -319,6 +320,7 @@ static void on_feed_row(void *context, enum cfg_table table, uint64_t id, const 
 static void on_feed_version(void *context, struct version version, bool is_snapshot)
 {
     struct cfg *cfg = context;
+    cfg->wants_snapshot = cfg->wants_snapshot && !is_snapshot;
     if (cfg->events.on_version != NULL) {
         cfg->events.on_version(cfg->events.context, version, is_snapshot);
     }
@@ -487,6 +489,11 @@ uint64_t cfg_registered(const struct cfg *cfg, struct version *out_version)
 void cfg_unregister(struct cfg *cfg)
 {
     membership_leave(cfg->membership, cfg->outbox, cfg->now_ns);
+}
+
+void cfg_refresh(struct cfg *cfg)
+{
+    cfg->wants_snapshot = cfg->wants_subscribe = true;
 }
 
 void cfg_await_applied(struct cfg *cfg, struct version version, uint32_t timeout_ms,

@@ -61,6 +61,8 @@ bool cfg_is_refused(const struct cfg *cfg, char *out_text, size_t room);
 bool cfg_is_connected(const struct cfg *cfg);
 bool cfg_has_snapshot(const struct cfg *cfg); /* the mirror has been complete at least once */
 struct version cfg_version(const struct cfg *cfg);
+/* Takes a snapshot although nothing is missing: for rows that deltas do not carry (COUNTER). on_version() tells when it has come. */
+void cfg_refresh(struct cfg *cfg);
 /* NULL when there is no such row. Cast to the table's message. */
 const ProtobufCMessage *cfg_row(const struct cfg *cfg, enum cfg_table table, uint64_t id);
 /* Rows in id order; start with *cursor = 0; false at the end. */

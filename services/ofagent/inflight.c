@@ -445,6 +445,19 @@ void inflight_flush(struct inflight *inflight, const struct inflight_owner *owne
     cfg_transact(inflight->cfg, &txn, now_ns + INFLIGHT_TIMEOUT_NS, on_done, inflight->call);
 }
 
+void inflight_give_up(struct inflight *inflight, int error, const char *text)
+{
+    assert(inflight->call == NULL);
+    if (inflight->dirty.count > 0 || inflight->requests.count > 0) {
+        lost(inflight, error, text);
+    }
+}
+
+bool inflight_is_under_way(const struct inflight *inflight)
+{
+    return inflight->call != NULL;
+}
+
 size_t inflight_size(const struct inflight *inflight)
 {
     return inflight->dirty.count + inflight->under_way.count;

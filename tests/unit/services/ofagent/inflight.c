@@ -243,6 +243,26 @@ static void a_refusal_answers_every_uncommitted_request_and_then_says_lost(void 
     assert_int_equal(b->n_removed, 0);
 }
 
+static void what_is_given_up_is_answered_like_a_refusal(void **state)
+{
+    struct bench *b = *state;
+
+    inflight_give_up(b->inflight, -ERROR_OWNER, "another's");
+    assert_int_equal(b->n_lost, 0); /* there was nothing */
+    note(b, FLOW_MOD_ADD, "priority=1,actions=output:1");
+    inflight_note_request(b->inflight, &(struct inflight_request){.session = 11});
+    flush(b);
+    assert_true(inflight_is_under_way(b->inflight));
+    note(b, FLOW_MOD_ADD, "priority=2,actions=output:1");
+    inflight_note_request(b->inflight, &(struct inflight_request){.session = 12});
+    fake_cfg_commit(b->cfg); /* committed after all: only what was not sent is given up */
+    assert_false(inflight_is_under_way(b->inflight));
+    inflight_give_up(b->inflight, -ERROR_OWNER, "another's");
+    assert_true(b->n_refused == 1 && b->refused_sessions[0] == 12 && b->n_lost == 1);
+    assert_int_equal(inflight_size(b->inflight), 0);
+    assert_int_equal(n_rules(b), 1);
+}
+
 static void a_committed_request_is_not_refused_later(void **state)
 {
     struct bench *b = *state;
@@ -457,6 +477,7 @@ int main(void)
         CLAIM(a_rule_deleted_while_its_insert_is_under_way_is_deleted_by_its_row),
         CLAIM(a_rule_made_and_deleted_in_one_batch_is_never_written),
         CLAIM(a_refusal_answers_every_uncommitted_request_and_then_says_lost),
+        CLAIM(what_is_given_up_is_answered_like_a_refusal),
         CLAIM(a_committed_request_is_not_refused_later),
         CLAIM(another_owner_epoch_is_refused),
         CLAIM(an_answer_after_the_end_is_ignored),
