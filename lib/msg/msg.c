@@ -18,7 +18,7 @@ int msg_send(struct bus_socket *socket, const struct bus_identity *to, enum mess
     if (size > BUS_MESSAGE_MAX_BYTES) {
         return bus_send(socket, to, type, NULL, size); /* refused and counted there */
     }
-    uint8_t *bytes = memory_zeroed(size);
+    uint8_t *bytes = memory_resize(NULL, size);
     size_t packed = protobuf_c_message_pack(message, bytes);
     int err = bus_send(socket, to, type, bytes, packed);
     free(bytes);
