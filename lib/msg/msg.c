@@ -81,7 +81,7 @@ void msg_arena_fini(struct msg_arena *arena)
     *arena = (struct msg_arena){0};
 }
 
-ProtobufCMessage *msg_unpack_into(struct msg_arena *arena, const struct bus_message *message, const ProtobufCMessageDescriptor *descriptor)
+ProtobufCMessage *msg_arena_unpack(struct msg_arena *arena, const ProtobufCMessageDescriptor *descriptor, const uint8_t *bytes, size_t size)
 {
     arena_clear(arena);
     if (arena->wanted > arena->room && arena->wanted <= KEPT_BYTES_MAX) {
@@ -91,5 +91,10 @@ ProtobufCMessage *msg_unpack_into(struct msg_arena *arena, const struct bus_mess
     }
     arena->wanted = 0;
     arena->allocator.allocator_data = arena;
-    return protobuf_c_message_unpack(descriptor, &arena->allocator, message->size, message->body);
+    return protobuf_c_message_unpack(descriptor, &arena->allocator, size, bytes);
+}
+
+ProtobufCMessage *msg_unpack_into(struct msg_arena *arena, const struct bus_message *message, const ProtobufCMessageDescriptor *descriptor)
+{
+    return msg_arena_unpack(arena, descriptor, message->body, message->size);
 }
