@@ -60,9 +60,13 @@ static const ProtobufCMessage *read_into(struct msg_arena *arena, enum cfg_table
 static void show_row(struct feed *feed, enum cfg_table table, uint64_t id, const ProtobufCMessage *before,
                      const ProtobufCMessage *after)
 {
-    if (feed->events.on_row != NULL && (feed->events.unshown >> table & 1) == 0) {
-        feed->events.on_row(feed->events.context, table, id, read_into(&feed->before, table, id, before),
-                            read_into(&feed->after, table, id, after));
+    if (feed->events.on_row == NULL || (feed->events.unshown >> table & 1) != 0) {
+        return;
+    }
+    before = read_into(&feed->before, table, id, before);
+    after = read_into(&feed->after, table, id, after);
+    if (before != NULL || after != NULL) {
+        feed->events.on_row(feed->events.context, table, id, before, after);
     }
 }
 
