@@ -7,7 +7,7 @@
  * When on_row() is called the mirror holds the whole commit already, so a callback that looks at other rows sees one version. Rows that
  * are replaced live until the callbacks of the commit are done. A version n must follow n - 1: the rest is FEED_LOST, and the
  * mirror stays what it was. A row that cannot be read is left out and logged: one bad row must not stop the switch.
- * Cost: one unpack a row, which of rules is made in memory that is used again; a snapshot holds old and new rows together for the time of the difference. One thread.
+ * Cost: one unpack a row, of rules into memory that is used again; a snapshot holds old and new rows together for the time of the difference. One thread.
  */
 #include "lib/cfg/feed.h"
 

@@ -140,7 +140,7 @@ static int dial_tcp(const char *address)
     }
     memcpy(host, address, (size_t)(colon - address));
     host[colon - address] = '\0';
-    to.sin_port = htons((uint16_t)atoi(colon + 1));
+    to.sin_port = htons((uint16_t)strtoul(colon + 1, NULL, 10));
     if (inet_pton(AF_INET, host, &to.sin_addr) != 1) {
         load_fail("ADDRESS: no such IP");
     }
