@@ -97,3 +97,14 @@ void *id_map_any(const struct id_map *map, size_t *cursor)
     *cursor = i;
     return map->slots[i].value;
 }
+
+void *id_map_next(const struct id_map *map, size_t *cursor)
+{
+    while (map->slots != NULL && *cursor <= map->mask) {
+        void *value = map->slots[(*cursor)++].value;
+        if (value != NULL) {
+            return value;
+        }
+    }
+    return NULL;
+}

@@ -30,5 +30,7 @@ void id_map_put(struct id_map *map, uint64_t id, void *value);
 void *id_map_remove(struct id_map *map, uint64_t id);
 /* Something that is there, or NULL: with *cursor = 0 at first, taking all out one by one costs a walk in all. */
 void *id_map_any(const struct id_map *map, size_t *cursor);
+/* Each thing once, in no order, from *cursor = 0 until NULL; nothing may be put or removed meanwhile. */
+void *id_map_next(const struct id_map *map, size_t *cursor);
 
 #endif

@@ -43,6 +43,7 @@ struct items {
 
 struct requests {
     struct inflight_request *items;
+    size_t begin; /* those before it are answered */
     size_t count, room;
 };
 
@@ -225,18 +226,19 @@ void inflight_note_request(struct inflight *inflight, struct inflight_request *r
     requests_append(inflight, request);
 }
 
+/* Moved only when most are done: some 16384 may wait while transactions of 256 are answered. */
 static void forget_requests_until(struct inflight *inflight, uint64_t batch)
 {
     struct requests *list = &inflight->requests;
-    size_t done = 0;
 
-    while (done < list->count && list->items[done].batch <= batch) {
-        done++;
+    while (list->begin < list->count && list->items[list->begin].batch <= batch) {
+        list->begin++;
     }
-    for (size_t i = done; i < list->count; i++) {
-        list->items[i - done] = list->items[i];
+    if (list->begin > list->count / 2) {
+        list->count -= list->begin;
+        memmove(list->items, list->items + list->begin, list->count * sizeof *list->items);
+        list->begin = 0;
     }
-    list->count -= done;
 }
 
 static void commit_flow(struct inflight *inflight, struct item *item, const struct cfg_result *result)
@@ -310,7 +312,7 @@ static void committed(struct inflight *inflight, struct call *call, const struct
 static void refuse_requests(struct inflight *inflight, uint64_t batch)
 {
     struct requests refused = inflight->requests;
-    size_t n = 0;
+    size_t n = refused.begin;
 
     while (n < refused.count && refused.items[n].batch <= batch) {
         n++;
@@ -319,7 +321,7 @@ static void refuse_requests(struct inflight *inflight, uint64_t batch)
     for (size_t i = n; i < refused.count; i++) {
         requests_append(inflight, &refused.items[i]);
     }
-    for (size_t i = 0; i < n; i++) {
+    for (size_t i = refused.begin; i < n; i++) {
         inflight->events.on_refused(inflight->events.context, &refused.items[i], inflight->error, inflight->text);
     }
     free(refused.items);
@@ -480,7 +482,7 @@ static void require_owner(struct cfg_txn *txn, uint64_t bridge, const struct inf
 
 static bool may_flush(const struct inflight *inflight)
 {
-    bool has_some = inflight->dirty.count > 0 || inflight->requests.count > 0;
+    bool has_some = inflight->dirty.count > 0 || inflight->requests.count > inflight->requests.begin;
     bool has_place = inflight->n_calls == 0 || (inflight->n_calls < INFLIGHT_TXNS_MAX && inflight->dirty.count >= INFLIGHT_TXN_LEAST);
     return has_some && has_place && inflight->n_blocked == 0 && inflight->error == 0;
 }

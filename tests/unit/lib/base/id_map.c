@@ -19,6 +19,7 @@ static void nothing_is_in_an_empty_map(void **state)
     assert_null(id_map_find(&map, 5));
     assert_null(id_map_remove(&map, 5));
     assert_null(id_map_any(&map, &cursor));
+    assert_null(id_map_next(&map, &cursor));
     id_map_fini(&map);
 }
 
@@ -51,8 +52,14 @@ static void agrees_with_an_array(uint64_t stride, uint64_t seed)
     for (uint64_t i = 0; i < IDS; i++) {
         assert_ptr_equal(id_map_find(&map, i * stride), is_there[i] ? &values[i] : NULL);
     }
-    size_t cursor = 0;
+    size_t cursor = 0, n_seen = 0;
     char *value;
+    while ((value = id_map_next(&map, &cursor)) != NULL) {
+        assert_true(is_there[value - values]);
+        n_seen++;
+    }
+    assert_int_equal(n_seen, n);
+    cursor = 0;
     while ((value = id_map_any(&map, &cursor)) != NULL) {
         uint64_t i = (uint64_t)(value - values);
         assert_true(is_there[i]);
