@@ -483,7 +483,9 @@ static void require_owner(struct cfg_txn *txn, uint64_t bridge, const struct inf
 static bool may_flush(const struct inflight *inflight)
 {
     bool has_some = inflight->dirty.count > 0 || inflight->requests.count > inflight->requests.begin;
-    bool has_place = inflight->n_calls == 0 || (inflight->n_calls < INFLIGHT_TXNS_MAX && inflight->dirty.count >= INFLIGHT_TXN_LEAST);
+    bool is_worth_it = inflight->dirty.count >= INFLIGHT_TXN_LEAST;
+    bool has_time = inflight->n_under_way < INFLIGHT_CHANGES_MAX; /* before they have been unanswered for too long */
+    bool has_place = inflight->n_calls == 0 || (inflight->n_calls < INFLIGHT_TXNS_MAX && is_worth_it && has_time);
     return has_some && has_place && inflight->n_blocked == 0 && inflight->error == 0;
 }
 

@@ -427,6 +427,21 @@ static void many_changes_leave_beside_what_is_under_way(void **state)
     assert_int_equal(n_rules(b), (INFLIGHT_TXNS_MAX + 1) * INFLIGHT_TXN_LEAST);
 }
 
+static void nothing_leaves_beside_what_takes_long_itself(void **state)
+{
+    struct bench *b = *state;
+
+    note_many(b, 0, INFLIGHT_CHANGES_MAX);
+    flush(b);
+    note_many(b, INFLIGHT_CHANGES_MAX, INFLIGHT_TXN_LEAST);
+    flush(b);
+    assert_int_equal(b->cfg->n_txns, 1);
+    fake_cfg_pretend(b->cfg);
+    flush(b);
+    assert_int_equal(b->cfg->n_txns, 1);
+    assert_int_equal(b->cfg->txns[0]->n_ops, 1 + INFLIGHT_TXN_LEAST);
+}
+
 static void nothing_leaves_while_a_row_of_it_is_under_way(void **state)
 {
     struct bench *b = *state;
@@ -547,6 +562,7 @@ int main(void)
         CLAIM(groups_travel_with_the_rules),
         CLAIM(meters_travel_with_the_rules),
         CLAIM(many_changes_leave_beside_what_is_under_way),
+        CLAIM(nothing_leaves_beside_what_takes_long_itself),
         CLAIM(nothing_leaves_while_a_row_of_it_is_under_way),
         CLAIM(what_is_done_behind_a_refused_transaction_is_not_refused),
         CLAIM(random_changes_end_with_configdb_equal_to_the_table),
