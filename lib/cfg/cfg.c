@@ -50,6 +50,8 @@ struct cfg {
     struct questions *questions;
     struct membership *membership;
 
+    struct msg_arena arena; /* of the message that is looked at */
+
     uint64_t now_ns;
     uint64_t server_start; /* 0: never heard */
     uint64_t last_sequence;
@@ -255,7 +257,7 @@ static const ProtobufCMessageDescriptor *descriptor_of(uint32_t type)
 static void on_message(struct cfg *cfg, const struct bus_message *message)
 {
     const ProtobufCMessageDescriptor *descriptor = descriptor_of(message->type);
-    ProtobufCMessage *body = descriptor != NULL ? msg_unpack(message, descriptor) : NULL;
+    ProtobufCMessage *body = descriptor != NULL ? msg_unpack_into(&cfg->arena, message, descriptor) : NULL;
     on_envelope(cfg, message);
     if (body == NULL) {
         LOG_LIMITED(LOG_LEVEL_WARN, "config_unreadable message=%s size=%zu", bus_message_name(WIRE_CONFIG, message->type),
@@ -264,7 +266,6 @@ static void on_message(struct cfg *cfg, const struct bus_message *message)
         return;
     }
     dispatch(cfg, message, body);
-    protobuf_c_message_free_unpacked(body, NULL);
 }
 
 static void watch_silence(struct cfg *cfg)
@@ -356,12 +357,13 @@ int cfg_new(struct bus *bus, const char *endpoint, const enum cfg_table *tables,
     cfg->keys = bus_keys(bus);
     take_tables(cfg, tables, n_tables);
     cfg->wants_subscribe = n_tables > 0;
-    const struct cfg_events feed_events = {.on_row = on_feed_row, .on_version = on_feed_version, .context = cfg};
+    const struct cfg_events feed_events = {.on_row = on_feed_row, .on_version = on_feed_version, .unshown = events->unshown, .context = cfg};
     enum cfg_table wanted[CFG_TABLE_MAX];
     for (size_t i = 0; i < cfg->n_tables; i++) {
         wanted[i] = (enum cfg_table)cfg->tables[i];
     }
     cfg->feed = feed_new(wanted, cfg->n_tables, &feed_events);
+    msg_arena_init(&cfg->arena);
     cfg->outbox = outbox_new();
     cfg->publisher = publisher_new();
     cfg->questions = questions_new();
@@ -378,6 +380,7 @@ void cfg_destroy(struct cfg **cfg)
     }
     *cfg = NULL;
     feed_destroy(&c->feed);
+    msg_arena_fini(&c->arena);
     outbox_destroy(&c->outbox);
     publisher_destroy(&c->publisher);
     questions_destroy(&c->questions);
@@ -433,18 +436,21 @@ struct version cfg_version(const struct cfg *cfg)
 
 const ProtobufCMessage *cfg_row(const struct cfg *cfg, enum cfg_table table, uint64_t id)
 {
-    return mirror_row(feed_mirror(cfg->feed), table, id);
+    return feed_read(cfg->feed, table, mirror_row(feed_mirror(cfg->feed), table, id));
 }
 
 bool cfg_next(const struct cfg *cfg, enum cfg_table table, uint64_t *cursor, uint64_t *out_id, const ProtobufCMessage **out_row)
 {
-    const struct mirror_slot *slot = mirror_at_or_after(feed_mirror(cfg->feed), table, *cursor);
-    if (slot == NULL) {
-        return false;
-    }
-    *cursor = slot->id + 1;
-    *out_id = slot->id;
-    *out_row = slot->row;
+    const struct mirror_slot *slot;
+    do {
+        slot = mirror_at_or_after(feed_mirror(cfg->feed), table, *cursor);
+        if (slot == NULL) {
+            return false;
+        }
+        *cursor = slot->id + 1;
+        *out_id = slot->id;
+        *out_row = feed_read(cfg->feed, table, slot->row);
+    } while (*out_row == NULL); /* one that cannot be read */
     return true;
 }
 

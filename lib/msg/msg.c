@@ -18,7 +18,7 @@ int msg_send(struct bus_socket *socket, const struct bus_identity *to, enum mess
     if (size > BUS_MESSAGE_MAX_BYTES) {
         return bus_send(socket, to, type, NULL, size); /* refused and counted there */
     }
-    uint8_t *bytes = memory_zeroed(size);
+    uint8_t *bytes = memory_resize(NULL, size);
     size_t packed = protobuf_c_message_pack(message, bytes);
     int err = bus_send(socket, to, type, bytes, packed);
     free(bytes);
@@ -81,7 +81,7 @@ void msg_arena_fini(struct msg_arena *arena)
     *arena = (struct msg_arena){0};
 }
 
-ProtobufCMessage *msg_unpack_into(struct msg_arena *arena, const struct bus_message *message, const ProtobufCMessageDescriptor *descriptor)
+ProtobufCMessage *msg_arena_unpack(struct msg_arena *arena, const ProtobufCMessageDescriptor *descriptor, const uint8_t *bytes, size_t size)
 {
     arena_clear(arena);
     if (arena->wanted > arena->room && arena->wanted <= KEPT_BYTES_MAX) {
@@ -91,5 +91,10 @@ ProtobufCMessage *msg_unpack_into(struct msg_arena *arena, const struct bus_mess
     }
     arena->wanted = 0;
     arena->allocator.allocator_data = arena;
-    return protobuf_c_message_unpack(descriptor, &arena->allocator, message->size, message->body);
+    return protobuf_c_message_unpack(descriptor, &arena->allocator, size, bytes);
+}
+
+ProtobufCMessage *msg_unpack_into(struct msg_arena *arena, const struct bus_message *message, const ProtobufCMessageDescriptor *descriptor)
+{
+    return msg_arena_unpack(arena, descriptor, message->body, message->size);
 }

@@ -285,7 +285,8 @@ int ofagent_new(const struct ofagent_settings *settings, struct ofagent **out_ag
     static const enum cfg_table tables[] = {CFG_SWITCH, CFG_FLOW_TABLE, CFG_BRIDGE, CFG_PORT,    CFG_CONTROLLER, CFG_RULE,       CFG_GROUP,
                                             CFG_METER,  CFG_OWNER,   CFG_SERVICE,    CFG_COUNTER,    CFG_PORT_STATUS};
     struct ofagent *agent = memory_zeroed(sizeof *agent);
-    struct cfg_events events = {.on_row = on_row, .on_version = on_version, .on_connection = on_connection, .context = agent};
+    struct cfg_events events = {.on_row = on_row, .on_version = on_version, .on_connection = on_connection,
+                                .unshown = 1u << CFG_RULE, .context = agent};
 
     agent->settings = *settings;
     agent->rule_counters = counters_new(2);
