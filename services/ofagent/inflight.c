@@ -3,7 +3,7 @@
  *     note ──► dirty ── flush ──► call 1, call 2, ... INFLIGHT_TXNS_MAX ── answers, in order ──► committed
  *                         ▲ when none is under way, or when INFLIGHT_TXN_LEAST have collected: configdb shall never wait for us
  *                         └ never while an entry that is to go is under way already: a new rule has no row number until its insert
- *                           is answered, and a later change of it must name that row
+ *                           is answered, and a later change of it must name that row; nor while groups or meters are
  *
  * The state of a row at the time of the flush is what is written; the states in between were never visible to anybody.
  * Each entry is at most once in `dirty` (is_dirty) and at most once in one call (is_in_flight); an entry that is out of its
@@ -53,6 +53,7 @@ struct call {
     struct items items;
     uint64_t batch;
     bool is_last; /* of its batch */
+    bool has_named; /* groups or meters: rules behind it may name them, and should not be there when these are refused */
 };
 
 struct inflight {
@@ -480,8 +481,23 @@ static void require_owner(struct cfg_txn *txn, uint64_t bridge, const struct inf
     cfg_txn_require(txn, CFG_OWNER, bridge, &row.base, columns, 2);
 }
 
+static bool has_named(const struct items *list)
+{
+    for (size_t i = 0; i < list->count; i++) {
+        if (list->items[i].flow == NULL) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static bool may_flush(const struct inflight *inflight)
 {
+    for (size_t i = 0; i < inflight->n_calls; i++) {
+        if (inflight->calls[i]->has_named) {
+            return false;
+        }
+    }
     bool has_some = inflight->dirty.count > 0 || inflight->requests.count > inflight->requests.begin;
     bool is_worth_it = inflight->dirty.count >= INFLIGHT_TXN_LEAST;
     bool has_time = inflight->n_under_way < INFLIGHT_CHANGES_MAX; /* before they have been unanswered for too long */
@@ -513,6 +529,7 @@ void inflight_flush(struct inflight *inflight, const struct inflight_owner *owne
         free(call);
         return;
     }
+    call->has_named = has_named(&call->items);
     inflight->calls[inflight->n_calls++] = call;
     inflight->n_under_way += call->items.count;
     cfg_transact(inflight->cfg, &txn, now_ns + INFLIGHT_TIMEOUT_NS, on_done, call);
@@ -520,15 +537,17 @@ void inflight_flush(struct inflight *inflight, const struct inflight_owner *owne
 
 void inflight_give_up(struct inflight *inflight, int error, const char *text)
 {
-    assert(inflight->call == NULL);
-    if (inflight->dirty.count > 0 || inflight->requests.count > 0) {
-        lost(inflight, error, text);
+    assert(inflight->n_calls == 0);
+    if (inflight->dirty.count > 0 || inflight->requests.count > inflight->requests.begin) {
+        inflight->error = error;
+        (void)snprintf(inflight->text, sizeof inflight->text, "%s", text);
+        lost(inflight);
     }
 }
 
 bool inflight_is_under_way(const struct inflight *inflight)
 {
-    return inflight->call != NULL;
+    return inflight->n_calls > 0;
 }
 
 size_t inflight_size(const struct inflight *inflight)
