@@ -29,14 +29,14 @@ static const char *environment(const char *name)
     return value != NULL && value[0] != '\0' ? value : NULL;
 }
 
-/* What swctl mirrors: all configuration and status, and who has joined; not the rules, of which there may be a million. A backup must not
+/* What swctl mirrors: all configuration and status, who has joined and which bridges he has; not the rules, of which there may be a million. A backup must not
  * leave a table of the configuration out. */
 static size_t mirrored_tables(enum cfg_table *out_tables)
 {
     size_t n = 0;
     for (uint32_t number = 0; number < CFG_TABLE_MAX; number++) {
         const struct cfg_table_info *info = cfg_table_info(number);
-        if (info != NULL && (info->storage != CFG_STORAGE_RUN || info->table == CFG_SERVICE)) {
+        if (info != NULL && (info->storage != CFG_STORAGE_RUN || info->table == CFG_SERVICE || info->table == CFG_OWNER)) {
             out_tables[n++] = info->table;
         }
     }

@@ -61,6 +61,11 @@ enum exit_status client_commit(struct client *client, struct cfg_txn **txn, stru
 /* Asks process KIND.instance; its own error comes back with its text. */
 int client_ask(struct client *client, enum process_kind kind, uint32_t instance, const char *command, const char *const *arguments,
                size_t n_arguments, json_t **out_json, struct error_detail *detail) MUST_CHECK;
+/* Asks the ofagent that has the bridge arguments[0]; waits a little while it has none, then -ERROR_OWNER (client_owner.c). */
+int client_ask_owner(struct client *client, const char *command, const char *const *arguments, size_t n_arguments, json_t **out_json,
+                     struct error_detail *detail) MUST_CHECK;
+/* The instance number of the ofagent that has the bridge of that row, by the mirror; 0: none has. */
+uint32_t client_owner(const struct client *client, uint64_t bridge);
 /* Instances of a kind, ascending; returns their number: those that have a control socket in the run directory or, over tcp, are registered. */
 size_t client_instances(struct client *client, enum process_kind kind, uint32_t *out_instances, size_t room);
 

@@ -1,7 +1,7 @@
 /* The commands about rules, flows and addresses: each is one request to the process that knows.
  *
  * Rules belong to ofagent, which parses the text itself, so that swctl and controllers meet the same checks; the flow text is passed
- * on as it was typed. Instance 1 is asked, the only one until bridges are shared among several.
+ * on as it was typed. The ofagent that has the bridge is asked; of slowpaths the first.
  */
 #include "cli/command.h"
 
@@ -19,7 +19,8 @@ enum { FILE_FLOWS_MAX = 200000 /* lines of one add-flows call: about the 16 MiB 
 static enum exit_status ask(struct client *client, enum process_kind kind, const char *command, const char *const *arguments, size_t n,
                             json_t **out_json, struct error_detail *detail)
 {
-    int err = client_ask(client, kind, 1, command, arguments, n, out_json, detail);
+    int err = kind == PROCESS_OFAGENT ? client_ask_owner(client, command, arguments, n, out_json, detail)
+                                      : client_ask(client, kind, 1, command, arguments, n, out_json, detail);
     return err == 0 ? EXIT_DONE : err == -ERROR_TIMEOUT || err == -ERROR_NOT_CONNECTED ? EXIT_SILENT : EXIT_FAILED;
 }
 

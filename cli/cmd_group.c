@@ -1,7 +1,7 @@
 /* The commands about groups and meters: each is one request to the ofagent, which reads the text and writes the lists, in the syntax of
  * ovs-ofctl.
  *
- * One change a command, as there. Instance 1 is asked, the only one until bridges are shared among several.
+ * One change a command, as there. The ofagent that has the bridge is asked.
  */
 #include "cli/command.h"
 
@@ -10,7 +10,7 @@
 static enum exit_status ask(struct client *client, const char *command, const char *const *arguments, size_t n, json_t **out_json,
                             struct error_detail *detail)
 {
-    int err = client_ask(client, PROCESS_OFAGENT, 1, command, arguments, n, out_json, detail);
+    int err = client_ask_owner(client, command, arguments, n, out_json, detail);
     return err == 0 ? EXIT_DONE : err == -ERROR_TIMEOUT || err == -ERROR_NOT_CONNECTED ? EXIT_SILENT : EXIT_FAILED;
 }
 

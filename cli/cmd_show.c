@@ -107,6 +107,8 @@ enum exit_status read_show(struct client *client, const struct segment *segment,
         json_t *json = json_pack("{s:s, s:I, s:s, s:o, s:o}", "name", bridge->name, "id", (json_int_t)id, "fail_mode",
                                  bridge->fail_mode != NULL ? bridge->fail_mode : "standalone", "controllers",
                                  bridge_controllers(client, id), "ports", bridge_ports(client, id));
+        uint32_t owner = client_owner(client, id);
+        json_object_set_new(json, "ofagent", owner != 0 ? json_integer(owner) : json_null());
         json_array_append_new(bridges, json);
     }
     struct version version = cfg_version(client->cfg);
@@ -160,6 +162,15 @@ static void show_port(const json_t *port)
     }
 }
 
+static void show_owner(const json_t *owner)
+{
+    if (json_is_integer(owner)) {
+        printf("    ofagent: %lld\n", (long long)json_integer_value(owner));
+    } else {
+        printf("    ofagent: none at the moment\n");
+    }
+}
+
 void read_show_print(const json_t *json, const struct segment *segment)
 {
     size_t i, j;
@@ -167,6 +178,7 @@ void read_show_print(const json_t *json, const struct segment *segment)
     json_array_foreach(json_object_get(json, "bridges"), i, bridge) {
         printf("Bridge %s\n    fail_mode: %s\n", json_string_value(json_object_get(bridge, "name")),
                json_string_value(json_object_get(bridge, "fail_mode")));
+        show_owner(json_object_get(bridge, "ofagent"));
         json_array_foreach(json_object_get(bridge, "controllers"), j, item) {
             const char *state = json_string_value(json_object_get(item, "state"));
             const char *error = json_string_value(json_object_get(item, "last_error"));
@@ -234,6 +246,19 @@ enum exit_status read_status(struct client *client, const struct segment *segmen
     return status;
 }
 
+/* What keeps an ofagent from answering tools and controllers where they look for its bridges. */
+static void show_listeners(const json_t *own)
+{
+    size_t i;
+    json_t *bridge;
+    json_array_foreach(json_object_get(own, "bridges"), i, bridge) {
+        const char *trouble = json_string_value(json_object_get(bridge, "listener"));
+        if (trouble != NULL) {
+            printf("              %s: %s\n", json_string_value(json_object_get(bridge, "name")), trouble);
+        }
+    }
+}
+
 /* One line a process; --json has everything they say. */
 void read_status_print(const json_t *json, const struct segment *segment)
 {
@@ -252,6 +277,7 @@ void read_status_print(const json_t *json, const struct segment *segment)
         version = json_is_object(version) ? json_object_get(version, "n") : version != NULL ? version : json_object_get(own, "floor");
         printf("  %7lld  %8llds  %8lld\n", (long long)json_integer_value(json_object_get(own, "pid")),
                (long long)json_integer_value(json_object_get(own, "uptime_s")), (long long)json_integer_value(version));
+        show_listeners(own);
     }
 }
 

@@ -50,6 +50,8 @@ struct cfg {
     struct questions *questions;
     struct membership *membership;
 
+    struct msg_arena arena; /* of the message that is looked at */
+
     uint64_t now_ns;
     uint64_t server_start; /* 0: never heard */
     uint64_t last_sequence;
@@ -57,6 +59,7 @@ struct cfg {
     bool is_connected;
 
     bool wants_subscribe; /* to be said as soon as there is room */
+    bool wants_snapshot;  /* by cfg_refresh(), until one has come */
     bool is_unanswered;   /* SUBSCRIBE was said, its answer has not begun */
     uint64_t subscribed_ns;
     uint64_t status_end_ns; /* 0: no status rows to be forgotten */
@@ -94,7 +97,7 @@ static void say_subscribe(struct cfg *cfg)
     Busbar__Subscribe message = BUSBAR__SUBSCRIBE__INIT;
     message.tables = cfg->tables;
     message.n_tables = cfg->n_tables;
-    message.have = feed_has_snapshot(cfg->feed) ? &have : NULL;
+    message.have = feed_has_snapshot(cfg->feed) && !cfg->wants_snapshot ? &have : NULL;
     message.takes_batches = true;
     if (msg_send(cfg->socket, NULL, MESSAGE_SUBSCRIBE, &message.base) < 0) {
         return;
@@ -254,7 +257,7 @@ static const ProtobufCMessageDescriptor *descriptor_of(uint32_t type)
 static void on_message(struct cfg *cfg, const struct bus_message *message)
 {
     const ProtobufCMessageDescriptor *descriptor = descriptor_of(message->type);
-    ProtobufCMessage *body = descriptor != NULL ? msg_unpack(message, descriptor) : NULL;
+    ProtobufCMessage *body = descriptor != NULL ? msg_unpack_into(&cfg->arena, message, descriptor) : NULL;
     on_envelope(cfg, message);
     if (body == NULL) {
         LOG_LIMITED(LOG_LEVEL_WARN, "config_unreadable message=%s size=%zu", bus_message_name(WIRE_CONFIG, message->type),
@@ -263,7 +266,6 @@ static void on_message(struct cfg *cfg, const struct bus_message *message)
         return;
     }
     dispatch(cfg, message, body);
-    protobuf_c_message_free_unpacked(body, NULL);
 }
 
 static void watch_silence(struct cfg *cfg)
@@ -319,6 +321,7 @@ static void on_feed_row(void *context, enum cfg_table table, uint64_t id, const 
 static void on_feed_version(void *context, struct version version, bool is_snapshot)
 {
     struct cfg *cfg = context;
+    cfg->wants_snapshot = cfg->wants_snapshot && !is_snapshot;
     if (cfg->events.on_version != NULL) {
         cfg->events.on_version(cfg->events.context, version, is_snapshot);
     }
@@ -354,12 +357,13 @@ int cfg_new(struct bus *bus, const char *endpoint, const enum cfg_table *tables,
     cfg->keys = bus_keys(bus);
     take_tables(cfg, tables, n_tables);
     cfg->wants_subscribe = n_tables > 0;
-    const struct cfg_events feed_events = {.on_row = on_feed_row, .on_version = on_feed_version, .context = cfg};
+    const struct cfg_events feed_events = {.on_row = on_feed_row, .on_version = on_feed_version, .unshown = events->unshown, .context = cfg};
     enum cfg_table wanted[CFG_TABLE_MAX];
     for (size_t i = 0; i < cfg->n_tables; i++) {
         wanted[i] = (enum cfg_table)cfg->tables[i];
     }
     cfg->feed = feed_new(wanted, cfg->n_tables, &feed_events);
+    msg_arena_init(&cfg->arena);
     cfg->outbox = outbox_new();
     cfg->publisher = publisher_new();
     cfg->questions = questions_new();
@@ -376,6 +380,7 @@ void cfg_destroy(struct cfg **cfg)
     }
     *cfg = NULL;
     feed_destroy(&c->feed);
+    msg_arena_fini(&c->arena);
     outbox_destroy(&c->outbox);
     publisher_destroy(&c->publisher);
     questions_destroy(&c->questions);
@@ -431,18 +436,21 @@ struct version cfg_version(const struct cfg *cfg)
 
 const ProtobufCMessage *cfg_row(const struct cfg *cfg, enum cfg_table table, uint64_t id)
 {
-    return mirror_row(feed_mirror(cfg->feed), table, id);
+    return feed_read(cfg->feed, table, mirror_row(feed_mirror(cfg->feed), table, id));
 }
 
 bool cfg_next(const struct cfg *cfg, enum cfg_table table, uint64_t *cursor, uint64_t *out_id, const ProtobufCMessage **out_row)
 {
-    const struct mirror_slot *slot = mirror_at_or_after(feed_mirror(cfg->feed), table, *cursor);
-    if (slot == NULL) {
-        return false;
-    }
-    *cursor = slot->id + 1;
-    *out_id = slot->id;
-    *out_row = slot->row;
+    const struct mirror_slot *slot;
+    do {
+        slot = mirror_at_or_after(feed_mirror(cfg->feed), table, *cursor);
+        if (slot == NULL) {
+            return false;
+        }
+        *cursor = slot->id + 1;
+        *out_id = slot->id;
+        *out_row = feed_read(cfg->feed, table, slot->row);
+    } while (*out_row == NULL); /* one that cannot be read */
     return true;
 }
 
@@ -487,6 +495,11 @@ uint64_t cfg_registered(const struct cfg *cfg, struct version *out_version)
 void cfg_unregister(struct cfg *cfg)
 {
     membership_leave(cfg->membership, cfg->outbox, cfg->now_ns);
+}
+
+void cfg_refresh(struct cfg *cfg)
+{
+    cfg->wants_snapshot = cfg->wants_subscribe = true;
 }
 
 void cfg_await_applied(struct cfg *cfg, struct version version, uint32_t timeout_ms,

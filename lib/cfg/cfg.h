@@ -44,6 +44,7 @@ struct cfg_events {
     void (*on_version)(void *context, struct version version, bool is_snapshot);
     /* configdb answers (again) / has fallen silent. May be NULL. */
     void (*on_connection)(void *context, bool is_connected);
+    uint32_t unshown; /* bit n: on_row() is not called for table n, whose rows are only mirrored */
     void *context;
 };
 
@@ -61,7 +62,9 @@ bool cfg_is_refused(const struct cfg *cfg, char *out_text, size_t room);
 bool cfg_is_connected(const struct cfg *cfg);
 bool cfg_has_snapshot(const struct cfg *cfg); /* the mirror has been complete at least once */
 struct version cfg_version(const struct cfg *cfg);
-/* NULL when there is no such row. Cast to the table's message. */
+/* Takes a snapshot although nothing is missing: for rows that deltas do not carry (COUNTER). on_version() tells when it has come. */
+void cfg_refresh(struct cfg *cfg);
+/* NULL when there is no such row. Cast to the table's message. A rule (there may be millions) is lent until the next call of these two for a rule. */
 const ProtobufCMessage *cfg_row(const struct cfg *cfg, enum cfg_table table, uint64_t id);
 /* Rows in id order; start with *cursor = 0; false at the end. */
 bool cfg_next(const struct cfg *cfg, enum cfg_table table, uint64_t *cursor, uint64_t *out_id, const ProtobufCMessage **out_row);

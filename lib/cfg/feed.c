@@ -7,7 +7,7 @@
  * When on_row() is called the mirror holds the whole commit already, so a callback that looks at other rows sees one version. Rows that
  * are replaced live until the callbacks of the commit are done. A version n must follow n - 1: the rest is FEED_LOST, and the
  * mirror stays what it was. A row that cannot be read is left out and logged: one bad row must not stop the switch.
- * Cost: one unpack a row; a snapshot holds old and new rows together for the time of the difference. One thread.
+ * Cost: one unpack a row, of rules into memory that is used again; a snapshot holds old and new rows together for the time of the difference. One thread.
  */
 #include "lib/cfg/feed.h"
 
@@ -38,12 +38,34 @@ struct feed {
     struct version pieces_version;
 
     uint64_t status_mark;
+    struct msg_arena before, after, read; /* what packed rows are unpacked into */
 };
 
+/* Tables that may have millions of rows: mirrored as bytes, and unpacked when shown or asked for. */
+static bool is_kept_packed(enum cfg_table table)
+{
+    return table == CFG_RULE;
+}
+
+static const ProtobufCMessage *read_into(struct msg_arena *arena, enum cfg_table table, uint64_t id, const ProtobufCMessage *row)
+{
+    const ProtobufCMessage *message = mirror_row_read(row, cfg_table_info((uint32_t)table)->descriptor, arena);
+    if (message == NULL && row != NULL) {
+        LOG_LIMITED(LOG_LEVEL_ERROR, "row_unreadable table=%s id=%" PRIu64, cfg_table_info((uint32_t)table)->name, id);
+    }
+    return message;
+}
+
+/* A row that cannot be read is shown as none. */
 static void show_row(struct feed *feed, enum cfg_table table, uint64_t id, const ProtobufCMessage *before,
                      const ProtobufCMessage *after)
 {
-    if (feed->events.on_row != NULL) {
+    if (feed->events.on_row == NULL || (feed->events.unshown >> table & 1) != 0) {
+        return;
+    }
+    before = read_into(&feed->before, table, id, before);
+    after = read_into(&feed->after, table, id, after);
+    if (before != NULL || after != NULL) {
         feed->events.on_row(feed->events.context, table, id, before, after);
     }
 }
@@ -63,6 +85,10 @@ static bool unpack_row(const struct feed *feed, uint32_t table, uint64_t id, con
         return false;
     }
     const struct cfg_table_info *info = cfg_table_info(table);
+    if (is_kept_packed((enum cfg_table)table)) {
+        *out_row = deleted ? NULL : mirror_row_pack(value->data, value->len);
+        return true;
+    }
     *out_row = deleted ? NULL : protobuf_c_message_unpack(info->descriptor, NULL, value->len, value->data);
     if (*out_row == NULL && !deleted) {
         LOG_LIMITED(LOG_LEVEL_ERROR, "row_unreadable table=%s id=%" PRIu64 " size=%zu", info->name, id, value->len);
@@ -73,7 +99,7 @@ static bool unpack_row(const struct feed *feed, uint32_t table, uint64_t id, con
 static void clear_pieces(struct feed *feed)
 {
     for (size_t i = 0; i < feed->n_pieces; i++) {
-        protobuf_c_message_free_unpacked(feed->pieces[i].after, NULL);
+        mirror_row_free(feed->pieces[i].after);
     }
     feed->n_pieces = 0;
     feed->pieces_version = (struct version){0};
@@ -153,7 +179,7 @@ static void show_pieces(struct feed *feed)
     }
     show_version(feed, false);
     for (size_t i = 0; i < n; i++) {
-        protobuf_c_message_free_unpacked(pieces[i].before, NULL);
+        mirror_row_free(pieces[i].before);
     }
     free(pieces);
 }
@@ -162,6 +188,9 @@ struct feed *feed_new(const enum cfg_table *tables, size_t n_tables, const struc
 {
     struct feed *feed = memory_zeroed(sizeof *feed);
     feed->events = *events;
+    msg_arena_init(&feed->before);
+    msg_arena_init(&feed->after);
+    msg_arena_init(&feed->read);
     for (size_t i = 0; i < n_tables; i++) {
         feed->wanted[tables[i]] = true;
     }
@@ -179,7 +208,15 @@ void feed_destroy(struct feed **feed)
     free(f->pieces);
     mirror_fini(&f->loading);
     mirror_fini(&f->shown);
+    msg_arena_fini(&f->before);
+    msg_arena_fini(&f->after);
+    msg_arena_fini(&f->read);
     free(f);
+}
+
+const ProtobufCMessage *feed_read(struct feed *feed, enum cfg_table table, const ProtobufCMessage *row)
+{
+    return mirror_row_read(row, cfg_table_info((uint32_t)table)->descriptor, &feed->read);
 }
 
 const struct mirror *feed_mirror(const struct feed *feed)
@@ -220,7 +257,7 @@ enum feed_verdict feed_on_snapshot(struct feed *feed, const Busbar__Snapshot *sn
         ProtobufCMessage *before = message != NULL
                                        ? mirror_put(&feed->loading, (enum cfg_table)row->table, row->id, &message, 0)
                                        : mirror_remove(&feed->loading, (enum cfg_table)row->table, row->id);
-        protobuf_c_message_free_unpacked(before, NULL);
+        mirror_row_free(before);
     }
     if (snapshot->last) {
         struct version version = version_decode(snapshot->version);
@@ -281,7 +318,7 @@ void feed_on_status(struct feed *feed, const Busbar__Status *status)
         if (!is_same) {
             show_row(feed, info->table, row->id, before, lent);
         }
-        protobuf_c_message_free_unpacked(before, NULL);
+        mirror_row_free(before);
     }
 }
 
@@ -310,7 +347,7 @@ void feed_status_end(struct feed *feed)
             if (slot->mark != feed->status_mark) {
                 ProtobufCMessage *before = mirror_remove(&feed->shown, info->table, id);
                 show_row(feed, info->table, id, before, NULL);
-                protobuf_c_message_free_unpacked(before, NULL);
+                mirror_row_free(before);
             }
             slot = mirror_at_or_after(&feed->shown, info->table, id + 1);
         }

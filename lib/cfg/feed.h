@@ -8,6 +8,8 @@ struct feed;
 struct feed *feed_new(const enum cfg_table *tables, size_t n_tables, const struct cfg_events *events);
 void feed_destroy(struct feed **feed);
 
+/* A row of the mirror as a message; of a table that is kept packed lent until the next call. */
+const ProtobufCMessage *feed_read(struct feed *feed, enum cfg_table table, const ProtobufCMessage *row);
 const struct mirror *feed_mirror(const struct feed *feed);
 struct version feed_version(const struct feed *feed);
 bool feed_has_snapshot(const struct feed *feed);

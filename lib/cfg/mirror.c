@@ -19,6 +19,40 @@
 
 enum { SWEEP_MIN = 64 /* fewer slots are not worth it */ };
 
+static bool is_packed(const ProtobufCMessage *row)
+{
+    return row->descriptor == NULL;
+}
+
+ProtobufCMessage *mirror_row_pack(const void *bytes, size_t size)
+{
+    struct mirror_packed *packed = memory_resize(NULL, sizeof *packed + size);
+    packed->base = (ProtobufCMessage){0};
+    packed->size = size;
+    if (size > 0) {
+        memcpy(packed->bytes, bytes, size);
+    }
+    return &packed->base;
+}
+
+void mirror_row_free(ProtobufCMessage *row)
+{
+    if (row != NULL && is_packed(row)) {
+        free(row);
+    } else {
+        protobuf_c_message_free_unpacked(row, NULL);
+    }
+}
+
+const ProtobufCMessage *mirror_row_read(const ProtobufCMessage *row, const ProtobufCMessageDescriptor *descriptor, struct msg_arena *arena)
+{
+    if (row == NULL || !is_packed(row)) {
+        return row;
+    }
+    const struct mirror_packed *packed = (const struct mirror_packed *)row;
+    return msg_arena_unpack(arena, descriptor, packed->bytes, packed->size);
+}
+
 /* The first slot at or after `id`, gone ones too. */
 static size_t lower_bound(const struct mirror_table *t, uint64_t id)
 {
@@ -115,15 +149,23 @@ void mirror_fini(struct mirror *mirror)
     for (size_t table = 0; table < CFG_TABLE_MAX; table++) {
         struct mirror_table *t = &mirror->tables[table];
         for (size_t i = 0; i < t->n_slots; i++) {
-            protobuf_c_message_free_unpacked(t->slots[i].row, NULL);
+            mirror_row_free(t->slots[i].row);
         }
         free(t->slots);
     }
     *mirror = (struct mirror){0};
 }
 
+static bool is_same_packed(const struct mirror_packed *a, const struct mirror_packed *b)
+{
+    return a->size == b->size && memcmp(a->bytes, b->bytes, a->size) == 0;
+}
+
 bool mirror_row_equal(const ProtobufCMessage *a, const ProtobufCMessage *b)
 {
+    if (is_packed(a) || is_packed(b)) {
+        return is_packed(a) && is_packed(b) && is_same_packed((const struct mirror_packed *)a, (const struct mirror_packed *)b);
+    }
     size_t size = protobuf_c_message_get_packed_size(a);
     if (a->descriptor != b->descriptor || size != protobuf_c_message_get_packed_size(b)) {
         return false;

@@ -39,6 +39,17 @@ const struct field field_table[FIELD_COUNT] = {
     _Static_assert((width) == (storage) * 8 || (storage) <= 8, text);
 #include "lib/flow/fields.def"
 
+_Static_assert(STATE_WORDS <= 32, "words of a state are bits of 32");
+
+#define WORDS_UP_TO(word) (UINT32_MAX >> (31 - (word)))
+const uint32_t field_words[FIELD_COUNT] = {
+#define FIELD(id, text, member, storage, low_bit, width, tlv_class, tlv_field, tlv_size, mask, set, prerequisite, form)                \
+    [FIELD_##id] = WORDS_UP_TO((offsetof(struct flow_state, member) + (storage) - 1) / 8) &                                     \
+                   (UINT32_MAX << (offsetof(struct flow_state, member) / 8)),
+#include "lib/flow/fields.def"
+};
+#undef WORDS_UP_TO
+
 struct field_alias {
     const char *name;
     enum field_id id;

@@ -67,6 +67,18 @@ struct field_value {
 
 extern const struct field field_table[FIELD_COUNT];
 
+/* The words of a flow_state that a field lies in, and those of a state that are not zero, a bit each: a loop over all fields skips what has no
+ * bit in common, and that is nearly everything. */
+extern const uint32_t field_words[FIELD_COUNT];
+static inline uint32_t field_words_used(const struct flow_state *state)
+{
+    uint32_t used = 0;
+    for (size_t i = 0; i < STATE_WORDS; i++) {
+        used |= (uint32_t)(state_word(state, i) != 0) << i;
+    }
+    return used;
+}
+
 /* Another name for what several fields are together: xreg0 for reg0 and reg1. */
 static inline bool field_is_overlay(enum field_id id)
 {

@@ -18,7 +18,7 @@ int msg_send(struct bus_socket *socket, const struct bus_identity *to, enum mess
     if (size > BUS_MESSAGE_MAX_BYTES) {
         return bus_send(socket, to, type, NULL, size); /* refused and counted there */
     }
-    uint8_t *bytes = memory_zeroed(size);
+    uint8_t *bytes = memory_resize(NULL, size);
     size_t packed = protobuf_c_message_pack(message, bytes);
     int err = bus_send(socket, to, type, bytes, packed);
     free(bytes);
@@ -92,9 +92,14 @@ void msg_arena_fini(struct msg_arena *arena)
     *arena = (struct msg_arena){0};
 }
 
-ProtobufCMessage *msg_unpack_into(struct msg_arena *arena, const struct bus_message *message, const ProtobufCMessageDescriptor *descriptor)
+ProtobufCMessage *msg_arena_unpack(struct msg_arena *arena, const ProtobufCMessageDescriptor *descriptor, const uint8_t *bytes, size_t size)
 {
     msg_arena_clear(arena);
     arena->allocator.allocator_data = arena; /* it may have been moved */
-    return protobuf_c_message_unpack(descriptor, &arena->allocator, message->size, message->body);
+    return protobuf_c_message_unpack(descriptor, &arena->allocator, size, bytes);
+}
+
+ProtobufCMessage *msg_unpack_into(struct msg_arena *arena, const struct bus_message *message, const ProtobufCMessageDescriptor *descriptor)
+{
+    return msg_arena_unpack(arena, descriptor, message->body, message->size);
 }

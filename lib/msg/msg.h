@@ -30,5 +30,7 @@ void msg_arena_fini(struct msg_arena *arena);
 void msg_arena_clear(struct msg_arena *arena);
 /* As msg_unpack(), but the message lasts until the arena's next one or its end, and is not freed. */
 ProtobufCMessage *msg_unpack_into(struct msg_arena *arena, const struct bus_message *message, const ProtobufCMessageDescriptor *descriptor);
+/* The same of bytes that come from elsewhere. */
+ProtobufCMessage *msg_arena_unpack(struct msg_arena *arena, const ProtobufCMessageDescriptor *descriptor, const uint8_t *bytes, size_t size);
 
 #endif

@@ -14,36 +14,45 @@
 #include "lib/base/memory.h"
 #include "lib/msg/field_wire.h"
 
-static void add_field(Busbar__RuleRow *row, enum field_id id, const struct match *match, const struct field_value *mask)
+static void add_field(struct msg_rule_room *room, enum field_id id, const struct match *match, const struct field_value *mask)
 {
-    struct field_value value = field_get(id, &match->value), ones = field_all_ones(id);
-    for (size_t i = 0; i < sizeof value.bytes; i++) {
-        value.bytes[i] &= mask->bytes[i];
+    struct field_value ones = field_all_ones(id);
+    size_t n = room->row.n_match++;
+    Busbar__FieldMatch *message = room->pointers[n] = &room->fields[n];
+
+    room->values[n] = field_get(id, &match->value);
+    room->masks[n] = *mask;
+    for (size_t i = 0; i < sizeof mask->bytes; i++) {
+        room->values[n].bytes[i] &= mask->bytes[i];
     }
-    Busbar__FieldMatch *message = memory_zeroed(sizeof *message);
     busbar__field_match__init(message);
     message->field = field_wire_number(id);
-    message->value = field_wire_copy(id, &value);
+    message->value = field_wire_bytes(id, &room->values[n]);
     if (memcmp(&ones, mask, sizeof ones) != 0) {
-        message->mask = field_wire_copy(id, mask);
+        message->mask = field_wire_bytes(id, &room->masks[n]);
     }
-    row->match[row->n_match++] = message;
 }
 
-static void encode_match(Busbar__RuleRow *row, const struct match *match)
+static void encode_match(struct msg_rule_room *room, const struct match *match)
 {
     struct flow_state left = match->mask;
-    row->match = memory_array(FIELD_COUNT, sizeof *row->match);
-    for (int pass = 0; pass < 2; pass++) {
+    uint32_t used = field_words_used(&left);
+
+    room->row.match = room->pointers;
+    for (int pass = 0; pass < 2 && used != 0; pass++) {
         for (unsigned i = 0; i < FIELD_COUNT; i++) {
             enum field_id id = (enum field_id)i;
+            if ((field_words[id] & used) == 0) {
+                continue;
+            }
             struct field_value mask = field_get(id, &left);
             if (field_value_is_zero(mask) || (pass == 0 && !field_prerequisite_met(id, &match->value, &match->mask))) {
                 continue;
             }
-            add_field(row, id, match, &mask);
+            add_field(room, id, match, &mask);
             field_set(id, &left, (struct field_value){{0}});
         }
+        used = field_words_used(&left);
     }
 }
 
@@ -66,9 +75,9 @@ static int decode_match(const Busbar__RuleRow *row, struct match *out_match, str
     return match_check(out_match, detail);
 }
 
-static Busbar__InstructionsMessage *encode_instructions(const struct instructions *in)
+static Busbar__InstructionsMessage *encode_instructions(struct msg_rule_room *room, const struct instructions *in)
 {
-    Busbar__InstructionsMessage *message = memory_zeroed(sizeof *message);
+    Busbar__InstructionsMessage *message = &room->instructions;
     busbar__instructions_message__init(message);
     message->apply = msg_actions_encode(&in->apply);
     message->n_apply = in->apply.count;
@@ -139,9 +148,9 @@ static int check_rule_ranges(const Busbar__RuleRow *row, struct error_detail *de
     return 0;
 }
 
-Busbar__RuleRow *msg_rule_encode(const struct rule *rule)
+const Busbar__RuleRow *msg_rule_encode(const struct rule *rule, struct msg_rule_room *room)
 {
-    Busbar__RuleRow *row = memory_zeroed(sizeof *row);
+    Busbar__RuleRow *row = &room->row;
     busbar__rule_row__init(row);
     row->bridge = rule->bridge;
     row->table = rule->table;
@@ -152,9 +161,15 @@ Busbar__RuleRow *msg_rule_encode(const struct rule *rule)
     row->importance = rule->importance;
     row->flags = rule->flags;
     row->created_wall_ns = rule->created_wall_ns;
-    row->instructions = encode_instructions(&rule->instructions);
-    encode_match(row, &rule->match);
+    row->instructions = encode_instructions(room, &rule->instructions);
+    encode_match(room, &rule->match);
     return row;
+}
+
+void msg_rule_room_fini(struct msg_rule_room *room)
+{
+    msg_actions_free(room->instructions.apply, room->instructions.n_apply);
+    msg_actions_free(room->instructions.write, room->instructions.n_write);
 }
 
 int msg_rule_decode(uint64_t id, const Busbar__RuleRow *row, struct rule *out_rule, struct error_detail *detail)

@@ -6,7 +6,17 @@
 #include "lib/model/rule.h"
 #include "proto/rules.pb-c.h"
 
-Busbar__RuleRow *msg_rule_encode(const struct rule *rule);
+/* A rule's row is written a hundred thousand times a second, so it is built in memory of the caller's, without allocations but for its actions. */
+struct msg_rule_room {
+    Busbar__RuleRow row;
+    Busbar__InstructionsMessage instructions;
+    Busbar__FieldMatch *pointers[FIELD_COUNT];
+    Busbar__FieldMatch fields[FIELD_COUNT];
+    struct field_value values[FIELD_COUNT], masks[FIELD_COUNT];
+};
+/* The row, lent until msg_rule_room_fini(). What `room` held does not matter. */
+const Busbar__RuleRow *msg_rule_encode(const struct rule *rule, struct msg_rule_room *room);
+void msg_rule_room_fini(struct msg_rule_room *room);
 int msg_rule_decode(uint64_t id, const Busbar__RuleRow *row, struct rule *out_rule, struct error_detail *detail) MUST_CHECK;
 Busbar__GroupRow *msg_group_encode(const struct group *group);
 int msg_group_decode(uint64_t id, const Busbar__GroupRow *row, struct group *out_group, struct error_detail *detail) MUST_CHECK;

@@ -332,8 +332,12 @@ static void put_field(struct writer *w, uint8_t version, enum field_id field, co
 void of_oxm_encode_match(struct writer *w, uint8_t version, const struct match *match)
 {
     bool by_tci = version == OF_VERSION_10 || needs_vlan_tci(match); /* 1.0 knows no other */
+    uint32_t used = field_words_used(&match->mask);
 
     for (size_t i = 0; i < FIELD_COUNT; i++) {
+        if ((field_words[i] & used) == 0) {
+            continue;
+        }
         bool is_tci = i == FIELD_VLAN_TCI;
         bool is_part_of_tci = i == FIELD_VLAN_VID || i == FIELD_VLAN_PCP;
         if (!(is_tci && !by_tci) && !(is_part_of_tci && by_tci) && !field_is_overlay((enum field_id)i)) {

@@ -37,7 +37,8 @@ enum bridge_state {
     BRIDGE_UNOWNED,  /* not ours yet, or not any more */
     BRIDGE_CLAIMING, /* the transaction on the owner row is under way */
     BRIDGE_LOADING,  /* ours since `claimed`; the mirror has not come so far */
-    BRIDGE_READY     /* the tables are those of configdb plus what is in flight */
+    BRIDGE_READY,    /* the tables are those of configdb plus what is in flight */
+    BRIDGE_GIVING    /* nobody is served any more; the transaction that names the next owner is under way */
 };
 
 /* A rule whose deletion is committed and whose last counts are awaited. */
@@ -58,7 +59,19 @@ struct bridge {
     bool must_reload;
     struct inflight_owner owner;
     struct version claimed;
+    uint64_t snapshots_wanted; /* LOADING ends when the mirror has taken that many, */
+    uint64_t load_by_ns;       /* or then, as nobody may be kept waiting for counts */
     uint64_t claim_again_ns;
+    bool is_served;          /* sessions, listeners and status rows are ours: from the first READY until it is known to be another's */
+    uint64_t owner_start;    /* of the ofagent that has it and lives, by the mirror; 0: nobody. Set by share.c, like the next three */
+    uint32_t former_instance; /* of the last other ofagent that had it and lived; 0: none that we saw */
+    bool is_in_checkpoint;   /* of checkpoint.c, while it makes one */
+    uint64_t claimant;       /* without an owner: to whom it falls (start number) */
+    uint64_t free_since_ns;  /* without an owner: since when */
+    uint64_t successor;      /* it is to be given to this ofagent (start number) as soon as nothing is under way; 0: it stays */
+    uint64_t give_until_ns;  /* otherwise it stays for now */
+    uint64_t given_epoch;    /* with which we gave it away; 0: never. Whoever takes it raises it */
+    struct version given;    /* by this commit; nothing is claimed before the mirror shows it */
 
     struct flow_table *flows;
     struct group_table *groups;
@@ -98,6 +111,16 @@ struct bridge {
     uint16_t fragments;      /* enum of_frag_mode; in the owner row, too */
 };
 
+/* Who shares the bridges with us; share.c. */
+struct share {
+    bool must_look;            /* owners, ofagents or bridges have changed in the mirror */
+    uint64_t looked_ns;
+    uint64_t peers;            /* a sum over the start numbers of the ofagents that live */
+    uint64_t peers_changed_ns; /* when that changed */
+    uint64_t give_ns;          /* no bridge is given away before */
+    size_t n_peers;            /* ofagents that live, we included */
+};
+
 /* What sessions did, those that are gone too. */
 struct agent_counts {
     uint64_t flow_mods, group_mods, meter_mods, barriers;
@@ -123,6 +146,12 @@ struct ofagent {
     uint64_t now_ns; /* of the step that runs */
     uint64_t wall_ns;
     uint64_t started_ns; /* of the first step */
+    uint64_t heard_ns;   /* since when we have missed nothing that shards say */
+    uint64_t shard_ended_ns; /* when the life of a shard was last seen to end; what it had counted may have reached others only */
+    uint64_t counters_ns;    /* when the mirror's rows of counters were last read: deltas do not carry them */
+    uint64_t n_snapshots;
+    bool has_asked_snapshot;
+    uint64_t rule_row_max, group_row_max; /* that the mirror has ever shown */
     uint64_t n_sessions_ever;
     struct agent_counts counts;
     struct histogram barriers; /* from the request to the reply */
@@ -131,9 +160,14 @@ struct ofagent {
     struct version window_from;   /* configdb counts what is unacknowledged from here: the last snapshot, or `applied` */
     bool is_ending;               /* nothing new is begun */
     bool must_follow;             /* bridges or controllers have changed in the mirror */
+    struct share share;
     bool is_loaded;               /* the mirror has been complete and the counters of configdb have been read */
     struct pollfd *fds;
     size_t n_fds, room_fds;
+    bool has_polled; /* their revents are true */
 };
+
+/* May somebody be waiting at this listener? False only when poll() has just said no. */
+bool agent_may_have_caller(const struct ofagent *agent, int listener);
 
 #endif

@@ -11,6 +11,7 @@
 
 #include <errno.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -32,7 +33,7 @@
 #include "services/ofagent/usage.h"
 
 #define REMOVAL_WAIT_NS (3 * NS_PER_S)
-#define LISTEN_RETRY_NS (1 * NS_PER_S)
+#define LISTEN_RETRY_NS (250 * NS_PER_MS) /* the one before us may need a moment to let go of the socket */
 #define FAIL_OPEN_PROBES 3 /* as Open vSwitch: silent for three inactivity probes */
 
 static struct session *session_by_number(const struct bridge *bridge, uint64_t number)
@@ -130,7 +131,9 @@ static void on_lost(void *context, int error, const char *text)
 
     log_warn("changes-lost bridge=%s error=\"%s\"", bridge->name, text);
     commands_lost(bridge->agent, bridge->id, error, text);
-    owner_load(bridge);
+    if (owner_is_us(bridge)) {
+        owner_load(bridge); /* otherwise they are forgotten in this step */
+    }
     bridge->state = BRIDGE_UNOWNED;
 }
 
@@ -209,6 +212,68 @@ static void forget_counter(struct bridge *bridge, uint64_t id)
 {
     counters_forget(bridge->agent->rule_counters, id);
     usage_retire(bridge->agent->usage, id);
+}
+
+void bridge_end_service(struct bridge *bridge, const char *why)
+{
+    stop_listening(bridge);
+    close_sessions(bridge, why);
+    sweep_sessions(bridge);
+    for (struct controller *c = bridge->controllers; c != NULL; c = c->next) {
+        controller_step(c); /* rests, as nobody is served */
+    }
+    snoop_step(bridge->snoop, false, bridge->agent->now_ns);
+    for (size_t i = 0; i < bridge->n_removals; i++) { /* there is nobody left to tell */
+        if (bridge->removals[i].entry->rule.id != 0) {
+            forget_counter(bridge, counter_id(COUNTER_RULE, bridge->removals[i].entry->rule.id));
+        }
+        flow_entry_destroy(&bridge->removals[i].entry);
+    }
+    bridge->n_removals = 0;
+    bridge->listen_error = 0;
+    bridge->has_generation = false;
+    bridge->is_fail_open = false;
+}
+
+static bool is_busy(const struct session *session)
+{
+    return session->waits_for_barrier || session->held != NULL || session->committing != NULL || session->walk != NULL ||
+           session->bundles != NULL || session->n_port_mods > 0;
+}
+
+bool bridge_has_no_bundles(const struct bridge *bridge)
+{
+    const struct session *session = bridge->sessions;
+
+    while (session != NULL && session->bundles == NULL) {
+        session = session->next;
+    }
+    return session == NULL;
+}
+
+bool bridge_is_quiet(const struct bridge *bridge)
+{
+    for (const struct session *session = bridge->sessions; session != NULL; session = session->next) {
+        if (is_busy(session)) {
+            return false;
+        }
+    }
+    return inflight_size(bridge->inflight) == 0 && !inflight_is_under_way(bridge->inflight) && bridge->n_removals == 0;
+}
+
+const char *bridge_listener_trouble(const struct bridge *bridge, char *out_text, size_t room)
+{
+    if (bridge->listen_error == 0) {
+        return NULL;
+    }
+    if (bridge->listen_error != -ERROR_IN_USE) {
+        (void)snprintf(out_text, room, "no socket for OpenFlow tools: %s", error_text(bridge->listen_error));
+    } else if (bridge->former_instance != 0) {
+        (void)snprintf(out_text, room, "waiting for the listener of ofagent %u", bridge->former_instance);
+    } else {
+        (void)snprintf(out_text, room, "waiting for the listener of another process");
+    }
+    return out_text;
 }
 
 static void retire_groups_and_meters(struct bridge *bridge)
@@ -351,13 +416,15 @@ const char *bridge_state_name(enum bridge_state state)
         return "loading";
     case BRIDGE_READY:
         return "ready";
+    case BRIDGE_GIVING:
+        return "giving";
     }
     return "?";
 }
 
 bool bridge_is_writable(const struct bridge *bridge)
 {
-    return bridge->state == BRIDGE_READY && cfg_is_connected(bridge->agent->cfg);
+    return bridge->state == BRIDGE_READY && !bridge->must_reload && cfg_is_connected(bridge->agent->cfg);
 }
 
 static bool group_exists(const void *context, uint32_t group_id)
@@ -629,6 +696,9 @@ static void accept_tools(struct bridge *bridge)
 {
     int fd;
 
+    if (!agent_may_have_caller(bridge->agent, bridge->listener)) {
+        return;
+    }
     while (bridge->listener >= 0 && bridge->n_sessions < SESSION_MAX &&
            conn_tcp_accept(bridge->listener, bridge->agent->now_ns, &bridge->accept_again_ns, &fd) == 0) {
         struct session *session = session_new(bridge, conn_new(fd, NULL), 0, 0);
@@ -647,6 +717,10 @@ static void watch_controllers(struct bridge *bridge)
     uint64_t probe_ns = CONTROLLER_PROBE_MS * NS_PER_MS;
     bool is_connected = false, has_any = false;
 
+    if (!bridge->is_served) {
+        bridge->without_controller_ns = now_ns;
+        return;
+    }
     for (const struct controller *c = bridge->controllers; c != NULL; c = c->next) {
         if (c->is_passive) {
             continue; /* who may come is nobody to wait for */
@@ -673,26 +747,29 @@ void bridge_step(struct bridge *bridge)
     struct ofagent *agent = bridge->agent;
 
     owner_step(bridge);
-    if (bridge->state == BRIDGE_UNOWNED && bridge->listener >= 0 && !owner_is_us(bridge)) {
-        stop_listening(bridge); /* another one has it: our sessions would speak for tables that are not ours */
-        close_sessions(bridge, "the bridge is owned by another process now");
+    if (bridge->successor != 0 && bridge->state == BRIDGE_READY && bridge_is_quiet(bridge)) {
+        owner_give(bridge);
     }
     watch_floor(bridge);
     listen_for_tools(bridge);
     accept_tools(bridge);
-    snoop_step(bridge->snoop, bridge->listener >= 0, agent->now_ns);
+    if (!bridge->is_served || snoop_is_watched(bridge->snoop) || agent_may_have_caller(agent, snoop_listener(bridge->snoop))) {
+        snoop_step(bridge->snoop, bridge->is_served, agent->now_ns);
+    }
     for (struct session *session = bridge->sessions; session != NULL; session = session->next) {
         session_step(session);
     }
-    if (bridge_is_writable(bridge)) {
-        if (agent->is_loaded && floor_all_reported(&agent->floor)) {
+    if (bridge->state == BRIDGE_READY && cfg_is_connected(agent->cfg)) {
+        if (agent->is_loaded && bridge_is_writable(bridge) && floor_all_reported(&agent->floor)) {
             expiry_step(&bridge->expiry, bridge->flows, agent->now_ns, expire, bridge);
         }
         inflight_flush(bridge->inflight, &bridge->owner, agent->now_ns);
     }
     finish_removals(bridge);
     sweep_sessions(bridge);
-    snoop_step(bridge->snoop, bridge->listener >= 0, agent->now_ns); /* sends what the sessions said */
+    if (snoop_is_watched(bridge->snoop)) {
+        snoop_step(bridge->snoop, bridge->is_served, agent->now_ns); /* sends what the sessions said */
+    }
     watch_controllers(bridge);
     watch_vacancy(bridge);
     for (struct controller *c = bridge->controllers; c != NULL; c = c->next) {

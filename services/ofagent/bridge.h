@@ -12,6 +12,13 @@ void bridge_retire_counters(struct bridge *bridge);
 struct bridge *bridge_find(const struct ofagent *agent, uint64_t id);
 struct bridge *bridge_by_name(const struct ofagent *agent, const char *name);
 void bridge_step(struct bridge *bridge);
+/* Closes its sessions and listeners, withdraws what it has published, and drops the removals that are not told. */
+void bridge_end_service(struct bridge *bridge, const char *why);
+/* Nothing is under way: no change, no answer, no bundle, no removal that waits for its counts. */
+bool bridge_is_quiet(const struct bridge *bridge);
+bool bridge_has_no_bundles(const struct bridge *bridge);
+/* What keeps tools from reaching the bridge at its socket, or NULL. Lent until the next call. */
+const char *bridge_listener_trouble(const struct bridge *bridge, char *out_text, size_t room);
 const Busbar__BridgeRow *bridge_row(const struct bridge *bridge);
 uint64_t bridge_datapath_id(const struct bridge *bridge);
 /* Bit n: OpenFlow version n may be spoken on this bridge. */

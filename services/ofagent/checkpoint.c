@@ -12,6 +12,8 @@
 #include "lib/base/log.h"
 #include "lib/base/memory.h"
 #include "lib/msg/counter_id.h"
+#include "services/ofagent/owner.h"
+#include "services/ofagent/usage.h"
 
 struct checkpoint {
     struct ofagent *agent;
@@ -32,39 +34,56 @@ void checkpoint_destroy(struct checkpoint **checkpoint)
     *checkpoint = NULL;
 }
 
-static bool is_alive(const struct ofagent *agent, uint64_t start)
+/* May this life of a shard still count? Not when another life of its instance has joined; with no instance known (a row of an older version), not
+ * when it is away. */
+static bool may_come_back(struct ofagent *agent, uint64_t start, uint32_t instance)
 {
     const ProtobufCMessage *row;
     uint64_t cursor = 0, id;
 
     while (cfg_next(agent->cfg, CFG_SERVICE, &cursor, &id, &row)) {
         const Busbar__ServiceRow *service = (const Busbar__ServiceRow *)row;
-        if (service->kind == PROCESS_FASTPATH && service->start == start) {
-            return true;
+        if (service->kind == PROCESS_FASTPATH && (service->start == start || service->instance == instance)) {
+            return service->start == start;
         }
     }
-    return false;
+    return instance != 0;
+}
+
+/* Base first; returns how many. */
+static size_t read_row(struct ofagent *agent, uint64_t key, const Busbar__CounterRow *row, struct counters_part parts[COUNTERS_PARTS_MAX])
+{
+    size_t n = row->n_shard_start;
+
+    parts[0] = (struct counters_part){.values = {row->packets, row->bytes}};
+    if (row->n_shard_packets != n || row->n_shard_bytes != n || n >= COUNTERS_PARTS_MAX) {
+        log_error("counter-unreadable row=%llu", (unsigned long long)key);
+        return 1;
+    }
+    for (size_t i = 0; i < n; i++) {
+        uint64_t start = row->shard_start[i];
+        uint32_t instance = row->n_shard_instance == n ? row->shard_instance[i] : 0;
+        parts[i + 1] = (struct counters_part){.shard = start, .values = {row->shard_packets[i], row->shard_bytes[i]}};
+        if (!may_come_back(agent, start, instance)) {
+            counters_shard_gone(agent->rule_counters, start);
+        } else if (instance != 0) {
+            usage_note_life(agent->usage, instance, start);
+        }
+    }
+    return n + 1;
+}
+
+static bool may_count(const void *context, uint64_t shard)
+{
+    return usage_shard_instance(((const struct ofagent *)context)->usage, shard) != 0;
 }
 
 static void load_row(struct ofagent *agent, uint64_t key, const Busbar__CounterRow *row)
 {
-    uint64_t id = counter_id_of_row(key);
-    size_t n = row->n_shard_start;
+    struct counters_part parts[COUNTERS_PARTS_MAX];
+    size_t n = read_row(agent, key, row, parts);
 
-    counters_add_base(agent->rule_counters, id, (uint64_t[]){row->packets, row->bytes});
-    if (row->n_shard_packets != n || row->n_shard_bytes != n) {
-        log_error("counter-unreadable row=%llu", (unsigned long long)key);
-        return;
-    }
-    for (size_t i = 0; i < n; i++) {
-        uint64_t values[] = {row->shard_packets[i], row->shard_bytes[i]};
-        if (is_alive(agent, row->shard_start[i])) {
-            counters_report(agent->rule_counters, row->shard_start[i], id, values);
-        } else {
-            counters_add_base(agent->rule_counters, id, values);
-            counters_shard_gone(agent->rule_counters, row->shard_start[i]);
-        }
-    }
+    counters_merge(agent->rule_counters, counter_id_of_row(key), parts, n, may_count, agent);
 }
 
 void checkpoint_load(struct checkpoint *checkpoint)
@@ -95,10 +114,11 @@ static void on_done(void *context, const struct cfg_result *result)
     }
 }
 
-static void add_row(struct cfg_txn *txn, uint64_t id, const struct counters_part *parts, size_t n_parts)
+static void add_row(const struct ofagent *agent, struct cfg_txn *txn, uint64_t id, const struct counters_part *parts, size_t n_parts)
 {
     Busbar__CounterRow row = BUSBAR__COUNTER_ROW__INIT;
     uint64_t starts[COUNTERS_PARTS_MAX], packets[COUNTERS_PARTS_MAX], bytes[COUNTERS_PARTS_MAX];
+    uint32_t instances[COUNTERS_PARTS_MAX];
 
     row.packets = parts[0].values[0];
     row.bytes = parts[0].values[1];
@@ -106,49 +126,118 @@ static void add_row(struct cfg_txn *txn, uint64_t id, const struct counters_part
         starts[i - 1] = parts[i].shard;
         packets[i - 1] = parts[i].values[0];
         bytes[i - 1] = parts[i].values[1];
+        instances[i - 1] = usage_shard_instance(agent->usage, parts[i].shard);
     }
-    row.n_shard_start = row.n_shard_packets = row.n_shard_bytes = n_parts - 1;
+    row.n_shard_start = row.n_shard_packets = row.n_shard_bytes = row.n_shard_instance = n_parts - 1;
     row.shard_start = starts;
     row.shard_packets = packets;
     row.shard_bytes = bytes;
+    row.shard_instance = instances;
     cfg_txn_put(txn, CFG_COUNTER, counter_row_of_id(id), &row.base);
 }
 
-/* configdb knows what else ends, and with it its counters: rules, groups, buckets. */
-static bool is_kept(uint64_t id)
+/* The bridge of ours whose rule, group or bucket the id is; NULL: it is another's, or is not kept. configdb knows what else ends,
+ * and with it its counters: rules, groups, buckets. */
+static struct bridge *bridge_of(const struct ofagent *agent, uint64_t id)
 {
-    switch (counter_id_kind(id)) {
-    case COUNTER_RULE:
-    case COUNTER_GROUP:
-    case COUNTER_BUCKET:
-        return true;
-    case COUNTER_TABLE:
-    case COUNTER_METER:
-    case COUNTER_MAC:
-    case COUNTER_PATCH_IN:
-    case COUNTER_PATCH_OUT:
-        break;
+    enum counter_kind kind = counter_id_kind(id);
+    uint64_t number = counter_id_number(id), group = kind == COUNTER_BUCKET ? number >> 16 : number;
+
+    for (struct bridge *b = agent->bridges; b != NULL; b = b->next) {
+        bool is_here = (kind == COUNTER_RULE && flow_table_by_id(b->flows, number) != NULL) ||
+                       ((kind == COUNTER_GROUP || kind == COUNTER_BUCKET) && group_table_by_row(b->groups, group) != NULL);
+        if (is_here) {
+            return b->state == BRIDGE_READY ? b : NULL;
+        }
     }
-    return false;
+    return NULL;
+}
+
+/* Fills the transaction; it is refused when one of the bridges is not ours any more. */
+static void fill(struct ofagent *agent, struct cfg_txn *txn)
+{
+    struct counters_part parts[COUNTERS_PARTS_MAX];
+    struct bridge *bridge;
+    uint64_t id;
+    size_t n_parts;
+
+    while (cfg_txn_size(txn) < CHECKPOINT_ROWS && counters_next_changed(agent->rule_counters, &id, parts, &n_parts)) {
+        if ((bridge = bridge_of(agent, id)) != NULL) {
+            if (!bridge->is_in_checkpoint) {
+                owner_require(txn, bridge);
+                bridge->is_in_checkpoint = true;
+            }
+            add_row(agent, txn, id, parts, n_parts);
+        }
+    }
+    for (bridge = agent->bridges; bridge != NULL; bridge = bridge->next) {
+        bridge->is_in_checkpoint = false;
+    }
+}
+
+bool checkpoint_is_current(const struct checkpoint *checkpoint)
+{
+    const struct ofagent *agent = checkpoint->agent;
+
+    return agent->counters_ns > agent->shard_ended_ns + CHECKPOINT_LATE_NS || agent->now_ns - agent->counters_ns <= CHECKPOINT_FRESH_NS;
+}
+
+static void sum_row(const Busbar__CounterRow *row, uint64_t out_values[2])
+{
+    out_values[0] = row->packets;
+    out_values[1] = row->bytes;
+    for (size_t i = 0; i < row->n_shard_packets; i++) {
+        out_values[0] += row->shard_packets[i];
+    }
+    for (size_t i = 0; i < row->n_shard_bytes; i++) {
+        out_values[1] += row->shard_bytes[i];
+    }
+}
+
+static void take_over(struct ofagent *agent, uint64_t id)
+{
+    uint64_t key = counter_row_of_id(id);
+    const Busbar__CounterRow *row = (const Busbar__CounterRow *)cfg_row(agent->cfg, CFG_COUNTER, key);
+
+    uint64_t written[] = {0, 0}, total[COUNTERS_VALUES_MAX];
+
+    if (row != NULL) {
+        load_row(agent, key, row);
+        sum_row(row, written);
+    }
+    counters_total(agent->rule_counters, id, total);
+    if (total[0] != written[0] || total[1] != written[1]) {
+        counters_mark(agent->rule_counters, id); /* we know what the other had not written yet */
+    }
+}
+
+void checkpoint_take_over(struct checkpoint *checkpoint, const struct bridge *bridge)
+{
+    struct ofagent *agent = checkpoint->agent;
+
+    for (unsigned i = 0; i < TABLE_COUNT; i++) {
+        for (const struct flow_entry *e = flow_table_first(bridge->flows, (uint8_t)i); e != NULL; e = e->next) {
+            take_over(agent, counter_id(COUNTER_RULE, e->rule.id));
+        }
+    }
+    for (const struct group_entry *e = group_table_first(bridge->groups); e != NULL; e = e->next) {
+        take_over(agent, counter_id(COUNTER_GROUP, e->group.id));
+        for (size_t i = 0; i < e->group.n_buckets; i++) {
+            take_over(agent, counter_id(COUNTER_BUCKET, e->group.id << 16 | e->group.buckets[i].counter));
+        }
+    }
 }
 
 void checkpoint_step(struct checkpoint *checkpoint)
 {
     struct ofagent *agent = checkpoint->agent;
-    struct counters_part parts[COUNTERS_PARTS_MAX];
-    uint64_t id;
-    size_t n_parts;
 
     if (!agent->is_loaded || checkpoint->is_under_way || agent->now_ns < checkpoint->next_ns ||
         !counters_has_changed(agent->rule_counters) || !cfg_is_connected(agent->cfg)) {
         return;
     }
     struct cfg_txn *txn = cfg_txn_new("ofagent counters");
-    while (cfg_txn_size(txn) < CHECKPOINT_ROWS && counters_next_changed(agent->rule_counters, &id, parts, &n_parts)) {
-        if (is_kept(id)) {
-            add_row(txn, id, parts, n_parts);
-        }
-    }
+    fill(agent, txn);
     if (!counters_has_changed(agent->rule_counters)) {
         checkpoint->next_ns = agent->now_ns + CHECKPOINT_INTERVAL_NS;
     }

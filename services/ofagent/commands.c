@@ -17,7 +17,9 @@
 #include "services/ofagent/on_multipart.h"
 #include "services/ofagent/packet.h"
 #include "services/ofagent/ports.h"
+#include "services/ofagent/owner.h"
 #include "services/ofagent/session.h"
+#include "services/ofagent/share.h"
 #include "services/ofagent/usage.h"
 
 struct wait {
@@ -114,6 +116,16 @@ struct bridge *commands_bridge(struct ofagent *agent, struct control_call *call,
     bridge = bridge_by_name(agent, arguments[0]);
     if (bridge == NULL) {
         control_fail(call, -ERROR_NOT_FOUND, "bridge %s: %s", arguments[0], error_text(-ERROR_NOT_FOUND));
+        return NULL;
+    }
+    if (!bridge->is_served) { /* what we knew of it would not be true; swctl asks the other, or waits */
+        uint32_t owner = owner_is_other(bridge) ? share_instance(agent, bridge->owner_start) : 0;
+        if (owner != 0) {
+            control_fail(call, -ERROR_OWNER, "bridge %s belongs to ofagent %u now", bridge->name, owner);
+        } else {
+            control_fail(call, -ERROR_OWNER, "bridge %s has no ofagent at the moment: it is %s", bridge->name, bridge_state_name(bridge->state));
+        }
+        return NULL;
     }
     return bridge;
 }
@@ -396,6 +408,7 @@ static json_t *bridge_json(const struct bridge *bridge)
 {
     json_t *sessions = json_array();
     json_t *controllers = json_array();
+    char trouble[80];
 
     for (const struct session *s = bridge->sessions; s != NULL; s = s->next) {
         json_array_append_new(sessions, json_pack("{s:I, s:I, s:b, s:I, s:I, s:I}", "session", (json_int_t)s->number,
@@ -407,8 +420,9 @@ static json_t *bridge_json(const struct bridge *bridge)
         json_array_append_new(controllers, json_pack("{s:s, s:b, s:s}", "target", c->target, "is_connected", c->is_active,
                                                      "last_error", c->last_error));
     }
-    return json_pack("{s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:b, s:o, s:o}", "name", bridge->name, "state",
-                     bridge_state_name(bridge->state), "rules", (json_int_t)flow_table_size(bridge->flows), "groups",
+    return json_pack("{s:s, s:s, s:I, s:s?, s:I, s:I, s:I, s:I, s:I, s:b, s:o, s:o}", "name", bridge->name, "state",
+                     bridge_state_name(bridge->state), "owner", (json_int_t)share_instance(bridge->agent, bridge->owner_start), "listener",
+                     bridge_listener_trouble(bridge, trouble, sizeof trouble), "rules", (json_int_t)flow_table_size(bridge->flows), "groups",
                      (json_int_t)group_table_size(bridge->groups), "meters", (json_int_t)meter_table_size(bridge->meters),
                      "in_flight", (json_int_t)inflight_size(bridge->inflight),
                      "closed_unread", (json_int_t)bridge->n_unread, "fail_open", bridge->is_fail_open, "sessions", sessions,

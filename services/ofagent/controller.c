@@ -105,7 +105,9 @@ void controller_destroy(struct controller **controller)
         return;
     }
     give_up(*controller);
-    cfg_publish((*controller)->bridge->agent->cfg, CFG_CONTROLLER_STATUS, (*controller)->id, NULL);
+    if ((*controller)->was_published) {
+        cfg_publish((*controller)->bridge->agent->cfg, CFG_CONTROLLER_STATUS, (*controller)->id, NULL);
+    }
     free((*controller)->target);
     free(*controller);
     *controller = NULL;
@@ -162,6 +164,20 @@ static struct session *begin_session(struct controller *controller, int fd, stru
     return session;
 }
 
+/* The ofagent that had the bridge may still be there, stopped: its socket goes when it does. */
+static void wait_to_listen(struct controller *controller, int err)
+{
+    char text[80];
+
+    if (err != -EADDRINUSE || controller->bridge->former_instance == 0) {
+        back_off(controller, error_text(err));
+        return;
+    }
+    (void)snprintf(text, sizeof text, "waiting for the listener of ofagent %u", controller->bridge->former_instance);
+    controller->backoff_ns = CONTROLLER_HANDOVER_NS;
+    back_off(controller, text);
+}
+
 static void listen_now(struct controller *controller)
 {
     struct target target;
@@ -173,7 +189,7 @@ static void listen_now(struct controller *controller)
     }
     if (err != 0) {
         controller->listener = -1;
-        back_off(controller, error_text(err));
+        wait_to_listen(controller, err);
         return;
     }
     controller->last_error[0] = '\0';
@@ -310,11 +326,9 @@ static void step_passive(struct controller *controller)
 {
     const struct bridge *bridge = controller->bridge;
 
-    if (bridge->listener < 0) {
-        stop_listening(controller, "the bridge is owned by another process now");
-    } else if (controller->listener < 0 && bridge->agent->now_ns >= controller->try_at_ns) {
+    if (controller->listener < 0 && bridge->agent->now_ns >= controller->try_at_ns) {
         listen_now(controller);
-    } else if (controller->listener >= 0) {
+    } else if (controller->listener >= 0 && agent_may_have_caller(bridge->agent, controller->listener)) {
         accept_peers(controller);
     }
     controller->is_active = false;
@@ -328,17 +342,35 @@ static void step_passive(struct controller *controller)
     publish(controller);
 }
 
+/* The bridge is another's, who publishes the row. */
+static void rest(struct controller *controller)
+{
+    if (!controller->was_published) {
+        return;
+    }
+    give_up(controller);
+    controller->was_published = false;
+    controller->backoff_ns = CONTROLLER_FIRST_BACKOFF_NS;
+    controller->try_at_ns = controller->bridge->agent->now_ns;
+    controller->last_error[0] = '\0';
+    cfg_publish(controller->bridge->agent->cfg, CFG_CONTROLLER_STATUS, controller->id, NULL);
+}
+
 void controller_step(struct controller *controller)
 {
     const struct bridge *bridge = controller->bridge;
 
+    if (!bridge->is_served) {
+        rest(controller);
+        return;
+    }
     if (controller->is_passive) {
         step_passive(controller);
         return;
     }
     if (controller->fd >= 0) {
         finish_connecting(controller);
-    } else if (controller->session == NULL && bridge->listener >= 0 && bridge->agent->now_ns >= controller->try_at_ns) {
+    } else if (controller->session == NULL && bridge->agent->now_ns >= controller->try_at_ns) {
         connect_now(controller);
     }
     if (controller->session != NULL && !controller->is_active && controller->session->state == SESSION_ACTIVE) {
@@ -355,5 +387,5 @@ uint64_t controller_next_ns(const struct controller *controller)
     if (controller->fd >= 0) {
         return controller->tried_ns + CONTROLLER_CONNECT_NS;
     }
-    return controller->session == NULL && controller->listener < 0 && controller->bridge->listener >= 0 ? controller->try_at_ns : UINT64_MAX;
+    return controller->session == NULL && controller->listener < 0 && controller->bridge->is_served ? controller->try_at_ns : UINT64_MAX;
 }

@@ -7,6 +7,7 @@
 
 enum { CONTROLLER_MAX_BACKOFF_MS = 8000, CONTROLLER_PROBE_MS = 5000 };
 #define CONTROLLER_FIRST_BACKOFF_NS (1 * NS_PER_S)
+#define CONTROLLER_HANDOVER_NS (250 * NS_PER_MS) /* between attempts to listen where the ofagent before us still does */
 #define CONTROLLER_CONNECT_NS (5 * NS_PER_S) /* a connection attempt that takes longer has failed */
 enum {
     CONTROLLER_PEERS_MAX = 64,       /* that one listener lets in: the bridge's own socket and the others stay free */

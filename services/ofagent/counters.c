@@ -25,6 +25,7 @@ struct counter {
     UT_hash_handle hh;
     struct counter *next_changed;
     struct counter *previous_changed;
+    int64_t used_ns;
     bool is_changed;
     uint8_t n_parts;
     uint8_t *parts;  /* n_parts times part_size */
@@ -215,6 +216,94 @@ void counters_add_base(struct counters *counters, uint64_t id, const uint64_t *v
 
     for (size_t i = 0; counter != NULL && i < counters->n_values; i++) {
         counter->base[i] += values[i];
+    }
+}
+
+static bool is_in_checkpoint(uint64_t shard, const struct counters_part *parts, size_t n_parts)
+{
+    for (size_t i = 1; i < n_parts; i++) {
+        if (parts[i].shard == shard) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Raises each value; true when one was lower. */
+static bool raise_values(const struct counters *counters, uint64_t *values, const uint64_t *to)
+{
+    bool is_new = false;
+
+    for (size_t v = 0; v < counters->n_values; v++) {
+        if (to[v] > values[v]) {
+            values[v] = to[v];
+            is_new = true;
+        }
+    }
+    return is_new;
+}
+
+/* A shard that is silent and that the other does not name: he may have folded it, so it is compared as part of the base. */
+static void fold_unnamed(struct counters *counters, struct counter *counter, const struct counters_part *parts, size_t n_parts,
+                         bool (*may_count)(const void *context, uint64_t shard), const void *context)
+{
+    for (size_t i = counter->n_parts; i-- > 0;) {
+        uint64_t shard = part_at(counters, counter, i)->shard;
+        if (!is_in_checkpoint(shard, parts, n_parts) && !may_count(context, shard)) {
+            counters_shard_gone(counters, shard);
+        }
+    }
+}
+
+void counters_merge(struct counters *counters, uint64_t id, const struct counters_part *parts, size_t n_parts,
+                    bool (*may_count)(const void *context, uint64_t shard), const void *context)
+{
+    struct counter *counter = find_or_add(counters, id);
+    uint64_t base[COUNTERS_VALUES_MAX];
+    bool is_new = false;
+
+    if (counter == NULL || n_parts == 0) {
+        return;
+    }
+    fold_unnamed(counters, counter, parts, n_parts, may_count, context);
+    memcpy(base, parts[0].values, sizeof base);
+    for (size_t i = 1; i < n_parts; i++) {
+        struct part *part = is_gone(counters, parts[i].shard) ? NULL : find_or_add_part(counters, counter, parts[i].shard);
+        if (part != NULL) {
+            is_new = raise_values(counters, part->values, parts[i].values) || is_new;
+            continue;
+        }
+        for (size_t v = 0; v < counters->n_values; v++) {
+            base[v] += parts[i].values[v];
+        }
+    }
+    is_new = raise_values(counters, counter->base, base) || is_new;
+    if (is_new) {
+        mark_changed(counters, counter);
+    }
+}
+
+void counters_note_use(struct counters *counters, uint64_t id, int64_t used_ns)
+{
+    struct counter *counter = find_or_add(counters, id);
+
+    if (counter != NULL && used_ns > counter->used_ns) {
+        counter->used_ns = used_ns;
+    }
+}
+
+int64_t counters_used_ns(const struct counters *counters, uint64_t id)
+{
+    const struct counter *counter = find(counters, id);
+    return counter != NULL ? counter->used_ns : 0;
+}
+
+void counters_mark(struct counters *counters, uint64_t id)
+{
+    struct counter *counter = find(counters, id);
+
+    if (counter != NULL) {
+        mark_changed(counters, counter);
     }
 }
 

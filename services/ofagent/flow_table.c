@@ -1,9 +1,9 @@
 /* The rules of one bridge. See flow_table.h.
  *
- * Two chained hash tables share the entries: one over (table, priority, match), for adds and strict commands, which are
- * nearly all that controllers send, and one over the row number, for the counters that shards report. Non-strict commands
+ * A chained hash table over (table, priority, match), for adds and strict commands, which are
+ * nearly all that controllers send, and a map of row numbers, for the counters that shards report. Non-strict commands
  * walk the list of their table, as they must look at every rule anyhow. Buckets double when there are more entries than buckets;
- * a million rules then cost 16 MB of buckets. tests/oracle/flow_table.c is the naive twin.
+ * a million rules then cost 8 MB of buckets. tests/oracle/flow_table.c is the naive twin.
  * The ofagent's one thread. Invariant: an entry is in the key hash and in its table's list exactly while is_in_table, and in
  * the id hash exactly while also rule.id != 0.
  */
@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <xxhash.h>
 
+#include "lib/base/id_map.h"
 #include "lib/base/memory.h"
 #include "services/ofagent/evict.h"
 
@@ -31,7 +32,7 @@ struct list {
 
 struct flow_table {
     struct buckets by_key;
-    struct buckets by_id;
+    struct id_map by_id;
     struct list lists[TABLE_COUNT];
     struct evict *evicts[TABLE_COUNT]; /* NULL: nothing was evicted since it was empty */
     struct flow_entry *first_timed;
@@ -45,11 +46,6 @@ static uint64_t key_hash_of(uint8_t number, uint16_t priority, const struct matc
     return XXH3_64bits_withSeed(match, sizeof *match, (uint64_t)number << 16 | priority);
 }
 
-static uint64_t id_hash_of(uint64_t id)
-{
-    return id * 0x9e3779b97f4a7c15ull >> 20;
-}
-
 static void buckets_init(struct buckets *b)
 {
     b->heads = memory_array(BUCKETS_AT_START, sizeof *b->heads);
@@ -57,18 +53,7 @@ static void buckets_init(struct buckets *b)
     b->used = 0;
 }
 
-/* The place of the link and of the hash differs between the two tables; everything else is the same. */
-static struct flow_entry **link_of(struct flow_entry *entry, bool by_id)
-{
-    return by_id ? &entry->next_by_id : &entry->next_by_key;
-}
-
-static uint64_t hash_in(const struct flow_entry *entry, bool by_id)
-{
-    return by_id ? id_hash_of(entry->rule.id) : entry->hash;
-}
-
-static void buckets_grow(struct buckets *b, bool by_id)
+static void buckets_grow(struct buckets *b)
 {
     size_t n = (b->mask + 1) * 2;
     struct flow_entry **heads = memory_array(n, sizeof *heads);
@@ -76,9 +61,9 @@ static void buckets_grow(struct buckets *b, bool by_id)
     for (size_t i = 0; i <= b->mask; i++) {
         struct flow_entry *entry = b->heads[i];
         while (entry != NULL) {
-            struct flow_entry *following = *link_of(entry, by_id);
-            struct flow_entry **head = &heads[hash_in(entry, by_id) & (n - 1)];
-            *link_of(entry, by_id) = *head;
+            struct flow_entry *following = entry->next_by_key;
+            struct flow_entry **head = &heads[entry->hash & (n - 1)];
+            entry->next_by_key = *head;
             *head = entry;
             entry = following;
         }
@@ -88,26 +73,26 @@ static void buckets_grow(struct buckets *b, bool by_id)
     b->mask = n - 1;
 }
 
-static void buckets_add(struct buckets *b, struct flow_entry *entry, bool by_id)
+static void buckets_add(struct buckets *b, struct flow_entry *entry)
 {
     if (b->used > b->mask) {
-        buckets_grow(b, by_id);
+        buckets_grow(b);
     }
-    struct flow_entry **head = &b->heads[hash_in(entry, by_id) & b->mask];
-    *link_of(entry, by_id) = *head;
+    struct flow_entry **head = &b->heads[entry->hash & b->mask];
+    entry->next_by_key = *head;
     *head = entry;
     b->used++;
 }
 
-static void buckets_remove(struct buckets *b, struct flow_entry *entry, bool by_id)
+static void buckets_remove(struct buckets *b, struct flow_entry *entry)
 {
-    struct flow_entry **at = &b->heads[hash_in(entry, by_id) & b->mask];
+    struct flow_entry **at = &b->heads[entry->hash & b->mask];
     while (*at != entry) {
         assert(*at != NULL);
-        at = link_of(*at, by_id);
+        at = &(*at)->next_by_key;
     }
-    *at = *link_of(entry, by_id);
-    *link_of(entry, by_id) = NULL;
+    *at = entry->next_by_key;
+    entry->next_by_key = NULL;
     b->used--;
 }
 
@@ -133,7 +118,6 @@ struct flow_table *flow_table_new(void)
 {
     struct flow_table *table = memory_zeroed(sizeof *table);
     buckets_init(&table->by_key);
-    buckets_init(&table->by_id);
     return table;
 }
 
@@ -155,14 +139,14 @@ void flow_table_destroy(struct flow_table **table)
         }
     }
     free((*table)->by_key.heads);
-    free((*table)->by_id.heads);
+    id_map_fini(&(*table)->by_id);
     free(*table);
     *table = NULL;
 }
 
 static void add_by_id(struct flow_table *table, struct flow_entry *entry)
 {
-    buckets_add(&table->by_id, entry, true);
+    id_map_put(&table->by_id, entry->rule.id, entry);
     if (entry->rule.id > table->max_id) {
         table->max_id = entry->rule.id;
     }
@@ -192,7 +176,7 @@ void flow_table_insert(struct flow_table *table, struct flow_entry *entry)
     assert(!entry->is_in_table && entry->rule.table <= TABLE_MAX);
     entry->hash = key_hash_of(entry->rule.table, entry->rule.priority, &entry->rule.match);
     entry->is_in_table = true;
-    buckets_add(&table->by_key, entry, false);
+    buckets_add(&table->by_key, entry);
     if (entry->rule.id != 0) {
         add_by_id(table, entry);
     }
@@ -221,9 +205,9 @@ void flow_table_remove(struct flow_table *table, struct flow_entry *entry, uint8
             cursor->entry = entry->next;
         }
     }
-    buckets_remove(&table->by_key, entry, false);
+    buckets_remove(&table->by_key, entry);
     if (entry->rule.id != 0) {
-        buckets_remove(&table->by_id, entry, true);
+        (void)id_map_remove(&table->by_id, entry->rule.id);
     }
     if (entry->previous != NULL) {
         entry->previous->next = entry->next;
@@ -271,12 +255,7 @@ struct flow_entry *flow_table_find(const struct flow_table *table, uint8_t numbe
 
 struct flow_entry *flow_table_by_id(const struct flow_table *table, uint64_t id)
 {
-    for (struct flow_entry *e = table->by_id.heads[id_hash_of(id) & table->by_id.mask]; e != NULL; e = e->next_by_id) {
-        if (e->rule.id == id) {
-            return e;
-        }
-    }
-    return NULL;
+    return id_map_find(&table->by_id, id);
 }
 
 uint64_t flow_table_max_id(const struct flow_table *table)

@@ -26,7 +26,7 @@ struct flow_entry {
     uint8_t removed_reason; /* when no longer in the table */
     bool is_timed;
     uint64_t hash;
-    struct flow_entry *next_by_key, *next_by_id;
+    struct flow_entry *next_by_key;
     struct flow_entry *next_timed, *previous_timed;
     /* What evict.c alone writes. */
     bool evict_is_timed;

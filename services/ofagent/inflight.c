@@ -1,16 +1,21 @@
 /* Changes on their way to configdb. See inflight.h.
  *
- * At most one transaction of a bridge is under way, for a plain reason: a new rule has no row number until its insert is answered, and
- * a later change of it must name that row. Collecting meanwhile costs nothing, since configdb commits one after the other anyhow.
- * The state of a row at the time of the flush is what is written; the states in between were never visible to anybody.
+ *     note ──► dirty ── flush ──► call 1, call 2, ... INFLIGHT_TXNS_MAX ── answers, in order ──► committed
+ *                         ▲ when none is under way, or when INFLIGHT_TXN_LEAST have collected: configdb shall never wait for us
+ *                         └ never while an entry that is to go is under way already: a new rule has no row number until its insert
+ *                           is answered, and a later change of it must name that row; nor while groups or meters are
  *
- * Each entry is at most once in `dirty` (is_dirty) and at most once in the batch under way (is_in_flight); an entry that is out of its
+ * The state of a row at the time of the flush is what is written; the states in between were never visible to anybody.
+ * Each entry is at most once in `dirty` (is_dirty) and at most once in one call (is_in_flight); an entry that is out of its
  * table belongs to us until its deletion is committed, then to on_removed. The ofagent's one thread.
+ * After a call that failed nothing more is sent; those behind it may still be done, and their requests are then not refused. When the last has been
+ * answered all is given up.
  * Invariant: on_removed is called at most once for an entry, and only after its deletion was committed.
  */
 #include "services/ofagent/inflight.h"
 
 #include <assert.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -20,7 +25,7 @@
 #include "lib/msg/rule.h"
 
 /* Bytes of an operation beside its row, and of the names of columns in an update. */
-enum { ROW_OVERHEAD = 32, UPDATE_OVERHEAD = 128 };
+enum { ROW_OVERHEAD = 32, UPDATE_OVERHEAD = 128, ERROR_TEXT_MAX = 256 };
 
 struct item {
     struct flow_entry *flow; /* one of the three */
@@ -38,7 +43,17 @@ struct items {
 
 struct requests {
     struct inflight_request *items;
+    size_t begin; /* those before it are answered */
     size_t count, room;
+};
+
+/* A transaction under way: what cfg_transact() is given, so that an answer can come after the inflight has gone. */
+struct call {
+    struct inflight *inflight; /* NULL: forgotten */
+    struct items items;
+    uint64_t batch;
+    bool is_last; /* of its batch */
+    bool has_named; /* groups or meters: rules behind it may name them, and should not be there when these are refused */
 };
 
 struct inflight {
@@ -47,18 +62,17 @@ struct inflight {
     struct flow_table *table;
     struct inflight_events events;
     struct items dirty;
-    struct items under_way;
+    size_t n_blocked; /* of these, under way as they were before */
+    struct call *calls[INFLIGHT_TXNS_MAX];
+    size_t n_calls;
+    size_t n_under_way;       /* items of all calls */
     struct requests requests; /* oldest first */
     uint64_t batch;           /* being collected */
     uint64_t committed;
     uint64_t total;         /* changes committed */
     struct version version; /* of the last commit */
-    struct call *call;      /* the transaction under way, or NULL */
-};
-
-/* What cfg_transact() is given, so that an answer can come after the inflight has gone. */
-struct call {
-    struct inflight *inflight; /* NULL: forgotten */
+    int error;              /* of a call; when the others are answered all is lost */
+    char text[ERROR_TEXT_MAX];
 };
 
 static struct item *items_append(struct items *list)
@@ -104,8 +118,14 @@ static bool is_ours(bool is_in_table, bool is_dirty, bool is_in_flight)
     return !is_in_table && !is_dirty && !is_in_flight;
 }
 
-static void release_item(struct item *item, bool is_dirty_list)
+static bool is_dirty(const struct item *item)
 {
+    return item->flow != NULL ? item->flow->is_dirty : item->group != NULL ? item->group->is_dirty : item->meter->is_dirty;
+}
+
+static void release_item(struct inflight *inflight, struct item *item, bool is_dirty_list)
+{
+    inflight->n_blocked -= !is_dirty_list && is_dirty(item) ? 1 : 0;
     if (item->flow != NULL) {
         *(is_dirty_list ? &item->flow->is_dirty : &item->flow->is_in_flight) = false;
         if (is_ours(item->flow->is_in_table, item->flow->is_dirty, item->flow->is_in_flight)) {
@@ -125,10 +145,10 @@ static void release_item(struct item *item, bool is_dirty_list)
 }
 
 /* Lets go of every entry; those in no table are destroyed. */
-static void release(struct items *list, bool is_dirty_list)
+static void release(struct inflight *inflight, struct items *list, bool is_dirty_list)
 {
     for (size_t i = 0; i < list->count; i++) {
-        release_item(&list->items[i], is_dirty_list);
+        release_item(inflight, &list->items[i], is_dirty_list);
     }
     items_fini(list);
 }
@@ -140,11 +160,11 @@ void inflight_destroy(struct inflight **inflight)
     if (in == NULL) {
         return;
     }
-    if (in->call != NULL) {
-        in->call->inflight = NULL;
+    for (size_t i = 0; i < in->n_calls; i++) {
+        in->calls[i]->inflight = NULL; /* freed when it is answered */
+        release(in, &in->calls[i]->items, false);
     }
-    release(&in->under_way, false);
-    release(&in->dirty, true);
+    release(in, &in->dirty, true);
     free(in->requests.items);
     free(in);
     *inflight = NULL;
@@ -152,7 +172,7 @@ void inflight_destroy(struct inflight **inflight)
 
 void inflight_set_table(struct inflight *inflight, struct flow_table *table)
 {
-    assert(inflight->dirty.count == 0 && inflight->under_way.count == 0);
+    assert(inflight->dirty.count == 0 && inflight->n_calls == 0);
     inflight->table = table;
 }
 
@@ -162,6 +182,7 @@ uint64_t inflight_note_flows(struct inflight *inflight, struct flow_changes *cha
         struct flow_entry *entry = changes->items[i].entry;
         if (!entry->is_dirty) {
             entry->is_dirty = true;
+            inflight->n_blocked += entry->is_in_flight ? 1 : 0;
             items_append(&inflight->dirty)->flow = entry;
         }
     }
@@ -173,6 +194,7 @@ uint64_t inflight_note_group(struct inflight *inflight, struct group_entry *entr
 {
     if (!entry->is_dirty) {
         entry->is_dirty = true;
+        inflight->n_blocked += entry->is_in_flight ? 1 : 0;
         items_append(&inflight->dirty)->group = entry;
     }
     return inflight->batch;
@@ -182,16 +204,16 @@ uint64_t inflight_note_meter(struct inflight *inflight, struct meter_entry *entr
 {
     if (!entry->is_dirty) {
         entry->is_dirty = true;
+        inflight->n_blocked += entry->is_in_flight ? 1 : 0;
         items_append(&inflight->dirty)->meter = entry;
     }
     return inflight->batch;
 }
 
-void inflight_note_request(struct inflight *inflight, struct inflight_request *request)
+static void requests_append(struct inflight *inflight, const struct inflight_request *request)
 {
     struct requests *list = &inflight->requests;
 
-    request->batch = inflight->batch;
     if (list->count == list->room) {
         list->room = list->room == 0 ? 16 : list->room * 2;
         list->items = memory_resize(list->items, list->room * sizeof *list->items);
@@ -199,18 +221,25 @@ void inflight_note_request(struct inflight *inflight, struct inflight_request *r
     list->items[list->count++] = *request;
 }
 
+void inflight_note_request(struct inflight *inflight, struct inflight_request *request)
+{
+    request->batch = inflight->batch;
+    requests_append(inflight, request);
+}
+
+/* Moved only when most are done: some 16384 may wait while transactions of 256 are answered. */
 static void forget_requests_until(struct inflight *inflight, uint64_t batch)
 {
     struct requests *list = &inflight->requests;
-    size_t done = 0;
 
-    while (done < list->count && list->items[done].batch <= batch) {
-        done++;
+    while (list->begin < list->count && list->items[list->begin].batch <= batch) {
+        list->begin++;
     }
-    for (size_t i = done; i < list->count; i++) {
-        list->items[i - done] = list->items[i];
+    if (list->begin > list->count / 2) {
+        list->count -= list->begin;
+        memmove(list->items, list->items + list->begin, list->count * sizeof *list->items);
+        list->begin = 0;
     }
-    list->count -= done;
 }
 
 static void commit_flow(struct inflight *inflight, struct item *item, const struct cfg_result *result)
@@ -252,48 +281,74 @@ static void commit_meter(struct inflight *inflight, struct item *item, const str
     }
 }
 
-static void committed(struct inflight *inflight, const struct cfg_result *result)
+static void committed(struct inflight *inflight, struct call *call, const struct cfg_result *result)
 {
-    struct items done = inflight->under_way;
+    struct items *done = &call->items;
 
-    uint64_t before = inflight->committed;
-
-    inflight->under_way = (struct items){0};
-    inflight->committed = inflight->batch - 1;
-    inflight->total += done.count;
+    inflight->total += done->count;
     if (result->version.n > inflight->version.n) {
         inflight->version = result->version;
     }
-    for (size_t i = 0; i < done.count; i++) {
-        if (done.items[i].flow != NULL) {
-            commit_flow(inflight, &done.items[i], result);
-        } else if (done.items[i].group != NULL) {
-            commit_group(inflight, &done.items[i], result);
+    for (size_t i = 0; i < done->count; i++) {
+        inflight->n_blocked -= is_dirty(&done->items[i]) ? 1 : 0;
+        if (done->items[i].flow != NULL) {
+            commit_flow(inflight, &done->items[i], result);
+        } else if (done->items[i].group != NULL) {
+            commit_group(inflight, &done->items[i], result);
         } else {
-            commit_meter(inflight, &done.items[i], result);
+            commit_meter(inflight, &done->items[i], result);
         }
     }
-    items_fini(&done);
-    if (inflight->committed > before) {
-        forget_requests_until(inflight, inflight->committed);
+    items_fini(done);
+    if (call->is_last) {
+        forget_requests_until(inflight, call->batch);
+    }
+    if (call->is_last && inflight->error == 0) {
+        inflight->committed = call->batch;
         inflight->events.on_committed(inflight->events.context, inflight->committed, inflight->version);
     }
 }
 
-static void lost(struct inflight *inflight, int error, const char *text)
+/* Those of batches up to this one. */
+static void refuse_requests(struct inflight *inflight, uint64_t batch)
 {
     struct requests refused = inflight->requests;
+    size_t n = refused.begin;
 
+    while (n < refused.count && refused.items[n].batch <= batch) {
+        n++;
+    }
     inflight->requests = (struct requests){0};
-    release(&inflight->under_way, false);
-    release(&inflight->dirty, true);
-    inflight->committed = inflight->batch;
-    inflight->batch++;
-    for (size_t i = 0; i < refused.count; i++) {
-        inflight->events.on_refused(inflight->events.context, &refused.items[i], error, text);
+    for (size_t i = n; i < refused.count; i++) {
+        requests_append(inflight, &refused.items[i]);
+    }
+    for (size_t i = refused.begin; i < n; i++) {
+        inflight->events.on_refused(inflight->events.context, &refused.items[i], inflight->error, inflight->text);
     }
     free(refused.items);
-    inflight->events.on_lost(inflight->events.context, error, text);
+}
+
+static void lost(struct inflight *inflight)
+{
+    int error = inflight->error;
+
+    release(inflight, &inflight->dirty, true);
+    inflight->committed = inflight->batch;
+    inflight->batch++;
+    refuse_requests(inflight, inflight->committed);
+    inflight->error = 0;
+    inflight->events.on_lost(inflight->events.context, error, inflight->text);
+}
+
+static void remove_call(struct inflight *inflight, const struct call *call)
+{
+    size_t i = 0;
+
+    while (inflight->calls[i] != call) {
+        i++;
+    }
+    memmove(&inflight->calls[i], &inflight->calls[i + 1], (--inflight->n_calls - i) * sizeof inflight->calls[0]);
+    inflight->n_under_way -= call->items.count;
 }
 
 static void on_done(void *context, const struct cfg_result *result)
@@ -301,38 +356,45 @@ static void on_done(void *context, const struct cfg_result *result)
     struct call *call = context;
     struct inflight *inflight = call->inflight;
 
-    free(call);
     if (inflight == NULL) {
+        free(call);
         return;
     }
-    inflight->call = NULL;
-    if (result->error != 0) {
-        lost(inflight, result->error, result->text != NULL ? result->text : error_text(result->error));
-        return;
+    remove_call(inflight, call);
+    if (result->error == 0) {
+        committed(inflight, call, result);
+    } else {
+        if (inflight->error == 0) {
+            inflight->error = result->error;
+            (void)snprintf(inflight->text, sizeof inflight->text, "%s", result->text != NULL ? result->text : error_text(result->error));
+        }
+        release(inflight, &call->items, false);
+        refuse_requests(inflight, call->batch);
     }
-    committed(inflight, result);
+    free(call);
+    if (inflight->error != 0 && inflight->n_calls == 0) {
+        lost(inflight);
+    }
 }
 
-/* The bytes it adds to the transaction, about. */
+/* The bytes it adds to the transaction, about. A changed rule is written whole: naming its columns took more bytes and time than the row. */
 static size_t write_rule(struct cfg_txn *txn, struct item *item)
 {
-    static const char *const columns[] = {"instructions", "cookie", "idle_timeout_s", "hard_timeout_s",
-                                          "importance",   "flags",  "created_wall_ns"};
     const struct rule *rule = &item->flow->rule;
+    struct msg_rule_room room;
 
     if (item->was_removed) {
         cfg_txn_delete(txn, CFG_RULE, rule->id);
         return ROW_OVERHEAD;
     }
-    Busbar__RuleRow *row = msg_rule_encode(rule);
+    const Busbar__RuleRow *row = msg_rule_encode(rule, &room);
     size_t size = protobuf_c_message_get_packed_size(&row->base) + ROW_OVERHEAD;
     if (item->was_inserted) {
         (void)cfg_txn_insert(txn, CFG_RULE, &row->base);
     } else {
-        cfg_txn_update(txn, CFG_RULE, rule->id, &row->base, columns, sizeof columns / sizeof columns[0]);
-        size += UPDATE_OVERHEAD;
+        cfg_txn_put(txn, CFG_RULE, rule->id, &row->base);
     }
-    protobuf_c_message_free_unpacked(&row->base, NULL);
+    msg_rule_room_fini(&room);
     return size;
 }
 
@@ -419,35 +481,78 @@ static void require_owner(struct cfg_txn *txn, uint64_t bridge, const struct inf
     cfg_txn_require(txn, CFG_OWNER, bridge, &row.base, columns, 2);
 }
 
+static bool has_named(const struct items *list)
+{
+    for (size_t i = 0; i < list->count; i++) {
+        if (list->items[i].flow == NULL) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool may_flush(const struct inflight *inflight)
+{
+    for (size_t i = 0; i < inflight->n_calls; i++) {
+        if (inflight->calls[i]->has_named) {
+            return false;
+        }
+    }
+    bool has_some = inflight->dirty.count > 0 || inflight->requests.count > inflight->requests.begin;
+    bool is_worth_it = inflight->dirty.count >= INFLIGHT_TXN_LEAST;
+    bool has_time = inflight->n_under_way < INFLIGHT_CHANGES_MAX; /* before they have been unanswered for too long */
+    bool has_place = inflight->n_calls == 0 || (inflight->n_calls < INFLIGHT_TXNS_MAX && is_worth_it && has_time);
+    return has_some && has_place && inflight->n_blocked == 0 && inflight->error == 0;
+}
+
 void inflight_flush(struct inflight *inflight, const struct inflight_owner *owner, uint64_t now_ns)
 {
-    if (inflight->call != NULL || (inflight->dirty.count == 0 && inflight->requests.count == 0)) {
+    if (!may_flush(inflight)) {
         return;
     }
+    struct call *call = memory_zeroed(sizeof *call);
     struct cfg_txn *txn = cfg_txn_new("ofagent");
+    call->inflight = inflight;
     require_owner(txn, inflight->bridge, owner);
     size_t n_without_changes = cfg_txn_size(txn);
     size_t n = 0, n_bytes = 0;
     while (n < inflight->dirty.count && n < INFLIGHT_TXN_MAX && n_bytes < INFLIGHT_TXN_BYTES) {
-        n_bytes += write_item(txn, &inflight->under_way, &inflight->dirty.items[n++]);
+        n_bytes += write_item(txn, &call->items, &inflight->dirty.items[n++]);
     }
     items_drop_first(&inflight->dirty, n);
-    if (inflight->dirty.count == 0) {
-        inflight->batch++; /* its last, and nearly always only, transaction */
-    }
-    if (cfg_txn_size(txn) == n_without_changes) {
+    call->batch = inflight->batch;
+    call->is_last = inflight->dirty.count == 0; /* and nearly always only, transaction */
+    inflight->batch += call->is_last ? 1 : 0;
+    if (cfg_txn_size(txn) == n_without_changes && inflight->n_calls == 0) {
         cfg_txn_destroy(&txn);
-        committed(inflight, &(struct cfg_result){.version = inflight->version});
+        committed(inflight, call, &(struct cfg_result){.version = inflight->version});
+        free(call);
         return;
     }
-    inflight->call = memory_zeroed(sizeof *inflight->call);
-    inflight->call->inflight = inflight;
-    cfg_transact(inflight->cfg, &txn, now_ns + INFLIGHT_TIMEOUT_NS, on_done, inflight->call);
+    call->has_named = has_named(&call->items);
+    inflight->calls[inflight->n_calls++] = call;
+    inflight->n_under_way += call->items.count;
+    cfg_transact(inflight->cfg, &txn, now_ns + INFLIGHT_TIMEOUT_NS, on_done, call);
+}
+
+void inflight_give_up(struct inflight *inflight, int error, const char *text)
+{
+    assert(inflight->n_calls == 0);
+    if (inflight->dirty.count > 0 || inflight->requests.count > inflight->requests.begin) {
+        inflight->error = error;
+        (void)snprintf(inflight->text, sizeof inflight->text, "%s", text);
+        lost(inflight);
+    }
+}
+
+bool inflight_is_under_way(const struct inflight *inflight)
+{
+    return inflight->n_calls > 0;
 }
 
 size_t inflight_size(const struct inflight *inflight)
 {
-    return inflight->dirty.count + inflight->under_way.count;
+    return inflight->dirty.count + inflight->n_under_way;
 }
 
 uint64_t inflight_total(const struct inflight *inflight)

@@ -1,11 +1,12 @@
 /* The changes of one bridge between "checked in memory" and "committed by configdb".
  *
- * Batches are numbered from 1. Changes that are noted while no transaction is under way leave with the next inflight_flush(); while
- * one is, they collect and leave together when it is done: the longer configdb takes, the larger the batches, and a row
+ * Batches are numbered from 1. Changes that are noted while nothing is under way leave with the next inflight_flush(); while
+ * a transaction is, they collect and leave together when it is done, or before when they are many: a row
  * changed twice in one batch is written once. A batch is one transaction: it happens or it does not. Only a batch of more than
  * INFLIGHT_TXN_MAX changes or INFLIGHT_TXN_BYTES goes as several, which takes a single request that large (delete everything) or rules of
  * hundreds of actions; should a later one fail, requests are answered with an error although a part of them stands.
- * When it is refused, or unanswered for INFLIGHT_TIMEOUT_NS, every request not yet committed is handed to on_refused in the order they came, then
+ * When one is refused, or unanswered for INFLIGHT_TIMEOUT_NS, its requests are handed to on_refused in the order they came; when those sent behind it
+ * have been answered too, so are all not yet committed, then
  * on_lost is called once, and the owner rebuilds its tables from the mirror (inflight holds no entry any more then).
  *
  * One thread. Entries: see struct flow_entry, struct group_entry and struct meter_entry for who owns them when.
@@ -20,6 +21,8 @@
 
 enum {
     INFLIGHT_CHANGES_MAX = 16384, /* uncommitted changes above which sessions are not read: about 0.2 s of configdb's work */
+    INFLIGHT_TXNS_MAX = 4,        /* transactions under way: configdb has the next while it answers one, and ofagent two steps of its own */
+    INFLIGHT_TXN_LEAST = 256,     /* changes that are worth a transaction beside another: its own costs are then below a tenth */
     INFLIGHT_TXN_MAX = 50000,     /* changes in one transaction: half of what configdb takes */
     INFLIGHT_TXN_BYTES = 8 * 1024 * 1024, /* of rows in one transaction: half of what the bus takes */
     INFLIGHT_REQUEST_HEAD = 64,           /* bytes of a request kept for its error; what the standard asks for */
@@ -72,6 +75,9 @@ void inflight_note_request(struct inflight *inflight, struct inflight_request *r
 /* Sends what has been collected, if nothing is under way. */
 void inflight_flush(struct inflight *inflight, const struct inflight_owner *owner, uint64_t now_ns);
 
+/* With no transaction under way: answers what has been collected as if it had been refused. */
+void inflight_give_up(struct inflight *inflight, int error, const char *text);
+bool inflight_is_under_way(const struct inflight *inflight);
 size_t inflight_size(const struct inflight *inflight);    /* uncommitted changes */
 uint64_t inflight_batch(const struct inflight *inflight); /* the number that the next changes will get */
 uint64_t inflight_total(const struct inflight *inflight); /* changes committed so far */

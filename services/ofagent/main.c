@@ -41,7 +41,10 @@ static void run(struct service *service, struct ofagent *agent, struct metrics *
         for (size_t i = 0; i < n && i + 2 < FDS_MAX; i++) {
             fds[i + 2] = wanted[i];
         }
-        (void)poll(fds, n + 2 < FDS_MAX ? n + 2 : FDS_MAX, timeout_ms(next_ns));
+        nfds_t n_all = n + 2 < FDS_MAX ? n + 2 : FDS_MAX;
+        if (poll(fds, n_all, timeout_ms(next_ns)) >= 0) {
+            ofagent_polled(agent, fds + 2, n_all - 2);
+        }
     }
 }
 

@@ -24,6 +24,7 @@
 #include "services/ofagent/ports.h"
 #include "services/ofagent/scrape.h"
 #include "services/ofagent/session.h"
+#include "services/ofagent/share.h"
 #include "services/ofagent/snoop.h"
 #include "services/ofagent/tls.h"
 #include "services/ofagent/usage.h"
@@ -31,6 +32,7 @@
 enum { PORT_VALUES = 8, OFAGENT_ERRORS_MAX = 16 /* named in one report; a person starts with the first */ };
 /* Half of configdb's window: it sends no delta beyond 256 unacknowledged versions, and a bridge is settled by the delta of its claim. */
 enum { APPLIED_LAG_MAX = 128 };
+#define STOOD_STILL_NS (1500 * NS_PER_MS) /* less than the lease of a service row */
 #define STEP_AT_LEAST_NS (50 * NS_PER_MS)
 /* While an answer is awaited: an edge of the bus's fd may have been spent while sending (lib/bus/README.md). */
 #define STEP_WHILE_WAITING_NS (1 * NS_PER_MS)
@@ -139,7 +141,9 @@ static void on_service(struct ofagent *agent, uint64_t id, const Busbar__Service
     if (before != NULL && after != NULL && before->start == after->start) {
         return;
     }
+    share_changed(agent);
     if (before != NULL && before->kind == PROCESS_FASTPATH) {
+        agent->shard_ended_ns = agent->now_ns;
         usage_leave(agent->usage, id);
     }
     if (before != NULL && before->kind == PROCESS_SLOWPATH) {
@@ -176,6 +180,10 @@ static void on_row(void *context, enum cfg_table table, uint64_t id, const Proto
         ports_status_changed(agent, id);
     } else if (table == CFG_SWITCH) {
         follow_tls(agent, (const Busbar__SwitchRow *)before, (const Busbar__SwitchRow *)after);
+    } else if (table == CFG_RULE || table == CFG_GROUP || table == CFG_METER) {
+        usage_row_changed(agent->usage, table, id, before, after);
+    } else if (table == CFG_OWNER) {
+        share_changed(agent);
     } else if (table == CFG_BRIDGE || table == CFG_CONTROLLER || table == CFG_FLOW_TABLE) {
         agent->must_follow = true;
     }
@@ -191,16 +199,20 @@ static void on_version(void *context, struct version version, bool is_snapshot)
     if (!agent->is_loaded) {
         agent->is_loaded = true;
         checkpoint_load(agent->checkpoint);
-    } else if (is_snapshot) {
+    } else if (is_snapshot && !(agent->has_asked_snapshot && version.epoch == agent->seen.epoch)) {
         for (struct bridge *bridge = agent->bridges; bridge != NULL; bridge = bridge->next) {
             owner_reload(bridge);
         }
     }
     if (is_snapshot) {
         agent->window_from = version;
+        agent->has_asked_snapshot = false;
+        agent->counters_ns = agent->now_ns;
+        agent->n_snapshots++;
     }
     if (agent->must_follow) {
         agent->must_follow = false;
+        share_changed(agent);
         follow_bridges(agent);
         follow_controllers(agent);
         for (struct bridge *bridge = agent->bridges; bridge != NULL; bridge = bridge->next) {
@@ -216,7 +228,8 @@ static bool is_settled(const struct bridge *bridge)
     if (bridge->state == BRIDGE_READY) {
         return bridge->listener >= 0 || bridge->listen_error != 0;
     }
-    return bridge->state == BRIDGE_UNOWNED && owner_is_other(bridge);
+    bool falls_to_other = bridge->claimant != 0 && bridge->claimant != bridge->agent->settings.start;
+    return bridge->state == BRIDGE_GIVING || (bridge->state == BRIDGE_UNOWNED && (owner_is_other(bridge) || falls_to_other));
 }
 
 /* Says what has been applied, so that a command which waits for that finds the bridge's socket; but never holds up configdb's deltas. */
@@ -234,8 +247,7 @@ static void report_applied(struct ofagent *agent)
         if (!is_late && !is_settled(bridge)) {
             return;
         }
-        if (bridge->listen_error != 0 && n < OFAGENT_ERRORS_MAX) {
-            (void)snprintf(texts[n], sizeof texts[n], "no socket for OpenFlow tools: %s", error_text(bridge->listen_error));
+        if (n < OFAGENT_ERRORS_MAX && bridge_listener_trouble(bridge, texts[n], sizeof texts[n]) != NULL) {
             busbar__row_error__init(&errors[n]);
             errors[n].table = CFG_BRIDGE;
             errors[n].id = bridge->id;
@@ -273,7 +285,8 @@ int ofagent_new(const struct ofagent_settings *settings, struct ofagent **out_ag
     static const enum cfg_table tables[] = {CFG_SWITCH, CFG_FLOW_TABLE, CFG_BRIDGE, CFG_PORT,    CFG_CONTROLLER, CFG_RULE,       CFG_GROUP,
                                             CFG_METER,  CFG_OWNER,   CFG_SERVICE,    CFG_COUNTER,    CFG_PORT_STATUS};
     struct ofagent *agent = memory_zeroed(sizeof *agent);
-    struct cfg_events events = {.on_row = on_row, .on_version = on_version, .on_connection = on_connection, .context = agent};
+    struct cfg_events events = {.on_row = on_row, .on_version = on_version, .on_connection = on_connection,
+                                .unshown = 1u << CFG_RULE, .context = agent};
 
     agent->settings = *settings;
     agent->rule_counters = counters_new(2);
@@ -338,14 +351,30 @@ void ofagent_destroy(struct ofagent **out_agent)
 
 /* ---- stepping ---- */
 
+/* Whoever stands still for long may have lost his bridges and not know it yet: every right is claimed anew, and nothing accepted before. */
+static void doubt_after_standing_still(struct ofagent *agent, uint64_t now_ns)
+{
+    bool stood_still = now_ns - agent->now_ns > STOOD_STILL_NS;
+
+    agent->now_ns = now_ns;
+    for (struct bridge *bridge = agent->bridges; stood_still && bridge != NULL; bridge = bridge->next) {
+        owner_reload(bridge);
+    }
+    if (stood_still) {
+        log_warn("stood-still bridges are claimed anew");
+        agent->heard_ns = agent->shard_ended_ns = now_ns; /* as far as we know */
+    }
+}
+
 void ofagent_step(struct ofagent *agent, uint64_t now_ns, uint64_t wall_ns)
 {
-    agent->now_ns = now_ns;
     agent->wall_ns = wall_ns;
     if (agent->started_ns == 0) {
-        agent->started_ns = now_ns;
+        agent->started_ns = agent->now_ns = agent->heard_ns = agent->shard_ended_ns = now_ns;
     }
+    doubt_after_standing_still(agent, now_ns);
     cfg_step(agent->cfg, now_ns);
+    share_step(agent);
     usage_step(agent->usage);
     packet_step(agent->packet);
     control_server_step(agent->control, now_ns);
@@ -356,6 +385,7 @@ void ofagent_step(struct ofagent *agent, uint64_t now_ns, uint64_t wall_ns)
     checkpoint_step(agent->checkpoint);
     report_applied(agent);
     cfg_step(agent->cfg, now_ns);
+    agent->has_polled = false;
 }
 
 static void add_fd(struct ofagent *agent, int fd, short events)
@@ -429,6 +459,24 @@ struct pollfd *ofagent_fds(struct ofagent *agent, size_t *out_n, uint64_t *out_n
     *out_n = agent->n_fds;
     *out_next_ns = next_ns;
     return agent->fds;
+}
+
+void ofagent_polled(struct ofagent *agent, const struct pollfd *fds, size_t n)
+{
+    for (size_t i = 0; i < n && i < agent->n_fds; i++) {
+        agent->fds[i].revents = fds[i].revents;
+    }
+    agent->has_polled = n >= agent->n_fds;
+}
+
+bool agent_may_have_caller(const struct ofagent *agent, int listener)
+{
+    for (size_t i = 0; agent->has_polled && i < agent->n_fds; i++) {
+        if (agent->fds[i].fd == listener) {
+            return agent->fds[i].revents != 0;
+        }
+    }
+    return true;
 }
 
 bool ofagent_is_ready(const struct ofagent *agent)

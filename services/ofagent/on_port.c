@@ -9,6 +9,7 @@
 #include "services/ofagent/bridge.h"
 #include "services/ofagent/bundle.h"
 #include "services/ofagent/dispatch.h"
+#include "services/ofagent/owner.h"
 #include "services/ofagent/ports.h"
 
 #include <stdlib.h>
@@ -185,6 +186,7 @@ void port_batch_add(struct session *session, const struct of_port_mod *mod, stru
     if (*batch == NULL) {
         *batch = memory_zeroed(sizeof **batch);
         (*batch)->txn = cfg_txn_new("ofagent port-mod");
+        owner_require((*batch)->txn, session->bridge);
     }
     (*batch)->items = memory_resize((*batch)->items, ((*batch)->n_items + 1) * sizeof *(*batch)->items);
     (*batch)->items[(*batch)->n_items++] = (struct port_batch_item){.port = id, .config = changed.config};

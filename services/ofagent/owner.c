@@ -16,10 +16,14 @@
 
 #include "lib/base/log.h"
 #include "lib/base/memory.h"
+#include "lib/msg/counter_id.h"
 #include "lib/msg/rule.h"
 #include "services/ofagent/bridge.h"
+#include "services/ofagent/checkpoint.h"
+#include "services/ofagent/commands.h"
 #include "services/ofagent/packet.h"
 #include "services/ofagent/session.h"
+#include "services/ofagent/share.h"
 
 struct claim {
     struct ofagent *agent;
@@ -38,23 +42,25 @@ bool owner_is_us(const struct bridge *bridge)
     return row != NULL && row->start == bridge->agent->settings.start;
 }
 
-/* A process with our instance number cannot live beside us: its pid file is a lock, and we hold it. */
-bool owner_is_other(const struct bridge *bridge)
+bool owner_is_current(const struct bridge *bridge)
 {
     const Busbar__OwnerRow *row = owner_row(bridge);
-    const ProtobufCMessage *message;
-    uint64_t cursor = 0, id;
+    return row != NULL && row->start == bridge->owner.start && row->epoch == bridge->owner.epoch;
+}
 
-    if (row == NULL || row->start == bridge->agent->settings.start) {
-        return false;
-    }
-    while (cfg_next(bridge->agent->cfg, CFG_SERVICE, &cursor, &id, &message)) {
-        const Busbar__ServiceRow *service = (const Busbar__ServiceRow *)message;
-        if (service->kind == PROCESS_OFAGENT && service->start == row->start) {
-            return service->instance != bridge->agent->settings.instance;
-        }
-    }
-    return false;
+bool owner_is_other(const struct bridge *bridge)
+{
+    return bridge->owner_start != 0 && bridge->owner_start != bridge->agent->settings.start;
+}
+
+void owner_require(struct cfg_txn *txn, const struct bridge *bridge)
+{
+    static const char *const columns[] = {"start", "epoch"};
+    Busbar__OwnerRow row = BUSBAR__OWNER_ROW__INIT;
+
+    row.start = bridge->owner.start;
+    row.epoch = bridge->owner.epoch;
+    cfg_txn_require(txn, CFG_OWNER, bridge->id, &row.base, columns, 2);
 }
 
 static void on_claimed(void *context, const struct cfg_result *result)
@@ -67,8 +73,16 @@ static void on_claimed(void *context, const struct cfg_result *result)
             bridge->state = BRIDGE_LOADING;
             bridge->owner = claim->owner;
             bridge->claimed = result->version;
+            bridge->snapshots_wanted = 0;
+            share_claimed(bridge);
+            if (!bridge->is_served && !checkpoint_is_current(claim->agent->checkpoint)) {
+                bridge->snapshots_wanted = claim->agent->n_snapshots + 1;
+                bridge->load_by_ns = claim->agent->now_ns + OWNER_SNAPSHOT_NS;
+                claim->agent->has_asked_snapshot = true;
+                cfg_refresh(claim->agent->cfg);
+            }
         } else {
-            LOG_LIMITED(LOG_LEVEL_WARN, "bridge-not-claimed bridge=%s error=\"%s\"", bridge->name,
+            LOG_LIMITED(result->error == -ERROR_OWNER ? LOG_LEVEL_DEBUG : LOG_LEVEL_WARN, "bridge-not-claimed bridge=%s error=\"%s\"", bridge->name,
                         result->text != NULL ? result->text : error_text(result->error));
             bridge->state = BRIDGE_UNOWNED;
             bridge->claim_again_ns = claim->agent->now_ns + OWNER_RETRY_NS;
@@ -125,8 +139,10 @@ static void load_rule(struct bridge *bridge, struct flow_table *table, uint64_t 
     struct flow_entry *entry = flow_entry_new(&rule);
     rule_fini(&rule);
     entry->created_ns = (int64_t)agent->now_ns - (int64_t)(agent->wall_ns - entry->rule.created_wall_ns);
-    /* A use before our start that no living shard knows of is unknown: idle time then begins now, so nothing expires too early. */
-    entry->used_ns = known != NULL ? known->used_ns : (int64_t)agent->now_ns;
+    /* What shards have told while the bridge was another's. A use before we heard them is unknown: idle time then begins there, so nothing
+     * expires too early. */
+    int64_t used_ns = counters_used_ns(agent->rule_counters, counter_id(COUNTER_RULE, id));
+    entry->used_ns = known != NULL ? known->used_ns : used_ns > (int64_t)agent->heard_ns ? used_ns : (int64_t)agent->heard_ns;
     flow_table_insert(table, entry);
 }
 
@@ -235,7 +251,6 @@ static void on_written(void *context, const struct cfg_result *result)
 void owner_write(struct session *session, const uint8_t *request, size_t size, enum of_error_number error)
 {
     struct bridge *bridge = session->bridge;
-    static const char *const columns[] = {"start", "epoch"};
     Busbar__TableConfig configs[TABLE_COUNT], *pointers[TABLE_COUNT];
     Busbar__OwnerRow mine = BUSBAR__OWNER_ROW__INIT;
     struct cfg_txn *txn = cfg_txn_new("ofagent owner");
@@ -262,7 +277,7 @@ void owner_write(struct session *session, const uint8_t *request, size_t size, e
     writing->size = size < sizeof writing->head ? size : sizeof writing->head;
     memcpy(writing->head, request, writing->size);
     session->n_port_mods++;
-    cfg_txn_require(txn, CFG_OWNER, bridge->id, &mine.base, columns, 2);
+    owner_require(txn, bridge);
     cfg_txn_put(txn, CFG_OWNER, bridge->id, &mine.base);
     cfg_transact(bridge->agent->cfg, &txn, bridge->agent->now_ns + OWNER_TIMEOUT_NS, on_written, writing);
 }
@@ -292,23 +307,122 @@ void owner_reload(struct bridge *bridge)
     bridge->must_reload = true;
 }
 
+/* ---- letting go ---- */
+
+struct giving {
+    struct ofagent *agent;
+    uint64_t bridge, epoch;
+};
+
+static void forget_tables(struct bridge *bridge)
+{
+    flow_table_destroy(&bridge->flows);
+    bridge->flows = flow_table_new();
+    inflight_set_table(bridge->inflight, bridge->flows);
+    expiry_init(&bridge->expiry);
+    group_table_destroy(&bridge->groups);
+    bridge->groups = group_table_new();
+    meter_table_destroy(&bridge->meters);
+    bridge->meters = meter_table_new();
+}
+
+void owner_let_go(struct bridge *bridge, const char *why)
+{
+    bridge->is_served = false;
+    bridge->successor = 0;
+    bridge->must_reload = false;
+    bridge_end_service(bridge, why);
+    forget_tables(bridge);
+    packet_bridges_changed(bridge->agent->packet);
+    log_info("bridge-left bridge=%s reason=\"%s\"", bridge->name, why);
+}
+
+static void on_given(void *context, const struct cfg_result *result)
+{
+    struct giving *giving = context;
+    struct bridge *bridge = bridge_find(giving->agent, giving->bridge);
+
+    if (bridge != NULL && bridge->state == BRIDGE_GIVING) {
+        bridge->state = BRIDGE_UNOWNED;
+        if (result->error == 0) {
+            bridge->given = result->version;
+            bridge->given_epoch = giving->epoch;
+        } else {
+            LOG_LIMITED(LOG_LEVEL_WARN, "bridge-not-given bridge=%s error=\"%s\"", bridge->name,
+                        result->text != NULL ? result->text : error_text(result->error));
+        }
+    }
+    free(giving);
+}
+
+void owner_give(struct bridge *bridge)
+{
+    static const char *const columns[] = {"start", "epoch"};
+    struct ofagent *agent = bridge->agent;
+    const Busbar__OwnerRow *row = owner_row(bridge);
+    struct giving *giving = memory_zeroed(sizeof *giving);
+    struct cfg_txn *txn = cfg_txn_new("ofagent give");
+    Busbar__OwnerRow theirs = *row; /* lent: put copies */
+
+    theirs.start = bridge->successor;
+    theirs.epoch = row->epoch + 1;
+    cfg_txn_require(txn, CFG_OWNER, bridge->id, &row->base, columns, 2);
+    cfg_txn_put(txn, CFG_OWNER, bridge->id, &theirs.base);
+    *giving = (struct giving){.agent = agent, .bridge = bridge->id, .epoch = theirs.epoch};
+    owner_let_go(bridge, "the bridge moves to another ofagent");
+    bridge->state = BRIDGE_GIVING;
+    cfg_transact(agent->cfg, &txn, agent->now_ns + OWNER_TIMEOUT_NS, on_given, giving);
+}
+
+/* Is it for us to claim? What falls to another is left to him for a while. */
+static bool is_ours_to_claim(const struct bridge *bridge)
+{
+    const struct ofagent *agent = bridge->agent;
+
+    if (!cfg_is_connected(agent->cfg) || cfg_registered(agent->cfg, NULL) == 0 || agent->now_ns < bridge->claim_again_ns ||
+        !version_reached(cfg_version(agent->cfg), bridge->given) || owner_is_other(bridge)) {
+        return false;
+    }
+    return owner_is_us(bridge) || bridge->claimant == agent->settings.start || agent->now_ns - bridge->free_since_ns >= OWNER_OTHERS_NS;
+}
+
+/* Answers what is not committed, and ends. A transaction under way is waited for: it may have been committed before the other's claim. */
+static void lose(struct bridge *bridge)
+{
+    static const char why[] = "the bridge is owned by another process now";
+
+    if (inflight_is_under_way(bridge->inflight)) {
+        return;
+    }
+    inflight_give_up(bridge->inflight, -ERROR_OWNER, why);
+    commands_lost(bridge->agent, bridge->id, -ERROR_OWNER, why);
+    owner_let_go(bridge, why);
+}
+
 void owner_step(struct bridge *bridge)
 {
     struct ofagent *agent = bridge->agent;
 
-    if (bridge->state == BRIDGE_READY && !owner_is_us(bridge)) {
+    if (bridge->state == BRIDGE_READY && !owner_is_current(bridge)) {
         bridge->state = BRIDGE_UNOWNED;
     }
     if (bridge->state == BRIDGE_READY && bridge->must_reload && inflight_size(bridge->inflight) == 0) {
         bridge->state = BRIDGE_UNOWNED;
     }
-    if (bridge->state == BRIDGE_UNOWNED && agent->now_ns >= bridge->claim_again_ns && cfg_is_connected(agent->cfg) &&
-        cfg_registered(agent->cfg, NULL) != 0 && !owner_is_other(bridge)) {
+    if (bridge->state == BRIDGE_UNOWNED && bridge->is_served && !owner_is_us(bridge)) {
+        lose(bridge);
+    }
+    if (bridge->state == BRIDGE_UNOWNED && !inflight_is_under_way(bridge->inflight) && is_ours_to_claim(bridge)) {
         claim_bridge(bridge);
     }
-    if (bridge->state == BRIDGE_LOADING && version_reached(cfg_version(agent->cfg), bridge->claimed)) {
+    if (bridge->state == BRIDGE_LOADING && version_reached(cfg_version(agent->cfg), bridge->claimed) &&
+        (agent->n_snapshots >= bridge->snapshots_wanted || agent->now_ns >= bridge->load_by_ns)) {
         owner_load(bridge);
+        if (!bridge->is_served) {
+            checkpoint_take_over(agent->checkpoint, bridge);
+        }
         bridge->state = BRIDGE_READY;
+        bridge->is_served = true;
         log_info("bridge-ready bridge=%s rules=%zu groups=%zu meters=%zu epoch=%llu", bridge->name, flow_table_size(bridge->flows),
                  group_table_size(bridge->groups), meter_table_size(bridge->meters), (unsigned long long)bridge->owner.epoch);
         packet_bridges_changed(agent->packet);

@@ -6,17 +6,27 @@
 
 #define OWNER_RETRY_NS (200 * NS_PER_MS) /* a refused claim is tried again when the mirror may know more */
 #define OWNER_TIMEOUT_NS (5 * NS_PER_S)
+#define OWNER_SNAPSHOT_NS (10 * NS_PER_S) /* for counts of shards that have died, before a bridge of another is served */
+#define OWNER_OTHERS_NS (500 * NS_PER_MS) /* a bridge that falls to somebody who does not claim it is claimed by anybody after this */
 
 /* Claims the bridge when nobody else who lives has it, and loads the tables once the mirror has come to that commit. */
 void owner_step(struct bridge *bridge);
 /* What is in memory may differ from configdb: claim again. The next epoch refuses every transaction still under way. */
 void owner_reload(struct bridge *bridge);
+/* Gives a bridge on which nothing is under way to bridge->successor: ends all service of it, then writes the owner row with the next epoch. */
+void owner_give(struct bridge *bridge);
+/* Ends all service: sessions, listeners, status rows; forgets the tables. What is uncommitted has been answered. */
+void owner_let_go(struct bridge *bridge, const char *why);
 /* Makes the tables those of the mirror now, keeping what is known of rules by row number. */
 void owner_load(struct bridge *bridge);
 /* Does the owner row in the mirror still name us? */
 bool owner_is_us(const struct bridge *bridge);
+/* The same, and by the very claim that we work with: another may have had it meanwhile. */
+bool owner_is_current(const struct bridge *bridge);
 /* Has another process that lives the bridge? */
 bool owner_is_other(const struct bridge *bridge);
+/* The transaction is refused unless the bridge is ours by the claim that we work with. */
+void owner_require(struct cfg_txn *txn, const struct bridge *bridge);
 /* What table_mods and SET_CONFIG have set, into the owner row, so that the next owner finds it. A barrier of the session waits for that. Should it be
  * refused, the request is answered with `error`, and the bridge claimed and loaded anew. */
 void owner_write(struct session *session, const uint8_t *request, size_t size, enum of_error_number error);

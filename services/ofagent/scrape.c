@@ -16,7 +16,7 @@ static struct sums sums_of(const struct ofagent *agent)
 {
     struct sums sums = {0};
     for (const struct bridge *bridge = agent->bridges; bridge != NULL; bridge = bridge->next) {
-        sums.owned += bridge->state != BRIDGE_UNOWNED && bridge->state != BRIDGE_CLAIMING;
+        sums.owned += bridge->state == BRIDGE_LOADING || bridge->state == BRIDGE_READY;
         sums.ready += bridge->state == BRIDGE_READY;
         sums.fail_open += bridge->is_fail_open;
         sums.sessions += bridge->n_sessions;
@@ -24,7 +24,7 @@ static struct sums sums_of(const struct ofagent *agent)
         sums.groups += group_table_size(bridge->groups);
         sums.meters += meter_table_size(bridge->meters);
         sums.in_flight += inflight_size(bridge->inflight);
-        for (const struct controller *controller = bridge->controllers; controller != NULL; controller = controller->next) {
+        for (const struct controller *controller = bridge->is_served ? bridge->controllers : NULL; controller != NULL; controller = controller->next) {
             sums.controllers += !controller->is_passive; /* nobody need come to a listener */
             sums.connected += controller->is_active && !controller->is_passive;
         }

@@ -218,7 +218,7 @@ static void receive(struct session *session, const uint8_t *bytes, size_t size)
 static bool is_paused(const struct session *session)
 {
     return session->state == SESSION_CLOSED || session->waits_for_barrier || session->walk != NULL || session->held != NULL ||
-           session->committing != NULL ||
+           session->committing != NULL || session->bridge->successor != 0 ||
            inflight_size(session->bridge->inflight) >= INFLIGHT_CHANGES_MAX || bridge_is_behind(session->bridge);
 }
 

@@ -130,6 +130,11 @@ void snoop_step(struct snoop *snoop, bool listens, uint64_t now_ns)
     }
 }
 
+int snoop_listener(const struct snoop *snoop)
+{
+    return snoop->listener;
+}
+
 bool snoop_is_watched(const struct snoop *snoop)
 {
     return snoop->n_conns > 0;

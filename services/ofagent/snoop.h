@@ -18,6 +18,8 @@ struct snoop *snoop_new(const char *path, uint32_t versions);
 void snoop_destroy(struct snoop **snoop);
 /* Listens, or ends listening and lets everybody go. */
 void snoop_step(struct snoop *snoop, bool listens, uint64_t now_ns);
+/* Where listeners come in; -1: nowhere now. */
+int snoop_listener(const struct snoop *snoop);
 bool snoop_is_watched(const struct snoop *snoop);
 /* Whole messages. */
 void snoop_tell(struct snoop *snoop, const uint8_t *bytes, size_t size);

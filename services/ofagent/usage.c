@@ -18,9 +18,16 @@
 #include "lib/msg/counter_id.h"
 #include "lib/msg/msg.h"
 #include "proto/usage.pb-c.h"
+#include "services/ofagent/bridge.h"
 #include "services/ofagent/meter_mod.h"
+#include "services/ofagent/share.h"
 
-enum { SHARDS_MAX = FLOOR_SHARDS_MAX, RETIRED_MAX = 4096 /* in one message */ };
+enum {
+    SHARDS_MAX = FLOOR_SHARDS_MAX,
+    RETIRED_MAX = 4096,     /* in one message */
+    ORPHANS_MAX = 1 << 20,  /* that wait for ORPHAN_NS: more end at once, which costs nothing but last counts */
+};
+#define ORPHAN_NS (10 * NS_PER_S) /* more than the owner of a bridge waits for the last counts of a rule */
 
 struct shard {
     uint64_t service;
@@ -40,8 +47,16 @@ struct life {
     uint64_t start;
 };
 
+/* A counter whose rule or group is over and was another ofagent's. */
+struct orphan {
+    uint64_t counter;
+    uint64_t due_ns;
+};
+
 struct usage {
     struct ofagent *agent;
+    struct orphan *orphans; /* a ring, the oldest first */
+    size_t first_orphan, n_orphans, room_orphans;
     struct life lives[SHARDS_MAX];
     size_t n_lives;
     struct shard shards[SHARDS_MAX];
@@ -66,6 +81,7 @@ void usage_destroy(struct usage **usage)
     for (size_t i = 0; i < (*usage)->n_shards; i++) {
         bus_close(&(*usage)->shards[i].socket);
     }
+    free((*usage)->orphans);
     free(*usage);
     *usage = NULL;
 }
@@ -92,6 +108,28 @@ static void begin_life(struct usage *usage, uint32_t instance, uint64_t start)
     }
     usage->lives[i] = (struct life){.instance = instance, .start = start};
     usage->n_lives += i == usage->n_lives;
+}
+
+void usage_note_life(struct usage *usage, uint32_t instance, uint64_t start)
+{
+    for (size_t i = 0; i < usage->n_lives; i++) {
+        if (usage->lives[i].instance == instance) {
+            return; /* the one we have seen is newer, or the same */
+        }
+    }
+    if (usage->n_lives < SHARDS_MAX) {
+        usage->lives[usage->n_lives++] = (struct life){.instance = instance, .start = start};
+    }
+}
+
+uint32_t usage_shard_instance(const struct usage *usage, uint64_t start)
+{
+    for (size_t i = 0; i < usage->n_lives; i++) {
+        if (usage->lives[i].start == start) {
+            return usage->lives[i].instance;
+        }
+    }
+    return 0;
 }
 
 void usage_join(struct usage *usage, uint64_t service, const Busbar__ServiceRow *row)
@@ -155,6 +193,85 @@ static void ask_all(struct usage *usage, struct shard *shard)
     }
 }
 
+/* ---- counters of what is over ---- */
+
+/* The counter of something that was another ofagent's: he may still wait for its last value, so it is retired later, in case he died before he
+ * did. One of the ofagents does, the first; all forget it. */
+static void orphan(struct usage *usage, uint64_t counter)
+{
+    if (usage->agent->share.n_peers < 2 || usage->n_orphans == ORPHANS_MAX) {
+        counters_forget(usage->agent->rule_counters, counter);
+        usage_retire(usage, counter);
+        return;
+    }
+    if (usage->n_orphans == usage->room_orphans) {
+        size_t room = usage->room_orphans == 0 ? 64 : usage->room_orphans * 2;
+        struct orphan *orphans = memory_array(room, sizeof *orphans);
+        for (size_t i = 0; i < usage->n_orphans; i++) {
+            orphans[i] = usage->orphans[(usage->first_orphan + i) % usage->room_orphans];
+        }
+        free(usage->orphans);
+        usage->orphans = orphans;
+        usage->room_orphans = room;
+        usage->first_orphan = 0;
+    }
+    usage->orphans[(usage->first_orphan + usage->n_orphans++) % usage->room_orphans] =
+        (struct orphan){.counter = counter, .due_ns = usage->agent->now_ns + ORPHAN_NS};
+}
+
+static void end_orphans(struct usage *usage)
+{
+    while (usage->n_orphans > 0 && usage->agent->now_ns >= usage->orphans[usage->first_orphan].due_ns) {
+        uint64_t counter = usage->orphans[usage->first_orphan].counter;
+        usage->first_orphan = (usage->first_orphan + 1) % usage->room_orphans;
+        usage->n_orphans--;
+        counters_forget(usage->agent->rule_counters, counter);
+        if (share_is_first(usage->agent)) {
+            usage_retire(usage, counter);
+        }
+    }
+}
+
+static uint64_t bridge_of_row(enum cfg_table table, const ProtobufCMessage *row)
+{
+    return table == CFG_RULE    ? ((const Busbar__RuleRow *)row)->bridge
+           : table == CFG_GROUP ? ((const Busbar__GroupRow *)row)->bridge
+                                : ((const Busbar__MeterRow *)row)->bridge;
+}
+
+static void row_is_over(struct usage *usage, enum cfg_table table, uint64_t id, const ProtobufCMessage *before)
+{
+    const struct bridge *bridge = bridge_find(usage->agent, bridge_of_row(table, before));
+
+    if (bridge != NULL && bridge->is_served) {
+        return; /* whoever deleted it does all that */
+    }
+    if (table == CFG_RULE) {
+        orphan(usage, counter_id(COUNTER_RULE, id));
+    } else if (table == CFG_METER) {
+        meter_mod_forget(usage->agent, id);
+    } else {
+        const Busbar__GroupRow *group = (const Busbar__GroupRow *)before;
+        orphan(usage, counter_id(COUNTER_GROUP, id));
+        for (size_t i = 0; i < group->n_buckets; i++) {
+            orphan(usage, counter_id(COUNTER_BUCKET, id << 16 | group->buckets[i]->counter));
+        }
+    }
+}
+
+void usage_row_changed(struct usage *usage, enum cfg_table table, uint64_t id, const ProtobufCMessage *before, const ProtobufCMessage *after)
+{
+    struct ofagent *agent = usage->agent;
+
+    if (after == NULL) {
+        row_is_over(usage, table, id, before);
+    } else if (table == CFG_RULE && id > agent->rule_row_max) {
+        agent->rule_row_max = id;
+    } else if (table == CFG_GROUP && id > agent->group_row_max) {
+        agent->group_row_max = id;
+    }
+}
+
 static struct flow_entry *find_rule(const struct ofagent *agent, uint64_t rule)
 {
     for (const struct bridge *b = agent->bridges; b != NULL; b = b->next) {
@@ -166,21 +283,12 @@ static struct flow_entry *find_rule(const struct ofagent *agent, uint64_t rule)
     return NULL;
 }
 
-/* Is this the number of a rule that is over? Greater ones than we know are being inserted; with a bridge not loaded we know nothing. */
+/* Is this the number of a rule that is over? Greater ones than the mirror has shown are being inserted. */
 static bool is_over(const struct ofagent *agent, uint64_t id)
 {
-    uint64_t max_id = 0;
+    uint64_t rule = counter_id_number(id);
 
-    if (counters_has(agent->rule_counters, id)) {
-        return false;
-    }
-    for (const struct bridge *b = agent->bridges; b != NULL; b = b->next) {
-        if (b->state != BRIDGE_READY) {
-            return false;
-        }
-        max_id = flow_table_max_id(b->flows) > max_id ? flow_table_max_id(b->flows) : max_id;
-    }
-    return counter_id_number(id) <= max_id;
+    return !counters_has(agent->rule_counters, id) && rule <= agent->rule_row_max && cfg_row(agent->cfg, CFG_RULE, rule) == NULL;
 }
 
 /* The rule is in use: its idle time begins anew. False: there is no such rule any more, and the shard is told. */
@@ -190,12 +298,13 @@ static bool note_use(struct usage *usage, const Busbar__UsageValue *value)
     struct flow_entry *entry = find_rule(usage->agent, counter_id_number(value->id));
 
     if (entry == NULL && is_over(usage->agent, value->id)) {
-        usage_retire(usage, value->id);
+        orphan(usage, value->id);
         return false;
     }
     if (entry != NULL && used_ns > entry->used_ns) {
         entry->used_ns = used_ns;
     }
+    counters_note_use(usage->agent->rule_counters, value->id, used_ns);
     return true;
 }
 
@@ -209,6 +318,15 @@ static bool has_counter(const struct group *group, uint16_t counter)
     return false;
 }
 
+/* The mirror shows the group, and its bridge's tables are not loaded here. */
+static bool is_of_other(const struct ofagent *agent, uint64_t row)
+{
+    const Busbar__GroupRow *group = (const Busbar__GroupRow *)cfg_row(agent->cfg, CFG_GROUP, row);
+    const struct bridge *bridge = group != NULL ? bridge_find(agent, group->bridge) : NULL;
+
+    return bridge != NULL && bridge->state != BRIDGE_READY;
+}
+
 /* Is there a group or bucket that counts under this id, or may there be one soon? When not, the shard is told. */
 static bool is_of_group(struct usage *usage, uint64_t id)
 {
@@ -220,13 +338,14 @@ static bool is_of_group(struct usage *usage, uint64_t id)
         if (entry != NULL && (!is_bucket || has_counter(&entry->group, (uint16_t)number))) {
             return true;
         }
-        if (b->state != BRIDGE_READY) {
-            return true; /* we know nothing of its groups */
-        }
-        may_come = may_come && entry == NULL && row > b->group_row_max;
+        may_come = may_come && entry == NULL && (b->state != BRIDGE_READY || row > b->group_row_max);
     }
+    if (is_of_other(usage->agent, row)) {
+        return true;
+    }
+    may_come = may_come && row > usage->agent->group_row_max;
     if (!may_come) {
-        usage_retire(usage, id);
+        orphan(usage, id);
     }
     return may_come;
 }
@@ -361,6 +480,7 @@ void usage_step(struct usage *usage)
             bus_message_fini(&message);
         }
     }
+    end_orphans(usage);
     send_retired(usage);
 }
 

@@ -13,6 +13,12 @@ void usage_destroy(struct usage **usage);
 /* A fastpath is registered / its row has gone. */
 void usage_join(struct usage *usage, uint64_t service, const Busbar__ServiceRow *row);
 void usage_leave(struct usage *usage, uint64_t service);
+/* A rule, group or meter has come or gone in the mirror. */
+void usage_row_changed(struct usage *usage, enum cfg_table table, uint64_t id, const ProtobufCMessage *before, const ProtobufCMessage *after);
+/* A life of a fastpath that a checkpoint names: it is folded when another life of that instance joins. */
+void usage_note_life(struct usage *usage, uint32_t instance, uint64_t start);
+/* Which fastpath that life is or was; 0: we have not seen it. */
+uint32_t usage_shard_instance(const struct usage *usage, uint64_t start);
 /* Sends what it has to and takes what has come. */
 void usage_step(struct usage *usage);
 /* The counter will not be used any more. */

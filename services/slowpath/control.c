@@ -37,7 +37,7 @@ static json_t *status(void *context)
     json_object_set_new(out, "has_configuration", json_boolean(core->has_version));
     json_object_set_new(out, "bridges", json_integer(HASH_COUNT(core->world.bridges)));
     json_object_set_new(out, "ports", json_integer(HASH_COUNT(core->world.ports)));
-    json_object_set_new(out, "rules", json_integer(HASH_COUNT(core->world.rules)));
+    json_object_set_new(out, "rules", json_integer((json_int_t)core->world.rules.used));
     json_object_set_new(out, "groups", json_integer(HASH_COUNT(core->world.groups)));
     for (size_t i = 0; i < core->n_sessions; i++) {
         const struct session *session = core->sessions[i];

@@ -6,7 +6,7 @@
 #include "services/slowpath/core.h"
 
 enum {
-    PACKET_LISTENERS_MAX = 16,
+    PACKET_LISTENERS_MAX = 32,
     PACKET_LISTENER_SILENCE_MS = 5000,
     PACKET_OUTS_MAX = 1024, /* waiting for their version, 2 s at most */
     PACKET_OUT_WAIT_MS = 2000,

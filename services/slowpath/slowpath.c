@@ -134,7 +134,7 @@ static void on_version(void *context, struct version version, bool is_snapshot)
     slowpath->core.has_version = true;
     if (is_snapshot) {
         log_info("snapshot version=%llu rules=%u ports=%u", (unsigned long long)version.n,
-                 HASH_COUNT(slowpath->core.world.rules), HASH_COUNT(slowpath->core.world.ports));
+                 (unsigned)slowpath->core.world.rules.used, HASH_COUNT(slowpath->core.world.ports));
     }
 }
 

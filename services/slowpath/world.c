@@ -332,9 +332,7 @@ void world_set_controller_status(struct world *world, uint64_t id, bool is_fail_
 
 static struct world_rule *rule_find(const struct world *world, uint64_t id)
 {
-    struct world_rule *rule;
-    HASH_FIND(hh, world->rules, &id, sizeof id, rule);
-    return rule;
+    return id_map_find(&world->rules, id);
 }
 
 /* The rule as the classifier is to see it. */
@@ -370,7 +368,7 @@ void world_set_rule(struct world *world, struct rule *taken)
     }
     classifier_insert(bridge->tables[rule->rule.table], &rule->node);
     bridge->n_rules++;
-    HASH_ADD(hh, world->rules, rule.id, sizeof rule->rule.id, rule);
+    id_map_put(&world->rules, rule->rule.id, rule);
     struct change *change = change_add(world, CHANGE_RULE, bridge->id);
     change->table = rule->rule.table;
     change->match = rule->rule.match;
@@ -388,7 +386,7 @@ void world_remove_rule(struct world *world, uint64_t id)
     if (classifier_count(*table) == 0) {
         classifier_destroy(table);
     }
-    HASH_DELETE(hh, world->rules, rule);
+    (void)id_map_remove(&world->rules, id);
     struct change *change = change_add(world, CHANGE_RULE, bridge->id);
     change->table = rule->rule.table;
     change->match = rule->rule.match;
@@ -481,9 +479,12 @@ void world_init(struct world *world)
 
 void world_fini(struct world *world)
 {
-    while (world->rules != NULL) {
-        world_remove_rule(world, world->rules->rule.id);
+    const struct world_rule *rule;
+    size_t cursor = 0;
+    while ((rule = id_map_any(&world->rules, &cursor)) != NULL) {
+        world_remove_rule(world, rule->rule.id);
     }
+    id_map_fini(&world->rules);
     while (world->groups != NULL) {
         world_remove_group(world, world->groups->id);
     }

@@ -8,6 +8,7 @@
 
 #include <uthash.h>
 
+#include "lib/base/id_map.h"
 #include "lib/model/rule.h"
 #include "services/slowpath/classifier.h"
 
@@ -54,7 +55,6 @@ struct world_rule {
     struct rule rule;
     struct classifier_clause *clauses; /* owned; those of node */
     bool is_table_miss; /* priority 0, matches everything [OF1.3.5 §5.4] */
-    UT_hash_handle hh;
 };
 
 struct world_group_name {
@@ -123,7 +123,7 @@ struct change {
 struct world {
     struct world_bridge *bridges;
     struct world_port *ports, *ports_by_name;
-    struct world_rule *rules;
+    struct id_map rules; /* struct world_rule by row number */
     struct world_group *groups, *groups_by_name;
     struct world_meter *meters, *meters_by_name;
     struct world_controller *controllers;

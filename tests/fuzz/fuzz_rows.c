@@ -26,7 +26,15 @@ static ProtobufCMessage *rule_again(const ProtobufCMessage *row)
     if (msg_rule_decode(7, (const Busbar__RuleRow *)row, &rule, &detail) != 0) {
         return NULL;
     }
-    Busbar__RuleRow *again = msg_rule_encode(&rule);
+    struct msg_rule_room room;
+    const Busbar__RuleRow *lent = msg_rule_encode(&rule, &room);
+    size_t size = busbar__rule_row__get_packed_size(lent);
+    uint8_t *bytes = malloc(size + 1);
+    expect_that(bytes != NULL && busbar__rule_row__pack(lent, bytes) == size);
+    Busbar__RuleRow *again = busbar__rule_row__unpack(NULL, size, bytes);
+    expect_that(again != NULL);
+    free(bytes);
+    msg_rule_room_fini(&room);
     char *text = rule_format(&rule, NULL, NULL);
     free(text);
     rule_fini(&rule);

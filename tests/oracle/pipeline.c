@@ -55,8 +55,9 @@ static bool has_clause(const struct rule *r, uint32_t id, unsigned clause, unsig
 
 static const struct world_rule *best_plain(const struct run *run, const struct flow_state *state, unsigned table)
 {
-    const struct world_rule *best = NULL;
-    for (const struct world_rule *rule = run->world->rules; rule != NULL; rule = rule->hh.next) {
+    const struct world_rule *best = NULL, *rule;
+    size_t cursor = 0;
+    while ((rule = id_map_next(&run->world->rules, &cursor)) != NULL) {
         const struct rule *r = &rule->rule;
         bool is_better = best == NULL || r->priority > best->rule.priority || (r->priority == best->rule.priority && r->id < best->rule.id);
         if (is_better && !has_clause(r, 0, 0, 0) && rule_fits(run, r, state, table)) {
@@ -70,7 +71,9 @@ static bool is_met(const struct run *run, const struct flow_state *state, unsign
 {
     unsigned n_met = 0;
     for (unsigned clause = 0; clause < n; clause++) {
-        for (const struct world_rule *rule = run->world->rules; rule != NULL; rule = rule->hh.next) {
+        const struct world_rule *rule;
+        size_t cursor = 0;
+        while ((rule = id_map_next(&run->world->rules, &cursor)) != NULL) {
             if (rule->rule.priority == priority && has_clause(&rule->rule, id, clause, n) && rule_fits(run, &rule->rule, state, table)) {
                 n_met++;
                 break;

@@ -15,9 +15,9 @@ pytestmark = [pytest.mark.slow, pytest.mark.skipif(machine_module.missing() is n
 SWITCH = "busbar-pk"  # the network namespace of the machine
 HOSTS = {"busbar-pk1": "10.97.0.1", "busbar-pk2": "10.97.0.2"}
 TYPED = commands(section("Debian package"))  # the manual's
-UNITS = ["busbar-configdb.service", "busbar-ofagent.service", "busbar-slowpath@1.service", "busbar-fastpath@1.service"]
+UNITS = ["busbar-configdb.service", "busbar-ofagent@1.service", "busbar-slowpath@1.service", "busbar-fastpath@1.service"]
 NEWER = "99.1"
-EXPOSURE_MAX = {"configdb": 1.5, "ofagent": 1.5, "slowpath@1": 1.5, "fastpath@1": 2.5}  # of systemd-analyze security, where 10 is a service without limits
+EXPOSURE_MAX = {"configdb": 1.5, "ofagent@1": 1.5, "slowpath@1": 1.5, "fastpath@1": 2.5}  # of systemd-analyze security, where 10 is a service without limits
 
 
 def lost(summary):

@@ -79,3 +79,12 @@ def test_no_acknowledged_change_is_lost_by_kills_and_power_cuts(tmp_path):
     assert result.returncode == 0, result.stdout
     said = json.loads(report.read_text())
     assert min(said["kill"]["answered"]) > 10 and said["power"]["pages_not_synced"] > 20
+
+
+def test_every_process_may_be_killed_under_twenty_thousand_rules(tmp_path):
+    report = tmp_path / "million.json"
+    result = sh(ROOT / "tests/soak/million", "--rules", 20000, "--bound", 15, "--json", report, check=False, timeout=120)
+    assert result.returncode == 0, result.stdout[-3000:]
+    said = json.loads(report.read_text())
+    assert [row["killed"] for row in said["kills"]] == ["configdb.1", "ofagent.1", "slowpath.1", "fastpath.1"]
+    assert all(row["is_same"] for row in said["kills"])

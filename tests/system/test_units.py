@@ -53,19 +53,19 @@ def test_ready_is_said_when_the_configuration_has_come(stopped_suite):
         manager.close()
 
 
-@pytest.mark.parametrize("text, slowpaths, fastpaths", [
-    ("SLOWPATH=3\nFASTPATH=2\n", 3, 2),
-    ('SLOWPATH="2"\n#FASTPATH=7\n', 2, 1),
-    ("SLOWPATH=1\nSLOWPATH=4 \nFASTPATH=many\n", 4, 1),
-    ("SLOWPATH=0\nFASTPATH=400\n", 1, 16),
-    ("", 1, 1)])
-def test_as_many_units_are_wanted_as_the_configuration_says(tmp_path, text, slowpaths, fastpaths):
+@pytest.mark.parametrize("text, slowpaths, fastpaths, ofagents", [
+    ("SLOWPATH=3\nFASTPATH=2\nOFAGENT=4\n", 3, 2, 4),
+    ('SLOWPATH="2"\n#FASTPATH=7\n', 2, 1, 1),
+    ("SLOWPATH=1\nSLOWPATH=4 \nFASTPATH=many\n", 4, 1, 1),
+    ("SLOWPATH=0\nFASTPATH=400\nOFAGENT=17\n", 1, 16, 16),
+    ("", 1, 1, 1)])
+def test_as_many_units_are_wanted_as_the_configuration_says(tmp_path, text, slowpaths, fastpaths, ofagents):
     conf = tmp_path / "busbar.conf"
     conf.write_text(text)
     environment = dict(os.environ, BUSBAR_CONF=str(conf), BUSBAR_COMMON=str(ROOT / "deploy/common"))
     sh(ROOT / "deploy/systemd/generator", tmp_path, tmp_path, tmp_path, env=environment)
     wanted = sorted(path.name for path in (tmp_path / "busbar.target.wants").iterdir())
-    counts = {"fastpath": fastpaths, "slowpath": slowpaths}
+    counts = {"fastpath": fastpaths, "slowpath": slowpaths, "ofagent": ofagents}
     assert wanted == sorted(f"busbar-{kind}@{n}.service" for kind, count in counts.items() for n in range(1, count + 1))
     for path in (tmp_path / "busbar.target.wants").iterdir():
         assert (ROOT / "deploy/systemd" / os.path.basename(os.readlink(path))).exists()

@@ -166,6 +166,24 @@ static void restarted_configdb_is_resumed_without_a_snapshot(void **state)
     assert_int_equal(t->n_snapshots, 1);
 }
 
+/* As a counter's row: no delta tells of it. */
+static void what_changes_without_a_version_is_seen_after_a_refresh(void **state)
+{
+    struct test *t = *state;
+    run(t, 100);
+    t->mini.history[t->mini.n][4] = 400;
+    run(t, 3000);
+    assert_null(cfg_row(t->cfg, CFG_OWNER, 4));
+    cfg_refresh(t->cfg);
+    run(t, 100);
+    assert_int_equal(t->n_snapshots, 2);
+    expect_caught_up(t);
+    mini_commit(&t->mini, 5, 500);
+    run(t, 3000);
+    expect_caught_up(t);
+    assert_int_equal(t->n_snapshots, 2);
+}
+
 static void silence_is_reported_and_the_mirror_stays(void **state)
 {
     struct test *t = *state;
@@ -425,6 +443,7 @@ int main(void)
         CFG_TEST(quiet_connection_is_not_subscribed_again),
         CFG_TEST(lost_acknowledgement_is_said_again),
         CFG_TEST(restarted_configdb_is_resumed_without_a_snapshot),
+        CFG_TEST(what_changes_without_a_version_is_seen_after_a_refresh),
         CFG_TEST(silence_is_reported_and_the_mirror_stays),
         CFG_TEST(status_outlives_a_restart_only_when_said_again),
         CFG_TEST(transaction_comes_back_as_a_row),

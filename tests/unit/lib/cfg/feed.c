@@ -325,6 +325,83 @@ static void status_not_said_again_is_forgotten(void **state)
     told(t, "-20/1 -20/3 ");
 }
 
+static ProtobufCBinaryData rule_bytes(uint32_t priority)
+{
+    Busbar__RuleRow row = BUSBAR__RULE_ROW__INIT;
+    row.bridge = 1;
+    row.priority = priority;
+    ProtobufCBinaryData bytes = {.len = busbar__rule_row__get_packed_size(&row)};
+    bytes.data = memory_zeroed(bytes.len);
+    busbar__rule_row__pack(&row, bytes.data);
+    return bytes;
+}
+
+static void add_rule(struct rows *r, uint64_t id, uint32_t priority)
+{
+    add(r, id, 0);
+    r->rows[r->n - 1].table = CFG_RULE;
+    r->rows[r->n - 1].deleted = priority == 0;
+    if (priority != 0) {
+        r->rows[r->n - 1].value = rule_bytes(priority);
+    }
+}
+
+static uint32_t priority_of(struct test *t, uint64_t id)
+{
+    const Busbar__RuleRow *row = (const Busbar__RuleRow *)feed_read(t->feed, CFG_RULE, mirror_row(feed_mirror(t->feed), CFG_RULE, id));
+    return row != NULL ? row->priority : 0;
+}
+
+/* Rules 1 (priority 10), 2 (20) and 3, which is damaged; then a commit. */
+static void show_rules(struct test *t)
+{
+    struct rows r = {.n = 0};
+    add_rule(&r, 1, 10);
+    add_rule(&r, 2, 20);
+    add_rule(&r, 3, 30);
+    memset(r.rows[2].value.data, 0xff, r.rows[2].value.len);
+    assert_int_equal(snapshot(t, &r, 1, 5, true, true), FEED_ANSWERED);
+    add_rule(&r, 1, 11);
+    add_rule(&r, 2, 20); /* as it is */
+    add_rule(&r, 4, 40);
+    assert_int_equal(delta(t, &r, 1, 6, true), FEED_ANSWERED);
+    add_rule(&r, 2, 0);
+    add_rule(&r, 3, 0);
+    assert_int_equal(delta(t, &r, 1, 7, true), FEED_ANSWERED);
+}
+
+static void open_for_rules(struct test *t, uint32_t unshown)
+{
+    const enum cfg_table tables[] = {CFG_RULE};
+    const struct cfg_events events = {.on_row = on_row, .on_version = on_version, .unshown = unshown, .context = t};
+    feed_destroy(&t->feed);
+    t->feed = feed_new(tables, 1, &events);
+}
+
+static void rules_are_kept_as_bytes_and_shown_as_rows(void **state)
+{
+    struct test *t = *state;
+    open_for_rules(t, 0);
+    show_rules(t);
+    char *expected = memory_format("+%d/1 +%d/2 S5 ~%d/1 +%d/4 V6 -%d/2 V7 ", CFG_RULE, CFG_RULE, CFG_RULE, CFG_RULE, CFG_RULE);
+    told(t, expected);
+    free(expected);
+    assert_null(mirror_row(feed_mirror(t->feed), CFG_RULE, 1)->descriptor);
+    assert_int_equal(priority_of(t, 1), 11);
+    assert_int_equal(priority_of(t, 4), 40);
+    assert_int_equal(priority_of(t, 2), 0);
+}
+
+static void a_table_that_is_not_to_be_shown_is_mirrored_all_the_same(void **state)
+{
+    struct test *t = *state;
+    open_for_rules(t, 1u << CFG_RULE);
+    show_rules(t);
+    told(t, "S5 V6 V7 ");
+    assert_int_equal(priority_of(t, 1), 11);
+    assert_int_equal(priority_of(t, 4), 40);
+}
+
 #define FEED_TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)
@@ -342,6 +419,8 @@ int main(void)
         FEED_TEST(rows_of_other_tables_and_unreadable_ones_are_left_out),
         FEED_TEST(status_is_shown_at_once_and_survives_a_snapshot),
         FEED_TEST(status_not_said_again_is_forgotten),
+        FEED_TEST(rules_are_kept_as_bytes_and_shown_as_rows),
+        FEED_TEST(a_table_that_is_not_to_be_shown_is_mirrored_all_the_same),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

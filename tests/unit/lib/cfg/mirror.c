@@ -107,6 +107,29 @@ static void rows_compare_by_type_and_content(void **state)
     protobuf_c_message_free_unpacked(c, NULL);
 }
 
+static void packed_rows_are_read_as_messages(void **state)
+{
+    ProtobufCBinaryData one = row_bytes(1), two = row_bytes(2);
+    ProtobufCMessage *a = mirror_row_pack(one.data, one.len), *b = mirror_row_pack(one.data, one.len), *c = mirror_row_pack(two.data, two.len);
+    ProtobufCMessage *unpacked = row_new(1), *damaged = mirror_row_pack("\xff", 1);
+    struct msg_arena arena;
+    msg_arena_init(&arena);
+    assert_true(mirror_row_equal(a, b));
+    assert_false(mirror_row_equal(a, c));
+    assert_false(mirror_row_equal(a, unpacked));
+    assert_true(row_value(mirror_row_read(c, unpacked->descriptor, &arena)) == 2);
+    assert_ptr_equal(mirror_row_read(unpacked, unpacked->descriptor, &arena), unpacked);
+    assert_null(mirror_row_read(damaged, unpacked->descriptor, &arena));
+    assert_null(mirror_row_read(NULL, unpacked->descriptor, &arena));
+    ProtobufCMessage *rows[] = {a, b, c, unpacked, damaged, NULL};
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        mirror_row_free(rows[i]);
+    }
+    msg_arena_fini(&arena);
+    free(one.data);
+    free(two.data);
+}
+
 struct log {
     char text[400];
     size_t used;
@@ -182,6 +205,7 @@ int main(void)
         cmocka_unit_test(removed_rows_do_not_pile_up),
         cmocka_unit_test(tables_are_apart),
         cmocka_unit_test(rows_compare_by_type_and_content),
+        cmocka_unit_test(packed_rows_are_read_as_messages),
         cmocka_unit_test(differences_show_the_gone_first_and_the_equal_never),
         cmocka_unit_test(differences_of_random_mirrors_are_complete),
     };

@@ -223,6 +223,23 @@ static void a_packet_has_ports_unless_it_is_a_later_fragment(void **state)
     assert_true(field_present(FIELD_IPV4_DST, &packet));
 }
 
+static void a_field_lies_in_its_words_and_in_no_other(void **state)
+{
+    for (unsigned i = 0; i < FIELD_COUNT; i++) {
+        enum field_id id = (enum field_id)i;
+        struct flow_state value = {0}, rest;
+        assert_int_equal(field_words_used(&value), 0);
+        field_set(id, &value, field_all_ones(id));
+        assert_int_equal(field_words_used(&value) & ~field_words[id], 0);
+        memset(&rest, 0xff, sizeof rest);
+        for (size_t word = 0; word < STATE_WORDS; word++) {
+            state_set_word(&rest, word, (field_words[id] >> word & 1) != 0 ? 0 : UINT64_MAX);
+        }
+        assert_true(field_value_is_zero(field_get(id, &rest)));
+        assert_int_equal(field_words_used(&rest) & field_words[id], 0);
+    }
+}
+
 static void every_prerequisite_has_words_for_people(void **state)
 {
     for (unsigned i = 0; i < FIELD_COUNT; i++) {
@@ -246,6 +263,7 @@ int main(void)
         cmocka_unit_test(vlan_priority_needs_the_present_bit),
         cmocka_unit_test(neighbour_fields_are_refused_for_another_code),
         cmocka_unit_test(a_packet_has_ports_unless_it_is_a_later_fragment),
+        cmocka_unit_test(a_field_lies_in_its_words_and_in_no_other),
         cmocka_unit_test(every_prerequisite_has_words_for_people),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

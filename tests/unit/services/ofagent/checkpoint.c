@@ -98,6 +98,20 @@ static void after_a_restart_a_dead_shard_is_not_forgotten(void **state)
     assert_int_equal(total_after_restart(*state, false), 15);
 }
 
+/* Group row 7 of br0 with one bucket, which counts as number 3. */
+static void set_group(struct bench *b)
+{
+    Busbar__GroupRow row = BUSBAR__GROUP_ROW__INIT;
+    Busbar__BucketMessage bucket = BUSBAR__BUCKET_MESSAGE__INIT, *buckets[] = {&bucket};
+
+    bucket.counter = 3;
+    row.bridge = 1;
+    row.group_id = 70;
+    row.buckets = buckets;
+    row.n_buckets = 1;
+    fake_cfg_set(b->agent->cfg, CFG_GROUP, 7, &row.base);
+}
+
 static void groups_and_buckets_are_written_and_read_like_rules(void **state)
 {
     struct bench *b = *state;
@@ -105,6 +119,9 @@ static void groups_and_buckets_are_written_and_read_like_rules(void **state)
     uint64_t values[COUNTERS_VALUES_MAX];
 
     bench_join(b);
+    set_group(b);
+    owner_reload(bridge_find(b->agent, 1));
+    bench_run(b, 50 * NS_PER_MS);
     bench_report(b, false, group, 21, 0);
     bench_report(b, false, bucket, 20, 0);
     bench_report(b, false, table, 30, 0);
@@ -122,6 +139,8 @@ static void groups_and_buckets_are_written_and_read_like_rules(void **state)
     row.shard_start = starts;
     row.shard_packets = packets;
     row.shard_bytes = bytes;
+    row.n_shard_instance = 0; /* of an older version */
+    set_group(b);
     fake_cfg_set(b->agent->cfg, CFG_COUNTER, bucket, &row.base);
     fake_cfg_show(b->agent->cfg, true);
     bench_run(b, 50 * NS_PER_MS);
@@ -145,6 +164,166 @@ static void a_refused_checkpoint_is_tried_again(void **state)
     assert_int_equal(counter_row(b, entry->rule.id)->shard_packets[0], 21);
 }
 
+static Busbar__CounterRow counter_of(uint64_t packets, uint64_t *start, uint64_t *shard_packets, uint64_t *shard_bytes, uint32_t *instance)
+{
+    Busbar__CounterRow row = BUSBAR__COUNTER_ROW__INIT;
+
+    row.packets = packets;
+    row.bytes = packets * 100;
+    row.n_shard_start = row.n_shard_packets = row.n_shard_bytes = row.n_shard_instance = start != NULL;
+    row.shard_start = start;
+    row.shard_packets = shard_packets;
+    row.shard_bytes = shard_bytes;
+    row.shard_instance = instance;
+    return row;
+}
+
+static uint64_t packets_of(const struct bench *b, uint64_t rule)
+{
+    uint64_t values[COUNTERS_VALUES_MAX];
+
+    counters_total(b->agent->rule_counters, counter_id(COUNTER_RULE, rule), values);
+    return values[0];
+}
+
+static void give_to(struct bench *b, uint64_t start, uint64_t epoch)
+{
+    Busbar__OwnerRow row = BUSBAR__OWNER_ROW__INIT;
+
+    row.start = start;
+    row.epoch = epoch;
+    bench_commit_row(b, CFG_OWNER, 1, &row.base);
+    bench_run(b, 50 * NS_PER_MS);
+}
+
+static void peer_ofagent(struct bench *b)
+{
+    Busbar__ServiceRow service = BUSBAR__SERVICE_ROW__INIT;
+
+    service.kind = PROCESS_OFAGENT;
+    service.instance = 2;
+    service.start = 8;
+    service.session = service.usage = service.packet = service.mac = service.control = (char *)(uintptr_t) "";
+    bench_commit_row(b, CFG_SERVICE, 70, &service.base);
+}
+
+static void another_owner_writes_and_we_take_over_from_what_he_wrote(void **state)
+{
+    struct bench *b = *state;
+    uint64_t start = 501, packets = 40, bytes = 4000;
+    uint32_t instance = 1;
+
+    bench_join(b);
+    uint64_t rule = add_rule(b, "ip,actions=output:1")->rule.id;
+    bench_report(b, false, counter_id(COUNTER_RULE, rule), 21, 0);
+    bench_run(b, NS_PER_S + 100 * NS_PER_MS);
+    assert_int_equal(counter_row(b, rule)->shard_packets[0], 21);
+    peer_ofagent(b);
+    give_to(b, 8, 2);
+    uint64_t n = b->agent->cfg->n_committed;
+    bench_report(b, false, counter_id(COUNTER_RULE, rule), 30, 0);
+    bench_run(b, 3 * NS_PER_S);
+    assert_int_equal(b->agent->cfg->n_committed, n); /* what is his is not written by us, and still counted */
+    assert_int_equal(packets_of(b, rule), 30);
+    /* He has heard 40 of that shard, and 100 of one that we never saw. */
+    Busbar__CounterRow his = counter_of(100, &start, &packets, &bytes, &instance);
+    fake_cfg_set(b->agent->cfg, CFG_COUNTER, rule, &his.base);
+    give_to(b, 7, 3);
+    assert_int_equal(bridge_find(b->agent, 1)->state, BRIDGE_READY);
+    assert_int_equal(packets_of(b, rule), 140);
+    bench_report(b, false, counter_id(COUNTER_RULE, rule), 35, 0); /* older than what he had heard */
+    assert_int_equal(packets_of(b, rule), 140);
+    bench_report(b, false, counter_id(COUNTER_RULE, rule), 50, 0);
+    assert_int_equal(packets_of(b, rule), 150);
+    bench_run(b, NS_PER_S + 100 * NS_PER_MS);
+    assert_int_equal(counter_row(b, rule)->packets, 100);
+    assert_int_equal(counter_row(b, rule)->shard_packets[0], 50);
+    assert_int_equal(counter_row(b, rule)->shard_instance[0], 1);
+}
+
+static void a_shard_that_both_have_folded_is_counted_once(void **state)
+{
+    struct bench *b = *state;
+
+    bench_join(b);
+    uint64_t rule = add_rule(b, "ip,actions=output:1")->rule.id;
+    bench_report(b, false, counter_id(COUNTER_RULE, rule), 21, 0);
+    peer_ofagent(b);
+    give_to(b, 8, 2);
+    bench_service(b, BENCH_SHARD, PROCESS_FASTPATH, 502); /* another life: 21 are in our base */
+    Busbar__CounterRow his = counter_of(20, NULL, NULL, NULL, NULL); /* and 20 in his: the last report did not reach him */
+    fake_cfg_set(b->agent->cfg, CFG_COUNTER, rule, &his.base);
+    give_to(b, 7, 3);
+    assert_int_equal(packets_of(b, rule), 21);
+    bench_run(b, NS_PER_S + 100 * NS_PER_MS);
+    assert_int_equal(counter_row(b, rule)->packets, 21);
+}
+
+static void a_shard_that_he_had_not_folded_yet_is_counted_once(void **state)
+{
+    struct bench *b = *state;
+    uint64_t start = 501, packets = 25, bytes = 2500;
+    uint32_t instance = 1;
+
+    bench_join(b);
+    uint64_t rule = add_rule(b, "ip,actions=output:1")->rule.id;
+    bench_report(b, false, counter_id(COUNTER_RULE, rule), 21, 0);
+    peer_ofagent(b);
+    give_to(b, 8, 2);
+    bench_service(b, BENCH_SHARD, PROCESS_FASTPATH, 502);
+    Busbar__CounterRow his = counter_of(7, &start, &packets, &bytes, &instance);
+    fake_cfg_set(b->agent->cfg, CFG_COUNTER, rule, &his.base);
+    give_to(b, 7, 3);
+    assert_int_equal(packets_of(b, rule), 32);
+}
+
+static void rows_are_read_anew_only_when_a_shard_has_died_since(void **state)
+{
+    struct bench *b = *state;
+
+    bench_join(b);
+    bench_run(b, 3 * NS_PER_S);
+    peer_ofagent(b);
+    give_to(b, 8, 2);
+    give_to(b, 7, 3);
+    assert_int_equal(b->agent->cfg->n_refreshes, 1); /* one may have died just before we started */
+    bench_run(b, 3 * NS_PER_S);
+    give_to(b, 8, 10);
+    give_to(b, 7, 11);
+    assert_int_equal(b->agent->cfg->n_refreshes, 1);
+    bench_service(b, BENCH_SHARD, PROCESS_FASTPATH, 502);
+    bench_run(b, 3 * NS_PER_S);
+    give_to(b, 8, 20);
+    uint64_t epoch = 21;
+    give_to(b, 7, epoch);
+    assert_int_equal(b->agent->cfg->n_refreshes, 2);
+    assert_int_equal(bridge_find(b->agent, 1)->state, BRIDGE_READY);
+    assert_int_equal(((const Busbar__OwnerRow *)cfg_row(b->agent->cfg, CFG_OWNER, 1))->epoch, epoch + 1); /* that snapshot was no reason for doubt */
+}
+
+static void after_a_restart_a_shard_that_is_away_may_come_back_until_another_life_joins(void **state)
+{
+    struct bench *b = *state;
+    uint64_t start = 501, packets = 10, bytes = 1000;
+    uint32_t instance = 1;
+
+    ofagent_destroy(&b->agent);
+    bus_destroy(&b->bus);
+    bench_start_agent(b, 9);
+    Busbar__CounterRow row = counter_of(5, &start, &packets, &bytes, &instance);
+    fake_cfg_set(b->agent->cfg, CFG_COUNTER, 33, &row.base);
+    fake_cfg_show(b->agent->cfg, true);
+    bench_run(b, 50 * NS_PER_MS);
+    assert_int_equal(packets_of(b, 33), 15);
+    bench_service(b, BENCH_SHARD, PROCESS_FASTPATH, 501); /* it only stood still */
+    bench_run(b, 50 * NS_PER_MS);
+    bench_report(b, true, counter_id(COUNTER_RULE, 33), 12, 0);
+    assert_int_equal(packets_of(b, 33), 17);
+    bench_service(b, BENCH_SHARD, PROCESS_FASTPATH, 502);
+    counters_report(b->agent->rule_counters, 501, counter_id(COUNTER_RULE, 33), (uint64_t[]){99, 9900}); /* folded: not taken any more */
+    assert_int_equal(packets_of(b, 33), 17);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -154,6 +333,11 @@ int main(void)
         CLAIM(after_a_restart_a_living_shard_is_counted_once),
         CLAIM(after_a_restart_a_dead_shard_is_not_forgotten),
         CLAIM(a_refused_checkpoint_is_tried_again),
+        CLAIM(another_owner_writes_and_we_take_over_from_what_he_wrote),
+        CLAIM(a_shard_that_both_have_folded_is_counted_once),
+        CLAIM(a_shard_that_he_had_not_folded_yet_is_counted_once),
+        CLAIM(rows_are_read_anew_only_when_a_shard_has_died_since),
+        CLAIM(after_a_restart_a_shard_that_is_away_may_come_back_until_another_life_joins),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

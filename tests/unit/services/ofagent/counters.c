@@ -109,6 +109,52 @@ static void more_shards_than_parts_lose_the_surplus_and_nothing_else(void **stat
     counters_destroy(&c);
 }
 
+static bool shard_one_lives(const void *context, uint64_t shard)
+{
+    return shard == 1;
+}
+
+static void what_another_has_written_is_joined_by_maximum(void **state)
+{
+    struct counters *c = counters_new(2);
+    struct counters_part parts[] = {{.values = {100, 10000}}, {.shard = 1, .values = {8, 800}}, {.shard = 2, .values = {5, 500}}};
+
+    report(c, 1, 5, 10); /* later than what he had heard of it */
+    report(c, 3, 5, 7);  /* silent, and not in his row: he may have folded it into his 100 */
+    counters_merge(c, 5, parts, 3, shard_one_lives, NULL);
+    assert_total(c, 5, 100 + 10 + 5);
+    counters_merge(c, 5, parts, 3, shard_one_lives, NULL);
+    assert_total(c, 5, 100 + 10 + 5); /* the same again changes nothing */
+    report(c, 3, 5, 9); /* folded: not taken any more */
+    assert_total(c, 5, 115);
+    counters_destroy(&c);
+}
+
+static void joining_never_lowers_a_total(void **state)
+{
+    struct counters *c = counters_new(2);
+    struct counters_part parts[] = {{.values = {3, 300}}};
+
+    counters_add_base(c, 5, (uint64_t[]){40, 4000});
+    report(c, 1, 5, 10);
+    counters_merge(c, 5, parts, 1, shard_one_lives, NULL);
+    assert_total(c, 5, 50);
+    counters_destroy(&c);
+}
+
+static void the_last_use_is_the_latest_told(void **state)
+{
+    struct counters *c = counters_new(2);
+
+    assert_int_equal(counters_used_ns(c, 5), 0);
+    counters_note_use(c, 5, 70);
+    counters_note_use(c, 5, 60);
+    assert_int_equal(counters_used_ns(c, 5), 70);
+    counters_forget(c, 5);
+    assert_int_equal(counters_used_ns(c, 5), 0);
+    counters_destroy(&c);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -116,6 +162,9 @@ int main(void)
         cmocka_unit_test(a_total_never_goes_back),
         cmocka_unit_test(a_shard_is_folded_once),
         cmocka_unit_test(a_changed_id_is_handed_out_once_with_all_its_parts),
+        cmocka_unit_test(what_another_has_written_is_joined_by_maximum),
+        cmocka_unit_test(joining_never_lowers_a_total),
+        cmocka_unit_test(the_last_use_is_the_latest_told),
         cmocka_unit_test(a_forgotten_id_is_zero_and_not_handed_out),
         cmocka_unit_test(more_shards_than_parts_lose_the_surplus_and_nothing_else),
     };

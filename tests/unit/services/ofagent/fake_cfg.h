@@ -44,7 +44,8 @@ struct cfg {
     uint64_t next_id;
     struct version version; /* committed */
     struct version shown;   /* to the owner */
-    bool is_connected, automatic, delay_feed;
+    bool is_connected, automatic, delay_feed, wants_snapshot;
+    size_t n_refreshes;
     struct version applied; /* as the owner says */
     size_t n_applied_errors;
     uint64_t registered;
@@ -238,9 +239,18 @@ int cfg_fd(const struct cfg *cfg)
 }
 void cfg_step(struct cfg *cfg, uint64_t now_ns)
 {
+    if (cfg->wants_snapshot) {
+        cfg->wants_snapshot = false;
+        fake_cfg_show(cfg, true);
+    }
     while (cfg->automatic && cfg->n_txns > 0) {
         fake_cfg_commit(cfg);
     }
+}
+void cfg_refresh(struct cfg *cfg)
+{
+    cfg->wants_snapshot = true;
+    cfg->n_refreshes++;
 }
 bool cfg_is_connected(const struct cfg *cfg)
 {

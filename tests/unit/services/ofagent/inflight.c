@@ -243,6 +243,26 @@ static void a_refusal_answers_every_uncommitted_request_and_then_says_lost(void 
     assert_int_equal(b->n_removed, 0);
 }
 
+static void what_is_given_up_is_answered_like_a_refusal(void **state)
+{
+    struct bench *b = *state;
+
+    inflight_give_up(b->inflight, -ERROR_OWNER, "another's");
+    assert_int_equal(b->n_lost, 0); /* there was nothing */
+    note(b, FLOW_MOD_ADD, "priority=1,actions=output:1");
+    inflight_note_request(b->inflight, &(struct inflight_request){.session = 11});
+    flush(b);
+    assert_true(inflight_is_under_way(b->inflight));
+    note(b, FLOW_MOD_ADD, "priority=2,actions=output:1");
+    inflight_note_request(b->inflight, &(struct inflight_request){.session = 12});
+    fake_cfg_commit(b->cfg); /* committed after all: only what was not sent is given up */
+    assert_false(inflight_is_under_way(b->inflight));
+    inflight_give_up(b->inflight, -ERROR_OWNER, "another's");
+    assert_true(b->n_refused == 1 && b->refused_sessions[0] == 12 && b->n_lost == 1);
+    assert_int_equal(inflight_size(b->inflight), 0);
+    assert_int_equal(n_rules(b), 1);
+}
+
 static void a_committed_request_is_not_refused_later(void **state)
 {
     struct bench *b = *state;
@@ -397,6 +417,98 @@ static void meters_travel_with_the_rules(void **state)
     meter_table_destroy(&b->meters);
 }
 
+static void note_many(struct bench *b, unsigned first, unsigned n)
+{
+    for (unsigned i = first; i < first + n; i++) {
+        char *text = memory_format("priority=%u,actions=output:1", i);
+        note(b, FLOW_MOD_ADD, text);
+        free(text);
+    }
+}
+
+static void many_changes_leave_beside_what_is_under_way(void **state)
+{
+    struct bench *b = *state;
+
+    for (unsigned i = 0; i <= INFLIGHT_TXNS_MAX; i++) {
+        note_many(b, 1000 * i, INFLIGHT_TXN_LEAST);
+        flush(b);
+    }
+    assert_int_equal(b->cfg->n_txns, INFLIGHT_TXNS_MAX);
+    assert_int_equal(inflight_size(b->inflight), (INFLIGHT_TXNS_MAX + 1) * INFLIGHT_TXN_LEAST);
+    fake_cfg_commit(b->cfg);
+    assert_int_equal(b->committed, 1);
+    flush(b);
+    assert_int_equal(b->cfg->n_txns, INFLIGHT_TXNS_MAX);
+    while (b->cfg->n_txns > 0) {
+        fake_cfg_commit(b->cfg);
+    }
+    assert_int_equal(b->committed, INFLIGHT_TXNS_MAX + 1);
+    assert_int_equal(n_rules(b), (INFLIGHT_TXNS_MAX + 1) * INFLIGHT_TXN_LEAST);
+}
+
+static void nothing_leaves_beside_what_takes_long_itself(void **state)
+{
+    struct bench *b = *state;
+
+    note_many(b, 0, INFLIGHT_CHANGES_MAX);
+    flush(b);
+    note_many(b, INFLIGHT_CHANGES_MAX, INFLIGHT_TXN_LEAST);
+    flush(b);
+    assert_int_equal(b->cfg->n_txns, 1);
+    fake_cfg_pretend(b->cfg);
+    flush(b);
+    assert_int_equal(b->cfg->n_txns, 1);
+    assert_int_equal(b->cfg->txns[0]->n_ops, 1 + INFLIGHT_TXN_LEAST);
+}
+
+static void nothing_leaves_while_a_row_of_it_is_under_way(void **state)
+{
+    struct bench *b = *state;
+
+    note(b, FLOW_MOD_ADD, "priority=1,actions=output:1");
+    flush(b);
+    note_many(b, 1000, INFLIGHT_TXN_LEAST);
+    note(b, FLOW_MOD_ADD, "priority=1,actions=output:2");
+    flush(b);
+    assert_int_equal(b->cfg->n_txns, 1);
+    fake_cfg_commit(b->cfg);
+    flush(b);
+    assert_int_equal(b->cfg->txns[0]->n_ops, 1 + INFLIGHT_TXN_LEAST + 1);
+    fake_cfg_commit(b->cfg);
+    assert_int_equal(n_rules(b), INFLIGHT_TXN_LEAST + 1);
+}
+
+/* I8: what was refused leaves no trace, and what has left one is not refused. */
+static void what_is_done_behind_a_refused_transaction_is_not_refused(void **state)
+{
+    struct bench *b = *state;
+
+    note(b, FLOW_MOD_ADD, "priority=1,actions=output:1");
+    inflight_note_request(b->inflight, &(struct inflight_request){.session = 11});
+    flush(b);
+    note_many(b, 1000, INFLIGHT_TXN_LEAST);
+    inflight_note_request(b->inflight, &(struct inflight_request){.session = 12});
+    flush(b);
+    uint64_t batch = note(b, FLOW_MOD_ADD, "priority=2,actions=output:1");
+    inflight_note_request(b->inflight, &(struct inflight_request){.session = 13});
+    fake_cfg_refuse(b->cfg, -ERROR_TOO_LARGE, "too much");
+    assert_int_equal(b->n_refused, 1);
+    assert_int_equal(b->refused_sessions[0], 11);
+    assert_int_equal(b->n_lost, 0);
+    flush(b);
+    assert_int_equal(b->cfg->n_txns, 1);
+    fake_cfg_commit(b->cfg);
+    assert_int_equal(b->n_lost, 1);
+    assert_int_equal(b->n_refused, 2);
+    assert_int_equal(b->refused_sessions[1], 13);
+    assert_int_equal(b->committed, 0); /* who waits for a batch is told of the loss */
+    struct version version;
+    assert_true(inflight_committed(b->inflight, &version) >= batch);
+    assert_int_equal(inflight_size(b->inflight), 0);
+    assert_int_equal(n_rules(b), INFLIGHT_TXN_LEAST);
+}
+
 /* What configdb holds at the end is what the table holds, whatever came when (I8). */
 static void random_changes_end_with_configdb_equal_to_the_table(void **state)
 {
@@ -419,6 +531,11 @@ static void random_changes_end_with_configdb_equal_to_the_table(void **state)
         case 2:
             if (b->cfg->n_txns > 0) {
                 fake_cfg_commit(b->cfg);
+            }
+            break;
+        case 3:
+            if (random_below(&r, 20) == 0) {
+                note_many(b, (unsigned)random_below(&r, 40), INFLIGHT_TXN_LEAST);
             }
             break;
         default:
@@ -457,6 +574,7 @@ int main(void)
         CLAIM(a_rule_deleted_while_its_insert_is_under_way_is_deleted_by_its_row),
         CLAIM(a_rule_made_and_deleted_in_one_batch_is_never_written),
         CLAIM(a_refusal_answers_every_uncommitted_request_and_then_says_lost),
+        CLAIM(what_is_given_up_is_answered_like_a_refusal),
         CLAIM(a_committed_request_is_not_refused_later),
         CLAIM(another_owner_epoch_is_refused),
         CLAIM(an_answer_after_the_end_is_ignored),
@@ -464,6 +582,10 @@ int main(void)
         CLAIM(a_batch_of_large_rules_stays_below_what_the_bus_takes),
         CLAIM(groups_travel_with_the_rules),
         CLAIM(meters_travel_with_the_rules),
+        CLAIM(many_changes_leave_beside_what_is_under_way),
+        CLAIM(nothing_leaves_beside_what_takes_long_itself),
+        CLAIM(nothing_leaves_while_a_row_of_it_is_under_way),
+        CLAIM(what_is_done_behind_a_refused_transaction_is_not_refused),
         CLAIM(random_changes_end_with_configdb_equal_to_the_table),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

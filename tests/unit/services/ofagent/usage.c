@@ -177,6 +177,41 @@ static void the_rules_of_a_deleted_bridge_are_not_counted_any_more(void **state)
     assert_int_equal(counters_size(b->agent->rule_counters), 0);
 }
 
+static void ofagent(struct bench *b, uint64_t row, uint32_t instance, uint64_t start)
+{
+    Busbar__ServiceRow service = BUSBAR__SERVICE_ROW__INIT;
+
+    service.kind = PROCESS_OFAGENT;
+    service.instance = instance;
+    service.start = start;
+    service.session = service.usage = service.packet = service.mac = service.control = (char *)(uintptr_t) "";
+    bench_commit_row(b, CFG_SERVICE, row, &service.base);
+}
+
+/* Its owner may still wait for its last count; should he die before he retires it, the first ofagent does. */
+static void a_rule_of_anothers_bridge_that_is_over_is_retired_later(void **state)
+{
+    struct bench *b = *state;
+    Busbar__OwnerRow owner = BUSBAR__OWNER_ROW__INIT;
+
+    bench_join(b);
+    add_rule(b, "ip,actions=output:1");
+    uint64_t rule = first_rule(b)->rule.id;
+    ofagent(b, 70, 2, 8);
+    owner.start = 8;
+    owner.epoch = 2;
+    bench_commit_row(b, CFG_OWNER, 1, &owner.base);
+    bench_run(b, 100 * NS_PER_MS);
+    bench_report(b, false, counter_id(COUNTER_RULE, rule), 12, 0);
+    bench_commit_row(b, CFG_RULE, rule, NULL);
+    bench_run(b, 5 * NS_PER_S);
+    assert_int_equal(b->retired, 0);
+    assert_true(counters_has(b->agent->rule_counters, counter_id(COUNTER_RULE, rule)));
+    bench_run(b, 6 * NS_PER_S);
+    assert_int_equal(b->retired, counter_id(COUNTER_RULE, rule));
+    assert_false(counters_has(b->agent->rule_counters, counter_id(COUNTER_RULE, rule)));
+}
+
 static void garbage_is_counted_and_survived(void **state)
 {
     struct bench *b = *state;
@@ -204,6 +239,7 @@ int main(void)
         CLAIM(a_shard_that_registers_again_goes_on_counting_where_it_was),
         CLAIM(a_rule_that_is_over_is_retired_again_and_not_counted),
         CLAIM(the_rules_of_a_deleted_bridge_are_not_counted_any_more),
+        CLAIM(a_rule_of_anothers_bridge_that_is_over_is_retired_later),
         CLAIM(garbage_is_counted_and_survived),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -89,7 +89,9 @@ static void rules_come_change_and_go_and_senseless_ones_are_counted(void **state
     rule.priority = 9;
     rule.match = mod.match;
     rule.instructions = mod.instructions;
-    Busbar__RuleRow *row = msg_rule_encode(&rule);
+    struct msg_rule_room room;
+    Busbar__RuleRow *row = &room.row;
+    assert_ptr_equal(msg_rule_encode(&rule, &room), row);
     feed_row(&core, CFG_RULE, 50, &row->base);
     feed_row(&core, CFG_RULE, 50, &row->base);
     assert_int_equal(world_bridge(&core.world, 1)->n_rules, 1);
@@ -99,7 +101,7 @@ static void rules_come_change_and_go_and_senseless_ones_are_counted(void **state
     assert_int_equal(core.counts.rows_refused, 1);
     assert_int_equal(world_bridge(&core.world, 1)->n_rules, 0);
     feed_row(&core, CFG_RULE, 50, NULL);
-    protobuf_c_message_free_unpacked(&row->base, NULL);
+    msg_rule_room_fini(&room);
     rule_fini(&rule);
     core_close(&core);
 }

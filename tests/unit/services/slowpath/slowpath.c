@@ -282,9 +282,9 @@ static void put_rule(struct cfg *cfg, uint64_t id, const char *text)
     rule.priority = mod.priority;
     rule.cookie = mod.cookie;
     rule.table = mod.table == TABLE_ALL ? 0 : mod.table;
-    Busbar__RuleRow *row = msg_rule_encode(&rule);
-    fake_row(cfg, CFG_RULE, id, NULL, &row->base);
-    protobuf_c_message_free_unpacked(&row->base, NULL);
+    struct msg_rule_room room;
+    fake_row(cfg, CFG_RULE, id, NULL, &msg_rule_encode(&rule, &room)->base);
+    msg_rule_room_fini(&room);
     rule_fini(&rule);
 }
 
