@@ -31,6 +31,12 @@ def sh(*command, check=True, timeout=60, **kwargs):
     return result
 
 
+def built(name):
+    """The program of the tests called so that was built last: tests/run makes them in the dev build alone. None: there is none."""
+    found = [path for path in (ROOT / f"build/{preset}/tests/{name}" for preset in ("release", "dev")) if path.exists()]
+    return max(found, key=lambda path: path.stat().st_mtime, default=None)
+
+
 def wait_until(claim, true, seconds=10.0, every=0.05):
     """Waits until true() is; fails naming the claim. Returns the true value."""
     deadline = time.monotonic() + seconds
