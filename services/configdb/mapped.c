@@ -194,8 +194,9 @@ int mapped_room(struct mapped *mapped, int fd, uint64_t used, uint64_t map_bytes
     }
     wanted = least((wanted + MAPPED_STEP_BYTES - 1) / MAPPED_STEP_BYTES * MAPPED_STEP_BYTES, map_bytes);
     /* From the beginning: what LMDB has never written, though it counts it as used, may be a hole. */
-    if (posix_fallocate(fd, (off_t)mapped->allocated, (off_t)(wanted - mapped->allocated)) != 0) {
-        return -ENOSPC;
+    int err = posix_fallocate(fd, (off_t)mapped->allocated, (off_t)(wanted - mapped->allocated));
+    if (err != 0) {
+        return -err;
     }
     mapped->allocated = wanted;
     return 0;

@@ -38,7 +38,7 @@ int mapped_recover(const char *dir) MUST_CHECK;
 void mapped_count(struct mapped_need *need, uint32_t db, size_t size);
 uint64_t mapped_pages(const struct mapped_need *need);
 bool mapped_has_room(const struct mapped *mapped, uint64_t used, const struct mapped_need *need);
-/* The file `fd`, which has `used` pages, gets what is needed behind them, up to the map's end. -ENOSPC. */
+/* The file `fd`, which has `used` pages, gets what is needed behind them, up to the map's end. -ENOSPC, or another -errno. */
 int mapped_room(struct mapped *mapped, int fd, uint64_t used, uint64_t map_bytes, const struct mapped_need *need) MUST_CHECK;
 
 uint64_t mapped_begin(struct mapped *mapped, uint64_t txnid);

@@ -52,7 +52,7 @@ def test_what_the_manual_says_is_typed(stopped_suite, tmp_path):
     for line in commands(section("Scale"))[:1]:
         suite.up(*shlex.split(line)[3:])
     assert suite.fastpaths() == ["fastpath.1", "fastpath.2"]
-    wait_until("all say where they answer", lambda: len(list(suite.run_dir.glob("*.metrics.json"))) == 7)
+    wait_until("all say where they answer", lambda: len(list(suite.run_dir.glob("*.metrics.json"))) == 8)
     suite.kill("slowpath.3", 15)
     upgrade = commands(section("Upgrade"))
     type_in(suite, upgrade[0], tmp_path)
