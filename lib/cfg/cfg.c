@@ -439,6 +439,11 @@ const ProtobufCMessage *cfg_row(const struct cfg *cfg, enum cfg_table table, uin
     return feed_read(cfg->feed, table, mirror_row(feed_mirror(cfg->feed), table, id));
 }
 
+uint64_t cfg_row_max(const struct cfg *cfg, enum cfg_table table)
+{
+    return feed_row_max(cfg->feed, table);
+}
+
 bool cfg_next(const struct cfg *cfg, enum cfg_table table, uint64_t *cursor, uint64_t *out_id, const ProtobufCMessage **out_row)
 {
     const struct mirror_slot *slot;

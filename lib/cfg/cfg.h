@@ -44,7 +44,7 @@ struct cfg_events {
     void (*on_version)(void *context, struct version version, bool is_snapshot);
     /* configdb answers (again) / has fallen silent. May be NULL. */
     void (*on_connection)(void *context, bool is_connected);
-    uint32_t unshown; /* bit n: on_row() is not called for table n, whose rows are only mirrored */
+    uint32_t unshown; /* bit n: of table n, whose rows are only mirrored, on_row() is called for those alone that are gone */
     void *context;
 };
 
@@ -66,6 +66,8 @@ struct version cfg_version(const struct cfg *cfg);
 void cfg_refresh(struct cfg *cfg);
 /* NULL when there is no such row. Cast to the table's message. A rule (there may be millions) is lent until the next call of these two for a rule. */
 const ProtobufCMessage *cfg_row(const struct cfg *cfg, enum cfg_table table, uint64_t id);
+/* The greatest id of a row of this table that was ever mirrored; 0: none was. */
+uint64_t cfg_row_max(const struct cfg *cfg, enum cfg_table table);
 /* Rows in id order; start with *cursor = 0; false at the end. */
 bool cfg_next(const struct cfg *cfg, enum cfg_table table, uint64_t *cursor, uint64_t *out_id, const ProtobufCMessage **out_row);
 

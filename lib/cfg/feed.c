@@ -27,6 +27,7 @@ struct feed {
     struct cfg_events events;
     bool wanted[CFG_TABLE_MAX];
     struct mirror shown;
+    uint64_t row_max[CFG_TABLE_MAX]; /* the greatest id that was ever shown */
     struct version version;
     bool has_snapshot;
 
@@ -60,7 +61,10 @@ static const ProtobufCMessage *read_into(struct msg_arena *arena, enum cfg_table
 static void show_row(struct feed *feed, enum cfg_table table, uint64_t id, const ProtobufCMessage *before,
                      const ProtobufCMessage *after)
 {
-    if (feed->events.on_row == NULL || (feed->events.unshown >> table & 1) != 0) {
+    if (after != NULL && id > feed->row_max[table]) {
+        feed->row_max[table] = id;
+    }
+    if (feed->events.on_row == NULL || (after != NULL && (feed->events.unshown >> table & 1) != 0)) {
         return;
     }
     before = read_into(&feed->before, table, id, before);
@@ -68,6 +72,11 @@ static void show_row(struct feed *feed, enum cfg_table table, uint64_t id, const
     if (before != NULL || after != NULL) {
         feed->events.on_row(feed->events.context, table, id, before, after);
     }
+}
+
+uint64_t feed_row_max(const struct feed *feed, enum cfg_table table)
+{
+    return feed->row_max[table];
 }
 
 static void show_version(struct feed *feed, bool is_snapshot)

@@ -13,6 +13,8 @@ const ProtobufCMessage *feed_read(struct feed *feed, enum cfg_table table, const
 const struct mirror *feed_mirror(const struct feed *feed);
 struct version feed_version(const struct feed *feed);
 bool feed_has_snapshot(const struct feed *feed);
+/* The greatest id of a row that was ever shown; 0: none was. */
+uint64_t feed_row_max(const struct feed *feed, enum cfg_table table);
 /* A snapshot is coming in. */
 bool feed_is_loading(const struct feed *feed);
 

@@ -151,7 +151,7 @@ struct ofagent {
     uint64_t counters_ns;    /* when the mirror's rows of counters were last read: deltas do not carry them */
     uint64_t n_snapshots;
     bool has_asked_snapshot;
-    uint64_t rule_row_max, group_row_max; /* that the mirror has ever shown */
+    uint64_t group_row_max; /* that the mirror has ever shown */
     uint64_t n_sessions_ever;
     struct agent_counts counts;
     struct histogram barriers; /* from the request to the reply */

@@ -3,7 +3,8 @@
  *     note ──► dirty ── flush ──► call 1, call 2, ... INFLIGHT_TXNS_MAX ── answers, in order ──► committed
  *                         ▲ when none is under way, or when INFLIGHT_TXN_LEAST have collected: configdb shall never wait for us
  *                         └ never while an entry that is to go is under way already: a new rule has no row number until its insert
- *                           is answered, and a later change of it must name that row; nor while groups or meters are
+ *                           is answered, and a later change of it must name that row; nor while deletions, groups or meters
+ *                           are, nor groups and meters beside anything
  *
  * The state of a row at the time of the flush is what is written; the states in between were never visible to anybody.
  * Each entry is at most once in `dirty` (is_dirty) and at most once in one call (is_in_flight); an entry that is out of its
@@ -53,7 +54,7 @@ struct call {
     struct items items;
     uint64_t batch;
     bool is_last; /* of its batch */
-    bool has_named; /* groups or meters: rules behind it may name them, and should not be there when these are refused */
+    bool is_alone; /* nothing is sent beside it: see must_be_alone() */
 };
 
 struct inflight {
@@ -481,7 +482,19 @@ static void require_owner(struct cfg_txn *txn, uint64_t bridge, const struct inf
     cfg_txn_require(txn, CFG_OWNER, bridge, &row.base, columns, 2);
 }
 
-static bool has_named(const struct items *list)
+/* Does what comes behind these count on their being done? Groups and meters, which rules name; deletions, behind which the same rule may come again. */
+static bool must_be_alone(const struct items *list)
+{
+    for (size_t i = 0; i < list->count; i++) {
+        if (list->items[i].flow == NULL || list->items[i].was_removed) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Groups and meters count on what is under way: rules that name them are deleted before them. */
+static bool counts_on_others(const struct items *list)
 {
     for (size_t i = 0; i < list->count; i++) {
         if (list->items[i].flow == NULL) {
@@ -494,7 +507,7 @@ static bool has_named(const struct items *list)
 static bool may_flush(const struct inflight *inflight)
 {
     for (size_t i = 0; i < inflight->n_calls; i++) {
-        if (inflight->calls[i]->has_named) {
+        if (inflight->calls[i]->is_alone) {
             return false;
         }
     }
@@ -502,7 +515,7 @@ static bool may_flush(const struct inflight *inflight)
     bool is_worth_it = inflight->dirty.count >= INFLIGHT_TXN_LEAST;
     bool has_time = inflight->n_under_way < INFLIGHT_CHANGES_MAX; /* before they have been unanswered for too long */
     bool has_place = inflight->n_calls == 0 || (inflight->n_calls < INFLIGHT_TXNS_MAX && is_worth_it && has_time);
-    return has_some && has_place && inflight->n_blocked == 0 && inflight->error == 0;
+    return has_some && has_place && inflight->n_blocked == 0 && inflight->error == 0 && (inflight->n_calls == 0 || !counts_on_others(&inflight->dirty));
 }
 
 void inflight_flush(struct inflight *inflight, const struct inflight_owner *owner, uint64_t now_ns)
@@ -529,7 +542,7 @@ void inflight_flush(struct inflight *inflight, const struct inflight_owner *owne
         free(call);
         return;
     }
-    call->has_named = has_named(&call->items);
+    call->is_alone = must_be_alone(&call->items);
     inflight->calls[inflight->n_calls++] = call;
     inflight->n_under_way += call->items.count;
     cfg_transact(inflight->cfg, &txn, now_ns + INFLIGHT_TIMEOUT_NS, on_done, call);

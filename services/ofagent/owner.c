@@ -99,20 +99,15 @@ static void claim_bridge(struct bridge *bridge)
     struct cfg_txn *txn = cfg_txn_new("ofagent claim");
     Busbar__OwnerRow mine = BUSBAR__OWNER_ROW__INIT;
 
-    if (row != NULL) {
-        cfg_txn_require(txn, CFG_OWNER, bridge->id, &row->base, columns, 2);
-    } else {
-        cfg_txn_require_absent(txn, CFG_OWNER, bridge->id);
-    }
     mine.start = bridge->agent->settings.start;
     mine.epoch = (row != NULL ? row->epoch : 0) + 1;
-    if (row != NULL) { /* lent: put copies */
-        mine.tables = row->tables;
-        mine.n_tables = row->n_tables;
-        mine.has_fragments = row->has_fragments;
-        mine.fragments = row->fragments;
+    if (row != NULL) { /* what controllers have set stays, also what the mirror does not show yet */
+        cfg_txn_require(txn, CFG_OWNER, bridge->id, &row->base, columns, 2);
+        cfg_txn_update(txn, CFG_OWNER, bridge->id, &mine.base, columns, 2);
+    } else {
+        cfg_txn_require_absent(txn, CFG_OWNER, bridge->id);
+        cfg_txn_put(txn, CFG_OWNER, bridge->id, &mine.base);
     }
-    cfg_txn_put(txn, CFG_OWNER, bridge->id, &mine.base);
     *claim = (struct claim){.agent = bridge->agent, .bridge = bridge->id, .owner = {.start = mine.start, .epoch = mine.epoch}};
     bridge->state = BRIDGE_CLAIMING;
     bridge->must_reload = false;
@@ -362,12 +357,12 @@ void owner_give(struct bridge *bridge)
     const Busbar__OwnerRow *row = owner_row(bridge);
     struct giving *giving = memory_zeroed(sizeof *giving);
     struct cfg_txn *txn = cfg_txn_new("ofagent give");
-    Busbar__OwnerRow theirs = *row; /* lent: put copies */
+    Busbar__OwnerRow theirs = BUSBAR__OWNER_ROW__INIT;
 
     theirs.start = bridge->successor;
     theirs.epoch = row->epoch + 1;
     cfg_txn_require(txn, CFG_OWNER, bridge->id, &row->base, columns, 2);
-    cfg_txn_put(txn, CFG_OWNER, bridge->id, &theirs.base);
+    cfg_txn_update(txn, CFG_OWNER, bridge->id, &theirs.base, columns, 2);
     *giving = (struct giving){.agent = agent, .bridge = bridge->id, .epoch = theirs.epoch};
     owner_let_go(bridge, "the bridge moves to another ofagent");
     bridge->state = BRIDGE_GIVING;

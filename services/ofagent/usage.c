@@ -265,8 +265,6 @@ void usage_row_changed(struct usage *usage, enum cfg_table table, uint64_t id, c
 
     if (after == NULL) {
         row_is_over(usage, table, id, before);
-    } else if (table == CFG_RULE && id > agent->rule_row_max) {
-        agent->rule_row_max = id;
     } else if (table == CFG_GROUP && id > agent->group_row_max) {
         agent->group_row_max = id;
     }
@@ -288,7 +286,7 @@ static bool is_over(const struct ofagent *agent, uint64_t id)
 {
     uint64_t rule = counter_id_number(id);
 
-    return !counters_has(agent->rule_counters, id) && rule <= agent->rule_row_max && cfg_row(agent->cfg, CFG_RULE, rule) == NULL;
+    return !counters_has(agent->rule_counters, id) && rule <= cfg_row_max(agent->cfg, CFG_RULE) && cfg_row(agent->cfg, CFG_RULE, rule) == NULL;
 }
 
 /* The rule is in use: its idle time begins anew. False: there is no such rule any more, and the shard is told. */

@@ -13,15 +13,18 @@
 
 #include "lib/base/memory.h"
 #include "lib/cfg/cfg.h"
+#include "lib/cfg/column.h"
 
 enum { FAKE_ROWS = 4096, FAKE_TXNS = 256 };
 
-enum fake_op_kind { FAKE_INSERT, FAKE_PUT, FAKE_DELETE, FAKE_REQUIRE, FAKE_REQUIRE_ABSENT };
+enum fake_op_kind { FAKE_INSERT, FAKE_PUT, FAKE_UPDATE, FAKE_DELETE, FAKE_REQUIRE, FAKE_REQUIRE_ABSENT };
 struct fake_op {
     enum fake_op_kind kind;
     enum cfg_table table;
     uint64_t id;
     ProtobufCMessage *row;
+    const char *const *columns; /* of an update; they are the caller's constants */
+    size_t n_columns;
 };
 struct cfg_txn {
     struct fake_op *ops;
@@ -35,6 +38,7 @@ struct fake_row {
     ProtobufCMessage *row;
 };
 struct cfg {
+    uint64_t row_max[CFG_TABLE_MAX];
     struct cfg_events events;
     struct fake_row rows[FAKE_ROWS]; /* in the order of (table, id) */
     size_t n_rows;
@@ -104,7 +108,12 @@ static void fake_cfg_set(struct cfg *cfg, enum cfg_table table, uint64_t id, con
         }
         cfg->rows[i] = (struct fake_row){.table = table, .id = id, .row = fake_copy(row)};
     }
-    cfg->events.on_row(cfg->events.context, table, id, before, row == NULL ? NULL : cfg->rows[i].row);
+    if (row != NULL && id > cfg->row_max[table]) {
+        cfg->row_max[table] = id;
+    }
+    if (row == NULL || (cfg->events.unshown >> table & 1) == 0) {
+        cfg->events.on_row(cfg->events.context, table, id, before, row == NULL ? NULL : cfg->rows[i].row);
+    }
     fake_free(before);
 }
 
@@ -181,7 +190,7 @@ static int fake_check(const struct cfg *cfg, const struct cfg_txn *txn)
         if (op->kind == FAKE_REQUIRE_ABSENT && row != NULL) {
             return -ERROR_EXISTS;
         }
-        if (op->kind == FAKE_DELETE && row == NULL) {
+        if ((op->kind == FAKE_DELETE || op->kind == FAKE_UPDATE) && row == NULL) {
             return -ERROR_NOT_FOUND;
         }
         if (op->kind == FAKE_REQUIRE && op->table == CFG_OWNER) {
@@ -195,6 +204,17 @@ static int fake_check(const struct cfg *cfg, const struct cfg_txn *txn)
     return 0;
 }
 
+static inline void fake_update(struct cfg *cfg, const struct fake_op *op)
+{
+    ProtobufCMessage *row = fake_copy(cfg_row(cfg, op->table, op->id)), *changed = fake_copy(op->row);
+    for (size_t i = 0; i < op->n_columns; i++) {
+        column_swap(column_find(row->descriptor, op->columns[i]), row, changed);
+    }
+    fake_cfg_set(cfg, op->table, op->id, row);
+    fake_free(row);
+    fake_free(changed);
+}
+
 static inline void fake_cfg_commit(struct cfg *cfg)
 {
     struct cfg_txn *txn = cfg->txns[0];
@@ -205,7 +225,10 @@ static inline void fake_cfg_commit(struct cfg *cfg)
     for (size_t i = 0; err == 0 && i < txn->n_ops; i++) {
         const struct fake_op *op = &txn->ops[i];
         ids[i] = op->kind == FAKE_INSERT ? cfg->next_id++ : op->id;
-        if (op->kind == FAKE_INSERT || op->kind == FAKE_PUT || op->kind == FAKE_DELETE) {
+        if (op->kind == FAKE_UPDATE) {
+            fake_update(cfg, op);
+            makes_version = true;
+        } else if (op->kind == FAKE_INSERT || op->kind == FAKE_PUT || op->kind == FAKE_DELETE) {
             fake_cfg_set(cfg, op->table, ids[i], op->kind == FAKE_DELETE ? NULL : op->row);
             makes_version = makes_version || op->table != CFG_COUNTER;
         }
@@ -269,6 +292,11 @@ const ProtobufCMessage *cfg_row(const struct cfg *cfg, enum cfg_table table, uin
     size_t i = fake_place(cfg, table, id);
     return i < cfg->n_rows && cfg->rows[i].table == table && cfg->rows[i].id == id ? cfg->rows[i].row : NULL;
 }
+uint64_t cfg_row_max(const struct cfg *cfg, enum cfg_table table)
+{
+    return cfg->row_max[table];
+}
+
 bool cfg_next(const struct cfg *cfg, enum cfg_table table, uint64_t *cursor, uint64_t *out_id, const ProtobufCMessage **out_row)
 {
     size_t i = fake_place(cfg, table, *cursor);
@@ -315,14 +343,15 @@ void cfg_txn_put(struct cfg_txn *txn, enum cfg_table table, uint64_t id, const P
 {
     fake_op(txn, FAKE_PUT, table, id, row);
 }
-/* The whole row is taken: callers here give complete rows. */
 void cfg_txn_update(struct cfg_txn *txn, enum cfg_table table, uint64_t id, const ProtobufCMessage *row,
                     const char *const *columns, size_t n_columns)
 {
     for (size_t i = 0; i < n_columns; i++) {
         assert(protobuf_c_message_descriptor_get_field_by_name(row->descriptor, columns[i]) != NULL);
     }
-    fake_op(txn, FAKE_PUT, table, id, row);
+    fake_op(txn, FAKE_UPDATE, table, id, row);
+    txn->ops[txn->n_ops - 1].columns = columns;
+    txn->ops[txn->n_ops - 1].n_columns = n_columns;
 }
 void cfg_txn_delete(struct cfg_txn *txn, enum cfg_table table, uint64_t id)
 {

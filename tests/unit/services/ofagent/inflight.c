@@ -479,6 +479,26 @@ static void nothing_leaves_while_a_row_of_it_is_under_way(void **state)
     assert_int_equal(n_rules(b), INFLIGHT_TXN_LEAST + 1);
 }
 
+/* Else the deletion could be refused and the rule that comes after it be done: two rows of one match. */
+static void nothing_leaves_beside_a_deletion(void **state)
+{
+    struct bench *b = *state;
+
+    note(b, FLOW_MOD_ADD, "priority=1,actions=output:1");
+    flush(b);
+    fake_cfg_commit(b->cfg);
+    note(b, FLOW_MOD_DELETE_STRICT, "priority=1");
+    flush(b);
+    note(b, FLOW_MOD_ADD, "priority=1,actions=output:2");
+    note_many(b, 1000, INFLIGHT_TXN_LEAST);
+    flush(b);
+    assert_int_equal(b->cfg->n_txns, 1);
+    fake_cfg_refuse(b->cfg, -ERROR_TOO_LARGE, "too much");
+    assert_int_equal(b->n_lost, 1);
+    assert_int_equal(b->cfg->n_txns, 0);
+    assert_int_equal(n_rules(b), 1);
+}
+
 /* I8: what was refused leaves no trace, and what has left one is not refused. */
 static void what_is_done_behind_a_refused_transaction_is_not_refused(void **state)
 {
@@ -585,6 +605,7 @@ int main(void)
         CLAIM(many_changes_leave_beside_what_is_under_way),
         CLAIM(nothing_leaves_beside_what_takes_long_itself),
         CLAIM(nothing_leaves_while_a_row_of_it_is_under_way),
+        CLAIM(nothing_leaves_beside_a_deletion),
         CLAIM(what_is_done_behind_a_refused_transaction_is_not_refused),
         CLAIM(random_changes_end_with_configdb_equal_to_the_table),
     };
