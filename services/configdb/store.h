@@ -80,5 +80,7 @@ void store_cursor_close(struct store_cursor **cursor);
 
 /* Bytes of the file in use, for status. */
 uint64_t store_used_bytes(struct store *store);
+/* Of a mapped one, what is known to have room: never less than what is used once something was written. Else UINT64_MAX. */
+uint64_t store_room_bytes(const struct store *store);
 
 #endif

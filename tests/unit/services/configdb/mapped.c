@@ -8,6 +8,8 @@
 #include <sys/wait.h>
 #include <time.h>
 
+#include <lmdb.h>
+
 #include "services/configdb/mapped.h"
 #include "services/configdb/store.h"
 
@@ -199,43 +201,221 @@ static void the_mark_says_what_is_under_way(void **state)
     fixture_remove(dir.path);
 }
 
-/* Whatever a transaction does: it takes no more pages than were counted. */
-static void no_transaction_takes_more_than_was_counted(void **state)
+/* ---- room ---- */
+
+enum { CHANGE_PAGES = 98, LARGE = 20000 };
+
+/* Keys of all sizes that production has, in order or not. */
+static struct db_key some_key(struct random *random, enum store_db db, uint64_t id)
+{
+    struct db_key key;
+    switch (db) {
+    case STORE_ROWS:
+        return db_key_row(3, id);
+    case STORE_RECENT:
+        return db_key_recent(id / DB_RECENT_SLOTS, id);
+    case STORE_DIRTY:
+        return db_key_dirty(id / 10, (uint32_t)(id % 10));
+    case STORE_INDEX:
+        key = db_key_index(2, 1);
+        for (size_t i = 0; i < id * 7919 % 35; i++) {
+            db_key_add_u64(&key, id * (i + 1)); /* up to DB_KEY_MAX */
+        }
+        db_key_add_u64(&key, id);
+        return key;
+    case STORE_META:
+    case STORE_HISTORY:
+        break;
+    }
+    return db_key_meta(DB_META_COUNT, (uint32_t)random_below(random, CFG_TABLE_MAX));
+}
+
+static void room_is_enough_and_not_much_more(struct store *store)
+{
+    uint64_t used = store_used_bytes(store), room = store_room_bytes(store);
+    assert_true(used <= room);
+    assert_true(room <= used + used / 50 + (4 << 20));
+}
+
+/* Whatever is written: the room was there before, and is not much more. */
+static void what_is_used_had_room_and_little_more_is_taken(void **state)
 {
     const uint64_t seed = (uint64_t)time(NULL);
-    static uint8_t value[20000];
+    static uint8_t value[LARGE];
     struct fixture_dir dir;
     struct random random;
+    struct store_txn *reader = NULL;
     random_seed(&random, seed);
     print_message("seed %llu\n", (unsigned long long)seed);
     struct store *store = make_store(&dir);
-    for (int round = 0; round < 150; round++) {
+    for (int round = 0; round < 120; round++) {
         struct store_txn *txn = NULL;
-        struct mapped_need need = {.large = 0};
-        uint64_t before = store_used_bytes(store) / PAGE, n = 1 + random_below(&random, round % 10 == 0 ? 3000 : 60);
-        uint64_t from = random_below(&random, 5000), spread = 1 + random_below(&random, 5000);
-        bool in_order = random_below(&random, 2) == 0;
-        for (size_t db = 0; db < MAPPED_DBS; db++) {
-            need.dbs[db].pages = before; /* more than each has: as an upper bound it is still one */
+        uint64_t n = 1 + random_below(&random, round % 10 == 0 ? 6000 : 60);
+        uint64_t from = random_below(&random, 5000), spread = 1 + random_below(&random, 5000), deletes = random_below(&random, 11);
+        bool in_order = random_below(&random, 2) == 0, is_large = random_below(&random, 6) == 0;
+        if (round % 25 == 5) {
+            store_abort(&reader); /* held for 25 commits: nothing becomes free */
+            assert_int_equal(store_read(store, &reader), 0);
         }
         assert_int_equal(store_write(store, &txn), 0);
         for (uint64_t i = 0; i < n; i++) {
-            struct db_key key = db_key_row(3, in_order ? from + i : from + random_below(&random, spread));
-            enum store_db db = random_below(&random, 2) == 0 ? STORE_ROWS : STORE_INDEX;
-            size_t size = random_below(&random, random_below(&random, 20) == 0 ? sizeof value : 900);
-            if (random_below(&random, 3) == 0) {
-                int err = store_delete(txn, db, &key);
-                assert_true(err == 0 || err == -ERROR_NOT_FOUND);
-                mapped_count(&need, (uint32_t)db, 0);
-            } else {
-                assert_int_equal(store_put(txn, db, &key, value, size), 0);
-                mapped_count(&need, (uint32_t)db, key.size + 8 + size);
-            }
+            enum store_db db = (enum store_db)random_below(&random, STORE_DIRTY + 1);
+            struct db_key key = some_key(&random, db, in_order ? from + i : from + random_below(&random, spread));
+            size_t size = random_below(&random, is_large ? 4000 : random_below(&random, 50) == 0 ? LARGE : 900);
+            int err = random_below(&random, 10) < deletes ? store_delete(txn, db, &key) : store_put(txn, db, &key, value, size);
+            assert_true(err == 0 || err == -ERROR_NOT_FOUND);
+        }
+        if (round % 20 == 7) {
+            store_abort(&txn);
+            continue;
         }
         assert_int_equal(store_commit(&txn), 0);
-        assert_true(store_used_bytes(store) / PAGE <= before + mapped_pages(&need));
+        room_is_enough_and_not_much_more(store);
+    }
+    store_abort(&reader);
+    store_close(&store);
+    fixture_remove(dir.path);
+}
+
+static void fill(struct store *store, uint64_t first, uint64_t n, uint64_t step, uint64_t modulus, size_t size, bool is_gone)
+{
+    static uint8_t value[LARGE];
+    struct store_txn *txn = NULL;
+    assert_int_equal(store_write(store, &txn), 0);
+    for (uint64_t i = 0; i < n; i++) {
+        struct db_key key = db_key_row(3, (first + i * step) % modulus);
+        int err = is_gone ? store_delete(txn, STORE_ROWS, &key) : store_put(txn, STORE_ROWS, &key, value, size);
+        assert_true(err == 0 || err == -ERROR_NOT_FOUND);
+    }
+    assert_int_equal(store_commit(&txn), 0);
+    print_message("used %.1f MB, room %.1f MB\n", (double)store_used_bytes(store) / 1e6, (double)store_room_bytes(store) / 1e6);
+    room_is_enough_and_not_much_more(store);
+}
+
+/* What is loaded, changed all over, and thrown away in one commit takes little more than it uses; values with pages of their own as well. */
+static void one_large_commit_takes_little_more_than_it_uses(void **state)
+{
+    enum { ROWS = 60000, LOADED = 10000, LARGE_ROWS = 4000 };
+    struct fixture_dir dir;
+    struct store *store = make_store(&dir);
+    for (uint64_t id = 0; id < ROWS; id += LOADED) {
+        fill(store, id, LOADED, 1, ROWS, 160, false);
+    }
+    fill(store, 0, ROWS / 10, 7919, ROWS, 160, false);
+    fill(store, 0, ROWS, 1, ROWS, 0, true);
+    fill(store, 0, LARGE_ROWS, 7919, LARGE_ROWS, 5000, false);
+    fill(store, 0, LARGE_ROWS, 7919, LARGE_ROWS, 0, true);
+    store_close(&store);
+    fixture_remove(dir.path);
+}
+
+static uint64_t blocks_of(const struct fixture_dir *dir)
+{
+    struct stat stat_of;
+    int fd = file_of(dir, "data.mdb");
+    assert_int_equal(fstat(fd, &stat_of), 0);
+    close(fd);
+    return (uint64_t)stat_of.st_blocks * 512;
+}
+
+/* Nor does what was never committed stay. */
+static void room_of_what_was_aborted_is_given_back(void **state)
+{
+    static uint8_t value[LARGE];
+    struct fixture_dir dir;
+    struct store *store = make_store(&dir);
+    for (int round = 0; round < 2; round++) {
+        struct store_txn *txn = NULL;
+        assert_int_equal(store_write(store, &txn), 0);
+        for (uint64_t id = 0; id < 2000; id++) {
+            struct db_key key = db_key_row(3, id);
+            assert_int_equal(store_put(txn, STORE_ROWS, &key, value, sizeof value), 0);
+        }
+        assert_true(store_room_bytes(store) > 2000 * sizeof value);
+        store_abort(&txn);
+        assert_true(store_room_bytes(store) < 4 << 20);
+        assert_true(blocks_of(&dir) < 4 << 20);
+        put(store, 1);
+        room_is_enough_and_not_much_more(store);
     }
     store_close(&store);
+    int fd = file_of(&dir, "data.mdb");
+    assert_int_equal(posix_fallocate(fd, 0, 16 << 20), 0); /* by one that was killed */
+    close(fd);
+    store = open_store(&dir, STORE_MAPPED);
+    assert_true(blocks_of(&dir) < 4 << 20);
+    assert_int_equal(get(store), 1);
+    put(store, 2);
+    room_is_enough_and_not_much_more(store);
+    store_close(&store);
+    fixture_remove(dir.path);
+}
+
+static uint64_t last_page(MDB_env *env)
+{
+    MDB_envinfo info;
+    assert_int_equal(mdb_env_info(env, &info), 0);
+    return info.me_last_pgno + 1;
+}
+
+/* What LMDB itself takes: for each change, and for the commit. */
+static void no_change_and_no_commit_takes_more_than_was_counted(void **state)
+{
+    const uint64_t seed = (uint64_t)time(NULL);
+    static uint8_t value[LARGE];
+    struct fixture_dir dir;
+    struct random random;
+    MDB_env *env;
+    MDB_txn *reader = NULL;
+    uint64_t most = 0, most_commit = 0;
+    random_seed(&random, seed);
+    print_message("seed %llu\n", (unsigned long long)seed);
+    struct store *store = make_store(&dir);
+    store_close(&store);
+    assert_int_equal(mdb_env_create(&env), 0);
+    assert_int_equal(mdb_env_set_maxdbs(env, STORE_DB_COUNT), 0);
+    assert_int_equal(mdb_env_set_mapsize(env, FIXTURE_MAP_BYTES), 0);
+    assert_int_equal(mdb_env_open(env, dir.db, MDB_NOSYNC | MDB_NOTLS | MDB_WRITEMAP, 0640), 0);
+    for (int round = 0; round < 300; round++) {
+        MDB_txn *txn = NULL;
+        MDB_dbi dbi;
+        MDB_stat free_of;
+        uint64_t n = 1 + random_below(&random, round % 10 == 0 ? 5000 : 40), from = random_below(&random, 5000);
+        uint64_t spread = 1 + random_below(&random, 5000), deletes = random_below(&random, 11);
+        bool is_large = random_below(&random, 4) == 0;
+        if (round % 50 == 20) {
+            mdb_txn_abort(reader);
+            assert_int_equal(mdb_txn_begin(env, NULL, MDB_RDONLY, &reader), 0);
+        } else if (round % 50 == 40) {
+            mdb_txn_abort(reader);
+            reader = NULL;
+        }
+        assert_int_equal(mdb_txn_begin(env, NULL, 0, &txn), 0);
+        assert_int_equal(mapped_taken(txn), last_page(env));
+        assert_int_equal(mdb_stat(txn, 0, &free_of), 0);
+        assert_int_equal(mdb_dbi_open(txn, round % 2 == 0 ? "rows" : "index", 0, &dbi), 0);
+        uint64_t free_pages = free_of.ms_branch_pages + free_of.ms_leaf_pages, taken = mapped_taken(txn);
+        for (uint64_t i = 0; i < n; i++) {
+            struct db_key key = some_key(&random, round % 2 == 0 ? STORE_ROWS : STORE_INDEX, from + random_below(&random, spread));
+            MDB_val k = {.mv_size = key.size, .mv_data = key.bytes};
+            MDB_val v = {.mv_size = random_below(&random, is_large ? 4000 : random_below(&random, 50) == 0 ? LARGE : 900), .mv_data = value};
+            bool is_gone = random_below(&random, 10) < deletes;
+            int rc = is_gone ? mdb_del(txn, dbi, &k, NULL) : mdb_put(txn, dbi, &k, &v, 0);
+            assert_true(rc == 0 || rc == MDB_NOTFOUND);
+            uint64_t large = is_gone ? 0 : v.mv_size / PAGE, took = mapped_taken(txn) - taken;
+            assert_true(took <= CHANGE_PAGES + large);
+            most = took > large && took - large > most ? took - large : most;
+            taken += took;
+        }
+        assert_int_equal(mdb_txn_commit(txn), 0);
+        assert_true(last_page(env) + CHANGE_PAGES <= mapped_wanted(taken, free_pages, 0));
+        most_commit = last_page(env) - taken > most_commit ? last_page(env) - taken : most_commit;
+    }
+    print_message("a change took %llu pages, a commit %llu; the file has %llu\n", (unsigned long long)most, (unsigned long long)most_commit,
+                  (unsigned long long)last_page(env));
+    assert_true(most > 0 && most_commit > 0);
+    mdb_txn_abort(reader);
+    mdb_env_close(env);
     fixture_remove(dir.path);
 }
 
@@ -304,7 +484,10 @@ int main(void)
         cmocka_unit_test(what_was_done_stays),
         cmocka_unit_test(foreign_pages_and_other_users_are_left_alone),
         cmocka_unit_test(the_mark_says_what_is_under_way),
-        cmocka_unit_test(no_transaction_takes_more_than_was_counted),
+        cmocka_unit_test(what_is_used_had_room_and_little_more_is_taken),
+        cmocka_unit_test(one_large_commit_takes_little_more_than_it_uses),
+        cmocka_unit_test(room_of_what_was_aborted_is_given_back),
+        cmocka_unit_test(no_change_and_no_commit_takes_more_than_was_counted),
         cmocka_unit_test(a_full_directory_is_an_error_and_not_a_signal),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
