@@ -133,30 +133,48 @@ static int mapped_take_back(int fd, uint64_t txnid)
     }
     size_t page = txnid & 1;
     if (numbers[page] != txnid || numbers[1 - page] + 1 != txnid) {
-        return 0; /* it did not get so far; or somebody who knows no marks has written since */
+        return 0; /* it did not get so far */
     }
     log_info("commit_taken_back number=%llu", (unsigned long long)txnid);
-    return pwrite(fd, &never, sizeof never, (off_t)page * MAPPED_PAGE_BYTES + META_TXNID_AT) == (ssize_t)sizeof never ? 0 : -EIO;
+    errno = EIO;
+    return pwrite(fd, &never, sizeof never, (off_t)page * MAPPED_PAGE_BYTES + META_TXNID_AT) == (ssize_t)sizeof never ? 0 : -errno;
 }
 
-int mapped_recover(const char *dir)
+static int mapped_recover_data(const char *dir, uint64_t txnid, struct error_detail *detail)
 {
-    struct mapped_mark mark = {0};
-    int fd = mapped_file(dir, "mark", O_RDONLY);
-    ssize_t n = fd >= 0 ? pread(fd, &mark, sizeof mark, 0) : 0;
+    int fd = mapped_file(dir, "data.mdb", O_RDWR);
+    int err = fd >= 0 ? mapped_take_back(fd, txnid) : fd == -ENOENT ? 0 : fd;
     if (fd >= 0) {
         close(fd);
     }
-    if (n != (ssize_t)sizeof mark || mark.begun <= mark.done) {
-        return 0;
-    }
-    fd = mapped_file(dir, "data.mdb", O_RDWR);
+    return err == 0 ? 0 : error_set(detail, err, "%.200s/data.mdb: %s", dir, error_text(err));
+}
+
+/* What was dealt with is not found again, whoever writes in the meantime. */
+int mapped_recover(const char *dir, struct error_detail *detail)
+{
+    struct mapped_mark mark = {0};
+    const struct mapped_mark none = {0};
+    int fd = mapped_file(dir, "mark", O_RDWR);
     if (fd < 0) {
-        return fd == -ENOENT ? 0 : fd;
+        return fd == -ENOENT ? 0 : error_set(detail, fd, "%.200s/mark: %s", dir, error_text(fd));
     }
-    int err = mapped_take_back(fd, mark.txnid);
+    ssize_t n = pread(fd, &mark, sizeof mark, 0);
+    int err = n < 0 ? error_set(detail, -errno, "%.200s/mark: %s", dir, strerror(errno)) : 0;
+    if (n == (ssize_t)sizeof mark && mark.begun > mark.done && (err = mapped_recover_data(dir, mark.txnid, detail)) == 0 &&
+        pwrite(fd, &none, sizeof none, 0) != (ssize_t)sizeof none) {
+        err = error_set(detail, -EIO, "%.200s/mark: %s", dir, error_text(-EIO));
+    }
     close(fd);
     return err;
+}
+
+int mapped_forget(const char *dir, struct error_detail *detail)
+{
+    char *path = memory_format("%s/mark", dir);
+    int err = unlink(path) == 0 || errno == ENOENT ? 0 : -errno;
+    free(path);
+    return err == 0 ? 0 : error_set(detail, err, "%.200s/mark: %s", dir, error_text(err));
 }
 
 uint64_t mapped_taken(const void *lmdb_txn)

@@ -1,6 +1,6 @@
 /* What makes it safe to write an environment through its map (STORE_MAPPED): room in the file before a page is touched, and no commit by halves.
  *
- *     mapped_recover(dir);                       before LMDB opens it
+ *     mapped_recover(dir, &detail);              before LMDB opens it
  *     mapped_open(dir, &mapped);
  *     wanted = mapped_wanted(mapped_taken(txn), free_pages, size); mapped_has_room() or mapped_room(), before each change
  *     ticket = mapped_begin(mapped, txnid); mdb_txn_commit(); mapped_end(mapped, ticket);
@@ -20,8 +20,11 @@ struct mapped;
 /* -errno: no room for a page, or no directory to make a file in. */
 int mapped_open(const char *dir, struct mapped **out_mapped) MUST_CHECK;
 void mapped_close(struct mapped **mapped);
-/* Takes back the commit in which the last process died, if it died in one: nobody was told of it. -ERROR_DAMAGED: these are not LMDB's pages. */
-int mapped_recover(const char *dir) MUST_CHECK;
+/* Takes back the commit in which the last process died, if it died in one: nobody was told of it. -ERROR_DAMAGED: these are not LMDB's pages.
+ * Not 0: the file is named. */
+int mapped_recover(const char *dir, struct error_detail *detail) MUST_CHECK;
+/* There is no mark any more: the last that wrote here knew of none, so what it says may be of another commit. */
+int mapped_forget(const char *dir, struct error_detail *detail) MUST_CHECK;
 
 /* Pages of the file that are used so far, those of a write transaction of LMDB that is open among them. */
 uint64_t mapped_taken(const void *lmdb_txn);

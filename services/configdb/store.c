@@ -163,24 +163,33 @@ static int store_sync_names(const char *dir)
     return err;
 }
 
-int store_recover(const char *dir)
+static int store_owned(const char *dir, int (*work)(const char *dir, struct error_detail *detail), struct error_detail *detail)
 {
     struct store store = {.owner_fd = -1};
     int err = store_own(&store, dir);
-    if (err == 0) {
-        err = mapped_recover(dir);
-    }
+    err = err == 0 ? work(dir, detail) : error_set(detail, err, "%.200s/owner: %s", dir, error_text(err));
     if (store.owner_fd >= 0) {
         close(store.owner_fd);
     }
     return err;
 }
 
+int store_recover(const char *dir, struct error_detail *detail)
+{
+    return store_owned(dir, mapped_recover, detail);
+}
+
+int store_forget_mark(const char *dir, struct error_detail *detail)
+{
+    return store_owned(dir, mapped_forget, detail);
+}
+
 /* Through the map if it can be: a directory without room for the mark is none to write in either. */
 static int store_open_mapped(struct store *store, unsigned int *flags)
 {
+    struct error_detail detail; /* its start has asked before, and would have told */
     int major, minor;
-    int err = mapped_recover(store->dir);
+    int err = mapped_recover(store->dir, &detail);
     (void)mdb_version(&major, &minor, NULL);
     if (err == 0 && (major != 0 || minor != 9)) {
         err = -ERROR_UNSUPPORTED; /* mapped.c looks into its structures */
