@@ -78,8 +78,8 @@ int park_add(struct park *park, struct park_entry *entry, struct error_detail *d
     } else if (park_of(park, entry->from.start) >= PARK_WRITER_MAX) {
         err = error_set(detail, -ERROR_TOO_LARGE, "%d transactions of this writer wait already, which is the limit", PARK_WRITER_MAX);
     } else if (park->bytes + entry->size > PARK_BYTES_MAX) {
-        err = error_set(detail, -ERROR_TOO_LARGE, "transactions of %zu bytes of memory wait already; with this one it is more than the limit of %d", park->bytes,
-                        PARK_BYTES_MAX);
+        err = error_set(detail, -ERROR_TOO_LARGE, "transactions of %zu bytes of memory wait already; with this one it is more than the limit of %d",
+                        park->bytes, PARK_BYTES_MAX);
     }
     if (err != 0) {
         park->n_refused++;

@@ -4,8 +4,10 @@
  *   run    missing, damaged, unfinished, or of another boot: rebuilt from the disk's copy, which is at most a second older
  *
  * The boot id stands in RUN_DIR/rundb/boot beside the environment: after a power loss the environment was never synced and must not even
- * be opened. Behind it stands that a killed commit may have to be taken back (mapped.h). Builds that cannot do this take it for another boot's, and rebuild;
- * and where it does not stand, the last that wrote was one of those, so whatever mark is there says nothing. Versions and ids jump after a rebuild, so that nothing is given twice that somebody may have seen before the loss.
+ * be opened. Behind it stands that a killed commit may have to be taken back (mapped.h). Builds that cannot do this take it for another boot's, and
+ * rebuild; and where it does not stand, the last that wrote was one of those, so whatever mark is there says nothing. Versions and ids jump after a
+ * rebuild, so that nothing is given twice that somebody may have seen before the loss. A file that cannot be read now is no reason to rebuild: the start
+ * ends with its name.
  *
  * The epoch is the greater of the last one plus one and the wall clock in seconds, so that a database put back from a copy does not repeat
  * the epochs its readers know; it is synced to disk before anybody is served.
