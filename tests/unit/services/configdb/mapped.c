@@ -217,7 +217,7 @@ static void the_mark_says_what_is_under_way(void **state)
 
 /* ---- room ---- */
 
-enum { CHANGE_PAGES = 98, LARGE = 20000 };
+enum { CHANGE_PAGES = 98, COMMIT_PAGES = 64, LARGE = 20000 };
 
 /* Keys of all sizes that production has, in order or not. */
 static struct db_key some_key(struct random *random, enum store_db db, uint64_t id)
@@ -384,6 +384,7 @@ static void no_change_and_no_commit_takes_more_than_was_counted(void **state)
     uint64_t most = 0, most_commit = 0;
     random_seed(&random, seed);
     print_message("seed %llu\n", (unsigned long long)seed);
+    assert_int_equal(mapped_wanted(0, 0, 0), CHANGE_PAGES + COMMIT_PAGES);
     struct store *store = make_store(&dir);
     store_close(&store);
     assert_int_equal(mdb_env_create(&env), 0);
@@ -433,8 +434,37 @@ static void no_change_and_no_commit_takes_more_than_was_counted(void **state)
     fixture_remove(dir.path);
 }
 
+/* Transactions of all sizes where there is room for few of them. How many found room; -1: something else went wrong. */
+static int random_transactions(struct store *store, uint64_t seed)
+{
+    static uint8_t value[LARGE];
+    struct random random;
+    int n_done = 0;
+    random_seed(&random, seed);
+    for (int round = 0; round < 300; round++) {
+        struct store_txn *txn = NULL;
+        uint64_t n = 1 + random_below(&random, round % 10 == 0 ? 2000 : 40), deletes = random_below(&random, 11);
+        int err = store_write(store, &txn);
+        for (uint64_t i = 0; err == 0 && i < n; i++) {
+            struct db_key key = some_key(&random, STORE_INDEX, random_below(&random, 3000));
+            size_t size = random_below(&random, random_below(&random, 20) == 0 ? LARGE : 900);
+            err = random_below(&random, 10) < deletes ? store_delete(txn, STORE_INDEX, &key) : store_put(txn, STORE_INDEX, &key, value, size);
+            err = err == -ERROR_NOT_FOUND ? 0 : err;
+        }
+        if (err == 0) {
+            err = store_commit(&txn);
+            n_done++;
+        }
+        store_abort(&txn);
+        if (err != 0 && err != -ENOSPC) {
+            return -1;
+        }
+    }
+    return n_done;
+}
+
 /* In a child, with a directory of its own that gets full. A page without room would be its end. */
-static int full_directory(const struct fixture_dir *dir)
+static int full_directory(const struct fixture_dir *dir, uint64_t seed)
 {
     static uint8_t value[1000];
     struct store_txn *txn = NULL;
@@ -469,18 +499,21 @@ static int full_directory(const struct fixture_dir *dir)
         return 4;
     }
     put(store, 1);
+    int n_done = random_transactions(store, seed);
     store_close(&store);
-    return 0;
+    return n_done > 0 && n_done < 300 ? 0 : 5;
 }
 
 static void a_full_directory_is_an_error_and_not_a_signal(void **state)
 {
+    const uint64_t seed = (uint64_t)time(NULL);
     struct fixture_dir dir;
     int status = 0;
+    print_message("seed %llu\n", (unsigned long long)seed);
     fixture_dir_make(&dir);
     pid_t child = fork();
     if (child == 0) {
-        _exit(full_directory(&dir));
+        _exit(full_directory(&dir, seed));
     }
     assert_int_equal(waitpid(child, &status, 0), child);
     fixture_remove(dir.path);
