@@ -359,16 +359,6 @@ bool counters_next_changed(struct counters *counters, uint64_t *out_id, struct c
     return true;
 }
 
-void counters_mark_all(struct counters *counters)
-{
-    struct counter *counter, *following;
-
-    HASH_ITER(hh, counters->by_id, counter, following)
-    {
-        mark_changed(counters, counter);
-    }
-}
-
 bool counters_has_changed(const struct counters *counters)
 {
     return counters->first_changed != NULL;
