@@ -168,7 +168,8 @@ struct ofagent {
     struct share share;
     uint64_t load_cursor;         /* of the pass over the mirror's rules; 0: none runs */
     size_t load_rows, load_left;  /* rows looked at in one step: OWNER_LOAD_ROWS, fewer in tests; what is left of them */
-    bool is_loaded;               /* the mirror has been complete and the counters of configdb have been read */
+    bool has_mirror;              /* the mirror has been complete */
+    bool is_loaded;               /* and the counters of configdb have been read */
     struct pollfd *fds;
     size_t n_fds, room_fds;
     bool has_polled; /* their revents are true */

@@ -36,6 +36,8 @@ struct checkpoint {
     bool is_in_round;   /* some that are changed have not been looked at */
     struct ids later;   /* of bridges that are being loaded: for the next round */
     uint64_t next_ns;
+    bool is_loading;
+    uint64_t load_cursor;
 };
 
 static void ids_add(struct ids *ids, uint64_t id)
@@ -144,17 +146,35 @@ static void load_row(struct ofagent *agent, uint64_t key, const Busbar__CounterR
 
 void checkpoint_load(struct checkpoint *checkpoint)
 {
-    struct ofagent *agent = checkpoint->agent;
-    struct counters_part parts[COUNTERS_PARTS_MAX];
-    const ProtobufCMessage *row;
-    uint64_t cursor = 0, id;
-    size_t n;
+    checkpoint->is_loading = true;
+    checkpoint->load_cursor = 0;
+}
 
-    while (cfg_next(agent->cfg, CFG_COUNTER, &cursor, &id, &row)) {
-        load_row(agent, id, (const Busbar__CounterRow *)row);
-    }
-    while (counters_next_changed(agent->rule_counters, &id, parts, &n)) {
-        /* What was just read need not be written. */
+bool checkpoint_is_loading(const struct checkpoint *checkpoint)
+{
+    return checkpoint->is_loading;
+}
+
+/* What is read need not be written, unless a shard has told more meanwhile. */
+static void continue_load(struct checkpoint *checkpoint)
+{
+    struct ofagent *agent = checkpoint->agent;
+    struct counters *counters = agent->rule_counters;
+    const ProtobufCMessage *row;
+    uint64_t key;
+
+    for (size_t n = 0; n < agent->load_rows; n++) {
+        if (!cfg_next(agent->cfg, CFG_COUNTER, &checkpoint->load_cursor, &key, &row)) {
+            checkpoint->is_loading = false;
+            agent->is_loaded = true;
+            return;
+        }
+        uint64_t id = counter_id_of_row(key);
+        bool was_marked = counters_is_marked(counters, id);
+        load_row(agent, key, (const Busbar__CounterRow *)row);
+        if (!was_marked) {
+            counters_unmark(counters, id);
+        }
     }
 }
 
@@ -304,6 +324,9 @@ void checkpoint_step(struct checkpoint *checkpoint)
 {
     struct ofagent *agent = checkpoint->agent;
 
+    if (checkpoint->is_loading) {
+        continue_load(checkpoint);
+    }
     if (!agent->is_loaded || checkpoint->under_way != NULL || agent->now_ns < checkpoint->next_ns || !cfg_is_connected(agent->cfg)) {
         return;
     }

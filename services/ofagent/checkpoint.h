@@ -15,8 +15,9 @@ enum {
 struct checkpoint;
 struct checkpoint *checkpoint_new(struct ofagent *agent);
 void checkpoint_destroy(struct checkpoint **checkpoint);
-/* Takes the rows of the mirror, once, when it is complete. */
+/* Begins to take the rows of the mirror, which is complete; steps do that. */
 void checkpoint_load(struct checkpoint *checkpoint);
+bool checkpoint_is_loading(const struct checkpoint *checkpoint);
 /* Can the mirror's rows of counters lack nothing that matters? What living shards have counted they tell us themselves; what the last owner heard
  * of one that has died is in rows that he wrote later than we read them. */
 bool checkpoint_is_current(const struct checkpoint *checkpoint);

@@ -307,6 +307,21 @@ void counters_mark(struct counters *counters, uint64_t id)
     }
 }
 
+bool counters_is_marked(const struct counters *counters, uint64_t id)
+{
+    const struct counter *counter = find(counters, id);
+    return counter != NULL && counter->is_changed;
+}
+
+void counters_unmark(struct counters *counters, uint64_t id)
+{
+    struct counter *counter = find(counters, id);
+
+    if (counter != NULL) {
+        unmark_changed(counters, counter);
+    }
+}
+
 void counters_total(const struct counters *counters, uint64_t id, uint64_t *out_values)
 {
     const struct counter *counter = find(counters, id);

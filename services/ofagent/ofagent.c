@@ -196,8 +196,8 @@ static void on_version(void *context, struct version version, bool is_snapshot)
     if (agent->is_ending) {
         return;
     }
-    if (!agent->is_loaded) {
-        agent->is_loaded = true;
+    if (!agent->has_mirror) {
+        agent->has_mirror = true;
         checkpoint_load(agent->checkpoint);
     } else if (is_snapshot && !(agent->has_asked_snapshot && version.epoch == agent->seen.epoch)) {
         for (struct bridge *bridge = agent->bridges; bridge != NULL; bridge = bridge->next) {
@@ -462,7 +462,7 @@ struct pollfd *ofagent_fds(struct ofagent *agent, size_t *out_n, uint64_t *out_n
     if (cfg_transactions_in_flight(agent->cfg) > 0) {
         earlier(&next_ns, agent->now_ns + STEP_WHILE_WAITING_NS);
     }
-    if (commands_are_busy(agent)) {
+    if (commands_are_busy(agent) || checkpoint_is_loading(agent->checkpoint)) {
         next_ns = agent->now_ns;
     }
     *out_n = agent->n_fds;

@@ -164,6 +164,48 @@ static void a_refused_checkpoint_is_tried_again(void **state)
     assert_int_equal(counter_row(b, entry->rule.id)->shard_packets[0], 21);
 }
 
+static void many_rows_are_read_over_several_steps_and_not_written_again(void **state)
+{
+    struct bench *b = *state;
+    struct counters_part parts[COUNTERS_PARTS_MAX];
+    uint64_t id;
+    size_t n_parts, n_steps = 0;
+
+    ofagent_destroy(&b->agent);
+    bus_destroy(&b->bus);
+    bench_start_agent(b, 9);
+    b->agent->load_rows = 10;
+    Busbar__CounterRow row = BUSBAR__COUNTER_ROW__INIT;
+    row.packets = 5;
+    for (uint64_t i = 0; i < 95; i++) {
+        fake_cfg_set(b->agent->cfg, CFG_COUNTER, 1000 + i, &row.base);
+    }
+    fake_cfg_show(b->agent->cfg, true);
+    bench_service(b, BENCH_SHARD, PROCESS_FASTPATH, 501);
+    size_t before = counters_size(b->agent->rule_counters);
+    for (; !b->agent->is_loaded && n_steps < 50; n_steps++) {
+        bench_step(b, NS_PER_MS);
+        assert_true(counters_size(b->agent->rule_counters) <= before + 10);
+        before = counters_size(b->agent->rule_counters);
+        if (n_steps == 3) { /* a shard tells more of one that has been read, and of one that has not */
+            counters_report(b->agent->rule_counters, 501, counter_id(COUNTER_RULE, 1001), (uint64_t[]){2, 200});
+            counters_report(b->agent->rule_counters, 501, counter_id(COUNTER_RULE, 1090), (uint64_t[]){3, 300});
+            before++;
+        }
+    }
+    assert_in_range(n_steps, 10, 12);
+    uint64_t sum = 0;
+    size_t n_changed = 0;
+    while (counters_next_changed(b->agent->rule_counters, &id, parts, &n_parts)) {
+        sum += counter_id_number(id);
+        n_changed++;
+    }
+    assert_true(n_changed == 0 || (n_changed == 2 && sum == 1001 + 1090)); /* no more than the shard has told; handed out already: nobody's here */
+    uint64_t values[COUNTERS_VALUES_MAX];
+    counters_total(b->agent->rule_counters, counter_id(COUNTER_RULE, 1090), values);
+    assert_int_equal(values[0], 8);
+}
+
 /* A second bridge of ours, with one rule, row 900. */
 static void second_bridge(struct bench *b, uint64_t rule)
 {
@@ -428,6 +470,7 @@ int main(void)
         CLAIM(after_a_restart_a_living_shard_is_counted_once),
         CLAIM(after_a_restart_a_dead_shard_is_not_forgotten),
         CLAIM(a_refused_checkpoint_is_tried_again),
+        CLAIM(many_rows_are_read_over_several_steps_and_not_written_again),
         CLAIM(a_bridge_that_is_lost_takes_no_counts_of_others_along),
         CLAIM(what_is_counted_while_the_tables_are_loaded_is_written_afterwards),
         CLAIM(ids_of_nobody_here_are_looked_at_in_several_steps),
