@@ -19,10 +19,11 @@
  *            'H' 00                                disk only: number of commits in the history
  *            'O' 00                                disk only: the history goes back to this n
  *            'P' 00                                disk only: packed Pending, the commit that awaits its confirmation
- *            'G' 00                                disk only: 0000000000000028 0000000000000002 0000000000000000: the newest group of
- *                                                  configuration, whose versions may not be right yet (settle.h)
+ *            'G' 00                                disk only: 0000000000000028 0000000000000002 0000000000000000 0000000000000007: the newest
+ *                                                  group of configuration, whose versions may not be right yet (settle.h), and its serial
  *            'R' 00                                disk only: 0000000000000028, and of each of its replies the key in `recent`, 10 bytes
- *            'V' 00                                run only: 0000000000000028 000000000000002b: as which versions it was published
+ *            'V' 00                                run only: 0000000000000028 000000000000002b 0000000000000007: as which versions it was
+ *                                                  published; in both the serial may be missing: written by an older build
  *   rows     03 0000000000000007                   the packed PortRow of port 7
  *   index    02 01 'b' 'r' '0'                     the id of the bridge named br0 (unique index 1 of table 2)
  *            03 02 0000000000000001 00000000fffffffe   the id of the LOCAL port of bridge 1 (unique index 2 of table 3)

@@ -226,7 +226,7 @@ static bool fold_is_unsettled(struct store *disk, const struct settle_published 
     if (published->base == published->from || store_read(disk, &txn) != 0) {
         return false;
     }
-    bool is_unsettled = settle_load(txn, &group) == 0 && group.from == published->from;
+    bool is_unsettled = settle_load(txn, &group) == 0 && settle_is_same(&group, published);
     store_abort(&txn);
     return is_unsettled;
 }

@@ -46,7 +46,8 @@ struct rows {
     struct writer replies; /* of the write that is open: keys of what rows_note_reply() named */
     struct settle_published published;
     bool is_settling;
-    uint64_t published_written; /* `from` of the one that the run environment knows */
+    struct settle_published published_written; /* the one that the run environment knows, of this life */
+    uint64_t serial;                           /* of the group that was staged last */
     struct rows_numbers kept, now;
     uint64_t next_ids[CFG_TABLE_MAX];
     uint64_t written_ids[CFG_TABLE_MAX]; /* what the environment has */
@@ -106,7 +107,13 @@ static int rows_load(struct rows *rows)
     }
     rows->now = rows->kept;
     rows->published = rows_nothing_published;
-    rows->published_written = UINT64_MAX;
+    rows->published_written = rows_nothing_published;
+    if (err == 0) {
+        struct settle_published former = {.serial = 0};
+        err = settle_load_published(rows->txns[ROWS_RUN], &former);
+        err = err == -ERROR_NOT_FOUND ? 0 : err;
+        rows->serial = former.serial;
+    }
     rows_end(rows);
     return err;
 }
@@ -242,10 +249,8 @@ static int rows_write_n(struct rows *rows)
     struct store_txn *txn = rows->txns[ROWS_RUN];
     struct db_key n = db_key_meta(DB_META_N, 0);
     int err = store_put_u64(txn, STORE_META, &n, rows->now.n);
-    if (err == 0 && rows->published.from != rows->published_written) {
-        struct db_key key = db_key_meta(DB_META_PUBLISHED, 0);
-        struct be64 value[2] = {be64(rows->published.from), be64(rows->published.base)};
-        err = store_put(txn, STORE_META, &key, value, sizeof value);
+    if (err == 0 && rows->published.serial != rows->published_written.serial) {
+        err = settle_store_published(txn, &rows->published);
     }
     return err;
 }
@@ -272,7 +277,7 @@ void rows_stage(struct rows *rows, uint64_t undone)
     staged->view = rows->txns[ROWS_DISK];
     staged->stage = store_take(staged->view);
     staged->numbers = rows->now;
-    staged->group = (struct settle_group){.from = rows->kept.n, .count = rows->now.n - rows->kept.n, .undone = undone};
+    staged->group = (struct settle_group){.from = rows->kept.n, .count = rows->now.n - rows->kept.n, .undone = undone, .serial = ++rows->serial};
     staged->replies = rows->replies;
     writer_init(&rows->replies);
     staged->settled = rows->published;
@@ -317,7 +322,7 @@ uint64_t rows_publish(struct rows *rows, int err)
     if (err == 0) {
         rows_keep(rows, ROWS_DISK, &staged->numbers, staged->next_ids);
         rows->kept.n += staged->group.count;
-        rows->published = (struct settle_published){.from = staged->group.from, .base = base};
+        rows->published = (struct settle_published){.from = staged->group.from, .base = base, .serial = staged->group.serial};
         rows->now = rows->kept;
     }
     uint64_t shift = base - staged->group.from;
@@ -360,7 +365,7 @@ int rows_commit(struct rows *rows)
     if (err == 0) {
         rows_keep(rows, ROWS_RUN, &rows->now, rows->next_ids);
         rows->kept.n = rows->now.n;
-        rows->published_written = rows->published.from;
+        rows->published_written = rows->published;
     }
     rows_end(rows);
     return err;

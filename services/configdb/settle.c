@@ -13,6 +13,9 @@
  * there was none, base is the n of the run environment (start.c). After a power loss, which costs the rules of the last second, the
  * numbers stay as they are: the versions they took from rules are lost with these.
  *
+ * That is told by a serial, not by `from`: a group that changed nothing has the `from` of the one behind it. Serials go on behind the one that the run
+ * environment knows, so none of another life is taken for this one's.
+ *
  * Which replies are the group's is written with it, so the others are not looked at.
  *
  * Cost: nothing when no rules came between; else a put and a delete a value of the group, in the thread that writes the disk. Thread: whoever has
@@ -46,6 +49,7 @@ int settle_load(struct store_txn *txn, struct settle_group *out_group)
     group.from = reader_u64(&r);
     group.count = reader_u64(&r);
     group.undone = reader_u64(&r);
+    group.serial = reader_left(&r) > 0 ? reader_u64(&r) : 0;
     if (reader_finish(&r) != 0) {
         return -ERROR_DAMAGED;
     }
@@ -61,9 +65,37 @@ int settle_store(struct store_txn *txn, const struct settle_group *group)
     writer_u64(&value, group->from);
     writer_u64(&value, group->count);
     writer_u64(&value, group->undone);
+    writer_u64(&value, group->serial);
     int err = store_put(txn, STORE_META, &key, value.bytes, value.size);
     writer_fini(&value);
     return err;
+}
+
+bool settle_is_same(const struct settle_group *group, const struct settle_published *published)
+{
+    return group->from == published->from && group->serial == published->serial;
+}
+
+int settle_load_published(struct store_txn *run, struct settle_published *out_published)
+{
+    struct db_key key = db_key_meta(DB_META_PUBLISHED, 0);
+    struct store_bytes value;
+    int err = store_get(run, STORE_META, &key, &value);
+    if (err != 0) {
+        return err;
+    }
+    struct reader r = reader_of(value.bytes, value.size);
+    out_published->from = reader_u64(&r);
+    out_published->base = reader_u64(&r);
+    out_published->serial = reader_left(&r) > 0 ? reader_u64(&r) : 0;
+    return reader_finish(&r) != 0 ? -ERROR_DAMAGED : 0;
+}
+
+int settle_store_published(struct store_txn *run, const struct settle_published *published)
+{
+    struct db_key key = db_key_meta(DB_META_PUBLISHED, 0);
+    struct be64 value[3] = {be64(published->from), be64(published->base), be64(published->serial)};
+    return store_put(run, STORE_META, &key, value, sizeof value);
 }
 
 static bool settle_is_of(const struct settle_group *group, uint64_t kept)
@@ -258,7 +290,7 @@ int settle_run(struct store_txn *txn, const struct settle_published *published)
     struct settle_group group;
     struct db_key key = settle_key();
     int err = settle_load(txn, &group);
-    if (err != 0 || group.from != published->from) {
+    if (err != 0 || !settle_is_same(&group, published)) {
         return err == -ERROR_NOT_FOUND ? 0 : err;
     }
     uint64_t shift = published->base - group.from;
@@ -281,7 +313,7 @@ int settle_run(struct store_txn *txn, const struct settle_published *published)
 /* The group when it is one whose numbers are not yet right. */
 static bool settle_is_due(struct store_txn *txn, const struct settle_published *published, struct settle_group *out_group)
 {
-    return published->base != published->from && settle_load(txn, out_group) == 0 && out_group->from == published->from;
+    return published->base != published->from && settle_load(txn, out_group) == 0 && settle_is_same(out_group, published);
 }
 
 uint64_t settle_version(struct store_txn *txn, const struct settle_published *published, uint64_t kept)

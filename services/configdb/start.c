@@ -131,27 +131,22 @@ static int start_history(struct store_txn *txn)
 
 /* What the run environment knows of the newest group of configuration: as what it was published, or, if it was on disk and was not published any
  * more, behind which version it comes now. */
-static int start_published(struct store *run, uint64_t from, struct settle_published *out_published)
+static int start_published(struct store *run, const struct settle_group *group, struct settle_published *out_published)
 {
     struct store_txn *txn = NULL;
-    struct db_key key = db_key_meta(DB_META_PUBLISHED, 0), n_key = db_key_meta(DB_META_N, 0);
-    struct store_bytes value;
+    struct db_key n_key = db_key_meta(DB_META_N, 0);
     struct settle_published known = {.from = UINT64_MAX};
     uint64_t n = 0;
     int err = store_read(run, &txn);
-    if (err == 0 && (err = store_get(txn, STORE_META, &key, &value)) == 0) {
-        struct reader r = reader_of(value.bytes, value.size);
-        known.from = reader_u64(&r);
-        known.base = reader_u64(&r);
-        err = reader_finish(&r) != 0 ? -ERROR_DAMAGED : 0;
-    }
+    err = err == 0 ? settle_load_published(txn, &known) : err;
     err = err == -ERROR_NOT_FOUND ? 0 : err;
-    if (err == 0 && known.from != from && (err = store_get_u64(txn, STORE_META, &n_key, &n)) == -ERROR_NOT_FOUND) {
+    bool is_known = err == 0 && settle_is_same(group, &known);
+    if (err == 0 && !is_known && (err = store_get_u64(txn, STORE_META, &n_key, &n)) == -ERROR_NOT_FOUND) {
         err = 0;
     }
     store_abort(&txn);
     if (err == 0) {
-        *out_published = known.from == from ? known : (struct settle_published){.from = from, .base = n > from ? n : from};
+        out_published->base = is_known ? known.base : n > group->from ? n : group->from;
     }
     return err;
 }
@@ -165,8 +160,8 @@ static int start_settle(struct store_txn *disk, struct store *run, bool is_rebui
     if (err != 0) {
         return err == -ERROR_NOT_FOUND ? 0 : err;
     }
-    published = (struct settle_published){.from = group.from, .base = group.from};
-    err = is_rebuilt ? 0 : start_published(run, group.from, &published);
+    published = (struct settle_published){.from = group.from, .base = group.from, .serial = group.serial};
+    err = is_rebuilt ? 0 : start_published(run, &group, &published);
     return err == 0 ? settle_run(disk, &published) : err;
 }
 

@@ -490,6 +490,53 @@ static void what_changed_nothing_is_kept_with_the_version_it_was_told(void **sta
     group_fini(&group);
 }
 
+/* In the run environment and without a version: a checkpoint of a counter that counts nothing any more. */
+static void checkpoint(struct group *group, uint64_t sequence)
+{
+    Busbar__CounterRow row = BUSBAR__COUNTER_ROW__INIT;
+    queue(group, PROCESS_OFAGENT, 8, sequence, BUSBAR__OP_KIND__OP_PUT, CFG_COUNTER, 77, &row.base);
+    commit_step(group->commit);
+    assert_int_equal(group->replies[group->n_replies - 1]->error, 0);
+}
+
+/* Two groups with the same `from`, of which the first has changed nothing, in one life or in two: after kill -9 the second keeps the version that was shown. */
+static void a_group_that_changed_nothing_is_not_taken_for_the_one_behind_it(void **state)
+{
+    for (int lives = 1; lives <= 2; lives++) {
+        struct group group;
+        uint64_t n[8];
+        char notes[8][64];
+        uint64_t bridge = group_held(&group);
+        queue(&group, PROCESS_SWCTL, 1, 2, BUSBAR__OP_KIND__OP_REQUIRE, CFG_BRIDGE, bridge, NULL);
+        commit_step(group.commit);
+        assert_true(disk_go(group.disk));
+        commit_step(group.commit);
+        checkpoint(&group, 1); /* with it, as what the first was published */
+        if (lives == 2) {
+            group_again(&group);
+        }
+        insert_bridge(&group, 1, 3, "br1");
+        commit_step(group.commit);
+        for (uint64_t i = 1; i <= 3; i++) {
+            insert_rule(&group, 9, i, bridge);
+            commit_step(group.commit);
+        }
+        assert_true(disk_go(group.disk));
+        commit_step(group.commit);
+        assert_int_equal(group.replies[group.n_replies - 1]->version->n, 5);
+        if (lives == 1) {
+            checkpoint(&group, 2);
+        }
+        group_again(&group);
+        assert_int_equal(history_of(&group, n, notes), 2);
+        assert_true(n[0] == 1 && n[1] == 5);
+        assert_int_equal(kept_version(&group, 2), 1);
+        assert_int_equal(kept_version(&group, 3), 5);
+        assert_int_equal(rows_n(group.base.rows), 5);
+        group_fini(&group);
+    }
+}
+
 static uint64_t slow_ns = 5 * NS_PER_S;
 static uint64_t slow_clock(void)
 {
@@ -768,6 +815,7 @@ int main(void)
         cmocka_unit_test(readers_see_nothing_of_a_group_that_is_being_synced),
         cmocka_unit_test(what_is_kept_gets_the_version_that_was_shown),
         cmocka_unit_test(what_changed_nothing_is_kept_with_the_version_it_was_told),
+        cmocka_unit_test(a_group_that_changed_nothing_is_not_taken_for_the_one_behind_it),
         cmocka_unit_test(a_group_that_shared_a_sync_is_waited_for),
         cmocka_unit_test(the_thread_syncs_and_says_so),
         cmocka_unit_test(many_clients_share_one_commit_and_each_is_refused_alone),

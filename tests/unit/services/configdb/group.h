@@ -32,17 +32,33 @@ static inline void on_version(void *context, const struct ring_entry *entry)
     assert_int_equal(entry->n, ring_newest(group->ring));
 }
 
-static inline void group_init_with(struct group *group, enum disk_mode mode)
+static inline void group_open(struct group *group)
 {
-    memset(group, 0, sizeof *group);
-    fixture_base_init(&group->base);
-    group->disk = disk_new(mode);
     group->ring = ring_new(group->base.epoch, rows_n(group->base.rows));
     assert_int_equal(rows_begin_read(group->base.rows), 0);
     assert_int_equal(recent_new(group->base.rows, &group->recent), 0);
     rows_end(group->base.rows);
     struct commit_events events = {.on_reply = on_reply, .on_version = on_version, .context = group};
     group->commit = commit_new(group->base.rows, group->ring, group->recent, group->disk, &events);
+}
+
+static inline void group_init_with(struct group *group, enum disk_mode mode)
+{
+    memset(group, 0, sizeof *group);
+    fixture_base_init(&group->base);
+    group->disk = disk_new(mode);
+    group_open(group);
+}
+
+/* As after kill -9: what was not committed is gone. Nothing may be under way in the disk's thread. */
+static inline void group_again(struct group *group)
+{
+    commit_destroy(&group->commit);
+    recent_destroy(&group->recent);
+    ring_destroy(&group->ring);
+    rows_destroy(&group->base.rows);
+    fixture_base_open(&group->base);
+    group_open(group);
 }
 
 static inline void group_init(struct group *group)
