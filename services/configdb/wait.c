@@ -10,6 +10,7 @@
 #include "services/configdb/wait.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "lib/base/memory.h"
@@ -77,20 +78,24 @@ static char *wait_value(const ProtobufCFieldDescriptor *column, const ProtobufCM
     return text != NULL ? text : memory_string("not set");
 }
 
-static void wait_tell(struct txn *txn, const struct wait_look *look)
+/* timeout_ms: what it was cut to. */
+static void wait_tell(struct txn *txn, const struct wait_look *look, uint32_t timeout_ms)
 {
     const Busbar__Op *op = look->op;
     const char *table = cfg_table_info(op->table)->name;
+    char how[40] = "is not true"; /* nobody has waited */
+    if (timeout_ms > 0) {
+        (void)snprintf(how, sizeof how, "timed out after %u ms", timeout_ms);
+    }
     if (look->row == NULL || look->column == NULL) {
-        (void)error_set(&txn->detail, -ERROR_NOT_TRUE, "%s row %" PRIu64 ": timed out after %u ms: it %s", table, op->id, op->timeout_ms,
+        (void)error_set(&txn->detail, -ERROR_NOT_TRUE, "%s row %" PRIu64 ": %s: it %s", table, op->id, how,
                         look->row == NULL ? "does not exist" : "exists");
         return;
     }
     const struct schema_setting *setting = schema_setting_of((enum cfg_table)op->table, look->column->name);
     char *seen = wait_value(look->column, look->row), *wanted = wait_value(look->column, look->wanted);
-    (void)error_set(&txn->detail, -ERROR_NOT_TRUE, "%s row %" PRIu64 ", column %s: timed out after %u ms: it is %.64s, wanted was %s%.64s",
-                    table, op->id, setting != NULL ? setting->name : look->column->name, op->timeout_ms, seen,
-                    op->other ? "anything but " : "", wanted);
+    (void)error_set(&txn->detail, -ERROR_NOT_TRUE, "%s row %" PRIu64 ", column %s: %s: it is %.64s, wanted was %s%.64s", table, op->id,
+                    setting != NULL ? setting->name : look->column->name, how, seen, op->other ? "anything but " : "", wanted);
     free(seen);
     free(wanted);
 }
@@ -110,7 +115,7 @@ static int wait_one(struct txn *txn, const Busbar__Op *op, uint32_t index, bool 
         *is_met = false;
         txn->wait_ms = timeout_ms;
         txn->failed_op = index;
-        wait_tell(txn, &look);
+        wait_tell(txn, &look, timeout_ms);
     }
     protobuf_c_message_free_unpacked(look.row, NULL);
     protobuf_c_message_free_unpacked(look.wanted, NULL);

@@ -85,7 +85,7 @@ static void equal_and_other_are_of_columns_and_of_the_row_itself(void **state)
     struct said said = one(&base, CFG_BRIDGE, id, &wanted.base, fail_mode, false, 50);
     expect(&said, 0, 0, NULL);
     said = one(&base, CFG_BRIDGE, id, &wanted.base, fail_mode, true, 0);
-    expect(&said, -ERROR_NOT_TRUE, 0, "it is \"secure\", wanted was anything but \"secure\"");
+    expect(&said, -ERROR_NOT_TRUE, 0, "column fail_mode: is not true: it is \"secure\", wanted was anything but \"secure\"");
     fixture_base_fini(&base);
 }
 
@@ -107,7 +107,9 @@ static void of_several_the_shortest_is_told_and_nothing_else_is_looked_at(void *
     assert_int_equal(said.failed_op, 3);
     assert_int_equal(said.n_changes, 0);
     said = one(&base, CFG_BRIDGE, id + 3, NULL, NULL, false, 4000000000u);
-    expect(&said, -ERROR_NOT_TRUE, WAIT_TIMEOUT_MAX_MS, "does not exist");
+    expect(&said, -ERROR_NOT_TRUE, WAIT_TIMEOUT_MAX_MS, "timed out after 600000 ms: it does not exist"); /* as long as it was waited */
+    said = one(&base, CFG_BRIDGE, id + 3, NULL, NULL, false, 0);
+    expect(&said, -ERROR_NOT_TRUE, 0, "bridge row 4: is not true: it does not exist");
     assert_int_equal(bench_bridge(&base, "br2"), id + 1); /* no id was used up */
     fixture_base_fini(&base);
 }
