@@ -403,14 +403,20 @@ const Busbar__Pending *commit_pending(const struct commit *commit)
 
 /* ---- who goes now, and who is held ---- */
 
-/* What was held is looked at again, before all that came later. Nothing is being synced. */
-static void commit_release(struct commit *commit)
+/* What was held is sorted again, before all that came later: no group is there, so only what is held once more is in a writer's way. */
+static void commit_sort_again(struct commit *commit)
 {
     writers_clear(commit->writers);
     DL_CONCAT(commit->held, commit->queue);
     commit->queue = commit->held;
     commit->held = NULL;
     commit->n_held = 0;
+}
+
+/* What is held is the next group. */
+static void commit_release(struct commit *commit)
+{
+    commit_sort_again(commit);
     commit->n_together = 0;
 }
 
@@ -616,6 +622,7 @@ static void commit_end_group(struct commit *commit, int err, uint64_t shift)
     if (err != 0) {
         commit_fail_group(commit, commit->group, err, ROWS_DISK);
         item_end_list(&commit->items, &commit->group);
+        commit_sort_again(commit);
         return;
     }
     DL_FOREACH(commit->group, item)
@@ -631,6 +638,7 @@ static void commit_end_group(struct commit *commit, int err, uint64_t shift)
         commit_publish(commit, item);
     }
     item_end_list(&commit->items, &commit->group);
+    commit_sort_again(commit); /* rules behind a transaction that is answered go on, whether or not others are waited for */
 }
 
 /* The group goes to the disk; one of which nothing is left is answered at once. */

@@ -586,6 +586,51 @@ static void a_group_that_shared_a_sync_is_waited_for(void **state)
     group_fini(&group);
 }
 
+/* Whose configuration was just answered has nothing under way: his rules go on although others are waited for. */
+static void gathering_holds_up_no_rule(void **state)
+{
+    struct group group;
+    uint64_t bridge = group_held(&group);
+    struct commit_events events = {.on_reply = on_reply, .on_version = on_version, .context = &group, .clock_ns = slow_clock};
+    struct confirm_clocks clocks = {.now_ns = slow_ns, .wall_ns = NS_PER_S, .boot_id = "boot-1"};
+    commit_destroy(&group.commit);
+    group.commit = commit_new(group.base.rows, group.ring, group.recent, group.disk, &events);
+    for (uint64_t start = 11; start < 15; start++) {
+        char name[8];
+        (void)snprintf(name, sizeof name, "br%u", (unsigned)start);
+        insert_bridge(&group, start, 1, name);
+    }
+    commit_set_clocks(group.commit, &clocks);
+    commit_step(group.commit);
+    insert_rule(&group, 12, 2, bridge); /* behind his bridge, which is under way */
+    insert_bridge(&group, 13, 2, "br23");
+    insert_rule(&group, 13, 3, bridge); /* behind a bridge that stays held */
+    commit_step(group.commit);
+    assert_int_equal(group.n_replies, 1);
+    slow_ns += 4 * NS_PER_MS;
+    assert_true(disk_go(group.disk));
+    clocks.now_ns = slow_ns;
+    commit_set_clocks(group.commit, &clocks);
+    commit_step(group.commit);
+    assert_int_equal(group.n_replies, 6); /* the group, and the rule */
+    assert_int_equal(group.replies[5]->sequence, 2);
+    assert_int_equal(group.replies[5]->error, 0);
+    assert_int_equal(commit_due_ns(group.commit), slow_ns + NS_PER_MS);
+    insert_rule(&group, 11, 2, bridge);
+    commit_step(group.commit);
+    assert_int_equal(group.n_replies, 7);
+    clocks.now_ns = slow_ns += NS_PER_MS;
+    commit_set_clocks(group.commit, &clocks);
+    commit_step(group.commit);
+    assert_int_equal(group.n_replies, 7);
+    assert_true(disk_go(group.disk));
+    commit_step(group.commit);
+    assert_int_equal(group.n_replies, 9);
+    assert_int_equal(group.replies[7]->sequence, 2); /* in his order */
+    assert_int_equal(group.replies[8]->sequence, 3);
+    group_fini(&group);
+}
+
 static void the_thread_syncs_and_says_so(void **state)
 {
     struct group group;
@@ -817,6 +862,7 @@ int main(void)
         cmocka_unit_test(what_changed_nothing_is_kept_with_the_version_it_was_told),
         cmocka_unit_test(a_group_that_changed_nothing_is_not_taken_for_the_one_behind_it),
         cmocka_unit_test(a_group_that_shared_a_sync_is_waited_for),
+        cmocka_unit_test(gathering_holds_up_no_rule),
         cmocka_unit_test(the_thread_syncs_and_says_so),
         cmocka_unit_test(many_clients_share_one_commit_and_each_is_refused_alone),
         cmocka_unit_test(rules_go_first_and_those_of_a_deleted_bridge_go_with_it),
