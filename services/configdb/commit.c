@@ -209,21 +209,39 @@ static int commit_refuse(struct commit_item *item, int err, const char *why)
     return error_set(&item->txn.detail, err, "%s", why);
 }
 
-/* Whether this one may not change the configuration because another awaits confirmation. */
-static bool commit_has_to_wait(struct commit *commit, struct commit_item *item, enum rows_env env)
+/* Why nothing may be changed now, by this one: a refusal is in force, or another commit of configuration awaits confirmation. 0: it may. */
+static int commit_bars(struct commit *commit, const struct commit_item *item, enum rows_env env, struct error_detail *out_why)
 {
     Busbar__Pending *pending = NULL;
-    bool settles = item->message->n_ops > 0;
+    bool settles = true, writes = txn_writes(item->message);
     for (size_t i = 0; i < item->message->n_ops; i++) {
         Busbar__OpKind kind = item->message->ops[i]->kind;
         settles = settles && (kind == BUSBAR__OP_KIND__OP_CONFIRM || kind == BUSBAR__OP_KIND__OP_CANCEL);
     }
-    if (env != ROWS_DISK || settles || item->message->n_ops == 0 || confirm_get(commit->rows, &pending) != 0) {
-        return false;
+    if (writes && commit->refusal != NULL) {
+        return error_set(out_why, -ERROR_REFUSED, "%s", commit->refusal);
     }
-    item->txn.error = confirm_refuse(pending, &commit->clocks, &item->txn.detail);
+    if (env != ROWS_DISK || settles || !writes || confirm_get(commit->rows, &pending) != 0) {
+        return 0;
+    }
+    int err = confirm_refuse(pending, &commit->clocks, out_why);
     busbar__pending__free_unpacked(pending, NULL);
-    return true;
+    return err;
+}
+
+/* Works one out; one that must not be done now only as far as it takes to know whether it waits. */
+static void commit_evaluate(struct commit *commit, struct commit_item *item, enum rows_env env)
+{
+    struct error_detail why;
+    int barred = commit_bars(commit, item, env, &why);
+    if (barred == 0) {
+        txn_evaluate(commit->rows, &item->from, item->message, &commit->scratch, &item->txn);
+        return;
+    }
+    txn_evaluate_waits(commit->rows, &item->from, item->message, &item->txn);
+    if (item->txn.error == 0) {
+        (void)commit_refuse(item, barred, why.text);
+    }
 }
 
 /* The commit that awaited confirmation is settled: it says how. */
@@ -282,18 +300,15 @@ static void commit_park(struct commit *commit, struct commit_item *item)
 /* Lays one transaction into the open commit. Not 0: the commit is spoilt. A parked one is none of the group's any more. */
 static int commit_write(struct commit *commit, struct commit_item *item, enum rows_env env)
 {
-    if (commit->refusal != NULL) {
-        (void)commit_refuse(item, -ERROR_REFUSED, commit->refusal);
-        return 0;
-    }
-    if (commit_has_to_wait(commit, item, env)) {
-        return 0;
-    }
-    txn_evaluate(commit->rows, &item->from, item->message, &commit->scratch, &item->txn);
+    commit_evaluate(commit, item, env);
     if (item->txn.wait_ms != 0) {
         commit_park(commit, item);
     }
     if (item->txn.error != 0) {
+        return 0;
+    }
+    if (commit->refusal != NULL) { /* it changes nothing, and its reply is kept in memory alone */
+        item->n = rows_n(commit->rows);
         return 0;
     }
     if (item->txn.confirm_within_s != 0 && item->txn.n_gone_bridges > 0 && item->txn.note[0] == '\0') {
@@ -539,7 +554,7 @@ static void commit_rule_group(struct commit *commit)
         bytes += item->size;
         if (err == 0) {
             err = commit_write(commit, item, ROWS_RUN);
-            is_written = is_written || item->txn.error == 0;
+            is_written = is_written || (item->txn.error == 0 && commit->refusal == NULL);
         }
         if (item->is_parked) {
             DL_DELETE(group, item);
@@ -600,7 +615,7 @@ static int commit_work_out(struct commit *commit, bool *out_is_written)
         n++;
         if (err == 0) {
             err = commit_write(commit, item, ROWS_DISK);
-            *out_is_written = *out_is_written || item->txn.error == 0;
+            *out_is_written = *out_is_written || (item->txn.error == 0 && commit->refusal == NULL);
             commit->is_exclusive = commit->is_exclusive || (item->requires_run && item->txn.error == 0);
         }
         if (item->is_parked) {

@@ -98,6 +98,16 @@ bool txn_looks_at_run(const Busbar__Transact *message)
     return false;
 }
 
+bool txn_writes(const Busbar__Transact *message)
+{
+    for (size_t i = 0; i < message->n_ops; i++) {
+        if (txn_op_writes(message->ops[i])) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static int txn_missing(struct txn *txn, uint32_t table, uint64_t id, int err)
 {
     return error_set(&txn->detail, err, "%s row %" PRIu64 ": %s", cfg_table_info(table)->name, id, error_text(err));
@@ -509,13 +519,24 @@ static int txn_run(struct txn *txn, struct rows *rows, const Busbar__Transact *m
     return err != 0 ? err : txn_check_whole(txn, message);
 }
 
+static void txn_begin(struct txn *txn, struct rows *rows, const struct bus_identity *from)
+{
+    memset(txn, 0, sizeof *txn);
+    txn->from = *from;
+    txn->overlay = overlay_new(rows);
+}
+
+void txn_evaluate_waits(struct rows *rows, const struct bus_identity *from, const Busbar__Transact *message, struct txn *out_txn)
+{
+    txn_begin(out_txn, rows, from);
+    out_txn->error = wait_check(out_txn, message);
+}
+
 void txn_evaluate(struct rows *rows, const struct bus_identity *from, const Busbar__Transact *message, struct msg_arena *scratch, struct txn *out_txn)
 {
     struct txn *txn = out_txn;
-    memset(txn, 0, sizeof *txn);
+    txn_begin(txn, rows, from);
     txn->scratch = scratch;
-    txn->from = *from;
-    txn->overlay = overlay_new(rows);
     txn->n_ids = message->n_ops;
     txn->ids = memory_array(message->n_ops + 1, sizeof *txn->ids);
     txn->error = txn_run(txn, rows, message);

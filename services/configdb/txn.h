@@ -44,9 +44,13 @@ int txn_env(const Busbar__Transact *message, enum rows_env *out_env, struct erro
             uint32_t *out_failed_op) MUST_CHECK;
 /* Whether an operation names a row of the run environment. */
 bool txn_looks_at_run(const Busbar__Transact *message);
+/* Whether an operation writes; requires and waits do not. */
+bool txn_writes(const Busbar__Transact *message);
 /* from: the sender; configdb itself may write everything. scratch: memory for rows while it lasts; NULL: each piece is allocated. Fills *out_txn in any case;
  * txn_fini() it. */
 void txn_evaluate(struct rows *rows, const struct bus_identity *from, const Busbar__Transact *message, struct msg_arena *scratch, struct txn *out_txn);
+/* Only whether its waits hold, for one that is refused otherwise. As txn_evaluate(). */
+void txn_evaluate_waits(struct rows *rows, const struct bus_identity *from, const Busbar__Transact *message, struct txn *out_txn);
 /* What the history says of its commit besides the changes. The caller's. */
 char *txn_note(const struct txn *txn);
 void txn_fini(struct txn *txn);

@@ -112,20 +112,25 @@ static void a_refusal_in_force_refuses_all_changes_by_its_text(void **state)
     group_fini(&group);
 }
 
+static void queue_bench(struct group *group, uint64_t start, uint64_t sequence, struct bench *bench)
+{
+    struct bus_identity from = {.kind = PROCESS_SWCTL, .instance = 1, .start = start};
+    uint8_t packed[2048];
+    bench->message.sequence = bench->message.oldest = sequence;
+    size_t size = busbar__transact__pack(&bench->message, packed);
+    Busbar__Transact *message = busbar__transact__unpack(NULL, size, packed);
+    commit_queue(group->commit, &from, &message, size, false);
+}
+
 /* Two operations as writer 1: a bridge, and that its commit awaits confirmation. */
 static void insert_unconfirmed(struct group *group, uint64_t sequence, const char *name)
 {
-    struct bus_identity from = {.kind = PROCESS_SWCTL, .instance = 1, .start = 1};
     Busbar__BridgeRow row = fixture_bridge(name);
     struct bench bench;
-    uint8_t packed[2048];
     bench_begin(&bench);
     (void)bench_op(&bench, BUSBAR__OP_KIND__OP_INSERT, CFG_BRIDGE, 0, &row.base);
     (void)bench_op(&bench, BUSBAR__OP_KIND__OP_CONFIRM_WITHIN, CFG_SWITCH, 60, NULL);
-    bench.message.sequence = bench.message.oldest = sequence;
-    size_t size = busbar__transact__pack(&bench.message, packed);
-    Busbar__Transact *message = busbar__transact__unpack(NULL, size, packed);
-    commit_queue(group->commit, &from, &message, size, false);
+    queue_bench(group, 1, sequence, &bench);
 }
 
 static void while_one_awaits_confirmation_others_are_refused_and_rules_go_on(void **state)
@@ -845,12 +850,72 @@ static void a_writer_goes_on_for_63_beside_one_that_waits(void **state)
     group_fini(&group);
 }
 
+/* Whatever would refuse it if it were true: it is not, so it waits. */
+static void one_that_waits_is_refused_by_nothing_before_it_is_true(void **state)
+{
+    struct group group;
+    struct bench bench;
+    char column[] = "mac_aging_s", *columns[] = {column};
+    Busbar__BridgeRow row = BUSBAR__BRIDGE_ROW__INIT;
+    group_init(&group);
+    at(&group, NS_PER_S);
+    insert_bridge(&group, 1, 1, "br0");
+    insert_when(&group, 2, 1, CFG_BRIDGE, 1, true, 60000, "parked");
+    commit_step(group.commit);
+    assert_int_equal(park_count(commit_parked(group.commit)), 1);
+    row.has_mac_aging_s = 1;
+    row.mac_aging_s = 7;
+    bench_begin(&bench);
+    Busbar__Op *op = bench_op(&bench, BUSBAR__OP_KIND__OP_UPDATE, CFG_BRIDGE, 1, &row.base);
+    op->columns = columns;
+    op->n_columns = 1;
+    (void)bench_op(&bench, BUSBAR__OP_KIND__OP_CONFIRM_WITHIN, CFG_SWITCH, 60, NULL);
+    queue_bench(&group, 1, 2, &bench);
+    commit_step(group.commit); /* touches the row: it is tried */
+    assert_int_equal(group.n_replies, 2);
+    assert_int_equal(group.replies[1]->error, 0);
+    assert_non_null(commit_pending(group.commit));
+    assert_int_equal(park_count(commit_parked(group.commit)), 1);
+    insert_when(&group, 3, 1, CFG_BRIDGE, 9, false, 60000, "parked too");
+    queue(&group, PROCESS_SWCTL, 4, 1, BUSBAR__OP_KIND__OP_REQUIRE, CFG_BRIDGE, 1, NULL); /* changes nothing */
+    insert_when(&group, 5, 1, CFG_BRIDGE, 1, false, 60000, "true");
+    commit_step(group.commit);
+    assert_int_equal(park_count(commit_parked(group.commit)), 2);
+    assert_int_equal(group.n_replies, 4);
+    assert_int_equal(group.replies[2]->error, 0);
+    assert_int_equal(group.replies[3]->error, -ERROR_REFUSED);
+    assert_non_null(strstr(group.replies[3]->text, "awaits confirmation"));
+    commit_set_refusal(group.commit, "the disk is full");
+    uint64_t commits = commit_counters(group.commit)->lmdb_commits;
+    insert_when(&group, 6, 1, CFG_BRIDGE, 9, false, 60000, "and this");
+    queue(&group, PROCESS_SWCTL, 4, 2, BUSBAR__OP_KIND__OP_REQUIRE, CFG_BRIDGE, 1, NULL);
+    queue(&group, PROCESS_SWCTL, 4, 3, BUSBAR__OP_KIND__OP_REQUIRE, CFG_BRIDGE, 9, NULL);
+    commit_step(group.commit);
+    queue(&group, PROCESS_SWCTL, 4, 3, BUSBAR__OP_KIND__OP_REQUIRE, CFG_BRIDGE, 9, NULL); /* a repeat */
+    commit_step(group.commit);
+    assert_int_equal(park_count(commit_parked(group.commit)), 3);
+    assert_int_equal(group.n_replies, 7);
+    assert_int_equal(commit_counters(group.commit)->lmdb_commits, commits);
+    for (size_t i = 4; i < 7; i++) {
+        assert_int_equal(group.replies[i]->error, group.replies[i]->sequence == 3 ? -ERROR_NOT_FOUND : 0);
+    }
+    commit_set_refusal(group.commit, NULL);
+    queue(&group, PROCESS_SWCTL, 1, 3, BUSBAR__OP_KIND__OP_CONFIRM, CFG_SWITCH, 0, NULL);
+    queue(&group, PROCESS_SWCTL, 1, 4, BUSBAR__OP_KIND__OP_DELETE, CFG_BRIDGE, 1, NULL);
+    commit_step(group.commit);
+    assert_int_equal(park_count(commit_parked(group.commit)), 2); /* the first has come true */
+    assert_int_equal(group.n_replies, 10);
+    assert_int_equal(group.replies[9]->error, 0);
+    group_fini(&group);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(one_that_waits_holds_nobody_up_and_goes_when_it_is_true),
         cmocka_unit_test(what_does_not_come_true_is_refused_at_its_time_and_leaves_no_trace),
         cmocka_unit_test(who_gives_up_or_is_silent_frees_what_waits),
+        cmocka_unit_test(one_that_waits_is_refused_by_nothing_before_it_is_true),
         cmocka_unit_test(nothing_is_missed_while_a_sync_is_held),
         cmocka_unit_test(a_writer_goes_on_for_63_beside_one_that_waits),
         cmocka_unit_test(latency_is_from_the_queue_to_the_answer_by_class),
