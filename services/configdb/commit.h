@@ -17,6 +17,8 @@ enum {
     COMMIT_GROUP_MAX = 1000,               /* transactions in one LMDB commit: 10 ms of work */
     COMMIT_GROUP_BYTES = 32 * 1024 * 1024, /* of memory: well within what LMDB can hold dirty */
     COMMIT_QUEUE_BYTES = 64 * 1024 * 1024, /* of memory, waiting; transactions that come beyond it are put off */
+    COMMIT_GONE_ROWS = 10000,              /* of a bridge that goes, in one LMDB commit; fewer when these do not fit */
+    COMMIT_GONE_ROWS_MIN = 64,
     COMMIT_GATHER_MAX_NS = 2000000,        /* what one transaction may be held up so that others share its sync */
 };
 
@@ -54,6 +56,9 @@ void commit_set_clocks(struct commit *commit, const struct confirm_clocks *clock
 int commit_load_pending(struct commit *commit) MUST_CHECK;
 /* The commit that awaits confirmation, NULL: none. Lent until the next commit_step(). */
 const Busbar__Pending *commit_pending(const struct commit *commit);
+
+/* True once when a bridge is gone and some of its rows in the run environment could not go with it. */
+bool commit_has_orphans(struct commit *commit);
 
 /* Why changes are refused, "" when they are not: a failed sync (until restart), or what the fold says. */
 const char *commit_refusal(const struct commit *commit);

@@ -34,6 +34,7 @@
 enum {
     CONFIGDB_MESSAGES_PER_STEP = 2000, /* 20 ms of rule transactions, then everybody else has a turn */
     CONFIGDB_IDLE_MS = 100,            /* leases and times to live are looked at this often */
+    CONFIGDB_ORPHANS = 10000,          /* in one transaction: a tenth of what one may hold */
     CONFIGDB_STANDSTILL_MS =
         1000, /* a gap between steps in which nobody was heard: a slow disk, a stopped process, a suspended host */
 };
@@ -60,6 +61,8 @@ struct configdb {
     uint64_t (*clock_ns)(void);
     uint64_t wall_ahead_ns; /* of now_ns; wraps */
     uint64_t undo_ns; /* when to try next to undo what was not confirmed */
+    bool has_orphans;
+    uint64_t tidy_ns; /* when to try next to drop them */
 };
 
 static void configdb_send(struct configdb *db, const struct bus_identity *to, enum message_type type,
@@ -153,21 +156,21 @@ static void configdb_delete(struct configdb *db, uint32_t table, const uint64_t 
     configdb_transact(db, "configdb", BUSBAR__OP_KIND__OP_DELETE, table, ids, n);
 }
 
-/* Rows of the run environment whose bridge is gone: left by a crash between the two commits of a deletion. */
-static int configdb_drop_orphans(struct configdb *db, uint32_t table)
+/* Rows of the run environment whose bridge is gone, CONFIGDB_ORPHANS at most from *from_id on, which moves on; the array is the caller's. */
+static int configdb_orphans(struct configdb *db, uint32_t table, uint64_t *from_id, uint64_t **out_ids, size_t *out_n)
 {
     const struct cfg_table_info *info = cfg_table_info(table);
     const ProtobufCFieldDescriptor *column = column_find(info->descriptor, "bridge");
     struct store_bytes value, bridge_row;
     uint64_t id, bridge;
-    uint64_t *ids = NULL;
     size_t n = 0;
     int err = rows_begin_read(db->rows);
     if (err != 0) {
         return err;
     }
-    struct store_cursor *cursor = rows_walk(db->rows, table, 0);
-    while ((err = rows_walk_next(cursor, table, &id, &value)) == 0) {
+    uint64_t *ids = memory_array(CONFIGDB_ORPHANS, sizeof *ids);
+    struct store_cursor *cursor = rows_walk(db->rows, table, *from_id);
+    while (n < CONFIGDB_ORPHANS && (err = rows_walk_next(cursor, table, &id, &value)) == 0) {
         ProtobufCMessage *row = protobuf_c_message_unpack(info->descriptor, NULL, value.size, value.bytes);
         bridge = table == CFG_OWNER ? id : 0;
         if (row != NULL && column != NULL) {
@@ -175,18 +178,66 @@ static int configdb_drop_orphans(struct configdb *db, uint32_t table)
         }
         protobuf_c_message_free_unpacked(row, NULL);
         if (rows_get(db->rows, CFG_BRIDGE, bridge, &bridge_row) == -ERROR_NOT_FOUND) {
-            ids = memory_resize(ids, (n + 1) * sizeof *ids);
             ids[n++] = id;
         }
+        *from_id = id + 1;
     }
     store_cursor_close(&cursor);
     rows_end(db->rows);
-    if (n > 0) {
-        log_warn("orphans_dropped table=%s rows=%zu", info->name, n);
+    *out_ids = ids;
+    *out_n = n;
+    return err == -ERROR_NOT_FOUND ? 0 : err;
+}
+
+/* They were left by a crash between the two commits of a deletion, or did not fit. Not 0: they could not be read; what cannot go stays for the next time. */
+static int configdb_drop_orphans(struct configdb *db, uint32_t table)
+{
+    uint64_t from_id = 0, n_dropped = 0, n_found = 0;
+    uint64_t *ids = NULL;
+    size_t n = 0;
+    int err;
+    while ((err = configdb_orphans(db, table, &from_id, &ids, &n)) == 0 && n > 0) {
+        uint64_t before = rows_count(db->rows, table);
         configdb_delete(db, table, ids, n);
+        commit_step(db->commit);
+        uint64_t after = rows_count(db->rows, table);
+        n_dropped += before > after ? before - after : 0;
+        n_found += n;
+        free(ids);
+        ids = NULL;
     }
     free(ids);
-    return err == -ERROR_NOT_FOUND ? 0 : err;
+    if (n_dropped > 0) {
+        log_warn("orphans_dropped table=%s rows=%" PRIu64, cfg_table_info(table)->name, n_dropped);
+    }
+    db->has_orphans = db->has_orphans || n_dropped < n_found;
+    return err;
+}
+
+static int configdb_drop_all_orphans(struct configdb *db)
+{
+    static const enum cfg_table of_bridges[] = {CFG_RULE, CFG_GROUP, CFG_METER, CFG_OWNER};
+    int err = 0;
+    for (size_t i = 0; err == 0 && i < sizeof of_bridges / sizeof of_bridges[0]; i++) {
+        err = configdb_drop_orphans(db, of_bridges[i]);
+    }
+    return err;
+}
+
+/* Those that a bridge left behind while configdb ran: each second until all are gone. */
+static void configdb_tidy(struct configdb *db)
+{
+    db->has_orphans = commit_has_orphans(db->commit) || db->has_orphans;
+    if (!db->has_orphans || db->now_ns < db->tidy_ns) {
+        return;
+    }
+    db->tidy_ns = db->now_ns + NS_PER_S;
+    db->has_orphans = false;
+    int err = configdb_drop_all_orphans(db);
+    if (err != 0) {
+        db->has_orphans = true;
+        log_error("orphans_unreadable error=\"%s\"", error_text(err));
+    }
 }
 
 /* Shows each row of a table as if a commit had just left it. */
@@ -214,7 +265,6 @@ static int configdb_load_rows(struct configdb *db, uint32_t table, void (*change
 
 static int configdb_load(struct configdb *db)
 {
-    static const enum cfg_table of_bridges[] = {CFG_RULE, CFG_GROUP, CFG_METER, CFG_OWNER};
     int err = rows_begin_read(db->rows);
     if (err == 0) {
         err = recent_new(db->rows, &db->recent);
@@ -230,10 +280,7 @@ static int configdb_load(struct configdb *db)
         err = configdb_load_rows(db, CFG_SERVICE, configdb_service_changed);
         err = err != 0 ? err : configdb_load_rows(db, CFG_KEY, configdb_key_changed);
     }
-    for (size_t i = 0; err == 0 && i < sizeof of_bridges / sizeof of_bridges[0]; i++) {
-        err = configdb_drop_orphans(db, of_bridges[i]);
-    }
-    return err;
+    return err != 0 ? err : configdb_drop_all_orphans(db);
 }
 
 void configdb_set_wall(struct configdb *db, uint64_t now_ns, uint64_t wall_ns)
@@ -515,6 +562,7 @@ uint64_t configdb_step(struct configdb *db, uint64_t now_ns)
     bool has_more = configdb_receive(db);
     configdb_lapse(db);
     configdb_undo(db);
+    configdb_tidy(db);
     configdb_fold(db); /* first: commits may have waited for it */
     commit_step(db->commit);
     status_expire(db->status, NULL, now_ns);

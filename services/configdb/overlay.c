@@ -204,6 +204,18 @@ const struct overlay_change *overlay_next(struct overlay *overlay, const struct 
     return *cursor;
 }
 
+void overlay_cut(struct overlay *overlay, const struct overlay_change *last)
+{
+    struct overlay_row *row = last == NULL ? overlay->by_row : ((const struct overlay_row *)last)->hh.next;
+    while (row != NULL) {
+        struct overlay_row *next = row->hh.next;
+        HASH_DEL(overlay->by_row, row);
+        free(row->change.value);
+        free(row);
+        row = next;
+    }
+}
+
 static bool overlay_key_starts(const struct db_key *prefix, const uint8_t *bytes, size_t size)
 {
     return size >= prefix->size && memcmp(bytes, prefix->bytes, prefix->size) == 0;

@@ -37,6 +37,8 @@ void overlay_delete(struct overlay *overlay, uint32_t table, uint64_t id, const 
 
 /* Changes in order; *cursor starts as NULL. NULL at the end. A row inserted and deleted again is left out. */
 const struct overlay_change *overlay_next(struct overlay *overlay, const struct overlay_change **cursor);
+/* Forgets the changes behind `last`, NULL: all. Only for what has no index entries left to write. */
+void overlay_cut(struct overlay *overlay, const struct overlay_change *last);
 /* Ids of the table's rows whose index entry starts with `prefix`, overlay included; the array is the caller's. */
 uint64_t *overlay_prefix(struct overlay *overlay, uint32_t table, const struct db_key *prefix, size_t *out_n);
 

@@ -53,6 +53,7 @@ struct rows {
     uint64_t written_ids[CFG_TABLE_MAX]; /* what the environment has */
     enum rows_env written;
     bool is_writing;
+    uint64_t dirty_n; /* of the newest entry of the dirty list */
     uint32_t dirty_serial;
 };
 
@@ -188,7 +189,6 @@ int rows_begin(struct rows *rows, enum rows_env written)
     assert(written != ROWS_DISK || (!rows_is_staged(rows) && !rows->is_settling));
     rows->is_writing = true;
     rows->written = written;
-    rows->dirty_serial = 0;
     int err = rows_open_txns(rows);
     if (err != 0) {
         rows_end(rows);
@@ -424,6 +424,10 @@ static int rows_note_dirty(struct rows *rows, uint32_t table, uint64_t id)
 {
     if (!rows_is_folded(table)) {
         return 0;
+    }
+    if (rows->now.n != rows->dirty_n) { /* several commits may be of one n: what a bridge takes along */
+        rows->dirty_n = rows->now.n;
+        rows->dirty_serial = 0;
     }
     struct db_key key = db_key_dirty(rows->now.n, rows->dirty_serial++);
     struct db_key row = db_key_row(table, id);

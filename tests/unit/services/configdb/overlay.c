@@ -128,6 +128,33 @@ static void a_prefix_gives_rows_of_both_layers_once(void **state)
     fixture_base_fini(&base);
 }
 
+static void what_is_cut_off_is_forgotten(void **state)
+{
+    struct fixture_base base;
+    const struct overlay_change *cursor = NULL;
+    Busbar__RuleRow rule = fixture_rule(1, 2);
+    fixture_base_init(&base);
+    for (uint64_t id = 1; id <= 3; id++) {
+        fixture_put(&base, CFG_RULE, id, &rule.base);
+    }
+    assert_int_equal(rows_begin_read(base.rows), 0);
+    struct overlay *overlay = overlay_new(base.rows);
+    for (uint64_t id = 1; id <= 3; id++) {
+        overlay_delete(overlay, CFG_RULE, id, &rule.base);
+    }
+    const struct overlay_change *first = overlay_next(overlay, &cursor);
+    overlay_cut(overlay, first);
+    assert_int_equal(first->id, 1);
+    assert_null(overlay_next(overlay, &cursor));
+    assert_true(overlay_has(overlay, CFG_RULE, 2));
+    overlay_cut(overlay, NULL);
+    cursor = NULL;
+    assert_null(overlay_next(overlay, &cursor));
+    overlay_destroy(&overlay);
+    rows_end(base.rows);
+    fixture_base_fini(&base);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -135,6 +162,7 @@ int main(void)
         cmocka_unit_test(unique_columns_hold_over_both_layers),
         cmocka_unit_test(a_row_that_came_and_went_is_no_change),
         cmocka_unit_test(a_prefix_gives_rows_of_both_layers_once),
+        cmocka_unit_test(what_is_cut_off_is_forgotten),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
