@@ -16,8 +16,7 @@
  * of the run environment, all rules, as they could change it.
  *
  * A bridge that goes is committed on disk first and then its rules in the run environment, in the same version (a crash between the
- * two leaves rules without a bridge, which the next start drops). More rules than fit in one commit go in several, which nobody can tell apart from one:
- * readers are shown them when all are done.
+ * two leaves rules without a bridge, which the next start drops): gone.c.
  *
  * Writers that shared a sync were answered together and will write again together. Without a pause the first of them gets a sync of its own and the rest
  * waits for it. So behind a group configdb waits for as many as were in it and held beside it, at most a quarter of the time it took. A lonely
@@ -37,7 +36,7 @@
 
 #include "lib/base/log.h"
 #include "lib/base/memory.h"
-#include "services/configdb/derive.h"
+#include "services/configdb/gone.h"
 #include "services/configdb/history.h"
 #include "services/configdb/item.h"
 #include "services/configdb/writers.h"
@@ -325,69 +324,6 @@ static int commit_write(struct commit *commit, struct commit_item *item, enum ro
     if (err == 0 && !commit_is_own(item)) {
         item->reply = commit_pack_reply(commit, item, &item->reply_size);
         err = recent_store(commit->recent, commit->rows, env, item->from.start, item->message->sequence, item->reply, item->reply_size);
-    }
-    return err;
-}
-
-/* ---- what bridges take along in the run environment ---- */
-
-/* Deletes `max` of the rows behind *cursor, in a commit; *cursor is the last of them then. */
-static int commit_gone_slice(struct commit *commit, struct overlay *gone, size_t max, const struct overlay_change **cursor, bool *out_is_end)
-{
-    const struct overlay_change *change = *cursor, *last = *cursor;
-    int err = rows_begin(commit->rows, ROWS_RUN);
-    if (err != 0) {
-        return err;
-    }
-    struct overlay *slice = overlay_new(commit->rows);
-    for (size_t n = 0; err == 0 && n < max && overlay_next(gone, &change) != NULL; n++) {
-        ProtobufCMessage *row = NULL;
-        last = change;
-        err = overlay_get(slice, change->table, change->id, &row);
-        if (err == 0) {
-            overlay_delete(slice, change->table, change->id, row);
-        }
-        protobuf_c_message_free_unpacked(row, NULL);
-    }
-    err = err == 0 ? overlay_write(slice) : err;
-    overlay_destroy(&slice);
-    if (err != 0) {
-        rows_end(commit->rows);
-        return err;
-    }
-    err = rows_commit(commit->rows);
-    if (err == 0) {
-        *cursor = last;
-        *out_is_end = change == NULL;
-    }
-    return err;
-}
-
-/* The second half of deleting bridges: what the run environment has of them. As many as fit go in one commit, all in the version of the bridge. What cannot
- * go now is an orphan: told to nobody, and tried again (commit_has_orphans()). */
-static int commit_gone(struct commit *commit, struct commit_item *item)
-{
-    const struct overlay_change *last = NULL;
-    size_t max = COMMIT_GONE_ROWS;
-    bool is_end = false;
-    int err = rows_begin_read(commit->rows);
-    if (err != 0) {
-        return err;
-    }
-    item->gone = overlay_new(commit->rows);
-    for (size_t i = 0; err == 0 && i < item->txn.n_gone_bridges; i++) {
-        err = derive_bridge_gone(commit->rows, item->gone, item->txn.gone_bridges[i]);
-    }
-    rows_end(commit->rows);
-    while (err == 0 && !is_end) {
-        err = commit_gone_slice(commit, item->gone, max, &last, &is_end);
-        if (store_error_passes(err) && max > COMMIT_GONE_ROWS_MIN) {
-            max /= 2;
-            err = 0;
-        }
-    }
-    if (err != 0) {
-        overlay_cut(item->gone, last);
     }
     return err;
 }
@@ -697,7 +633,8 @@ static void commit_end_group(struct commit *commit, int err, uint64_t shift)
         if (shift > 0) {
             item_forget_reply(item); /* it says another version */
         }
-        if (item->txn.error == 0 && item->txn.n_gone_bridges > 0 && (err = commit_gone(commit, item)) != 0) {
+        bool takes_along = item->txn.error == 0 && item->txn.n_gone_bridges > 0;
+        if (takes_along && (err = gone_delete(commit->rows, item->txn.gone_bridges, item->txn.n_gone_bridges, &item->gone)) != 0) {
             log_error("bridge_rules_left error=\"%s\" hint=\"they are tried again\"", error_text(err));
             commit->has_orphans = true;
         }

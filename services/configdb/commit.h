@@ -17,8 +17,6 @@ enum {
     COMMIT_GROUP_MAX = 1000,               /* transactions in one LMDB commit: 10 ms of work */
     COMMIT_GROUP_BYTES = 32 * 1024 * 1024, /* of memory: well within what LMDB can hold dirty */
     COMMIT_QUEUE_BYTES = 64 * 1024 * 1024, /* of memory, waiting; transactions that come beyond it are put off */
-    COMMIT_GONE_ROWS = 10000,              /* of a bridge that goes, in one LMDB commit; fewer when these do not fit */
-    COMMIT_GONE_ROWS_MIN = 64,
     COMMIT_GATHER_MAX_NS = 2000000,        /* what one transaction may be held up so that others share its sync */
 };
 

@@ -1,10 +1,11 @@
-/* Transactions that wait, beside others that make true and untrue what they wait for, with the disk held, or full, by chance, and a configdb that dies by chance.
+/* Transactions that wait, beside others that make true and untrue what they wait for, with the disk held, or full, by chance, and a configdb
+ * that dies by chance.
  *
  * What is checked, against the states that the feed showed one after the other: one that was carried out found its conditions true in the state right before
  * its own version; one that was refused had its time; when nothing is under way, whatever is still unanswered waits for what is not true (no change was
  * missed), and its time is not over; each is answered, and a repeat is answered the same. After a death the tables are what was shown, and what was on disk
- * and not shown yet; the history has each version of configuration that was shown, under that number; and who repeats the last of what he sent is told the version
- * that he was told.
+ * and not shown yet; the history has each version of configuration that was shown, under that number; and who repeats the last of what he sent is told
+ * the version that he was told.
  * Seeds are printed; nothing sleeps.
  */
 #include "tests/unit/services/configdb/group.h"

@@ -1,7 +1,6 @@
 /* Group commit: many transactions share one, each stands or falls alone, repeats are answered, a full disk refuses. */
 #include "tests/unit/services/configdb/group.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
@@ -67,103 +66,6 @@ static void rules_go_first_and_those_of_a_deleted_bridge_go_with_it(void **state
     group_fini(&group);
 }
 
-static void group_init_small(struct group *group, size_t map_bytes)
-{
-    struct start_result result;
-    struct error_detail detail = {.text = ""};
-    memset(group, 0, sizeof *group);
-    log_set_level(LOG_LEVEL_ERROR);
-    fixture_dir_make(&group->base.dir);
-    struct start_settings settings = fixture_settings(&group->base.dir);
-    settings.map_bytes = map_bytes;
-    assert_int_equal(start_database(&settings, &result, &detail), 0);
-    group->base.rows = result.rows;
-    group->base.epoch = result.epoch;
-    group->disk = disk_new(DISK_INLINE);
-    group_open(group);
-}
-
-/* Puts rules until not one more fits. */
-static uint64_t fill(struct group *group, const void *packed, size_t size)
-{
-    uint64_t id = 1;
-    for (uint64_t at_once = 500; at_once > 0; at_once /= 4) {
-        int err = 0;
-        while (err == 0) {
-            assert_int_equal(rows_begin(group->base.rows, ROWS_RUN), 0);
-            for (uint64_t i = 0; err == 0 && i < at_once; i++) {
-                err = rows_put(group->base.rows, CFG_RULE, id + i, packed, size);
-            }
-            if (err != 0) {
-                rows_end(group->base.rows);
-            } else {
-                err = rows_commit(group->base.rows);
-            }
-            id += err == 0 ? at_once : 0;
-        }
-        assert_int_equal(err, -ENOSPC);
-    }
-    return id - 1;
-}
-
-/* The bridge is gone all the same. Of its rules those are shown as gone that are. */
-static void rules_that_cannot_go_are_shown_to_nobody_and_asked_for(void **state)
-{
-    struct group group;
-    uint8_t packed[512];
-    group_init_small(&group, 1200 * 1024);
-    insert_bridge(&group, 1, 1, "br0");
-    commit_step(group.commit);
-    Busbar__RuleRow rule = fixture_rule(group.replies[0]->ids[0], 1);
-    uint64_t n_rules = fill(&group, packed, busbar__rule_row__pack(&rule, packed));
-    queue(&group, PROCESS_SWCTL, 1, 2, BUSBAR__OP_KIND__OP_DELETE, CFG_BRIDGE, rule.bridge, NULL);
-    commit_step(group.commit);
-    assert_int_equal(group.replies[1]->error, 0);
-    assert_int_equal(rows_count(group.base.rows, CFG_BRIDGE), 0);
-    assert_true(rows_count(group.base.rows, CFG_RULE) > 0);
-    assert_int_equal((ring_entry(group.ring, 2)->tables & 1u << CFG_RULE) != 0, rows_count(group.base.rows, CFG_RULE) < n_rules);
-    assert_true(commit_has_orphans(group.commit));
-    assert_false(commit_has_orphans(group.commit));
-    group_fini(&group);
-}
-
-/* A run environment that has no room for all of a bridge's rules once more, which is what one commit would need. They go, and the fold hears of each. */
-static void a_bridge_takes_along_more_rules_than_fit_in_one_commit(void **state)
-{
-    enum { RULES = 40000 };
-    struct group group;
-    uint8_t packed[512];
-    group_init_small(&group, 2500 * 1024);
-    struct fold *fold = fold_new(group.base.rows, group.disk);
-    insert_bridge(&group, 1, 1, "br0");
-    commit_step(group.commit);
-    Busbar__RuleRow rule = fixture_rule(group.replies[0]->ids[0], 1);
-    size_t size = busbar__rule_row__pack(&rule, packed);
-    for (uint64_t id = 1; id <= RULES;) {
-        assert_int_equal(rows_begin(group.base.rows, ROWS_RUN), 0);
-        for (int i = 0; i < 1000; i++, id++) {
-            assert_int_equal(rows_put(group.base.rows, CFG_RULE, id, packed, size), 0);
-        }
-        assert_int_equal(rows_commit(group.base.rows), 0);
-        assert_int_equal(fold_flush(fold), 0);
-    }
-    queue(&group, PROCESS_SWCTL, 1, 2, BUSBAR__OP_KIND__OP_DELETE, CFG_BRIDGE, rule.bridge, NULL);
-    commit_step(group.commit);
-    assert_int_equal(group.replies[1]->error, 0);
-    assert_int_equal(group.n_versions, 2);
-    assert_int_equal(rows_count(group.base.rows, CFG_RULE), 0);
-    assert_false(commit_has_orphans(group.commit));
-    assert_int_equal(fold_flush(fold), 0);
-    struct db_key key = db_key_meta(DB_META_COUNT, CFG_RULE);
-    uint64_t n_folded = 1;
-    assert_int_equal(rows_begin_read(group.base.rows), 0);
-    assert_int_equal(store_get_u64(rows_txn(group.base.rows, ROWS_DISK), STORE_META, &key, &n_folded), 0);
-    assert_int_equal(n_folded, 0);
-    rows_end(group.base.rows);
-    fold_destroy(&fold);
-    group_fini(&group);
-}
-
 static void a_repeat_is_answered_and_not_done_twice(void **state)
 {
     struct group group;
@@ -208,27 +110,6 @@ static void a_refusal_in_force_refuses_all_changes_by_its_text(void **state)
     assert_int_equal(group.replies[2]->error, -ERROR_REFUSED);
     assert_non_null(strstr(group.replies[2]->text, "a sync failed"));
     group_fini(&group);
-}
-
-static void queue_bench(struct group *group, uint64_t start, uint64_t sequence, struct bench *bench)
-{
-    struct bus_identity from = {.kind = PROCESS_SWCTL, .instance = 1, .start = start};
-    uint8_t packed[2048];
-    bench->message.sequence = bench->message.oldest = sequence;
-    size_t size = busbar__transact__pack(&bench->message, packed);
-    Busbar__Transact *message = busbar__transact__unpack(NULL, size, packed);
-    commit_queue(group->commit, &from, &message, size, false);
-}
-
-/* Two operations as writer 1: a bridge, and that its commit awaits confirmation. */
-static void insert_unconfirmed(struct group *group, uint64_t sequence, const char *name)
-{
-    Busbar__BridgeRow row = fixture_bridge(name);
-    struct bench bench;
-    bench_begin(&bench);
-    (void)bench_op(&bench, BUSBAR__OP_KIND__OP_INSERT, CFG_BRIDGE, 0, &row.base);
-    (void)bench_op(&bench, BUSBAR__OP_KIND__OP_CONFIRM_WITHIN, CFG_SWITCH, 60, NULL);
-    queue_bench(group, 1, sequence, &bench);
 }
 
 static void while_one_awaits_confirmation_others_are_refused_and_rules_go_on(void **state)
@@ -348,25 +229,6 @@ static void a_full_disk_refuses_and_room_is_enough_to_go_on(void **state)
 
 /* ---- while a sync is held ---- */
 
-static void insert_rule(struct group *group, uint64_t start, uint64_t sequence, uint64_t bridge)
-{
-    Busbar__RuleRow rule = fixture_rule(bridge, 1);
-    queue(group, PROCESS_OFAGENT, start, sequence, BUSBAR__OP_KIND__OP_INSERT, CFG_RULE, 0, &rule.base);
-}
-
-/* A group with the bridge br0, on a disk that does nothing until it is told. Returns its id. */
-static uint64_t group_held(struct group *group)
-{
-    group_init_with(group, DISK_HELD);
-    insert_bridge(group, 1, 1, "br0");
-    commit_step(group->commit);
-    assert_int_equal(group->n_replies, 0);
-    assert_true(disk_go(group->disk));
-    commit_step(group->commit);
-    assert_int_equal(group->n_replies, 1);
-    return group->replies[0]->ids[0];
-}
-
 static void a_rule_is_answered_while_a_sync_is_held(void **state)
 {
     struct group group;
@@ -472,172 +334,6 @@ static void readers_see_nothing_of_a_group_that_is_being_synced(void **state)
     assert_int_equal(history_count(group.base.rows), 2);
     rows_end(group.base.rows);
     group_fini(&group);
-}
-
-/* The n of the commits of the history, as they are read. */
-static size_t history_of(struct group *group, uint64_t *out_n, char notes[][64])
-{
-    uint64_t n = 0;
-    size_t count = 0;
-    assert_int_equal(rows_begin_read(group->base.rows), 0);
-    for (uint64_t from = 0; history_first(group->base.rows, from, &n) == 0; from = n + 1) {
-        Busbar__HistoryCommit *commit = NULL;
-        assert_int_equal(history_commit(group->base.rows, n, &commit), 0);
-        (void)snprintf(notes[count], 64, "%s", commit->note);
-        busbar__history_commit__free_unpacked(commit, NULL);
-        out_n[count++] = n;
-    }
-    rows_end(group->base.rows);
-    return count;
-}
-
-/* An unconfirmed commit and its cancel, each with rules between its hand-over and its publication; then the fold puts the disk right. */
-static void what_is_kept_gets_the_version_that_was_shown(void **state)
-{
-    struct group group;
-    uint64_t n[8];
-    char notes[8][64];
-    uint64_t bridge = group_held(&group);
-    insert_unconfirmed(&group, 2, "br1");
-    commit_step(group.commit);
-    insert_rule(&group, 9, 1, bridge);
-    commit_step(group.commit);
-    assert_true(disk_go(group.disk));
-    commit_step(group.commit);
-    assert_int_equal(group.replies[2]->version->n, 3);
-    assert_int_equal(commit_pending(group.commit)->n, 3);
-    queue(&group, PROCESS_SWCTL, 1, 3, BUSBAR__OP_KIND__OP_CANCEL, CFG_SWITCH, 0, NULL);
-    insert_bridge(&group, 2, 1, "br2"); /* not in the group of a cancel */
-    commit_step(group.commit);
-    insert_rule(&group, 9, 2, bridge);
-    insert_rule(&group, 9, 3, bridge);
-    commit_step(group.commit);
-    assert_true(disk_go(group.disk));
-    commit_step(group.commit);
-    assert_int_equal(group.replies[5]->error, 0);
-    assert_int_equal(group.replies[5]->version->n, 6);
-    assert_int_equal(history_of(&group, n, notes), 3); /* as read while the next group is being synced */
-    assert_true(n[0] == 1 && n[1] == 3 && n[2] == 6);
-    assert_string_equal(notes[1], "undone in 6");
-    insert_rule(&group, 9, 4, bridge);
-    commit_step(group.commit);
-    assert_true(disk_go(group.disk));
-    assert_int_equal(history_of(&group, n, notes), 3);
-    commit_step(group.commit);
-    assert_int_equal(group.replies[7]->version->n, 8);
-    assert_int_equal(history_of(&group, n, notes), 4); /* as the disk has them, and the newest as read */
-    assert_true(n[0] == 1 && n[1] == 3 && n[2] == 6 && n[3] == 8);
-    assert_string_equal(notes[1], "undone in 6");
-    struct fold *fold = fold_new(group.base.rows, group.disk);
-    fold_step(fold, NS_PER_S);
-    insert_bridge(&group, 3, 1, "br3");
-    insert_rule(&group, 9, 5, bridge);
-    commit_step(group.commit);
-    assert_false(rows_is_staged(group.base.rows)); /* not while the fold moves what it would be laid over */
-    assert_int_equal(group.n_replies, 9);
-    assert_true(disk_go(group.disk));
-    fold_step(fold, NS_PER_S);
-    struct settle_group unsettled;
-    assert_int_equal(rows_begin_read(group.base.rows), 0);
-    assert_int_equal(settle_load(rows_txn(group.base.rows, ROWS_DISK), &unsettled), -ERROR_NOT_FOUND);
-    rows_end(group.base.rows);
-    assert_int_equal(history_of(&group, n, notes), 4);
-    assert_true(n[0] == 1 && n[1] == 3 && n[2] == 6 && n[3] == 8);
-    commit_step(group.commit);
-    assert_true(rows_is_staged(group.base.rows));
-    fold_destroy(&fold);
-    group_fini(&group);
-}
-
-/* The n that a repeat by writer 1 is answered after a restart. */
-static uint64_t kept_version(struct group *group, uint64_t sequence)
-{
-    struct recent *recent = NULL;
-    struct store_bytes bytes;
-    assert_int_equal(rows_begin_read(group->base.rows), 0);
-    assert_int_equal(recent_new(group->base.rows, &recent), 0);
-    rows_end(group->base.rows);
-    assert_int_equal(recent_ask(recent, 1, sequence, sequence, &bytes), RECENT_REPEAT);
-    Busbar__TransactReply *reply = busbar__transact_reply__unpack(NULL, bytes.size, bytes.bytes);
-    uint64_t n = reply->version->n;
-    busbar__transact_reply__free_unpacked(reply, NULL);
-    recent_destroy(&recent);
-    return n;
-}
-
-static void what_changed_nothing_is_kept_with_the_version_it_was_told(void **state)
-{
-    struct group group;
-    uint64_t bridge = group_held(&group);
-    for (uint64_t round = 0; round < 2; round++) { /* alone in its group, and before one that makes a version */
-        uint64_t sequence = 2 + 2 * round;
-        queue(&group, PROCESS_SWCTL, 1, sequence, BUSBAR__OP_KIND__OP_REQUIRE, CFG_BRIDGE, bridge, NULL);
-        if (round == 1) {
-            insert_bridge(&group, 1, 5, "br1");
-        }
-        commit_step(group.commit);
-        insert_rule(&group, 9, 1 + round, bridge);
-        commit_step(group.commit);
-        assert_true(disk_go(group.disk));
-        commit_step(group.commit);
-        struct fold *fold = fold_new(group.base.rows, group.disk);
-        fold_step(fold, NS_PER_S);
-        assert_true(disk_go(group.disk));
-        fold_step(fold, NS_PER_S);
-        fold_destroy(&fold);
-        const Busbar__TransactReply *told = group.replies[group.n_replies - 1 - round];
-        assert_int_equal(told->sequence, sequence);
-        assert_int_equal(told->version->n, 2 + round);
-        assert_int_equal(kept_version(&group, sequence), told->version->n);
-    }
-    group_fini(&group);
-}
-
-/* In the run environment and without a version: a checkpoint of a counter that counts nothing any more. */
-static void checkpoint(struct group *group, uint64_t sequence)
-{
-    Busbar__CounterRow row = BUSBAR__COUNTER_ROW__INIT;
-    queue(group, PROCESS_OFAGENT, 8, sequence, BUSBAR__OP_KIND__OP_PUT, CFG_COUNTER, 77, &row.base);
-    commit_step(group->commit);
-    assert_int_equal(group->replies[group->n_replies - 1]->error, 0);
-}
-
-/* Two groups with the same `from`, of which the first has changed nothing, in one life or in two: after kill -9 the second keeps the version that was shown. */
-static void a_group_that_changed_nothing_is_not_taken_for_the_one_behind_it(void **state)
-{
-    for (int lives = 1; lives <= 2; lives++) {
-        struct group group;
-        uint64_t n[8];
-        char notes[8][64];
-        uint64_t bridge = group_held(&group);
-        queue(&group, PROCESS_SWCTL, 1, 2, BUSBAR__OP_KIND__OP_REQUIRE, CFG_BRIDGE, bridge, NULL);
-        commit_step(group.commit);
-        assert_true(disk_go(group.disk));
-        commit_step(group.commit);
-        checkpoint(&group, 1); /* with it, as what the first was published */
-        if (lives == 2) {
-            group_again(&group);
-        }
-        insert_bridge(&group, 1, 3, "br1");
-        commit_step(group.commit);
-        for (uint64_t i = 1; i <= 3; i++) {
-            insert_rule(&group, 9, i, bridge);
-            commit_step(group.commit);
-        }
-        assert_true(disk_go(group.disk));
-        commit_step(group.commit);
-        assert_int_equal(group.replies[group.n_replies - 1]->version->n, 5);
-        if (lives == 1) {
-            checkpoint(&group, 2);
-        }
-        group_again(&group);
-        assert_int_equal(history_of(&group, n, notes), 2);
-        assert_true(n[0] == 1 && n[1] == 5);
-        assert_int_equal(kept_version(&group, 2), 1);
-        assert_int_equal(kept_version(&group, 3), 5);
-        assert_int_equal(rows_n(group.base.rows), 5);
-        group_fini(&group);
-    }
 }
 
 static uint64_t slow_ns = 5 * NS_PER_S;
@@ -1021,16 +717,11 @@ int main(void)
         cmocka_unit_test(a_writer_keeps_his_order_across_a_held_sync),
         cmocka_unit_test(rules_wait_for_configuration_that_requires_one),
         cmocka_unit_test(readers_see_nothing_of_a_group_that_is_being_synced),
-        cmocka_unit_test(what_is_kept_gets_the_version_that_was_shown),
-        cmocka_unit_test(what_changed_nothing_is_kept_with_the_version_it_was_told),
-        cmocka_unit_test(a_group_that_changed_nothing_is_not_taken_for_the_one_behind_it),
         cmocka_unit_test(a_group_that_shared_a_sync_is_waited_for),
         cmocka_unit_test(gathering_holds_up_no_rule),
         cmocka_unit_test(the_thread_syncs_and_says_so),
         cmocka_unit_test(many_clients_share_one_commit_and_each_is_refused_alone),
         cmocka_unit_test(rules_go_first_and_those_of_a_deleted_bridge_go_with_it),
-        cmocka_unit_test(rules_that_cannot_go_are_shown_to_nobody_and_asked_for),
-        cmocka_unit_test(a_bridge_takes_along_more_rules_than_fit_in_one_commit),
         cmocka_unit_test(a_repeat_is_answered_and_not_done_twice),
         cmocka_unit_test(a_refusal_in_force_refuses_all_changes_by_its_text),
         cmocka_unit_test(while_one_awaits_confirmation_others_are_refused_and_rules_go_on),

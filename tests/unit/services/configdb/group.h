@@ -111,4 +111,44 @@ static inline void insert_bridge(struct group *group, uint64_t start, uint64_t s
     queue(group, PROCESS_SWCTL, start, sequence, BUSBAR__OP_KIND__OP_INSERT, CFG_BRIDGE, 0, &row.base);
 }
 
+static inline void queue_bench(struct group *group, uint64_t start, uint64_t sequence, struct bench *bench)
+{
+    struct bus_identity from = {.kind = PROCESS_SWCTL, .instance = 1, .start = start};
+    uint8_t packed[2048];
+    bench->message.sequence = bench->message.oldest = sequence;
+    size_t size = busbar__transact__pack(&bench->message, packed);
+    Busbar__Transact *message = busbar__transact__unpack(NULL, size, packed);
+    commit_queue(group->commit, &from, &message, size, false);
+}
+
+/* Two operations as writer 1: a bridge, and that its commit awaits confirmation. */
+static inline void insert_unconfirmed(struct group *group, uint64_t sequence, const char *name)
+{
+    Busbar__BridgeRow row = fixture_bridge(name);
+    struct bench bench;
+    bench_begin(&bench);
+    (void)bench_op(&bench, BUSBAR__OP_KIND__OP_INSERT, CFG_BRIDGE, 0, &row.base);
+    (void)bench_op(&bench, BUSBAR__OP_KIND__OP_CONFIRM_WITHIN, CFG_SWITCH, 60, NULL);
+    queue_bench(group, 1, sequence, &bench);
+}
+
+static inline void insert_rule(struct group *group, uint64_t start, uint64_t sequence, uint64_t bridge)
+{
+    Busbar__RuleRow rule = fixture_rule(bridge, 1);
+    queue(group, PROCESS_OFAGENT, start, sequence, BUSBAR__OP_KIND__OP_INSERT, CFG_RULE, 0, &rule.base);
+}
+
+/* A group with the bridge br0, on a disk that does nothing until it is told. Returns its id. */
+static inline uint64_t group_held(struct group *group)
+{
+    group_init_with(group, DISK_HELD);
+    insert_bridge(group, 1, 1, "br0");
+    commit_step(group->commit);
+    assert_int_equal(group->n_replies, 0);
+    assert_true(disk_go(group->disk));
+    commit_step(group->commit);
+    assert_int_equal(group->n_replies, 1);
+    return group->replies[0]->ids[0];
+}
+
 #endif

@@ -1,9 +1,11 @@
 /* Versions of the newest group: told right before the disk has them, and put right on the disk once. */
-#include "tests/unit/services/configdb/fixture.h"
+#include "tests/unit/services/configdb/group.h"
 
 #include "lib/base/bytes.h"
 #include "proto/config.pb-c.h"
 #include "proto/history.pb-c.h"
+#include "services/configdb/fold.h"
+#include "services/configdb/history.h"
 #include "services/configdb/settle.h"
 
 static const struct settle_group three = {.from = 40, .count = 3, .undone = 42};
@@ -183,12 +185,183 @@ static void the_replies_of_the_group_are_listed_and_no_others_looked_at(void **s
     fixture_base_fini(&base);
 }
 
+/* ---- through commit, recent and the fold ---- */
+
+/* The n of the commits of the history, as they are read. */
+static size_t history_of(struct group *group, uint64_t *out_n, char notes[][64])
+{
+    uint64_t n = 0;
+    size_t count = 0;
+    assert_int_equal(rows_begin_read(group->base.rows), 0);
+    for (uint64_t from = 0; history_first(group->base.rows, from, &n) == 0; from = n + 1) {
+        Busbar__HistoryCommit *commit = NULL;
+        assert_int_equal(history_commit(group->base.rows, n, &commit), 0);
+        (void)snprintf(notes[count], 64, "%s", commit->note);
+        busbar__history_commit__free_unpacked(commit, NULL);
+        out_n[count++] = n;
+    }
+    rows_end(group->base.rows);
+    return count;
+}
+
+/* An unconfirmed commit and its cancel, each with rules between its hand-over and its publication; then the fold puts the disk right. */
+static void what_is_kept_gets_the_version_that_was_shown(void **state)
+{
+    struct group group;
+    uint64_t n[8];
+    char notes[8][64];
+    uint64_t bridge = group_held(&group);
+    insert_unconfirmed(&group, 2, "br1");
+    commit_step(group.commit);
+    insert_rule(&group, 9, 1, bridge);
+    commit_step(group.commit);
+    assert_true(disk_go(group.disk));
+    commit_step(group.commit);
+    assert_int_equal(group.replies[2]->version->n, 3);
+    assert_int_equal(commit_pending(group.commit)->n, 3);
+    queue(&group, PROCESS_SWCTL, 1, 3, BUSBAR__OP_KIND__OP_CANCEL, CFG_SWITCH, 0, NULL);
+    insert_bridge(&group, 2, 1, "br2"); /* not in the group of a cancel */
+    commit_step(group.commit);
+    insert_rule(&group, 9, 2, bridge);
+    insert_rule(&group, 9, 3, bridge);
+    commit_step(group.commit);
+    assert_true(disk_go(group.disk));
+    commit_step(group.commit);
+    assert_int_equal(group.replies[5]->error, 0);
+    assert_int_equal(group.replies[5]->version->n, 6);
+    assert_int_equal(history_of(&group, n, notes), 3); /* as read while the next group is being synced */
+    assert_true(n[0] == 1 && n[1] == 3 && n[2] == 6);
+    assert_string_equal(notes[1], "undone in 6");
+    insert_rule(&group, 9, 4, bridge);
+    commit_step(group.commit);
+    assert_true(disk_go(group.disk));
+    assert_int_equal(history_of(&group, n, notes), 3);
+    commit_step(group.commit);
+    assert_int_equal(group.replies[7]->version->n, 8);
+    assert_int_equal(history_of(&group, n, notes), 4); /* as the disk has them, and the newest as read */
+    assert_true(n[0] == 1 && n[1] == 3 && n[2] == 6 && n[3] == 8);
+    assert_string_equal(notes[1], "undone in 6");
+    struct fold *fold = fold_new(group.base.rows, group.disk);
+    fold_step(fold, NS_PER_S);
+    insert_bridge(&group, 3, 1, "br3");
+    insert_rule(&group, 9, 5, bridge);
+    commit_step(group.commit);
+    assert_false(rows_is_staged(group.base.rows)); /* not while the fold moves what it would be laid over */
+    assert_int_equal(group.n_replies, 9);
+    assert_true(disk_go(group.disk));
+    fold_step(fold, NS_PER_S);
+    struct settle_group unsettled;
+    assert_int_equal(rows_begin_read(group.base.rows), 0);
+    assert_int_equal(settle_load(rows_txn(group.base.rows, ROWS_DISK), &unsettled), -ERROR_NOT_FOUND);
+    rows_end(group.base.rows);
+    assert_int_equal(history_of(&group, n, notes), 4);
+    assert_true(n[0] == 1 && n[1] == 3 && n[2] == 6 && n[3] == 8);
+    commit_step(group.commit);
+    assert_true(rows_is_staged(group.base.rows));
+    fold_destroy(&fold);
+    group_fini(&group);
+}
+
+/* The n that a repeat by writer 1 is answered after a restart. */
+static uint64_t kept_version(struct group *group, uint64_t sequence)
+{
+    struct recent *recent = NULL;
+    struct store_bytes bytes;
+    assert_int_equal(rows_begin_read(group->base.rows), 0);
+    assert_int_equal(recent_new(group->base.rows, &recent), 0);
+    rows_end(group->base.rows);
+    assert_int_equal(recent_ask(recent, 1, sequence, sequence, &bytes), RECENT_REPEAT);
+    Busbar__TransactReply *reply = busbar__transact_reply__unpack(NULL, bytes.size, bytes.bytes);
+    uint64_t n = reply->version->n;
+    busbar__transact_reply__free_unpacked(reply, NULL);
+    recent_destroy(&recent);
+    return n;
+}
+
+static void what_changed_nothing_is_kept_with_the_version_it_was_told(void **state)
+{
+    struct group group;
+    uint64_t bridge = group_held(&group);
+    for (uint64_t round = 0; round < 2; round++) { /* alone in its group, and before one that makes a version */
+        uint64_t sequence = 2 + 2 * round;
+        queue(&group, PROCESS_SWCTL, 1, sequence, BUSBAR__OP_KIND__OP_REQUIRE, CFG_BRIDGE, bridge, NULL);
+        if (round == 1) {
+            insert_bridge(&group, 1, 5, "br1");
+        }
+        commit_step(group.commit);
+        insert_rule(&group, 9, 1 + round, bridge);
+        commit_step(group.commit);
+        assert_true(disk_go(group.disk));
+        commit_step(group.commit);
+        struct fold *fold = fold_new(group.base.rows, group.disk);
+        fold_step(fold, NS_PER_S);
+        assert_true(disk_go(group.disk));
+        fold_step(fold, NS_PER_S);
+        fold_destroy(&fold);
+        const Busbar__TransactReply *told = group.replies[group.n_replies - 1 - round];
+        assert_int_equal(told->sequence, sequence);
+        assert_int_equal(told->version->n, 2 + round);
+        assert_int_equal(kept_version(&group, sequence), told->version->n);
+    }
+    group_fini(&group);
+}
+
+/* In the run environment and without a version: a checkpoint of a counter that counts nothing any more. */
+static void checkpoint(struct group *group, uint64_t sequence)
+{
+    Busbar__CounterRow row = BUSBAR__COUNTER_ROW__INIT;
+    queue(group, PROCESS_OFAGENT, 8, sequence, BUSBAR__OP_KIND__OP_PUT, CFG_COUNTER, 77, &row.base);
+    commit_step(group->commit);
+    assert_int_equal(group->replies[group->n_replies - 1]->error, 0);
+}
+
+/* Two groups with the same `from`, of which the first has changed nothing, in one life or in two: after kill -9 the second keeps the version that was shown. */
+static void a_group_that_changed_nothing_is_not_taken_for_the_one_behind_it(void **state)
+{
+    for (int lives = 1; lives <= 2; lives++) {
+        struct group group;
+        uint64_t n[8];
+        char notes[8][64];
+        uint64_t bridge = group_held(&group);
+        queue(&group, PROCESS_SWCTL, 1, 2, BUSBAR__OP_KIND__OP_REQUIRE, CFG_BRIDGE, bridge, NULL);
+        commit_step(group.commit);
+        assert_true(disk_go(group.disk));
+        commit_step(group.commit);
+        checkpoint(&group, 1); /* with it, as what the first was published */
+        if (lives == 2) {
+            group_again(&group);
+        }
+        insert_bridge(&group, 1, 3, "br1");
+        commit_step(group.commit);
+        for (uint64_t i = 1; i <= 3; i++) {
+            insert_rule(&group, 9, i, bridge);
+            commit_step(group.commit);
+        }
+        assert_true(disk_go(group.disk));
+        commit_step(group.commit);
+        assert_int_equal(group.replies[group.n_replies - 1]->version->n, 5);
+        if (lives == 1) {
+            checkpoint(&group, 2);
+        }
+        group_again(&group);
+        assert_int_equal(history_of(&group, n, notes), 2);
+        assert_true(n[0] == 1 && n[1] == 5);
+        assert_int_equal(kept_version(&group, 2), 1);
+        assert_int_equal(kept_version(&group, 3), 5);
+        assert_int_equal(rows_n(group.base.rows), 5);
+        group_fini(&group);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(versions_are_told_right_before_the_disk_has_them),
         cmocka_unit_test(the_disk_is_put_right_once),
         cmocka_unit_test(the_replies_of_the_group_are_listed_and_no_others_looked_at),
+        cmocka_unit_test(what_is_kept_gets_the_version_that_was_shown),
+        cmocka_unit_test(what_changed_nothing_is_kept_with_the_version_it_was_told),
+        cmocka_unit_test(a_group_that_changed_nothing_is_not_taken_for_the_one_behind_it),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
