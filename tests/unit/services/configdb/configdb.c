@@ -695,33 +695,6 @@ static void rules_whose_bridge_is_gone_are_dropped_at_the_start(void **state)
     fixture_fini(&f);
 }
 
-/* More than one transaction may hold. */
-static void as_many_are_dropped_as_there_are(void **state)
-{
-    struct fixture f;
-    struct fixture_base base;
-    Busbar__RuleRow rule = fixture_rule(77, 2);
-    uint8_t packed[512];
-    size_t size = busbar__rule_row__pack(&rule, packed);
-    fixture_init(&f);
-    fixture_close(&f);
-    base.dir = f.dir;
-    fixture_base_open(&base);
-    assert_int_equal(rows_begin(base.rows, ROWS_RUN), 0);
-    (void)rows_next_n(base.rows);
-    for (uint64_t id = 1; id <= TXN_OPS_MAX + 1; id++) {
-        assert_int_equal(rows_put(base.rows, CFG_RULE, id, packed, size), 0);
-    }
-    assert_int_equal(rows_commit(base.rows), 0);
-    rows_destroy(&base.rows);
-    fixture_open(&f);
-    fixture_close(&f);
-    fixture_base_open(&base);
-    assert_int_equal(rows_count(base.rows, CFG_RULE), 0);
-    rows_destroy(&base.rows);
-    fixture_fini(&f);
-}
-
 /* ---- kill -9 ---- */
 
 /* Writes rules one by one and tells the pipe each id that was acknowledged. */
@@ -806,7 +779,6 @@ int main(void)
         cmocka_unit_test(garbage_is_refused_and_nothing_dies),
         cmocka_unit_test(too_many_operations_never_reach_the_queue),
         cmocka_unit_test(rules_whose_bridge_is_gone_are_dropped_at_the_start),
-        cmocka_unit_test(as_many_are_dropped_as_there_are),
         cmocka_unit_test(every_acknowledged_row_survives_kill_9),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -102,11 +102,39 @@ static void a_bridge_takes_along_more_rules_than_fit_in_one_commit(void **state)
     group_fini(&group);
 }
 
+/* What a crash has left, and more than one transaction may hold. */
+static void as_many_are_dropped_as_there_are(void **state)
+{
+    struct fixture f;
+    struct fixture_base base;
+    Busbar__RuleRow rule = fixture_rule(77, 2);
+    uint8_t packed[512];
+    size_t size = busbar__rule_row__pack(&rule, packed);
+    fixture_init(&f);
+    fixture_close(&f);
+    base.dir = f.dir;
+    fixture_base_open(&base);
+    assert_int_equal(rows_begin(base.rows, ROWS_RUN), 0);
+    (void)rows_next_n(base.rows);
+    for (uint64_t id = 1; id <= TXN_OPS_MAX + 1; id++) {
+        assert_int_equal(rows_put(base.rows, CFG_RULE, id, packed, size), 0);
+    }
+    assert_int_equal(rows_commit(base.rows), 0);
+    rows_destroy(&base.rows);
+    fixture_open(&f);
+    fixture_close(&f);
+    fixture_base_open(&base);
+    assert_int_equal(rows_count(base.rows, CFG_RULE), 0);
+    rows_destroy(&base.rows);
+    fixture_fini(&f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(rules_that_cannot_go_are_shown_to_nobody_and_asked_for),
         cmocka_unit_test(a_bridge_takes_along_more_rules_than_fit_in_one_commit),
+        cmocka_unit_test(as_many_are_dropped_as_there_are),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
