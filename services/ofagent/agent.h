@@ -68,6 +68,8 @@ struct bridge {
     bool is_in_checkpoint;   /* of checkpoint.c, while it makes one */
     uint64_t claimant;       /* without an owner: to whom it falls (start number) */
     uint64_t free_since_ns;  /* without an owner: since when */
+    uint64_t untaken_epoch;    /* with which it was given to its owner, who has not claimed it yet; 0: he has */
+    uint64_t untaken_since_ns; /* when we saw that first */
     uint64_t successor;      /* it is to be given to this ofagent (start number) as soon as nothing is under way; 0: it stays */
     uint64_t give_until_ns;  /* otherwise it stays for now */
     uint64_t given_epoch;    /* with which we gave it away; 0: never. Whoever takes it raises it */
@@ -162,6 +164,7 @@ struct ofagent {
     bool must_follow;             /* bridges or controllers have changed in the mirror */
     struct share share;
     bool is_loaded;               /* the mirror has been complete and the counters of configdb have been read */
+    bool has_joined;              /* our service row is on its way or there */
     struct pollfd *fds;
     size_t n_fds, room_fds;
     bool has_polled; /* their revents are true */

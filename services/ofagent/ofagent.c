@@ -267,10 +267,15 @@ static void on_connection(void *context, bool is_connected)
 
 /* ---- life ---- */
 
+/* Not before the mirror is complete: whoever has a service row is given bridges. */
 static void register_service(struct ofagent *agent)
 {
     Busbar__ServiceRow row = BUSBAR__SERVICE_ROW__INIT;
 
+    if (!agent->is_loaded || agent->has_joined) {
+        return;
+    }
+    agent->has_joined = true;
     row.kind = PROCESS_OFAGENT;
     row.instance = agent->settings.instance;
     row.start = agent->settings.start;
@@ -308,7 +313,6 @@ int ofagent_new(const struct ofagent_settings *settings, struct ofagent **out_ag
         error_set(detail, err, "%s: %s", settings->control, error_text(err));
         goto fail;
     }
-    register_service(agent);
     *out_agent = agent;
     return 0;
 fail:
@@ -374,6 +378,7 @@ void ofagent_step(struct ofagent *agent, uint64_t now_ns, uint64_t wall_ns)
     }
     doubt_after_standing_still(agent, now_ns);
     cfg_step(agent->cfg, now_ns);
+    register_service(agent);
     share_step(agent);
     usage_step(agent->usage);
     packet_step(agent->packet);

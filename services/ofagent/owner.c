@@ -361,6 +361,7 @@ void owner_give(struct bridge *bridge)
 
     theirs.start = bridge->successor;
     theirs.epoch = row->epoch + 1;
+    theirs.has_given = theirs.given = true;
     cfg_txn_require(txn, CFG_OWNER, bridge->id, &row->base, columns, 2);
     cfg_txn_update(txn, CFG_OWNER, bridge->id, &theirs.base, columns, 2);
     *giving = (struct giving){.agent = agent, .bridge = bridge->id, .epoch = theirs.epoch};

@@ -7,7 +7,7 @@
 #define OWNER_RETRY_NS (200 * NS_PER_MS) /* a refused claim is tried again when the mirror may know more */
 #define OWNER_TIMEOUT_NS (5 * NS_PER_S)
 #define OWNER_SNAPSHOT_NS (10 * NS_PER_S) /* for counts of shards that have died, before a bridge of another is served */
-#define OWNER_OTHERS_NS (500 * NS_PER_MS) /* a bridge that falls to somebody who does not claim it is claimed by anybody after this */
+#define OWNER_OTHERS_NS (500 * NS_PER_MS) /* a bridge that falls or was given to somebody who does not claim it is claimed by anybody after this */
 
 /* Claims the bridge when nobody else who lives has it, and loads the tables once the mirror has come to that commit. */
 void owner_step(struct bridge *bridge);

@@ -17,6 +17,7 @@
 #include "lib/base/memory.h"
 #include "services/ofagent/assign.h"
 #include "services/ofagent/bridge.h"
+#include "services/ofagent/owner.h"
 
 void share_changed(struct ofagent *agent)
 {
@@ -90,7 +91,8 @@ static size_t list_bridges(const struct ofagent *agent, struct assign_bridge **o
             room = room == 0 ? 16 : room * 2;
             bridges = memory_resize(bridges, room * sizeof *bridges);
         }
-        bridges[n++] = (struct assign_bridge){.id = id, .owner = owner != NULL ? owner->start : 0};
+        bridges[n++] = (struct assign_bridge){
+            .id = id, .owner = owner != NULL ? owner->start : 0, .given = owner != NULL && owner->given ? owner->epoch : 0};
     }
     *out_bridges = bridges;
     return n;
@@ -115,9 +117,14 @@ static void note_owner(struct bridge *bridge, const struct assign_bridge *place)
     struct ofagent *agent = bridge->agent;
 
     bridge->claimant = place->claimant;
+    if (place->given != bridge->untaken_epoch) {
+        bridge->untaken_epoch = place->given;
+        bridge->untaken_since_ns = agent->now_ns;
+    }
     if (place->claimant == 0 && share_instance(agent, place->owner) != 0) {
-        bridge->owner_start = place->owner;
-        bridge->free_since_ns = 0;
+        bool is_untaken = place->given != 0 && agent->now_ns - bridge->untaken_since_ns >= OWNER_OTHERS_NS;
+        bridge->owner_start = is_untaken ? 0 : place->owner;
+        bridge->free_since_ns = is_untaken ? bridge->untaken_since_ns : 0;
         if (place->owner != agent->settings.start) {
             bridge->former_instance = share_instance(agent, place->owner);
         }
@@ -205,7 +212,7 @@ void share_step(struct ofagent *agent)
     assign_bridges(agents, n_agents, bridges, n_bridges);
     for (size_t i = 0; i < n_bridges; i++) {
         struct bridge *bridge = bridge_find(agent, bridges[i].id);
-        has_free = has_free || bridges[i].claimant != 0;
+        has_free = has_free || bridges[i].claimant != 0 || bridges[i].given != 0;
         if (bridge != NULL) {
             note_owner(bridge, &bridges[i]);
         }

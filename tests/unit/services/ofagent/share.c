@@ -117,6 +117,58 @@ static void a_bridge_named_for_us_is_claimed_at_once_with_the_next_epoch(void **
     assert_int_equal(bridge_find(b->agent, 10)->former_instance, 2);
 }
 
+/* Otherwise nobody would serve it while he lives. */
+static void a_bridge_given_to_one_who_does_not_take_it_is_claimed_after_half_a_second(void **state)
+{
+    struct bench *b = *state;
+    Busbar__OwnerRow row = BUSBAR__OWNER_ROW__INIT;
+
+    peer(b, PEER, 2, 8);
+    peer(b, PEER + 1, 3, 9);
+    own(b, 10, 8, 4);
+    add_bridge(b, 10, "br1");
+    bench_run(b, NS_PER_S);
+    row.start = 9; /* the one gives it to the other */
+    row.epoch = 5;
+    row.has_given = row.given = true;
+    bench_commit_row(b, CFG_OWNER, 10, &row.base);
+    bench_run(b, 400 * NS_PER_MS);
+    assert_int_equal(owner_of(b, 10)->start, 9);
+    bench_run(b, 300 * NS_PER_MS);
+    assert_int_equal(bridge_find(b->agent, 10)->state, BRIDGE_READY);
+    assert_int_equal(owner_of(b, 10)->start, 7);
+    assert_int_equal(owner_of(b, 10)->epoch, 6);
+    assert_false(owner_of(b, 10)->given);
+}
+
+static void a_bridge_that_he_has_taken_is_his(void **state)
+{
+    struct bench *b = *state;
+
+    add_bridge(b, 10, "br1");
+    peer(b, PEER, 2, 8);
+    bench_run(b, 2200 * NS_PER_MS);
+    assert_true(owner_of(b, 10)->start == 8 && owner_of(b, 10)->given);
+    own(b, 10, 8, 3);
+    bench_run(b, 5 * NS_PER_S);
+    assert_int_equal(owner_of(b, 10)->start, 8);
+}
+
+static void nobody_knows_us_before_we_have_the_whole_mirror(void **state)
+{
+    struct bench *b = *state;
+
+    ofagent_destroy(&b->agent);
+    bus_destroy(&b->bus);
+    bench_start_agent(b, 9);
+    bench_run(b, NS_PER_S);
+    assert_int_equal(cfg_registered(b->agent->cfg, NULL), 0);
+    fake_cfg_show(b->agent->cfg, true);
+    bench_run(b, 50 * NS_PER_MS);
+    assert_int_not_equal(cfg_registered(b->agent->cfg, NULL), 0);
+    assert_int_equal(owner_of(b, 1)->start, 9);
+}
+
 static void whoever_stood_still_claims_anew_before_he_accepts_anything(void **state)
 {
     struct bench *b = *state;
@@ -199,10 +251,11 @@ static void a_bridge_that_comes_back_stops_us_from_giving(void **state)
     bench_run(b, 100 * NS_PER_MS);
     assert_int_equal(owner_of(b, 10)->start, 7);
     peer(b, PEER, 2, 9);
+    uint64_t epoch = owner_of(b, 10)->epoch;
     bench_run(b, 20 * NS_PER_S);
-    assert_int_equal(owner_of(b, 10)->start, 7);
-    bench_run(b, 15 * NS_PER_S);
-    assert_int_equal(owner_of(b, 10)->start, 9);
+    assert_int_equal(owner_of(b, 10)->epoch, epoch);
+    bench_run(b, 15 * NS_PER_S); /* to him, and back again, as he does not take it either */
+    assert_true(owner_of(b, 10)->epoch == epoch + 2 && owner_of(b, 10)->start == 7);
 }
 
 static void a_bridge_whose_new_owner_died_later_may_be_given_again(void **state)
@@ -228,6 +281,9 @@ int main(void)
         CLAIM(a_surplus_is_given_away_two_seconds_after_somebody_has_joined),
         CLAIM(a_bridge_in_use_is_drained_and_what_it_was_told_is_committed),
         CLAIM(a_bridge_named_for_us_is_claimed_at_once_with_the_next_epoch),
+        CLAIM(a_bridge_given_to_one_who_does_not_take_it_is_claimed_after_half_a_second),
+        CLAIM(a_bridge_that_he_has_taken_is_his),
+        CLAIM(nobody_knows_us_before_we_have_the_whole_mirror),
         CLAIM(whoever_stood_still_claims_anew_before_he_accepts_anything),
         CLAIM(who_has_lost_a_bridge_answers_what_was_not_committed_and_lets_go),
         CLAIM(the_status_names_the_ofagent_whose_listener_is_waited_for),
