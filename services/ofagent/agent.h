@@ -101,7 +101,8 @@ struct bridge {
     bool has_generation; /* [OF1.3.5 §6.3.4] */
     uint64_t generation_id;
     uint64_t without_controller_ns; /* since when none is connected */
-    bool is_fail_open;
+    bool is_fail_open;        /* also in the owner row, with which the next owner begins */
+    bool is_noting_fail_open; /* that is being written there */
     struct bridge_table { /* what table_mods of 1.4 and later set, kept in the owner row; and the limits of configdb's table FLOW_TABLE */
         uint32_t config;  /* enum of_table_config */
         uint8_t vacancy_down, vacancy_up;

@@ -136,13 +136,14 @@ static void note_owner(struct bridge *bridge, const struct assign_bridge *place)
     }
 }
 
-/* The last of our bridges on which no bundle is open. */
+/* The last of our bridges on which no bundle is open, and that does not live by what the slowpath learns while its controllers are away: it would
+ * forget that when the status rows go. */
 static struct bridge *choose(struct ofagent *agent)
 {
     struct bridge *best = NULL;
 
     for (struct bridge *b = agent->bridges; b != NULL; b = b->next) {
-        if (b->state == BRIDGE_READY && !b->must_reload && bridge_has_no_bundles(b) && (best == NULL || b->id > best->id)) {
+        if (b->state == BRIDGE_READY && !b->must_reload && !b->is_fail_open && bridge_has_no_bundles(b) && (best == NULL || b->id > best->id)) {
             best = b;
         }
     }

@@ -154,6 +154,24 @@ static void a_bridge_that_he_has_taken_is_his(void **state)
     assert_int_equal(owner_of(b, 10)->start, 8);
 }
 
+static void a_bridge_whose_controllers_are_away_is_not_given_away(void **state)
+{
+    struct bench *b = *state;
+    Busbar__ControllerRow row = BUSBAR__CONTROLLER_ROW__INIT;
+
+    add_bridge(b, 10, "br1");
+    add_bridge(b, 11, "br2");
+    row.bridge = 11;
+    row.target = (char *)(uintptr_t) "unix:/nonexistent/controller";
+    bench_commit_row(b, CFG_CONTROLLER, 5, &row.base);
+    bench_run(b, 16 * NS_PER_S);
+    assert_true(bridge_find(b->agent, 11)->is_fail_open);
+    peer(b, PEER, 2, 8);
+    bench_run(b, 2200 * NS_PER_MS);
+    assert_int_equal(owner_of(b, 11)->start, 7);
+    assert_int_equal(owner_of(b, 10)->start, 8); /* the next goes */
+}
+
 static void nobody_knows_us_before_we_have_the_whole_mirror(void **state)
 {
     struct bench *b = *state;
@@ -283,6 +301,7 @@ int main(void)
         CLAIM(a_bridge_named_for_us_is_claimed_at_once_with_the_next_epoch),
         CLAIM(a_bridge_given_to_one_who_does_not_take_it_is_claimed_after_half_a_second),
         CLAIM(a_bridge_that_he_has_taken_is_his),
+        CLAIM(a_bridge_whose_controllers_are_away_is_not_given_away),
         CLAIM(nobody_knows_us_before_we_have_the_whole_mirror),
         CLAIM(whoever_stood_still_claims_anew_before_he_accepts_anything),
         CLAIM(who_has_lost_a_bridge_answers_what_was_not_committed_and_lets_go),
