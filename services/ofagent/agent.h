@@ -71,7 +71,8 @@ struct bridge {
     uint64_t untaken_epoch;    /* with which it was given to its owner, who has not claimed it yet; 0: he has */
     uint64_t untaken_since_ns; /* when we saw that first */
     uint64_t successor;      /* it is to be given to this ofagent (start number) as soon as nothing is under way; 0: it stays */
-    uint64_t give_until_ns;  /* otherwise it stays for now */
+    uint64_t give_until_ns;  /* otherwise it stays for now, */
+    uint64_t stay_until_ns;  /* and at least until then */
     uint64_t given_epoch;    /* with which we gave it away; 0: never. Whoever takes it raises it */
     struct version given;    /* by this commit; nothing is claimed before the mirror shows it */
 

@@ -241,11 +241,11 @@ static bool is_busy(const struct session *session)
            session->bundles != NULL || session->n_port_mods > 0;
 }
 
-bool bridge_has_no_bundles(const struct bridge *bridge)
+bool bridge_may_come_to_rest(const struct bridge *bridge)
 {
     const struct session *session = bridge->sessions;
 
-    while (session != NULL && session->bundles == NULL) {
+    while (session != NULL && session->bundles == NULL && session->walk == NULL) {
         session = session->next;
     }
     return session == NULL;

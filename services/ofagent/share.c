@@ -136,14 +136,15 @@ static void note_owner(struct bridge *bridge, const struct assign_bridge *place)
     }
 }
 
-/* The last of our bridges on which no bundle is open, and that does not live by what the slowpath learns while its controllers are away: it would
- * forget that when the status rows go. */
+/* The last of our bridges that may go. Not one that lives by what the slowpath learns while its controllers are away, who would forget that when the
+ * status rows go; nor one that no rest is to be expected of. */
 static struct bridge *choose(struct ofagent *agent)
 {
     struct bridge *best = NULL;
 
     for (struct bridge *b = agent->bridges; b != NULL; b = b->next) {
-        if (b->state == BRIDGE_READY && !b->must_reload && !b->is_fail_open && bridge_has_no_bundles(b) && (best == NULL || b->id > best->id)) {
+        bool may_go = b->state == BRIDGE_READY && !b->must_reload && !b->is_fail_open && agent->now_ns >= b->stay_until_ns;
+        if (may_go && bridge_may_come_to_rest(b) && (best == NULL || b->id > best->id)) {
             best = b;
         }
     }
@@ -160,7 +161,8 @@ static bool is_giving(struct ofagent *agent)
         if (b->successor != 0 && (has_gone || agent->now_ns >= b->give_until_ns)) {
             log_info("bridge-stays bridge=%s reason=\"%s\"", b->name, has_gone ? "the ofagent has gone" : "it is in use");
             b->successor = 0;
-            agent->share.give_ns = agent->now_ns + SHARE_SETTLE_NS;
+            b->stay_until_ns = has_gone ? 0 : agent->now_ns + SHARE_STAY_NS;
+            agent->share.give_ns = agent->now_ns + SHARE_PAUSE_NS;
         }
         is_any = is_any || b->successor != 0 || b->state == BRIDGE_GIVING;
     }

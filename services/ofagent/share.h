@@ -12,6 +12,7 @@
 #define SHARE_SETTLE_NS (2 * NS_PER_S)
 #define SHARE_PAUSE_NS (200 * NS_PER_MS)
 #define SHARE_DRAIN_NS (4 * NS_PER_S) /* for what is under way on a bridge to end; counts of removed rules are waited for 3 s */
+#define SHARE_STAY_NS (30 * NS_PER_S) /* one that did not come to rest in that time is left alone for so long; the next is tried */
 #define SHARE_REFUSED_NS (30 * NS_PER_S) /* a bridge came back, as its new owner did not take it: nothing is given for so long */
 #define SHARE_LOOK_NS (50 * NS_PER_MS)
 
