@@ -123,6 +123,7 @@ struct share {
     uint64_t peers_changed_ns; /* when that changed */
     uint64_t give_ns;          /* no bridge is given away before */
     size_t n_peers;            /* ofagents that live, we included */
+    uint64_t shared_ns;        /* when another lived last */
 };
 
 /* What sessions did, those that are gone too. */
@@ -155,6 +156,7 @@ struct ofagent {
     uint64_t counters_ns;    /* when the mirror's rows of counters were last read: deltas do not carry them */
     uint64_t n_snapshots;
     bool has_asked_snapshot;
+    uint64_t asked_snapshot_ns; /* when */
     uint64_t group_row_max; /* that the mirror has ever shown */
     uint64_t n_sessions_ever;
     struct agent_counts counts;

@@ -141,7 +141,11 @@ static void on_service(struct ofagent *agent, uint64_t id, const Busbar__Service
     if (before != NULL && after != NULL && before->start == after->start) {
         return;
     }
+    const Busbar__ServiceRow *one = after != NULL ? after : before;
     share_changed(agent);
+    if (one->kind == PROCESS_OFAGENT && one->start != agent->settings.start) {
+        agent->share.shared_ns = agent->now_ns; /* he lived, though perhaps not at any step of ours */
+    }
     if (before != NULL && before->kind == PROCESS_FASTPATH) {
         agent->shard_ended_ns = agent->now_ns;
         usage_leave(agent->usage, id);

@@ -78,8 +78,7 @@ static void on_claimed(void *context, const struct cfg_result *result)
             if (!bridge->is_served && !checkpoint_is_current(claim->agent->checkpoint)) {
                 bridge->snapshots_wanted = claim->agent->n_snapshots + 1;
                 bridge->load_by_ns = claim->agent->now_ns + OWNER_SNAPSHOT_NS;
-                claim->agent->has_asked_snapshot = true;
-                cfg_refresh(claim->agent->cfg);
+                share_read_counters(claim->agent);
             }
         } else {
             LOG_LIMITED(result->error == -ERROR_OWNER ? LOG_LEVEL_DEBUG : LOG_LEVEL_WARN, "bridge-not-claimed bridge=%s error=\"%s\"", bridge->name,

@@ -17,6 +17,7 @@
 #include "lib/base/memory.h"
 #include "services/ofagent/assign.h"
 #include "services/ofagent/bridge.h"
+#include "services/ofagent/checkpoint.h"
 #include "services/ofagent/owner.h"
 
 void share_changed(struct ofagent *agent)
@@ -112,6 +113,11 @@ static bool note_peers(struct share *share, const struct assign_agent *agents, s
     return is_new;
 }
 
+static bool has_other(const struct ofagent *agent, const struct assign_agent *agents, size_t n_agents)
+{
+    return n_agents > 1 || (n_agents == 1 && agents[0].start != agent->settings.start);
+}
+
 static void note_owner(struct bridge *bridge, const struct assign_bridge *place)
 {
     struct ofagent *agent = bridge->agent;
@@ -185,6 +191,43 @@ static void give_one(struct ofagent *agent, const struct assign_agent *agents, s
     log_info("bridge-moves bridge=%s to=ofagent.%u", bridge->name, share_instance(agent, to));
 }
 
+void share_read_counters(struct ofagent *agent)
+{
+    bool is_coming = agent->has_asked_snapshot && agent->asked_snapshot_ns > agent->shard_ended_ns + CHECKPOINT_LATE_NS &&
+                     agent->now_ns - agent->asked_snapshot_ns < SHARE_SNAPSHOT_NS;
+
+    if (!is_coming) {
+        agent->has_asked_snapshot = true;
+        agent->asked_snapshot_ns = agent->now_ns;
+        cfg_refresh(agent->cfg);
+    }
+}
+
+/* Nobody waits for the mirror to go on, which it does not while a snapshot comes. */
+static bool is_idle(const struct ofagent *agent)
+{
+    bool is_idle = cfg_is_connected(agent->cfg) && cfg_transactions_in_flight(agent->cfg) == 0;
+
+    for (const struct bridge *b = agent->bridges; b != NULL && is_idle; b = b->next) {
+        is_idle = b->state == BRIDGE_UNOWNED || (b->state == BRIDGE_READY && bridge_is_quiet(b));
+    }
+    return is_idle;
+}
+
+/* What others have written of shards that have ended is read when there is time, not when one of their bridges falls to us. */
+static void read_counters_early(struct ofagent *agent)
+{
+    if (!agent->is_loaded || agent->counters_ns > agent->shard_ended_ns + CHECKPOINT_LATE_NS ||
+        agent->now_ns <= agent->shard_ended_ns + CHECKPOINT_LATE_NS) {
+        return;
+    }
+    if (agent->share.shared_ns < agent->shard_ended_ns) {
+        agent->counters_ns = agent->now_ns; /* nobody has lived since who could have written any */
+    } else if (is_idle(agent)) {
+        share_read_counters(agent);
+    }
+}
+
 void share_claimed(struct bridge *bridge)
 {
     struct ofagent *agent = bridge->agent;
@@ -212,6 +255,8 @@ void share_step(struct ofagent *agent)
     if (note_peers(share, agents, n_agents)) {
         share->peers_changed_ns = agent->now_ns;
     }
+    share->shared_ns = has_other(agent, agents, n_agents) ? agent->now_ns : share->shared_ns;
+    read_counters_early(agent);
     assign_bridges(agents, n_agents, bridges, n_bridges);
     for (size_t i = 0; i < n_bridges; i++) {
         struct bridge *bridge = bridge_find(agent, bridges[i].id);
