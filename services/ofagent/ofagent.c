@@ -340,6 +340,9 @@ void ofagent_destroy(struct ofagent **out_agent)
         agent->is_ending = true;
         cfg_unregister(agent->cfg);
         cfg_step(agent->cfg, agent->now_ns); /* sends that, and the withdrawn status rows */
+        if (cfg_transactions_in_flight(agent->cfg) > 0) {
+            cfg_step(agent->cfg, agent->now_ns + INFLIGHT_TIMEOUT_NS + OWNER_TIMEOUT_NS); /* nobody waits for an answer any more */
+        }
     }
     commands_waits_destroy(&agent->waits);
     control_server_destroy(&agent->control);
