@@ -100,10 +100,10 @@ void commit_queue(struct commit *commit, const struct bus_identity *from, Busbar
     struct commit_item *item = item_new(&commit->items, from, *message, size, is_in_memory);
     item->queued_ns = commit_now_ns(commit);
     uint64_t now_ns = commit->clocks.now_ns;
-    item->parked = (struct park_entry){.from = *from, .message = item->message, .size = size, .came_ns = now_ns, .heard_ns = now_ns};
+    item->parked = (struct park_entry){.from = *from, .message = item->message, .size = item->size, .came_ns = now_ns, .heard_ns = now_ns};
     park_heard(commit->park, from->start, now_ns);
     *message = NULL;
-    commit->queue_bytes += size;
+    commit->queue_bytes += item->size;
     DL_APPEND(commit->queue, item);
 }
 

@@ -29,6 +29,7 @@
 #include "services/configdb/lease.h"
 #include "services/configdb/list.h"
 #include "services/configdb/scrape.h"
+#include "services/configdb/txn.h"
 
 enum {
     CONFIGDB_MESSAGES_PER_STEP = 2000, /* 20 ms of rule transactions, then everybody else has a turn */
@@ -379,7 +380,8 @@ static void configdb_on_transact(struct configdb *db, const struct bus_message *
     struct error_detail detail;
     Busbar__TransactReply reply = BUSBAR__TRANSACT_REPLY__INIT;
     Busbar__Version version;
-    int err = access_transact(message, transact, &reply.failed_op, &detail);
+    int err = txn_count_ops(transact, &detail);
+    err = err == 0 ? access_transact(message, transact, &reply.failed_op, &detail) : err;
     if (err == 0) {
         access_sign(db->access, message, transact, &commit_memory(db->commit)->allocator);
         commit_queue(db->commit, &message->from, &transact, message->size, true);

@@ -4,7 +4,8 @@
  *   run    RUN_DIR/rundb/     rules, groups, meters, owners, services, counters; never synced, survives kill -9
  *
  * Beside the run environment stands `mark`: three numbers in the machine's order, ticket of the last commit begun, of the last done, and LMDB's number of
- * the one begun (mapped.h). It is no part of the layout: who does not know it opens the environment all the same.
+ * the one begun (mapped.h); and `boot`: the machine's boot id and then " marked", which those who do not know `mark` take for another boot, so that they
+ * rebuild what they could not mend.
  *
  * Every environment has six databases. Numbers in keys are big-endian, so that LMDB's byte order is their order. Every value
  * is preceded by 8 bytes: XXH3_64bits(value, seed = XXH3_64bits(key)), big-endian, put and checked by store.c alone.

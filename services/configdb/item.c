@@ -38,6 +38,12 @@ struct msg_arena *item_memory(struct item_pool *pool)
     return &pool->lent->memory;
 }
 
+/* What is unpacked may be fifty times what was sent. */
+static size_t item_bytes(const struct commit_item *item, size_t sent)
+{
+    return sizeof *item + (item->is_in_memory ? item->memory.wanted : sent + item->message->n_ops * (sizeof(Busbar__Op) + sizeof(Busbar__Op *)));
+}
+
 struct commit_item *item_new(struct item_pool *pool, const struct bus_identity *from, Busbar__Transact *message, size_t size, bool is_in_memory)
 {
     struct commit_item *item = is_in_memory ? pool->lent : item_take(pool);
@@ -45,7 +51,7 @@ struct commit_item *item_new(struct item_pool *pool, const struct bus_identity *
     item->is_in_memory = is_in_memory;
     item->from = *from;
     item->message = message;
-    item->size = size;
+    item->size = item_bytes(item, size);
     return item;
 }
 

@@ -15,7 +15,7 @@ struct commit_item {
     bool is_in_memory;
     struct bus_identity from;
     Busbar__Transact *message;
-    size_t size;
+    size_t size; /* bytes of memory that it takes, with its message */
     struct txn txn;
     uint64_t queued_ns;
     enum rows_env env;    /* set by commit_early() */
@@ -39,7 +39,7 @@ struct item_pool {
 
 /* Memory for a message to come; until item_new() takes it, or the next call, it may be used for another. */
 struct msg_arena *item_memory(struct item_pool *pool);
-/* is_in_memory: the message is in item_memory(), which goes with it. Else it is unpacked by protobuf-c. */
+/* size: as it was sent. is_in_memory: the message is in item_memory(), which goes with it. Else it is unpacked by protobuf-c. */
 struct commit_item *item_new(struct item_pool *pool, const struct bus_identity *from, Busbar__Transact *message, size_t size, bool is_in_memory);
 void item_forget_reply(struct commit_item *item);
 void item_end(struct item_pool *pool, struct commit_item *item);

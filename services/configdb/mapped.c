@@ -3,9 +3,11 @@
  * Why: with MDB_WRITEMAP a commit without sync is a dozen pages changed in memory that belongs to the kernel; without it each of them is a system
  * call, a quarter of what a single rule costs. Two things that write() takes care of are ours then:
  *
- *   room   a page for which the directory has no room is a SIGBUS, not an error. So room for all that a transaction may need is allocated before it
- *          touches anything; when that fails the transaction is refused. What it may need is counted (mapped_pages()): the pages it copies, at
- *          most all that there are; those that splits add; those of large values; those that note what became free.
+ *   room   a page for which the directory has no room is a SIGBUS, not an error. So before each change there is room, behind the last page that the
+ *          transaction has taken, for what this change and the commit may take at most; when there is none the transaction is refused. A change
+ *          takes a few pages a level of its tree, and those of a large value; the commit those that note what became free: eight bytes a page,
+ *          written anew when they grow, and the pages of the tree that they stand in. Where LMDB is in the file it does not tell while a
+ *          transaction is open: it is the third word of its transaction, in all of 0.9, and each start of a transaction compares it.
  *   halves kill -9 leaves what was stored up to some instruction. LMDB ends a commit by storing the new roots and then its number, but the compiler
  *          has put a part of the roots behind the number. So a mark in a file of its own says which commit is under way, and a start that finds
  *          one takes it back: LMDB keeps the roots of two commits, in turn, and takes those with the greater number.
@@ -18,7 +20,8 @@
  * A stray pointer of ours could reach these pages. Values carry checksums, the environment can be rebuilt, and what is copied to the disk is
  * read with its checksum; the disk's environment is not written this way.
  *
- * Cost: some 30 ns a change, an allocation of 1 MiB now and then. Threads: mapped_end() any, the others who holds LMDB's write lock. Invariant I8.
+ * Cost: a comparison a change, an allocation of 1 MiB now and then; some 2 MiB and a hundredth more than what is used.
+ * Threads: mapped_end() any, the others who holds LMDB's write lock. Invariant I8.
  */
 #include "services/configdb/mapped.h"
 
@@ -36,10 +39,11 @@
 enum {
     MAPPED_PAGE_BYTES = 4096, /* LMDB takes the system's */
     MAPPED_STEP_BYTES = 1 << 20,
-    MAPPED_PATH_PAGES = 18, /* copied by one change: six levels, each with two neighbours */
-    MAPPED_NODE_BYTES = 32, /* beside key and value: node header, checksum, rounding */
-    MAPPED_LARGE = 1024,    /* LMDB gives values pages of their own from less than half a page; counted twice in between */
-    MAPPED_SPARE_PAGES = 64,
+    MAPPED_CHANGE_PAGES = 96, /* of 16 levels, six each: page and neighbour copied, split when full or when a key in them gets longer */
+    MAPPED_COMMIT_PAGES = 64, /* of a commit, beside the two below */
+    MAPPED_FREE_SHARE = 127,  /* a fourth of the page numbers that a page holds: the notes of what is free are written four times at most */
+    MAPPED_KEPT_BYTES = 8 << 20,
+    MAPPED_TAKEN_AT = 2, /* words into LMDB's transaction */
 };
 
 /* Of LMDB 0.9, data version 1: a header of 16 bytes, then this; pages 0 and 1. */
@@ -129,70 +133,75 @@ static int mapped_take_back(int fd, uint64_t txnid)
     }
     size_t page = txnid & 1;
     if (numbers[page] != txnid || numbers[1 - page] + 1 != txnid) {
-        return 0; /* it did not get so far; or somebody who knows no marks has written since */
+        return 0; /* it did not get so far */
     }
     log_info("commit_taken_back number=%llu", (unsigned long long)txnid);
-    return pwrite(fd, &never, sizeof never, (off_t)page * MAPPED_PAGE_BYTES + META_TXNID_AT) == (ssize_t)sizeof never ? 0 : -EIO;
+    errno = EIO;
+    return pwrite(fd, &never, sizeof never, (off_t)page * MAPPED_PAGE_BYTES + META_TXNID_AT) == (ssize_t)sizeof never ? 0 : -errno;
 }
 
-int mapped_recover(const char *dir)
+static int mapped_recover_data(const char *dir, uint64_t txnid, struct error_detail *detail)
 {
-    struct mapped_mark mark = {0};
-    int fd = mapped_file(dir, "mark", O_RDONLY);
-    ssize_t n = fd >= 0 ? pread(fd, &mark, sizeof mark, 0) : 0;
+    int fd = mapped_file(dir, "data.mdb", O_RDWR);
+    int err = fd >= 0 ? mapped_take_back(fd, txnid) : fd == -ENOENT ? 0 : fd;
     if (fd >= 0) {
         close(fd);
     }
-    if (n != (ssize_t)sizeof mark || mark.begun <= mark.done) {
-        return 0;
-    }
-    fd = mapped_file(dir, "data.mdb", O_RDWR);
+    return err == 0 ? 0 : error_set(detail, err, "%.200s/data.mdb: %s", dir, error_text(err));
+}
+
+/* What was dealt with is not found again, whoever writes in the meantime. */
+int mapped_recover(const char *dir, struct error_detail *detail)
+{
+    struct mapped_mark mark = {0};
+    const struct mapped_mark none = {0};
+    int fd = mapped_file(dir, "mark", O_RDWR);
     if (fd < 0) {
-        return fd == -ENOENT ? 0 : fd;
+        return fd == -ENOENT ? 0 : error_set(detail, fd, "%.200s/mark: %s", dir, error_text(fd));
     }
-    int err = mapped_take_back(fd, mark.txnid);
+    ssize_t n = pread(fd, &mark, sizeof mark, 0);
+    int err = n < 0 ? error_set(detail, -errno, "%.200s/mark: %s", dir, strerror(errno)) : 0;
+    if (n == (ssize_t)sizeof mark && mark.begun > mark.done && (err = mapped_recover_data(dir, mark.txnid, detail)) == 0 &&
+        pwrite(fd, &none, sizeof none, 0) != (ssize_t)sizeof none) {
+        err = error_set(detail, -EIO, "%.200s/mark: %s", dir, error_text(-EIO));
+    }
     close(fd);
     return err;
 }
 
-void mapped_count(struct mapped_need *need, uint32_t db, size_t size)
+int mapped_forget(const char *dir, struct error_detail *detail)
 {
-    need->dbs[db].n++;
-    if (size > 0) {
-        need->dbs[db].n_puts++;
-        need->dbs[db].bytes += (size < MAPPED_LARGE ? size : MAPPED_LARGE) + MAPPED_NODE_BYTES;
-        need->large += size < MAPPED_LARGE ? 0 : size / MAPPED_PAGE_BYTES + 2;
-    }
+    char *path = memory_format("%s/mark", dir);
+    int err = unlink(path) == 0 || errno == ENOENT ? 0 : -errno;
+    free(path);
+    return err == 0 ? 0 : error_set(detail, err, "%.200s/mark: %s", dir, error_text(err));
 }
 
-static uint64_t least(uint64_t a, uint64_t b)
+uint64_t mapped_taken(const void *lmdb_txn)
 {
-    return a < b ? a : b;
+    uint64_t taken;
+    memcpy(&taken, (const uint64_t *)lmdb_txn + MAPPED_TAKEN_AT, sizeof taken);
+    return taken;
 }
 
-uint64_t mapped_pages(const struct mapped_need *need)
+uint64_t mapped_wanted(uint64_t taken, uint64_t free_pages, size_t size)
 {
-    uint64_t pages = 0;
-    for (size_t i = 0; i < MAPPED_DBS; i++) {
-        uint64_t had = need->dbs[i].pages, n_puts = need->dbs[i].n_puts;
-        /* A page that was there splits at the first put; after that half a page has to come together, which is taken to be an eighth. */
-        pages += least(need->dbs[i].n * MAPPED_PATH_PAGES, had) + least(2 * n_puts, had + need->dbs[i].bytes / (MAPPED_PAGE_BYTES / 8));
-    }
-    return need->large + pages + pages / 256 + MAPPED_SPARE_PAGES;
+    return taken + taken / MAPPED_FREE_SHARE + 2 * free_pages + MAPPED_COMMIT_PAGES + MAPPED_CHANGE_PAGES + size / MAPPED_PAGE_BYTES + 2;
 }
 
-bool mapped_has_room(const struct mapped *mapped, uint64_t used, const struct mapped_need *need)
+bool mapped_has_room(const struct mapped *mapped, uint64_t wanted)
 {
-    return (used + mapped_pages(need)) * MAPPED_PAGE_BYTES <= mapped->allocated;
+    return wanted * MAPPED_PAGE_BYTES <= mapped->allocated;
 }
 
-int mapped_room(struct mapped *mapped, int fd, uint64_t used, uint64_t map_bytes, const struct mapped_need *need)
+int mapped_room(struct mapped *mapped, int fd, uint64_t wanted_pages, uint64_t map_bytes)
 {
-    uint64_t wanted = least((used + mapped_pages(need)) * MAPPED_PAGE_BYTES, map_bytes);
+    uint64_t wanted = wanted_pages * MAPPED_PAGE_BYTES;
+    wanted = (wanted + MAPPED_STEP_BYTES - 1) / MAPPED_STEP_BYTES * MAPPED_STEP_BYTES;
+    wanted = wanted < map_bytes ? wanted : map_bytes;
     if (wanted <= mapped->allocated) {
         return 0; /* all of the map: LMDB says when that is not enough */
     }
-    wanted = least((wanted + MAPPED_STEP_BYTES - 1) / MAPPED_STEP_BYTES * MAPPED_STEP_BYTES, map_bytes);
     /* From the beginning: what LMDB has never written, though it counts it as used, may be a hole. */
     int err = posix_fallocate(fd, (off_t)mapped->allocated, (off_t)(wanted - mapped->allocated));
     if (err != 0) {
@@ -200,6 +209,28 @@ int mapped_room(struct mapped *mapped, int fd, uint64_t used, uint64_t map_bytes
     }
     mapped->allocated = wanted;
     return 0;
+}
+
+void mapped_give_back(struct mapped *mapped, int fd, uint64_t used, uint64_t end)
+{
+    uint64_t from = used * MAPPED_PAGE_BYTES;
+    if (end <= from) {
+        return;
+    }
+    int err = fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)from, (off_t)(end - from));
+    mapped->allocated = err == 0 && mapped->allocated > from ? from : mapped->allocated; /* a file system that cannot: it stays */
+}
+
+void mapped_aborted(struct mapped *mapped, int fd, uint64_t used)
+{
+    if (mapped->allocated > used * MAPPED_PAGE_BYTES + MAPPED_KEPT_BYTES) {
+        mapped_give_back(mapped, fd, used, mapped->allocated);
+    }
+}
+
+uint64_t mapped_allocated(const struct mapped *mapped)
+{
+    return mapped->allocated;
 }
 
 uint64_t mapped_begin(struct mapped *mapped, uint64_t txnid)

@@ -1,7 +1,8 @@
 /* The parked transactions: one list.
  *
  * With 256 entries at most a walk costs less than the transaction that causes it, so there is no index; while nothing is parked nothing here costs
- * more than a comparison. A commit marks those that wait for a row it touched; all that are marked are tried in the order in which they came.
+ * more than a comparison. A commit marks those that wait for a row it touched; all that are marked are tried in the order in which they came. What a
+ * transaction waits for is noted when it is parked: it may have a hundred thousand operations beside its waits.
  *
  * A writer who has died is told by nobody. One that lives repeats what is not answered every 500 ms (proto/README.md), so silence is the sign. When
  * configdb itself stood still nobody could be heard, and all get their time anew.
@@ -15,6 +16,7 @@
 
 #include "lib/base/memory.h"
 #include "lib/cfg/cfg.h"
+#include "services/configdb/wait.h"
 
 #define PARK_STANDSTILL_NS NS_PER_S
 
@@ -53,6 +55,21 @@ static size_t park_of(const struct park *park, uint64_t start)
     return n;
 }
 
+static void park_note_waits(struct park_entry *entry)
+{
+    const Busbar__Transact *message = entry->message;
+    entry->waits = memory_array(WAIT_ROWS_MAX, sizeof *entry->waits);
+    entry->n_waits = 0;
+    entry->tables = 0;
+    for (size_t i = 0; i < message->n_ops && entry->n_waits < WAIT_ROWS_MAX; i++) {
+        const Busbar__Op *op = message->ops[i];
+        if (op->kind == BUSBAR__OP_KIND__OP_WAIT && op->table < CFG_TABLE_MAX) {
+            entry->waits[entry->n_waits++] = (struct park_wait){.table = op->table, .id = op->id};
+            entry->tables |= 1u << op->table;
+        }
+    }
+}
+
 int park_add(struct park *park, struct park_entry *entry, struct error_detail *detail)
 {
     int err = 0;
@@ -61,8 +78,8 @@ int park_add(struct park *park, struct park_entry *entry, struct error_detail *d
     } else if (park_of(park, entry->from.start) >= PARK_WRITER_MAX) {
         err = error_set(detail, -ERROR_TOO_LARGE, "%d transactions of this writer wait already, which is the limit", PARK_WRITER_MAX);
     } else if (park->bytes + entry->size > PARK_BYTES_MAX) {
-        err = error_set(detail, -ERROR_TOO_LARGE, "transactions of %zu bytes wait already; with this one it is more than the limit of %d", park->bytes,
-                        PARK_BYTES_MAX);
+        err = error_set(detail, -ERROR_TOO_LARGE, "transactions of %zu bytes of memory wait already; with this one it is more than the limit of %d",
+                        park->bytes, PARK_BYTES_MAX);
     }
     if (err != 0) {
         park->n_refused++;
@@ -70,18 +87,17 @@ int park_add(struct park *park, struct park_entry *entry, struct error_detail *d
     }
     entry->is_due = false;
     entry->why = NULL;
+    park_note_waits(entry);
     DL_APPEND(park->entries, entry);
     park->n++;
     park->bytes += entry->size;
     return 0;
 }
 
-static bool park_waits_for(const struct park_entry *entry, uint32_t tables, const Busbar__Row *row)
+static bool park_waits_for(const struct park_entry *entry, const Busbar__Row *row)
 {
-    for (size_t i = 0; i < entry->message->n_ops; i++) {
-        const Busbar__Op *op = entry->message->ops[i];
-        bool is_of = op->kind == BUSBAR__OP_KIND__OP_WAIT && op->table < CFG_TABLE_MAX && (tables & 1u << op->table) != 0;
-        if (is_of && (row == NULL || (row->table == op->table && row->id == op->id))) {
+    for (size_t i = 0; i < entry->n_waits; i++) {
+        if (row->table == entry->waits[i].table && row->id == entry->waits[i].id) {
             return true;
         }
     }
@@ -94,7 +110,8 @@ static void park_mark(const struct park_look *look, const Busbar__Row *row)
     struct park_entry *entry;
     DL_FOREACH(look->park->entries, entry)
     {
-        entry->is_due = entry->is_due || park_waits_for(entry, look->commit->tables, row);
+        bool is_of = (entry->tables & look->commit->tables) != 0;
+        entry->is_due = entry->is_due || (is_of && (row == NULL || park_waits_for(entry, row)));
     }
 }
 
@@ -113,7 +130,7 @@ void park_changed(struct park *park, const struct ring_entry *commit)
     bool is_waited_for = false;
     DL_FOREACH(park->entries, entry)
     {
-        is_waited_for = is_waited_for || park_waits_for(entry, commit->tables, NULL);
+        is_waited_for = is_waited_for || (entry->tables & commit->tables) != 0;
     }
     if (!is_waited_for) {
         return;
@@ -183,6 +200,8 @@ struct park_entry *park_take(struct park *park, uint64_t now_ns)
             DL_DELETE(park->entries, entry);
             park->n--;
             park->bytes -= entry->size;
+            free(entry->waits);
+            entry->waits = NULL;
             return entry;
         }
     }

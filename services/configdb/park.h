@@ -13,21 +13,28 @@
 enum {
     PARK_MAX = 256,                   /* people and scripts that wait at once, as for await.h */
     PARK_WRITER_MAX = 32,             /* of one writer: not the whole place, and half of what he may have unanswered */
-    PARK_BYTES_MAX = 8 * 1024 * 1024, /* of their messages */
+    PARK_BYTES_MAX = 32 * 1024 * 1024, /* that they take, unpacked as they are */
     PARK_LOOK_ROWS = 64,              /* a commit of more is not compared row by row: all that wait for its tables are tried */
 };
 #define PARK_SILENCE_NS (3 * NS_PER_S) /* a writer repeats each 500 ms; not heard for this long he is gone */
 
+struct park_wait {
+    uint32_t table;
+    uint64_t id;
+};
 /* Part of whatever is parked; the first six are set by its owner. */
 struct park_entry {
     struct bus_identity from;
     const Busbar__Transact *message;
-    size_t size;
+    size_t size; /* bytes of memory */
     uint64_t came_ns;  /* the owner's */
     uint64_t over_ns;  /* when it has to be answered */
     uint64_t heard_ns; /* the last sign of its writer */
     const char *why;   /* park_take(): why it is not to be tried again; NULL: try */
     bool is_due;
+    struct park_wait *waits; /* the park's, owned; at most WAIT_ROWS_MAX */
+    size_t n_waits;
+    uint32_t tables; /* of them, a bit each */
     struct park_entry *prev, *next;
 };
 

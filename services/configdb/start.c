@@ -4,7 +4,10 @@
  *   run    missing, damaged, unfinished, or of another boot: rebuilt from the disk's copy, which is at most a second older
  *
  * The boot id stands in RUN_DIR/rundb/boot beside the environment: after a power loss the environment was never synced and must not even
- * be opened. Versions and ids jump after a rebuild, so that nothing is given twice that somebody may have seen before the loss.
+ * be opened. Behind it stands that a killed commit may have to be taken back (mapped.h). Builds that cannot do this take it for another boot's, and
+ * rebuild; and where it does not stand, the last that wrote was one of those, so whatever mark is there says nothing. Versions and ids jump after a
+ * rebuild, so that nothing is given twice that somebody may have seen before the loss. A file that cannot be read now is no reason to rebuild: the start
+ * ends with its name.
  *
  * The epoch is the greater of the last one plus one and the wall clock in seconds, so that a database put back from a copy does not repeat
  * the epochs its readers know; it is synced to disk before anybody is served.
@@ -33,30 +36,54 @@
 /* How far versions and ids jump when the run environment was lost: more than a second can use up, so nothing is given twice. */
 #define START_N_JUMP (1ull << 32)
 #define START_ID_JUMP (1ull << 24)
+#define START_MARKED " marked" /* in `boot` behind the boot id */
 
-static bool start_is_this_boot(const char *run_db, const char *boot_id)
+enum start_boot {
+    START_BOOT_OTHER, /* or none */
+    START_BOOT_UNMARKED, /* written last by a build that knows no marks */
+    START_BOOT_MARKED,
+};
+
+static int start_boot_of(const char *run_db, const char *boot_id, enum start_boot *out_boot, struct error_detail *detail)
 {
-    char text[64] = "";
+    char text[128] = "";
     char *path = memory_format("%s/boot", run_db);
     int fd = open(path, O_RDONLY | O_CLOEXEC);
     ssize_t n = fd >= 0 ? read(fd, text, sizeof text - 1) : -1;
+    int err = n >= 0 || errno == ENOENT ? 0 : error_set(detail, -errno, "%.200s: %s", path, strerror(errno));
+    size_t size = strlen(boot_id);
     if (fd >= 0) {
         close(fd);
     }
     free(path);
-    return n > 0 && strcmp(text, boot_id) == 0;
+    *out_boot = n <= 0 || strncmp(text, boot_id, size) != 0 ? START_BOOT_OTHER
+                : text[size] == '\0'                        ? START_BOOT_UNMARKED
+                : strcmp(text + size, START_MARKED) == 0    ? START_BOOT_MARKED
+                                                            : START_BOOT_OTHER;
+    return err;
+}
+
+/* One write within a block that the file has: it is there or not, also in a directory that is full. */
+static int start_add_to_boot(const char *run_db, int flags, const char *text, struct error_detail *detail)
+{
+    char *path = memory_format("%s/boot", run_db);
+    int fd = open(path, O_WRONLY | flags | O_CLOEXEC, 0640);
+    size_t size = strlen(text);
+    errno = fd >= 0 ? ENOSPC : errno;
+    int err = fd >= 0 && write(fd, text, size) == (ssize_t)size ? 0 : error_set(detail, -errno, "%.200s: %s", path, strerror(errno));
+    if (fd >= 0) {
+        close(fd);
+    }
+    free(path);
+    return err;
 }
 
 static int start_write_boot(const char *run_db, const char *boot_id)
 {
-    char *path = memory_format("%s/boot", run_db);
-    int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0640);
-    size_t size = strlen(boot_id);
-    int err = fd >= 0 && write(fd, boot_id, size) == (ssize_t)size ? 0 : -errno;
-    if (fd >= 0) {
-        close(fd);
-    }
-    free(path);
+    struct error_detail detail;
+    char *text = memory_format("%s%s", boot_id, START_MARKED);
+    int err = start_add_to_boot(run_db, O_CREAT | O_TRUNC, text, &detail);
+    free(text);
     return err;
 }
 
@@ -191,28 +218,50 @@ static int start_open_disk(const struct start_settings *settings, size_t map_byt
     return store_open(settings->db_dir, STORE_SYNC, map_bytes, out_disk, detail);
 }
 
-/* Opens the run environment when it can be trusted; NULL and 0 when it has to be rebuilt. */
+/* What the last user left, before anybody looks into it. */
+static int start_recover(const char *run_db, enum start_boot boot, struct error_detail *detail)
+{
+    if (boot == START_BOOT_MARKED) {
+        return store_recover(run_db, detail);
+    }
+    int err = store_forget_mark(run_db, detail);
+    return err == 0 ? start_add_to_boot(run_db, O_APPEND, START_MARKED, detail) : err;
+}
+
+static int start_look(const char *run_db, const char *boot_id, bool *out_is_there, enum start_boot *out_boot, struct error_detail *detail)
+{
+    struct stat stat_of;
+    char *data = memory_format("%s/data.mdb", run_db);
+    *out_is_there = stat(data, &stat_of) == 0;
+    int err = *out_is_there || errno == ENOENT ? 0 : error_set(detail, -errno, "%.200s: %s", data, strerror(errno));
+    free(data);
+    return err == 0 ? start_boot_of(run_db, boot_id, out_boot, detail) : err;
+}
+
+/* Opens the run environment when it can be trusted; NULL and 0 when it has to be rebuilt: only for what it is, never because it could not be read now. */
 static int start_try_run(const char *run_db, const char *boot_id, size_t map_bytes, struct store **out_run,
                          const char **out_why, struct error_detail *detail)
 {
-    struct stat stat_of;
+    enum start_boot boot;
+    bool is_there;
     uint64_t built = 0;
-    char *data = memory_format("%s/data.mdb", run_db);
-    bool is_there = stat(data, &stat_of) == 0;
-    free(data);
-    if (!is_there || !start_is_this_boot(run_db, boot_id)) {
+    int err = start_look(run_db, boot_id, &is_there, &boot, detail);
+    if (err != 0) {
+        return err;
+    }
+    if (!is_there || boot == START_BOOT_OTHER) {
         *out_why = is_there ? "it is of another boot of this machine" : "there is none yet";
         return 0;
     }
-    int err = store_recover(run_db);
-    if (err == -ERROR_IN_USE) {
-        return error_set(detail, err, "database %.200s: %s", run_db, error_text(err));
-    }
-    err = err != 0 ? error_set(detail, err, "database %.200s: %s", run_db, error_text(err)) : check_database(run_db, map_bytes, detail);
-    if (err != 0) {
+    err = start_recover(run_db, boot, detail);
+    err = err == 0 ? check_database(run_db, map_bytes, detail) : err;
+    if (err == -ERROR_DAMAGED || err == -ERROR_VERSION) {
         log_warn("run_database_bad why=\"%s\"", detail->text);
         *out_why = "it is damaged";
         return 0;
+    }
+    if (err != 0) {
+        return err;
     }
     struct store *run = NULL;
     err = store_open(run_db, STORE_MAPPED, map_bytes, &run, detail);

@@ -28,7 +28,7 @@
 #include "lib/base/memory.h"
 #include "services/configdb/mapped.h"
 
-enum { STORE_CHECKSUM_BYTES = 8 };
+enum { STORE_CHECKSUM_BYTES = 8, STORE_FREE_DBI = 0 /* LMDB's own */ };
 
 struct store {
     MDB_env *env;
@@ -43,8 +43,8 @@ struct store_txn {
     struct store *store;
     struct stage *stage; /* of a staged write, else NULL */
     /* of a write of a mapped environment: */
-    struct mapped_need need;
-    uint64_t used_pages;
+    uint64_t used_pages; /* when it began */
+    uint64_t free_pages; /* of LMDB's own tree of free pages */
 };
 struct store_cursor {
     MDB_cursor *cursor;
@@ -163,23 +163,37 @@ static int store_sync_names(const char *dir)
     return err;
 }
 
-int store_recover(const char *dir)
+static int store_owned(const char *dir, int (*work)(const char *dir, struct error_detail *detail), struct error_detail *detail)
 {
     struct store store = {.owner_fd = -1};
     int err = store_own(&store, dir);
-    if (err == 0) {
-        err = mapped_recover(dir);
-    }
+    err = err == 0 ? work(dir, detail) : error_set(detail, err, "%.200s/owner: %s", dir, error_text(err));
     if (store.owner_fd >= 0) {
         close(store.owner_fd);
     }
     return err;
 }
 
+int store_recover(const char *dir, struct error_detail *detail)
+{
+    return store_owned(dir, mapped_recover, detail);
+}
+
+int store_forget_mark(const char *dir, struct error_detail *detail)
+{
+    return store_owned(dir, mapped_forget, detail);
+}
+
 /* Through the map if it can be: a directory without room for the mark is none to write in either. */
 static int store_open_mapped(struct store *store, unsigned int *flags)
 {
-    int err = mapped_recover(store->dir);
+    struct error_detail detail; /* its start has asked before, and would have told */
+    int major, minor;
+    int err = mapped_recover(store->dir, &detail);
+    (void)mdb_version(&major, &minor, NULL);
+    if (err == 0 && (major != 0 || minor != 9)) {
+        err = -ERROR_UNSUPPORTED; /* mapped.c looks into its structures */
+    }
     if (err == 0 && (err = mapped_open(store->dir, &store->mapped)) == 0) {
         *flags |= MDB_WRITEMAP;
     }
@@ -188,6 +202,16 @@ static int store_open_mapped(struct store *store, unsigned int *flags)
         return 0;
     }
     return err;
+}
+
+/* What a process has set aside that was killed since. */
+static void store_trim(struct store *store)
+{
+    MDB_envinfo info;
+    mdb_filehandle_t fd;
+    if (store->mapped != NULL && mdb_env_info(store->env, &info) == 0 && mdb_env_get_fd(store->env, &fd) == 0) {
+        mapped_give_back(store->mapped, fd, info.me_last_pgno + 1, info.me_mapsize);
+    }
 }
 
 int store_open(const char *dir, enum store_mode mode, size_t map_bytes, struct store **out_store, struct error_detail *detail)
@@ -226,6 +250,7 @@ int store_open(const char *dir, enum store_mode mode, size_t map_bytes, struct s
     if (err != 0) {
         goto fail;
     }
+    store_trim(store);
     *out_store = store;
     return 0;
 fail:
@@ -286,11 +311,29 @@ static uint64_t store_used_pages(struct store *store)
     return mdb_env_info(store->env, &info) == 0 ? info.me_last_pgno + 1 : 0;
 }
 
+/* Where a write transaction begins in the file. */
+static int store_begin_mapped(struct store_txn *txn)
+{
+    MDB_stat stat;
+    int rc = mdb_stat(txn->txn, STORE_FREE_DBI, &stat);
+    if (rc != 0) {
+        return store_error(rc);
+    }
+    txn->used_pages = store_used_pages(txn->store); /* nobody else can commit now */
+    txn->free_pages = stat.ms_branch_pages + stat.ms_leaf_pages;
+    return mapped_taken(txn->txn) == txn->used_pages ? 0 : -ERROR_UNSUPPORTED; /* this is not the LMDB that mapped.c knows */
+}
+
 int store_write(struct store *store, struct store_txn **out_txn)
 {
-    int err = store_begin(store, 0, out_txn);
-    if (err == 0 && store->mapped != NULL) {
-        (*out_txn)->used_pages = store_used_pages(store); /* nobody else can commit now */
+    struct store_txn *txn = NULL;
+    int err = store_begin(store, 0, &txn);
+    if (err == 0 && store->mapped != NULL && (err = store_begin_mapped(txn)) != 0) {
+        mdb_txn_abort(txn->txn);
+        free(txn);
+    }
+    if (err == 0) {
+        *out_txn = txn;
     }
     return err;
 }
@@ -301,30 +344,27 @@ uint64_t store_used_bytes(struct store *store)
     return mdb_env_stat(store->env, &stat) == 0 ? store_used_pages(store) * stat.ms_psize : 0;
 }
 
+uint64_t store_room_bytes(const struct store *store)
+{
+    return store->mapped != NULL ? mapped_allocated(store->mapped) : UINT64_MAX;
+}
+
 /* Before a change of a mapped environment: what it takes has room. size 0: a removal. */
-static int store_make_room(struct store_txn *txn, enum store_db db, size_t size)
+static int store_make_room(struct store_txn *txn, size_t size)
 {
     struct store *store = txn->store;
     MDB_envinfo info;
-    MDB_stat stat;
     mdb_filehandle_t fd;
     if (store->mapped == NULL) {
         return 0;
     }
-    if (txn->need.dbs[db].n == 0) {
-        int rc = mdb_stat(txn->txn, store->dbis[db], &stat);
-        if (rc != 0) {
-            return store_error(rc);
-        }
-        txn->need.dbs[db].pages = stat.ms_branch_pages + stat.ms_leaf_pages;
-    }
-    mapped_count(&txn->need, (uint32_t)db, size);
-    if (mapped_has_room(store->mapped, txn->used_pages, &txn->need)) {
+    uint64_t wanted = mapped_wanted(mapped_taken(txn->txn), txn->free_pages, size);
+    if (mapped_has_room(store->mapped, wanted)) {
         return 0;
     }
     int rc = mdb_env_get_fd(store->env, &fd);
     rc = rc == 0 ? mdb_env_info(store->env, &info) : rc;
-    return rc != 0 ? store_error(rc) : mapped_room(store->mapped, fd, txn->used_pages, info.me_mapsize, &txn->need);
+    return rc != 0 ? store_error(rc) : mapped_room(store->mapped, fd, wanted, info.me_mapsize);
 }
 
 /* Whether a file as long as the database can grow here. LMDB reports a page written in part, which is what a disk that gets full
@@ -364,10 +404,22 @@ int store_commit(struct store_txn **txn)
     return store_error(rc);
 }
 
+/* The room that a transaction has taken which will not be committed; it holds the lock. */
+static void store_give_back(struct store *store, uint64_t used_pages)
+{
+    mdb_filehandle_t fd;
+    if (mdb_env_get_fd(store->env, &fd) == 0) {
+        mapped_aborted(store->mapped, fd, used_pages);
+    }
+}
+
 void store_abort(struct store_txn **txn)
 {
     if (*txn == NULL) {
         return;
+    }
+    if ((*txn)->used_pages != 0) {
+        store_give_back((*txn)->store, (*txn)->used_pages);
     }
     mdb_txn_abort((*txn)->txn);
     stage_destroy(&(*txn)->stage);
@@ -451,7 +503,7 @@ int store_put(struct store_txn *txn, enum store_db db, const struct db_key *key,
     }
     MDB_val k = store_key(key);
     MDB_val data = {.mv_size = STORE_CHECKSUM_BYTES + size};
-    int err = store_make_room(txn, db, k.mv_size + data.mv_size);
+    int err = store_make_room(txn, k.mv_size + data.mv_size);
     if (err != 0) {
         return err;
     }
@@ -479,7 +531,7 @@ int store_delete(struct store_txn *txn, enum store_db db, const struct db_key *k
         }
         return err;
     }
-    int err = store_make_room(txn, db, 0);
+    int err = store_make_room(txn, 0);
     return err != 0 ? err : store_error(mdb_del(txn->txn, txn->store->dbis[db], &k, NULL));
 }
 
@@ -596,7 +648,7 @@ int store_cursor_delete(struct store_cursor *cursor)
         stage_remove(cursor->txn->stage, cursor->db, &cursor->last);
         return 0;
     }
-    int err = store_make_room(cursor->txn, (enum store_db)cursor->db, 0);
+    int err = store_make_room(cursor->txn, 0);
     return err != 0 ? err : store_error(mdb_cursor_del(cursor->cursor, 0)); /* MDB_NEXT then gives the follower */
 }
 

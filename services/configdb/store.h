@@ -43,7 +43,9 @@ struct store_cursor;
 int store_open(const char *dir, enum store_mode mode, size_t map_bytes, struct store **out_store,
                struct error_detail *detail) MUST_CHECK;
 /* Before anything looks into what was STORE_MAPPED: takes back the commit in which its last user was killed, if he was. -ERROR_IN_USE, -ERROR_DAMAGED. */
-int store_recover(const char *dir) MUST_CHECK;
+int store_recover(const char *dir, struct error_detail *detail) MUST_CHECK;
+/* Instead, where the last user has never STORE_MAPPED anything, but others may have before. */
+int store_forget_mark(const char *dir, struct error_detail *detail) MUST_CHECK;
 void store_close(struct store **store); /* no transaction may be open */
 
 int store_read(struct store *store, struct store_txn **out_txn) MUST_CHECK;
@@ -80,5 +82,7 @@ void store_cursor_close(struct store_cursor **cursor);
 
 /* Bytes of the file in use, for status. */
 uint64_t store_used_bytes(struct store *store);
+/* Of a mapped one, what is known to have room: never less than what is used once something was written. Else UINT64_MAX. */
+uint64_t store_room_bytes(const struct store *store);
 
 #endif

@@ -50,13 +50,21 @@ static bool txn_op_writes(const Busbar__Op *op)
     return op->kind != BUSBAR__OP_KIND__OP_REQUIRE && op->kind != BUSBAR__OP_KIND__OP_REQUIRE_ABSENT && op->kind != BUSBAR__OP_KIND__OP_WAIT;
 }
 
+int txn_count_ops(const Busbar__Transact *message, struct error_detail *detail)
+{
+    return message->n_ops <= TXN_OPS_MAX
+               ? 0
+               : error_set(detail, -ERROR_TOO_LARGE, "%zu operations are more than the limit of %d", message->n_ops, TXN_OPS_MAX);
+}
+
 int txn_env(const Busbar__Transact *message, enum rows_env *out_env, struct error_detail *detail, uint32_t *out_failed_op)
 {
     enum rows_env env = ROWS_DISK;
     bool is_known = false;
     bool is_write = false;
-    if (message->n_ops > TXN_OPS_MAX) {
-        return error_set(detail, -ERROR_TOO_LARGE, "%zu operations are more than the limit of %d", message->n_ops, TXN_OPS_MAX);
+    int err = txn_count_ops(message, detail);
+    if (err != 0) {
+        return err;
     }
     for (size_t i = 0; i < message->n_ops; i++) {
         enum rows_env mine;

@@ -37,6 +37,8 @@ struct txn {
     size_t n_new_bridges;
 };
 
+/* -ERROR_TOO_LARGE: it has more operations than a transaction may have. */
+int txn_count_ops(const Busbar__Transact *message, struct error_detail *detail) MUST_CHECK;
 /* The environment that the operations write to, all the same one. */
 int txn_env(const Busbar__Transact *message, enum rows_env *out_env, struct error_detail *detail,
             uint32_t *out_failed_op) MUST_CHECK;

@@ -40,6 +40,9 @@ static int wait_open(struct txn *txn, struct wait_look *look)
     if (op->id >= 1ull << 63) {
         return wait_refuse(txn, op, -ERROR_REFERENCE, "a wait is for a row of before the transaction, and this is a label");
     }
+    if (op->n_columns > cfg_table_info(op->table)->descriptor->n_fields) {
+        return wait_refuse(txn, op, -ERROR_TOO_LARGE, "more columns than the table has");
+    }
     for (size_t i = 0; i < op->n_columns; i++) {
         if (column_find(cfg_table_info(op->table)->descriptor, op->columns[i]) == NULL) {
             return error_set(&txn->detail, -ERROR_UNKNOWN_NAME, "%s row %" PRIu64 ": there is no column %.64s",

@@ -28,6 +28,7 @@ struct usage;
 struct packet;
 struct control_waits;
 struct checkpoint;
+struct batch;
 struct tls;
 struct snoop;
 struct port_wish;
@@ -36,7 +37,7 @@ struct meter_use;
 enum bridge_state {
     BRIDGE_UNOWNED,  /* not ours yet, or not any more */
     BRIDGE_CLAIMING, /* the transaction on the owner row is under way */
-    BRIDGE_LOADING,  /* ours since `claimed`; the mirror has not come so far */
+    BRIDGE_LOADING,  /* ours since `claimed`; the mirror has not come so far, or its rules are being read */
     BRIDGE_READY,    /* the tables are those of configdb plus what is in flight */
     BRIDGE_GIVING    /* nobody is served any more; the transaction that names the next owner is under way */
 };
@@ -65,7 +66,7 @@ struct bridge {
     bool is_served;          /* sessions, listeners and status rows are ours: from the first READY until it is known to be another's */
     uint64_t owner_start;    /* of the ofagent that has it and lives, by the mirror; 0: nobody. Set by share.c, like the next three */
     uint32_t former_instance; /* of the last other ofagent that had it and lived; 0: none that we saw */
-    bool is_in_checkpoint;   /* of checkpoint.c, while it makes one */
+    struct batch *batch;     /* of checkpoint.c, while it makes one */
     uint64_t claimant;       /* without an owner: to whom it falls (start number) */
     uint64_t free_since_ns;  /* without an owner: since when */
     uint64_t untaken_epoch;    /* with which it was given to its owner, who has not claimed it yet; 0: he has */
@@ -77,6 +78,10 @@ struct bridge {
     struct version given;    /* by this commit; nothing is claimed before the mirror shows it */
 
     struct flow_table *flows;
+    struct flow_table *loading;  /* what `flows` will be when every rule of the mirror has been looked at; NULL: nothing is loaded. See owner.c */
+    bool is_in_pass;             /* the pass over the mirror that runs began with this bridge waiting */
+    bool is_loaded_for_claim;    /* the bridge is READY when it is done */
+    struct flow_table *old;      /* taken out of service, freed bit by bit; NULL: none */
     struct group_table *groups;
     struct meter_table *meters;
     struct inflight *inflight;
@@ -167,7 +172,10 @@ struct ofagent {
     bool is_ending;               /* nothing new is begun */
     bool must_follow;             /* bridges or controllers have changed in the mirror */
     struct share share;
-    bool is_loaded;               /* the mirror has been complete and the counters of configdb have been read */
+    uint64_t load_cursor;         /* of the pass over the mirror's rules; 0: none runs */
+    size_t load_rows, load_left;  /* rows looked at in one step: OWNER_LOAD_ROWS, fewer in tests; what is left of them */
+    bool has_mirror;              /* the mirror has been complete */
+    bool is_loaded;               /* and the counters of configdb have been read */
     bool has_joined;              /* our service row is on its way or there */
     struct pollfd *fds;
     size_t n_fds, room_fds;

@@ -132,7 +132,7 @@ static void on_lost(void *context, int error, const char *text)
     log_warn("changes-lost bridge=%s error=\"%s\"", bridge->name, text);
     commands_lost(bridge->agent, bridge->id, error, text);
     if (owner_is_us(bridge)) {
-        owner_load(bridge); /* otherwise they are forgotten in this step */
+        owner_load(bridge); /* otherwise they are forgotten in this step; what configdb has is shown even if it cannot be claimed now */
     }
     bridge->state = BRIDGE_UNOWNED;
 }
@@ -324,6 +324,7 @@ void bridge_destroy(struct bridge **bridge)
     }
     free(b->removals);
     inflight_destroy(&b->inflight);
+    owner_drop_load(b);
     flow_table_destroy(&b->flows);
     group_table_destroy(&b->groups);
     meter_table_destroy(&b->meters);
@@ -747,7 +748,6 @@ void bridge_step(struct bridge *bridge)
 {
     struct ofagent *agent = bridge->agent;
 
-    owner_step(bridge);
     if (bridge->successor != 0 && bridge->state == BRIDGE_READY && bridge_is_quiet(bridge)) {
         owner_give(bridge);
     }

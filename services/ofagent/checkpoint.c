@@ -3,7 +3,9 @@
  * A row is what counters.c knows of an id: the base, and the last values of each living shard beside its start number. When we start again, a
  * shard that still lives reports its part itself, and the part of one that does not is folded into the base; so nothing is
  * counted twice and nothing but the last second of a killed shard is lost.
- * The ofagent's one thread; one transaction at a time, without a version.
+ * Each bridge has a transaction of its own, which requires our claim of it, so one that is lost takes no other's counts along; when it is refused, its ids
+ * and no others are written again. Ids of a bridge that is being loaded wait for the next round.
+ * The ofagent's one thread; one transaction of a bridge at a time, without a version.
  */
 #include "services/ofagent/checkpoint.h"
 
@@ -15,11 +17,60 @@
 #include "services/ofagent/owner.h"
 #include "services/ofagent/usage.h"
 
+struct ids {
+    uint64_t *items; /* owned */
+    size_t count, room;
+};
+
+/* The rows of one bridge, on their way. */
+struct batch {
+    struct batch *next; /* under way */
+    struct checkpoint *checkpoint;
+    struct cfg_txn *txn;
+    struct ids ids;
+};
+
 struct checkpoint {
     struct ofagent *agent;
-    bool is_under_way;
+    struct batch *under_way; /* owned */
+    bool is_in_round;   /* some that are changed have not been looked at */
+    struct ids later;   /* of bridges that are being loaded: for the next round */
     uint64_t next_ns;
+    bool is_loading;
+    uint64_t load_cursor;
 };
+
+static void ids_add(struct ids *ids, uint64_t id)
+{
+    if (ids->count == ids->room) {
+        ids->room = ids->room == 0 ? 64 : ids->room * 2;
+        ids->items = memory_resize(ids->items, ids->room * sizeof *ids->items);
+    }
+    ids->items[ids->count++] = id;
+}
+
+/* Marks them to be handed out again, and forgets them. */
+static void ids_mark(struct ids *ids, struct counters *counters)
+{
+    for (size_t i = 0; i < ids->count; i++) {
+        counters_mark(counters, ids->items[i]);
+    }
+    free(ids->items);
+    *ids = (struct ids){0};
+}
+
+/* And frees it. */
+static void take_out(struct checkpoint *checkpoint, struct batch *batch)
+{
+    struct batch **at = &checkpoint->under_way;
+
+    while (*at != batch) {
+        at = &(*at)->next;
+    }
+    *at = batch->next;
+    free(batch->ids.items);
+    free(batch);
+}
 
 struct checkpoint *checkpoint_new(struct ofagent *agent)
 {
@@ -30,7 +81,14 @@ struct checkpoint *checkpoint_new(struct ofagent *agent)
 
 void checkpoint_destroy(struct checkpoint **checkpoint)
 {
-    free(*checkpoint); /* a transaction under way has nobody to call: the mirror goes in the same breath */
+    if (*checkpoint == NULL) {
+        return;
+    }
+    while ((*checkpoint)->under_way != NULL) { /* its transaction has nobody to call: the mirror goes in the same breath */
+        take_out(*checkpoint, (*checkpoint)->under_way);
+    }
+    free((*checkpoint)->later.items);
+    free(*checkpoint);
     *checkpoint = NULL;
 }
 
@@ -88,30 +146,48 @@ static void load_row(struct ofagent *agent, uint64_t key, const Busbar__CounterR
 
 void checkpoint_load(struct checkpoint *checkpoint)
 {
-    struct ofagent *agent = checkpoint->agent;
-    struct counters_part parts[COUNTERS_PARTS_MAX];
-    const ProtobufCMessage *row;
-    uint64_t cursor = 0, id;
-    size_t n;
+    checkpoint->is_loading = true;
+    checkpoint->load_cursor = 0;
+}
 
-    while (cfg_next(agent->cfg, CFG_COUNTER, &cursor, &id, &row)) {
-        load_row(agent, id, (const Busbar__CounterRow *)row);
-    }
-    while (counters_next_changed(agent->rule_counters, &id, parts, &n)) {
-        /* What was just read need not be written. */
+bool checkpoint_is_loading(const struct checkpoint *checkpoint)
+{
+    return checkpoint->is_loading;
+}
+
+/* What is read need not be written, unless a shard has told more meanwhile. */
+static void continue_load(struct checkpoint *checkpoint)
+{
+    struct ofagent *agent = checkpoint->agent;
+    struct counters *counters = agent->rule_counters;
+    const ProtobufCMessage *row;
+    uint64_t key;
+
+    for (size_t n = 0; n < agent->load_rows; n++) {
+        if (!cfg_next(agent->cfg, CFG_COUNTER, &checkpoint->load_cursor, &key, &row)) {
+            checkpoint->is_loading = false;
+            agent->is_loaded = true;
+            return;
+        }
+        uint64_t id = counter_id_of_row(key);
+        bool was_marked = counters_is_marked(counters, id);
+        load_row(agent, key, (const Busbar__CounterRow *)row);
+        if (!was_marked) {
+            counters_unmark(counters, id);
+        }
     }
 }
 
 static void on_done(void *context, const struct cfg_result *result)
 {
-    struct checkpoint *checkpoint = context;
+    struct batch *batch = context;
 
-    checkpoint->is_under_way = false;
     if (result->error != 0) {
         LOG_LIMITED(LOG_LEVEL_WARN, "checkpoint-failed error=\"%s\"",
                     result->text != NULL ? result->text : error_text(result->error));
-        counters_mark_all(checkpoint->agent->rule_counters);
+        ids_mark(&batch->ids, batch->checkpoint->agent->rule_counters);
     }
+    take_out(batch->checkpoint, batch);
 }
 
 static void add_row(const struct ofagent *agent, struct cfg_txn *txn, uint64_t id, const struct counters_part *parts, size_t n_parts)
@@ -136,42 +212,58 @@ static void add_row(const struct ofagent *agent, struct cfg_txn *txn, uint64_t i
     cfg_txn_put(txn, CFG_COUNTER, counter_row_of_id(id), &row.base);
 }
 
-/* The bridge of ours whose rule, group or bucket the id is; NULL: it is another's, or is not kept. configdb knows what else ends,
- * and with it its counters: rules, groups, buckets. */
-static struct bridge *bridge_of(const struct ofagent *agent, uint64_t id)
+/* The bridge here whose rule, group or bucket the id is; NULL: it is another's, or is not kept. configdb knows what else ends,
+ * and with it its counters: rules, groups, buckets. Adds its look-ups. */
+static struct bridge *bridge_of(const struct ofagent *agent, uint64_t id, size_t *n_looks)
 {
     enum counter_kind kind = counter_id_kind(id);
     uint64_t number = counter_id_number(id), group = kind == COUNTER_BUCKET ? number >> 16 : number;
 
     for (struct bridge *b = agent->bridges; b != NULL; b = b->next) {
-        bool is_here = (kind == COUNTER_RULE && flow_table_by_id(b->flows, number) != NULL) ||
+        ++*n_looks;
+        bool is_here = (kind == COUNTER_RULE && owner_has_rule(b, number)) ||
                        ((kind == COUNTER_GROUP || kind == COUNTER_BUCKET) && group_table_by_row(b->groups, group) != NULL);
         if (is_here) {
-            return b->state == BRIDGE_READY ? b : NULL;
+            return b;
         }
     }
     return NULL;
 }
 
-/* Fills the transaction; it is refused when one of the bridges is not ours any more. */
-static void fill(struct ofagent *agent, struct cfg_txn *txn)
+static struct batch *batch_new(struct checkpoint *checkpoint, const struct bridge *bridge)
 {
-    struct counters_part parts[COUNTERS_PARTS_MAX];
-    struct bridge *bridge;
-    uint64_t id;
-    size_t n_parts;
+    struct batch *batch = memory_zeroed(sizeof *batch);
 
-    while (cfg_txn_size(txn) < CHECKPOINT_ROWS && counters_next_changed(agent->rule_counters, &id, parts, &n_parts)) {
-        if ((bridge = bridge_of(agent, id)) != NULL) {
-            if (!bridge->is_in_checkpoint) {
-                owner_require(txn, bridge);
-                bridge->is_in_checkpoint = true;
-            }
-            add_row(agent, txn, id, parts, n_parts);
+    batch->checkpoint = checkpoint;
+    batch->txn = cfg_txn_new("ofagent counters");
+    owner_require(batch->txn, bridge);
+    return batch;
+}
+
+/* Puts changed counters into the transactions of their bridges. */
+static void fill(struct checkpoint *checkpoint)
+{
+    struct ofagent *agent = checkpoint->agent;
+    struct counters_part parts[COUNTERS_PARTS_MAX];
+    size_t n_parts, n_rows = 0, n_looks = 0;
+    uint64_t id;
+
+    while (n_rows < CHECKPOINT_ROWS && n_looks < CHECKPOINT_LOOKS && counters_next_changed(agent->rule_counters, &id, parts, &n_parts)) {
+        struct bridge *bridge = bridge_of(agent, id, &n_looks);
+        n_looks++;
+        if (bridge == NULL) {
+            continue;
         }
-    }
-    for (bridge = agent->bridges; bridge != NULL; bridge = bridge->next) {
-        bridge->is_in_checkpoint = false;
+        if (bridge->state != BRIDGE_READY) {
+            ids_add(&checkpoint->later, id);
+            continue;
+        }
+        if (bridge->batch == NULL) {
+            bridge->batch = batch_new(checkpoint, bridge);
+        }
+        ids_add(&bridge->batch->ids, id);
+        add_row(agent, bridge->batch->txn, id, parts, n_parts);
+        n_rows++;
     }
 }
 
@@ -211,15 +303,15 @@ static void take_over(struct ofagent *agent, uint64_t id)
     }
 }
 
-void checkpoint_take_over(struct checkpoint *checkpoint, const struct bridge *bridge)
+void checkpoint_take_over_rule(struct checkpoint *checkpoint, uint64_t id)
+{
+    take_over(checkpoint->agent, counter_id(COUNTER_RULE, id));
+}
+
+void checkpoint_take_over_groups(struct checkpoint *checkpoint, const struct bridge *bridge)
 {
     struct ofagent *agent = checkpoint->agent;
 
-    for (unsigned i = 0; i < TABLE_COUNT; i++) {
-        for (const struct flow_entry *e = flow_table_first(bridge->flows, (uint8_t)i); e != NULL; e = e->next) {
-            take_over(agent, counter_id(COUNTER_RULE, e->rule.id));
-        }
-    }
     for (const struct group_entry *e = group_table_first(bridge->groups); e != NULL; e = e->next) {
         take_over(agent, counter_id(COUNTER_GROUP, e->group.id));
         for (size_t i = 0; i < e->group.n_buckets; i++) {
@@ -232,19 +324,27 @@ void checkpoint_step(struct checkpoint *checkpoint)
 {
     struct ofagent *agent = checkpoint->agent;
 
-    if (!agent->is_loaded || checkpoint->is_under_way || agent->now_ns < checkpoint->next_ns ||
-        !counters_has_changed(agent->rule_counters) || !cfg_is_connected(agent->cfg)) {
+    if (checkpoint->is_loading) {
+        continue_load(checkpoint);
+    }
+    if (!agent->is_loaded || checkpoint->under_way != NULL || agent->now_ns < checkpoint->next_ns || !cfg_is_connected(agent->cfg)) {
         return;
     }
-    struct cfg_txn *txn = cfg_txn_new("ofagent counters");
-    fill(agent, txn);
-    if (!counters_has_changed(agent->rule_counters)) {
+    if (!checkpoint->is_in_round) {
+        ids_mark(&checkpoint->later, agent->rule_counters);
+    }
+    fill(checkpoint);
+    checkpoint->is_in_round = counters_has_changed(agent->rule_counters);
+    if (!checkpoint->is_in_round) {
         checkpoint->next_ns = agent->now_ns + CHECKPOINT_INTERVAL_NS;
     }
-    if (cfg_txn_size(txn) == 0) {
-        cfg_txn_destroy(&txn);
-        return;
+    for (struct bridge *bridge = agent->bridges; bridge != NULL; bridge = bridge->next) {
+        struct batch *batch = bridge->batch;
+        bridge->batch = NULL;
+        if (batch != NULL) {
+            batch->next = checkpoint->under_way;
+            checkpoint->under_way = batch;
+            cfg_transact(agent->cfg, &batch->txn, agent->now_ns + INFLIGHT_TIMEOUT_NS, on_done, batch);
+        }
     }
-    checkpoint->is_under_way = true;
-    cfg_transact(agent->cfg, &txn, agent->now_ns + INFLIGHT_TIMEOUT_NS, on_done, checkpoint);
 }

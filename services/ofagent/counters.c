@@ -307,6 +307,21 @@ void counters_mark(struct counters *counters, uint64_t id)
     }
 }
 
+bool counters_is_marked(const struct counters *counters, uint64_t id)
+{
+    const struct counter *counter = find(counters, id);
+    return counter != NULL && counter->is_changed;
+}
+
+void counters_unmark(struct counters *counters, uint64_t id)
+{
+    struct counter *counter = find(counters, id);
+
+    if (counter != NULL) {
+        unmark_changed(counters, counter);
+    }
+}
+
 void counters_total(const struct counters *counters, uint64_t id, uint64_t *out_values)
 {
     const struct counter *counter = find(counters, id);
@@ -357,16 +372,6 @@ bool counters_next_changed(struct counters *counters, uint64_t *out_id, struct c
     }
     *out_n_parts = counter->n_parts + 1u;
     return true;
-}
-
-void counters_mark_all(struct counters *counters)
-{
-    struct counter *counter, *following;
-
-    HASH_ITER(hh, counters->by_id, counter, following)
-    {
-        mark_changed(counters, counter);
-    }
 }
 
 bool counters_has_changed(const struct counters *counters)

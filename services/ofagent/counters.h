@@ -54,8 +54,9 @@ size_t counters_size(const struct counters *counters);
 bool counters_next_changed(struct counters *counters, uint64_t *out_id, struct counters_part *out_parts, size_t *out_n_parts);
 /* The id is handed out (again). */
 void counters_mark(struct counters *counters, uint64_t id);
-/* A checkpoint has failed: every id is handed out again. */
-void counters_mark_all(struct counters *counters);
+/* Does the id wait to be handed out? It need not be. */
+bool counters_is_marked(const struct counters *counters, uint64_t id);
+void counters_unmark(struct counters *counters, uint64_t id);
 /* Do any wait to be handed out? */
 bool counters_has_changed(const struct counters *counters);
 

@@ -121,14 +121,34 @@ struct flow_table *flow_table_new(void)
     return table;
 }
 
+void flow_table_close_cursors(struct flow_table *table)
+{
+    while (table->cursors != NULL) {
+        flow_cursor_close(table->cursors);
+    }
+}
+
+void flow_table_destroy_some(struct flow_table **table, size_t n)
+{
+    for (size_t i = 0; *table != NULL && i < TABLE_COUNT; i++) {
+        struct list *list = &(*table)->lists[i];
+        for (; list->first != NULL && n > 0; n--) {
+            struct flow_entry *entry = list->first;
+            list->first = entry->next;
+            flow_entry_destroy(&entry);
+        }
+    }
+    if (n > 0) {
+        flow_table_destroy(table);
+    }
+}
+
 void flow_table_destroy(struct flow_table **table)
 {
     if (*table == NULL) {
         return;
     }
-    while ((*table)->cursors != NULL) {
-        flow_cursor_close((*table)->cursors);
-    }
+    flow_table_close_cursors(*table);
     for (size_t i = 0; i < TABLE_COUNT; i++) {
         evict_destroy(&(*table)->evicts[i]);
         struct flow_entry *entry = (*table)->lists[i].first;

@@ -40,6 +40,9 @@ void flow_entry_destroy(struct flow_entry **entry);
 struct flow_table;
 struct flow_table *flow_table_new(void);
 void flow_table_destroy(struct flow_table **table); /* with the entries in it */
+/* The same over several calls, of n entries each: nothing else may be done with the table any more. May be NULL. */
+void flow_table_destroy_some(struct flow_table **table, size_t n);
+void flow_table_close_cursors(struct flow_table *table);
 
 /* The entry must not be there yet (flow_table_find). Takes the entry. */
 void flow_table_insert(struct flow_table *table, struct flow_entry *entry);

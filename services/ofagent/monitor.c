@@ -90,6 +90,16 @@ enum of_error_number monitors_request(struct session *session, const struct of_m
     return error;
 }
 
+void monitors_undo(struct session *session, const struct of_multipart_request *request)
+{
+    for (size_t i = 0; i < request->monitors.count; i++) {
+        struct monitor **at = find(session, request->monitors.items[i].id);
+        if (request->monitors.items[i].command != OF_MONITOR_DELETE && *at != NULL) {
+            drop(at);
+        }
+    }
+}
+
 enum of_error_number on_flow_monitor_cancel(struct session *session, struct of_message *message, const struct request *request)
 {
     struct monitor **at = find(session, message->number.number);

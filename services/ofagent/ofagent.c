@@ -200,8 +200,8 @@ static void on_version(void *context, struct version version, bool is_snapshot)
     if (agent->is_ending) {
         return;
     }
-    if (!agent->is_loaded) {
-        agent->is_loaded = true;
+    if (!agent->has_mirror) {
+        agent->has_mirror = true;
         checkpoint_load(agent->checkpoint);
     } else if (is_snapshot && !(agent->has_asked_snapshot && version.epoch == agent->seen.epoch)) {
         for (struct bridge *bridge = agent->bridges; bridge != NULL; bridge = bridge->next) {
@@ -298,6 +298,7 @@ int ofagent_new(const struct ofagent_settings *settings, struct ofagent **out_ag
                                 .unshown = 1u << CFG_RULE, .context = agent};
 
     agent->settings = *settings;
+    agent->load_rows = agent->load_left = OWNER_LOAD_ROWS;
     agent->rule_counters = counters_new(2);
     agent->port_counters = counters_new(PORT_VALUES);
     floor_init(&agent->floor);
@@ -384,12 +385,17 @@ void ofagent_step(struct ofagent *agent, uint64_t now_ns, uint64_t wall_ns)
         agent->started_ns = agent->now_ns = agent->heard_ns = agent->shard_ended_ns = now_ns;
     }
     doubt_after_standing_still(agent, now_ns);
+    owner_load_begin_step(agent);
     cfg_step(agent->cfg, now_ns);
     register_service(agent);
     share_step(agent);
     usage_step(agent->usage);
     packet_step(agent->packet);
     control_server_step(agent->control, now_ns);
+    for (struct bridge *bridge = agent->bridges; bridge != NULL; bridge = bridge->next) {
+        owner_step(bridge);
+    }
+    owner_load_step(agent);
     for (struct bridge *bridge = agent->bridges; bridge != NULL; bridge = bridge->next) {
         bridge_step(bridge);
     }
@@ -423,6 +429,9 @@ static void add_bridge_fds(struct ofagent *agent, const struct bridge *bridge, u
 
     struct pollfd fds[SNOOP_FDS_MAX];
 
+    if (owner_is_loading(bridge)) {
+        *next_ns = agent->now_ns;
+    }
     add_fd(agent, bridge->listener, is_full || agent->now_ns < bridge->accept_again_ns ? 0 : POLLIN);
     size_t n = snoop_fds(bridge->snoop, fds);
     for (size_t i = 0; i < n; i++) {
@@ -465,7 +474,7 @@ struct pollfd *ofagent_fds(struct ofagent *agent, size_t *out_n, uint64_t *out_n
     if (cfg_transactions_in_flight(agent->cfg) > 0) {
         earlier(&next_ns, agent->now_ns + STEP_WHILE_WAITING_NS);
     }
-    if (commands_are_busy(agent)) {
+    if (commands_are_busy(agent) || checkpoint_is_loading(agent->checkpoint)) {
         next_ns = agent->now_ns;
     }
     *out_n = agent->n_fds;

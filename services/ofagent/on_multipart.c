@@ -301,10 +301,14 @@ static const struct {
 
 struct walk {
     struct flow_cursor cursor;
+    uint8_t table; /* TABLE_ALL: every one */
     struct rule_filter filter;
     struct of_multipart_request monitors; /* the rules are what a monitor shows at first; items owned */
     struct writer body;
     struct of_multipart mp;
+    bool has_sent; /* a part of the answer is on its way */
+    uint8_t request[INFLIGHT_REQUEST_HEAD]; /* for an error */
+    size_t request_size;
 };
 
 void on_multipart_drop(struct session *session)
@@ -323,6 +327,7 @@ static void hand_over(struct session *session, size_t size)
 {
     struct walk *walk = session->walk;
 
+    walk->has_sent = walk->has_sent || size > 0;
     writer_bytes(conn_output(session->conn), walk->body.bytes, size);
     memmove(walk->body.bytes, walk->body.bytes + size, walk->body.size - size);
     walk->body.size -= size;
@@ -340,6 +345,32 @@ static void show(struct session *session, const struct rule *rule)
     }
 }
 
+static void begin_body(struct walk *walk, uint8_t version)
+{
+    const struct of_multipart of = walk->mp;
+
+    walk->body.size = 0;
+    of_multipart_begin(&walk->mp, &walk->body, version, of.xid, (enum of_multipart_type)of.type, of.form);
+}
+
+/* The tables were loaded anew: what was listed of the old ones may not be true. Should the peer have a part of it, the list ends with an
+ * error; the connection, with its role and monitors, has nothing to do with that. */
+static bool begin_again(struct session *session)
+{
+    struct walk *walk = session->walk;
+
+    if (!walk->has_sent) {
+        begin_body(walk, session->version);
+        flow_cursor_open(&walk->cursor, session->bridge->flows, walk->table);
+        return true;
+    }
+    session_send_error(session, session->version >= OF_VERSION_14 ? OF_ERROR_BAD_REQUEST_MULTIPART_REPLY_TIMEOUT : OF_ERROR_BAD_REQUEST_EPERM,
+                       walk->request, walk->request_size);
+    monitors_undo(session, &walk->monitors);
+    on_multipart_drop(session);
+    return false;
+}
+
 void on_multipart_continue(struct session *session)
 {
     struct walk *walk = session->walk;
@@ -348,8 +379,7 @@ void on_multipart_continue(struct session *session)
     if (!conn_has_room(session->conn)) {
         return;
     }
-    if (walk->cursor.table == NULL) {
-        session_close(session, "the tables were loaded anew while they were listed");
+    if (walk->cursor.table == NULL && !begin_again(session)) {
         return;
     }
     for (int n = 0; n < ON_MULTIPART_RULES && (entry = flow_cursor_next(&walk->cursor)) != NULL; n++) {
@@ -369,36 +399,39 @@ void on_multipart_continue(struct session *session)
     on_multipart_drop(session);
 }
 
-static struct walk *begin_walk(struct session *session, const struct of_message *message, uint8_t table)
+static struct walk *begin_walk(struct session *session, const struct of_message *message, const struct request *request, uint8_t table)
 {
-    const struct of_multipart_request *request = &message->multipart_request;
+    const struct of_multipart_request *wanted = &message->multipart_request;
     struct walk *walk = memory_zeroed(sizeof *walk);
 
+    walk->table = table;
+    walk->request_size = request->size < sizeof walk->request ? request->size : sizeof walk->request;
+    memcpy(walk->request, request->bytes, walk->request_size);
     writer_init(&walk->body);
-    of_multipart_begin(&walk->mp, &walk->body, session->version, message->xid, (enum of_multipart_type)request->type, request->form);
+    of_multipart_begin(&walk->mp, &walk->body, session->version, message->xid, (enum of_multipart_type)wanted->type, wanted->form);
     flow_cursor_open(&walk->cursor, session->bridge->flows, table);
     session->walk = walk;
     return walk;
 }
 
-static enum of_error_number list_rules(struct session *session, const struct of_message *message)
+static enum of_error_number list_rules(struct session *session, const struct of_message *message, const struct request *request)
 {
     const struct rule_filter *filter = &message->multipart_request.filter;
 
-    begin_walk(session, message, filter->table)->filter = *filter;
+    begin_walk(session, message, request, filter->table)->filter = *filter;
     on_multipart_continue(session);
     return OF_ERROR_NONE;
 }
 
 /* What is there already is the answer to the request. */
-static enum of_error_number list_watched(struct session *session, struct of_message *message)
+static enum of_error_number list_watched(struct session *session, struct of_message *message, const struct request *request)
 {
     enum of_error_number error = monitors_request(session, &message->multipart_request);
 
     if (error != OF_ERROR_NONE) {
         return error;
     }
-    struct walk *walk = begin_walk(session, message, TABLE_ALL);
+    struct walk *walk = begin_walk(session, message, request, TABLE_ALL);
     walk->monitors = message->multipart_request;
     message->multipart_request.monitors.items = NULL; /* the walk's now */
     message->multipart_request.monitors.count = 0;
@@ -413,10 +446,10 @@ enum of_error_number on_multipart_request(struct session *session, struct of_mes
     struct of_multipart mp;
 
     if (wanted->type == OF_MULTIPART_FLOW) {
-        return list_rules(session, message);
+        return list_rules(session, message, request);
     }
     if (wanted->type == OF_MULTIPART_FLOW_MONITOR) {
-        return list_watched(session, message);
+        return list_watched(session, message, request);
     }
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         if (rows[i].type != wanted->type) {

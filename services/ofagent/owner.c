@@ -6,7 +6,7 @@
  *
  * One way in for a start and for every doubt. Each claim raises the epoch, and each rule transaction requires it, so when ours is
  * committed nothing sent before can be committed any more; the mirror at that version is therefore the truth. Costs one commit and a walk of
- * the bridge's rows.
+ * the mirror's rules, OWNER_LOAD_ROWS a step and for all bridges together, so that leases are renewed and others served meanwhile.
  * The ofagent's one thread. Invariant: changes are accepted in READY only.
  */
 #include "services/ofagent/owner.h"
@@ -303,24 +303,147 @@ void owner_note_fail_open(struct bridge *bridge)
     write_row(bridge, writing);
 }
 
-void owner_load(struct bridge *bridge)
-{
-    struct flow_table *table = flow_table_new();
-    const ProtobufCMessage *row;
-    uint64_t cursor = 0, id;
+/* ---- loading, over several steps ---- */
 
-    while (cfg_next(bridge->agent->cfg, CFG_RULE, &cursor, &id, &row)) {
-        if (((const Busbar__RuleRow *)row)->bridge == bridge->id) {
-            load_rule(bridge, table, id, (const Busbar__RuleRow *)row);
-        }
+/* Takes a table out of service. */
+static void put_away(struct bridge *bridge, struct flow_table **table)
+{
+    flow_table_destroy(&bridge->old); /* of a load just before; seldom */
+    flow_table_close_cursors(*table);
+    bridge->old = *table;
+    *table = NULL;
+}
+
+void owner_drop_load(struct bridge *bridge)
+{
+    flow_table_destroy(&bridge->loading);
+    flow_table_destroy(&bridge->old);
+    bridge->is_in_pass = bridge->is_loaded_for_claim = false;
+}
+
+bool owner_is_loading(const struct bridge *bridge)
+{
+    return bridge->loading != NULL || bridge->old != NULL;
+}
+
+bool owner_has_rule(const struct bridge *bridge, uint64_t id)
+{
+    return flow_table_by_id(bridge->flows, id) != NULL || (bridge->loading != NULL && flow_table_by_id(bridge->loading, id) != NULL);
+}
+
+static void become_ready(struct bridge *bridge)
+{
+    struct ofagent *agent = bridge->agent;
+
+    if (!bridge->is_served) {
+        checkpoint_take_over_groups(agent->checkpoint, bridge);
     }
-    flow_table_destroy(&bridge->flows);
-    bridge->flows = table;
-    inflight_set_table(bridge->inflight, table);
+    bridge->state = BRIDGE_READY;
+    bridge->is_served = true;
+    log_info("bridge-ready bridge=%s rules=%zu groups=%zu meters=%zu epoch=%llu", bridge->name, flow_table_size(bridge->flows),
+             group_table_size(bridge->groups), meter_table_size(bridge->meters), (unsigned long long)bridge->owner.epoch);
+    packet_bridges_changed(agent->packet);
+}
+
+static void finish_load(struct bridge *bridge)
+{
+    put_away(bridge, &bridge->flows);
+    bridge->flows = bridge->loading;
+    bridge->loading = NULL;
+    bridge->is_in_pass = false;
+    inflight_set_table(bridge->inflight, bridge->flows);
     expiry_init(&bridge->expiry);
     load_groups(bridge);
     load_meters(bridge);
     load_tables(bridge);
+    if (bridge->is_loaded_for_claim) {
+        bridge->is_loaded_for_claim = false;
+        become_ready(bridge);
+    }
+}
+
+/* Bridges that wait join when no pass runs, so each meets the rules in the order of their numbers. */
+static bool begin_pass(struct ofagent *agent)
+{
+    bool is_any = false, is_waiting = false;
+
+    for (const struct bridge *b = agent->bridges; b != NULL; b = b->next) {
+        is_any = is_any || b->is_in_pass;
+        is_waiting = is_waiting || b->loading != NULL;
+    }
+    if (is_any || !is_waiting) {
+        return is_any;
+    }
+    agent->load_cursor = 0;
+    for (struct bridge *b = agent->bridges; b != NULL; b = b->next) {
+        b->is_in_pass = b->loading != NULL;
+    }
+    return true;
+}
+
+static void load_row(struct ofagent *agent, uint64_t id, const Busbar__RuleRow *row)
+{
+    struct bridge *bridge = bridge_find(agent, row->bridge);
+
+    if (bridge == NULL || !bridge->is_in_pass) {
+        return;
+    }
+    load_rule(bridge, bridge->loading, id, row);
+    if (bridge->is_loaded_for_claim && !bridge->is_served) {
+        checkpoint_take_over_rule(agent->checkpoint, id);
+    }
+}
+
+/* One pass over the mirror's rules serves all bridges that are being loaded. Nothing but our own transactions changes rules of a bridge that we have,
+ * and while it is loaded there are none; another owner or another past of configdb ends the load (owner_step). */
+static void continue_pass(struct ofagent *agent)
+{
+    const ProtobufCMessage *row;
+    uint64_t id;
+    bool has_more = true;
+
+    if (!begin_pass(agent)) {
+        return;
+    }
+    while (agent->load_left > 0 && (has_more = cfg_next(agent->cfg, CFG_RULE, &agent->load_cursor, &id, &row))) {
+        agent->load_left--;
+        load_row(agent, id, (const Busbar__RuleRow *)row);
+    }
+    if (has_more) {
+        return;
+    }
+    for (struct bridge *b = agent->bridges; b != NULL; b = b->next) {
+        if (b->is_in_pass) {
+            finish_load(b);
+        }
+    }
+}
+
+void owner_load_begin_step(struct ofagent *agent)
+{
+    agent->load_left = agent->load_rows;
+    for (struct bridge *b = agent->bridges; b != NULL; b = b->next) {
+        flow_table_destroy_some(&b->old, agent->load_rows);
+    }
+}
+
+void owner_load_step(struct ofagent *agent)
+{
+    continue_pass(agent);
+}
+
+static void begin_load(struct bridge *bridge, bool is_for_claim)
+{
+    flow_table_destroy(&bridge->loading);
+    bridge->loading = flow_table_new();
+    bridge->is_in_pass = false;
+    bridge->is_loaded_for_claim = is_for_claim;
+}
+
+void owner_load(struct bridge *bridge)
+{
+    begin_load(bridge, false);
+    continue_pass(bridge->agent);
 }
 
 void owner_reload(struct bridge *bridge)
@@ -337,7 +460,8 @@ struct giving {
 
 static void forget_tables(struct bridge *bridge)
 {
-    flow_table_destroy(&bridge->flows);
+    owner_drop_load(bridge);
+    put_away(bridge, &bridge->flows);
     bridge->flows = flow_table_new();
     inflight_set_table(bridge->inflight, bridge->flows);
     expiry_init(&bridge->expiry);
@@ -421,6 +545,13 @@ static void lose(struct bridge *bridge)
     owner_let_go(bridge, why);
 }
 
+static void begin_again(struct bridge *bridge)
+{
+    flow_table_destroy(&bridge->loading);
+    bridge->is_in_pass = bridge->is_loaded_for_claim = false;
+    bridge->state = BRIDGE_UNOWNED;
+}
+
 void owner_step(struct bridge *bridge)
 {
     struct ofagent *agent = bridge->agent;
@@ -431,22 +562,17 @@ void owner_step(struct bridge *bridge)
     if (bridge->state == BRIDGE_READY && bridge->must_reload && inflight_size(bridge->inflight) == 0) {
         bridge->state = BRIDGE_UNOWNED;
     }
+    if (bridge->state == BRIDGE_LOADING && bridge->is_loaded_for_claim && (bridge->must_reload || !owner_is_current(bridge))) {
+        begin_again(bridge); /* what was read may be of two times */
+    }
     if (bridge->state == BRIDGE_UNOWNED && bridge->is_served && !owner_is_us(bridge)) {
         lose(bridge);
     }
     if (bridge->state == BRIDGE_UNOWNED && !inflight_is_under_way(bridge->inflight) && is_ours_to_claim(bridge)) {
         claim_bridge(bridge);
     }
-    if (bridge->state == BRIDGE_LOADING && version_reached(cfg_version(agent->cfg), bridge->claimed) &&
+    if (bridge->state == BRIDGE_LOADING && !bridge->is_loaded_for_claim && version_reached(cfg_version(agent->cfg), bridge->claimed) &&
         (agent->n_snapshots >= bridge->snapshots_wanted || agent->now_ns >= bridge->load_by_ns)) {
-        owner_load(bridge);
-        if (!bridge->is_served) {
-            checkpoint_take_over(agent->checkpoint, bridge);
-        }
-        bridge->state = BRIDGE_READY;
-        bridge->is_served = true;
-        log_info("bridge-ready bridge=%s rules=%zu groups=%zu meters=%zu epoch=%llu", bridge->name, flow_table_size(bridge->flows),
-                 group_table_size(bridge->groups), meter_table_size(bridge->meters), (unsigned long long)bridge->owner.epoch);
-        packet_bridges_changed(agent->packet);
+        begin_load(bridge, true);
     }
 }

@@ -270,15 +270,26 @@ void usage_row_changed(struct usage *usage, enum cfg_table table, uint64_t id, c
     }
 }
 
-static struct flow_entry *find_rule(const struct ofagent *agent, uint64_t rule)
+static bool touch(const struct flow_table *table, uint64_t rule, int64_t used_ns)
+{
+    struct flow_entry *entry = table != NULL ? flow_table_by_id(table, rule) : NULL;
+
+    if (entry != NULL && used_ns > entry->used_ns) {
+        entry->used_ns = used_ns;
+    }
+    return entry != NULL;
+}
+
+/* In the tables that are being loaded as well. False: no bridge has the rule. */
+static bool touch_rule(const struct ofagent *agent, uint64_t rule, int64_t used_ns)
 {
     for (const struct bridge *b = agent->bridges; b != NULL; b = b->next) {
-        struct flow_entry *entry = flow_table_by_id(b->flows, rule);
-        if (entry != NULL) {
-            return entry;
+        bool is_here = touch(b->flows, rule, used_ns);
+        if (touch(b->loading, rule, used_ns) || is_here) {
+            return true;
         }
     }
-    return NULL;
+    return false;
 }
 
 /* Is this the number of a rule that is over? Greater ones than the mirror has shown are being inserted. */
@@ -293,14 +304,10 @@ static bool is_over(const struct ofagent *agent, uint64_t id)
 static bool note_use(struct usage *usage, const Busbar__UsageValue *value)
 {
     int64_t used_ns = (int64_t)usage->agent->now_ns - (int64_t)value->idle_ns;
-    struct flow_entry *entry = find_rule(usage->agent, counter_id_number(value->id));
 
-    if (entry == NULL && is_over(usage->agent, value->id)) {
+    if (!touch_rule(usage->agent, counter_id_number(value->id), used_ns) && is_over(usage->agent, value->id)) {
         orphan(usage, value->id);
         return false;
-    }
-    if (entry != NULL && used_ns > entry->used_ns) {
-        entry->used_ns = used_ns;
     }
     counters_note_use(usage->agent->rule_counters, value->id, used_ns);
     return true;

@@ -6,6 +6,7 @@
 #include <sys/wait.h>
 
 #include "services/configdb/readers.h"
+#include "services/configdb/txn.h"
 
 static const enum cfg_table all_tables[] = {
     CFG_SWITCH, CFG_BRIDGE,  CFG_PORT,        CFG_CONTROLLER,       CFG_RULE, CFG_GROUP, CFG_METER,
@@ -631,6 +632,45 @@ static void garbage_is_refused_and_nothing_dies(void **state)
     fixture_fini(&f);
 }
 
+/* Small on the wire, large in memory: it is refused where it comes in. */
+static void too_many_operations_never_reach_the_queue(void **state)
+{
+    enum { OPS = TXN_OPS_MAX + 1 };
+    struct fixture f;
+    struct bus_socket *socket = NULL;
+    struct bus_message reply;
+    Busbar__Op op = BUSBAR__OP__INIT;
+    Busbar__Transact transact = BUSBAR__TRANSACT__INIT;
+    set_up(&f);
+    struct bus_identity self = {.kind = PROCESS_OFAGENT, .instance = 9, .start = 99};
+    f.client_bus[LATE] = bus_memory_new(f.hub, &self);
+    assert_int_equal(bus_connect(f.client_bus[LATE], WIRE_CONFIG, FIXTURE_ENDPOINT, &socket), 0);
+    fixture_run(&f, 100);
+    transact.ops = memory_array(OPS, sizeof(Busbar__Op *));
+    for (transact.n_ops = 0; transact.n_ops < OPS; transact.n_ops++) {
+        transact.ops[transact.n_ops] = &op;
+    }
+    transact.sequence = transact.oldest = 1;
+    uint8_t *packed = memory_zeroed(busbar__transact__get_packed_size(&transact));
+    say(&f, socket, MESSAGE_TRANSACT, packed, busbar__transact__pack(&transact, packed));
+    Busbar__TransactReply *told = NULL;
+    while (told == NULL) {
+        assert_int_equal(bus_recv(socket, &reply), 0);
+        told = reply.type == MESSAGE_TRANSACT_REPLY ? busbar__transact_reply__unpack(NULL, reply.size, reply.body) : NULL;
+        bus_message_fini(&reply);
+    }
+    assert_int_equal(told->error, -ERROR_TOO_LARGE);
+    assert_int_equal(told->sequence, 1);
+    json_t *status = configdb_status_json(f.db);
+    assert_int_equal(json_integer_value(json_object_get(json_object_get(status, "transactions"), "refused")), 0);
+    json_decref(status);
+    busbar__transact_reply__free_unpacked(told, NULL);
+    free(packed);
+    free(transact.ops);
+    bus_close(&socket);
+    fixture_fini(&f);
+}
+
 static void rules_whose_bridge_is_gone_are_dropped_at_the_start(void **state)
 {
     struct fixture f;
@@ -737,6 +777,7 @@ int main(void)
         cmocka_unit_test(a_reader_that_never_acknowledges_is_held_at_its_window),
         cmocka_unit_test(lists_show_rows_as_json),
         cmocka_unit_test(garbage_is_refused_and_nothing_dies),
+        cmocka_unit_test(too_many_operations_never_reach_the_queue),
         cmocka_unit_test(rules_whose_bridge_is_gone_are_dropped_at_the_start),
         cmocka_unit_test(every_acknowledged_row_survives_kill_9),
     };

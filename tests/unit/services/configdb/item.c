@@ -65,6 +65,32 @@ static void memory_that_is_lent_may_hold_what_is_not_queued(void **state)
     item_pool_fini(&pool);
 }
 
+/* Two bytes of each operation come, a hundred are held. */
+static void what_it_takes_is_counted_and_not_what_was_sent(void **state)
+{
+    enum { OPS = 5000 };
+    static uint8_t packed[OPS * 4 + 100];
+    static Busbar__Op ops[OPS], *pointers[OPS];
+    struct item_pool pool = {.lent = NULL};
+    Busbar__Transact message = BUSBAR__TRANSACT__INIT;
+    for (size_t i = 0; i < OPS; i++) {
+        busbar__op__init(&ops[i]);
+        pointers[i] = &ops[i];
+    }
+    message.ops = pointers;
+    message.n_ops = OPS;
+    struct bus_message sent = {.body = packed, .size = busbar__transact__pack(&message, packed)};
+    assert_true(sent.size < OPS * sizeof(void *));
+    Busbar__Transact *lent = (Busbar__Transact *)msg_unpack_into(item_memory(&pool), &sent, &busbar__transact__descriptor);
+    struct commit_item *item = item_new(&pool, &writer, lent, sent.size, true);
+    struct commit_item *own = item_new(&pool, &writer, busbar__transact__unpack(NULL, sent.size, packed), sent.size, false);
+    assert_true(item->size >= OPS * sizeof ops[0] && item->size >= item->memory.wanted);
+    assert_true(own->size >= OPS * sizeof ops[0]);
+    item_end(&pool, item);
+    item_end(&pool, own);
+    item_pool_fini(&pool);
+}
+
 static void little_is_kept(void **state)
 {
     struct item_pool pool = {.lent = NULL};
@@ -91,6 +117,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_place_is_used_again_and_its_memory_holds_the_next),
         cmocka_unit_test(memory_that_is_lent_may_hold_what_is_not_queued),
+        cmocka_unit_test(what_it_takes_is_counted_and_not_what_was_sent),
         cmocka_unit_test(little_is_kept),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -96,6 +96,22 @@ static void only_the_rows_waited_for_wake_it(void **state)
     park_destroy(&park);
 }
 
+/* What is published again and again is not compared with all that they would do. */
+static void only_waits_are_looked_at_however_much_else_there_is(void **state)
+{
+    struct waiter w;
+    struct park *park = park_new();
+    struct park_entry *entry = waiter(&w, 1, 1, CFG_PORT, 7);
+    add(park, entry);
+    w.message.ops = NULL; /* nothing is read of its operations any more */
+    changed(park, CFG_PORT, 8, 3);
+    changed(park, CFG_BRIDGE, 7, 1);
+    assert_null(park_take(park, 1));
+    changed(park, CFG_PORT, 7, 1);
+    assert_ptr_equal(park_take(park, 1), entry);
+    park_destroy(&park);
+}
+
 static void at_its_time_it_is_tried_for_the_last_time(void **state)
 {
     struct waiter w;
@@ -188,7 +204,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(only_the_rows_waited_for_wake_it),     cmocka_unit_test(at_its_time_it_is_tried_for_the_last_time),
         cmocka_unit_test(of_a_silent_writer_nothing_is_kept),   cmocka_unit_test(a_repeat_is_known_and_may_end_it),
-        cmocka_unit_test(too_many_are_refused_by_name),
+        cmocka_unit_test(too_many_are_refused_by_name),         cmocka_unit_test(only_waits_are_looked_at_however_much_else_there_is),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

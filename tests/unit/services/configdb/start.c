@@ -149,6 +149,107 @@ static void a_directory_that_cannot_be_made_is_named(void **state)
     assert_non_null(strstr(detail.text, "/proc/nowhere/db"));
 }
 
+static void path_in_run(const struct fixture_base *base, const char *name, char path[static 160])
+{
+    (void)snprintf(path, 160, "%s/rundb/%s", base->dir.run, name);
+}
+
+static void write_in_run(const struct fixture_base *base, const char *name, const void *bytes, size_t size)
+{
+    char path[160];
+    path_in_run(base, name, path);
+    int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0640);
+    assert_true(fd >= 0);
+    assert_int_equal(write(fd, bytes, size), size);
+    close(fd);
+}
+
+static ino_t inode_in_run(const struct fixture_base *base, const char *name)
+{
+    struct stat stat_of;
+    char path[160];
+    path_in_run(base, name, path);
+    assert_int_equal(stat(path, &stat_of), 0);
+    return stat_of.st_ino;
+}
+
+/* The newest commit looks as if somebody had died in it. */
+static void mark_newest(const struct fixture_base *base)
+{
+    uint64_t number, newest = 0;
+    char path[160];
+    path_in_run(base, "data.mdb", path);
+    int fd = open(path, O_RDONLY);
+    for (off_t page = 0; page < 2; page++) {
+        assert_int_equal(pread(fd, &number, sizeof number, page * 4096 + 144), sizeof number);
+        newest = number > newest ? number : newest;
+    }
+    close(fd);
+    const uint64_t mark[] = {7, 6, newest};
+    write_in_run(base, "mark", mark, sizeof mark);
+}
+
+/* Builds that know no marks compare the whole of `boot`: they do not open what may have to be mended. What they have written is theirs. */
+static void a_commit_of_a_build_without_marks_is_never_taken_back(void **state)
+{
+    struct fixture_base base;
+    struct error_detail detail;
+    char path[160], boot[64] = "";
+    Busbar__RuleRow rule = fixture_rule(1, 2);
+    fixture_base_init(&base);
+    fixture_put(&base, CFG_RULE, 5, &rule.base);
+    fixture_put(&base, CFG_RULE, 6, &rule.base);
+    rows_destroy(&base.rows);
+    path_in_run(&base, "boot", path);
+    for (int round = 0; round < 2; round++) {
+        int fd = open(path, O_RDONLY);
+        assert_true(read(fd, boot, sizeof boot - 1) > 0);
+        close(fd);
+        assert_string_not_equal(boot, "boot-1");
+        ino_t inode = inode_in_run(&base, "data.mdb");
+        write_in_run(&base, "boot", "boot-1", 6);
+        mark_newest(&base);
+        fixture_base_open(&base);
+        assert_int_equal(rows_count(base.rows, CFG_RULE), 2);
+        assert_int_equal(rows_n(base.rows), 2);
+        assert_int_equal(inode_in_run(&base, "data.mdb"), inode);
+        rows_destroy(&base.rows);
+    }
+    mark_newest(&base); /* and this one is ours */
+    struct start_result result;
+    assert_int_equal(start(&base, "boot-1", 2000, &result, &detail), 0);
+    assert_int_equal(rows_n(result.rows), 1);
+    base.rows = result.rows;
+    fixture_base_fini(&base);
+}
+
+/* A file that cannot be read is not a damaged one: what is there may be sound. */
+static void what_cannot_be_read_now_is_refused_and_stays(void **state)
+{
+    static const char *const names[] = {"owner", "mark", "boot"};
+    struct fixture_base base;
+    fixture_base_init(&base);
+    rows_destroy(&base.rows);
+    ino_t inode = inode_in_run(&base, "data.mdb");
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        char path[160], aside[168];
+        struct error_detail detail;
+        struct start_result result;
+        path_in_run(&base, names[i], path);
+        (void)snprintf(aside, sizeof aside, "%s.aside", path);
+        assert_int_equal(rename(path, aside), 0);
+        assert_int_equal(mkdir(path, 0750), 0); /* cannot be opened as a file, by root neither */
+        assert_true(start(&base, "boot-1", 2000, &result, &detail) < 0);
+        assert_non_null(strstr(detail.text, path));
+        assert_int_equal(inode_in_run(&base, "data.mdb"), inode);
+        assert_int_equal(rmdir(path), 0);
+        assert_int_equal(rename(aside, path), 0);
+    }
+    fixture_base_open(&base);
+    assert_int_equal(inode_in_run(&base, "data.mdb"), inode);
+    fixture_base_fini(&base);
+}
+
 /* A database of layout 1 as far as a test can make one: no sixth database, no numbers of the history. */
 static void make_layout_1(const char *dir)
 {
@@ -207,6 +308,8 @@ int main(void)
         cmocka_unit_test(wall_clock_jumps_make_no_more_than_another_epoch),
         cmocka_unit_test(another_boot_id_rebuilds_without_opening_the_old),
         cmocka_unit_test(a_damaged_run_environment_is_rebuilt),
+        cmocka_unit_test(a_commit_of_a_build_without_marks_is_never_taken_back),
+        cmocka_unit_test(what_cannot_be_read_now_is_refused_and_stays),
         cmocka_unit_test(a_damaged_disk_is_refused_with_what_to_do),
         cmocka_unit_test(a_database_of_layout_1_goes_on_and_its_history_begins),
         cmocka_unit_test(a_directory_that_cannot_be_made_is_named),

@@ -125,8 +125,17 @@ static void what_nobody_can_wait_for_is_refused_at_once(void **state)
     expect(&said, -ERROR_REFERENCE, 0, "label");
     said = one(&base, CFG_BRIDGE, 77, &row.base, wrong, false, 50);
     expect(&said, -ERROR_UNKNOWN_NAME, 0, "colour");
+    char fail_mode[] = "fail_mode", *many[100];
+    for (size_t i = 0; i < 100; i++) {
+        many[i] = fail_mode;
+    }
     bench_begin(&bench);
-    Busbar__Op *op = wait_op(&bench, CFG_BRIDGE, 77, NULL, NULL, false, 50);
+    Busbar__Op *op = wait_op(&bench, CFG_BRIDGE, 77, &row.base, many, false, 50);
+    op->n_columns = 100;
+    said = evaluate(&base, &bench);
+    expect(&said, -ERROR_TOO_LARGE, 0, "more columns");
+    bench_begin(&bench);
+    op = wait_op(&bench, CFG_BRIDGE, 77, NULL, NULL, false, 50);
     bench.message.ops = memory_array(WAIT_ROWS_MAX + 1, sizeof(Busbar__Op *));
     for (bench.message.n_ops = 0; bench.message.n_ops <= WAIT_ROWS_MAX; bench.message.n_ops++) {
         bench.message.ops[bench.message.n_ops] = op;

@@ -164,6 +164,143 @@ static void a_refused_checkpoint_is_tried_again(void **state)
     assert_int_equal(counter_row(b, entry->rule.id)->shard_packets[0], 21);
 }
 
+static void many_rows_are_read_over_several_steps_and_not_written_again(void **state)
+{
+    struct bench *b = *state;
+    struct counters_part parts[COUNTERS_PARTS_MAX];
+    uint64_t id;
+    size_t n_parts, n_steps = 0;
+
+    ofagent_destroy(&b->agent);
+    bus_destroy(&b->bus);
+    bench_start_agent(b, 9);
+    b->agent->load_rows = 10;
+    Busbar__CounterRow row = BUSBAR__COUNTER_ROW__INIT;
+    row.packets = 5;
+    for (uint64_t i = 0; i < 95; i++) {
+        fake_cfg_set(b->agent->cfg, CFG_COUNTER, 1000 + i, &row.base);
+    }
+    fake_cfg_show(b->agent->cfg, true);
+    bench_service(b, BENCH_SHARD, PROCESS_FASTPATH, 501);
+    size_t before = counters_size(b->agent->rule_counters);
+    for (; !b->agent->is_loaded && n_steps < 50; n_steps++) {
+        bench_step(b, NS_PER_MS);
+        assert_true(counters_size(b->agent->rule_counters) <= before + 10);
+        before = counters_size(b->agent->rule_counters);
+        if (n_steps == 3) { /* a shard tells more of one that has been read, and of one that has not */
+            counters_report(b->agent->rule_counters, 501, counter_id(COUNTER_RULE, 1001), (uint64_t[]){2, 200});
+            counters_report(b->agent->rule_counters, 501, counter_id(COUNTER_RULE, 1090), (uint64_t[]){3, 300});
+            before++;
+        }
+    }
+    assert_in_range(n_steps, 10, 12);
+    uint64_t sum = 0;
+    size_t n_changed = 0;
+    while (counters_next_changed(b->agent->rule_counters, &id, parts, &n_parts)) {
+        sum += counter_id_number(id);
+        n_changed++;
+    }
+    assert_true(n_changed == 0 || (n_changed == 2 && sum == 1001 + 1090)); /* no more than the shard has told; handed out already: nobody's here */
+    uint64_t values[COUNTERS_VALUES_MAX];
+    counters_total(b->agent->rule_counters, counter_id(COUNTER_RULE, 1090), values);
+    assert_int_equal(values[0], 8);
+}
+
+/* A second bridge of ours, with one rule, row 900. */
+static void second_bridge(struct bench *b, uint64_t rule)
+{
+    Busbar__BridgeRow row = BUSBAR__BRIDGE_ROW__INIT;
+    Busbar__RuleRow *copy = (Busbar__RuleRow *)fake_copy(cfg_row(b->agent->cfg, CFG_RULE, rule));
+
+    row.name = (char *)(uintptr_t) "br1";
+    copy->bridge = 2;
+    fake_cfg_set(b->agent->cfg, CFG_RULE, 900, &copy->base);
+    protobuf_c_message_free_unpacked(&copy->base, NULL);
+    bench_commit_row(b, CFG_BRIDGE, 2, &row.base);
+    bench_run(b, 50 * NS_PER_MS);
+    assert_non_null(flow_table_by_id(bridge_find(b->agent, 2)->flows, 900));
+}
+
+static void a_bridge_that_is_lost_takes_no_counts_of_others_along(void **state)
+{
+    struct bench *b = *state;
+    struct counters_part parts[COUNTERS_PARTS_MAX];
+    uint64_t id;
+    size_t n;
+
+    bench_join(b);
+    uint64_t rule = add_rule(b, "ip,actions=output:1")->rule.id;
+    second_bridge(b, rule);
+    bench_run(b, 2 * NS_PER_S);
+    bench_report(b, false, counter_id(COUNTER_RULE, 950), 5, 0); /* another ofagent's */
+    bench_run(b, 2 * NS_PER_S);
+    b->agent->cfg->automatic = false;
+    bench_report(b, false, counter_id(COUNTER_RULE, rule), 21, 0);
+    bench_report(b, false, counter_id(COUNTER_RULE, 900), 22, 0);
+    bench_run(b, NS_PER_S + 100 * NS_PER_MS);
+    assert_int_equal(b->agent->cfg->n_txns, 2); /* one for each bridge */
+    bool is_first_lost = b->agent->cfg->txns[0]->ops[0].id == 2;
+    if (is_first_lost) {
+        fake_cfg_refuse(b->agent->cfg, -ERROR_OWNER, "another's");
+        fake_cfg_commit(b->agent->cfg);
+    } else {
+        fake_cfg_commit(b->agent->cfg);
+        fake_cfg_refuse(b->agent->cfg, -ERROR_OWNER, "another's");
+    }
+    assert_int_equal(counter_row(b, rule)->shard_packets[0], 21);
+    assert_null(counter_row(b, 900));
+    assert_true(counters_next_changed(b->agent->rule_counters, &id, parts, &n));
+    assert_int_equal(id, counter_id(COUNTER_RULE, 900)); /* and nothing else is written again */
+    assert_false(counters_has_changed(b->agent->rule_counters));
+    b->agent->cfg->automatic = true;
+}
+
+static void what_is_counted_while_the_tables_are_loaded_is_written_afterwards(void **state)
+{
+    struct bench *b = *state;
+
+    bench_join(b);
+    uint64_t rule = add_rule(b, "ip,actions=output:1")->rule.id;
+    bench_run(b, 2 * NS_PER_S);
+    b->agent->cfg->automatic = false;
+    owner_reload(bridge_find(b->agent, 1));
+    bench_report(b, false, counter_id(COUNTER_RULE, rule), 21, 0);
+    bench_run(b, 2 * NS_PER_S);
+    assert_int_equal(bridge_find(b->agent, 1)->state, BRIDGE_CLAIMING);
+    assert_null(counter_row(b, rule));
+    b->agent->cfg->automatic = true;
+    bench_run(b, 2 * NS_PER_S);
+    assert_non_null(counter_row(b, rule));
+    assert_int_equal(counter_row(b, rule)->shard_packets[0], 21);
+}
+
+static void ids_of_nobody_here_are_looked_at_in_several_steps(void **state)
+{
+    struct bench *b = *state;
+
+    bench_join(b);
+    for (uint64_t i = 0; i < CHECKPOINT_LOOKS; i++) {
+        counters_report(b->agent->rule_counters, 501, counter_id(COUNTER_RULE, 100000 + i), (uint64_t[]){1, 100});
+    }
+    uint64_t until_ns = b->now_ns + 2 * NS_PER_S;
+    size_t n_steps = 0; /* after which some are left */
+    while (b->now_ns < until_ns && counters_has_changed(b->agent->rule_counters)) {
+        struct counters_part parts[COUNTERS_PARTS_MAX];
+        uint64_t first = 0;
+        size_t n;
+        assert_true(counters_next_changed(b->agent->rule_counters, &first, parts, &n)); /* the last marked, which goes first */
+        counters_mark(b->agent->rule_counters, first);
+        bench_step(b, 10 * NS_PER_MS);
+        uint64_t now_first = first;
+        if (counters_next_changed(b->agent->rule_counters, &now_first, parts, &n)) {
+            counters_mark(b->agent->rule_counters, now_first);
+            n_steps += now_first != first;
+        }
+    }
+    assert_true(n_steps > 0);
+    assert_false(counters_has_changed(b->agent->rule_counters));
+}
+
 static Busbar__CounterRow counter_of(uint64_t packets, uint64_t *start, uint64_t *shard_packets, uint64_t *shard_bytes, uint32_t *instance)
 {
     Busbar__CounterRow row = BUSBAR__COUNTER_ROW__INIT;
@@ -378,6 +515,10 @@ int main(void)
         CLAIM(after_a_restart_a_living_shard_is_counted_once),
         CLAIM(after_a_restart_a_dead_shard_is_not_forgotten),
         CLAIM(a_refused_checkpoint_is_tried_again),
+        CLAIM(many_rows_are_read_over_several_steps_and_not_written_again),
+        CLAIM(a_bridge_that_is_lost_takes_no_counts_of_others_along),
+        CLAIM(what_is_counted_while_the_tables_are_loaded_is_written_afterwards),
+        CLAIM(ids_of_nobody_here_are_looked_at_in_several_steps),
         CLAIM(another_owner_writes_and_we_take_over_from_what_he_wrote),
         CLAIM(a_shard_that_both_have_folded_is_counted_once),
         CLAIM(a_shard_that_he_had_not_folded_yet_is_counted_once),

@@ -79,8 +79,11 @@ static void a_changed_id_is_handed_out_once_with_all_its_parts(void **state)
     assert_false(counters_next_changed(c, &id, parts, &n));
     report(c, 2, 5, 20); /* nothing new */
     assert_false(counters_has_changed(c));
-    counters_mark_all(c);
+    counters_mark(c, 5);
+    counters_mark(c, 6); /* nobody counts it */
     assert_true(counters_next_changed(c, &id, parts, &n));
+    assert_int_equal(id, 5);
+    assert_false(counters_has_changed(c));
     counters_destroy(&c);
 }
 

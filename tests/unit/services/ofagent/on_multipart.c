@@ -265,31 +265,74 @@ static void a_very_long_list_is_made_as_the_peer_takes_it(void **state)
     client_close(&c);
 }
 
-static void a_list_is_not_ended_early_by_new_tables(void **state)
+static void fill(struct bridge *bridge, unsigned n)
 {
-    struct bench *b = *state;
-    struct of_message message = {.type = OF_MULTIPART_REQUEST, .multipart_request = flows_of("", OF_MULTIPART_FLOW)};
-    struct bridge *bridge = bridge_find(b->agent, 1);
     struct flow_mod_context context = bridge_flow_mod_context(bridge);
     struct flow_changes changes;
     struct flow_mod mod;
-    struct client c;
 
     flow_changes_init(&changes);
     flow_mod_init(&mod, FLOW_MOD_ADD);
     mod.table = 2;
-    for (unsigned i = 0; i < 4 * ON_MULTIPART_RULES; i++) {
+    for (unsigned i = 0; i < n; i++) {
         match_set(&mod.match, FIELD_METADATA, field_value_u64(i));
         assert_int_equal(flow_mod_apply(bridge->flows, &mod, &context, &changes), OF_ERROR_NONE);
     }
     flow_changes_fini(&changes);
-    client_open(b, &c);
+}
+
+static void list_cut_short(struct bench *b, uint8_t version, enum of_error_number number)
+{
+    struct of_message message = {.type = OF_MULTIPART_REQUEST, .xid = 4711, .multipart_request = flows_of("", OF_MULTIPART_FLOW)};
+    struct of_message echo = {.type = OF_ECHO_REQUEST};
+    struct bridge *bridge = bridge_find(b->agent, 1);
+    struct client c;
+
+    client_open_in(b, &c, version);
+    fill(bridge, 4 * ON_MULTIPART_RULES);
     client_send(b, &c, &message);
     owner_load(bridge);
-    while (client_next(b, &c)) {
+    while (client_next(b, &c) && c.message.type == OF_MULTIPART_REPLY) {
         assert_true((c.message.multipart_reply.flags & OF_MULTIPART_MORE) != 0);
     }
-    assert_int_equal(bridge->n_sessions, 0);
+    assert_int_equal(c.message.type, OF_ERROR);
+    assert_int_equal(c.message.xid, 4711);
+    assert_string_equal(of_error_name(c.message.error.number), of_error_name(number));
+    client_send(b, &c, &echo);
+    client_expect(b, &c, OF_ECHO_REPLY); /* the connection is as it was */
+    client_close(&c);
+}
+
+static void a_list_that_new_tables_cut_short_ends_with_an_error_of_its_own(void **state)
+{
+    list_cut_short(*state, OF_VERSION_13, OF_ERROR_BAD_REQUEST_EPERM);
+    list_cut_short(*state, OF_VERSION_14, OF_ERROR_BAD_REQUEST_MULTIPART_REPLY_TIMEOUT);
+}
+
+static void a_list_of_which_nothing_was_sent_begins_again_with_new_tables(void **state)
+{
+    struct bench *b = *state;
+    struct of_message message = {.type = OF_MULTIPART_REQUEST, .xid = 4711, .multipart_request = flows_of("ip", OF_MULTIPART_FLOW)};
+    struct bridge *bridge = bridge_find(b->agent, 1);
+    struct client c;
+
+    client_open(b, &c);
+    client_flow_mod(b, &c, FLOW_MOD_ADD, "priority=3,ip,actions=output:1"); /* in configdb, so in the new tables too */
+    fill(bridge, 4 * ON_MULTIPART_RULES);
+    client_send(b, &c, &message);
+    assert_non_null(bridge->sessions->walk);
+    owner_load(bridge);
+    client_expect(b, &c, OF_MULTIPART_REPLY);
+    assert_int_equal(c.message.xid, 4711);
+    assert_int_equal(c.message.multipart_reply.flags & OF_MULTIPART_MORE, 0);
+    struct reader r = reader_of(c.message.multipart_reply.data, c.message.multipart_reply.data_size);
+    struct rule rule;
+    struct rule_stats stats;
+    assert_int_equal(of_flow_stats_decode(&r, OF_VERSION_13, OF_FORM_STANDARD, &rule, &stats), 0);
+    assert_int_equal(rule.priority, 3); /* once, though it had been listed already */
+    rule_fini(&rule);
+    assert_int_equal(reader_left(&r), 0);
+    assert_int_equal(bridge->n_sessions, 1);
     client_close(&c);
 }
 
@@ -301,7 +344,8 @@ int main(void)
         CLAIM(queues_of_a_port_are_none_and_those_of_no_port_an_error),
         CLAIM(meters_are_described_and_their_use_is_told),
         CLAIM(a_long_answer_comes_in_several_messages),   CLAIM(a_very_long_list_is_made_as_the_peer_takes_it),
-        CLAIM(a_list_is_not_ended_early_by_new_tables),
+        CLAIM(a_list_that_new_tables_cut_short_ends_with_an_error_of_its_own),
+        CLAIM(a_list_of_which_nothing_was_sent_begins_again_with_new_tables),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -225,6 +225,147 @@ static void a_snapshot_later_on_makes_us_look_again(void **state)
     assert_int_equal(owner_row(b)->epoch, 2);
 }
 
+/* Rules in configdb: n of each bridge from row 1000 on, in turns. */
+static void set_rules(struct bench *b, unsigned n, unsigned n_bridges)
+{
+    uint64_t from = flow_table_first(bridge_find(b->agent, 1)->flows, 0)->rule.id;
+    Busbar__RuleRow *row = (Busbar__RuleRow *)fake_copy(cfg_row(b->agent->cfg, CFG_RULE, from));
+
+    for (unsigned i = 0; i < n * n_bridges; i++) {
+        row->bridge = 1 + i % n_bridges;
+        row->priority = 100 + i;
+        fake_cfg_set(b->agent->cfg, CFG_RULE, 1000 + i, &row->base);
+    }
+    protobuf_c_message_free_unpacked(&row->base, NULL);
+}
+
+static void many_rules_are_loaded_over_several_steps(void **state)
+{
+    struct bench *b = *state;
+    struct bridge *bridge = bridge_find(b->agent, 1);
+    size_t n_steps = 0, before = 0;
+    uint64_t next_ns;
+    size_t n;
+
+    add_rule(b, "priority=1,ip,actions=output:1");
+    set_rules(b, 95, 1);
+    b->agent->load_rows = 10;
+    owner_reload(bridge);
+    for (; n_steps < 30 && (bridge->state != BRIDGE_READY || bridge->must_reload); n_steps++) {
+        assert_int_equal(flow_table_size(bridge->flows), 1); /* shown as they were */
+        bench_step(b, NS_PER_MS);
+        if (bridge->loading != NULL) {
+            assert_true(flow_table_size(bridge->loading) <= before + 10);
+            before = flow_table_size(bridge->loading);
+            (void)ofagent_fds(b->agent, &n, &next_ns);
+            assert_int_equal(next_ns, b->now_ns); /* and nobody sleeps between */
+        }
+    }
+    assert_in_range(n_steps, 10, 15);
+    assert_int_equal(flow_table_size(bridge->flows), 96);
+    bench_run(b, 200 * NS_PER_MS);
+    assert_null(bridge->old);
+    assert_int_equal(owner_row(b)->epoch, 2);
+}
+
+static void one_pass_loads_all_bridges(void **state)
+{
+    struct bench *b = *state;
+    Busbar__BridgeRow row = BUSBAR__BRIDGE_ROW__INIT;
+    size_t n_steps = 0;
+
+    add_rule(b, "priority=1,ip,actions=output:1");
+    row.name = (char *)(uintptr_t) "br1";
+    bench_commit_row(b, CFG_BRIDGE, 2, &row.base);
+    bench_run(b, 50 * NS_PER_MS);
+    set_rules(b, 50, 2);
+    b->agent->load_rows = 10;
+    struct bridge *first = bridge_find(b->agent, 1), *second = bridge_find(b->agent, 2);
+    owner_reload(first);
+    owner_reload(second);
+    for (; n_steps < 40 && (first->must_reload || first->state != BRIDGE_READY); n_steps++) {
+        bench_step(b, NS_PER_MS);
+    }
+    assert_in_range(n_steps, 10, 16);
+    assert_int_equal(second->state, BRIDGE_READY);
+    assert_int_equal(flow_table_size(first->flows), 51);
+    assert_int_equal(flow_table_size(second->flows), 50);
+}
+
+static void a_snapshot_while_rules_are_loaded_begins_the_load_again(void **state)
+{
+    struct bench *b = *state;
+    struct bridge *bridge = bridge_find(b->agent, 1);
+
+    add_rule(b, "priority=1,ip,actions=output:1");
+    set_rules(b, 95, 1);
+    b->agent->load_rows = 10;
+    owner_reload(bridge);
+    for (int i = 0; i < 20 && (bridge->loading == NULL || flow_table_size(bridge->loading) < 30); i++) {
+        bench_step(b, NS_PER_MS);
+    }
+    assert_non_null(flow_table_by_id(bridge->loading, 1001));
+    fake_cfg_set(b->agent->cfg, CFG_RULE, 1001, NULL); /* configdb has come back without it */
+    fake_cfg_show(b->agent->cfg, true);
+    for (int i = 0; i < 60; i++) {
+        bench_step(b, NS_PER_MS);
+        assert_true(bridge->state != BRIDGE_READY || flow_table_by_id(bridge->flows, 1001) == NULL); /* not for a moment */
+    }
+    assert_int_equal(bridge->state, BRIDGE_READY);
+    assert_int_equal(flow_table_size(bridge->flows), 95);
+}
+
+static void a_use_that_is_told_while_rules_are_loaded_counts(void **state)
+{
+    struct bench *b = *state;
+    struct bridge *bridge = bridge_find(b->agent, 1);
+
+    add_rule(b, "priority=1,ip,actions=output:1");
+    bench_join(b);
+    set_rules(b, 95, 1);
+    owner_reload(bridge);
+    bench_run(b, 50 * NS_PER_MS);
+    b->agent->load_rows = 10;
+    owner_reload(bridge);
+    for (int i = 0; i < 20 && (bridge->loading == NULL || flow_table_size(bridge->loading) < 30); i++) {
+        bench_step(b, NS_PER_MS);
+    }
+    bench_run(b, 10 * NS_PER_MS);
+    assert_non_null(bridge->loading);
+    bench_report(b, false, counter_id(COUNTER_RULE, 1001), 5, 0); /* read already */
+    bench_report(b, false, counter_id(COUNTER_RULE, 1090), 5, 0); /* not yet */
+    int64_t told_ns = (int64_t)b->now_ns;
+    bench_run(b, 300 * NS_PER_MS);
+    assert_int_equal(bridge->state, BRIDGE_READY);
+    assert_true(flow_table_by_id(bridge->flows, 1001)->used_ns >= told_ns - (int64_t)(5 * NS_PER_MS));
+    assert_true(flow_table_by_id(bridge->flows, 1090)->used_ns >= told_ns - (int64_t)(5 * NS_PER_MS));
+}
+
+static void a_refused_change_does_not_load_everything_in_one_step(void **state)
+{
+    struct bench *b = *state;
+    struct bridge *bridge = bridge_find(b->agent, 1);
+    struct client c;
+
+    add_rule(b, "priority=1,ip,actions=output:1");
+    set_rules(b, 95, 1);
+    client_open(b, &c);
+    b->agent->cfg->automatic = false;
+    b->agent->load_rows = 10;
+    client_flow_mod(b, &c, FLOW_MOD_ADD, "arp,actions=output:1");
+    fake_cfg_refuse(b->agent->cfg, -ERROR_TIMEOUT, "silence");
+    assert_non_null(bridge->loading);
+    assert_in_range(flow_table_size(bridge->loading), 0, 10);
+    bench_run(b, 200 * NS_PER_MS); /* it cannot be claimed, and what configdb has is shown */
+    assert_int_not_equal(bridge->state, BRIDGE_READY);
+    assert_int_equal(flow_table_size(bridge->flows), 96);
+    b->agent->cfg->automatic = true;
+    bench_run(b, 300 * NS_PER_MS);
+    assert_int_equal(bridge->state, BRIDGE_READY);
+    assert_int_equal(flow_table_size(bridge->flows), 96);
+    client_close(&c);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -237,6 +378,11 @@ int main(void)
         CLAIM(a_table_mod_that_is_not_kept_is_answered_with_an_error_and_forgotten),
         CLAIM(limits_that_people_set_are_followed),
         CLAIM(a_snapshot_later_on_makes_us_look_again),
+        CLAIM(many_rules_are_loaded_over_several_steps),
+        CLAIM(one_pass_loads_all_bridges),
+        CLAIM(a_snapshot_while_rules_are_loaded_begins_the_load_again),
+        CLAIM(a_use_that_is_told_while_rules_are_loaded_counts),
+        CLAIM(a_refused_change_does_not_load_everything_in_one_step),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
