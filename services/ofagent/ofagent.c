@@ -280,6 +280,7 @@ static void register_service(struct ofagent *agent)
         return;
     }
     agent->has_joined = true;
+    share_changed(agent);
     row.kind = PROCESS_OFAGENT;
     row.instance = agent->settings.instance;
     row.start = agent->settings.start;
