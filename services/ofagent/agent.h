@@ -69,8 +69,11 @@ struct bridge {
     struct batch *batch;     /* of checkpoint.c, while it makes one */
     uint64_t claimant;       /* without an owner: to whom it falls (start number) */
     uint64_t free_since_ns;  /* without an owner: since when */
+    uint64_t untaken_epoch;    /* with which it was given to its owner, who has not claimed it yet; 0: he has */
+    uint64_t untaken_since_ns; /* when we saw that first */
     uint64_t successor;      /* it is to be given to this ofagent (start number) as soon as nothing is under way; 0: it stays */
-    uint64_t give_until_ns;  /* otherwise it stays for now */
+    uint64_t give_until_ns;  /* otherwise it stays for now, */
+    uint64_t stay_until_ns;  /* and at least until then */
     uint64_t given_epoch;    /* with which we gave it away; 0: never. Whoever takes it raises it */
     struct version given;    /* by this commit; nothing is claimed before the mirror shows it */
 
@@ -104,7 +107,8 @@ struct bridge {
     bool has_generation; /* [OF1.3.5 §6.3.4] */
     uint64_t generation_id;
     uint64_t without_controller_ns; /* since when none is connected */
-    bool is_fail_open;
+    bool is_fail_open;        /* also in the owner row, with which the next owner begins */
+    bool is_noting_fail_open; /* that is being written there */
     struct bridge_table { /* what table_mods of 1.4 and later set, kept in the owner row; and the limits of configdb's table FLOW_TABLE */
         uint32_t config;  /* enum of_table_config */
         uint8_t vacancy_down, vacancy_up;
@@ -124,6 +128,7 @@ struct share {
     uint64_t peers_changed_ns; /* when that changed */
     uint64_t give_ns;          /* no bridge is given away before */
     size_t n_peers;            /* ofagents that live, we included */
+    uint64_t shared_ns;        /* when another lived last */
 };
 
 /* What sessions did, those that are gone too. */
@@ -156,6 +161,7 @@ struct ofagent {
     uint64_t counters_ns;    /* when the mirror's rows of counters were last read: deltas do not carry them */
     uint64_t n_snapshots;
     bool has_asked_snapshot;
+    uint64_t asked_snapshot_ns; /* when */
     uint64_t group_row_max; /* that the mirror has ever shown */
     uint64_t n_sessions_ever;
     struct agent_counts counts;
@@ -170,6 +176,7 @@ struct ofagent {
     size_t load_rows, load_left;  /* rows looked at in one step: OWNER_LOAD_ROWS, fewer in tests; what is left of them */
     bool has_mirror;              /* the mirror has been complete */
     bool is_loaded;               /* and the counters of configdb have been read */
+    bool has_joined;              /* our service row is on its way or there */
     struct pollfd *fds;
     size_t n_fds, room_fds;
     bool has_polled; /* their revents are true */

@@ -21,6 +21,7 @@ struct assign_agent {
 struct assign_bridge {
     uint64_t id;
     uint64_t owner;    /* start number of the agent that has it; any other number: nobody who lives */
+    uint64_t given;    /* epoch with which it was given to the owner, who has not claimed it yet; 0: he has */
     uint64_t claimant; /* to whom it falls; 0: it has an owner, or nobody lives */
 };
 

@@ -241,11 +241,11 @@ static bool is_busy(const struct session *session)
            session->bundles != NULL || session->n_port_mods > 0;
 }
 
-bool bridge_has_no_bundles(const struct bridge *bridge)
+bool bridge_may_come_to_rest(const struct bridge *bridge)
 {
     const struct session *session = bridge->sessions;
 
-    while (session != NULL && session->bundles == NULL) {
+    while (session != NULL && session->bundles == NULL && session->walk == NULL) {
         session = session->next;
     }
     return session == NULL;
@@ -258,7 +258,7 @@ bool bridge_is_quiet(const struct bridge *bridge)
             return false;
         }
     }
-    return inflight_size(bridge->inflight) == 0 && !inflight_is_under_way(bridge->inflight) && bridge->n_removals == 0;
+    return inflight_size(bridge->inflight) == 0 && !inflight_is_under_way(bridge->inflight) && bridge->n_removals == 0 && !bridge->is_noting_fail_open;
 }
 
 const char *bridge_listener_trouble(const struct bridge *bridge, char *out_text, size_t room)
@@ -737,10 +737,11 @@ static void watch_controllers(struct bridge *bridge)
     }
     bool was_fail_open = bridge->is_fail_open;
     bridge->is_fail_open = !is_secure && has_any && !is_connected &&
-                           now_ns - bridge->without_controller_ns >= FAIL_OPEN_PROBES * probe_ns;
+                           (was_fail_open || now_ns - bridge->without_controller_ns >= FAIL_OPEN_PROBES * probe_ns);
     if (bridge->is_fail_open != was_fail_open) {
         log_warn("fail-open bridge=%s state=%s", bridge->name, bridge->is_fail_open ? "on" : "off");
     }
+    owner_note_fail_open(bridge);
 }
 
 void bridge_step(struct bridge *bridge)

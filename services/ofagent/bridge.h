@@ -16,7 +16,8 @@ void bridge_step(struct bridge *bridge);
 void bridge_end_service(struct bridge *bridge, const char *why);
 /* Nothing is under way: no change, no answer, no bundle, no removal that waits for its counts. */
 bool bridge_is_quiet(const struct bridge *bridge);
-bool bridge_has_no_bundles(const struct bridge *bridge);
+/* Nothing is under way that takes as long as its peer likes: no bundle is open, and no list is being sent, which he may not read. */
+bool bridge_may_come_to_rest(const struct bridge *bridge);
 /* What keeps tools from reaching the bridge at its socket, or NULL. Lent until the next call. */
 const char *bridge_listener_trouble(const struct bridge *bridge, char *out_text, size_t room);
 const Busbar__BridgeRow *bridge_row(const struct bridge *bridge);

@@ -141,7 +141,11 @@ static void on_service(struct ofagent *agent, uint64_t id, const Busbar__Service
     if (before != NULL && after != NULL && before->start == after->start) {
         return;
     }
+    const Busbar__ServiceRow *one = after != NULL ? after : before;
     share_changed(agent);
+    if (one->kind == PROCESS_OFAGENT && one->start != agent->settings.start) {
+        agent->share.shared_ns = agent->now_ns; /* he lived, though perhaps not at any step of ours */
+    }
     if (before != NULL && before->kind == PROCESS_FASTPATH) {
         agent->shard_ended_ns = agent->now_ns;
         usage_leave(agent->usage, id);
@@ -267,10 +271,16 @@ static void on_connection(void *context, bool is_connected)
 
 /* ---- life ---- */
 
+/* Not before the mirror is complete: whoever has a service row is given bridges. */
 static void register_service(struct ofagent *agent)
 {
     Busbar__ServiceRow row = BUSBAR__SERVICE_ROW__INIT;
 
+    if (!agent->is_loaded || agent->has_joined) {
+        return;
+    }
+    agent->has_joined = true;
+    share_changed(agent);
     row.kind = PROCESS_OFAGENT;
     row.instance = agent->settings.instance;
     row.start = agent->settings.start;
@@ -309,7 +319,6 @@ int ofagent_new(const struct ofagent_settings *settings, struct ofagent **out_ag
         error_set(detail, err, "%s: %s", settings->control, error_text(err));
         goto fail;
     }
-    register_service(agent);
     *out_agent = agent;
     return 0;
 fail:
@@ -333,6 +342,9 @@ void ofagent_destroy(struct ofagent **out_agent)
         agent->is_ending = true;
         cfg_unregister(agent->cfg);
         cfg_step(agent->cfg, agent->now_ns); /* sends that, and the withdrawn status rows */
+        if (cfg_transactions_in_flight(agent->cfg) > 0) {
+            cfg_step(agent->cfg, agent->now_ns + INFLIGHT_TIMEOUT_NS + OWNER_TIMEOUT_NS); /* nobody waits for an answer any more */
+        }
     }
     commands_waits_destroy(&agent->waits);
     control_server_destroy(&agent->control);
@@ -376,6 +388,7 @@ void ofagent_step(struct ofagent *agent, uint64_t now_ns, uint64_t wall_ns)
     doubt_after_standing_still(agent, now_ns);
     owner_load_begin_step(agent);
     cfg_step(agent->cfg, now_ns);
+    register_service(agent);
     share_step(agent);
     usage_step(agent->usage);
     packet_step(agent->packet);

@@ -78,8 +78,7 @@ static void on_claimed(void *context, const struct cfg_result *result)
             if (!bridge->is_served && !checkpoint_is_current(claim->agent->checkpoint)) {
                 bridge->snapshots_wanted = claim->agent->n_snapshots + 1;
                 bridge->load_by_ns = claim->agent->now_ns + OWNER_SNAPSHOT_NS;
-                claim->agent->has_asked_snapshot = true;
-                cfg_refresh(claim->agent->cfg);
+                share_read_counters(claim->agent);
             }
         } else {
             LOG_LIMITED(result->error == -ERROR_OWNER ? LOG_LEVEL_DEBUG : LOG_LEVEL_WARN, "bridge-not-claimed bridge=%s error=\"%s\"", bridge->name,
@@ -93,7 +92,7 @@ static void on_claimed(void *context, const struct cfg_result *result)
 
 static void claim_bridge(struct bridge *bridge)
 {
-    static const char *const columns[] = {"start", "epoch"};
+    static const char *const columns[] = {"start", "epoch", "given"}; /* the first two required */
     const Busbar__OwnerRow *row = owner_row(bridge);
     struct claim *claim = memory_zeroed(sizeof *claim);
     struct cfg_txn *txn = cfg_txn_new("ofagent claim");
@@ -103,7 +102,7 @@ static void claim_bridge(struct bridge *bridge)
     mine.epoch = (row != NULL ? row->epoch : 0) + 1;
     if (row != NULL) { /* what controllers have set stays, also what the mirror does not show yet */
         cfg_txn_require(txn, CFG_OWNER, bridge->id, &row->base, columns, 2);
-        cfg_txn_update(txn, CFG_OWNER, bridge->id, &mine.base, columns, 2);
+        cfg_txn_update(txn, CFG_OWNER, bridge->id, &mine.base, columns, 3);
     } else {
         cfg_txn_require_absent(txn, CFG_OWNER, bridge->id);
         cfg_txn_put(txn, CFG_OWNER, bridge->id, &mine.base);
@@ -189,6 +188,9 @@ static void load_tables(struct bridge *bridge)
 {
     const Busbar__OwnerRow *row = owner_row(bridge);
 
+    if (!bridge->is_served) { /* what its last owner knew of the controllers: nobody waits for three probes anew */
+        bridge->is_fail_open = row != NULL && row->fail_open;
+    }
     bridge->has_vacancy_events = false;
     bridge->fragments = row != NULL && row->has_fragments && row->fragments <= OF_FRAG_NX_MATCH ? (uint16_t)row->fragments : OF_FRAG_NORMAL;
     for (unsigned i = 0; i < TABLE_COUNT; i++) {
@@ -207,10 +209,10 @@ static void load_tables(struct bridge *bridge)
     }
 }
 
-/* A table_mod or SET_CONFIG under way; it may outlive its session. */
+/* A table_mod or SET_CONFIG under way; it may outlive its session. Or fail-open, of no session. */
 struct writing {
     struct ofagent *agent;
-    uint64_t bridge, session;
+    uint64_t bridge, session; /* a session's number; 0: none */
     enum of_error_number error;
     size_t size;
     uint8_t head[INFLIGHT_REQUEST_HEAD];
@@ -232,6 +234,9 @@ static void on_written(void *context, const struct cfg_result *result)
     if (result->error != 0 && bridge != NULL) {
         owner_reload(bridge);
     }
+    if (bridge != NULL && writing->session == 0) {
+        bridge->is_noting_fail_open = false;
+    }
     if (session != NULL) {
         session->n_port_mods--;
     }
@@ -243,19 +248,19 @@ static void on_written(void *context, const struct cfg_result *result)
     free(writing);
 }
 
-void owner_write(struct session *session, const uint8_t *request, size_t size, enum of_error_number error)
+/* Takes `writing`. */
+static void write_row(struct bridge *bridge, struct writing *writing)
 {
-    struct bridge *bridge = session->bridge;
     Busbar__TableConfig configs[TABLE_COUNT], *pointers[TABLE_COUNT];
     Busbar__OwnerRow mine = BUSBAR__OWNER_ROW__INIT;
     struct cfg_txn *txn = cfg_txn_new("ofagent owner");
-    struct writing *writing = memory_zeroed(sizeof *writing);
 
     mine.start = bridge->owner.start;
     mine.epoch = bridge->owner.epoch;
     mine.tables = pointers;
     mine.has_fragments = bridge->fragments != OF_FRAG_NORMAL;
     mine.fragments = bridge->fragments;
+    mine.has_fail_open = mine.fail_open = bridge->is_fail_open;
     for (unsigned i = 0; i < TABLE_COUNT; i++) {
         const struct bridge_table *table = &bridge->tables[i];
         if (table->config != 0 || table->vacancy_down != 0 || table->vacancy_up != 0) {
@@ -268,13 +273,34 @@ void owner_write(struct session *session, const uint8_t *request, size_t size, e
             pointers[mine.n_tables++] = config;
         }
     }
+    owner_require(txn, bridge);
+    cfg_txn_put(txn, CFG_OWNER, bridge->id, &mine.base);
+    cfg_transact(bridge->agent->cfg, &txn, bridge->agent->now_ns + OWNER_TIMEOUT_NS, on_written, writing);
+}
+
+void owner_write(struct session *session, const uint8_t *request, size_t size, enum of_error_number error)
+{
+    struct bridge *bridge = session->bridge;
+    struct writing *writing = memory_zeroed(sizeof *writing);
+
     *writing = (struct writing){.agent = bridge->agent, .bridge = bridge->id, .session = session->number, .error = error};
     writing->size = size < sizeof writing->head ? size : sizeof writing->head;
     memcpy(writing->head, request, writing->size);
     session->n_port_mods++;
-    owner_require(txn, bridge);
-    cfg_txn_put(txn, CFG_OWNER, bridge->id, &mine.base);
-    cfg_transact(bridge->agent->cfg, &txn, bridge->agent->now_ns + OWNER_TIMEOUT_NS, on_written, writing);
+    write_row(bridge, writing);
+}
+
+void owner_note_fail_open(struct bridge *bridge)
+{
+    const Busbar__OwnerRow *row = owner_row(bridge);
+
+    if (bridge->is_noting_fail_open || !bridge_is_writable(bridge) || !owner_is_current(bridge) || (row->fail_open != 0) == bridge->is_fail_open) {
+        return;
+    }
+    struct writing *writing = memory_zeroed(sizeof *writing);
+    *writing = (struct writing){.agent = bridge->agent, .bridge = bridge->id};
+    bridge->is_noting_fail_open = true;
+    write_row(bridge, writing);
 }
 
 /* ---- loading, over several steps ---- */
@@ -476,7 +502,7 @@ static void on_given(void *context, const struct cfg_result *result)
 
 void owner_give(struct bridge *bridge)
 {
-    static const char *const columns[] = {"start", "epoch"};
+    static const char *const columns[] = {"start", "epoch", "given"}; /* the first two required */
     struct ofagent *agent = bridge->agent;
     const Busbar__OwnerRow *row = owner_row(bridge);
     struct giving *giving = memory_zeroed(sizeof *giving);
@@ -485,8 +511,9 @@ void owner_give(struct bridge *bridge)
 
     theirs.start = bridge->successor;
     theirs.epoch = row->epoch + 1;
+    theirs.has_given = theirs.given = true;
     cfg_txn_require(txn, CFG_OWNER, bridge->id, &row->base, columns, 2);
-    cfg_txn_update(txn, CFG_OWNER, bridge->id, &theirs.base, columns, 2);
+    cfg_txn_update(txn, CFG_OWNER, bridge->id, &theirs.base, columns, 3);
     *giving = (struct giving){.agent = agent, .bridge = bridge->id, .epoch = theirs.epoch};
     owner_let_go(bridge, "the bridge moves to another ofagent");
     bridge->state = BRIDGE_GIVING;

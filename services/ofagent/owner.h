@@ -8,7 +8,7 @@ enum { OWNER_LOAD_ROWS = 10000 /* of the mirror's rules that are read in one ste
 #define OWNER_RETRY_NS (200 * NS_PER_MS) /* a refused claim is tried again when the mirror may know more */
 #define OWNER_TIMEOUT_NS (5 * NS_PER_S)
 #define OWNER_SNAPSHOT_NS (10 * NS_PER_S) /* for counts of shards that have died, before a bridge of another is served */
-#define OWNER_OTHERS_NS (500 * NS_PER_MS) /* a bridge that falls to somebody who does not claim it is claimed by anybody after this */
+#define OWNER_OTHERS_NS (500 * NS_PER_MS) /* a bridge that falls or was given to somebody who does not claim it is claimed by anybody after this */
 
 /* Claims the bridge when nobody else who lives has it, and begins to load the tables once the mirror has come to that commit. */
 void owner_step(struct bridge *bridge);
@@ -40,5 +40,7 @@ void owner_require(struct cfg_txn *txn, const struct bridge *bridge);
 /* What table_mods and SET_CONFIG have set, into the owner row, so that the next owner finds it. A barrier of the session waits for that. Should it be
  * refused, the request is answered with `error`, and the bridge claimed and loaded anew. */
 void owner_write(struct session *session, const uint8_t *request, size_t size, enum of_error_number error);
+/* Whether the controllers are away (bridge->is_fail_open), into the owner row, when that says something else. */
+void owner_note_fail_open(struct bridge *bridge);
 
 #endif

@@ -17,6 +17,8 @@
 #include "lib/base/memory.h"
 #include "services/ofagent/assign.h"
 #include "services/ofagent/bridge.h"
+#include "services/ofagent/checkpoint.h"
+#include "services/ofagent/owner.h"
 
 void share_changed(struct ofagent *agent)
 {
@@ -90,7 +92,8 @@ static size_t list_bridges(const struct ofagent *agent, struct assign_bridge **o
             room = room == 0 ? 16 : room * 2;
             bridges = memory_resize(bridges, room * sizeof *bridges);
         }
-        bridges[n++] = (struct assign_bridge){.id = id, .owner = owner != NULL ? owner->start : 0};
+        bridges[n++] = (struct assign_bridge){
+            .id = id, .owner = owner != NULL ? owner->start : 0, .given = owner != NULL && owner->given ? owner->epoch : 0};
     }
     *out_bridges = bridges;
     return n;
@@ -110,14 +113,24 @@ static bool note_peers(struct share *share, const struct assign_agent *agents, s
     return is_new;
 }
 
+static bool has_other(const struct ofagent *agent, const struct assign_agent *agents, size_t n_agents)
+{
+    return n_agents > 1 || (n_agents == 1 && agents[0].start != agent->settings.start);
+}
+
 static void note_owner(struct bridge *bridge, const struct assign_bridge *place)
 {
     struct ofagent *agent = bridge->agent;
 
     bridge->claimant = place->claimant;
+    if (place->given != bridge->untaken_epoch) {
+        bridge->untaken_epoch = place->given;
+        bridge->untaken_since_ns = agent->now_ns;
+    }
     if (place->claimant == 0 && share_instance(agent, place->owner) != 0) {
-        bridge->owner_start = place->owner;
-        bridge->free_since_ns = 0;
+        bool is_untaken = place->given != 0 && agent->now_ns - bridge->untaken_since_ns >= OWNER_OTHERS_NS;
+        bridge->owner_start = is_untaken ? 0 : place->owner;
+        bridge->free_since_ns = is_untaken ? bridge->untaken_since_ns : 0;
         if (place->owner != agent->settings.start) {
             bridge->former_instance = share_instance(agent, place->owner);
         }
@@ -129,13 +142,15 @@ static void note_owner(struct bridge *bridge, const struct assign_bridge *place)
     }
 }
 
-/* The last of our bridges on which no bundle is open. */
+/* The last of our bridges that may go. Not one that lives by what the slowpath learns while its controllers are away, who would forget that when the
+ * status rows go; nor one that no rest is to be expected of. */
 static struct bridge *choose(struct ofagent *agent)
 {
     struct bridge *best = NULL;
 
     for (struct bridge *b = agent->bridges; b != NULL; b = b->next) {
-        if (b->state == BRIDGE_READY && !b->must_reload && bridge_has_no_bundles(b) && (best == NULL || b->id > best->id)) {
+        bool may_go = b->state == BRIDGE_READY && !b->must_reload && !b->is_fail_open && agent->now_ns >= b->stay_until_ns;
+        if (may_go && bridge_may_come_to_rest(b) && (best == NULL || b->id > best->id)) {
             best = b;
         }
     }
@@ -152,7 +167,8 @@ static bool is_giving(struct ofagent *agent)
         if (b->successor != 0 && (has_gone || agent->now_ns >= b->give_until_ns)) {
             log_info("bridge-stays bridge=%s reason=\"%s\"", b->name, has_gone ? "the ofagent has gone" : "it is in use");
             b->successor = 0;
-            agent->share.give_ns = agent->now_ns + SHARE_SETTLE_NS;
+            b->stay_until_ns = has_gone ? 0 : agent->now_ns + SHARE_STAY_NS;
+            agent->share.give_ns = agent->now_ns + SHARE_PAUSE_NS;
         }
         is_any = is_any || b->successor != 0 || b->state == BRIDGE_GIVING;
     }
@@ -173,6 +189,43 @@ static void give_one(struct ofagent *agent, const struct assign_agent *agents, s
     bridge->give_until_ns = agent->now_ns + SHARE_DRAIN_NS;
     share->give_ns = agent->now_ns + SHARE_PAUSE_NS;
     log_info("bridge-moves bridge=%s to=ofagent.%u", bridge->name, share_instance(agent, to));
+}
+
+void share_read_counters(struct ofagent *agent)
+{
+    bool is_coming = agent->has_asked_snapshot && agent->asked_snapshot_ns > agent->shard_ended_ns + CHECKPOINT_LATE_NS &&
+                     agent->now_ns - agent->asked_snapshot_ns < SHARE_SNAPSHOT_NS;
+
+    if (!is_coming) {
+        agent->has_asked_snapshot = true;
+        agent->asked_snapshot_ns = agent->now_ns;
+        cfg_refresh(agent->cfg);
+    }
+}
+
+/* Nobody waits for the mirror to go on, which it does not while a snapshot comes. */
+static bool is_idle(const struct ofagent *agent)
+{
+    bool is_idle = cfg_is_connected(agent->cfg) && cfg_transactions_in_flight(agent->cfg) == 0;
+
+    for (const struct bridge *b = agent->bridges; b != NULL && is_idle; b = b->next) {
+        is_idle = b->state == BRIDGE_UNOWNED || (b->state == BRIDGE_READY && bridge_is_quiet(b));
+    }
+    return is_idle;
+}
+
+/* What others have written of shards that have ended is read when there is time, not when one of their bridges falls to us. */
+static void read_counters_early(struct ofagent *agent)
+{
+    if (!agent->is_loaded || agent->counters_ns > agent->shard_ended_ns + CHECKPOINT_LATE_NS ||
+        agent->now_ns <= agent->shard_ended_ns + CHECKPOINT_LATE_NS) {
+        return;
+    }
+    if (agent->share.shared_ns < agent->shard_ended_ns) {
+        agent->counters_ns = agent->now_ns; /* nobody has lived since who could have written any */
+    } else if (is_idle(agent)) {
+        share_read_counters(agent);
+    }
 }
 
 void share_claimed(struct bridge *bridge)
@@ -202,10 +255,12 @@ void share_step(struct ofagent *agent)
     if (note_peers(share, agents, n_agents)) {
         share->peers_changed_ns = agent->now_ns;
     }
+    share->shared_ns = has_other(agent, agents, n_agents) ? agent->now_ns : share->shared_ns;
+    read_counters_early(agent);
     assign_bridges(agents, n_agents, bridges, n_bridges);
     for (size_t i = 0; i < n_bridges; i++) {
         struct bridge *bridge = bridge_find(agent, bridges[i].id);
-        has_free = has_free || bridges[i].claimant != 0;
+        has_free = has_free || bridges[i].claimant != 0 || bridges[i].given != 0;
         if (bridge != NULL) {
             note_owner(bridge, &bridges[i]);
         }

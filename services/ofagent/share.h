@@ -12,7 +12,9 @@
 #define SHARE_SETTLE_NS (2 * NS_PER_S)
 #define SHARE_PAUSE_NS (200 * NS_PER_MS)
 #define SHARE_DRAIN_NS (4 * NS_PER_S) /* for what is under way on a bridge to end; counts of removed rules are waited for 3 s */
+#define SHARE_STAY_NS (30 * NS_PER_S) /* one that did not come to rest in that time is left alone for so long; the next is tried */
 #define SHARE_REFUSED_NS (30 * NS_PER_S) /* a bridge came back, as its new owner did not take it: nothing is given for so long */
+#define SHARE_SNAPSHOT_NS (30 * NS_PER_S) /* a snapshot that has not come in that time is asked for again */
 #define SHARE_LOOK_NS (50 * NS_PER_MS)
 
 /* A row of a bridge, an owner or an ofagent has changed in the mirror. */
@@ -21,6 +23,8 @@ void share_changed(struct ofagent *agent);
 void share_step(struct ofagent *agent);
 /* Our claim of the bridge is committed. */
 void share_claimed(struct bridge *bridge);
+/* Asks for a snapshot, since deltas carry no rows of counters, unless one that is recent enough is on its way. */
+void share_read_counters(struct ofagent *agent);
 /* The instance number of the ofagent of that start number that lives; 0: there is none. */
 uint32_t share_instance(const struct ofagent *agent, uint64_t start);
 

@@ -414,7 +414,7 @@ static void a_shard_that_he_had_not_folded_yet_is_counted_once(void **state)
     assert_int_equal(packets_of(b, rule), 32);
 }
 
-static void rows_are_read_anew_only_when_a_shard_has_died_since(void **state)
+static void rows_are_read_anew_only_when_a_shard_has_died_since_and_before_they_are_needed(void **state)
 {
     struct bench *b = *state;
 
@@ -423,19 +423,64 @@ static void rows_are_read_anew_only_when_a_shard_has_died_since(void **state)
     peer_ofagent(b);
     give_to(b, 8, 2);
     give_to(b, 7, 3);
-    assert_int_equal(b->agent->cfg->n_refreshes, 1); /* one may have died just before we started */
-    bench_run(b, 3 * NS_PER_S);
-    give_to(b, 8, 10);
-    give_to(b, 7, 11);
-    assert_int_equal(b->agent->cfg->n_refreshes, 1);
+    assert_int_equal(b->agent->cfg->n_refreshes, 0); /* nobody but us lived then */
     bench_service(b, BENCH_SHARD, PROCESS_FASTPATH, 502);
+    bench_run(b, 1400 * NS_PER_MS);
+    assert_int_equal(b->agent->cfg->n_refreshes, 0);
+    bench_run(b, 300 * NS_PER_MS);
+    assert_int_equal(b->agent->cfg->n_refreshes, 1); /* he has written what he knows of it */
     bench_run(b, 3 * NS_PER_S);
     give_to(b, 8, 20);
     uint64_t epoch = 21;
     give_to(b, 7, epoch);
-    assert_int_equal(b->agent->cfg->n_refreshes, 2);
+    assert_int_equal(b->agent->cfg->n_refreshes, 1);
     assert_int_equal(bridge_find(b->agent, 1)->state, BRIDGE_READY);
     assert_int_equal(((const Busbar__OwnerRow *)cfg_row(b->agent->cfg, CFG_OWNER, 1))->epoch, epoch + 1); /* that snapshot was no reason for doubt */
+}
+
+static void rows_are_not_read_early_while_somebody_waits_for_the_mirror(void **state)
+{
+    struct bench *b = *state;
+    struct client c;
+
+    bench_join(b);
+    peer_ofagent(b);
+    client_open(b, &c);
+    bench_service(b, BENCH_SHARD, PROCESS_FASTPATH, 502);
+    client_flow_mod(b, &c, FLOW_MOD_ADD, "ip,actions=output:1");
+    client_barrier(b, &c); /* which no shard follows */
+    bench_run(b, 3 * NS_PER_S);
+    assert_int_equal(b->agent->cfg->n_refreshes, 0);
+    client_close(&c);
+    bench_run(b, 100 * NS_PER_MS);
+    assert_int_equal(b->agent->cfg->n_refreshes, 1);
+}
+
+static void what_one_has_written_who_lived_between_two_steps_is_read(void **state)
+{
+    struct bench *b = *state;
+
+    bench_join(b);
+    bench_run(b, 3 * NS_PER_S);
+    bench_service(b, BENCH_SHARD, PROCESS_FASTPATH, 502);
+    peer_ofagent(b);
+    bench_commit_row(b, CFG_SERVICE, 70, NULL); /* as after we stood still */
+    bench_run(b, 2 * NS_PER_S);
+    assert_int_equal(b->agent->cfg->n_refreshes, 1);
+}
+
+static void a_bridge_that_is_needed_at_once_waits_for_its_rows(void **state)
+{
+    struct bench *b = *state;
+
+    bench_join(b);
+    peer_ofagent(b);
+    give_to(b, 8, 2);
+    bench_service(b, BENCH_SHARD, PROCESS_FASTPATH, 502);
+    bench_run(b, 1200 * NS_PER_MS);
+    assert_int_equal(b->agent->cfg->n_refreshes, 0);
+    give_to(b, 7, 3);
+    assert_int_equal(b->agent->cfg->n_refreshes, 1);
 }
 
 static void after_a_restart_a_shard_that_is_away_may_come_back_until_another_life_joins(void **state)
@@ -477,7 +522,10 @@ int main(void)
         CLAIM(another_owner_writes_and_we_take_over_from_what_he_wrote),
         CLAIM(a_shard_that_both_have_folded_is_counted_once),
         CLAIM(a_shard_that_he_had_not_folded_yet_is_counted_once),
-        CLAIM(rows_are_read_anew_only_when_a_shard_has_died_since),
+        CLAIM(rows_are_read_anew_only_when_a_shard_has_died_since_and_before_they_are_needed),
+        CLAIM(rows_are_not_read_early_while_somebody_waits_for_the_mirror),
+        CLAIM(what_one_has_written_who_lived_between_two_steps_is_read),
+        CLAIM(a_bridge_that_is_needed_at_once_waits_for_its_rows),
         CLAIM(after_a_restart_a_shard_that_is_away_may_come_back_until_another_life_joins),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

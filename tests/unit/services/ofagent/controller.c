@@ -72,6 +72,61 @@ static void all_controllers_silent_for_three_probes_is_fail_open(void **state)
     assert_string_equal(bench_status(b)->state, "fail-open");
 }
 
+static void the_next_owner_begins_with_fail_open_until_a_controller_is_there(void **state)
+{
+    struct bench *b = *state;
+    int listener = bench_controller(b);
+    struct client c;
+
+    bench_run(b, 16 * NS_PER_S); /* it listens but never says HELLO */
+    const ProtobufCMessage *theirs = cfg_row(b->agent->cfg, CFG_OWNER, 1);
+    assert_true(((const Busbar__OwnerRow *)theirs)->fail_open);
+    Busbar__OwnerRow *owner = (Busbar__OwnerRow *)fake_copy(theirs);
+    ProtobufCMessage *row = fake_copy(cfg_row(b->agent->cfg, CFG_CONTROLLER, 5));
+    ofagent_destroy(&b->agent);
+    bus_destroy(&b->bus);
+    for (int fd; (fd = accept(listener, NULL, NULL)) >= 0;) { /* of those that timed out */
+        close(fd);
+    }
+    bench_start_agent(b, 9);
+    fake_cfg_set(b->agent->cfg, CFG_OWNER, 1, &owner->base);
+    fake_cfg_set(b->agent->cfg, CFG_CONTROLLER, 5, row);
+    fake_cfg_show(b->agent->cfg, true);
+    protobuf_c_message_free_unpacked(&owner->base, NULL);
+    protobuf_c_message_free_unpacked(row, NULL);
+    bench_run(b, 50 * NS_PER_MS);
+    assert_true(bridge_find(b->agent, 1)->is_fail_open);
+    assert_string_equal(bench_status(b)->state, "fail-open");
+    owner = (Busbar__OwnerRow *)fake_copy(cfg_row(b->agent->cfg, CFG_OWNER, 1));
+    assert_true(owner->start == 9 && owner->fail_open); /* his claim has kept it */
+    protobuf_c_message_free_unpacked(&owner->base, NULL);
+    client_attach(&c, accept(listener, NULL, NULL));
+    client_hello(b, &c);
+    bench_run(b, 50 * NS_PER_MS);
+    assert_string_equal(bench_status(b)->state, "active");
+    assert_false(((const Busbar__OwnerRow *)cfg_row(b->agent->cfg, CFG_OWNER, 1))->fail_open);
+    client_close(&c);
+    bench_controller_stop(b, listener);
+}
+
+static void fail_open_that_was_not_kept_is_noted_after_the_next_claim(void **state)
+{
+    struct bench *b = *state;
+    int listener = bench_controller(b);
+
+    bench_run(b, 10 * NS_PER_S);
+    b->agent->cfg->automatic = false;
+    bench_run(b, 6 * NS_PER_S);
+    assert_true(bridge_find(b->agent, 1)->is_fail_open);
+    assert_int_equal(b->agent->cfg->n_txns, 1); /* not one each step */
+    fake_cfg_refuse(b->agent->cfg, -ERROR_OWNER, "no");
+    b->agent->cfg->automatic = true;
+    bench_run(b, 500 * NS_PER_MS);
+    const Busbar__OwnerRow *row = (const Busbar__OwnerRow *)cfg_row(b->agent->cfg, CFG_OWNER, 1);
+    assert_true(row->epoch == 2 && row->fail_open); /* claimed anew, then noted */
+    bench_controller_stop(b, listener);
+}
+
 static void a_controller_that_comes_back_ends_fail_open_and_finds_its_rules(void **state)
 {
     struct bench *b = *state;
@@ -266,6 +321,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         CLAIM(a_controller_is_connected_to_and_its_status_says_so),
         CLAIM(attempts_back_off_to_the_limit),
+        CLAIM(the_next_owner_begins_with_fail_open_until_a_controller_is_there),
+        CLAIM(fail_open_that_was_not_kept_is_noted_after_the_next_claim),
         CLAIM(all_controllers_silent_for_three_probes_is_fail_open),
         CLAIM(a_controller_that_comes_back_ends_fail_open_and_finds_its_rules),
         CLAIM(a_secure_bridge_never_fails_open),

@@ -135,7 +135,6 @@ int cfg_new(struct bus *bus, const char *endpoint, const enum cfg_table *tables,
     cfg->is_connected = true;
     cfg->next_id = 100;
     cfg->version = cfg->shown = (struct version){.epoch = 1, .n = 10};
-    cfg->registered = 7;
     fake_cfg = cfg;
     *out_cfg = cfg;
     return 0;
@@ -393,6 +392,7 @@ void cfg_publish(struct cfg *cfg, enum cfg_table table, uint64_t id, const Proto
 void cfg_register(struct cfg *cfg, const Busbar__ServiceRow *service)
 {
     cfg->service = *service;
+    cfg->registered = 7;
 }
 uint64_t cfg_registered(const struct cfg *cfg, struct version *out_version)
 {

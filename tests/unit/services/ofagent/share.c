@@ -2,6 +2,7 @@
 #include "services/ofagent/share.h"
 
 #include "services/ofagent/conn_tcp.h"
+#include "services/ofagent/on_multipart.h"
 #include "tests/unit/services/ofagent/bench.h"
 
 enum { PEER = 70 /* service row of ofagent 2 */ };
@@ -117,6 +118,149 @@ static void a_bridge_named_for_us_is_claimed_at_once_with_the_next_epoch(void **
     assert_int_equal(bridge_find(b->agent, 10)->former_instance, 2);
 }
 
+/* Otherwise nobody would serve it while he lives. */
+static void a_bridge_given_to_one_who_does_not_take_it_is_claimed_after_half_a_second(void **state)
+{
+    struct bench *b = *state;
+    Busbar__OwnerRow row = BUSBAR__OWNER_ROW__INIT;
+
+    peer(b, PEER, 2, 8);
+    peer(b, PEER + 1, 3, 9);
+    own(b, 10, 8, 4);
+    add_bridge(b, 10, "br1");
+    bench_run(b, NS_PER_S);
+    row.start = 9; /* the one gives it to the other */
+    row.epoch = 5;
+    row.has_given = row.given = true;
+    bench_commit_row(b, CFG_OWNER, 10, &row.base);
+    bench_run(b, 400 * NS_PER_MS);
+    assert_int_equal(owner_of(b, 10)->start, 9);
+    bench_run(b, 300 * NS_PER_MS);
+    assert_int_equal(bridge_find(b->agent, 10)->state, BRIDGE_READY);
+    assert_int_equal(owner_of(b, 10)->start, 7);
+    assert_int_equal(owner_of(b, 10)->epoch, 6);
+    assert_false(owner_of(b, 10)->given);
+}
+
+static void a_bridge_that_he_has_taken_is_his(void **state)
+{
+    struct bench *b = *state;
+
+    add_bridge(b, 10, "br1");
+    peer(b, PEER, 2, 8);
+    bench_run(b, 2200 * NS_PER_MS);
+    assert_true(owner_of(b, 10)->start == 8 && owner_of(b, 10)->given);
+    own(b, 10, 8, 3);
+    bench_run(b, 5 * NS_PER_S);
+    assert_int_equal(owner_of(b, 10)->start, 8);
+}
+
+static void a_bridge_whose_controllers_are_away_is_not_given_away(void **state)
+{
+    struct bench *b = *state;
+    Busbar__ControllerRow row = BUSBAR__CONTROLLER_ROW__INIT;
+
+    add_bridge(b, 10, "br1");
+    add_bridge(b, 11, "br2");
+    row.bridge = 11;
+    row.target = (char *)(uintptr_t) "unix:/nonexistent/controller";
+    bench_commit_row(b, CFG_CONTROLLER, 5, &row.base);
+    bench_run(b, 16 * NS_PER_S);
+    assert_true(bridge_find(b->agent, 11)->is_fail_open);
+    peer(b, PEER, 2, 8);
+    bench_run(b, 2200 * NS_PER_MS);
+    assert_int_equal(owner_of(b, 11)->start, 7);
+    assert_int_equal(owner_of(b, 10)->start, 8); /* the next goes */
+}
+
+/* Rules enough that the list of them waits for its peer. */
+static void fill(struct bridge *bridge)
+{
+    struct flow_mod_context context = bridge_flow_mod_context(bridge);
+    struct flow_changes changes;
+    struct flow_mod mod;
+
+    flow_changes_init(&changes);
+    flow_mod_init(&mod, FLOW_MOD_ADD);
+    for (unsigned i = 0; i < 4 * ON_MULTIPART_RULES; i++) {
+        match_set(&mod.match, FIELD_METADATA, field_value_u64(i));
+        assert_int_equal(flow_mod_apply(bridge->flows, &mod, &context, &changes), OF_ERROR_NONE);
+    }
+    flow_changes_fini(&changes);
+}
+
+static void open_at(struct bench *b, struct client *c, const char *name)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+
+    (void)snprintf(address.sun_path, sizeof address.sun_path, "%s/%s.mgmt", b->dir, name);
+    assert_int_equal(connect(fd, (struct sockaddr *)&address, sizeof address), 0);
+    client_attach(c, fd);
+    bench_step(b, NS_PER_MS);
+    client_hello(b, c);
+}
+
+static void a_bridge_whose_list_nobody_reads_is_passed_over(void **state)
+{
+    struct bench *b = *state;
+    struct of_message list = {.type = OF_MULTIPART_REQUEST, .multipart_request = {.type = OF_MULTIPART_FLOW}};
+    struct client c;
+
+    add_bridge(b, 10, "br1");
+    add_bridge(b, 11, "br2");
+    assert_int_equal(rule_filter_parse("", NULL, &list.multipart_request.filter, &(struct error_detail){{0}}), 0);
+    fill(bridge_find(b->agent, 11));
+    open_at(b, &c, "br2");
+    client_send(b, &c, &list);
+    bench_run(b, NS_PER_S);
+    assert_non_null(bridge_find(b->agent, 11)->sessions->walk);
+    peer(b, PEER, 2, 8);
+    bench_run(b, 2200 * NS_PER_MS);
+    assert_int_equal(bridge_find(b->agent, 11)->successor, 0);
+    assert_true(owner_of(b, 10)->start == 8 && owner_of(b, 11)->start == 7);
+    client_close(&c);
+}
+
+static void a_bridge_that_does_not_come_to_rest_is_left_alone_and_the_next_goes(void **state)
+{
+    struct bench *b = *state;
+
+    add_bridge(b, 10, "br1");
+    add_bridge(b, 11, "br2");
+    struct bridge *bridge = bridge_find(b->agent, 11);
+    bridge->is_noting_fail_open = true; /* something under way that has no end */
+    peer(b, PEER, 2, 8);
+    bench_run(b, 2200 * NS_PER_MS);
+    assert_int_equal(bridge->successor, 8);
+    bench_run(b, 4200 * NS_PER_MS);
+    assert_int_equal(bridge->successor, 0);
+    assert_int_equal(owner_of(b, 10)->start, 8);
+    own(b, 10, 8, 3);
+    peer(b, PEER, 2, 9); /* another life: br1 comes back, and is given again */
+    bench_run(b, 2500 * NS_PER_MS);
+    assert_int_equal(owner_of(b, 10)->start, 9);
+    own(b, 10, 9, owner_of(b, 10)->epoch + 1);
+    bench_run(b, 20 * NS_PER_S);
+    assert_int_equal(bridge->successor, 0);
+    assert_int_equal(owner_of(b, 11)->start, 7);
+}
+
+static void nobody_knows_us_before_we_have_the_whole_mirror(void **state)
+{
+    struct bench *b = *state;
+
+    ofagent_destroy(&b->agent);
+    bus_destroy(&b->bus);
+    bench_start_agent(b, 9);
+    bench_run(b, NS_PER_S);
+    assert_int_equal(cfg_registered(b->agent->cfg, NULL), 0);
+    fake_cfg_show(b->agent->cfg, true);
+    bench_run(b, 50 * NS_PER_MS);
+    assert_int_not_equal(cfg_registered(b->agent->cfg, NULL), 0);
+    assert_int_equal(owner_of(b, 1)->start, 9);
+}
+
 static void whoever_stood_still_claims_anew_before_he_accepts_anything(void **state)
 {
     struct bench *b = *state;
@@ -199,10 +343,11 @@ static void a_bridge_that_comes_back_stops_us_from_giving(void **state)
     bench_run(b, 100 * NS_PER_MS);
     assert_int_equal(owner_of(b, 10)->start, 7);
     peer(b, PEER, 2, 9);
+    uint64_t epoch = owner_of(b, 10)->epoch;
     bench_run(b, 20 * NS_PER_S);
-    assert_int_equal(owner_of(b, 10)->start, 7);
-    bench_run(b, 15 * NS_PER_S);
-    assert_int_equal(owner_of(b, 10)->start, 9);
+    assert_int_equal(owner_of(b, 10)->epoch, epoch);
+    bench_run(b, 15 * NS_PER_S); /* to him, and back again, as he does not take it either */
+    assert_true(owner_of(b, 10)->epoch == epoch + 2 && owner_of(b, 10)->start == 7);
 }
 
 static void a_bridge_whose_new_owner_died_later_may_be_given_again(void **state)
@@ -228,6 +373,12 @@ int main(void)
         CLAIM(a_surplus_is_given_away_two_seconds_after_somebody_has_joined),
         CLAIM(a_bridge_in_use_is_drained_and_what_it_was_told_is_committed),
         CLAIM(a_bridge_named_for_us_is_claimed_at_once_with_the_next_epoch),
+        CLAIM(a_bridge_given_to_one_who_does_not_take_it_is_claimed_after_half_a_second),
+        CLAIM(a_bridge_that_he_has_taken_is_his),
+        CLAIM(a_bridge_whose_controllers_are_away_is_not_given_away),
+        CLAIM(a_bridge_whose_list_nobody_reads_is_passed_over),
+        CLAIM(a_bridge_that_does_not_come_to_rest_is_left_alone_and_the_next_goes),
+        CLAIM(nobody_knows_us_before_we_have_the_whole_mirror),
         CLAIM(whoever_stood_still_claims_anew_before_he_accepts_anything),
         CLAIM(who_has_lost_a_bridge_answers_what_was_not_committed_and_lets_go),
         CLAIM(the_status_names_the_ofagent_whose_listener_is_waited_for),
