@@ -461,6 +461,17 @@ size_t client_instances(struct client *client, enum process_kind kind, uint32_t 
     return n;
 }
 
+size_t client_living(struct client *client, enum process_kind kind, uint32_t *out_instances, size_t room)
+{
+    size_t n = client_instances(client, kind, out_instances, room), n_living = 0;
+    for (size_t i = 0; i < n; i++) {
+        if (client_is_alive(client, kind, out_instances[i])) {
+            out_instances[n_living++] = out_instances[i];
+        }
+    }
+    return n_living;
+}
+
 bool client_is_alive(struct client *client, enum process_kind kind, uint32_t instance)
 {
     if (is_remote(client)) {

@@ -71,6 +71,8 @@ size_t client_instances(struct client *client, enum process_kind kind, uint32_t 
 
 /* False when the process is known to be dead: nobody holds its pid file or, over tcp, it is not registered. */
 bool client_is_alive(struct client *client, enum process_kind kind, uint32_t instance);
+/* Those of client_instances() that are not known to be dead. */
+size_t client_living(struct client *client, enum process_kind kind, uint32_t *out_instances, size_t room);
 
 /* Row id of a bridge or port by name, also those made earlier on this command line (their label); 0 when there is none. */
 uint64_t client_find(const struct client *client, enum cfg_table table, const char *name);

@@ -28,18 +28,6 @@ uint32_t client_owner(const struct client *client, uint64_t bridge)
     return 0;
 }
 
-static size_t living(struct client *client, uint32_t out_instances[OFAGENTS_MAX])
-{
-    uint32_t all[OFAGENTS_MAX];
-    size_t n = client_instances(client, PROCESS_OFAGENT, all, OFAGENTS_MAX), n_living = 0;
-    for (size_t i = 0; i < n; i++) {
-        if (client_is_alive(client, PROCESS_OFAGENT, all[i])) {
-            out_instances[n_living++] = all[i];
-        }
-    }
-    return n_living;
-}
-
 /* False: configdb does not answer. */
 static bool has_mirror(struct client *client)
 {
@@ -59,7 +47,7 @@ static int ask_each(struct client *client, const char *command, const char *cons
                     struct error_detail *detail)
 {
     uint32_t instances[OFAGENTS_MAX];
-    size_t n = living(client, instances);
+    size_t n = client_living(client, PROCESS_OFAGENT, instances, OFAGENTS_MAX);
     int err = -ERROR_OWNER;
     for (size_t i = 0; i < n && err == -ERROR_OWNER; i++) {
         err = client_ask(client, PROCESS_OFAGENT, instances[i], command, arguments, n_arguments, out_json, detail);
@@ -90,7 +78,7 @@ int client_ask_owner(struct client *client, const char *command, const char *con
 {
     uint32_t instances[OFAGENTS_MAX];
     uint64_t deadline = clock_now_ns() + (client->timeout_ms < OWNER_WAIT_MS ? client->timeout_ms : OWNER_WAIT_MS) * NS_PER_MS;
-    size_t n = living(client, instances);
+    size_t n = client_living(client, PROCESS_OFAGENT, instances, OFAGENTS_MAX);
     int err = -ERROR_OWNER;
     if (n < 2) {
         err = client_ask(client, PROCESS_OFAGENT, n == 1 ? instances[0] : 1, command, arguments, n_arguments, out_json, detail);

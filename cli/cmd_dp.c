@@ -21,12 +21,7 @@ static enum exit_status ask_shards(struct client *client, const char *command, c
                                    json_t **out_json, struct error_detail *detail)
 {
     uint32_t instances[INSTANCES_MAX];
-    size_t n_known = client_instances(client, PROCESS_FASTPATH, instances, INSTANCES_MAX), n = 0;
-    for (size_t i = 0; i < n_known; i++) { /* a killed one has left its socket: the others have taken its share */
-        if (client_is_alive(client, PROCESS_FASTPATH, instances[i])) {
-            instances[n++] = instances[i];
-        }
-    }
+    size_t n = client_living(client, PROCESS_FASTPATH, instances, INSTANCES_MAX); /* a killed one has left its socket: the others have taken its share */
     if (n == 0) {
         error_set(detail, -ERROR_NOT_CONNECTED, "no fastpath is running in %s", client->run_dir);
         return EXIT_SILENT;

@@ -14,18 +14,6 @@
 
 enum { REPLICAS_MAX = 64 };
 
-static size_t living_replicas(struct client *client, uint32_t *out_instances)
-{
-    uint32_t known[REPLICAS_MAX];
-    size_t n_known = client_instances(client, PROCESS_SLOWPATH, known, REPLICAS_MAX), n = 0;
-    for (size_t i = 0; i < n_known; i++) {
-        if (client_is_alive(client, PROCESS_SLOWPATH, known[i])) {
-            out_instances[n++] = known[i];
-        }
-    }
-    return n;
-}
-
 static enum exit_status status_of(int err)
 {
     return err == 0 ? EXIT_DONE : err == -ERROR_TIMEOUT || err == -ERROR_NOT_CONNECTED ? EXIT_SILENT : EXIT_FAILED;
@@ -60,7 +48,7 @@ enum exit_status read_trace(struct client *client, const struct segment *segment
     }
     const char *words[3] = {segment->arguments[0], segment->arguments[1],
                             segment->n_arguments > 2 ? segment->arguments[2] : hex};
-    size_t n = living_replicas(client, instances), n_words = words[2] != NULL ? 3 : 2;
+    size_t n = client_living(client, PROCESS_SLOWPATH, instances, REPLICAS_MAX), n_words = words[2] != NULL ? 3 : 2;
     int err = client_ask(client, PROCESS_SLOWPATH, n > 0 ? instances[0] : 1, "trace", words, n_words, out_json, detail);
     free(hex);
     return status_of(err);
@@ -79,7 +67,7 @@ enum exit_status read_explain(struct client *client, const struct segment *segme
                               struct error_detail *detail)
 {
     uint32_t instances[REPLICAS_MAX];
-    size_t n = living_replicas(client, instances);
+    size_t n = client_living(client, PROCESS_SLOWPATH, instances, REPLICAS_MAX);
     json_t *all = json_array();
     int err = n > 0 ? 0 : error_set(detail, -ERROR_NOT_CONNECTED, "no slowpath is running in %s", client->run_dir);
     for (size_t i = 0; err == 0 && i < n; i++) {
