@@ -9,6 +9,12 @@ foreach(pair "ZMQ:libzmq" "CZMQ:libczmq" "PROTOBUFC:libprotobuf-c" "LMDB:lmdb" "
     if(NOT ${name}_FOUND)
         message(FATAL_ERROR "${module} is missing: run deploy/deps")
     endif()
+    # cmake 3.25 takes `-isystem DIR` for a directory the first time and, out of its cache, for an option from then on: everything would be built again.
+    get_target_property(options PkgConfig::${name} INTERFACE_COMPILE_OPTIONS)
+    if(options MATCHES "^-isystem;([^;]+)$")
+        set_target_properties(PkgConfig::${name} PROPERTIES INTERFACE_COMPILE_OPTIONS ""
+                              INTERFACE_INCLUDE_DIRECTORIES "${${name}_INCLUDE_DIRS};${CMAKE_MATCH_1}")
+    endif()
 endforeach()
 if(BUSBAR_TESTS)
     pkg_check_modules(CMOCKA QUIET IMPORTED_TARGET cmocka)
