@@ -29,6 +29,7 @@
 #include "services/configdb/lease.h"
 #include "services/configdb/list.h"
 #include "services/configdb/scrape.h"
+#include "services/configdb/transact.h"
 #include "services/configdb/txn.h"
 
 enum {
@@ -148,7 +149,7 @@ static void configdb_transact(struct configdb *db, const char *why, Busbar__OpKi
         op->id = ids[i];
         message->ops[message->n_ops++] = op;
     }
-    commit_queue(db->commit, bus_self(db->bus), &message, 64 * n, false);
+    commit_queue(db->commit, bus_self(db->bus), &message, 64 * n, NULL);
 }
 
 static void configdb_delete(struct configdb *db, uint32_t table, const uint64_t *ids, size_t n)
@@ -404,8 +405,6 @@ static void configdb_renew(struct configdb *db, const struct bus_identity *from,
 static const ProtobufCMessageDescriptor *configdb_descriptor(uint32_t type)
 {
     switch (type) {
-    case MESSAGE_TRANSACT:
-        return &busbar__transact__descriptor;
     case MESSAGE_SUBSCRIBE:
         return &busbar__subscribe__descriptor;
     case MESSAGE_APPLIED:
@@ -421,8 +420,8 @@ static const ProtobufCMessageDescriptor *configdb_descriptor(uint32_t type)
     }
 }
 
-/* The transaction stands in the memory that commit.c has lent. */
-static void configdb_on_transact(struct configdb *db, const struct bus_message *message, Busbar__Transact *transact)
+/* The transaction stands in the memory that commit.c has lent, and lends from the message, which may be taken over. */
+static void configdb_on_transact(struct configdb *db, struct bus_message *message, Busbar__Transact *transact)
 {
     struct error_detail detail;
     Busbar__TransactReply reply = BUSBAR__TRANSACT_REPLY__INIT;
@@ -431,7 +430,7 @@ static void configdb_on_transact(struct configdb *db, const struct bus_message *
     err = err == 0 ? access_transact(message, transact, &reply.failed_op, &detail) : err;
     if (err == 0) {
         access_sign(db->access, message, transact, &commit_memory(db->commit)->allocator);
-        commit_queue(db->commit, &message->from, &transact, message->size, true);
+        commit_queue(db->commit, &message->from, &transact, message->size, message);
         return;
     }
     version_encode(configdb_version(db), &version);
@@ -444,13 +443,20 @@ static void configdb_on_transact(struct configdb *db, const struct bus_message *
     configdb_send(db, &message->from, MESSAGE_TRANSACT_REPLY, &reply.base);
 }
 
-static void configdb_dispatch(struct configdb *db, const struct bus_message *message)
+static ProtobufCMessage *configdb_unpack(struct configdb *db, const struct bus_message *message)
+{
+    if (message->type == MESSAGE_TRANSACT) {
+        Busbar__Transact *transact = transact_read(commit_memory(db->commit), message->body, message->size);
+        return transact != NULL ? &transact->base : NULL;
+    }
+    const ProtobufCMessageDescriptor *descriptor = configdb_descriptor(message->type);
+    return descriptor != NULL ? msg_unpack(message, descriptor) : NULL;
+}
+
+static void configdb_dispatch(struct configdb *db, struct bus_message *message)
 {
     const struct bus_identity *from = &message->from;
-    const ProtobufCMessageDescriptor *descriptor = configdb_descriptor(message->type);
-    ProtobufCMessage *body = descriptor == NULL                       ? NULL
-                             : message->type == MESSAGE_TRANSACT ? msg_unpack_into(commit_memory(db->commit), message, descriptor)
-                                                                 : msg_unpack(message, descriptor);
+    ProtobufCMessage *body = configdb_unpack(db, message);
     if (body == NULL) {
         db->n_bad++;
         LOG_LIMITED(LOG_LEVEL_WARN, "message_bad from=%s.%u type=%s size=%zu", process_kind_name(from->kind), from->instance,

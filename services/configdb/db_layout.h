@@ -31,6 +31,8 @@
  *                                                  was answered; the slot is sequence mod 64
  *   dirty    000000000000002a 00000003             table (1), id (8): the fourth row of commit 42 that the fold has not copied yet
  *                                                  (run only)
+ *            000000000000002a 00000004             table (1), id (8), count (4): so many rows from that id on. Older builds cannot read this: they may come
+ *                                                  back where configdb was stopped in order, which leaves no entries
  *   history  000000000000002a 00000000             packed HistoryCommit: who made commit 42, and when (disk only)
  *            000000000000002a 00000001             packed HistoryChange: the first row it changed, before and after
  *
@@ -139,6 +141,19 @@ static inline struct db_key db_key_dirty(uint64_t n, uint32_t serial)
     db_key_add_u64(&key, n);
     db_key_add_u32(&key, serial);
     return key;
+}
+/* Rows of one table that follow each other. */
+struct db_dirty {
+    uint32_t table, count;
+    uint64_t first;
+};
+static inline struct db_key db_dirty_pack(const struct db_dirty *dirty)
+{
+    struct db_key value = db_key_row(dirty->table, dirty->first);
+    if (dirty->count > 1) {
+        db_key_add_u32(&value, dirty->count);
+    }
+    return value;
 }
 /* Serial 0: the commit itself; its changes follow from 1. */
 static inline struct db_key db_key_history(uint64_t n, uint32_t serial)

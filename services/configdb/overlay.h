@@ -13,7 +13,7 @@ struct overlay_change {
     uint32_t table;
     uint64_t id;
     bool is_deleted;
-    uint8_t *value; /* packed row; NULL when deleted */
+    const uint8_t *value; /* packed row; NULL when deleted */
     size_t size;
 };
 
@@ -26,6 +26,8 @@ int overlay_get(struct overlay *overlay, uint32_t table, uint64_t id, ProtobufCM
 /* In `memory` instead, of which it is a part. */
 int overlay_get_into(struct overlay *overlay, uint32_t table, uint64_t id, ProtobufCAllocator *memory, ProtobufCMessage **out_row) MUST_CHECK;
 bool overlay_has(struct overlay *overlay, uint32_t table, uint64_t id);
+/* The same as it is packed, lent until the row is changed. -ERROR_NOT_FOUND, -ERROR_DAMAGED. */
+int overlay_value(struct overlay *overlay, uint32_t table, uint64_t id, struct store_bytes *out_value) MUST_CHECK;
 /* 0 and the id, or -ERROR_NOT_FOUND. */
 int overlay_index(struct overlay *overlay, uint32_t table, const struct db_key *key, uint64_t *out_id) MUST_CHECK;
 
@@ -34,6 +36,11 @@ int overlay_index(struct overlay *overlay, uint32_t table, const struct db_key *
 int overlay_set(struct overlay *overlay, uint32_t table, uint64_t id, const ProtobufCMessage *before,
                 const ProtobufCMessage *row, struct error_detail *detail) MUST_CHECK;
 void overlay_delete(struct overlay *overlay, uint32_t table, uint64_t id, const ProtobufCMessage *before);
+
+/* A row of a table without unique columns, packed as protobuf-c packs it, whose bytes outlive the overlay. _new: an id just given, that was nowhere before.
+ * The other: the row exists (overlay_value()); a value of NULL deletes it. */
+void overlay_lend_new(struct overlay *overlay, uint32_t table, uint64_t id, const uint8_t *value, size_t size);
+void overlay_lend(struct overlay *overlay, uint32_t table, uint64_t id, const uint8_t *value, size_t size);
 
 /* Changes in order; *cursor starts as NULL. NULL at the end. A row inserted and deleted again is left out. */
 const struct overlay_change *overlay_next(struct overlay *overlay, const struct overlay_change **cursor);

@@ -6,14 +6,17 @@
  *   ────┴─────┴─────┴─────┴─────┴─────┴─────┘
  *
  * Why encoded: with R readers a commit is packed once and copied R times, and what waits for slow readers is shared by all of them.
- * Cost: a pack of each commit. Thread: configdb's main thread. Invariants: I6 (an entry is whole: all its pieces or none; n without
+ * Cost: a copy of each commit, some 20 ns a row. Thread: configdb's main thread. Invariants: I6 (an entry is whole: all its pieces or none; n without
  * gaps); at most RING_ENTRIES_MAX entries and RING_BYTES_MAX bytes, the newest entry excepted.
  */
 #include "services/configdb/ring.h"
 
+#include <assert.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "lib/base/memory.h"
+#include "services/configdb/wire.h"
 
 struct ring {
     uint64_t epoch;
@@ -23,13 +26,21 @@ struct ring {
     struct ring_entry *entries[RING_ENTRIES_MAX]; /* n mod RING_ENTRIES_MAX */
 };
 
-/* A commit being encoded. The rows lend the values of the changes. */
+/* A commit being encoded: first it is measured, so that a piece is one allocation, then written. */
 struct ring_builder {
     struct ring_entry *entry;
-    Busbar__Row *rows;
-    size_t n_rows, room, bytes;
+    struct overlay *const *overlays;
+    size_t n_overlays;
     uint64_t epoch;
 };
+/* A place in its changes; change NULL: at the end. */
+struct ring_place {
+    size_t overlay;
+    const struct overlay_change *change;
+};
+
+enum { DELTA_VERSION = 1, DELTA_CHANGES = 2, DELTA_LAST = 3, ROW_TABLE = 1, ROW_ID = 2, ROW_VALUE = 3, ROW_DELETED = 4 };
+enum { RING_HEAD_BYTES = 64 /* at most of the version and of `last` */ };
 
 struct ring *ring_new(uint64_t epoch, uint64_t newest)
 {
@@ -70,65 +81,86 @@ void ring_destroy(struct ring **ring)
     *ring = NULL;
 }
 
-static void ring_flush(struct ring_builder *builder, bool is_last)
+/* The next change that is told: not of counters. */
+static void ring_next(const struct ring_builder *builder, struct ring_place *place)
 {
-    struct ring_entry *entry = builder->entry;
-    Busbar__Version version = BUSBAR__VERSION__INIT;
-    version.epoch = builder->epoch;
-    version.n = entry->n;
-    Busbar__Delta delta = BUSBAR__DELTA__INIT;
-    delta.version = &version;
-    delta.last = is_last;
-    delta.n_changes = builder->n_rows;
-    delta.changes = memory_array(builder->n_rows + 1, sizeof *delta.changes);
-    for (size_t i = 0; i < builder->n_rows; i++) {
-        delta.changes[i] = &builder->rows[i];
+    while (place->overlay < builder->n_overlays) {
+        if (overlay_next(builder->overlays[place->overlay], &place->change) == NULL) {
+            place->overlay++;
+        } else if (place->change->table != CFG_COUNTER) {
+            return;
+        }
     }
-    entry->pieces = memory_resize(entry->pieces, (entry->n_pieces + 1) * sizeof *entry->pieces);
-    struct ring_piece *piece = &entry->pieces[entry->n_pieces++];
-    piece->size = busbar__delta__get_packed_size(&delta);
-    piece->bytes = memory_zeroed(piece->size + 1);
-    busbar__delta__pack(&delta, piece->bytes);
-    entry->size += piece->size;
-    free(delta.changes);
-    builder->n_rows = 0;
-    builder->bytes = 0;
 }
 
-static void ring_add(struct ring_builder *builder, const struct overlay_change *change)
+/* Of a packed Row: what is 0 or empty is left out. */
+static size_t ring_row_size(const struct overlay_change *change)
 {
-    if (builder->bytes >= RING_PIECE_BYTES) {
-        ring_flush(builder, false);
+    return 1 + wire_size(change->table) + (change->id != 0 ? 1 + wire_size(change->id) : 0) +
+           (change->size > 0 ? 1 + wire_size(change->size) + change->size : 0) + (change->is_deleted ? 2 : 0);
+}
+
+static uint8_t *ring_put_row(uint8_t *at, const struct overlay_change *change)
+{
+    at = wire_put(at, wire_tag(DELTA_CHANGES, WIRE_BYTES));
+    at = wire_put(at, ring_row_size(change));
+    at = wire_put(wire_put(at, wire_tag(ROW_TABLE, WIRE_NUMBER)), change->table);
+    if (change->id != 0) {
+        at = wire_put(wire_put(at, wire_tag(ROW_ID, WIRE_NUMBER)), change->id);
     }
-    if (builder->n_rows == builder->room) {
-        builder->room = builder->room * 2 + 8;
-        builder->rows = memory_resize(builder->rows, builder->room * sizeof *builder->rows);
+    if (change->size > 0) {
+        at = wire_put(wire_put(at, wire_tag(ROW_VALUE, WIRE_BYTES)), change->size);
+        memcpy(at, change->value, change->size);
+        at += change->size;
     }
-    Busbar__Row *row = &builder->rows[builder->n_rows++];
-    busbar__row__init(row);
-    row->table = change->table;
-    row->id = change->id;
-    row->deleted = change->is_deleted;
-    row->value.data = change->value;
-    row->value.len = change->size;
-    builder->bytes += change->size + 24;
-    builder->entry->tables |= 1u << change->table;
+    return change->is_deleted ? wire_put(wire_put(at, wire_tag(ROW_DELETED, WIRE_NUMBER)), 1) : at;
+}
+
+/* The changes from *place on that make one piece; moves on behind them. */
+static size_t ring_measure(const struct ring_builder *builder, struct ring_place *place)
+{
+    size_t size = 0, bytes = 0;
+    for (; place->change != NULL && bytes < RING_PIECE_BYTES; ring_next(builder, place)) {
+        size_t row = ring_row_size(place->change);
+        size += 1 + wire_size(row) + row;
+        bytes += place->change->size + 24;
+        builder->entry->tables |= 1u << place->change->table;
+    }
+    return size;
+}
+
+static void ring_flush(const struct ring_builder *builder, struct ring_place *place)
+{
+    struct ring_entry *entry = builder->entry;
+    struct ring_place from = *place;
+    Busbar__Version version = BUSBAR__VERSION__INIT;
+    Busbar__Delta head = BUSBAR__DELTA__INIT;
+    version.epoch = builder->epoch;
+    version.n = entry->n;
+    head.version = &version;
+    size_t rows = ring_measure(builder, place);
+    entry->pieces = memory_resize(entry->pieces, (entry->n_pieces + 1) * sizeof *entry->pieces);
+    struct ring_piece *piece = &entry->pieces[entry->n_pieces++];
+    piece->bytes = memory_resize(NULL, RING_HEAD_BYTES + rows);
+    uint8_t *at = piece->bytes + busbar__delta__pack(&head, piece->bytes);
+    for (; from.change != place->change; ring_next(builder, &from)) {
+        at = ring_put_row(at, from.change);
+    }
+    at = place->change == NULL ? wire_put(wire_put(at, wire_tag(DELTA_LAST, WIRE_NUMBER)), 1) : at;
+    piece->size = (size_t)(at - piece->bytes);
+    assert(piece->size <= RING_HEAD_BYTES + rows);
+    entry->size += piece->size;
 }
 
 void ring_push(struct ring *ring, struct overlay *const *overlays, size_t n_overlays)
 {
-    struct ring_builder builder = {.entry = memory_zeroed(sizeof *builder.entry), .epoch = ring->epoch};
+    struct ring_builder builder = {.entry = memory_zeroed(sizeof *builder.entry), .overlays = overlays, .n_overlays = n_overlays, .epoch = ring->epoch};
+    struct ring_place place = {.overlay = 0};
     builder.entry->n = ring->newest + 1;
-    for (size_t i = 0; i < n_overlays; i++) {
-        const struct overlay_change *change = NULL;
-        while (overlay_next(overlays[i], &change) != NULL) {
-            if (change->table != CFG_COUNTER) {
-                ring_add(&builder, change);
-            }
-        }
-    }
-    ring_flush(&builder, true);
-    free(builder.rows);
+    ring_next(&builder, &place);
+    do {
+        ring_flush(&builder, &place);
+    } while (place.change != NULL);
     while (ring->oldest <= ring->newest &&
            (ring->newest - ring->oldest + 1 >= RING_ENTRIES_MAX || ring->bytes + builder.entry->size > RING_BYTES_MAX)) {
         ring_drop_oldest(ring);

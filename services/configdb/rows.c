@@ -5,13 +5,13 @@
  * rows_end() takes `kept` back, except ids, which may never be given twice.
  *
  * The dirty list tells the fold which rows of the run environment the disk does not have yet. It is written in the same commit as
- * the rows, so that kill -9 between commit and fold loses nothing of it. Services and counters are not folded: the
+ * the rows, so that kill -9 between commit and fold loses nothing of it. Rows that follow each other, as new ones do, are one entry. Services and counters are not folded: the
  * processes are gone after a power loss, and counters are checkpoints of what shards know.
  *
  * A write of the disk environment that is staged: reads go on seeing the tables of before, through a read transaction that stays open as long (`view`),
  * so nobody is shown rows whose version has not been published.
  *
- * Cost: a put is one LMDB put, one more for the dirty entry (in key order: appended). Thread: configdb's main thread.
+ * Cost: a put is one LMDB put, and one more for the dirty entry unless it goes on with the last one. Thread: configdb's main thread.
  * Invariants: I6 (n never goes back, is never given twice for what anybody saw), I8 (nothing remains of a write that ends).
  */
 #include "services/configdb/rows.h"
@@ -22,6 +22,9 @@
 
 #include "lib/base/bytes.h"
 #include "lib/base/memory.h"
+
+/* Of one dirty entry: the fold ends a pass behind a whole one, and its smallest passes must not be much larger than it says (FOLD_ROWS_MIN). */
+enum { ROWS_DIRTY_MAX = 64, ROWS_DIRTY_BYTES = 64 * 1024 };
 
 struct rows_numbers {
     uint64_t counts[CFG_TABLE_MAX];
@@ -55,6 +58,8 @@ struct rows {
     bool is_writing;
     uint64_t dirty_n; /* of the newest entry of the dirty list */
     uint32_t dirty_serial;
+    struct db_dirty dirty; /* rows of the open write that are not in the list yet; a count of 0: none */
+    size_t dirty_bytes;    /* of them */
 };
 
 static const struct settle_published rows_nothing_published = {.from = UINT64_MAX, .base = UINT64_MAX};
@@ -211,6 +216,7 @@ void rows_end(struct rows *rows)
     }
     rows->now = rows->kept;
     rows->is_writing = false;
+    rows->dirty.count = 0;
     writer_fini(&rows->replies);
     writer_init(&rows->replies);
 }
@@ -347,6 +353,22 @@ const struct settle_published *rows_published(const struct rows *rows)
     return &rows->published;
 }
 
+/* The rows that are not in the dirty list yet, as its next entry. */
+static int rows_write_dirty(struct rows *rows)
+{
+    if (rows->dirty.count == 0) {
+        return 0;
+    }
+    if (rows->now.n != rows->dirty_n) { /* several commits may be of one n: what a bridge takes along */
+        rows->dirty_n = rows->now.n;
+        rows->dirty_serial = 0;
+    }
+    struct db_key key = db_key_dirty(rows->now.n, rows->dirty_serial++);
+    struct db_key value = db_dirty_pack(&rows->dirty);
+    rows->dirty.count = 0;
+    return store_put(rows->txns[ROWS_RUN], STORE_DIRTY, &key, value.bytes, value.size);
+}
+
 int rows_commit(struct rows *rows)
 {
     if (rows->written == ROWS_DISK) {
@@ -358,6 +380,9 @@ int rows_commit(struct rows *rows)
     int err = rows_write_counts(rows);
     if (err == 0) {
         err = rows_write_n(rows);
+    }
+    if (err == 0) {
+        err = rows_write_dirty(rows);
     }
     if (err == 0) {
         err = store_commit(&rows->txns[ROWS_RUN]);
@@ -420,34 +445,29 @@ static bool rows_is_folded(uint32_t table)
     return table == CFG_RULE || table == CFG_GROUP || table == CFG_METER || table == CFG_OWNER;
 }
 
-static int rows_note_dirty(struct rows *rows, uint32_t table, uint64_t id)
+static int rows_note_dirty(struct rows *rows, uint32_t table, uint64_t id, size_t size)
 {
+    struct db_dirty *dirty = &rows->dirty;
     if (!rows_is_folded(table)) {
         return 0;
     }
-    if (rows->now.n != rows->dirty_n) { /* several commits may be of one n: what a bridge takes along */
-        rows->dirty_n = rows->now.n;
-        rows->dirty_serial = 0;
-    }
-    struct db_key key = db_key_dirty(rows->now.n, rows->dirty_serial++);
-    struct db_key row = db_key_row(table, id);
-    return store_put(rows->txns[ROWS_RUN], STORE_DIRTY, &key, row.bytes, row.size);
+    bool is_next = dirty->count > 0 && dirty->table == table && dirty->first + dirty->count == id && dirty->count < ROWS_DIRTY_MAX &&
+                   rows->dirty_bytes + size <= ROWS_DIRTY_BYTES;
+    int err = is_next ? 0 : rows_write_dirty(rows);
+    *dirty = is_next ? *dirty : (struct db_dirty){.table = table, .first = id};
+    rows->dirty_bytes = is_next ? rows->dirty_bytes + size : size;
+    dirty->count++;
+    return err;
 }
 
 int rows_put(struct rows *rows, uint32_t table, uint64_t id, const void *value, size_t size)
 {
     struct db_key key = db_key_row(table, id);
-    struct store_txn *txn = rows->txns[rows_env(table)];
-    struct store_bytes old;
-    int err = store_get(txn, STORE_ROWS, &key, &old);
-    bool is_new = err == -ERROR_NOT_FOUND;
-    if (err != 0 && !is_new) {
-        return err;
-    }
-    err = store_put(txn, STORE_ROWS, &key, value, size);
+    bool is_new = false;
+    int err = store_put_counted(rows->txns[rows_env(table)], STORE_ROWS, &key, value, size, &is_new);
     if (err == 0) {
         rows->now.counts[table] += is_new ? 1 : 0;
-        err = rows_note_dirty(rows, table, id);
+        err = rows_note_dirty(rows, table, id, size);
     }
     return err;
 }
@@ -458,7 +478,7 @@ int rows_delete(struct rows *rows, uint32_t table, uint64_t id)
     int err = store_delete(rows->txns[rows_env(table)], STORE_ROWS, &key);
     if (err == 0) {
         rows->now.counts[table]--;
-        err = rows_note_dirty(rows, table, id);
+        err = rows_note_dirty(rows, table, id, 0);
     }
     return err;
 }

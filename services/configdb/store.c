@@ -42,6 +42,7 @@ struct store_txn {
     MDB_txn *txn;
     struct store *store;
     struct stage *stage; /* of a staged write, else NULL */
+    MDB_cursor *cursors[STORE_DB_COUNT]; /* of a write: where the last row was put in each database */
     /* of a write of a mapped environment: */
     uint64_t used_pages; /* when it began */
     uint64_t free_pages; /* of LMDB's own tree of free pages */
@@ -387,10 +388,22 @@ static bool store_disk_is_full(struct store *store)
     return is_full;
 }
 
+/* Before its transaction ends. */
+static void store_close_cursors(struct store_txn *txn)
+{
+    for (size_t i = 0; i < STORE_DB_COUNT; i++) {
+        if (txn->cursors[i] != NULL) {
+            mdb_cursor_close(txn->cursors[i]);
+            txn->cursors[i] = NULL;
+        }
+    }
+}
+
 int store_commit(struct store_txn **txn)
 {
     struct store *store = (*txn)->store;
     assert((*txn)->stage == NULL);
+    store_close_cursors(*txn);
     uint64_t ticket = store->mapped != NULL ? mapped_begin(store->mapped, mdb_txn_id((*txn)->txn)) : 0;
     int rc = mdb_txn_commit((*txn)->txn);
     if (store->mapped != NULL) {
@@ -421,6 +434,7 @@ void store_abort(struct store_txn **txn)
     if ((*txn)->used_pages != 0) {
         store_give_back((*txn)->store, (*txn)->used_pages);
     }
+    store_close_cursors(*txn);
     mdb_txn_abort((*txn)->txn);
     stage_destroy(&(*txn)->stage);
     free(*txn);
@@ -495,28 +509,67 @@ int store_get(struct store_txn *txn, enum store_db db, const struct db_key *key,
     return rc != 0 ? store_error(rc) : store_strip(&k, &data, out_value);
 }
 
+static void store_fill(const struct db_key *key, const void *value, size_t size, const MDB_val *place)
+{
+    struct be64 sum = be64(store_checksum(key->bytes, key->size, value, size));
+    memcpy(place->mv_data, &sum, sizeof sum);
+    if (size > 0) {
+        memcpy((uint8_t *)place->mv_data + STORE_CHECKSUM_BYTES, value, size);
+    }
+}
+
+/* Rows are put in the order of their ids, mostly: a cursor that stands where the last one went finds the place of the next without a walk from the root. */
+static int store_place(struct store_txn *txn, enum store_db db, const struct db_key *key, size_t size, unsigned int flags, MDB_val *out_place)
+{
+    MDB_val k = store_key(key);
+    int err = store_make_room(txn, key->size + STORE_CHECKSUM_BYTES + size);
+    if (err != 0) {
+        return err;
+    }
+    int rc = txn->cursors[db] == NULL ? mdb_cursor_open(txn->txn, txn->store->dbis[db], &txn->cursors[db]) : 0;
+    if (rc == 0) {
+        *out_place = (MDB_val){.mv_size = STORE_CHECKSUM_BYTES + size};
+        rc = mdb_cursor_put(txn->cursors[db], &k, out_place, flags | MDB_RESERVE);
+    }
+    return rc == MDB_KEYEXIST ? -ERROR_EXISTS : store_error(rc);
+}
+
 int store_put(struct store_txn *txn, enum store_db db, const struct db_key *key, const void *value, size_t size)
 {
+    MDB_val place;
     if (txn->stage != NULL) {
         stage_put(txn->stage, db, key, value, size);
         return 0;
     }
-    MDB_val k = store_key(key);
-    MDB_val data = {.mv_size = STORE_CHECKSUM_BYTES + size};
-    int err = store_make_room(txn, k.mv_size + data.mv_size);
-    if (err != 0) {
-        return err;
+    int err = store_place(txn, db, key, size, 0, &place);
+    if (err == 0) {
+        store_fill(key, value, size, &place);
     }
-    int rc = mdb_put(txn->txn, txn->store->dbis[db], &k, &data, MDB_RESERVE);
-    if (rc != 0) {
-        return store_error(rc);
+    return err;
+}
+
+int store_put_counted(struct store_txn *txn, enum store_db db, const struct db_key *key, const void *value, size_t size, bool *out_is_new)
+{
+    MDB_val place;
+    struct store_bytes old;
+    if (txn->stage != NULL) {
+        int err = store_get(txn, db, key, &old);
+        if (err != 0 && err != -ERROR_NOT_FOUND) {
+            return err;
+        }
+        *out_is_new = err == -ERROR_NOT_FOUND;
+        return store_put(txn, db, key, value, size);
     }
-    struct be64 sum = be64(store_checksum(key->bytes, key->size, value, size));
-    memcpy(data.mv_data, &sum, sizeof sum);
-    if (size > 0) {
-        memcpy((uint8_t *)data.mv_data + STORE_CHECKSUM_BYTES, value, size);
+    int err = store_place(txn, db, key, size, MDB_NOOVERWRITE, &place);
+    if (err == -ERROR_EXISTS) {
+        *out_is_new = false;
+        return store_put(txn, db, key, value, size);
     }
-    return 0;
+    if (err == 0) {
+        *out_is_new = true;
+        store_fill(key, value, size, &place);
+    }
+    return err;
 }
 
 int store_delete(struct store_txn *txn, enum store_db db, const struct db_key *key)

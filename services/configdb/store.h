@@ -66,6 +66,8 @@ int store_apply(struct store *store, const struct stage *stage, int (*finish)(vo
 
 int store_get(struct store_txn *txn, enum store_db db, const struct db_key *key, struct store_bytes *out_value) MUST_CHECK;
 int store_put(struct store_txn *txn, enum store_db db, const struct db_key *key, const void *value, size_t size) MUST_CHECK;
+/* The same, and whether there was nothing under that key before. */
+int store_put_counted(struct store_txn *txn, enum store_db db, const struct db_key *key, const void *value, size_t size, bool *out_is_new) MUST_CHECK;
 int store_delete(struct store_txn *txn, enum store_db db, const struct db_key *key) MUST_CHECK;
 /* A value of 8 bytes, big-endian. */
 int store_get_u64(struct store_txn *txn, enum store_db db, const struct db_key *key, uint64_t *out_value) MUST_CHECK;

@@ -2,7 +2,7 @@
  *
  * First its waits have to hold (wait.c). Then every insert gets its id, so that labels may be used before their insert; then bridges are inserted,
  * because ports look at them; then the other operations run in their order, each seeing what those before it did; then the consequences (derive.c)
- * that concern the whole. The first refusal ends it.
+ * that concern the whole. The first refusal ends it. Rules go a shorter way (quick.c) as long as nothing speaks against it.
  *
  * Cost: an unpack, a check and a pack of each row. Thread: configdb's main thread. Input: what any process on the bus sent; it has
  * passed the unpacker. Invariants: I8 (nothing but the overlay is touched); ids used up by a refused transaction are not reused.
@@ -19,6 +19,7 @@
 #include "lib/cfg/column.h"
 #include "lib/cfg/schema.h"
 #include "services/configdb/derive.h"
+#include "services/configdb/quick.h"
 #include "services/configdb/revert.h"
 #include "services/configdb/validate.h"
 #include "services/configdb/wait.h"
@@ -33,10 +34,40 @@ struct txn_label {
 
 static uint64_t txn_resolve(void *context, uint64_t label)
 {
-    struct txn *txn = context;
+    const struct txn_labels *labels = &((struct txn *)context)->labels;
     struct txn_label *found = NULL;
-    HASH_FIND(hh, txn->labels, &label, sizeof label, found);
+    size_t low = 0, high = labels->n;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (labels->in_order[middle].label == label) {
+            return labels->in_order[middle].id;
+        }
+        *(labels->in_order[middle].label < label ? &low : &high) = labels->in_order[middle].label < label ? middle + 1 : middle;
+    }
+    HASH_FIND(hh, labels->others, &label, sizeof label, found);
     return found != NULL ? found->id : 0;
+}
+
+static bool txn_is_last_label(const struct txn_labels *labels, uint64_t label)
+{
+    return (labels->n == 0 || labels->in_order[labels->n - 1].label < label) && labels->others == NULL;
+}
+
+static void txn_add_label(struct txn_labels *labels, uint64_t label, uint64_t id)
+{
+    if (txn_is_last_label(labels, label)) {
+        if (labels->n == labels->room) {
+            labels->room = labels->room * 2 + 8;
+            labels->in_order = memory_resize(labels->in_order, labels->room * sizeof *labels->in_order);
+        }
+        labels->in_order[labels->n].label = label;
+        labels->in_order[labels->n++].id = id;
+        return;
+    }
+    struct txn_label *other = memory_zeroed(sizeof *other);
+    other->label = label;
+    other->id = id;
+    HASH_ADD(hh, labels->others, label, sizeof other->label, other);
 }
 
 static bool txn_exists(void *context, uint32_t table, uint64_t id)
@@ -400,6 +431,9 @@ static int txn_op(struct txn *txn, const Busbar__Op *op, uint64_t id)
     if (err != 0) {
         return err;
     }
+    if (txn->is_quick && quick_op(txn, op, id)) {
+        return 0;
+    }
     switch (op->kind) {
     case BUSBAR__OP_KIND__OP_INSERT:
         return txn_insert(txn, op, id);
@@ -449,15 +483,12 @@ static int txn_assign_ids(struct txn *txn, struct rows *rows, const Busbar__Tran
         if (op->id == 0) {
             continue;
         }
-        if (op->id < TXN_LABEL_MIN || txn_resolve(txn, op->id) != 0) {
+        if (op->id < TXN_LABEL_MIN || (!txn_is_last_label(&txn->labels, op->id) && txn_resolve(txn, op->id) != 0)) {
             return error_set(&txn->detail, op->id < TXN_LABEL_MIN ? -ERROR_RANGE : -ERROR_DUPLICATE,
                              "table %s: %" PRIu64 " is not a label of its own, at or above 2^63, for an insert",
                              cfg_table_info(op->table)->name, op->id);
         }
-        struct txn_label *label = memory_zeroed(sizeof *label);
-        label->label = op->id;
-        label->id = txn->ids[i];
-        HASH_ADD(hh, txn->labels, label, sizeof label->label, label);
+        txn_add_label(&txn->labels, op->id, txn->ids[i]);
     }
     for (size_t i = 0; i < message->n_ops; i++) {
         if (txn->ids[i] >= TXN_LABEL_MIN && (txn->ids[i] = txn_resolve(txn, message->ops[i]->id)) == 0) {
@@ -532,10 +563,8 @@ void txn_evaluate_waits(struct rows *rows, const struct bus_identity *from, cons
     out_txn->error = wait_check(out_txn, message);
 }
 
-void txn_evaluate(struct rows *rows, const struct bus_identity *from, const Busbar__Transact *message, struct msg_arena *scratch, struct txn *out_txn)
+static void txn_work_out(struct txn *txn, struct rows *rows, const Busbar__Transact *message, struct msg_arena *scratch)
 {
-    struct txn *txn = out_txn;
-    txn_begin(txn, rows, from);
     txn->scratch = scratch;
     txn->n_ids = message->n_ops;
     txn->ids = memory_array(message->n_ops + 1, sizeof *txn->ids);
@@ -544,6 +573,29 @@ void txn_evaluate(struct rows *rows, const struct bus_identity *from, const Busb
     while (txn->error == 0 && !txn->makes_version && overlay_next(txn->overlay, &cursor) != NULL) {
         txn->makes_version = cursor->table != CFG_COUNTER;
     }
+}
+
+/* Whether all that it writes is in the run environment. */
+static bool txn_is_of_run(const Busbar__Transact *message)
+{
+    enum rows_env env = ROWS_DISK;
+    struct error_detail detail;
+    uint32_t failed_op;
+    return txn_env(message, &env, &detail, &failed_op) == 0 && env == ROWS_RUN;
+}
+
+void txn_evaluate(struct rows *rows, const struct bus_identity *from, const Busbar__Transact *message, struct msg_arena *scratch, struct txn *out_txn)
+{
+    txn_begin(out_txn, rows, from);
+    out_txn->is_quick = txn_is_of_run(message) && quick_begin(&out_txn->quick);
+    txn_work_out(out_txn, rows, message, scratch);
+}
+
+void txn_evaluate_slowly(struct rows *rows, const struct bus_identity *from, const Busbar__Transact *message, struct msg_arena *scratch,
+                         struct txn *out_txn)
+{
+    txn_begin(out_txn, rows, from);
+    txn_work_out(out_txn, rows, message, scratch);
 }
 
 char *txn_note(const struct txn *txn)
@@ -558,11 +610,12 @@ char *txn_note(const struct txn *txn)
 void txn_fini(struct txn *txn)
 {
     struct txn_label *label, *next;
-    HASH_ITER(hh, txn->labels, label, next)
+    HASH_ITER(hh, txn->labels.others, label, next)
     {
-        HASH_DEL(txn->labels, label);
+        HASH_DEL(txn->labels.others, label);
         free(label);
     }
+    free(txn->labels.in_order);
     overlay_destroy(&txn->overlay);
     free(txn->ids);
     free(txn->gone_bridges);

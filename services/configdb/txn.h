@@ -9,10 +9,24 @@
 #include "lib/bus/bus.h"
 #include "lib/msg/msg.h"
 #include "services/configdb/overlay.h"
+#include "services/configdb/validate.h"
 
 enum { TXN_OPS_MAX = 100000 /* a bundle of 64k rules with its requires fits; more would hold everybody up for a second */ };
 
 struct txn_label;
+/* Labels of inserts. Writers count them up, so most stand in the array in order; the others are hashed. */
+struct txn_labels {
+    struct {
+        uint64_t label, id;
+    } *in_order; /* owned */
+    size_t n, room;
+    struct txn_label *others;
+};
+/* Of quick.h. */
+struct quick {
+    struct validate_plan plan;
+    uint64_t bridge; /* known to exist; 0: none yet */
+};
 struct txn {
     int error; /* 0, or why it was refused; then only detail and failed_op say something */
     struct error_detail detail;
@@ -32,7 +46,9 @@ struct txn {
     /* private */
     struct bus_identity from;
     struct msg_arena *scratch; /* lent to txn_evaluate() */
-    struct txn_label *labels;
+    struct txn_labels labels;
+    bool is_quick; /* operations may be tried by quick.h */
+    struct quick quick;
     uint64_t *new_bridges;
     size_t n_new_bridges;
 };
@@ -47,8 +63,11 @@ bool txn_looks_at_run(const Busbar__Transact *message);
 /* Whether an operation writes; requires and waits do not. */
 bool txn_writes(const Busbar__Transact *message);
 /* from: the sender; configdb itself may write everything. scratch: memory for rows while it lasts; NULL: each piece is allocated. Fills *out_txn in any case;
- * txn_fini() it. */
+ * txn_fini() it, before the message, of whose bytes it keeps some. */
 void txn_evaluate(struct rows *rows, const struct bus_identity *from, const Busbar__Transact *message, struct msg_arena *scratch, struct txn *out_txn);
+/* The same without quick.h: its twin, for tests. */
+void txn_evaluate_slowly(struct rows *rows, const struct bus_identity *from, const Busbar__Transact *message, struct msg_arena *scratch,
+                         struct txn *out_txn);
 /* Only whether its waits hold, for one that is refused otherwise. As txn_evaluate(). */
 void txn_evaluate_waits(struct rows *rows, const struct bus_identity *from, const Busbar__Transact *message, struct txn *out_txn);
 /* What the history says of its commit besides the changes. The caller's. */

@@ -231,6 +231,60 @@ int validate_row(uint32_t table, uint64_t id, const ProtobufCMessage *row, valid
     return 0;
 }
 
+static bool validate_is_of_number(const struct schema_rule *rule)
+{
+    return rule->kind == SCHEMA_RANGE || rule->kind == SCHEMA_BITS || rule->kind == SCHEMA_REFERENCE || rule->kind == SCHEMA_FIXED ||
+           rule->kind == SCHEMA_ASSIGNED;
+}
+
+bool validate_plan_make(uint32_t table, struct validate_plan *out_plan)
+{
+    size_t n;
+    const struct schema_rule *rules = schema_rules(&n);
+    const ProtobufCMessageDescriptor *row = cfg_table_info(table)->descriptor;
+    *out_plan = (struct validate_plan){.table = table};
+    for (size_t i = 0; i < n; i++) {
+        if (rules[i].table != table) {
+            continue;
+        }
+        const ProtobufCFieldDescriptor *column = column_find(row, rules[i].column);
+        bool is_number = column->type == PROTOBUF_C_TYPE_UINT32 || column->type == PROTOBUF_C_TYPE_UINT64 || column->type == PROTOBUF_C_TYPE_BOOL;
+        if (!is_number || column->label != PROTOBUF_C_LABEL_NONE || !validate_is_of_number(&rules[i]) || out_plan->n == VALIDATE_PLAN_MAX) {
+            return false;
+        }
+        out_plan->rules[out_plan->n].rule = &rules[i];
+        out_plan->rules[out_plan->n++].column = (unsigned int)(column - row->fields);
+    }
+    return row->n_fields <= VERBATIM_COLUMNS_MAX && !validate_has_whole(table) && validate_unique_count(table) == 0;
+}
+
+bool validate_plan_row(const struct validate_plan *plan, const struct verbatim *row, validate_exists *exists, void *context)
+{
+    for (size_t i = 0; i < plan->n; i++) {
+        const struct schema_rule *rule = plan->rules[i].rule;
+        uint64_t value = row->numbers[plan->rules[i].column];
+        bool is_good = rule->kind == SCHEMA_RANGE       ? value >= rule->low && value <= rule->high
+                       : rule->kind == SCHEMA_BITS      ? (value & ~rule->high) == 0
+                       : rule->kind == SCHEMA_REFERENCE ? exists(context, (uint32_t)rule->low, value)
+                                                        : true;
+        if (!is_good) {
+            return false;
+        }
+    }
+    return true;
+}
+
+bool validate_plan_change(const struct validate_plan *plan, const struct verbatim *before, const struct verbatim *after)
+{
+    for (size_t i = 0; i < plan->n; i++) {
+        bool is_kept = plan->rules[i].rule->kind == SCHEMA_FIXED || plan->rules[i].rule->kind == SCHEMA_ASSIGNED;
+        if (is_kept && before->numbers[plan->rules[i].column] != after->numbers[plan->rules[i].column]) {
+            return false;
+        }
+    }
+    return true;
+}
+
 bool validate_has_whole(uint32_t table)
 {
     return table == CFG_PORT;

@@ -9,9 +9,12 @@
 #include "lib/bus/bus.h"
 #include "lib/cfg/cfg.h"
 #include "services/configdb/db_layout.h"
+#include "services/configdb/verbatim.h"
 
 /* Asks whether a row exists; for references. */
 typedef bool validate_exists(void *context, uint32_t table, uint64_t id);
+
+struct schema_rule;
 
 /* Packed bytes to a row. -ERROR_SYNTAX (cannot be unpacked), -ERROR_TOO_LARGE, -ERROR_UNKNOWN_NAME (columns that the schema lacks). */
 int validate_unpack(uint32_t table, uint64_t id, const uint8_t *bytes, size_t size, ProtobufCAllocator *memory, ProtobufCMessage **out_row,
@@ -19,6 +22,22 @@ int validate_unpack(uint32_t table, uint64_t id, const uint8_t *bytes, size_t si
 /* Values and references of one row. */
 int validate_row(uint32_t table, uint64_t id, const ProtobufCMessage *row, validate_exists *exists, void *context,
                  struct error_detail *detail) MUST_CHECK;
+/* The rules of one table, for rows that are read where they stand. */
+enum { VALIDATE_PLAN_MAX = 8 };
+struct validate_plan {
+    uint32_t table;
+    size_t n;
+    struct {
+        const struct schema_rule *rule;
+        unsigned int column; /* its place in the row's descriptor */
+    } rules[VALIDATE_PLAN_MAX];
+};
+/* False: the table has rules that look at more than one number that is always there, or unique columns. */
+bool validate_plan_make(uint32_t table, struct validate_plan *out_plan);
+/* Whether validate_row() would take it. */
+bool validate_plan_row(const struct validate_plan *plan, const struct verbatim *row, validate_exists *exists, void *context);
+/* Whether validate_change() would let a client change every column in which the two differ. */
+bool validate_plan_change(const struct validate_plan *plan, const struct verbatim *before, const struct verbatim *after);
 /* What the columns of a row may hold together; asked of the rows of tables that have such rules, at the end of a transaction. */
 bool validate_has_whole(uint32_t table);
 int validate_whole(uint32_t table, uint64_t id, const ProtobufCMessage *row, struct error_detail *detail) MUST_CHECK;

@@ -1,0 +1,104 @@
+/* Transactions are read as protobuf-c reads them, whatever comes. */
+#include "tests/unit/services/configdb/fixture.h"
+
+#include "services/configdb/transact.h"
+#include "tests/unit/services/configdb/wire_rows.h"
+
+enum { ROUNDS = 20000 };
+
+static const ProtobufCMessageDescriptor *const transact = &busbar__transact__descriptor;
+
+static size_t pack(const ProtobufCMessage *message, struct writer *out)
+{
+    writer_clear(out);
+    return protobuf_c_message_pack(message, writer_extend(out, protobuf_c_message_get_packed_size(message)));
+}
+
+/* Packed again they are the same: nothing was left out or read as something else. */
+static void check(struct msg_arena *memory, const struct writer *bytes, size_t *n_read)
+{
+    struct writer ours, theirs;
+    ProtobufCMessage *wanted = protobuf_c_message_unpack(transact, NULL, bytes->size, bytes->bytes);
+    Busbar__Transact *found = transact_read(memory, bytes->bytes, bytes->size);
+    assert_int_equal(found != NULL, wanted != NULL);
+    writer_init(&ours);
+    writer_init(&theirs);
+    if (wanted != NULL) {
+        size_t size = pack(&found->base, &ours);
+        assert_int_equal(size, pack(wanted, &theirs));
+        assert_true(size == 0 || memcmp(ours.bytes, theirs.bytes, size) == 0);
+        *n_read += found->n_ops;
+    }
+    writer_fini(&ours);
+    writer_fini(&theirs);
+    protobuf_c_message_free_unpacked(wanted, NULL);
+}
+
+static void what_comes_is_read_as_by_protobuf(void **state)
+{
+    const uint64_t seed = random_start_number();
+    struct random random;
+    struct writer bytes;
+    struct msg_arena memory;
+    size_t n_read = 0;
+    random_seed(&random, seed);
+    print_message("seed %llu\n", (unsigned long long)seed);
+    msg_arena_init(&memory);
+    writer_init(&bytes);
+    for (int i = 0; i < ROUNDS; i++) {
+        writer_clear(&bytes);
+        wire_rows_message(&bytes, &random, transact, random_below(&random, 3) == 0 ? 0 : 1ull << (2 + random_below(&random, 8)), 0);
+        if (bytes.size > 0 && random_below(&random, 4) == 0) {
+            bytes.bytes[random_below(&random, bytes.size)] ^= (uint8_t)(1u << random_below(&random, 8));
+        }
+        check(&memory, &bytes, &n_read);
+    }
+    assert_true(n_read > ROUNDS / 2);
+    writer_fini(&bytes);
+    msg_arena_fini(&memory);
+}
+
+static void rows_are_lent_and_operations_stand_together(void **state)
+{
+    uint8_t value[] = {1, 2, 3}, packed[256];
+    char client[] = "client", column[] = "epoch", *columns[] = {column};
+    Busbar__Transact message = BUSBAR__TRANSACT__INIT;
+    Busbar__Op ops[3], *pointers[3];
+    for (size_t i = 0; i < 3; i++) {
+        busbar__op__init(&ops[i]);
+        ops[i].kind = BUSBAR__OP_KIND__OP_INSERT;
+        ops[i].table = CFG_RULE;
+        ops[i].id = 100 + i;
+        ops[i].value = (ProtobufCBinaryData){.data = value, .len = sizeof value};
+        pointers[i] = &ops[i];
+    }
+    ops[0].columns = columns; /* one that is protobuf-c's */
+    ops[0].n_columns = 1;
+    message.sequence = 9;
+    message.client = client;
+    message.ops = pointers;
+    message.n_ops = 3;
+    size_t size = busbar__transact__pack(&message, packed);
+    struct msg_arena memory;
+    msg_arena_init(&memory);
+    Busbar__Transact *read = transact_read(&memory, packed, size);
+    assert_non_null(read);
+    assert_int_equal(read->sequence, 9);
+    assert_string_equal(read->client, "client");
+    assert_int_equal(read->n_ops, 3);
+    assert_string_equal(read->ops[0]->columns[0], "epoch");
+    assert_true(read->ops[1]->value.data >= packed && read->ops[1]->value.data < packed + size);
+    assert_memory_equal(read->ops[1]->value.data, value, sizeof value);
+    assert_ptr_equal(read->ops[1] + 1, read->ops[2]);
+    assert_int_equal(read->ops[2]->id, 102);
+    msg_arena_fini(&memory);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(what_comes_is_read_as_by_protobuf),
+        cmocka_unit_test(rows_are_lent_and_operations_stand_together),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
