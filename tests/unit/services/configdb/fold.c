@@ -25,6 +25,26 @@ static void change(struct fixture_base *base, uint64_t *model, uint64_t id, uint
     model[id] = cookie;
 }
 
+/* Many in one commit, in the order of their ids; some go. */
+static void change_run(struct fixture_base *base, uint64_t *model, uint64_t first, uint64_t n, struct random *random)
+{
+    uint8_t packed[64];
+    assert_int_equal(rows_begin(base->rows, ROWS_RUN), 0);
+    (void)rows_next_n(base->rows);
+    for (uint64_t id = first; id < first + n && id < MODEL_IDS; id++) {
+        uint64_t cookie = random != NULL && random_below(random, 4) == 0 ? 0 : id + 1000;
+        Busbar__RuleRow rule = fixture_rule(1, cookie);
+        size_t size = busbar__rule_row__pack(&rule, packed);
+        if (cookie != 0) {
+            assert_int_equal(rows_put(base->rows, CFG_RULE, id, packed, size), 0);
+        } else if (model[id] != 0) {
+            assert_int_equal(rows_delete(base->rows, CFG_RULE, id), 0);
+        }
+        model[id] = cookie;
+    }
+    assert_int_equal(rows_commit(base->rows), 0);
+}
+
 static size_t entries(struct fixture_base *base, enum rows_env env, enum store_db db)
 {
     struct db_key from = {.size = 0};
@@ -78,12 +98,39 @@ static void after_a_fold_the_disk_has_the_rules(void **state)
         for (int i = 0; i < 100; i++) {
             change(&base, model, 1 + random_below(&random, MODEL_IDS - 1), random_below(&random, 3));
         }
+        for (int i = 0; i < 4; i++) {
+            change_run(&base, model, 1 + random_below(&random, MODEL_IDS - 1), random_below(&random, MODEL_IDS), &random);
+        }
         fold_step(fold, (uint64_t)round * 2 * FOLD_EVERY_NS);
         assert_int_equal(fold_error(fold), 0);
         assert_int_equal(entries(&base, ROWS_RUN, STORE_DIRTY), 0);
         compare(&base, model, ROWS_DISK);
         compare(&base, model, ROWS_RUN);
     }
+    fold_destroy(&fold);
+    disk_destroy(&disk);
+    fixture_base_fini(&base);
+}
+
+static void rows_that_follow_each_other_are_few_entries(void **state)
+{
+    struct fixture_base base;
+    uint64_t model[MODEL_IDS] = {0};
+    fixture_base_init(&base);
+    struct disk *disk = disk_new(DISK_INLINE);
+    struct fold *fold = fold_new(base.rows, disk);
+    change_run(&base, model, 1, 130, NULL);
+    assert_int_equal(entries(&base, ROWS_RUN, STORE_DIRTY), 3); /* of 64 rows at most */
+    change(&base, model, 7, 0); /* before the entry that has it is copied */
+    change_run(&base, model, 150, 20, NULL);
+    fold_step(fold, 0);
+    assert_int_equal(fold_error(fold), 0);
+    assert_int_equal(entries(&base, ROWS_RUN, STORE_DIRTY), 0);
+    compare(&base, model, ROWS_DISK);
+    change(&base, model, 60, 0);
+    change_run(&base, model, 55, 20, NULL); /* one of which is new again */
+    fold_step(fold, 2 * FOLD_EVERY_NS);
+    compare(&base, model, ROWS_DISK);
     fold_destroy(&fold);
     disk_destroy(&disk);
     fixture_base_fini(&base);
@@ -290,6 +337,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(after_a_fold_the_disk_has_the_rules),
+        cmocka_unit_test(rows_that_follow_each_other_are_few_entries),
         cmocka_unit_test(a_fold_waits_its_second_and_repeats_are_copied_once),
         cmocka_unit_test(the_thread_folds_while_rules_are_written),
         cmocka_unit_test(a_rebuilt_environment_equals_the_folded_one),

@@ -155,6 +155,51 @@ static void what_is_cut_off_is_forgotten(void **state)
     fixture_base_fini(&base);
 }
 
+static size_t changes_of(struct overlay *overlay)
+{
+    const struct overlay_change *cursor = NULL;
+    size_t n = 0;
+    while (overlay_next(overlay, &cursor) != NULL) {
+        n++;
+    }
+    return n;
+}
+
+/* More rows than one allocation holds; before anybody asks they are in the list alone, and afterwards they are found. */
+static void lent_rows_are_found_when_somebody_asks(void **state)
+{
+    struct fixture_base base;
+    const struct overlay_change *cursor = NULL;
+    struct store_bytes value;
+    uint8_t bytes[64];
+    Busbar__RuleRow rule = fixture_rule(1, 2);
+    size_t size = busbar__rule_row__pack(&rule, bytes);
+    fixture_base_init(&base);
+    fixture_put(&base, CFG_RULE, 5, &rule.base);
+    assert_int_equal(rows_begin(base.rows, ROWS_RUN), 0);
+    struct overlay *overlay = overlay_new(base.rows);
+    for (uint64_t id = 10; id < 3000; id++) {
+        overlay_lend_new(overlay, CFG_RULE, id, bytes, size);
+    }
+    assert_ptr_equal(overlay_next(overlay, &cursor)->value, bytes);
+    assert_true(overlay_has(overlay, CFG_RULE, 5));
+    overlay_lend(overlay, CFG_RULE, 5, NULL, 0);
+    assert_int_equal(overlay_value(overlay, CFG_RULE, 2999, &value), 0);
+    assert_ptr_equal(value.bytes, bytes);
+    overlay_lend(overlay, CFG_RULE, 2999, NULL, 0);
+    overlay_lend_new(overlay, CFG_RULE, 3000, bytes, size);
+    overlay_delete(overlay, CFG_RULE, 3000, &rule.base);
+    assert_int_equal(overlay_value(overlay, CFG_RULE, 3000, &value), -ERROR_NOT_FOUND);
+    assert_int_equal(overlay_set(overlay, CFG_RULE, 10, &rule.base, &rule.base, NULL), 0);
+    assert_false(overlay_has(overlay, CFG_RULE, 5));
+    assert_int_equal(changes_of(overlay), 2989 + 1); /* 10 to 2998 are new, 5 goes */
+    assert_int_equal(overlay_write(overlay), 0);
+    assert_int_equal(rows_count(base.rows, CFG_RULE), 2989);
+    overlay_destroy(&overlay);
+    rows_end(base.rows);
+    fixture_base_fini(&base);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -163,6 +208,7 @@ int main(void)
         cmocka_unit_test(a_row_that_came_and_went_is_no_change),
         cmocka_unit_test(a_prefix_gives_rows_of_both_layers_once),
         cmocka_unit_test(what_is_cut_off_is_forgotten),
+        cmocka_unit_test(lent_rows_are_found_when_somebody_asks),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -70,6 +70,35 @@ static void an_aborted_write_leaves_nothing(void **state)
     fixture_remove(dir.path);
 }
 
+static void a_put_says_whether_the_key_is_new(void **state)
+{
+    for (int is_staged = 0; is_staged < 2; is_staged++) {
+        struct fixture_dir dir;
+        fixture_dir_make(&dir);
+        struct store *store = open_store(&dir, STORE_NO_SYNC);
+        struct store_txn *txn = NULL;
+        struct store_bytes value;
+        bool is_new = false;
+        assert_int_equal(is_staged ? store_stage(store, &txn) : store_write(store, &txn), 0);
+        for (uint64_t i = 0; i < 3000; i++) {
+            struct db_key key = db_key_row(10, i * 7919 % 3000); /* all of them, in no order */
+            assert_int_equal(store_put_counted(txn, STORE_ROWS, &key, &i, sizeof i, &is_new), 0);
+            assert_true(is_new);
+        }
+        for (uint64_t i = 0; i < 3000; i++) {
+            struct db_key key = db_key_row(10, i);
+            uint64_t other = i + 5;
+            assert_int_equal(store_put_counted(txn, STORE_ROWS, &key, &other, sizeof other, &is_new), 0);
+            assert_false(is_new);
+            assert_int_equal(store_get(txn, STORE_ROWS, &key, &value), 0);
+            assert_memory_equal(value.bytes, &other, sizeof other);
+        }
+        store_abort(&txn);
+        store_close(&store);
+        fixture_remove(dir.path);
+    }
+}
+
 static void a_walk_gives_keys_in_order_and_can_delete_on_its_way(void **state)
 {
     struct fixture_dir dir;
@@ -358,6 +387,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(values_come_back_after_reopening),
         cmocka_unit_test(an_aborted_write_leaves_nothing),
+        cmocka_unit_test(a_put_says_whether_the_key_is_new),
         cmocka_unit_test(a_walk_gives_keys_in_order_and_can_delete_on_its_way),
         cmocka_unit_test(a_flipped_bit_in_a_value_is_noticed),
         cmocka_unit_test(a_second_process_is_refused_by_name),

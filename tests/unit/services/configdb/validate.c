@@ -288,9 +288,41 @@ static void references_and_fixed_columns_are_known(void **state)
     assert_null(validate_unique_columns(CFG_BRIDGE, 0)[1]);
 }
 
+static bool plan_takes(const struct validate_plan *plan, uint64_t bridge, uint32_t table, uint32_t priority)
+{
+    struct verbatim row = {.numbers = {bridge, table, priority}};
+    return validate_plan_row(plan, &row, bridge_one, NULL);
+}
+
+static void a_plan_says_what_the_rules_say(void **state)
+{
+    struct validate_plan plan;
+    struct error_detail detail;
+    for (uint32_t table = 0; table < CFG_TABLE_MAX; table++) {
+        if (cfg_table_info(table) != NULL && (table == CFG_PORT || validate_unique_count(table) > 0)) {
+            assert_false(validate_plan_make(table, &plan));
+        }
+    }
+    assert_true(validate_plan_make(CFG_RULE, &plan));
+    static const uint32_t tables[] = {0, 254, 255, UINT32_MAX}, priorities[] = {0, 65535, 65536};
+    for (uint64_t bridge = 0; bridge < 3; bridge++) {
+        for (size_t i = 0; i < 12; i++) {
+            Busbar__RuleRow row = fixture_rule(bridge, 1);
+            row.table = tables[i % 4];
+            row.priority = priorities[i / 4];
+            assert_int_equal(plan_takes(&plan, bridge, row.table, row.priority), check(CFG_RULE, &row.base, &detail) == 0);
+        }
+    }
+    struct verbatim one = {.numbers = {1, 2, 3}}, other = {.numbers = {1, 5, 6}};
+    assert_true(validate_plan_change(&plan, &one, &other));
+    other.numbers[0] = 2; /* the bridge never changes */
+    assert_false(validate_plan_change(&plan, &one, &other));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_plan_says_what_the_rules_say),
         cmocka_unit_test(every_line_of_columns_def_names_a_column),
         cmocka_unit_test(interface_names),
         cmocka_unit_test(controller_targets),
