@@ -219,21 +219,21 @@ static void a_rebuilt_environment_equals_the_folded_one(void **state)
 
 /* ---- writes that fail ---- */
 
-static int failing; /* what mdb_put() says, 0: what LMDB says */
+static int failing; /* what mdb_cursor_put() says, 0: what LMDB says */
 static size_t puts_left;
 
 /* In front of LMDB's. */
-int mdb_put(MDB_txn *txn, MDB_dbi dbi, MDB_val *key, MDB_val *data, unsigned int flags)
+int mdb_cursor_put(MDB_cursor *cursor, MDB_val *key, MDB_val *data, unsigned int flags)
 {
-    static int (*real)(MDB_txn *, MDB_dbi, MDB_val *, MDB_val *, unsigned int);
+    static int (*real)(MDB_cursor *, MDB_val *, MDB_val *, unsigned int);
     if (failing != 0 && puts_left == 0) {
         return failing;
     }
     puts_left -= failing != 0 ? 1 : 0;
     if (real == NULL) {
-        real = (int (*)(MDB_txn *, MDB_dbi, MDB_val *, MDB_val *, unsigned int))dlsym(RTLD_NEXT, "mdb_put");
+        real = (int (*)(MDB_cursor *, MDB_val *, MDB_val *, unsigned int))dlsym(RTLD_NEXT, "mdb_cursor_put");
     }
-    return real(txn, dbi, key, data, flags);
+    return real(cursor, key, data, flags);
 }
 
 struct failure {
