@@ -342,10 +342,13 @@ int overlay_write(struct overlay *overlay)
 {
     int err = 0;
     for (struct overlay_row *row = overlay->first; err == 0 && row != NULL; row = row->next) {
-        if (!row->change.is_deleted) {
-            err = rows_put(overlay->rows, row->change.table, row->change.id, row->change.value, row->change.size);
+        const struct overlay_change *change = &row->change;
+        if (!change->is_deleted && row->was_stored) {
+            err = rows_replace(overlay->rows, change->table, change->id, change->value, change->size);
+        } else if (!change->is_deleted) {
+            err = rows_put(overlay->rows, change->table, change->id, change->value, change->size);
         } else if (row->was_stored) {
-            err = rows_delete(overlay->rows, row->change.table, row->change.id);
+            err = rows_delete(overlay->rows, change->table, change->id);
         }
     }
     for (struct overlay_entry *entry = overlay->by_key; err == 0 && entry != NULL; entry = entry->hh.next) {

@@ -12,10 +12,14 @@
 #include "services/configdb/derive.h"
 #include "services/configdb/rows.h"
 
-bool quick_begin(struct quick *quick)
+/* What holds for all operations of the transaction, once one of them wants it. */
+static bool quick_begin(struct quick *quick)
 {
-    *quick = (struct quick){.bridge = 0};
-    return validate_plan_make(CFG_RULE, &quick->plan);
+    if (!quick->is_begun) {
+        quick->is_begun = true;
+        quick->has_plan = validate_plan_make(CFG_RULE, &quick->plan);
+    }
+    return quick->has_plan;
 }
 
 /* Rules of one transaction are of one bridge, mostly; it was there a moment ago and no operation of this transaction can change that. */
@@ -32,7 +36,7 @@ static bool quick_exists(void *context, uint32_t table, uint64_t id)
 
 static bool quick_read(struct txn *txn, const uint8_t *bytes, size_t size, struct verbatim *out_row)
 {
-    return size <= ROWS_VALUE_MAX && verbatim_read(cfg_table_info(CFG_RULE)->descriptor, bytes, size, out_row) &&
+    return quick_begin(&txn->quick) && size <= ROWS_VALUE_MAX && verbatim_read(cfg_table_info(CFG_RULE)->descriptor, bytes, size, out_row) &&
            validate_plan_row(&txn->quick.plan, out_row, quick_exists, txn);
 }
 

@@ -7,8 +7,6 @@
 
 #include "services/configdb/txn.h"
 
-/* Whether operations of this transaction may be tried; asked once, before the first. */
-bool quick_begin(struct quick *quick);
 /* True: it was done, just as txn.c would have. False: nothing was done, and txn.c says whether it is refused and why. The sender may write the table. */
 bool quick_op(struct txn *txn, const Busbar__Op *op, uint64_t id);
 

@@ -472,6 +472,13 @@ int rows_put(struct rows *rows, uint32_t table, uint64_t id, const void *value, 
     return err;
 }
 
+int rows_replace(struct rows *rows, uint32_t table, uint64_t id, const void *value, size_t size)
+{
+    struct db_key key = db_key_row(table, id);
+    int err = store_put(rows->txns[rows_env(table)], STORE_ROWS, &key, value, size);
+    return err != 0 ? err : rows_note_dirty(rows, table, id, size);
+}
+
 int rows_delete(struct rows *rows, uint32_t table, uint64_t id)
 {
     struct db_key key = db_key_row(table, id);

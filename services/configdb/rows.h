@@ -64,6 +64,7 @@ int rows_walk_next(struct store_cursor *cursor, uint32_t table, uint64_t *out_id
 
 /* Writes; only tables of the written environment. */
 int rows_put(struct rows *rows, uint32_t table, uint64_t id, const void *value, size_t size) MUST_CHECK;
+int rows_replace(struct rows *rows, uint32_t table, uint64_t id, const void *value, size_t size) MUST_CHECK; /* one that is there */
 int rows_delete(struct rows *rows, uint32_t table, uint64_t id) MUST_CHECK; /* -ERROR_NOT_FOUND */
 int rows_index_put(struct rows *rows, uint32_t table, const struct db_key *key, uint64_t id) MUST_CHECK;
 int rows_index_delete(struct rows *rows, uint32_t table, const struct db_key *key) MUST_CHECK;

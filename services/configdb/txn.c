@@ -587,7 +587,7 @@ static bool txn_is_of_run(const Busbar__Transact *message)
 void txn_evaluate(struct rows *rows, const struct bus_identity *from, const Busbar__Transact *message, struct msg_arena *scratch, struct txn *out_txn)
 {
     txn_begin(out_txn, rows, from);
-    out_txn->is_quick = txn_is_of_run(message) && quick_begin(&out_txn->quick);
+    out_txn->is_quick = txn_is_of_run(message);
     txn_work_out(out_txn, rows, message, scratch);
 }
 

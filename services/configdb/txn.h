@@ -24,6 +24,7 @@ struct txn_labels {
 };
 /* Of quick.h. */
 struct quick {
+    bool is_begun, has_plan;
     struct validate_plan plan;
     uint64_t bridge; /* known to exist; 0: none yet */
 };

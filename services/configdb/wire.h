@@ -13,6 +13,9 @@ enum { WIRE_NUMBER_MAX = 10 /* bytes of a number */ };
 static inline uint64_t wire_number(struct reader *r)
 {
     uint64_t value = 0;
+    if (r->pos < r->end && *r->pos < 0x80) {
+        return *r->pos++; /* most of them */
+    }
     for (unsigned int shift = 0; shift < 64 && r->pos < r->end; shift += 7) {
         uint8_t byte = *r->pos++;
         value |= (uint64_t)(byte & 0x7f) << shift;
