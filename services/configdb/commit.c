@@ -96,13 +96,13 @@ struct msg_arena *commit_memory(struct commit *commit)
     return item_memory(&commit->items);
 }
 
-void commit_queue(struct commit *commit, const struct bus_identity *from, Busbar__Transact **message, size_t size, struct bus_message *bytes)
+void commit_queue(struct commit *commit, const struct bus_identity *from, Busbar__Transact **message, size_t size, bool is_in_memory)
 {
-    struct commit_item *item = item_new(&commit->items, from, *message, size, bytes); /* `from` may be theirs, and is gone */
+    struct commit_item *item = item_new(&commit->items, from, *message, size, is_in_memory);
     item->queued_ns = commit_now_ns(commit);
     uint64_t now_ns = commit->clocks.now_ns;
-    item->parked = (struct park_entry){.from = item->from, .message = item->message, .size = item->size, .came_ns = now_ns, .heard_ns = now_ns};
-    park_heard(commit->park, item->from.start, now_ns);
+    item->parked = (struct park_entry){.from = *from, .message = item->message, .size = item->size, .came_ns = now_ns, .heard_ns = now_ns};
+    park_heard(commit->park, from->start, now_ns);
     *message = NULL;
     commit->queue_bytes += item->size;
     DL_APPEND(commit->queue, item);

@@ -39,8 +39,8 @@ void commit_wait(struct commit *commit);
 
 /* Memory for a message to be queued; until then, or the next call, it may be used for another. */
 struct msg_arena *commit_memory(struct commit *commit);
-/* Takes *message over: unpacked by protobuf-c, or, with `bytes`, into commit_memory() and from these (transact.h), both of which it takes over too. */
-void commit_queue(struct commit *commit, const struct bus_identity *from, Busbar__Transact **message, size_t size, struct bus_message *bytes);
+/* Takes *message over: unpacked by protobuf-c, or, is_in_memory, into commit_memory(), which it takes over too. */
+void commit_queue(struct commit *commit, const struct bus_identity *from, Busbar__Transact **message, size_t size, bool is_in_memory);
 bool commit_is_full(const struct commit *commit);
 /* One was not taken because of that. */
 void commit_put_off(struct commit *commit, const struct bus_identity *from);

@@ -149,7 +149,7 @@ static void configdb_transact(struct configdb *db, const char *why, Busbar__OpKi
         op->id = ids[i];
         message->ops[message->n_ops++] = op;
     }
-    commit_queue(db->commit, bus_self(db->bus), &message, 64 * n, NULL);
+    commit_queue(db->commit, bus_self(db->bus), &message, 64 * n, false);
 }
 
 static void configdb_delete(struct configdb *db, uint32_t table, const uint64_t *ids, size_t n)
@@ -420,8 +420,8 @@ static const ProtobufCMessageDescriptor *configdb_descriptor(uint32_t type)
     }
 }
 
-/* The transaction stands in the memory that commit.c has lent, and lends from the message, which may be taken over. */
-static void configdb_on_transact(struct configdb *db, struct bus_message *message, Busbar__Transact *transact)
+/* The transaction stands in the memory that commit.c has lent. */
+static void configdb_on_transact(struct configdb *db, const struct bus_message *message, Busbar__Transact *transact)
 {
     struct error_detail detail;
     Busbar__TransactReply reply = BUSBAR__TRANSACT_REPLY__INIT;
@@ -430,7 +430,7 @@ static void configdb_on_transact(struct configdb *db, struct bus_message *messag
     err = err == 0 ? access_transact(message, transact, &reply.failed_op, &detail) : err;
     if (err == 0) {
         access_sign(db->access, message, transact, &commit_memory(db->commit)->allocator);
-        commit_queue(db->commit, &message->from, &transact, message->size, message);
+        commit_queue(db->commit, &message->from, &transact, message->size, true);
         return;
     }
     version_encode(configdb_version(db), &version);
@@ -453,7 +453,7 @@ static ProtobufCMessage *configdb_unpack(struct configdb *db, const struct bus_m
     return descriptor != NULL ? msg_unpack(message, descriptor) : NULL;
 }
 
-static void configdb_dispatch(struct configdb *db, struct bus_message *message)
+static void configdb_dispatch(struct configdb *db, const struct bus_message *message)
 {
     const struct bus_identity *from = &message->from;
     ProtobufCMessage *body = configdb_unpack(db, message);

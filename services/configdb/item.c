@@ -41,21 +41,16 @@ struct msg_arena *item_memory(struct item_pool *pool)
 /* What is unpacked may be fifty times what was sent. */
 static size_t item_bytes(const struct commit_item *item, size_t sent)
 {
-    return sizeof *item + sent + (item->is_in_memory ? item->memory.wanted : item->message->n_ops * (sizeof(Busbar__Op) + sizeof(Busbar__Op *)));
+    return sizeof *item + (item->is_in_memory ? item->memory.wanted : sent + item->message->n_ops * (sizeof(Busbar__Op) + sizeof(Busbar__Op *)));
 }
 
-struct commit_item *item_new(struct item_pool *pool, const struct bus_identity *from, Busbar__Transact *message, size_t size, struct bus_message *bytes)
+struct commit_item *item_new(struct item_pool *pool, const struct bus_identity *from, Busbar__Transact *message, size_t size, bool is_in_memory)
 {
-    bool is_in_memory = bytes != NULL;
     struct commit_item *item = is_in_memory ? pool->lent : item_take(pool);
     pool->lent = is_in_memory ? NULL : pool->lent;
     item->is_in_memory = is_in_memory;
     item->from = *from;
     item->message = message;
-    if (is_in_memory) {
-        item->bytes = *bytes;
-        *bytes = (struct bus_message){.body = NULL};
-    }
     item->size = item_bytes(item, size);
     return item;
 }
@@ -74,7 +69,6 @@ void item_end(struct item_pool *pool, struct commit_item *item)
     overlay_destroy(&item->gone);
     txn_fini(&item->txn);
     free(item->reply);
-    bus_message_fini(&item->bytes);
     if (pool->n_spare == ITEM_SPARE_MAX || item->memory.wanted > ITEM_SPARE_BYTES) {
         item_free(item);
         return;

@@ -13,7 +13,6 @@ enum { ITEM_SPARE_MAX = 256, ITEM_SPARE_BYTES = 16 * 1024 /* places kept, and th
 struct commit_item {
     struct msg_arena memory; /* of the message, if it is in there */
     bool is_in_memory;
-    struct bus_message bytes; /* what such a message was read from, and lends from */
     struct bus_identity from;
     Busbar__Transact *message;
     size_t size; /* bytes of memory that it takes, with its message */
@@ -40,9 +39,8 @@ struct item_pool {
 
 /* Memory for a message to come; until item_new() takes it, or the next call, it may be used for another. */
 struct msg_arena *item_memory(struct item_pool *pool);
-/* size: as it was sent. bytes: the message is in item_memory(), which goes with it, and lends from these, which are taken over. NULL: it is unpacked by
- * protobuf-c. */
-struct commit_item *item_new(struct item_pool *pool, const struct bus_identity *from, Busbar__Transact *message, size_t size, struct bus_message *bytes);
+/* size: as it was sent. is_in_memory: the message is in item_memory(), which goes with it. Else it is unpacked by protobuf-c. */
+struct commit_item *item_new(struct item_pool *pool, const struct bus_identity *from, Busbar__Transact *message, size_t size, bool is_in_memory);
 void item_forget_reply(struct commit_item *item);
 void item_end(struct item_pool *pool, struct commit_item *item);
 void item_end_list(struct item_pool *pool, struct commit_item **list);

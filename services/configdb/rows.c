@@ -5,8 +5,8 @@
  * rows_end() takes `kept` back, except ids, which may never be given twice.
  *
  * The dirty list tells the fold which rows of the run environment the disk does not have yet. It is written in the same commit as
- * the rows, so that kill -9 between commit and fold loses nothing of it. Rows that follow each other, as new ones do, are one entry. Services and counters are not folded: the
- * processes are gone after a power loss, and counters are checkpoints of what shards know.
+ * the rows, so that kill -9 between commit and fold loses nothing of it. Rows that follow each other, as new ones do, are one entry. Services
+ * and counters are not folded: the processes are gone after a power loss, and counters are checkpoints of what shards know.
  *
  * A write of the disk environment that is staged: reads go on seeing the tables of before, through a read transaction that stays open as long (`view`),
  * so nobody is shown rows whose version has not been published.

@@ -1,4 +1,4 @@
-/* A transaction read from its message, without a copy of its rows.
+/* A transaction read from its message: all of it one copy, in which it is told where things are.
  *
  * One thread.
  */
@@ -8,7 +8,7 @@
 #include "lib/msg/msg.h"
 #include "proto/config.pb-c.h"
 
-/* As msg_arena_unpack(); but the values of operations may be lent from `bytes`, which have to last as long as the message. */
+/* As msg_arena_unpack(). */
 Busbar__Transact *transact_read(struct msg_arena *memory, const uint8_t *bytes, size_t size);
 
 #endif

@@ -97,7 +97,7 @@ static void send_bench(struct law *law, size_t w, enum process_kind kind, struct
     struct bus_message sent = {.body = packed, .size = size};
     Busbar__Transact *message = (Busbar__Transact *)msg_unpack_into(commit_memory(law->commit), &sent, &busbar__transact__descriptor);
     assert_non_null(message);
-    commit_queue(law->commit, &from, &message, size, &sent);
+    commit_queue(law->commit, &from, &message, size, true);
 }
 
 /* The switch row carries a number that grows with each; with it a bridge comes or goes. */

@@ -136,7 +136,7 @@ static void law_queue(struct law *law, struct sent *sent, bool is_rule)
     Busbar__Transact *message = is_in_memory ? (Busbar__Transact *)msg_unpack_into(commit_memory(law->group.commit), &arrived, &busbar__transact__descriptor)
                                              : busbar__transact__unpack(NULL, size, packed);
     assert_non_null(message);
-    commit_queue(law->group.commit, &from, &message, size, is_in_memory ? &arrived : NULL);
+    commit_queue(law->group.commit, &from, &message, size, is_in_memory);
 }
 
 static bool is_of_rules(const struct sent *sent)

@@ -302,7 +302,7 @@ static void rules_wait_for_configuration_that_requires_one(void **state)
     bench.message.sequence = bench.message.oldest = 1;
     size_t size = busbar__transact__pack(&bench.message, packed);
     Busbar__Transact *message = busbar__transact__unpack(NULL, size, packed);
-    commit_queue(group.commit, &from, &message, size, NULL);
+    commit_queue(group.commit, &from, &message, size, false);
     commit_step(group.commit);
     queue(&group, PROCESS_OFAGENT, 9, 2, BUSBAR__OP_KIND__OP_DELETE, CFG_RULE, group.replies[1]->ids[0], NULL);
     commit_step(group.commit);
@@ -507,7 +507,7 @@ static void insert_when(struct group *group, uint64_t start, uint64_t sequence, 
     bench.message.oldest = 1;
     size_t size = busbar__transact__pack(&bench.message, packed);
     Busbar__Transact *message = busbar__transact__unpack(NULL, size, packed);
-    commit_queue(group->commit, &from, &message, size, NULL);
+    commit_queue(group->commit, &from, &message, size, false);
 }
 
 static void one_that_waits_holds_nobody_up_and_goes_when_it_is_true(void **state)
@@ -580,7 +580,7 @@ static void who_gives_up_or_is_silent_frees_what_waits(void **state)
     Busbar__Transact *blank = memory_zeroed(sizeof *blank);
     busbar__transact__init(blank);
     blank->sequence = blank->oldest = 1;
-    commit_queue(group.commit, &from, &blank, 10, NULL);
+    commit_queue(group.commit, &from, &blank, 10, false);
     commit_step(group.commit);
     commit_step(group.commit);
     assert_int_equal(group.n_replies, 1);

@@ -101,7 +101,7 @@ static inline void queue(struct group *group, enum process_kind kind, uint64_t s
                                     ? (Busbar__Transact *)msg_unpack_into(commit_memory(group->commit), &sent, &busbar__transact__descriptor)
                                     : busbar__transact__unpack(NULL, size, packed);
     assert_non_null(message);
-    commit_queue(group->commit, &from, &message, size, is_in_memory ? &sent : NULL);
+    commit_queue(group->commit, &from, &message, size, is_in_memory);
     assert_null(message);
 }
 
@@ -118,7 +118,7 @@ static inline void queue_bench(struct group *group, uint64_t start, uint64_t seq
     bench->message.sequence = bench->message.oldest = sequence;
     size_t size = busbar__transact__pack(&bench->message, packed);
     Busbar__Transact *message = busbar__transact__unpack(NULL, size, packed);
-    commit_queue(group->commit, &from, &message, size, NULL);
+    commit_queue(group->commit, &from, &message, size, false);
 }
 
 /* Two operations as writer 1: a bridge, and that its commit awaits confirmation. */

@@ -26,8 +26,7 @@ static struct commit_item *item_of(struct item_pool *pool, size_t value_size)
 {
     Busbar__Transact *message = unpack_into(item_memory(pool), value_size);
     assert_non_null(message);
-    struct bus_message none = {.body = NULL}; /* protobuf-c has copied all of it */
-    return item_new(pool, &writer, message, value_size, &none);
+    return item_new(pool, &writer, message, value_size, true);
 }
 
 static void a_place_is_used_again_and_its_memory_holds_the_next(void **state)
@@ -55,7 +54,7 @@ static void memory_that_is_lent_may_hold_what_is_not_queued(void **state)
     struct msg_arena *memory = item_memory(&pool);
     assert_non_null(unpack_into(memory, 50));
     assert_ptr_equal(item_memory(&pool), memory); /* refused: the next one */
-    struct commit_item *own = item_new(&pool, &writer, unpack_into(NULL, 60), 60, NULL); /* beside it */
+    struct commit_item *own = item_new(&pool, &writer, unpack_into(NULL, 60), 60, false); /* beside it */
     struct commit_item *item = item_of(&pool, 70);
     assert_ptr_equal(&item->memory, memory);
     assert_int_equal(own->message->ops[0]->value.len, 60);
@@ -81,11 +80,10 @@ static void what_it_takes_is_counted_and_not_what_was_sent(void **state)
     message.ops = pointers;
     message.n_ops = OPS;
     struct bus_message sent = {.body = packed, .size = busbar__transact__pack(&message, packed)};
-    size_t size = sent.size;
-    assert_true(size < OPS * sizeof(void *));
+    assert_true(sent.size < OPS * sizeof(void *));
     Busbar__Transact *lent = (Busbar__Transact *)msg_unpack_into(item_memory(&pool), &sent, &busbar__transact__descriptor);
-    struct commit_item *item = item_new(&pool, &writer, lent, sent.size, &sent);
-    struct commit_item *own = item_new(&pool, &writer, busbar__transact__unpack(NULL, size, packed), size, NULL);
+    struct commit_item *item = item_new(&pool, &writer, lent, sent.size, true);
+    struct commit_item *own = item_new(&pool, &writer, busbar__transact__unpack(NULL, sent.size, packed), sent.size, false);
     assert_true(item->size >= OPS * sizeof ops[0] && item->size >= item->memory.wanted);
     assert_true(own->size >= OPS * sizeof ops[0]);
     item_end(&pool, item);

@@ -3,7 +3,7 @@
 
 #include "tests/unit/services/configdb/wire_rows.h"
 
-enum { ROUNDS = 1500, ROWS_MOST = 200 };
+enum { ROUNDS = 1500, LIVE_MOST = 200 };
 
 /* One of the two ways. */
 struct way {
@@ -17,6 +17,7 @@ struct law {
     struct way quick, slow;
     uint64_t bridges[3];
     uint64_t next_id;
+    uint64_t live[LIVE_MOST]; /* ids of rules that are there, or were a moment ago */
     size_t n_done, n_refused, n_lent;
 };
 
@@ -79,9 +80,16 @@ static void random_value(struct law *law, Busbar__Op *op, uint8_t *room, size_t 
 
 static uint64_t random_id(struct law *law)
 {
-    uint64_t most = law->next_id + 3; /* some that the transaction itself gives, and some that are nowhere */
-    uint64_t low = most > ROWS_MOST ? most - ROWS_MOST : 1;
-    return low + random_below(&law->random, most - low);
+    uint64_t live = law->live[random_below(&law->random, LIVE_MOST)];
+    return live != 0 && random_below(&law->random, 30) != 0 ? live : law->next_id + random_below(&law->random, 4); /* some that the transaction itself gives */
+}
+
+static void note_live(struct law *law, const struct overlay_change *change)
+{
+    uint64_t *place = &law->live[change->id % LIVE_MOST];
+    if (change->table == CFG_RULE) {
+        *place = !change->is_deleted ? change->id : *place == change->id ? 0 : *place;
+    }
 }
 
 static void random_op(struct law *law, struct bench *bench, uint64_t *label)
@@ -151,6 +159,7 @@ static void compare(struct law *law, const struct bench *bench)
             assert_true(a->table == b->table && a->id == b->id && a->is_deleted == b->is_deleted && a->size == b->size);
             assert_true(a->size == 0 || memcmp(a->value, b->value, a->size) == 0);
             const uint8_t *values = &bench->values[0][0];
+            note_live(law, a);
             law->n_lent += a->value >= values && a->value < values + sizeof bench->values ? 1 : 0;
         }
     } while (a != NULL);
@@ -191,7 +200,7 @@ static void both_ways_do_the_same(void **state)
     assert_int_equal(quick.size, slow.size);
     assert_memory_equal(quick.bytes, slow.bytes, quick.size);
     print_message("%zu done, %zu refused, %zu rows lent\n", law.n_done, law.n_refused, law.n_lent);
-    assert_true(law.n_done > ROUNDS / 10 && law.n_refused > ROUNDS / 20 && law.n_lent > ROUNDS / 10);
+    assert_true(law.n_done > ROUNDS / 5 && law.n_refused > ROUNDS / 20 && law.n_lent > ROUNDS / 10);
     writer_fini(&quick);
     writer_fini(&slow);
     way_close(&law.quick);
