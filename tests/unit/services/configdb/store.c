@@ -99,6 +99,55 @@ static void a_put_says_whether_the_key_is_new(void **state)
     }
 }
 
+enum { MODEL_KEYS = 3000, MODEL_CHANGES = 40000, MODEL_VALUE = 700 };
+
+/* Runs of keys as rules come and go, between them single ones: pages are split, joined and given back under the cursors that puts leave behind. */
+static void whatever_comes_and_goes_the_right_rows_stay(void **state)
+{
+    const uint64_t seed = random_start_number();
+    static size_t model[MODEL_KEYS]; /* sizes; 0: not there */
+    static uint8_t value[MODEL_VALUE];
+    struct fixture_dir dir;
+    struct random random;
+    struct store_txn *txn = NULL;
+    struct store_bytes found;
+    random_seed(&random, seed);
+    print_message("seed %llu\n", (unsigned long long)seed);
+    fixture_dir_make(&dir);
+    memset(model, 0, sizeof model);
+    struct store *store = open_store(&dir, STORE_NO_SYNC);
+    assert_int_equal(store_write(store, &txn), 0);
+    for (int i = 0; i < MODEL_CHANGES;) {
+        bool is_put = random_below(&random, 2) == 0, is_new = false;
+        uint64_t id = random_below(&random, MODEL_KEYS);
+        for (uint64_t n = 1 + random_below(&random, random_below(&random, 3) == 0 ? 300 : 3); n > 0 && id < MODEL_KEYS; n--, id++, i++) {
+            struct db_key key = db_key_row(10, id);
+            size_t size = 1 + random_below(&random, MODEL_VALUE);
+            if (!is_put) {
+                assert_int_equal(store_delete(txn, STORE_ROWS, &key), model[id] != 0 ? 0 : -ERROR_NOT_FOUND);
+                model[id] = 0;
+                continue;
+            }
+            memset(value, (int)(id ^ size), size);
+            assert_int_equal(store_put_counted(txn, STORE_ROWS, &key, value, size, &is_new), 0);
+            assert_int_equal(is_new, model[id] == 0);
+            model[id] = size;
+        }
+        if (random_below(&random, 50) == 0) {
+            assert_int_equal(store_commit(&txn), 0);
+            assert_int_equal(store_write(store, &txn), 0);
+        }
+    }
+    for (uint64_t id = 0; id < MODEL_KEYS; id++) {
+        struct db_key key = db_key_row(10, id);
+        assert_int_equal(store_get(txn, STORE_ROWS, &key, &found), model[id] != 0 ? 0 : -ERROR_NOT_FOUND);
+        assert_true(model[id] == 0 || (found.size == model[id] && found.bytes[0] == (uint8_t)(id ^ model[id]) && found.bytes[model[id] - 1] == found.bytes[0]));
+    }
+    store_abort(&txn);
+    store_close(&store);
+    fixture_remove(dir.path);
+}
+
 static void a_walk_gives_keys_in_order_and_can_delete_on_its_way(void **state)
 {
     struct fixture_dir dir;
@@ -279,6 +328,13 @@ static void the_layout_is_what_db_layout_h_says(void **state)
     key = db_key_recent(0x1122334455667788, 64 + 5);
     assert_int_equal(key.size, sizeof recent);
     assert_memory_equal(key.bytes, recent, sizeof recent);
+    static const uint8_t range[] = {0x0a, 0, 0, 0, 0, 0, 0, 0, 7, 0, 0, 0, 4};
+    for (uint32_t count = 1; count < 5; count += 3) {
+        struct db_dirty rows = {.table = 10, .first = 7, .count = count};
+        key = db_dirty_pack(&rows);
+        assert_int_equal(key.size, count > 1 ? sizeof range : 9);
+        assert_memory_equal(key.bytes, range, key.size);
+    }
     key = db_key_dirty(42, 3);
     assert_int_equal(key.size, sizeof dirty);
     assert_memory_equal(key.bytes, dirty, sizeof dirty);
@@ -388,6 +444,7 @@ int main(void)
         cmocka_unit_test(values_come_back_after_reopening),
         cmocka_unit_test(an_aborted_write_leaves_nothing),
         cmocka_unit_test(a_put_says_whether_the_key_is_new),
+        cmocka_unit_test(whatever_comes_and_goes_the_right_rows_stay),
         cmocka_unit_test(a_walk_gives_keys_in_order_and_can_delete_on_its_way),
         cmocka_unit_test(a_flipped_bit_in_a_value_is_noticed),
         cmocka_unit_test(a_second_process_is_refused_by_name),
