@@ -5,6 +5,7 @@
 
 #include "lib/base/log.h"
 #include "services/configdb/start.h"
+#include "services/configdb/transact.h"
 #include "services/configdb/txn.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -79,8 +80,14 @@ static void evaluate(enum process_kind kind, const Busbar__Transact *message, en
     }
     struct msg_arena scratch;
     msg_arena_init(&scratch);
+    txn_evaluate_slowly(rows, &from, message, &scratch, &txn);
+    int wanted = txn.error;
+    txn_fini(&txn);
     txn_evaluate(rows, &from, message, &scratch, &txn);
     msg_arena_fini(&scratch);
+    if (txn.error != wanted) {
+        abort(); /* the short way is another one */
+    }
     if (txn.error > 0 || (txn.error != 0 && (txn.detail.text[0] == '\0' || txn.failed_op >= message->n_ops))) {
         abort();
     }
@@ -96,15 +103,42 @@ static void evaluate(enum process_kind kind, const Busbar__Transact *message, en
     rows_end(rows);
 }
 
+/* The same as protobuf-c reads, and packs again. */
+static bool is_same(const Busbar__Transact *ours, const Busbar__Transact *twin)
+{
+    size_t size = twin != NULL ? busbar__transact__get_packed_size(twin) : 0;
+    if (ours == NULL || twin == NULL || busbar__transact__get_packed_size(ours) != size) {
+        return ours == NULL && twin == NULL;
+    }
+    uint8_t *bytes = malloc(2 * size + 1);
+    if (bytes == NULL) {
+        abort();
+    }
+    (void)busbar__transact__pack(ours, bytes);
+    (void)busbar__transact__pack(twin, bytes + size);
+    bool same = memcmp(bytes, bytes + size, size) == 0;
+    free(bytes);
+    return same;
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
+    static struct msg_arena memory;
     struct error_detail detail = {.text = ""};
     enum rows_env env;
     uint32_t failed_op = 0;
     if (rows == NULL) {
         open_database();
     }
-    Busbar__Transact *message = busbar__transact__unpack(NULL, size, data);
+    if (memory.allocator.alloc == NULL) {
+        msg_arena_init(&memory);
+    }
+    Busbar__Transact *twin = busbar__transact__unpack(NULL, size, data);
+    Busbar__Transact *message = transact_read(&memory, data, size);
+    if (!is_same(message, twin)) {
+        abort();
+    }
+    busbar__transact__free_unpacked(twin, NULL);
     if (message == NULL) {
         return 0;
     }
@@ -117,6 +151,5 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         evaluate(PROCESS_OFAGENT, message, env);
         evaluate(PROCESS_CONFIGDB, message, env);
     }
-    busbar__transact__free_unpacked(message, NULL);
     return 0;
 }
