@@ -476,6 +476,7 @@ static struct bus_shared *direct_share(const void *bytes, size_t size)
 static void direct_share_free(struct bus_shared *shared)
 {
     struct link_shared *mine = (struct link_shared *)shared;
+    link_shared_end(mine);
     link_shared_release(&mine);
 }
 

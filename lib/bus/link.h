@@ -2,7 +2,7 @@
  *
  *   in    recv() ──► block  [ greeting | READY | head frame, body frame | head fra ]      a message's body is lent out of the block, which lives as
  *                             read up to here ─┘                       half a message     long as somebody holds a message of it
- *   out   link_put() ──► pieces: own bytes │ a shared body │ own bytes ──► link_flush(): sendmsg()
+ *   out   link_put() ──► pieces: own bytes │ a shared body │ own bytes ──► link_flush(): sendmsg(), sendfile()
  */
 #ifndef BUSBAR_BUS_LINK_H
 #define BUSBAR_BUS_LINK_H
@@ -22,6 +22,8 @@ struct link_block {
 struct link_shared {
     struct bus_shared shared; /* first; its `bytes` are NULL, so that bus.c leaves it to us */
     uint32_t n_refs;
+    uint32_t n_puts; /* how many links it was given to */
+    int fd;          /* -1, or a file in memory with the same bytes: sending from it copies nothing */
     uint8_t bytes[];
 };
 
@@ -93,5 +95,7 @@ size_t link_waiting_bytes(const struct link *link); /* of its own bytes */
 
 struct link_shared *link_share(const struct transport *transport, const void *bytes, size_t size);
 void link_shared_release(struct link_shared **shared);
+/* Nobody is given it any more: what waits goes out from memory, so that no stopped peer keeps a file open. */
+void link_shared_end(struct link_shared *shared);
 
 #endif

@@ -54,8 +54,7 @@ struct readers_one {
     uint64_t next;     /* FOLLOW: the n to be sent next */
     size_t next_piece; /* of it */
     uint64_t acked;
-    uint32_t sizes[READERS_WINDOW_VERSIONS]; /* of what is under way, by n */
-    size_t bytes;                            /* under way */
+    uint64_t sent_upto, acked_upto; /* ring_upto() of next - 1 and of acked: what lies between is under way */
     uint64_t status_serial;
     uint64_t heard_ns;
     uint64_t n_snapshots;
@@ -132,20 +131,20 @@ static struct readers_one *readers_find(const struct readers *readers, const str
 static void reader_start_snapshot(const struct readers *readers, struct readers_one *reader)
 {
     reader->state = READER_SNAPSHOT;
-    reader->bytes = 0;
+    reader->sent_upto = reader->acked_upto = 0;
     reader->next_piece = 0;
     reader->owes_resume = false;
     reader->n_snapshots++;
     slice_start(&reader->slice, reader->tables, ring_newest(readers->ring));
 }
 
-static void reader_follow(struct readers_one *reader, uint64_t have)
+static void reader_follow(const struct readers *readers, struct readers_one *reader, uint64_t have)
 {
     reader->state = READER_FOLLOW;
     reader->next = have + 1;
     reader->next_piece = 0;
     reader->acked = have;
-    reader->bytes = 0;
+    reader->sent_upto = reader->acked_upto = ring_upto(readers->ring, have);
 }
 
 /* Makes room for one more: the one not heard for the longest time goes. */
@@ -198,7 +197,7 @@ void readers_subscribe(struct readers *readers, const struct bus_identity *from,
         reader_start_snapshot(readers, reader);
         return;
     }
-    reader_follow(reader, have.n);
+    reader_follow(readers, reader, have.n);
     reader->owes_resume = have.n == newest;
 }
 
@@ -213,11 +212,9 @@ void readers_applied(struct readers *readers, const struct bus_identity *from, c
     }
     uint64_t sent = reader->state == READER_FOLLOW ? reader->next - 1 : reader->acked;
     uint64_t upto = version.n < sent ? version.n : sent;
-    while (reader->acked < upto) {
-        reader->acked++;
-        uint32_t *size = &reader->sizes[reader->acked % READERS_WINDOW_VERSIONS];
-        reader->bytes -= *size < reader->bytes ? *size : reader->bytes;
-        *size = 0;
+    if (reader->acked < upto) {
+        reader->acked = upto;
+        reader->acked_upto = ring_upto(readers->ring, upto);
     }
     for (size_t i = 0; i < message->n_errors; i++) {
         row_errors_note(&reader->errors, from, message->errors[i]);
@@ -238,7 +235,7 @@ void readers_heard(struct readers *readers, const struct bus_identity *from, uin
         if (reader->state == READER_SNAPSHOT) {
             reader_start_snapshot(readers, reader);
         } else {
-            reader_follow(reader, reader->acked);
+            reader_follow(readers, reader, reader->acked);
         }
     }
 }
@@ -318,7 +315,7 @@ static bool readers_send_snapshot(struct readers *readers, struct readers_one *r
         }
         reader->slice = ahead;
         if (is_last) {
-            reader_follow(reader, ahead.version);
+            reader_follow(readers, reader, ahead.version);
             return true;
         }
     }
@@ -351,17 +348,22 @@ static bool reader_send_entry(struct readers *readers, struct readers_one *reade
     return true;
 }
 
-static bool reader_has_room(const struct readers_one *reader, size_t size)
+static size_t reader_under_way(const struct readers_one *reader)
 {
-    uint64_t under_way = reader->next - 1 - reader->acked;
-    return under_way < READERS_WINDOW_VERSIONS && (under_way == 0 || reader->bytes + size <= READERS_WINDOW_BYTES);
+    return reader->sent_upto > reader->acked_upto ? reader->sent_upto - reader->acked_upto : 0;
 }
 
-static void reader_went_out(struct readers_one *reader, const struct ring_entry *entry)
+static bool reader_has_room(const struct readers_one *reader, size_t size)
 {
-    reader->sizes[reader->next % READERS_WINDOW_VERSIONS] = (uint32_t)entry->size;
-    reader->bytes += entry->size;
-    reader->next++;
+    uint64_t versions = reader->next - 1 - reader->acked;
+    return versions < READERS_WINDOW_VERSIONS && (versions == 0 || reader_under_way(reader) + size <= READERS_WINDOW_BYTES);
+}
+
+/* All up to `last` did. */
+static void reader_went_out(const struct readers *readers, struct readers_one *reader, uint64_t last)
+{
+    reader->sent_upto = ring_upto(readers->ring, last);
+    reader->next = last + 1;
     reader->next_piece = 0;
     reader->owes_resume = false;
 }
@@ -370,7 +372,8 @@ static void reader_went_out(struct readers_one *reader, const struct ring_entry 
 static bool reader_send_batch(struct readers *readers, struct readers_one *reader, bool *out_is_sent)
 {
     size_t room = READERS_WINDOW_VERSIONS - (size_t)(reader->next - 1 - reader->acked);
-    size_t room_bytes = READERS_WINDOW_BYTES - (reader->bytes < READERS_WINDOW_BYTES ? reader->bytes : READERS_WINDOW_BYTES);
+    size_t bytes = reader_under_way(reader);
+    size_t room_bytes = READERS_WINDOW_BYTES - (bytes < READERS_WINDOW_BYTES ? bytes : READERS_WINDOW_BYTES);
     struct batch *batch = &readers->batch;
     if (!reader->takes_batches || reader->next_piece > 0 || reader->next == ring_newest(readers->ring)) {
         return false;
@@ -386,8 +389,8 @@ static bool reader_send_batch(struct readers *readers, struct readers_one *reade
         readers->shared_serial = batch->serial;
     }
     *out_is_sent = reader_sent(reader, bus_send_shared(readers->socket, &reader->who, MESSAGE_DELTA_BATCH, readers->shared));
-    for (size_t i = 0; *out_is_sent && i < batch->n; i++) {
-        reader_went_out(reader, ring_entry(readers->ring, reader->next));
+    if (*out_is_sent) {
+        reader_went_out(readers, reader, reader->next + batch->n - 1);
     }
     return true;
 }
@@ -409,7 +412,7 @@ static void readers_send_deltas(struct readers *readers, struct readers_one *rea
         if (!reader_send_batch(readers, reader, &is_sent)) {
             is_sent = reader_send_entry(readers, reader, entry);
             if (is_sent) {
-                reader_went_out(reader, entry);
+                reader_went_out(readers, reader, entry->n);
             }
         }
         if (!is_sent) {
@@ -624,7 +627,7 @@ json_t *readers_json(const struct readers *readers, uint64_t now_ns)
         json_array_append_new(
             array, json_pack("{s:s, s:I, s:I, s:I, s:I, s:I, s:b, s:s, s:o, s:i}", "reader", name, "applied",
                              (json_int_t)reader->acked, "lag", (json_int_t)(ring_newest(readers->ring) - reader->acked),
-                             "under_way_bytes", (json_int_t)reader->bytes, "snapshots", (json_int_t)reader->n_snapshots,
+                             "under_way_bytes", (json_int_t)reader_under_way(reader), "snapshots", (json_int_t)reader->n_snapshots,
                              "silent_ms", (json_int_t)((now_ns - reader->heard_ns) / NS_PER_MS), "lost", (int)reader->is_lost,
                              "state", reader->state == READER_SNAPSHOT ? "snapshot" : "follow", "tables", tables, "row_errors",
                              (int)reader->errors.n));

@@ -23,6 +23,7 @@ struct ring {
     uint64_t oldest; /* n of the oldest entry held */
     uint64_t newest;
     size_t bytes;
+    uint64_t left; /* bytes of the entries that were dropped */
     struct ring_entry *entries[RING_ENTRIES_MAX]; /* n mod RING_ENTRIES_MAX */
 };
 
@@ -64,6 +65,7 @@ static void ring_drop_oldest(struct ring *ring)
 {
     struct ring_entry **place = &ring->entries[ring->oldest % RING_ENTRIES_MAX];
     ring->bytes -= (*place)->size;
+    ring->left += (*place)->size;
     ring_entry_free(*place);
     *place = NULL;
     ring->oldest++;
@@ -168,6 +170,7 @@ void ring_push(struct ring *ring, struct overlay *const *overlays, size_t n_over
     ring->newest++;
     ring->entries[ring->newest % RING_ENTRIES_MAX] = builder.entry;
     ring->bytes += builder.entry->size;
+    builder.entry->upto = ring->left + ring->bytes;
 }
 
 uint64_t ring_epoch(const struct ring *ring)
@@ -193,6 +196,12 @@ const struct ring_entry *ring_entry(const struct ring *ring, uint64_t n)
 size_t ring_bytes(const struct ring *ring)
 {
     return ring->bytes;
+}
+
+uint64_t ring_upto(const struct ring *ring, uint64_t n)
+{
+    const struct ring_entry *entry = ring_entry(ring, n);
+    return entry != NULL ? entry->upto : n < ring->oldest ? ring->left : ring->left + ring->bytes;
 }
 
 void ring_piece_rows(const struct ring_piece *piece, void (*each)(void *context, const Busbar__Row *row), void *context)

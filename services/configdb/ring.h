@@ -24,6 +24,7 @@ struct ring_entry {
     struct ring_piece *pieces;
     size_t n_pieces;
     size_t size;
+    uint64_t upto; /* bytes of all entries there have been, up to and with this one */
 };
 
 struct ring;
@@ -39,6 +40,8 @@ uint64_t ring_newest(const struct ring *ring);
 uint64_t ring_oldest(const struct ring *ring);                            /* newest + 1 when empty */
 const struct ring_entry *ring_entry(const struct ring *ring, uint64_t n); /* NULL when it does not hold n */
 size_t ring_bytes(const struct ring *ring);
+/* Bytes of all entries up to and with n, so that a difference is what lies between two places; what has left the ring counts as one. */
+uint64_t ring_upto(const struct ring *ring, uint64_t n);
 
 /* Calls `each` for every row of the piece / of the entry. */
 void ring_piece_rows(const struct ring_piece *piece, void (*each)(void *context, const Busbar__Row *row), void *context);
