@@ -88,11 +88,15 @@ static void batch_add(struct batch *batch, const uint8_t *delta, size_t size)
     batch->n++;
 }
 
+bool batch_is_at(const struct batch *batch, const struct ring *ring, uint32_t tables, uint64_t from)
+{
+    return batch->n > 0 && batch->tables == tables && batch->from == from && batch->epoch == ring_epoch(ring) &&
+           batch->newest == ring_newest(ring);
+}
+
 void batch_make(struct batch *batch, const struct ring *ring, uint32_t tables, uint64_t from, size_t max_versions, size_t max_bytes)
 {
-    bool is_same = batch->n > 0 && batch->tables == tables && batch->from == from && batch->epoch == ring_epoch(ring) &&
-                   batch->newest == ring_newest(ring);
-    if (is_same && batch->n <= max_versions && batch->body.size <= max_bytes) {
+    if (batch_is_at(batch, ring, tables, from) && batch->n <= max_versions && batch->body.size <= max_bytes) {
         return;
     }
     writer_clear(&batch->body);

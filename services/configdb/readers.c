@@ -42,6 +42,7 @@
 #include "services/configdb/row_errors.h"
 #include "services/configdb/slice.h"
 
+enum { READERS_BATCHES = 8 /* places that readers stand at in one round: behind a full batch, or where a full socket left them */ };
 enum reader_state { READER_SNAPSHOT, READER_FOLLOW };
 
 struct readers_one {
@@ -63,6 +64,12 @@ struct readers_one {
     UT_hash_handle hh; /* by identity */
 };
 
+struct readers_batch {
+    struct batch batch;
+    struct bus_shared *shared; /* the same, as the bus holds it */
+    uint64_t shared_serial;
+};
+
 struct readers {
     struct bus_socket *socket;
     struct rows *rows;
@@ -71,9 +78,8 @@ struct readers {
     struct version last_epoch_end;
     struct readers_one *by_identity;
     size_t n_readers;
-    struct batch batch;      /* the last one made */
-    struct bus_shared *shared; /* the same, as the bus holds it */
-    uint64_t shared_serial;
+    struct readers_batch batches[READERS_BATCHES]; /* the last ones made */
+    size_t next_batch;                             /* that is made anew when none fits */
     size_t n_sent;           /* messages with commits in this step */
     uint64_t quiet_until_ns; /* no commits go out before */
     bool is_held;            /* some wait for that */
@@ -95,7 +101,9 @@ struct readers *readers_new(struct bus_socket *socket, struct rows *rows, struct
     readers->ring = ring;
     readers->status = status;
     readers->last_epoch_end = last_epoch_end;
-    batch_init(&readers->batch);
+    for (size_t i = 0; i < READERS_BATCHES; i++) {
+        batch_init(&readers->batches[i].batch);
+    }
     return readers;
 }
 
@@ -115,8 +123,10 @@ void readers_destroy(struct readers **readers)
     while ((*readers)->by_identity != NULL) {
         readers_remove(*readers, (*readers)->by_identity);
     }
-    bus_shared_free(&(*readers)->shared);
-    batch_fini(&(*readers)->batch);
+    for (size_t i = 0; i < READERS_BATCHES; i++) {
+        bus_shared_free(&(*readers)->batches[i].shared);
+        batch_fini(&(*readers)->batches[i].batch);
+    }
     free(*readers);
     *readers = NULL;
 }
@@ -368,27 +378,40 @@ static void reader_went_out(const struct readers *readers, struct readers_one *r
     reader->owes_resume = false;
 }
 
+/* The batch of that place, if it was made before, or the one that is to be made anew. */
+static struct readers_batch *readers_batch_at(struct readers *readers, const struct readers_one *reader)
+{
+    for (size_t i = 0; i < READERS_BATCHES; i++) {
+        if (batch_is_at(&readers->batches[i].batch, readers->ring, reader->tables, reader->next)) {
+            return &readers->batches[i];
+        }
+    }
+    readers->next_batch = (readers->next_batch + 1) % READERS_BATCHES;
+    return &readers->batches[readers->next_batch];
+}
+
 /* Many commits in one message. False when the next one has to go alone. */
 static bool reader_send_batch(struct readers *readers, struct readers_one *reader, bool *out_is_sent)
 {
     size_t room = READERS_WINDOW_VERSIONS - (size_t)(reader->next - 1 - reader->acked);
     size_t bytes = reader_under_way(reader);
     size_t room_bytes = READERS_WINDOW_BYTES - (bytes < READERS_WINDOW_BYTES ? bytes : READERS_WINDOW_BYTES);
-    struct batch *batch = &readers->batch;
     if (!reader->takes_batches || reader->next_piece > 0 || reader->next == ring_newest(readers->ring)) {
         return false;
     }
+    struct readers_batch *made = readers_batch_at(readers, reader);
+    struct batch *batch = &made->batch;
     batch_make(batch, readers->ring, reader->tables, reader->next, room < BATCH_VERSIONS_MAX ? room : BATCH_VERSIONS_MAX,
                room_bytes < BATCH_BYTES_MAX ? room_bytes : BATCH_BYTES_MAX);
     if (batch->n < 2) {
         return false;
     }
-    if (readers->shared_serial != batch->serial) {
-        bus_shared_free(&readers->shared);
-        readers->shared = bus_share(readers->socket, batch->body.bytes, batch->body.size);
-        readers->shared_serial = batch->serial;
+    if (made->shared_serial != batch->serial) {
+        bus_shared_free(&made->shared);
+        made->shared = bus_share(readers->socket, batch->body.bytes, batch->body.size);
+        made->shared_serial = batch->serial;
     }
-    *out_is_sent = reader_sent(reader, bus_send_shared(readers->socket, &reader->who, MESSAGE_DELTA_BATCH, readers->shared));
+    *out_is_sent = reader_sent(reader, bus_send_shared(readers->socket, &reader->who, MESSAGE_DELTA_BATCH, made->shared));
     if (*out_is_sent) {
         reader_went_out(readers, reader, reader->next + batch->n - 1);
     }

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -132,6 +133,70 @@ static void what_the_socket_does_not_take_goes_later(void **state)
     free(body);
 }
 
+/* From the eighth peer on it goes out of a file, which is closed when nobody is given it any more. Peer 0 does not read until then, and 1 is gone. */
+static void a_large_body_for_many_goes_out_of_a_file(void **state)
+{
+    enum { SIZE = 400000, PEERS = 12 };
+    struct pair p[PEERS];
+    struct link_message m;
+    uint8_t *body = malloc(SIZE);
+    void (*before)(int) = signal(SIGPIPE, SIG_IGN);
+    for (size_t i = 0; i < SIZE; i++) {
+        body[i] = (uint8_t)(i * 2654435761u >> 16);
+    }
+    struct link_shared *shared = link_share(&none, body, SIZE);
+    for (int i = 0; i < PEERS; i++) {
+        open_pair(&p[i]);
+        link_put(p[i].a, "h", 1, NULL, SIZE, shared);
+        assert_int_equal(shared->fd >= 0, i >= 7);
+    }
+    link_destroy(&p[1].b);
+    assert_int_equal(link_flush(p[1].a), -ERROR_NOT_CONNECTED);
+    assert_int_equal(link_flush(p[0].a), -EAGAIN);
+    for (int i = 2; i <= PEERS; i++) {
+        struct pair *peer = i < PEERS ? &p[i] : &p[0];
+        int got;
+        if (i == PEERS) {
+            link_shared_end(shared);
+            assert_int_equal(shared->fd, -1);
+            assert_in_range(peer->a->n_waiting, 1, SIZE - 1);
+        }
+        do {
+            int err = link_flush(peer->a);
+            assert_true(err == 0 || err == -EAGAIN);
+            assert_int_equal(link_fill(peer->b, &peer->spare), 1);
+            got = link_next(peer->b, &m);
+        } while (got == LINK_NONE);
+        assert_int_equal(got, LINK_MESSAGE);
+        assert_int_equal(m.body_size, SIZE);
+        assert_memory_equal(m.body, body, SIZE);
+        assert_int_equal(peer->a->n_waiting, 0);
+    }
+    link_shared_release(&shared);
+    for (int i = 0; i < PEERS; i++) {
+        close_pair(&p[i]);
+    }
+    signal(SIGPIPE, before);
+    free(body);
+}
+
+/* sendfile() would end such a process when a peer is gone. */
+static void there_is_no_file_where_sigpipe_kills(void **state)
+{
+    struct pair p;
+    static uint8_t body[100000];
+    void (*before)(int) = signal(SIGPIPE, SIG_DFL);
+    open_pair(&p);
+    struct link_shared *shared = link_share(&none, body, sizeof body);
+    for (int i = 0; i < 20; i++) {
+        link_put(p.a, "h", 1, NULL, sizeof body, shared);
+    }
+    assert_int_equal(shared->fd, -1);
+    link_shared_release(&shared);
+    close_pair(&p);
+    signal(SIGPIPE, before);
+}
+
 /* A link that never drains whole counts what really waits, or its owner would refuse to send for nothing. */
 static void what_waits_is_counted_while_more_is_put(void **state)
 {
@@ -194,6 +259,8 @@ int main(void)
         cmocka_unit_test(the_handshake_tells_who_it_is),
         cmocka_unit_test(many_messages_come_with_one_read_and_a_held_one_stays),
         cmocka_unit_test(what_the_socket_does_not_take_goes_later),
+        cmocka_unit_test(a_large_body_for_many_goes_out_of_a_file),
+        cmocka_unit_test(there_is_no_file_where_sigpipe_kills),
         cmocka_unit_test(what_waits_is_counted_while_more_is_put),
         cmocka_unit_test(the_end_is_told_to_both),
         cmocka_unit_test(a_size_beyond_the_limit_ends_it_before_the_bytes_come),

@@ -131,11 +131,14 @@ static void readers_at_one_place_share_it_until_the_ring_goes_on(void **state)
     uint64_t serial = batch.serial;
     batch_make(&batch, ring, 1u << CFG_RULE, 1, 50, 9000);
     assert_int_equal(batch.serial, serial);
+    assert_true(batch_is_at(&batch, ring, 1u << CFG_RULE, 1));
+    assert_false(batch_is_at(&batch, ring, 1u << CFG_RULE, 2) || batch_is_at(&batch, ring, 1u << CFG_PORT, 1));
     batch_make(&batch, ring, 1u << CFG_RULE, 1, 1, 9000); /* it has room for less */
     assert_int_not_equal(batch.serial, serial);
     assert_int_equal(batch.n, 1);
     serial = batch.serial;
     push(&base, ring, 3, 10, false);
+    assert_false(batch_is_at(&batch, ring, 1u << CFG_RULE, 1));
     batch_make(&batch, ring, 1u << CFG_RULE, 1, 50, 9000);
     assert_int_not_equal(batch.serial, serial);
     assert_int_equal(batch.n, 3);

@@ -143,11 +143,16 @@ static void raw_fini(struct raw *raw)
     fixture_fini(&raw->f);
 }
 
-/* Sends, and lets no time pass. */
-static void raw_add_rule_now(struct raw *raw)
+/* Sends a rule with so many bytes in its match, and lets no time pass. */
+static void raw_add_large_rule_now(struct raw *raw, size_t match_bytes)
 {
-    uint8_t packed[256];
+    static uint8_t packed[1024 * 1024], value[1000 * 1000];
     Busbar__RuleRow rule = fixture_rule(raw->bridge, raw->sequence);
+    Busbar__FieldMatch match = BUSBAR__FIELD_MATCH__INIT;
+    Busbar__FieldMatch *matches[1] = {&match};
+    match.value = (ProtobufCBinaryData){.data = value, .len = match_bytes};
+    rule.match = matches;
+    rule.n_match = match_bytes > 0 ? 1 : 0;
     Busbar__Op op = BUSBAR__OP__INIT;
     Busbar__Op *ops[1] = {&op};
     Busbar__Transact message = BUSBAR__TRANSACT__INIT;
@@ -159,6 +164,11 @@ static void raw_add_rule_now(struct raw *raw)
     message.n_ops = 1;
     message.sequence = message.oldest = ++raw->sequence;
     assert_int_equal(msg_send(raw->socket, NULL, MESSAGE_TRANSACT, &message.base), 0);
+}
+
+static void raw_add_rule_now(struct raw *raw)
+{
+    raw_add_large_rule_now(raw, 0);
 }
 
 static void raw_add_rules(struct raw *raw, size_t n)
@@ -260,6 +270,26 @@ static void the_window_holds_deltas_back_until_they_are_applied(void **state)
     assert_int_equal(raw.n_deltas, READERS_WINDOW_VERSIONS + 5);
     raw_applied(&raw, raw.last_n);
     assert_int_equal(raw.n_deltas, READERS_WINDOW_VERSIONS + 20);
+    assert_false(raw.has_gap);
+    raw_fini(&raw);
+}
+
+static void the_window_is_one_of_bytes_too(void **state)
+{
+    enum { BYTES = 900 * 1000, FIT = READERS_WINDOW_BYTES / BYTES, MORE = 5 };
+    struct raw raw;
+    raw_init(&raw);
+    raw_subscribe(&raw, CFG_RULE, CFG_GROUP, 0, 0);
+    uint64_t begin = raw.last_n;
+    for (int i = 0; i < FIT + MORE; i++) {
+        raw_add_large_rule_now(&raw, BYTES);
+        raw_run(&raw, 5);
+    }
+    assert_int_equal(raw.n_deltas, FIT);
+    raw_applied(&raw, begin + 2);
+    assert_int_equal(raw.n_deltas, FIT + 2);
+    raw_applied(&raw, begin + FIT + 2);
+    assert_int_equal(raw.n_deltas, FIT + MORE);
     assert_false(raw.has_gap);
     raw_fini(&raw);
 }
@@ -469,6 +499,7 @@ int main(void)
         cmocka_unit_test(the_end_of_the_last_epoch_goes_on_without_a_snapshot),
         cmocka_unit_test(commits_of_other_tables_come_empty_and_mixed_ones_filtered),
         cmocka_unit_test(the_window_holds_deltas_back_until_they_are_applied),
+        cmocka_unit_test(the_window_is_one_of_bytes_too),
         cmocka_unit_test(who_falls_out_of_the_ring_gets_a_snapshot_unasked),
         cmocka_unit_test(a_cut_connection_is_caught_up_when_the_reader_is_heard_again),
         cmocka_unit_test(a_crowd_of_readers_is_bounded),

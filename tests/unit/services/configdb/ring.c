@@ -104,6 +104,24 @@ static void the_oldest_leave_when_a_bound_is_reached(void **state)
     fixture_base_fini(&base);
 }
 
+static void a_difference_of_places_is_the_bytes_between_them(void **state)
+{
+    struct fixture_base base;
+    fixture_base_init(&base);
+    struct ring *ring = ring_new(5, 100);
+    assert_int_equal(ring_upto(ring, 100), 0);
+    for (uint64_t i = 1; i <= 40; i++) {
+        push(&base, ring, i, 10, i <= 3 ? 1000 * i : 200000);
+    }
+    assert_true(ring_oldest(ring) > 104);
+    uint64_t oldest = ring_oldest(ring), newest = ring_newest(ring);
+    assert_int_equal(ring_upto(ring, newest) - ring_upto(ring, newest - 2), ring_entry(ring, newest)->size + ring_entry(ring, newest - 1)->size);
+    assert_int_equal(ring_upto(ring, newest) - ring_upto(ring, oldest - 1), ring_bytes(ring));
+    assert_int_equal(ring_upto(ring, 100), ring_upto(ring, oldest - 1)); /* what has left counts as one */
+    ring_destroy(&ring);
+    fixture_base_fini(&base);
+}
+
 static void counters_are_left_out(void **state)
 {
     struct fixture_base base;
@@ -131,6 +149,7 @@ int main(void)
         cmocka_unit_test(entries_are_found_by_n),
         cmocka_unit_test(a_large_commit_comes_in_pieces_with_last_on_the_final_one),
         cmocka_unit_test(the_oldest_leave_when_a_bound_is_reached),
+        cmocka_unit_test(a_difference_of_places_is_the_bytes_between_them),
         cmocka_unit_test(counters_are_left_out),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
