@@ -99,6 +99,7 @@ static void say_subscribe(struct cfg *cfg)
     message.n_tables = cfg->n_tables;
     message.have = feed_has_snapshot(cfg->feed) && !cfg->wants_snapshot ? &have : NULL;
     message.takes_batches = true;
+    message.takes_merged = true;
     if (msg_send(cfg->socket, NULL, MESSAGE_SUBSCRIBE, &message.base) < 0) {
         return;
     }
@@ -184,6 +185,11 @@ static void on_loss(struct cfg *cfg, bool is_answer)
     }
 }
 
+static bool is_feed(uint32_t type)
+{
+    return type == MESSAGE_SNAPSHOT || type == MESSAGE_DELTA || type == MESSAGE_DELTA_BATCH || type == MESSAGE_DELTA_MERGED;
+}
+
 /* Keeps account of who speaks and what is missing. */
 static void on_envelope(struct cfg *cfg, const struct bus_message *message)
 {
@@ -195,7 +201,7 @@ static void on_envelope(struct cfg *cfg, const struct bus_message *message)
     cfg->heard_ns = cfg->now_ns;
     if (is_new && !is_first_ever) {
         /* To a configdb that never heard our SUBSCRIBE we are no reader, so feed messages of a new one are its answer. */
-        on_loss(cfg, message->type == MESSAGE_SNAPSHOT || message->type == MESSAGE_DELTA || message->type == MESSAGE_DELTA_BATCH);
+        on_loss(cfg, is_feed(message->type));
     } else if (is_jump) {
         on_loss(cfg, false);
     }
@@ -214,6 +220,9 @@ static void dispatch(struct cfg *cfg, const struct bus_message *message, Protobu
         for (size_t i = 0; i < ((Busbar__DeltaBatch *)body)->n_deltas; i++) {
             on_verdict(cfg, feed_on_delta(cfg->feed, ((Busbar__DeltaBatch *)body)->deltas[i]));
         }
+        break;
+    case MESSAGE_DELTA_MERGED:
+        on_verdict(cfg, feed_on_merged(cfg->feed, (Busbar__DeltaMerged *)body));
         break;
     case MESSAGE_STATUS:
         feed_on_status(cfg->feed, (Busbar__Status *)body);
@@ -242,6 +251,7 @@ static const ProtobufCMessageDescriptor *descriptor_of(uint32_t type)
     } rows[] = {{MESSAGE_SNAPSHOT, &busbar__snapshot__descriptor},
                 {MESSAGE_DELTA, &busbar__delta__descriptor},
                 {MESSAGE_DELTA_BATCH, &busbar__delta_batch__descriptor},
+                {MESSAGE_DELTA_MERGED, &busbar__delta_merged__descriptor},
                 {MESSAGE_STATUS, &busbar__status__descriptor},
                 {MESSAGE_TRANSACT_REPLY, &busbar__transact_reply__descriptor},
                 {MESSAGE_RENEWED, &busbar__renewed__descriptor},

@@ -2,6 +2,7 @@
  *
  *   SNAPSHOT* ──► loading (a second mirror) ── last ──► shown mirror, differences to on_row(), on_version(is_snapshot)
  *   DELTA*    ──► pieces (rows kept aside)  ── last ──► shown mirror, each row to on_row(), on_version()
+ *   DELTA_MERGED ─► pieces, at once ──────────► the same, once for many commits
  *   STATUS    ──► shown mirror at once, on_row() only
  *
  * When on_row() is called the mirror holds the whole commit already, so a callback that looks at other rows sees one version. Rows that
@@ -279,6 +280,17 @@ enum feed_verdict feed_on_snapshot(struct feed *feed, const Busbar__Snapshot *sn
     return snapshot->first ? FEED_ANSWERED : FEED_FINE;
 }
 
+static void add_changes(struct feed *feed, Busbar__Row *const *changes, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        const Busbar__Row *row = changes[i];
+        struct piece piece = {.table = (enum cfg_table)row->table, .id = row->id};
+        if (unpack_row(feed, row->table, row->id, &row->value, row->deleted, &piece.after)) {
+            add_piece(feed, &piece);
+        }
+    }
+}
+
 enum feed_verdict feed_on_delta(struct feed *feed, const Busbar__Delta *delta)
 {
     struct version version = version_decode(delta->version);
@@ -297,16 +309,28 @@ enum feed_verdict feed_on_delta(struct feed *feed, const Busbar__Delta *delta)
         return FEED_LOST;
     }
     feed->pieces_version = version;
-    for (size_t i = 0; i < delta->n_changes; i++) {
-        const Busbar__Row *row = delta->changes[i];
-        struct piece piece = {.table = (enum cfg_table)row->table, .id = row->id};
-        if (unpack_row(feed, row->table, row->id, &row->value, row->deleted, &piece.after)) {
-            add_piece(feed, &piece);
-        }
-    }
+    add_changes(feed, delta->changes, delta->n_changes);
     if (delta->last) {
         show_pieces(feed);
     }
+    return FEED_ANSWERED;
+}
+
+enum feed_verdict feed_on_merged(struct feed *feed, const Busbar__DeltaMerged *merged)
+{
+    struct version version = version_decode(merged->version);
+    if (!feed->has_snapshot || feed->is_loading) {
+        return feed->is_loading ? FEED_FINE : FEED_LOST;
+    }
+    if (version.n <= feed->version.n) {
+        return FEED_FINE;
+    }
+    if (merged->since > feed->version.n + 1 || feed->pieces_version.n != 0) {
+        return FEED_LOST;
+    }
+    feed->pieces_version = version;
+    add_changes(feed, merged->changes, merged->n_changes);
+    show_pieces(feed);
     return FEED_ANSWERED;
 }
 

@@ -26,6 +26,8 @@ enum feed_verdict {
 };
 enum feed_verdict feed_on_snapshot(struct feed *feed, const Busbar__Snapshot *snapshot);
 enum feed_verdict feed_on_delta(struct feed *feed, const Busbar__Delta *delta);
+/* Many commits as one: shown in one step. */
+enum feed_verdict feed_on_merged(struct feed *feed, const Busbar__DeltaMerged *merged);
 void feed_on_status(struct feed *feed, const Busbar__Status *status);
 
 /* Pieces of a snapshot or commit that is incomplete are thrown away; what is shown stays. */

@@ -94,11 +94,8 @@ bool batch_is_at(const struct batch *batch, const struct ring *ring, uint32_t ta
            batch->newest == ring_newest(ring);
 }
 
-void batch_make(struct batch *batch, const struct ring *ring, uint32_t tables, uint64_t from, size_t max_versions, size_t max_bytes)
+void batch_begin(struct batch *batch, const struct ring *ring, uint32_t tables, uint64_t from)
 {
-    if (batch_is_at(batch, ring, tables, from) && batch->n <= max_versions && batch->body.size <= max_bytes) {
-        return;
-    }
     writer_clear(&batch->body);
     batch->n = 0;
     batch->serial++;
@@ -106,6 +103,14 @@ void batch_make(struct batch *batch, const struct ring *ring, uint32_t tables, u
     batch->from = from;
     batch->epoch = ring_epoch(ring);
     batch->newest = ring_newest(ring);
+}
+
+void batch_make(struct batch *batch, const struct ring *ring, uint32_t tables, uint64_t from, size_t max_versions, size_t max_bytes)
+{
+    if (batch_is_at(batch, ring, tables, from) && batch->n <= max_versions && batch->body.size <= max_bytes) {
+        return;
+    }
+    batch_begin(batch, ring, tables, from);
     const struct ring_entry *entry;
     while (batch->n < max_versions && (entry = ring_entry(ring, from + batch->n)) != NULL && entry->n_pieces == 1 &&
            batch->body.size + entry->size <= max_bytes) {

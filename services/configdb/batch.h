@@ -24,6 +24,8 @@ void batch_init(struct batch *batch);
 void batch_fini(struct batch *batch);
 /* It was made for this place, these tables and the ring as it is. */
 bool batch_is_at(const struct batch *batch, const struct ring *ring, uint32_t tables, uint64_t from);
+/* Empties it for that place. */
+void batch_begin(struct batch *batch, const struct ring *ring, uint32_t tables, uint64_t from);
 /* The commits from `from` on, at most so many and so large. Made anew only when the last one was for other tables or another place, so that
  * readers that are equally far share it. Ends before a commit of several pieces; then and at the ring's end batch->n may be 0. */
 void batch_make(struct batch *batch, const struct ring *ring, uint32_t tables, uint64_t from, size_t max_versions, size_t max_bytes);

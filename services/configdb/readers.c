@@ -16,7 +16,7 @@
  * slice, taken from the ring, and only when those reach the newest commit the piece marked `last`, with that version: what the
  * reader then shows is one state (I6). Rows may so be sent twice; the later one counts.
  *
- * A reader that takes batches gets all commits it has room for in one message (batch.c), and a crowd of readers is told less often: after a
+ * A reader that takes batches gets all commits it has room for in one message (batch.c; most take them as one commit, merge.c), and a crowd of readers is told less often: after a
  * round in which more than READERS_UNPACED messages went out, the next one waits READERS_MESSAGE_NS for each of them, or until nobody has written
  * for READERS_SETTLE_NS, so that the feed takes at most half of a core from the transactions, however many listen.
  *
@@ -38,7 +38,7 @@
 #include "lib/base/log.h"
 #include "lib/base/memory.h"
 #include "lib/msg/msg.h"
-#include "services/configdb/batch.h"
+#include "services/configdb/merge.h"
 #include "services/configdb/row_errors.h"
 #include "services/configdb/slice.h"
 
@@ -60,12 +60,13 @@ struct readers_one {
     uint64_t heard_ns;
     uint64_t n_snapshots;
     struct row_errors errors;
-    bool takes_batches;
+    bool takes_batches, takes_merged;
     UT_hash_handle hh; /* by identity */
 };
 
 struct readers_batch {
     struct batch batch;
+    bool is_merged;
     struct bus_shared *shared; /* the same, as the bus holds it */
     uint64_t shared_serial;
 };
@@ -191,7 +192,8 @@ void readers_subscribe(struct readers *readers, const struct bus_identity *from,
     }
     bool has_new_tables = (tables & ~reader->tables) != 0 && reader->tables != 0;
     reader->tables = tables;
-    reader->takes_batches = message->takes_batches;
+    reader->takes_batches = message->takes_batches || message->takes_merged;
+    reader->takes_merged = message->takes_merged;
     readers->wants_walk = true;
     reader->is_lost = false;
     reader->owes_resume = false;
@@ -382,11 +384,14 @@ static void reader_went_out(const struct readers *readers, struct readers_one *r
 static struct readers_batch *readers_batch_at(struct readers *readers, const struct readers_one *reader)
 {
     for (size_t i = 0; i < READERS_BATCHES; i++) {
-        if (batch_is_at(&readers->batches[i].batch, readers->ring, reader->tables, reader->next)) {
-            return &readers->batches[i];
+        struct readers_batch *made = &readers->batches[i];
+        if (made->is_merged == reader->takes_merged && batch_is_at(&made->batch, readers->ring, reader->tables, reader->next)) {
+            return made;
         }
     }
     readers->next_batch = (readers->next_batch + 1) % READERS_BATCHES;
+    readers->batches[readers->next_batch].batch.n = 0;
+    readers->batches[readers->next_batch].is_merged = reader->takes_merged;
     return &readers->batches[readers->next_batch];
 }
 
@@ -401,7 +406,7 @@ static bool reader_send_batch(struct readers *readers, struct readers_one *reade
     }
     struct readers_batch *made = readers_batch_at(readers, reader);
     struct batch *batch = &made->batch;
-    batch_make(batch, readers->ring, reader->tables, reader->next, room < BATCH_VERSIONS_MAX ? room : BATCH_VERSIONS_MAX,
+    (reader->takes_merged ? merge_make : batch_make)(batch, readers->ring, reader->tables, reader->next, room < BATCH_VERSIONS_MAX ? room : BATCH_VERSIONS_MAX,
                room_bytes < BATCH_BYTES_MAX ? room_bytes : BATCH_BYTES_MAX);
     if (batch->n < 2) {
         return false;
@@ -411,7 +416,7 @@ static bool reader_send_batch(struct readers *readers, struct readers_one *reade
         made->shared = bus_share(readers->socket, batch->body.bytes, batch->body.size);
         made->shared_serial = batch->serial;
     }
-    *out_is_sent = reader_sent(reader, bus_send_shared(readers->socket, &reader->who, MESSAGE_DELTA_BATCH, made->shared));
+    *out_is_sent = reader_sent(reader, bus_send_shared(readers->socket, &reader->who, made->is_merged ? MESSAGE_DELTA_MERGED : MESSAGE_DELTA_BATCH, made->shared));
     if (*out_is_sent) {
         reader_went_out(readers, reader, reader->next + batch->n - 1);
     }

@@ -47,6 +47,7 @@ struct generator {
     uint64_t target;
     uint64_t lost;       /* versions a reader did not see in order */
     uint64_t n_deltas;   /* messages of the feed */
+    bool is_merged;      /* readers take many commits as one */
     uint64_t newest;     /* version of the last reply */
     size_t n_replies;
 };
@@ -265,6 +266,16 @@ static uint64_t on_batch(struct generator *g, struct client *client, const uint8
     return epoch;
 }
 
+/* Version and `since` stand first. */
+static uint64_t on_merged(struct generator *g, struct client *client, const uint8_t *body, size_t size)
+{
+    const uint8_t *end = body + size, *at = body + 2 + body[1];
+    uint64_t epoch, last = version_of(body, end, &epoch);
+    at++; /* the tag */
+    on_versions(g, client, varint(&at, end), last);
+    return epoch;
+}
+
 static void on_snapshot(struct generator *g, struct client *client, const Busbar__Snapshot *snapshot)
 {
     if (snapshot->last) {
@@ -282,6 +293,8 @@ static uint64_t on_feed(struct generator *g, struct client *client, uint32_t typ
         on_versions(g, client, n, n);
     } else if (type == MESSAGE_DELTA_BATCH) {
         epoch = on_batch(g, client, body, size);
+    } else if (type == MESSAGE_DELTA_MERGED) {
+        epoch = on_merged(g, client, body, size);
     } else if (type == MESSAGE_SNAPSHOT) {
         Busbar__Snapshot *snapshot = busbar__snapshot__unpack(NULL, size, body);
         on_snapshot(g, client, snapshot);
@@ -331,6 +344,7 @@ static void subscribe(struct generator *g, size_t n_readers)
         Busbar__Subscribe message = BUSBAR__SUBSCRIBE__INIT;
         message.tables = &table;
         message.n_tables = 1;
+        message.takes_merged = g->is_merged;
         message.takes_batches = true;
         say(g, &g->clients[g->n_clients - 1], MESSAGE_SUBSCRIBE, &message.base);
         wait_and_drain(g, 0);
@@ -551,6 +565,7 @@ int main(int argc, char **argv)
     raise_limits();
     g.clients = memory_array(CLIENTS_MAX, sizeof *g.clients);
     g.window = load_number(&g.load, "window", 1);
+    g.is_merged = load_number(&g.load, "merged", 1) == 1;
     g.n_rows = load_number(&g.load, "rows", 1000);
     g.salt = clock_now_ns() % 1000000 * 10;
     for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++) {
