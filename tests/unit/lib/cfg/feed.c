@@ -125,6 +125,21 @@ static enum feed_verdict delta(struct test *t, struct rows *r, uint64_t epoch, u
     return verdict;
 }
 
+static enum feed_verdict merged(struct test *t, struct rows *r, uint64_t since, uint64_t n)
+{
+    Busbar__Version version = BUSBAR__VERSION__INIT;
+    version.epoch = 1;
+    version.n = n;
+    Busbar__DeltaMerged message = BUSBAR__DELTA_MERGED__INIT;
+    message.version = &version;
+    message.since = since;
+    message.changes = r->pointers;
+    message.n_changes = r->n;
+    enum feed_verdict verdict = feed_on_merged(t->feed, &message);
+    clear(r);
+    return verdict;
+}
+
 /* Rows 1 = 10 and 2 = 20 at version 5 of epoch 1. */
 static void begin(struct test *t)
 {
@@ -223,6 +238,32 @@ static void row_that_comes_and_goes_in_one_commit_is_shown_in_order(void **state
     add(&r, 9, 0);
     assert_int_equal(delta(t, &r, 1, 6, true), FEED_ANSWERED);
     told(t, "+13/9 ~13/9 -13/9 V6 ");
+}
+
+static void many_commits_as_one_are_shown_in_one_step(void **state)
+{
+    struct test *t = *state;
+    struct rows r = {0};
+    assert_int_equal(merged(t, &r, 1, 3), FEED_LOST); /* nothing is shown yet */
+    begin(t);
+    add(&r, 2, 0);
+    add(&r, 3, 30);
+    add(&r, 4, 0); /* it came and went */
+    add(&r, 1, 10); /* it changed and changed back */
+    assert_int_equal(merged(t, &r, 6, 9), FEED_ANSWERED);
+    told(t, "-13/2 +13/3 V9 ");
+    assert_int_equal(feed_version(t->feed).n, 9);
+    add(&r, 3, 31);
+    assert_int_equal(merged(t, &r, 4, 9), FEED_FINE); /* as before */
+    assert_int_equal(merged(t, &r, 11, 12), FEED_LOST); /* 10 is missing */
+    add(&r, 3, 33);
+    assert_int_equal(merged(t, &r, 8, 11), FEED_ANSWERED); /* some of it is known: the rows are those of 11 all the same */
+    told(t, "~13/3 V11 ");
+    add(&r, 5, 50);
+    assert_int_equal(delta(t, &r, 1, 12, false), FEED_ANSWERED);
+    assert_int_equal(merged(t, &r, 13, 14), FEED_LOST); /* in the middle of a commit */
+    told(t, "");
+    assert_true(value_of(t, 3) == 33 && value_of(t, 5) == 0);
 }
 
 static void version_that_does_not_follow_is_lost(void **state)
@@ -417,6 +458,7 @@ int main(void)
         FEED_TEST(outdated_snapshot_is_not_shown),
         FEED_TEST(commit_is_shown_whole),
         FEED_TEST(row_that_comes_and_goes_in_one_commit_is_shown_in_order),
+        FEED_TEST(many_commits_as_one_are_shown_in_one_step),
         FEED_TEST(version_that_does_not_follow_is_lost),
         FEED_TEST(old_versions_are_ignored_and_resume_adopts_the_epoch),
         FEED_TEST(rows_of_other_tables_and_unreadable_ones_are_left_out),
