@@ -8,8 +8,10 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "cli/render.h"
+#include "lib/base/memory.h"
 
 enum { INSTANCES_MAX = 64 };
 
@@ -197,6 +199,21 @@ void read_show_print(const json_t *json, const struct segment *segment)
     }
 }
 
+/* What keeps a process from answering who watches (lib/metrics/metrics.h); NULL: nothing. To be freed. */
+static char *metrics_problem(const char *run_dir, const char *process)
+{
+    char *path = memory_format("%s/%s.metrics.problem", run_dir, process);
+    char text[512] = "";
+    FILE *file = fopen(path, "re");
+    bool has_text = file != NULL && fgets(text, sizeof text, file) != NULL;
+    if (file != NULL) {
+        (void)fclose(file);
+    }
+    free(path);
+    text[strcspn(text, "\n")] = '\0';
+    return has_text ? memory_string(text) : NULL;
+}
+
 static void add_status(struct client *client, enum process_kind kind, uint32_t instance, json_t *list)
 {
     struct error_detail why;
@@ -208,6 +225,11 @@ static void add_status(struct client *client, enum process_kind kind, uint32_t i
     json_object_set_new(json, "state", json_string(err == 0 ? "running" : "silent"));
     if (err == 0) {
         json_object_set_new(json, "detail", own);
+        char *problem = metrics_problem(client->run_dir, name);
+        if (problem != NULL) {
+            json_object_set_new(json, "metrics", json_string(problem));
+        }
+        free(problem);
     } else {
         json_object_set_new(json, "error", json_string(why.text));
     }
@@ -278,6 +300,10 @@ void read_status_print(const json_t *json, const struct segment *segment)
         printf("  %7lld  %8llds  %8lld\n", (long long)json_integer_value(json_object_get(own, "pid")),
                (long long)json_integer_value(json_object_get(own, "uptime_s")), (long long)json_integer_value(version));
         show_listeners(own);
+        const char *metrics = json_string_value(json_object_get(item, "metrics"));
+        if (metrics != NULL) {
+            printf("              metrics: %s\n", metrics);
+        }
     }
 }
 

@@ -4,6 +4,7 @@
  * fastpath calls this in the thread of its packets, so everything is bounded: connections, what they may send (their memory), how long they may
  * say nothing, one request each, and one page rendered in METRICS_PAGE_MS, however many ask.
  * Cost: one system call a step while nobody asks; about 130 us a request, most of it the kernel's for the connection, and the page.
+ * An address that cannot be had is no reason for a switch to stop forwarding: it goes on unwatched, says so, and tries again.
  * The caller's thread. Never waits.
  * Foreign bytes: parsed by libmicrohttpd; we see the method and the path.
  */
@@ -28,8 +29,21 @@
 
 enum { ADDRESS_MAX = 160, RUNS_PER_STEP = 4, CONNECTION_BYTES = 8 * 1024 };
 
+struct place {
+    union {
+        struct sockaddr any;
+        struct sockaddr_in v4;
+        struct sockaddr_in6 v6;
+    } at;
+    socklen_t size;
+    uint16_t port;
+    bool may_be_next;
+};
+
 struct metrics {
     const struct service *service;
+    struct place place; /* as asked for */
+    uint64_t again_ns;  /* nobody is answered: when to try again; 0: not known yet */
     struct metrics_source source;
     struct MHD_Daemon *daemon;
     int fd;
@@ -43,17 +57,6 @@ struct metrics {
 };
 
 /* ---- the address ---- */
-
-struct place {
-    union {
-        struct sockaddr any;
-        struct sockaddr_in v4;
-        struct sockaddr_in6 v6;
-    } at;
-    socklen_t size;
-    uint16_t port;
-    bool may_be_next;
-};
 
 static bool parse_port(const char *text, struct place *out_place)
 {
@@ -235,10 +238,74 @@ static int start_daemon(struct metrics *metrics)
     return metrics->fd >= 0 ? 0 : -EIO;
 }
 
+static void stop_answering(struct metrics *metrics)
+{
+    if (metrics->has_file) {
+        (void)unlink(metrics->file);
+    }
+    if (metrics->daemon != NULL) {
+        MHD_stop_daemon(metrics->daemon);
+    }
+    if (metrics->listener >= 0) {
+        close(metrics->listener);
+    }
+    metrics->has_file = false;
+    metrics->daemon = NULL;
+    metrics->fd = metrics->listener = -1;
+    metrics->address[0] = '\0';
+}
+
+/* What keeps us from answering, or nothing, for swctl status. */
+static void tell_problem(const struct service *service, const char *text)
+{
+    char file[PATH_MAX];
+    int n = snprintf(file, sizeof file, "%s/%s.metrics.problem", service->run_dir, service->name);
+    if (n >= (int)sizeof file) {
+        return;
+    }
+    (void)unlink(file);
+    int fd = text != NULL ? open(file, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0640) : -1;
+    if (fd >= 0) {
+        (void)dprintf(fd, "%s\n", text);
+        close(fd);
+    }
+}
+
+static int start_answering(struct metrics *metrics)
+{
+    struct place place = metrics->place;
+    int err = open_listener(metrics, &place);
+    if (err == 0) {
+        name_address(&place, metrics->address);
+        err = start_daemon(metrics);
+    }
+    if (err == 0) {
+        err = write_file(metrics);
+    }
+    if (err != 0) {
+        stop_answering(metrics);
+    } else {
+        log_info("metrics address=%s", metrics->address);
+    }
+    return err;
+}
+
+static void try_to_answer(struct metrics *metrics)
+{
+    char text[512];
+    int err = start_answering(metrics);
+    (void)snprintf(text, sizeof text, "%.200s: %s", metrics->service->metrics, error_text(err));
+    if (err != 0) {
+        log_error("metrics_unanswered address=%s error=\"%s\" again_s=%d", metrics->service->metrics, error_text(err), METRICS_AGAIN_S);
+    }
+    tell_problem(metrics->service, err != 0 ? text : NULL);
+}
+
 int metrics_open(const struct service *service, const struct metrics_source *source, struct metrics **out_metrics, struct error_detail *detail)
 {
     struct place place = {.size = 0};
     *out_metrics = NULL;
+    tell_problem(service, NULL); /* of an earlier life */
     if (service->metrics == NULL) {
         return 0;
     }
@@ -249,20 +316,9 @@ int metrics_open(const struct service *service, const struct metrics_source *sou
     metrics->service = service;
     metrics->source = *source;
     metrics->fd = metrics->listener = -1;
+    metrics->place = place;
     self_init(&metrics->self, service->kind, service->name);
-    int err = open_listener(metrics, &place);
-    if (err == 0) {
-        name_address(&place, metrics->address);
-        err = start_daemon(metrics);
-    }
-    if (err == 0) {
-        err = write_file(metrics);
-    }
-    if (err != 0) {
-        metrics_close(&metrics);
-        return error_set(detail, err, "--metrics %.100s: %s", service->metrics, error_text(err));
-    }
-    log_info("metrics address=%s", metrics->address);
+    try_to_answer(metrics);
     *out_metrics = metrics;
     return 0;
 }
@@ -274,15 +330,8 @@ void metrics_close(struct metrics **metrics)
         return;
     }
     *metrics = NULL;
-    if (gone->has_file) {
-        (void)unlink(gone->file);
-    }
-    if (gone->daemon != NULL) {
-        MHD_stop_daemon(gone->daemon);
-    }
-    if (gone->listener >= 0) {
-        close(gone->listener);
-    }
+    stop_answering(gone);
+    tell_problem(gone->service, NULL);
     page_fini(&gone->page);
     free(gone);
 }
@@ -304,6 +353,15 @@ void metrics_step(struct metrics *metrics, uint64_t now_ns)
         return;
     }
     metrics->now_ns = now_ns;
+    if (metrics->daemon == NULL && metrics->again_ns == 0) {
+        metrics->again_ns = now_ns + METRICS_AGAIN_S * NS_PER_S;
+    } else if (metrics->daemon == NULL && now_ns >= metrics->again_ns) {
+        metrics->again_ns = now_ns + METRICS_AGAIN_S * NS_PER_S;
+        try_to_answer(metrics);
+    }
+    if (metrics->daemon == NULL) {
+        return;
+    }
     for (int i = 0; i < RUNS_PER_STEP; i++) { /* what was read may be answered at once, without another event */
         (void)MHD_run(metrics->daemon);
         if (MHD_get_timeout(metrics->daemon, &wait_ms) != MHD_YES || wait_ms > 0) {

@@ -14,7 +14,8 @@ enum {
     METRICS_CONNECTIONS_MAX = 16, /* two monitors and some people */
     METRICS_TIMEOUT_S = 1,        /* of silence, then a connection is closed */
     METRICS_PAGE_MS = 20,         /* so long one page is given to all who ask: what rendering may cost is bounded */
-    METRICS_PORTS_MAX = 64        /* that are tried for an address ending in "+" */
+    METRICS_PORTS_MAX = 64,       /* that are tried for an address ending in "+" */
+    METRICS_AGAIN_S = 10          /* until an address that could not be had is tried again */
 };
 
 struct metrics_source {
@@ -26,14 +27,15 @@ struct metrics_source {
 struct metrics;
 /* Listens at service->metrics ("127.0.0.1:9464", "[::1]:9464"; port 0: any; "9464+": the first free one from there on) and writes it to
  * `<kind>.<n>.metrics.json` in the run directory, in the form that Prometheus's file_sd_configs reads; any-address is written as the name of the
- * host. Lends the service. NULL with 0 when no address was given. -ERROR_SYNTAX, -EADDRINUSE and other errors of bind(). */
+ * host. Lends the service. NULL with 0 when no address was given; -ERROR_SYNTAX when it is none. An address that cannot be had (in use, not of this host) ends
+ * nobody: it is logged as an error, written to `<kind>.<n>.metrics.problem`, which swctl status shows, and tried again every METRICS_AGAIN_S. */
 int metrics_open(const struct service *service, const struct metrics_source *source, struct metrics **out_metrics,
                  struct error_detail *detail) MUST_CHECK;
 /* Removes the file too. */
 void metrics_close(struct metrics **metrics);
-/* To poll for reading; -1: none. */
+/* To poll for reading; -1: none, or not yet. It may be another after a step. */
 int metrics_fd(const struct metrics *metrics);
-/* "127.0.0.1:9464" */
+/* "127.0.0.1:9464"; "": nobody is answered yet. */
 const char *metrics_address(const struct metrics *metrics);
 /* Answers who waits, at most METRICS_CONNECTIONS_MAX. */
 void metrics_step(struct metrics *metrics, uint64_t now_ns);

@@ -14,10 +14,10 @@
 
 enum {
     READERS_MAX = 2048,             /* every process of a large switch and a thousand others that watch; 20 kB each */
-    READERS_WINDOW_VERSIONS = 8192, /* unacknowledged under way per reader (proto/README.md): two batches */
+    READERS_WINDOW_VERSIONS = 8192, /* unacknowledged under way per reader (proto/README.md): two full batches */
     READERS_WINDOW_BYTES = 8 * 1024 * 1024,
     READERS_UNPACED = 32,        /* messages with commits in one step after which there is no pause */
-    READERS_MESSAGE_NS = 40000,  /* the pause for each of them: three times what one costs with its acknowledgement */
+    READERS_MESSAGE_NS = 60000,  /* the pause for each of them: some three times what one of 70 kB costs with its acknowledgement */
     READERS_SLICES_PER_STEP = 4, /* pieces of a snapshot per reader and step: 2 MiB, a millisecond */
 };
 #define READERS_SILENCE_NS (3 * NS_PER_S) /* a reader not heard for this long is not waited for */
