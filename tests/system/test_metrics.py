@@ -3,13 +3,14 @@ alerts and the queries of the dashboard."""
 import json
 import os
 import re
+import socket
 import subprocess
 import time
 import urllib.parse
 
 import pytest
 
-from suite import PYTHON, ROOT, sh, wait_until
+from suite import BIN, PYTHON, ROOT, sh, wait_until
 
 parser = pytest.importorskip("prometheus_client.openmetrics.parser", reason="python3-prometheus-client is not installed (deploy/deps --test)")
 ALERTS = ROOT / "deploy/prometheus/alerts.yml"
@@ -179,6 +180,25 @@ def test_health_says_what_is_wrong_and_files_go_with_their_process(watched):
     wait_until("the fastpath is well again", lambda: get(watched, url + "/healthz")[0] == 200)
     watched.down()
     assert not addresses(watched)
+
+
+def test_a_taken_address_is_told_and_a_wrong_one_refused(tmp_path):
+    with socket.socket() as holder:
+        holder.bind(("127.0.0.1", 0))
+        holder.listen()
+        taken = f"127.0.0.1:{holder.getsockname()[1]}"
+        command = [str(BIN / "busbar-configdb"), "--run", str(tmp_path), "--db", str(tmp_path / "db"), "--metrics"]
+        refused = subprocess.run([*command, "127.0.0.1"], capture_output=True, text=True, timeout=20)
+        assert refused.returncode == 1 and "ADDRESS:PORT is expected" in refused.stderr
+        with subprocess.Popen([*command, taken], stderr=subprocess.PIPE, text=True) as process:
+            try:
+                wait_until("configdb is there", (tmp_path / "control.configdb.1").exists)
+                status = subprocess.run([str(BIN / "swctl"), "--run", str(tmp_path), "status"], capture_output=True, text=True, timeout=20)
+                assert status.returncode == 0 and f"metrics: {taken}: Address already in use" in status.stdout
+            finally:
+                process.terminate()
+                said = process.communicate(timeout=20)[1]
+        assert process.returncode == 0 and "metrics_unanswered" in said and not list(tmp_path.glob("*.metrics.*"))
 
 
 def test_alerts_and_dashboard_name_metrics_that_are_delivered(watched):
