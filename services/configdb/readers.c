@@ -16,7 +16,8 @@
  * slice, taken from the ring, and only when those reach the newest commit the piece marked `last`, with that version: what the
  * reader then shows is one state (I6). Rows may so be sent twice; the later one counts.
  *
- * A reader that takes batches gets all commits it has room for in one message (batch.c; most take them as one commit, merge.c), and a crowd of readers is told less often: after a
+ * A reader that takes batches gets all commits it has room for in one message (batch.c; most take them as one commit, merge.c).
+ * A crowd of readers is told less often: after a
  * round in which more than READERS_UNPACED messages went out, the next one waits READERS_MESSAGE_NS for each of them, or until nobody has written
  * for READERS_SETTLE_NS, so that the feed takes at most half of a core from the transactions, however many listen.
  *
@@ -416,7 +417,8 @@ static bool reader_send_batch(struct readers *readers, struct readers_one *reade
         made->shared = bus_share(readers->socket, batch->body.bytes, batch->body.size);
         made->shared_serial = batch->serial;
     }
-    *out_is_sent = reader_sent(reader, bus_send_shared(readers->socket, &reader->who, made->is_merged ? MESSAGE_DELTA_MERGED : MESSAGE_DELTA_BATCH, made->shared));
+    enum message_type type = made->is_merged ? MESSAGE_DELTA_MERGED : MESSAGE_DELTA_BATCH;
+    *out_is_sent = reader_sent(reader, bus_send_shared(readers->socket, &reader->who, type, made->shared));
     if (*out_is_sent) {
         reader_went_out(readers, reader, reader->next + batch->n - 1);
     }

@@ -2,6 +2,7 @@
  *
  *   prepare  rows=N                 a bridge, its owner, N ports of type null and N rules: what the others change
  *   write    class=rule|config op=insert|update clients=N window=N seconds=S warm=S readers=N
+ *            merged=0|1 (1: the readers take many commits as one)
  *            each client keeps `window` transactions of one row unanswered; `readers` follow the feed of the written table and acknowledge
  *   reach    readers=N              one transaction at a time, the next when all readers have its version: the time until the last has it
  *   read     seconds=S              rows by key as a client reads them: from the mirror of lib/cfg
