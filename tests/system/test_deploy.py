@@ -2,7 +2,7 @@
 import os
 import stat
 
-from suite import BIN, SERVICES
+from suite import BIN, SERVICES, wait_until
 
 
 def test_up_starts_four_processes_and_down_stops_them(stopped_suite):
@@ -33,6 +33,20 @@ def test_up_starts_only_what_is_missing(suite):
     assert suite.alive() == set(SERVICES)
     assert suite.pid("slowpath.1") != pids["slowpath.1"]
     assert suite.pid("fastpath.1") == pids["fastpath.1"]
+
+
+def test_up_cuts_a_log_that_has_grown_while_its_process_writes(suite):
+    log, older = suite.run_dir / "slowpath.1.log", suite.run_dir / "slowpath.1.log.1"
+    suite.up()
+    assert not older.exists()
+    size = log.stat().st_size + 17 * 1024 * 1024
+    os.truncate(log, size)
+    suite.up()
+    assert older.stat().st_size >= size and log.stat().st_size < 1024 * 1024
+    suite.swctl("log-level", "slowpath.1", "debug")
+    suite.swctl("add-br", "br-log")
+    wait_until("the process writes on", lambda: log.stat().st_size > 0)
+    assert b"\0" not in log.read_bytes()
 
 
 def test_up_names_the_process_that_dies_at_start(stopped_suite, tmp_path):
