@@ -28,7 +28,7 @@
 #include "lib/bus/zmtp.h"
 
 enum {
-    BLOCK_BYTES = 256 * 1024, /* what is read at once: what a unix socket holds is about twice that */
+    BLOCK_BYTES = 128 * 1024, /* what is read at once: what a unix socket holds is about twice that */
     READ_MIN = 16 * 1024,     /* less room than that is not worth a system call */
     SHARED_MIN = 2048,        /* below, a copy costs less than a piece of its own */
     FILE_MIN = 16 * 1024,     /* below, the copy costs less than the second system call */
