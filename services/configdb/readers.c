@@ -16,6 +16,11 @@
  * slice, taken from the ring, and only when those reach the newest commit the piece marked `last`, with that version: what the
  * reader then shows is one state (I6). Rows may so be sent twice; the later one counts.
  *
+ * A reader may want rules of some bridges only (view.c). When it asks for more of them, what it has stays: a *partial* snapshot brings the rows of
+ * the added bridges, and behind them those of every commit after its `have`, under the new filter, up to the newest. It lays all of that over
+ * what it shows, in one step; what it had been sent of these commits before comes again, in their order, and does no harm. Should its
+ * `have` leave the ring meanwhile, a whole snapshot takes the place of the partial one.
+ *
  * A reader that takes batches gets all commits it has room for in one message (batch.c), and a crowd of readers is told less often: after a
  * round in which more than READERS_UNPACED messages went out, the next one waits READERS_MESSAGE_NS for each of them, or until nobody has written
  * for READERS_SETTLE_NS, so that the feed takes at most half of a core from the transactions, however many listen.
@@ -23,7 +28,8 @@
  * A reader is known by identity and is kept for a minute of silence: its connection may be broken and made again without its
  * notice. A send that finds nobody puts its place back to behind what it acknowledged; what it gets twice it ignores.
  *
- * Cost: a copy of each commit for each reader; commits that concern none of a reader's tables go as 20 bytes.
+ * Cost: a copy of each commit for each reader; commits that concern none of its tables and bridges go as 20 bytes,
+ * or many of them as 30.
  * Thread: configdb's main thread. Invariants: I6; never more than the window under way; one snapshot slice at a time in memory.
  */
 #include "services/configdb/readers.h"
@@ -46,7 +52,10 @@ enum reader_state { READER_SNAPSHOT, READER_FOLLOW };
 
 struct readers_one {
     struct bus_identity who;
-    uint32_t tables;
+    struct view view;
+    struct bridge_set added; /* SNAPSHOT: a partial one brings these bridges, */
+    uint64_t added_after;    /* and the commits after this */
+    uint64_t serial;         /* of its last SUBSCRIBE */
     enum reader_state state;
     bool is_lost;     /* a send found nobody; wait until it is heard */
     bool owes_resume; /* `have` was the newest: one empty delta says so */
@@ -105,6 +114,8 @@ static void readers_remove(struct readers *readers, struct readers_one *reader)
     HASH_DEL(readers->by_identity, reader);
     readers->n_readers--;
     row_errors_fini(&reader->errors);
+    view_fini(&reader->view);
+    bridge_set_fini(&reader->added);
     free(reader);
 }
 
@@ -129,14 +140,39 @@ static struct readers_one *readers_find(const struct readers *readers, const str
     return reader;
 }
 
-static void reader_start_snapshot(const struct readers *readers, struct readers_one *reader)
+static void reader_begin_snapshot(struct readers_one *reader)
 {
     reader->state = READER_SNAPSHOT;
     reader->bytes = 0;
     reader->next_piece = 0;
     reader->owes_resume = false;
     reader->n_snapshots++;
-    slice_start(&reader->slice, reader->tables, ring_newest(readers->ring));
+}
+
+static void reader_start_snapshot(const struct readers *readers, struct readers_one *reader)
+{
+    reader_begin_snapshot(reader);
+    bridge_set_fini(&reader->added);
+    slice_start(&reader->slice, &reader->view, reader->serial, ring_newest(readers->ring));
+}
+
+/* What it has stays acknowledged, and nothing more, until it says so. */
+static void reader_start_partial(struct readers_one *reader)
+{
+    reader_begin_snapshot(reader);
+    reader->acked = reader->added_after;
+    memset(reader->sizes, 0, sizeof reader->sizes);
+    slice_start_partial(&reader->slice, &reader->view, &reader->added, reader->serial, reader->added_after);
+}
+
+/* Once more, of whichever kind it was. */
+static void reader_restart_snapshot(const struct readers *readers, struct readers_one *reader)
+{
+    if (reader->slice.is_partial && reader->added_after + 1 >= ring_oldest(readers->ring)) {
+        reader_start_partial(reader);
+    } else {
+        reader_start_snapshot(readers, reader);
+    }
 }
 
 static void reader_follow(struct readers_one *reader, uint64_t have)
@@ -160,6 +196,23 @@ static void readers_make_room(struct readers *readers)
     readers_remove(readers, oldest);
 }
 
+/* True when it did not have all of these tables before. */
+static bool reader_take_view(struct readers_one *reader, const Busbar__Subscribe *message)
+{
+    uint32_t tables = 0, before = reader->view.tables;
+    for (size_t i = 0; i < message->n_tables; i++) {
+        tables |=
+            message->tables[i] < CFG_TABLE_MAX && cfg_table_info(message->tables[i]) != NULL ? 1u << message->tables[i] : 0;
+    }
+    bool is_by_bridge = message->by_bridge && message->n_bridges <= READERS_BRIDGES_MAX;
+    bridge_set_assign(&reader->view.bridges, message->bridges, is_by_bridge ? message->n_bridges : 0);
+    bridge_set_assign(&reader->added, message->added, is_by_bridge ? message->n_added : 0);
+    reader->view.bridges.is_all = !is_by_bridge;
+    reader->view.tables = tables;
+    reader->serial = message->serial;
+    return (tables & ~before) != 0 && before != 0;
+}
+
 void readers_subscribe(struct readers *readers, const struct bus_identity *from, const Busbar__Subscribe *message,
                        uint64_t now_ns)
 {
@@ -175,13 +228,7 @@ void readers_subscribe(struct readers *readers, const struct bus_identity *from,
         readers->n_readers++;
         log_debug("reader_new reader=%s.%u", process_kind_name(from->kind), from->instance);
     }
-    uint32_t tables = 0;
-    for (size_t i = 0; i < message->n_tables; i++) {
-        tables |=
-            message->tables[i] < CFG_TABLE_MAX && cfg_table_info(message->tables[i]) != NULL ? 1u << message->tables[i] : 0;
-    }
-    bool has_new_tables = (tables & ~reader->tables) != 0 && reader->tables != 0;
-    reader->tables = tables;
+    bool has_new_tables = reader_take_view(reader, message);
     reader->takes_batches = message->takes_batches;
     readers->wants_walk = true;
     reader->is_lost = false;
@@ -194,8 +241,14 @@ void readers_subscribe(struct readers *readers, const struct bus_identity *from,
         have.epoch == ring_epoch(readers->ring) && have.n <= newest && have.n + 1 >= ring_oldest(readers->ring);
     bool is_seam = have.epoch == readers->last_epoch_end.epoch && have.n == readers->last_epoch_end.n &&
                    have.n + 1 >= ring_oldest(readers->ring);
-    if (have.n == 0 || has_new_tables || !(is_this_epoch || is_seam)) {
+    bool is_unfilterable = message->n_added > 0 && reader->view.bridges.is_all;
+    if (have.n == 0 || has_new_tables || is_unfilterable || !(is_this_epoch || is_seam)) {
         reader_start_snapshot(readers, reader);
+        return;
+    }
+    if (reader->added.n > 0) {
+        reader->added_after = have.n;
+        reader_start_partial(reader);
         return;
     }
     reader_follow(reader, have.n);
@@ -236,7 +289,7 @@ void readers_heard(struct readers *readers, const struct bus_identity *from, uin
         readers->wants_walk = true;
         reader->is_lost = false;
         if (reader->state == READER_SNAPSHOT) {
-            reader_start_snapshot(readers, reader);
+            reader_restart_snapshot(readers, reader);
         } else {
             reader_follow(reader, reader->acked);
         }
@@ -318,7 +371,9 @@ static bool readers_send_snapshot(struct readers *readers, struct readers_one *r
         }
         reader->slice = ahead;
         if (is_last) {
+            uint64_t acked = reader->acked;
             reader_follow(reader, ahead.version);
+            reader->acked = ahead.is_partial ? acked : reader->acked;
             return true;
         }
     }
@@ -330,7 +385,7 @@ static bool reader_send_filtered(struct readers *readers, struct readers_one *re
                                  uint64_t n)
 {
     size_t size;
-    uint8_t *bytes = batch_filtered(readers->ring, entry, n, reader->tables, &size);
+    uint8_t *bytes = batch_filtered(readers->ring, entry, n, &reader->view, &size);
     bool is_sent = reader_send(readers, reader, MESSAGE_DELTA, bytes, size);
     free(bytes);
     return is_sent;
@@ -338,7 +393,7 @@ static bool reader_send_filtered(struct readers *readers, struct readers_one *re
 
 static bool reader_send_entry(struct readers *readers, struct readers_one *reader, const struct ring_entry *entry)
 {
-    if ((entry->tables & ~reader->tables) != 0) {
+    if (view_share(&reader->view, entry) != VIEW_WHOLE) {
         return reader_send_filtered(readers, reader, entry, entry->n);
     }
     while (reader->next_piece < entry->n_pieces) {
@@ -359,8 +414,9 @@ static bool reader_has_room(const struct readers_one *reader, size_t size)
 
 static void reader_went_out(struct readers_one *reader, const struct ring_entry *entry)
 {
-    reader->sizes[reader->next % READERS_WINDOW_VERSIONS] = (uint32_t)entry->size;
-    reader->bytes += entry->size;
+    size_t size = view_share(&reader->view, entry) == VIEW_NOTHING ? 0 : entry->size;
+    reader->sizes[reader->next % READERS_WINDOW_VERSIONS] = (uint32_t)size;
+    reader->bytes += size;
     reader->next++;
     reader->next_piece = 0;
     reader->owes_resume = false;
@@ -375,7 +431,7 @@ static bool reader_send_batch(struct readers *readers, struct readers_one *reade
     if (!reader->takes_batches || reader->next_piece > 0 || reader->next == ring_newest(readers->ring)) {
         return false;
     }
-    batch_make(batch, readers->ring, reader->tables, reader->next, room < BATCH_VERSIONS_MAX ? room : BATCH_VERSIONS_MAX,
+    batch_make(batch, readers->ring, &reader->view, reader->next, room < BATCH_VERSIONS_MAX ? room : BATCH_VERSIONS_MAX,
                room_bytes < BATCH_BYTES_MAX ? room_bytes : BATCH_BYTES_MAX);
     if (batch->n < 2) {
         return false;
@@ -435,7 +491,7 @@ static void readers_send_status(struct readers *readers, struct readers_one *rea
         message.n_rows = 0;
         while (message.n_rows < READERS_STATUS_ROWS && status_next(readers->status, reader->status_serial, &row) != NULL) {
             upto = row->serial;
-            if ((reader->tables & 1u << row->table) == 0) {
+            if ((reader->view.tables & 1u << row->table) == 0) {
                 continue;
             }
             Busbar__StatusRow *out = &rows[message.n_rows];
@@ -545,13 +601,19 @@ uint64_t readers_due_ns(const struct readers *readers)
     return readers->is_held ? due_ns : UINT64_MAX;
 }
 
+/* One that takes a whole snapshot has applied nothing; one that takes a partial one, what it had. */
+static uint64_t readers_applied_n(const struct readers_one *reader)
+{
+    return reader->state == READER_FOLLOW || reader->slice.is_partial ? reader->acked : 0;
+}
+
 void readers_missing(const struct readers *readers, uint64_t n, uint32_t tables, uint64_t now_ns,
                      void (*missing)(void *context, const char *text), void *context)
 {
     for (const struct readers_one *reader = readers->by_identity; reader != NULL; reader = reader->hh.next) {
         uint64_t silent_ns = now_ns - reader->heard_ns;
-        bool counts = reader->who.kind != PROCESS_SWCTL && (reader->tables & tables) != 0 && silent_ns <= READERS_SILENCE_NS;
-        bool has = reader->state == READER_FOLLOW && reader->acked >= n;
+        bool counts = reader->who.kind != PROCESS_SWCTL && (reader->view.tables & tables) != 0 && silent_ns <= READERS_SILENCE_NS;
+        bool has = readers_applied_n(reader) >= n && (n > 0 || reader->state == READER_FOLLOW);
         if (!counts || has) {
             continue;
         }
@@ -571,15 +633,10 @@ void readers_errors(const struct readers *readers, void (*each)(void *context, c
     }
 }
 
-/* A service that is there; one that takes a snapshot has applied nothing. */
+/* A service that is there. */
 static bool readers_is_live(const struct readers_one *reader)
 {
     return reader->who.kind != PROCESS_SWCTL && !reader->is_lost;
-}
-
-static uint64_t readers_applied_n(const struct readers_one *reader)
-{
-    return reader->state == READER_FOLLOW ? reader->acked : 0;
 }
 
 size_t readers_count(const struct readers *readers)
@@ -617,7 +674,7 @@ json_t *readers_json(const struct readers *readers, uint64_t now_ns)
         char *name = memory_format("%s.%u", process_kind_name(reader->who.kind), reader->who.instance);
         json_t *tables = json_array();
         for (uint32_t table = 0; table < CFG_TABLE_MAX; table++) {
-            if ((reader->tables & 1u << table) != 0) {
+            if ((reader->view.tables & 1u << table) != 0) {
                 json_array_append_new(tables, json_string(cfg_table_info(table)->name));
             }
         }

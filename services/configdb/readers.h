@@ -14,6 +14,7 @@
 
 enum {
     READERS_MAX = 2048,             /* every process of a large switch and a thousand others that watch; 20 kB each */
+    READERS_BRIDGES_MAX = 4096,     /* in a filter; who asks for more gets all: it filters by itself too */
     READERS_WINDOW_VERSIONS = 4096, /* unacknowledged under way per reader (proto/README.md): two batches */
     READERS_WINDOW_BYTES = 8 * 1024 * 1024,
     READERS_UNPACED = 32,        /* messages with commits in one step after which there is no pause */
