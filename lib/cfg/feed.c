@@ -230,6 +230,7 @@ static void show_changes(struct feed *feed, struct mirror_change *changes, size_
         if (!is_same) {
             show_row(feed, c->table, c->id, c->before, c->after);
         } else if (is_unknown && tells_unknown && !feed->held.is_all && feed->events.on_unheld_gone != NULL) {
+            feed->row_max[c->table] = c->id > feed->row_max[c->table] ? c->id : feed->row_max[c->table];
             feed->events.on_unheld_gone(feed->events.context, c->table, c->id);
         }
     }

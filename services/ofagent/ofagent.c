@@ -18,6 +18,7 @@
 #include "services/ofagent/commands.h"
 #include "services/ofagent/controller.h"
 #include "services/ofagent/dispatch.h"
+#include "services/ofagent/follow.h"
 #include "services/ofagent/meter_mod.h"
 #include "services/ofagent/owner.h"
 #include "services/ofagent/packet.h"
@@ -193,6 +194,13 @@ static void on_row(void *context, enum cfg_table table, uint64_t id, const Proto
     }
 }
 
+static void on_unheld_gone(void *context, enum cfg_table table, uint64_t id)
+{
+    struct ofagent *agent = context;
+
+    usage_rule_gone(agent->usage, id);
+}
+
 static void on_version(void *context, struct version version, bool is_snapshot)
 {
     struct ofagent *agent = context;
@@ -295,7 +303,7 @@ int ofagent_new(const struct ofagent_settings *settings, struct ofagent **out_ag
     static const enum cfg_table tables[] = {CFG_SWITCH, CFG_FLOW_TABLE, CFG_BRIDGE, CFG_PORT,    CFG_CONTROLLER, CFG_RULE,       CFG_GROUP,
                                             CFG_METER,  CFG_OWNER,   CFG_SERVICE,    CFG_COUNTER,    CFG_PORT_STATUS};
     struct ofagent *agent = memory_zeroed(sizeof *agent);
-    struct cfg_events events = {.on_row = on_row, .on_version = on_version, .on_connection = on_connection,
+    struct cfg_events events = {.on_row = on_row, .on_version = on_version, .on_connection = on_connection, .on_unheld_gone = on_unheld_gone,
                                 .unshown = 1u << CFG_RULE, .context = agent};
 
     agent->settings = *settings;
@@ -313,6 +321,7 @@ int ofagent_new(const struct ofagent_settings *settings, struct ofagent **out_ag
         error_set(detail, err, "%s: %s", settings->config, error_text(err));
         goto fail;
     }
+    cfg_follow_bridges(agent->cfg, NULL, 0);
     err = control_server_new(settings->bus, settings->control, commands_table, commands_count, commands_status, agent,
                              &agent->control);
     if (err != 0) {
@@ -396,6 +405,7 @@ void ofagent_step(struct ofagent *agent, uint64_t now_ns, uint64_t wall_ns)
     for (struct bridge *bridge = agent->bridges; bridge != NULL; bridge = bridge->next) {
         owner_step(bridge);
     }
+    follow_step(agent);
     owner_load_step(agent);
     for (struct bridge *bridge = agent->bridges; bridge != NULL; bridge = bridge->next) {
         bridge_step(bridge);

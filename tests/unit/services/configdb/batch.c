@@ -31,6 +31,12 @@ static void push(struct fixture_base *base, struct ring *ring, uint64_t id, size
     rows_end(base->rows);
 }
 
+static void make(struct batch *batch, const struct ring *ring, uint32_t tables, uint64_t from, size_t max_versions, size_t max_bytes)
+{
+    const struct view view = {.tables = tables, .bridges.is_all = true};
+    batch_make(batch, ring, &view, from, max_versions, max_bytes);
+}
+
 static Busbar__DeltaBatch *unpacked(const struct batch *batch)
 {
     Busbar__DeltaBatch *message = busbar__delta_batch__unpack(NULL, batch->body.size, batch->body.bytes);
@@ -53,7 +59,7 @@ static void commits_stand_whole_and_in_order_without_rows_nobody_asked_for(void 
     push(&base, ring, 7, 10, false);
     push(&base, ring, 1, 0, true);
     push(&base, ring, 8, 300, false); /* its length takes two bytes */
-    batch_make(&batch, ring, 1u << CFG_RULE | 1u << CFG_BRIDGE, 101, 10, 10000);
+    make(&batch, ring, 1u << CFG_RULE | 1u << CFG_BRIDGE, 101, 10, 10000);
     Busbar__DeltaBatch *message = unpacked(&batch);
     assert_int_equal(message->n_deltas, 3);
     assert_int_equal(message->deltas[0]->changes[0]->id, 7);
@@ -62,7 +68,7 @@ static void commits_stand_whole_and_in_order_without_rows_nobody_asked_for(void 
     assert_int_equal(message->deltas[2]->version->epoch, 5);
     assert_int_equal(message->deltas[2]->changes[0]->id, 8);
     busbar__delta_batch__free_unpacked(message, NULL);
-    batch_make(&batch, ring, 1u << CFG_PORT, 101, 10, 10000);
+    make(&batch, ring, 1u << CFG_PORT, 101, 10, 10000);
     message = unpacked(&batch);
     assert_int_equal(message->n_deltas, 3);
     assert_int_equal(message->deltas[0]->n_changes + message->deltas[1]->n_changes + message->deltas[2]->n_changes, 0);
@@ -82,12 +88,12 @@ static void it_is_bounded_and_ends_before_a_commit_of_several_pieces(void **stat
     for (uint64_t i = 1; i <= 9; i++) {
         push(&base, ring, i, 1000, false);
     }
-    batch_make(&batch, ring, 1u << CFG_RULE, 2, 4, 100000);
+    make(&batch, ring, 1u << CFG_RULE, 2, 4, 100000);
     assert_int_equal(batch.n, 4);
-    batch_make(&batch, ring, 1u << CFG_RULE, 2, 100, 3500);
+    make(&batch, ring, 1u << CFG_RULE, 2, 100, 3500);
     assert_int_equal(batch.n, 3);
     assert_true(batch.body.size <= 3500);
-    batch_make(&batch, ring, 1u << CFG_RULE, 10, 100, 100000);
+    make(&batch, ring, 1u << CFG_RULE, 10, 100, 100000);
     assert_int_equal(batch.n, 0);
     struct overlay *overlays[2] = {NULL, NULL};
     struct error_detail detail;
@@ -109,9 +115,9 @@ static void it_is_bounded_and_ends_before_a_commit_of_several_pieces(void **stat
     overlay_destroy(&overlays[0]);
     rows_end(base.rows);
     free(value);
-    batch_make(&batch, ring, 1u << CFG_RULE, 8, 100, 100000);
+    make(&batch, ring, 1u << CFG_RULE, 8, 100, 100000);
     assert_int_equal(batch.n, 2);
-    batch_make(&batch, ring, 1u << CFG_RULE, 10, 100, 16 << 20);
+    make(&batch, ring, 1u << CFG_RULE, 10, 100, 16 << 20);
     assert_int_equal(batch.n, 0);
     batch_fini(&batch);
     ring_destroy(&ring);
@@ -127,19 +133,19 @@ static void readers_at_one_place_share_it_until_the_ring_goes_on(void **state)
     batch_init(&batch);
     push(&base, ring, 1, 10, false);
     push(&base, ring, 2, 10, false);
-    batch_make(&batch, ring, 1u << CFG_RULE, 1, 100, 10000);
+    make(&batch, ring, 1u << CFG_RULE, 1, 100, 10000);
     uint64_t serial = batch.serial;
-    batch_make(&batch, ring, 1u << CFG_RULE, 1, 50, 9000);
+    make(&batch, ring, 1u << CFG_RULE, 1, 50, 9000);
     assert_int_equal(batch.serial, serial);
-    batch_make(&batch, ring, 1u << CFG_RULE, 1, 1, 9000); /* it has room for less */
+    make(&batch, ring, 1u << CFG_RULE, 1, 1, 9000); /* it has room for less */
     assert_int_not_equal(batch.serial, serial);
     assert_int_equal(batch.n, 1);
     serial = batch.serial;
     push(&base, ring, 3, 10, false);
-    batch_make(&batch, ring, 1u << CFG_RULE, 1, 50, 9000);
+    make(&batch, ring, 1u << CFG_RULE, 1, 50, 9000);
     assert_int_not_equal(batch.serial, serial);
     assert_int_equal(batch.n, 3);
-    batch_make(&batch, ring, 1u << CFG_BRIDGE, 1, 50, 9000);
+    make(&batch, ring, 1u << CFG_BRIDGE, 1, 50, 9000);
     assert_int_not_equal(batch.serial, serial + 1);
     batch_fini(&batch);
     ring_destroy(&ring);
