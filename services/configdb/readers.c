@@ -21,6 +21,8 @@
  * what it shows, in one step; what it had been sent of these commits before comes again, in their order, and does no harm. Should its
  * `have` leave the ring meanwhile, a whole snapshot takes the place of the partial one.
  *
+ * Commits that have nothing for such a reader wait for READERS_UNSEEN_NS, or for one that has.
+ *
  * A reader that takes batches gets all commits it has room for in one message (batch.c), and a crowd of readers is told less often: after a
  * round in which more than READERS_UNPACED messages went out, the next one waits READERS_MESSAGE_NS for each of them, or until nobody has written
  * for READERS_SETTLE_NS, so that the feed takes at most half of a core from the transactions, however many listen.
@@ -62,6 +64,8 @@ struct readers_one {
     struct slice slice;
     uint64_t next;     /* FOLLOW: the n to be sent next */
     size_t next_piece; /* of it */
+    uint64_t looked;    /* commits before this one, from `next` on, have nothing for it, */
+    uint64_t unseen_ns; /* and so it is since; 0: nobody has looked */
     uint64_t acked;
     uint32_t sizes[READERS_WINDOW_VERSIONS]; /* of what is under way, by n */
     size_t bytes;                            /* under way */
@@ -86,6 +90,7 @@ struct readers {
     uint64_t shared_serial;
     size_t n_sent;           /* messages with commits in this step */
     uint64_t quiet_until_ns; /* no commits go out before */
+    uint64_t unseen_due_ns;  /* what has nothing for anybody who has not been told goes out then */
     bool is_held;            /* some wait for that */
     uint64_t seen_n;         /* newest commit, and when it was first seen here */
     uint64_t seen_ns;
@@ -105,6 +110,7 @@ struct readers *readers_new(struct bus_socket *socket, struct rows *rows, struct
     readers->ring = ring;
     readers->status = status;
     readers->last_epoch_end = last_epoch_end;
+    readers->unseen_due_ns = UINT64_MAX;
     batch_init(&readers->batch);
     return readers;
 }
@@ -180,6 +186,7 @@ static void reader_follow(struct readers_one *reader, uint64_t have)
     reader->state = READER_FOLLOW;
     reader->next = have + 1;
     reader->next_piece = 0;
+    reader->looked = 0;
     reader->acked = have;
     reader->bytes = 0;
 }
@@ -419,7 +426,31 @@ static void reader_went_out(struct readers_one *reader, const struct ring_entry 
     reader->bytes += size;
     reader->next++;
     reader->next_piece = 0;
+    reader->unseen_ns = 0;
     reader->owes_resume = false;
+}
+
+/* Has nothing that is new any row for this reader? Then it is told a little later, with much else: a wake-up costs it more than the rules it is spared. */
+static bool reader_may_wait(struct readers *readers, struct readers_one *reader, uint64_t now_ns)
+{
+    uint64_t newest = ring_newest(readers->ring);
+    uint64_t n = reader->looked > reader->next ? reader->looked : reader->next;
+    const struct ring_entry *entry;
+    if (reader->view.bridges.is_all || reader->owes_resume || reader->next_piece > 0 || reader->next > newest ||
+        newest - reader->next >= BATCH_VERSIONS_MAX) {
+        return false;
+    }
+    while (n <= newest && (entry = ring_entry(readers->ring, n)) != NULL && view_share(&reader->view, entry) == VIEW_NOTHING) {
+        n++;
+    }
+    reader->looked = n;
+    reader->unseen_ns = reader->unseen_ns == 0 ? now_ns : reader->unseen_ns;
+    uint64_t due_ns = reader->unseen_ns + READERS_UNSEEN_NS;
+    if (n <= newest || now_ns >= due_ns) {
+        return false;
+    }
+    readers->unseen_due_ns = due_ns < readers->unseen_due_ns ? due_ns : readers->unseen_due_ns;
+    return true;
 }
 
 /* Many commits in one message. False when the next one has to go alone. */
@@ -546,7 +577,9 @@ static bool readers_step_reader(struct readers *readers, struct readers_one *rea
     readers->wants_walk = readers->wants_walk || reader->state == READER_SNAPSHOT;
     if (reader->state == READER_FOLLOW) {
         if (!readers_is_pause(readers, now_ns)) {
-            readers_send_deltas(readers, reader);
+            if (!reader_may_wait(readers, reader, now_ns)) {
+                readers_send_deltas(readers, reader);
+            }
         } else {
             readers->is_held = readers->is_held || reader->next <= ring_newest(readers->ring);
         }
@@ -577,6 +610,7 @@ bool readers_step(struct readers *readers, uint64_t now_ns)
     }
     readers->n_sent = 0;
     readers->is_held = false;
+    readers->unseen_due_ns = UINT64_MAX;
     readers->wants_walk = false;
     readers->walked_serial = status_serial(readers->status);
     readers->walked_ns = now_ns;
@@ -598,7 +632,8 @@ uint64_t readers_due_ns(const struct readers *readers)
 {
     uint64_t settled_ns = readers->seen_ns + READERS_SETTLE_NS;
     uint64_t due_ns = readers->quiet_until_ns < settled_ns ? readers->quiet_until_ns : settled_ns;
-    return readers->is_held ? due_ns : UINT64_MAX;
+    due_ns = readers->is_held ? due_ns : UINT64_MAX;
+    return due_ns < readers->unseen_due_ns ? due_ns : readers->unseen_due_ns;
 }
 
 /* One that takes a whole snapshot has applied nothing; one that takes a partial one, what it had. */

@@ -24,6 +24,7 @@ enum {
 #define READERS_SILENCE_NS (3 * NS_PER_S) /* a reader not heard for this long is not waited for */
 #define READERS_FORGET_NS (60 * NS_PER_S) /* and forgotten after this */
 #define READERS_SETTLE_NS (5 * NS_PER_MS) /* without a commit for so long, what waits for the end of a pause goes out */
+#define READERS_UNSEEN_NS (20 * NS_PER_MS) /* a reader by bridge hears so late of commits that have nothing for it: fifty wake-ups a second */
 #define READERS_WALK_NS (100 * NS_PER_MS) /* during a pause all are looked at this often: who is silent, who has to be sent a snapshot */
 
 struct readers;
