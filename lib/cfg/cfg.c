@@ -524,6 +524,11 @@ size_t cfg_transactions_in_flight(const struct cfg *cfg)
     return outbox_size(cfg->outbox);
 }
 
+bool cfg_has_news(const struct cfg *cfg)
+{
+    return outbox_has_unsent(cfg->outbox);
+}
+
 void cfg_publish(struct cfg *cfg, enum cfg_table table, uint64_t id, const ProtobufCMessage *row)
 {
     assert(cfg_table_info((uint32_t)table)->storage == CFG_STORAGE_MEMORY);

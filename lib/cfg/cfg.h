@@ -133,6 +133,8 @@ struct cfg_result {
 void cfg_transact(struct cfg *cfg, struct cfg_txn **txn, uint64_t deadline_ns, void (*done)(void *context, const struct cfg_result *result),
                   void *context);
 size_t cfg_transactions_in_flight(const struct cfg *cfg);
+/* Will the next cfg_step() send a transaction anyway? */
+bool cfg_has_news(const struct cfg *cfg);
 
 /* ---- status and registration ---- */
 /* Publishes a status row (table of storage MEMORY); the mirror repeats it while the process lives and after configdb returns. NULL row withdraws. */

@@ -170,6 +170,9 @@ struct ofagent {
     size_t bundle_bytes; /* of messages that all sessions keep in bundles */
     struct version seen, applied; /* of the mirror; as we have acknowledged it */
     struct version window_from;   /* configdb counts what is unacknowledged from here: the last snapshot, or `applied` */
+    uint64_t applied_ns;          /* when we last did */
+    bool is_applied_awaited;      /* something else than rules has changed since: people may wait for that */
+    bool awaits_floor;            /* somebody waited for the shards in this step */
     bool is_ending;               /* nothing new is begun */
     bool must_follow;             /* bridges or controllers have changed in the mirror */
     struct share share;

@@ -563,6 +563,9 @@ static void watch_floor(struct bridge *bridge)
         (void)inflight_committed(bridge->inflight, &bridge->behind_version);
         bridge->behind_total = inflight_total(bridge->inflight);
     }
+    if (bridge_is_behind(bridge)) {
+        bridge->agent->awaits_floor = true;
+    }
 }
 
 /* ---- removed rules ---- */

@@ -350,6 +350,8 @@ void commands_step(struct ofagent *agent)
             control_reply(wait->call, json_pack("{s:I, s:I}", "changed", (json_int_t)wait->n_changes, "version",
                                                 (json_int_t)wait->version.n));
             drop_wait(agent->waits, i);
+        } else if (wait->is_committed) {
+            agent->awaits_floor = true;
         }
     }
     for (struct dump **at = &agent->waits->dumps; *at != NULL;) {

@@ -243,6 +243,7 @@ static void try_barrier(struct session *session)
     }
     if (!version_reached(cfg_version(agent->cfg), session->barrier_version) ||
         !floor_reached(&agent->floor, session->barrier_version)) {
+        agent->awaits_floor = true;
         return;
     }
     session->waits_for_barrier = false;
