@@ -152,11 +152,60 @@ static void readers_at_one_place_share_it_until_the_ring_goes_on(void **state)
     fixture_base_fini(&base);
 }
 
+/* Commits of other bridges that follow one another are one Delta; those of the reader's stand as they are. */
+static void a_reader_by_bridge_gets_one_delta_for_what_it_does_not_see(void **state)
+{
+    struct fixture_base base;
+    struct batch batch;
+    struct error_detail detail;
+    fixture_base_init(&base);
+    struct ring *ring = ring_new(5, 0);
+    batch_init(&batch);
+    static const uint64_t bridges[] = {9, 9, 9, 7, 9, 7, 9, 9};
+    for (uint64_t i = 0; i < 8; i++) {
+        assert_int_equal(rows_begin(base.rows, ROWS_RUN), 0);
+        struct overlay *overlay = overlay_new(base.rows);
+        Busbar__RuleRow rule = fixture_rule(bridges[i], i);
+        assert_int_equal(overlay_set(overlay, CFG_RULE, i + 1, NULL, &rule.base, &detail), 0);
+        ring_push(ring, &overlay, 1);
+        overlay_destroy(&overlay);
+        rows_end(base.rows);
+    }
+    struct view view = {.tables = 1u << CFG_RULE};
+    bridge_set_assign(&view.bridges, (const uint64_t[]){7}, 1);
+    batch_make(&batch, ring, &view, 1, 100, 100000);
+    assert_int_equal(batch.n, 8);
+    Busbar__DeltaBatch *message = busbar__delta_batch__unpack(NULL, batch.body.size, batch.body.bytes);
+    static const struct {
+        uint64_t n, since;
+        size_t n_changes;
+    } expected[] = {{3, 1, 0}, {4, 0, 1}, {5, 0, 0}, {6, 0, 1}, {8, 7, 0}};
+    assert_int_equal(message->n_deltas, 5);
+    for (size_t i = 0; i < 5; i++) {
+        assert_int_equal(message->deltas[i]->version->n, expected[i].n);
+        assert_int_equal(message->deltas[i]->since, expected[i].since);
+        assert_int_equal(message->deltas[i]->n_changes, expected[i].n_changes);
+    }
+    busbar__delta_batch__free_unpacked(message, NULL);
+    uint64_t serial = batch.serial;
+    bridge_set_assign(&view.bridges, (const uint64_t[]){7, 9}, 2); /* another filter, another batch */
+    batch_make(&batch, ring, &view, 1, 100, 100000);
+    assert_int_not_equal(batch.serial, serial);
+    message = busbar__delta_batch__unpack(NULL, batch.body.size, batch.body.bytes);
+    assert_int_equal(message->n_deltas, 8);
+    busbar__delta_batch__free_unpacked(message, NULL);
+    view_fini(&view);
+    batch_fini(&batch);
+    ring_destroy(&ring);
+    fixture_base_fini(&base);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(commits_stand_whole_and_in_order_without_rows_nobody_asked_for),
         cmocka_unit_test(it_is_bounded_and_ends_before_a_commit_of_several_pieces),
+        cmocka_unit_test(a_reader_by_bridge_gets_one_delta_for_what_it_does_not_see),
         cmocka_unit_test(readers_at_one_place_share_it_until_the_ring_goes_on),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
