@@ -109,7 +109,7 @@ void writer_clear(struct writer *w)
     w->size = 0;
 }
 
-uint8_t *writer_extend(struct writer *w, size_t size)
+uint8_t *writer_reserve(struct writer *w, size_t size)
 {
     if (w->room - w->size < size || w->bytes == NULL) {
         size_t room = w->room != 0 ? w->room : 64;
@@ -119,7 +119,12 @@ uint8_t *writer_extend(struct writer *w, size_t size)
         w->bytes = memory_resize(w->bytes, room);
         w->room = room;
     }
-    uint8_t *start = w->bytes + w->size;
+    return w->bytes + w->size;
+}
+
+uint8_t *writer_extend(struct writer *w, size_t size)
+{
+    uint8_t *start = writer_reserve(w, size);
     memset(start, 0, size);
     w->size += size;
     return start;

@@ -48,6 +48,8 @@ void writer_fini(struct writer *w);
 void writer_clear(struct writer *w);
 /* Room for `size` more bytes, zeroed and counted as written; valid until the next call. */
 uint8_t *writer_extend(struct writer *w, size_t size);
+/* Room for `size` more bytes, neither zeroed nor counted: whoever fills some of it adds their number to w->size. */
+uint8_t *writer_reserve(struct writer *w, size_t size);
 void writer_u8(struct writer *w, uint8_t value);
 void writer_u16(struct writer *w, uint16_t value);
 void writer_u32(struct writer *w, uint32_t value);

@@ -97,6 +97,9 @@ void cfg_txn_destroy(struct cfg_txn **txn);
 /* Inserts; returns a label usable in reference columns of later operations of this transaction. */
 uint64_t cfg_txn_insert(struct cfg_txn *txn, enum cfg_table table, const ProtobufCMessage *row);
 void cfg_txn_put(struct cfg_txn *txn, enum cfg_table table, uint64_t id, const ProtobufCMessage *row);
+/* The same with the row's bytes, which are copied. */
+uint64_t cfg_txn_insert_packed(struct cfg_txn *txn, enum cfg_table table, const void *packed, size_t size);
+void cfg_txn_put_packed(struct cfg_txn *txn, enum cfg_table table, uint64_t id, const void *packed, size_t size);
 void cfg_txn_update(struct cfg_txn *txn, enum cfg_table table, uint64_t id, const ProtobufCMessage *row, const char *const *columns,
                     size_t n_columns);
 void cfg_txn_delete(struct cfg_txn *txn, enum cfg_table table, uint64_t id);

@@ -72,6 +72,7 @@ struct inflight {
     uint64_t committed;
     uint64_t total;         /* changes committed */
     struct version version; /* of the last commit */
+    struct writer row;      /* being packed */
     int error;              /* of a call; when the others are answered all is lost */
     char text[ERROR_TEXT_MAX];
 };
@@ -111,6 +112,7 @@ struct inflight *inflight_new(struct cfg *cfg, uint64_t bridge, struct flow_tabl
     inflight->table = table;
     inflight->events = *events;
     inflight->batch = 1;
+    writer_init(&inflight->row);
     return inflight;
 }
 
@@ -167,6 +169,7 @@ void inflight_destroy(struct inflight **inflight)
     }
     release(in, &in->dirty, true);
     free(in->requests.items);
+    writer_fini(&in->row);
     free(in);
     *inflight = NULL;
 }
@@ -379,24 +382,23 @@ static void on_done(void *context, const struct cfg_result *result)
 }
 
 /* The bytes it adds to the transaction, about. A changed rule is written whole: naming its columns took more bytes and time than the row. */
-static size_t write_rule(struct cfg_txn *txn, struct item *item)
+static size_t write_rule(struct inflight *inflight, struct cfg_txn *txn, struct item *item)
 {
     const struct rule *rule = &item->flow->rule;
-    struct msg_rule_room room;
+    struct writer *row = &inflight->row;
 
     if (item->was_removed) {
         cfg_txn_delete(txn, CFG_RULE, rule->id);
         return ROW_OVERHEAD;
     }
-    const Busbar__RuleRow *row = msg_rule_encode(rule, &room);
-    size_t size = protobuf_c_message_get_packed_size(&row->base) + ROW_OVERHEAD;
+    writer_clear(row);
+    msg_rule_pack(rule, row);
     if (item->was_inserted) {
-        (void)cfg_txn_insert(txn, CFG_RULE, &row->base);
+        (void)cfg_txn_insert_packed(txn, CFG_RULE, row->bytes, row->size);
     } else {
-        cfg_txn_put(txn, CFG_RULE, rule->id, &row->base);
+        cfg_txn_put_packed(txn, CFG_RULE, rule->id, row->bytes, row->size);
     }
-    msg_rule_room_fini(&room);
-    return size;
+    return row->size + ROW_OVERHEAD;
 }
 
 static size_t write_group(struct cfg_txn *txn, struct item *item)
@@ -442,7 +444,7 @@ static size_t write_meter(struct cfg_txn *txn, struct item *item)
 }
 
 /* Moves an item into the batch. A row that was made and removed while collecting is not written at all. Returns its size. */
-static size_t write_item(struct cfg_txn *txn, struct items *under_way, const struct item *dirty)
+static size_t write_item(struct inflight *inflight, struct cfg_txn *txn, struct items *under_way, const struct item *dirty)
 {
     struct item *item = items_append(under_way);
     bool has_row;
@@ -469,7 +471,7 @@ static size_t write_item(struct cfg_txn *txn, struct items *under_way, const str
     if (!has_row && item->was_removed) {
         return 0;
     }
-    return item->flow != NULL ? write_rule(txn, item) : item->group != NULL ? write_group(txn, item) : write_meter(txn, item);
+    return item->flow != NULL ? write_rule(inflight, txn, item) : item->group != NULL ? write_group(txn, item) : write_meter(txn, item);
 }
 
 static void require_owner(struct cfg_txn *txn, uint64_t bridge, const struct inflight_owner *owner)
@@ -530,7 +532,7 @@ void inflight_flush(struct inflight *inflight, const struct inflight_owner *owne
     size_t n_without_changes = cfg_txn_size(txn);
     size_t n = 0, n_bytes = 0;
     while (n < inflight->dirty.count && n < INFLIGHT_TXN_MAX && n_bytes < INFLIGHT_TXN_BYTES) {
-        n_bytes += write_item(txn, &call->items, &inflight->dirty.items[n++]);
+        n_bytes += write_item(inflight, txn, &call->items, &inflight->dirty.items[n++]);
     }
     items_drop_first(&inflight->dirty, n);
     call->batch = inflight->batch;

@@ -380,6 +380,25 @@ void cfg_txn_put(struct cfg_txn *txn, enum cfg_table table, uint64_t id, const P
 {
     fake_op(txn, FAKE_PUT, table, id, row);
 }
+static ProtobufCMessage *fake_unpack(enum cfg_table table, const void *packed, size_t size)
+{
+    ProtobufCMessage *row = protobuf_c_message_unpack(cfg_table_info((uint32_t)table)->descriptor, NULL, size, packed);
+    assert(row != NULL);
+    return row;
+}
+uint64_t cfg_txn_insert_packed(struct cfg_txn *txn, enum cfg_table table, const void *packed, size_t size)
+{
+    ProtobufCMessage *row = fake_unpack(table, packed, size);
+    uint64_t label = cfg_txn_insert(txn, table, row);
+    fake_free(row);
+    return label;
+}
+void cfg_txn_put_packed(struct cfg_txn *txn, enum cfg_table table, uint64_t id, const void *packed, size_t size)
+{
+    ProtobufCMessage *row = fake_unpack(table, packed, size);
+    cfg_txn_put(txn, table, id, row);
+    fake_free(row);
+}
 void cfg_txn_update(struct cfg_txn *txn, enum cfg_table table, uint64_t id, const ProtobufCMessage *row,
                     const char *const *columns, size_t n_columns)
 {
