@@ -86,13 +86,12 @@ static void on_refused(void *context, const struct inflight_request *request, in
 
     if (session != NULL && session->state == SESSION_ACTIVE) {
         enum of_type type = request->size > 1 ? of_type_by_number(session->version, request->head[1]) : OF_FLOW_MOD;
-        bool is_bundle = session->committing != NULL && session->committing->xid == xid_of(request);
-        enum of_error_number number = is_bundle              ? OF_ERROR_BUNDLE_FAILED_MSG_FAILED
+        enum of_error_number number = request->is_commit     ? OF_ERROR_BUNDLE_FAILED_MSG_FAILED
                                       : type == OF_GROUP_MOD ? OF_ERROR_GROUP_MOD_FAILED_EPERM
                                       : type == OF_METER_MOD ? OF_ERROR_METER_MOD_FAILED_UNKNOWN
                                                              : unknown_flow_mod_error(session);
-        if (is_bundle) {
-            bundles_refused(session);
+        if (request->is_commit) {
+            bundles_refused(session, request->batch, xid_of(request));
         }
         session_send_error(session, number, request->head, request->size);
     }
@@ -237,7 +236,7 @@ void bridge_end_service(struct bridge *bridge, const char *why)
 
 static bool is_busy(const struct session *session)
 {
-    return session->waits_for_barrier || session->held != NULL || session->committing != NULL || session->walk != NULL ||
+    return session->waits_for_barrier || session->held != NULL || session->commits != NULL || session->walk != NULL ||
            session->bundles != NULL || session->n_port_mods > 0;
 }
 
