@@ -571,11 +571,10 @@ static void watch_floor(struct bridge *bridge)
 
 static void tell_removed(struct bridge *bridge, const struct flow_entry *entry)
 {
-    const struct rule *rule = &entry->rule;
+    const struct flow_rule *rule = &entry->rule;
     struct rule_stats stats = bridge_rule_stats(bridge, entry);
     struct of_message message = {.type = OF_FLOW_REMOVED,
-                                 .flow_removed = {.match = rule->match,
-                                                  .cookie = rule->cookie,
+                                 .flow_removed = {.cookie = rule->cookie,
                                                   .duration_ns = stats.duration_ns,
                                                   .n_packets = stats.n_packets,
                                                   .n_bytes = stats.n_bytes,
@@ -587,6 +586,7 @@ static void tell_removed(struct bridge *bridge, const struct flow_entry *entry)
 
     bridge->matched_before[rule->table] += stats.n_packets;
     if ((rule->flags & RULE_SEND_FLOW_REM) != 0 && entry->removed_reason != FLOW_ENTRY_QUIET) {
+        packed_match_read(&entry->match, &message.flow_removed.match);
         bridge_tell(bridge, &message, offsetof(struct of_async, flow_removed), entry->removed_reason);
     }
 }

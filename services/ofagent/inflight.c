@@ -384,19 +384,19 @@ static void on_done(void *context, const struct cfg_result *result)
 /* The bytes it adds to the transaction, about. A changed rule is written whole: naming its columns took more bytes and time than the row. */
 static size_t write_rule(struct inflight *inflight, struct cfg_txn *txn, struct item *item)
 {
-    const struct rule *rule = &item->flow->rule;
     struct writer *row = &inflight->row;
 
     if (item->was_removed) {
-        cfg_txn_delete(txn, CFG_RULE, rule->id);
+        cfg_txn_delete(txn, CFG_RULE, item->flow->rule.id);
         return ROW_OVERHEAD;
     }
+    struct rule rule = flow_entry_rule(item->flow);
     writer_clear(row);
-    msg_rule_pack(rule, row);
+    msg_rule_pack(&rule, row);
     if (item->was_inserted) {
         (void)cfg_txn_insert_packed(txn, CFG_RULE, row->bytes, row->size);
     } else {
-        cfg_txn_put_packed(txn, CFG_RULE, rule->id, row->bytes, row->size);
+        cfg_txn_put_packed(txn, CFG_RULE, rule.id, row->bytes, row->size);
     }
     return row->size + ROW_OVERHEAD;
 }
