@@ -173,12 +173,9 @@ enum { FIELD_ROOM = 48, /* of one field of a match: number, value and mask of 16
 
 static uint8_t *pack_field(uint8_t *at, enum field_id id, const struct match *match, const struct field_value *mask)
 {
-    struct field_value ones = field_all_ones(id), value = field_get(id, &match->value);
+    struct field_value ones = field_all_ones(id), value = field_value_and(field_get(id, &match->value), *mask);
     size_t size = field_table[id].oxm_size, skipped = sizeof value.bytes - size;
 
-    for (size_t i = 0; i < sizeof mask->bytes; i++) {
-        value.bytes[i] &= mask->bytes[i];
-    }
     uint8_t *begin = pack_begin(at, 4);
     at = pack_number(begin, 1, field_wire_number(id));
     at = pack_element(at, 2, value.bytes + skipped, size);

@@ -50,14 +50,19 @@ static uint64_t key_hash_of(uint8_t number, uint16_t priority, const struct pack
     return packed_match_hash(match, (uint64_t)number << 16 | priority);
 }
 
-static uint64_t hash_of(const struct flow_entry *entry)
+uint64_t flow_entry_hash(const struct flow_entry *entry)
 {
     return key_hash_of(entry->rule.table, entry->rule.priority, &entry->match);
 }
 
 static void slots_init(struct slots *s, size_t n)
 {
-    *s = (struct slots){.items = memory_array(n, sizeof *s->items), .mask = n - 1};
+    *s = (struct slots){.items = memory_pages(n * sizeof *s->items), .mask = n - 1};
+}
+
+static void slots_fini(struct slots *s)
+{
+    memory_pages_free(s->items, (s->mask + 1) * sizeof *s->items);
 }
 
 static void slots_put(struct slots *s, uint64_t hash, struct flow_entry *entry)
@@ -80,16 +85,16 @@ static void slots_add(struct slots *s, struct flow_entry *entry)
                 slots_put(&larger, s->items[i].hash, s->items[i].entry);
             }
         }
-        free(s->items);
+        slots_fini(s);
         *s = larger;
     }
-    slots_put(s, hash_of(entry), entry);
+    slots_put(s, flow_entry_hash(entry), entry);
 }
 
 /* What stands behind the gap moves into it if it may, so that a search ends at the first free slot. */
 static void slots_remove(struct slots *s, const struct flow_entry *entry)
 {
-    size_t gap = hash_of(entry) & s->mask;
+    size_t gap = flow_entry_hash(entry) & s->mask;
     while (s->items[gap].entry != entry) {
         assert(s->items[gap].entry != NULL);
         gap = (gap + 1) & s->mask;
@@ -195,7 +200,7 @@ void flow_table_destroy(struct flow_table **table)
             entry = following;
         }
     }
-    free((*table)->by_key.items);
+    slots_fini(&(*table)->by_key);
     id_map_fini(&(*table)->by_id);
     free(*table);
     *table = NULL;

@@ -51,6 +51,8 @@ struct flow_entry {
 /* Copies the rule. */
 struct flow_entry *flow_entry_new(const struct rule *rule);
 void flow_entry_destroy(struct flow_entry **entry);
+/* Of its table, priority and match. */
+uint64_t flow_entry_hash(const struct flow_entry *entry);
 /* The whole rule; its instructions are lent as long as the entry keeps them. */
 struct rule flow_entry_rule(const struct flow_entry *entry);
 

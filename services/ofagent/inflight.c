@@ -3,8 +3,8 @@
  *     note ──► dirty ── flush ──► call 1, call 2, ... INFLIGHT_TXNS_MAX ── answers, in order ──► committed
  *                         ▲ when none is under way, or when INFLIGHT_TXN_LEAST have collected: configdb shall never wait for us
  *                         └ never while an entry that is to go is under way already: a new rule has no row number until its insert
- *                           is answered, and a later change of it must name that row; nor while deletions, groups or meters
- *                           are, nor groups and meters beside anything
+ *                           is answered, and a later change of it must name that row; nor a new rule while the deletion of one of
+ *                           its match and priority is; nor anything while groups or meters are, nor these beside anything
  *
  * The state of a row at the time of the flush is what is written; the states in between were never visible to anybody.
  * Each entry is at most once in `dirty` (is_dirty) and at most once in one call (is_in_flight); an entry that is out of its
@@ -27,6 +27,8 @@
 
 /* Bytes of an operation beside its row, and of the names of columns in an update. */
 enum { ROW_OVERHEAD = 32, UPDATE_OVERHEAD = 128, ERROR_TEXT_MAX = 256 };
+/* Counters of deletions under way, by hash: with as many as may be under way a new rule waits in vain one time in two, and then for milliseconds. */
+enum { DELETIONS = 16384 };
 
 struct item {
     struct flow_entry *flow; /* one of the three */
@@ -67,6 +69,8 @@ struct inflight {
     struct call *calls[INFLIGHT_TXNS_MAX];
     size_t n_calls;
     size_t n_under_way;       /* items of all calls */
+    size_t n_deletions;       /* of these, of rules, */
+    uint32_t *deletions;      /* and how many have this hash of table, priority and match (DELETIONS) */
     struct requests requests; /* oldest first */
     uint64_t batch;           /* being collected */
     uint64_t committed;
@@ -112,6 +116,7 @@ struct inflight *inflight_new(struct cfg *cfg, uint64_t bridge, struct flow_tabl
     inflight->table = table;
     inflight->events = *events;
     inflight->batch = 1;
+    inflight->deletions = memory_array(DELETIONS, sizeof *inflight->deletions);
     writer_init(&inflight->row);
     return inflight;
 }
@@ -170,6 +175,7 @@ void inflight_destroy(struct inflight **inflight)
     release(in, &in->dirty, true);
     free(in->requests.items);
     writer_fini(&in->row);
+    free(in->deletions);
     free(in);
     *inflight = NULL;
 }
@@ -355,6 +361,22 @@ static void remove_call(struct inflight *inflight, const struct call *call)
     inflight->n_under_way -= call->items.count;
 }
 
+static uint32_t *deletions_like(const struct inflight *inflight, const struct flow_entry *entry)
+{
+    return &inflight->deletions[flow_entry_hash(entry) % DELETIONS];
+}
+
+static void note_deletions(struct inflight *inflight, const struct items *list, bool is_under_way)
+{
+    for (size_t i = 0; i < list->count; i++) {
+        const struct item *item = &list->items[i];
+        if (item->flow != NULL && item->was_removed) {
+            *deletions_like(inflight, item->flow) += is_under_way ? 1u : -1u;
+            inflight->n_deletions += is_under_way ? 1 : (size_t)-1;
+        }
+    }
+}
+
 static void on_done(void *context, const struct cfg_result *result)
 {
     struct call *call = context;
@@ -365,6 +387,7 @@ static void on_done(void *context, const struct cfg_result *result)
         return;
     }
     remove_call(inflight, call);
+    note_deletions(inflight, &call->items, false);
     if (result->error == 0) {
         committed(inflight, call, result);
     } else {
@@ -484,22 +507,24 @@ static void require_owner(struct cfg_txn *txn, uint64_t bridge, const struct inf
     cfg_txn_require(txn, CFG_OWNER, bridge, &row.base, columns, 2);
 }
 
-/* Does what comes behind these count on their being done? Groups and meters, which rules name; deletions, behind which the same rule may come again. */
+/* Groups and meters count on what is under way, as rules that name them are deleted before them; and what comes behind them, which may name them, on their
+ * being done. */
 static bool must_be_alone(const struct items *list)
 {
     for (size_t i = 0; i < list->count; i++) {
-        if (list->items[i].flow == NULL || list->items[i].was_removed) {
+        if (list->items[i].flow == NULL) {
             return true;
         }
     }
     return false;
 }
 
-/* Groups and meters count on what is under way: rules that name them are deleted before them. */
-static bool counts_on_others(const struct items *list)
+/* A new rule that leaves beside the deletion of one like it could be done although that is refused: two rows of one match. */
+static bool replaces_what_is_under_way(const struct inflight *inflight)
 {
-    for (size_t i = 0; i < list->count; i++) {
-        if (list->items[i].flow == NULL) {
+    for (size_t i = 0; inflight->n_deletions > 0 && i < inflight->dirty.count; i++) {
+        const struct flow_entry *entry = inflight->dirty.items[i].flow;
+        if (entry != NULL && entry->is_in_table && entry->rule.id == 0 && *deletions_like(inflight, entry) > 0) {
             return true;
         }
     }
@@ -517,7 +542,10 @@ static bool may_flush(const struct inflight *inflight)
     bool is_worth_it = inflight->dirty.count >= INFLIGHT_TXN_LEAST;
     bool has_time = inflight->n_under_way < INFLIGHT_CHANGES_MAX; /* before they have been unanswered for too long */
     bool has_place = inflight->n_calls == 0 || (inflight->n_calls < INFLIGHT_TXNS_MAX && is_worth_it && has_time);
-    return has_some && has_place && inflight->n_blocked == 0 && inflight->error == 0 && (inflight->n_calls == 0 || !counts_on_others(&inflight->dirty));
+    if (!has_some || !has_place || inflight->n_blocked > 0 || inflight->error != 0) {
+        return false;
+    }
+    return inflight->n_calls == 0 || (!must_be_alone(&inflight->dirty) && !replaces_what_is_under_way(inflight));
 }
 
 void inflight_flush(struct inflight *inflight, const struct inflight_owner *owner, uint64_t now_ns)
@@ -547,6 +575,7 @@ void inflight_flush(struct inflight *inflight, const struct inflight_owner *owne
     call->is_alone = must_be_alone(&call->items);
     inflight->calls[inflight->n_calls++] = call;
     inflight->n_under_way += call->items.count;
+    note_deletions(inflight, &call->items, true);
     cfg_transact(inflight->cfg, &txn, now_ns + INFLIGHT_TIMEOUT_NS, on_done, call);
 }
 
