@@ -2,8 +2,8 @@
  *
  *     slot of a number:  | hash of its upper bits ........ | its lowest two |      a line of 64 bytes holds four
  *
- * At most three quarters of the slots are in use, and numbers in a row are spread evenly, so runs are short; a removal moves what follows into the hole where its own place allows, so
- * there are no marks of what was. Growing copies slots in their order. The thread of the owner.
+ * At most three quarters of the slots are in use, and numbers in a row are spread evenly, so runs are short; a removal moves what follows into the
+ * hole where its own place allows, so there are no marks of what was. Growing copies slots in their order. The thread of the owner.
  * Invariant: between the place of a number and where it stands no slot is free.
  */
 #include "lib/base/id_map.h"

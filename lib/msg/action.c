@@ -3,7 +3,8 @@
  * Generated from actions.def: each row names a union member, each member has an encode_ and a decode_ function here, so a new action
  * with a known member costs no line and one with a new member does not compile until it has its pair.
  * Types travel as 1 + enum action_type: actions.def only grows at its end between versions that must read each other's rows.
- * Encoders return messages that protobuf_c_message_free_unpacked() frees, or write the same bytes without making them. Decoders check every range; what an action may do with a
+ * Encoders return messages that protobuf_c_message_free_unpacked() frees, or write the same bytes without making them. Decoders
+ * check every range; what an action may do with a
  * packet is checked where rules are accepted (lib/model/action_check.c), not again. Control code; no state; any thread.
  */
 #include "lib/msg/rule.h"

@@ -1,5 +1,6 @@
 /* Rules, groups, meters and actions ↔ the rows of configdb (proto/rules.proto). Encoders return messages of the caller's,
- * freed with protobuf_c_message_free_unpacked(); decoders check everything and fill values to be finished with rule_fini() etc. */
+ * freed with protobuf_c_message_free_unpacked(), packers append the same bytes without making these; decoders check everything and fill values to be
+ * finished with rule_fini() etc. */
 #ifndef BUSBAR_MSG_RULE_H
 #define BUSBAR_MSG_RULE_H
 
