@@ -337,6 +337,7 @@ enum of_error_number flow_mod_apply(struct flow_table *table, const struct flow_
 {
     enum of_error_number error = check(mod, context);
     bool is_modify = mod->command == FLOW_MOD_MODIFY || mod->command == FLOW_MOD_MODIFY_STRICT;
+    unsigned first = mod->table == TABLE_ALL ? 0 : mod->table, last = mod->table == TABLE_ALL ? TABLE_MAX : mod->table;
     size_t n_before = changes->count;
     struct flow_entry *entry;
 
@@ -348,21 +349,17 @@ enum of_error_number flow_mod_apply(struct flow_table *table, const struct flow_
         return add(table, mod, context, changes);
     case FLOW_MOD_MODIFY_STRICT:
     case FLOW_MOD_DELETE_STRICT:
-        for (unsigned i = 0; i < TABLE_COUNT; i++) {
-            if (mod->table == i || mod->table == TABLE_ALL) {
-                entry = flow_table_find(table, (uint8_t)i, &mod->match, mod->priority);
-                if (entry != NULL) {
-                    change_entry(table, entry, mod, changes);
-                }
+        for (unsigned i = first; i <= last; i++) {
+            entry = flow_table_find(table, (uint8_t)i, &mod->match, mod->priority);
+            if (entry != NULL) {
+                change_entry(table, entry, mod, changes);
             }
         }
         return is_modify && changes->count == n_before ? add_instead(table, mod, context, changes) : OF_ERROR_NONE;
     case FLOW_MOD_MODIFY:
     case FLOW_MOD_DELETE:
-        for (unsigned i = 0; i < TABLE_COUNT; i++) {
-            if (mod->table == i || mod->table == TABLE_ALL) {
-                change_covered(table, (uint8_t)i, mod, changes);
-            }
+        for (unsigned i = first; i <= last; i++) {
+            change_covered(table, (uint8_t)i, mod, changes);
         }
         return is_modify && changes->count == n_before ? add_instead(table, mod, context, changes) : OF_ERROR_NONE;
     }
