@@ -70,7 +70,7 @@ struct inflight {
     size_t n_calls;
     size_t n_under_way;       /* items of all calls */
     size_t n_deletions;       /* of these, of rules, */
-    uint32_t *deletions;      /* and how many have this hash of table, priority and match (DELETIONS) */
+    uint32_t *deletions;      /* and how many have this hash of table, priority and match (DELETIONS); NULL: there was none yet */
     struct requests requests; /* oldest first */
     uint64_t batch;           /* being collected */
     uint64_t committed;
@@ -116,7 +116,6 @@ struct inflight *inflight_new(struct cfg *cfg, uint64_t bridge, struct flow_tabl
     inflight->table = table;
     inflight->events = *events;
     inflight->batch = 1;
-    inflight->deletions = memory_array(DELETIONS, sizeof *inflight->deletions);
     writer_init(&inflight->row);
     return inflight;
 }
@@ -371,6 +370,7 @@ static void note_deletions(struct inflight *inflight, const struct items *list, 
     for (size_t i = 0; i < list->count; i++) {
         const struct item *item = &list->items[i];
         if (item->flow != NULL && item->was_removed) {
+            inflight->deletions = inflight->deletions != NULL ? inflight->deletions : memory_array(DELETIONS, sizeof *inflight->deletions);
             *deletions_like(inflight, item->flow) += is_under_way ? 1u : -1u;
             inflight->n_deletions += is_under_way ? 1 : (size_t)-1;
         }
