@@ -658,7 +658,7 @@ static void refusals_never_leave_two_rows_of_one_match(void **state)
 
     print_message("seed 6\n");
     random_seed(&r, 6);
-    for (int step = 0; step < 600; step++) {
+    for (int step = 0; step < 200; step++) {
         random_delete_or_add(b, &r, &block);
         flush(b);
         n_beside += b->cfg->n_txns > 1;
@@ -675,7 +675,7 @@ static void refusals_never_leave_two_rows_of_one_match(void **state)
         }
     }
     print_message("%zu losses, %zu times beside others\n", n_losses, n_beside);
-    assert_true(n_losses > 10 && n_beside > 20);
+    assert_true(n_losses > 3 && n_beside > 3);
 }
 
 #define CLAIM(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
