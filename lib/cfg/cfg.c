@@ -346,6 +346,12 @@ static void on_feed_unheld_gone(void *context, enum cfg_table table, uint64_t id
     }
 }
 
+static void on_feed_packed(void *context, enum cfg_table table, uint64_t id, const uint8_t *bytes, size_t size)
+{
+    struct cfg *cfg = context;
+    cfg->events.on_packed(cfg->events.context, table, id, bytes, size);
+}
+
 static void on_feed_version(void *context, struct version version, bool is_snapshot)
 {
     struct cfg *cfg = context;
@@ -386,6 +392,7 @@ int cfg_new(struct bus *bus, const char *endpoint, const enum cfg_table *tables,
     take_tables(cfg, tables, n_tables);
     cfg->wants_subscribe = n_tables > 0;
     const struct cfg_events feed_events = {.on_row = on_feed_row,
+                                           .on_packed = events->on_packed != NULL ? on_feed_packed : NULL,
                                            .on_version = on_feed_version,
                                            .on_unheld_gone = on_feed_unheld_gone,
                                            .unshown = events->unshown,

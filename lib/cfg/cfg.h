@@ -47,6 +47,9 @@ struct cfg_events {
     /* A row changed: before / after are NULL when it did not / no longer exists. Both are lent for the call. The mirror holds the whole commit
      * already. Differences of a snapshot: rows that are gone first, then the rest by table and id. Status rows come without on_version(). */
     void (*on_row)(void *context, enum cfg_table table, uint64_t id, const ProtobufCMessage *before, const ProtobufCMessage *after);
+    /* Instead of on_row() where there is one, of rules, of which there may be millions: the bytes of the row as configdb sent them, lent for the
+     * call; NULL when it is gone. Whether they can be read is the owner's to find out. */
+    void (*on_packed)(void *context, enum cfg_table table, uint64_t id, const uint8_t *bytes, size_t size);
     /* All rows of commits up to `version` have been shown. `is_snapshot`: the mirror was rebuilt (differences were shown). */
     void (*on_version)(void *context, struct version version, bool is_snapshot);
     /* configdb answers (again) / has fallen silent. May be NULL. */

@@ -74,6 +74,11 @@ static void show_row(struct feed *feed, enum cfg_table table, uint64_t id, const
     if (feed->events.on_row == NULL || (after != NULL && (feed->events.unshown >> table & 1) != 0)) {
         return;
     }
+    if (feed->events.on_packed != NULL && is_kept_packed(table)) {
+        const struct mirror_packed *packed = (const struct mirror_packed *)after;
+        feed->events.on_packed(feed->events.context, table, id, packed != NULL ? packed->bytes : NULL, packed != NULL ? packed->size : 0);
+        return;
+    }
     before = read_into(&feed->before, table, id, before);
     after = read_into(&feed->after, table, id, after);
     if (before != NULL || after != NULL) {

@@ -347,7 +347,7 @@ uint8_t *msg_actions_pack(uint8_t *at, unsigned number, const struct action_list
     return at;
 }
 
-static int decode_one(const Busbar__ActionMessage *message, struct action *out_action)
+int msg_action_decode(const Busbar__ActionMessage *message, struct action *out_action)
 {
     if (message->type == 0 || message->type > ACTION_TYPE_COUNT) {
         return -ERROR_RANGE;
@@ -388,7 +388,7 @@ int msg_actions_decode(Busbar__ActionMessage *const *messages, size_t n, struct 
     struct action_list list = {0};
     for (size_t i = 0; i < n; i++) {
         struct action action;
-        int err = decode_one(messages[i], &action);
+        int err = msg_action_decode(messages[i], &action);
         if (err < 0) {
             action_list_fini(&list);
             return error_set(detail, err, "action %zu of type %u: a value is out of range", i, messages[i]->type);

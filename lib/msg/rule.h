@@ -26,6 +26,7 @@ Busbar__GroupRow *msg_group_encode(const struct group *group);
 int msg_group_decode(uint64_t id, const Busbar__GroupRow *row, struct group *out_group, struct error_detail *detail) MUST_CHECK;
 Busbar__MeterRow *msg_meter_encode(const struct meter *meter);
 int msg_meter_decode(uint64_t id, const Busbar__MeterRow *row, struct meter *out_meter, struct error_detail *detail) MUST_CHECK;
+int msg_action_decode(const Busbar__ActionMessage *message, struct action *out_action) MUST_CHECK;
 /* Array of messages of the caller's, each and the array to be freed. */
 Busbar__ActionMessage **msg_actions_encode(const struct action_list *list);
 /* The same as packed field `number` of a message, written at `at`, where MSG_ACTION_ROOM bytes an action are free; returns the place behind. */

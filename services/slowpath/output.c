@@ -73,7 +73,7 @@ static void to_controller(struct walk *walk, uint16_t max_len, enum packet_in_re
     }
     struct dp_action action = {.type = DP_ACTION_CONTROLLER};
     action.controller.bridge = walk->bridge->id;
-    action.controller.cookie = walk->rule != NULL ? walk->rule->rule.cookie : UINT64_MAX;
+    action.controller.cookie = walk->rule != NULL ? walk->rule->cookie : UINT64_MAX;
     action.controller.rule_table = walk->table;
     action.controller.max_len = max_len;
     action.controller.in_port = walk->has_crossed ? walk->in_port->id : 0;
