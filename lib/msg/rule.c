@@ -96,6 +96,19 @@ static Busbar__InstructionsMessage *encode_instructions(struct msg_rule_room *ro
     return message;
 }
 
+static void take_instruction_numbers(const Busbar__InstructionsMessage *message, struct instructions *in)
+{
+    in->has_apply = message->has_apply;
+    in->has_write = message->has_write;
+    in->has_clear = message->has_clear;
+    in->has_write_metadata = message->has_write_metadata;
+    in->metadata = message->metadata;
+    in->metadata_mask = message->metadata_mask;
+    in->meter_id = message->meter_id;
+    in->has_goto = message->has_goto;
+    in->goto_table = (uint8_t)message->goto_table;
+}
+
 static int decode_instructions(const Busbar__InstructionsMessage *message, struct instructions *out_in,
                                struct error_detail *detail)
 {
@@ -116,15 +129,7 @@ static int decode_instructions(const Busbar__InstructionsMessage *message, struc
         instructions_fini(&in);
         return err;
     }
-    in.has_apply = message->has_apply;
-    in.has_write = message->has_write;
-    in.has_clear = message->has_clear;
-    in.has_write_metadata = message->has_write_metadata;
-    in.metadata = message->metadata;
-    in.metadata_mask = message->metadata_mask;
-    in.meter_id = message->meter_id;
-    in.has_goto = message->has_goto;
-    in.goto_table = (uint8_t)message->goto_table;
+    take_instruction_numbers(message, &in);
     *out_in = in;
     return 0;
 }
@@ -250,18 +255,39 @@ void msg_rule_room_fini(struct msg_rule_room *room)
     msg_actions_free(room->instructions.write, room->instructions.n_write);
 }
 
+static void take_rule_numbers(uint64_t id, const Busbar__RuleRow *row, struct rule *rule)
+{
+    rule->id = id;
+    rule->bridge = row->bridge;
+    rule->cookie = row->cookie;
+    rule->created_wall_ns = row->created_wall_ns;
+    rule->priority = (uint16_t)row->priority;
+    rule->idle_timeout_s = (uint16_t)row->idle_timeout_s;
+    rule->hard_timeout_s = (uint16_t)row->hard_timeout_s;
+    rule->importance = (uint16_t)row->importance;
+    rule->flags = (uint16_t)row->flags;
+    rule->table = (uint8_t)row->table;
+}
+
+int msg_rule_decode_numbers(uint64_t id, const Busbar__RuleRow *row, struct rule *rule, struct error_detail *detail)
+{
+    int err = check_rule_ranges(row, detail);
+    if (err == 0 && row->instructions != NULL && row->instructions->goto_table > TABLE_MAX) {
+        err = error_set(detail, -ERROR_RANGE, "goto_table %u", row->instructions->goto_table);
+    }
+    if (err == 0) {
+        take_rule_numbers(id, row, rule);
+    }
+    if (err == 0 && row->instructions != NULL) {
+        take_instruction_numbers(row->instructions, &rule->instructions);
+    }
+    return err;
+}
+
 int msg_rule_decode(uint64_t id, const Busbar__RuleRow *row, struct rule *out_rule, struct error_detail *detail)
 {
-    struct rule rule = {.id = id,
-                        .bridge = row->bridge,
-                        .cookie = row->cookie,
-                        .created_wall_ns = row->created_wall_ns,
-                        .priority = (uint16_t)row->priority,
-                        .idle_timeout_s = (uint16_t)row->idle_timeout_s,
-                        .hard_timeout_s = (uint16_t)row->hard_timeout_s,
-                        .importance = (uint16_t)row->importance,
-                        .flags = (uint16_t)row->flags,
-                        .table = (uint8_t)row->table};
+    struct rule rule;
+    take_rule_numbers(id, row, &rule);
     int err = check_rule_ranges(row, detail);
     if (err == 0) {
         err = decode_match(row, &rule.match, detail);

@@ -22,6 +22,8 @@ void msg_rule_room_fini(struct msg_rule_room *room);
 /* The bytes of that row, appended: rules are written a hundred thousand times a second. */
 void msg_rule_pack(const struct rule *rule, struct writer *out);
 int msg_rule_decode(uint64_t id, const Busbar__RuleRow *row, struct rule *out_rule, struct error_detail *detail) MUST_CHECK;
+/* The same without match and actions, of which `rule` keeps what it has. */
+int msg_rule_decode_numbers(uint64_t id, const Busbar__RuleRow *row, struct rule *rule, struct error_detail *detail) MUST_CHECK;
 Busbar__GroupRow *msg_group_encode(const struct group *group);
 int msg_group_decode(uint64_t id, const Busbar__GroupRow *row, struct group *out_group, struct error_detail *detail) MUST_CHECK;
 Busbar__MeterRow *msg_meter_encode(const struct meter *meter);

@@ -212,16 +212,16 @@ static bool read_item(struct rule_read *read, struct action_list *list, size_t *
     return true;
 }
 
-static bool read_instructions(struct walk walk, struct rule_read *read, Busbar__InstructionsMessage *out_message, struct action_list *out_apply,
-                              struct action_list *out_write)
+static bool read_instructions(struct walk walk, struct rule_read *read, Busbar__InstructionsMessage *out_message)
 {
     size_t n_actions = 0;
+    struct action_list *apply = &read->rule.instructions.apply, *write = &read->rule.instructions.write;
     busbar__instructions_message__init(out_message);
     for (uint32_t tag; (tag = walk_tag(&walk)) != 0;) {
         switch (tag) {
         case TAG(1, WIRE_BYTES):
         case TAG(2, WIRE_BYTES):
-            if (!read_item(read, tag >> 3 == 1 ? out_apply : out_write, &n_actions, walk_sub(&walk))) {
+            if (!read_item(read, tag >> 3 == 1 ? apply : write, &n_actions, walk_sub(&walk))) {
                 return false;
             }
             break;
@@ -256,7 +256,7 @@ static bool read_instructions(struct walk walk, struct rule_read *read, Busbar__
             return false;
         }
     }
-    return !walk.failed && action_list_is_whole(out_apply) && action_list_is_whole(out_write);
+    return !walk.failed && action_list_is_whole(apply) && action_list_is_whole(write);
 }
 
 /* ---- the row ---- */
@@ -265,16 +265,14 @@ static bool read_instructions(struct walk walk, struct rule_read *read, Busbar__
 struct parts {
     Busbar__RuleRow row; /* its numbers only */
     Busbar__InstructionsMessage instructions;
-    struct match match;
     enum field_id fields[FIELD_COUNT];
     size_t n_fields;
-    struct action_list apply, write;
 };
 
-static bool read_match(struct walk walk, struct parts *parts)
+static bool read_match(struct walk walk, struct match *match, struct parts *parts)
 {
     Busbar__FieldMatch field;
-    return parts->n_fields < FIELD_COUNT && read_field(walk, &field) && match_take(&parts->match, &field, &parts->fields[parts->n_fields++]);
+    return parts->n_fields < FIELD_COUNT && read_field(walk, &field) && match_take(match, &field, &parts->fields[parts->n_fields++]);
 }
 
 static bool read_row(struct walk walk, struct rule_read *read, struct parts *parts)
@@ -287,12 +285,12 @@ static bool read_row(struct walk walk, struct rule_read *read, struct parts *par
         uint32_t number = tag >> 3;
         bool is_number = (tag & 7) == WIRE_VARINT;
         if (tag == TAG(4, WIRE_BYTES)) {
-            if (!read_match(walk_sub(&walk), parts)) {
+            if (!read_match(walk_sub(&walk), &read->rule.match, parts)) {
                 return false;
             }
         } else if (tag == TAG(5, WIRE_BYTES) && row->instructions == NULL) {
             row->instructions = &parts->instructions;
-            if (!read_instructions(walk_sub(&walk), read, &parts->instructions, &parts->apply, &parts->write)) {
+            if (!read_instructions(walk_sub(&walk), read, &parts->instructions)) {
                 return false;
             }
         } else if (is_number && number < sizeof numbers / sizeof numbers[0] && numbers[number] != NULL) {
@@ -307,10 +305,10 @@ static bool read_row(struct walk walk, struct rule_read *read, struct parts *par
 }
 
 /* Headers are matched of packets of the type Ethernet only; that is asked of the whole by match_check(). */
-static bool match_is_plain(const struct parts *parts)
+static bool match_is_plain(const struct match *match, const struct parts *parts)
 {
     for (size_t i = 0; i < parts->n_fields; i++) {
-        if (parts->fields[i] == FIELD_PACKET_TYPE || !field_prerequisite_met(parts->fields[i], &parts->match.value, &parts->match.mask)) {
+        if (parts->fields[i] == FIELD_PACKET_TYPE || !field_prerequisite_met(parts->fields[i], &match->value, &match->mask)) {
             return false;
         }
     }
@@ -322,15 +320,8 @@ bool rule_read(uint64_t id, const uint8_t *bytes, size_t size, struct rule_read 
     struct parts parts;
     struct error_detail ignored;
     busbar__rule_row__init(&parts.row);
-    match_init(&parts.match);
     parts.n_fields = 0;
-    parts.apply = parts.write = (struct action_list){0};
-    if (!read_row((struct walk){.pos = bytes, .end = bytes + size}, out_read, &parts) || !match_is_plain(&parts) ||
-        msg_rule_decode(id, &parts.row, &out_read->rule, &ignored) < 0) {
-        return false;
-    }
-    out_read->rule.match = parts.match;
-    out_read->rule.instructions.apply = parts.apply;
-    out_read->rule.instructions.write = parts.write;
-    return true;
+    rule_init(&out_read->rule);
+    return read_row((struct walk){.pos = bytes, .end = bytes + size}, out_read, &parts) && match_is_plain(&out_read->rule.match, &parts) &&
+           msg_rule_decode_numbers(id, &parts.row, &out_read->rule, &ignored) == 0;
 }
