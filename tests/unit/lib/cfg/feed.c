@@ -392,6 +392,30 @@ static void rules_are_kept_as_bytes_and_shown_as_rows(void **state)
     assert_int_equal(priority_of(t, 2), 0);
 }
 
+static void on_packed(void *context, enum cfg_table table, uint64_t id, const uint8_t *bytes, size_t size)
+{
+    struct test *t = context;
+    Busbar__RuleRow *row = bytes != NULL ? busbar__rule_row__unpack(NULL, size, bytes) : NULL;
+    t->used += (size_t)snprintf(t->log + t->used, sizeof t->log - t->used, "%d/%llu=%d ", (int)table, (unsigned long long)id,
+                                row != NULL ? (int)row->priority : -1);
+    busbar__rule_row__free_unpacked(row, NULL);
+}
+
+static void who_wants_them_is_shown_the_bytes_of_rules(void **state)
+{
+    struct test *t = *state;
+    const enum cfg_table tables[] = {CFG_RULE};
+    const struct cfg_events events = {.on_row = on_row, .on_packed = on_packed, .on_version = on_version, .context = t};
+    feed_destroy(&t->feed);
+    t->feed = feed_new(tables, 1, &events);
+    show_rules(t);
+    char *expected = memory_format("%d/1=10 %d/2=20 %d/3=-1 S5 %d/1=11 %d/4=40 V6 %d/2=-1 %d/3=-1 V7 ", CFG_RULE, CFG_RULE, CFG_RULE, CFG_RULE, CFG_RULE,
+                                   CFG_RULE, CFG_RULE); /* a damaged one too: who reads it finds out */
+    told(t, expected);
+    free(expected);
+    assert_int_equal(feed_row_max(t->feed, CFG_RULE), 4);
+}
+
 static void a_table_that_is_not_to_be_shown_is_mirrored_all_the_same(void **state)
 {
     struct test *t = *state;
@@ -618,6 +642,7 @@ int main(void)
     log_set_level(LOG_LEVEL_ERROR);
     const struct CMUnitTest tests[] = {
         FEED_TEST(snapshot_is_shown_only_when_complete),
+        FEED_TEST(who_wants_them_is_shown_the_bytes_of_rules),
         FEED_TEST(second_snapshot_shows_only_what_differs),
         FEED_TEST(snapshot_begun_anew_forgets_the_earlier_pieces),
         FEED_TEST(outdated_snapshot_is_not_shown),
