@@ -7,9 +7,9 @@
  *
  * It knows the common case only: fields that the schema has, each with the type that it has there, submessages that are single once, numbers that fit.
  * Everything else, and all that is wrong in any way, it leaves to msg_rule_decode(), so that there is one place that refuses, and one that has the say about
- * what a row means. What it does take it must take as that would; tests/fuzz/fuzz_rows.c and the unit test hold it to that. Scalars, ranges and single actions go
- * through the code of that other way anyhow; the match is checked field by field as it comes: bits within the mask, none said twice, no mask on what
- * is matched whole, and every prerequisite at the end, which is what match_check() asks of the whole.
+ * what a row means. What it does take it must take as that would; tests/fuzz/fuzz_rows.c and the unit test hold it to that. Numbers, ranges and single
+ * actions go through the code of that other way anyhow; the match is checked field by field as it comes: bits within the mask, none said twice, no mask
+ * on what is matched whole, and every prerequisite at the end, which is what match_check() asks of the whole.
  * Cost: some 0.3 us; no allocation, no state, any thread.
  */
 #include "lib/msg/rule_read.h"

@@ -106,10 +106,25 @@ static void port_has_a_rate_of_packets_up(void **state)
     struct program *program = program_get(rig->shard->programs, &up, 1, NULL, 0, &is_new);
     frame_udp(frame, 1, 1, 1);
     rig_hello(rig, 0, 10, MSG_KEY_LAYOUT);
-    for (int i = 0; i < PORT_UP_BURST + 100; i++) {
+    for (int i = 0; i < PORT_UP_RATE / PORT_UP_BURSTS_PER_S + 1 + 100; i++) {
         assert_int_equal(worker_inject(&rig->shard->worker, frame, sizeof frame, 1, program), 0);
     }
     assert_int_equal(rig->shard->worker.totals.drops[DROP_CONTROLLER_RATE], 100);
+    struct port *port = port_set_find(&rig->shard->ports, 1);
+    Busbar__PortRow row = BUSBAR__PORT_ROW__INIT;
+    row.name = port->name;
+    row.has_packet_in_rate = true;
+    row.packet_in_rate = 40; /* a burst of 3 */
+    port_control_apply(&rig->ports, 1, &row, rig->now_ns);
+    for (int i = 0; i < 5; i++) {
+        assert_int_equal(worker_inject(&rig->shard->worker, frame, sizeof frame, 1, program), 0);
+    }
+    port_control_apply(&rig->ports, 1, &row, rig->now_ns); /* the same rate fills no bucket */
+    assert_int_equal(worker_inject(&rig->shard->worker, frame, sizeof frame, 1, program), 0);
+    assert_int_equal(rig->shard->worker.totals.drops[DROP_CONTROLLER_RATE], 103);
+    row.has_packet_in_rate = false;
+    port_control_apply(&rig->ports, 1, &row, rig->now_ns);
+    assert_int_equal(port->up_rate, PORT_UP_RATE);
     rig_run(rig, 0);
     program_put(&program);
     rig_end(rig);
