@@ -2,8 +2,8 @@
  *
  *     slot of a number:  | hash of its upper bits ........ | its lowest two |      a line of 64 bytes holds four
  *
- * At most half of the slots are in use, so runs are short; a removal moves what follows into the hole where its own place allows, so
- * there are no marks of what was. Growing copies slots in their order. The thread of the owner.
+ * At most three quarters of the slots are in use, and numbers in a row are spread evenly, so runs are short; a removal moves what follows into the
+ * hole where its own place allows, so there are no marks of what was. Growing copies slots in their order. The thread of the owner.
  * Invariant: between the place of a number and where it stands no slot is free.
  */
 #include "lib/base/id_map.h"
@@ -31,23 +31,23 @@ static size_t seek(const struct id_map *map, uint64_t id)
     return i;
 }
 
+void id_map_fini(struct id_map *map)
+{
+    memory_pages_free(map->slots, (map->mask + 1) * sizeof *map->slots);
+    *map = (struct id_map){0};
+}
+
 static void grow(struct id_map *map)
 {
     struct id_map larger = {.mask = map->slots == NULL ? SLOTS_AT_START - 1 : map->mask * 2 + 1, .used = map->used};
-    larger.slots = memory_array(larger.mask + 1, sizeof *larger.slots);
+    larger.slots = memory_pages((larger.mask + 1) * sizeof *larger.slots);
     for (size_t i = 0; map->slots != NULL && i <= map->mask; i++) {
         if (map->slots[i].value != NULL) {
             larger.slots[seek(&larger, map->slots[i].id)] = map->slots[i];
         }
     }
-    free(map->slots);
+    id_map_fini(map);
     *map = larger;
-}
-
-void id_map_fini(struct id_map *map)
-{
-    free(map->slots);
-    *map = (struct id_map){0};
 }
 
 void *id_map_find(const struct id_map *map, uint64_t id)
@@ -57,7 +57,7 @@ void *id_map_find(const struct id_map *map, uint64_t id)
 
 void id_map_put(struct id_map *map, uint64_t id, void *value)
 {
-    if (map->slots == NULL || map->used > map->mask / 2) {
+    if (map->slots == NULL || (map->used + 1) * 4 > (map->mask + 1) * 3) {
         grow(map);
     }
     size_t i = seek(map, id);

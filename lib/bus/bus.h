@@ -1,4 +1,4 @@
-/* The bus: ZeroMQ behind a table of wires (the config and the session wire without libzmq on ipc, bus_direct.c), or memory for the simulator; one set of calls.
+/* The bus: ZeroMQ behind a table of wires (config, session and usage without libzmq on ipc, bus_direct.c), or memory for the simulator; one set of calls.
  *
  * A wire is bound by one kind of process and connected to by others. A message is an envelope (lib/bus/envelope.c) and one packed
  * protobuf message. Peers are named by identity: kind, instance and start number, so a message never reaches a later life of a

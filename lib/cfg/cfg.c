@@ -30,6 +30,7 @@
 #include "lib/cfg/questions.h"
 #include "lib/msg/msg.h"
 
+enum { DROP_ROWS = 10000 /* looked at in a step: some ms */, UNHEEDED_MAX = 2 /* then a growth is asked for otherwise */ };
 enum { STEP_MESSAGES = 256, STEP_BYTES = 2 * 1024 * 1024, ROW_ERRORS_MAX = 64 /* reported with one APPLIED */ };
 static const uint64_t SILENCE_NS = 1 * NS_PER_S; /* then SUBSCRIBE again */
 static const uint64_t AWAY_NS = 2 * NS_PER_S;    /* then configdb is away */
@@ -62,6 +63,7 @@ struct cfg {
     bool wants_snapshot;  /* by cfg_refresh(), until one has come */
     bool is_unanswered;   /* SUBSCRIBE was said, its answer has not begun */
     uint64_t subscribed_ns;
+    unsigned n_unheeded; /* SUBSCRIBEs for more bridges without an answer from a configdb that was heard */
     uint64_t status_end_ns; /* 0: no status rows to be forgotten */
     uint64_t behind_since_ns;
 
@@ -97,10 +99,21 @@ static void say_subscribe(struct cfg *cfg)
     Busbar__Subscribe message = BUSBAR__SUBSCRIBE__INIT;
     message.tables = cfg->tables;
     message.n_tables = cfg->n_tables;
-    message.have = feed_has_snapshot(cfg->feed) && !cfg->wants_snapshot ? &have : NULL;
+    message.have = feed_has_snapshot(cfg->feed) && !cfg->wants_snapshot && cfg->n_unheeded < UNHEEDED_MAX ? &have : NULL;
     message.takes_batches = true;
     message.takes_merged = true;
-    if (msg_send(cfg->socket, NULL, MESSAGE_SUBSCRIBE, &message.base) < 0) {
+    const struct bridge_set *bridges;
+    struct bridge_set added = {0};
+    message.serial = feed_ask(cfg->feed, &bridges, &added);
+    message.by_bridge = !bridges->is_all;
+    message.bridges = bridges->ids;
+    message.n_bridges = bridges->n;
+    message.added = added.ids;
+    message.n_added = message.have != NULL ? added.n : 0;
+    int err = msg_send(cfg->socket, NULL, MESSAGE_SUBSCRIBE, &message.base);
+    bridge_set_fini(&added);
+    if (err < 0) {
+        cfg->wants_subscribe = true;
         return;
     }
     feed_forget_pieces(cfg->feed);
@@ -134,6 +147,7 @@ static void on_answered(struct cfg *cfg)
 {
     if (cfg->is_unanswered) {
         cfg->is_unanswered = false;
+        cfg->n_unheeded = 0;
         feed_status_begin(cfg->feed);
         cfg->status_end_ns = cfg->now_ns + STATUS_NS;
     }
@@ -290,6 +304,9 @@ static void watch_silence(struct cfg *cfg)
     }
     uint64_t spoken_ns = cfg->heard_ns > cfg->subscribed_ns ? cfg->heard_ns : cfg->subscribed_ns;
     bool is_late = cfg->is_unanswered && cfg->now_ns - cfg->subscribed_ns >= SILENCE_NS;
+    if (is_late && cfg->heard_ns > cfg->subscribed_ns && feed_has_snapshot(cfg->feed) && feed_is_growing(cfg->feed)) {
+        cfg->n_unheeded++; /* one that knows no filter takes a SUBSCRIBE for more bridges for one to go on */
+    }
     if (cfg->n_tables > 0 && (is_late || cfg->now_ns - spoken_ns >= SILENCE_NS)) {
         cfg->wants_subscribe = true;
     }
@@ -304,6 +321,9 @@ static void watch_silence(struct cfg *cfg)
 
 static void say_what_is_due(struct cfg *cfg)
 {
+    if (!feed_is_asked(cfg->feed) && !cfg->is_unanswered && !feed_is_loading(cfg->feed)) {
+        cfg->wants_subscribe = cfg->n_tables > 0; /* one after another: what is coming need not come twice */
+    }
     if (cfg->wants_subscribe) {
         say_subscribe(cfg);
     }
@@ -326,6 +346,20 @@ static void on_feed_row(void *context, enum cfg_table table, uint64_t id, const 
     if (cfg->events.on_row != NULL && (table != CFG_KEY || cfg->shows_keys)) {
         cfg->events.on_row(cfg->events.context, table, id, before, after);
     }
+}
+
+static void on_feed_unheld_gone(void *context, enum cfg_table table, uint64_t id)
+{
+    struct cfg *cfg = context;
+    if (cfg->events.on_unheld_gone != NULL) {
+        cfg->events.on_unheld_gone(cfg->events.context, table, id);
+    }
+}
+
+static void on_feed_packed(void *context, enum cfg_table table, uint64_t id, const uint8_t *bytes, size_t size)
+{
+    struct cfg *cfg = context;
+    cfg->events.on_packed(cfg->events.context, table, id, bytes, size);
 }
 
 static void on_feed_version(void *context, struct version version, bool is_snapshot)
@@ -367,7 +401,12 @@ int cfg_new(struct bus *bus, const char *endpoint, const enum cfg_table *tables,
     cfg->keys = bus_keys(bus);
     take_tables(cfg, tables, n_tables);
     cfg->wants_subscribe = n_tables > 0;
-    const struct cfg_events feed_events = {.on_row = on_feed_row, .on_version = on_feed_version, .unshown = events->unshown, .context = cfg};
+    const struct cfg_events feed_events = {.on_row = on_feed_row,
+                                           .on_packed = events->on_packed != NULL ? on_feed_packed : NULL,
+                                           .on_version = on_feed_version,
+                                           .on_unheld_gone = on_feed_unheld_gone,
+                                           .unshown = events->unshown,
+                                           .context = cfg};
     enum cfg_table wanted[CFG_TABLE_MAX];
     for (size_t i = 0; i < cfg->n_tables; i++) {
         wanted[i] = (enum cfg_table)cfg->tables[i];
@@ -419,6 +458,7 @@ void cfg_step(struct cfg *cfg, uint64_t now_ns)
         on_loss(cfg, false); /* an older configdb did not understand us, and will now */
     }
     watch_silence(cfg);
+    feed_drop(cfg->feed, DROP_ROWS);
     bus_hold(cfg->socket);
     say_what_is_due(cfg);
     bus_flush(cfg->socket);
@@ -442,6 +482,16 @@ bool cfg_has_snapshot(const struct cfg *cfg)
 struct version cfg_version(const struct cfg *cfg)
 {
     return feed_version(cfg->feed);
+}
+
+void cfg_follow_bridges(struct cfg *cfg, const uint64_t *bridges, size_t n)
+{
+    feed_follow(cfg->feed, bridges, n);
+}
+
+bool cfg_holds_bridge(const struct cfg *cfg, uint64_t bridge)
+{
+    return feed_holds(cfg->feed, bridge);
 }
 
 const ProtobufCMessage *cfg_row(const struct cfg *cfg, enum cfg_table table, uint64_t id)
@@ -489,6 +539,11 @@ void cfg_transact(struct cfg *cfg, struct cfg_txn **txn, uint64_t deadline_ns,
 size_t cfg_transactions_in_flight(const struct cfg *cfg)
 {
     return outbox_size(cfg->outbox);
+}
+
+bool cfg_has_news(const struct cfg *cfg)
+{
+    return outbox_has_unsent(cfg->outbox);
 }
 
 void cfg_publish(struct cfg *cfg, enum cfg_table table, uint64_t id, const ProtobufCMessage *row)

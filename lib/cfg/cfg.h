@@ -19,10 +19,17 @@
 #include "proto/rules.pb-c.h"
 
 enum cfg_table {
-#define TABLE(name, number, storage, message, text) CFG_##name = (number),
+#define TABLE(name, number, storage, message, text, filter) CFG_##name = (number),
 #include "lib/cfg/tables.def"
 #undef TABLE
     CFG_TABLE_MAX = 32
+};
+enum { CFG_FILTER_WHOLE, CFG_FILTER_BY_BRIDGE };
+enum {
+    CFG_TABLES_BY_BRIDGE = 0 /* a bit for each table that may be filtered by bridge */
+#define TABLE(name, number, storage, message, text, filter) | CFG_FILTER_##filter << (number)
+#include "lib/cfg/tables.def"
+#undef TABLE
 };
 enum cfg_storage { CFG_STORAGE_DISK, CFG_STORAGE_RUN, CFG_STORAGE_MEMORY };
 
@@ -40,10 +47,15 @@ struct cfg_events {
     /* A row changed: before / after are NULL when it did not / no longer exists. Both are lent for the call. The mirror holds the whole commit
      * already. Differences of a snapshot: rows that are gone first, then the rest by table and id. Status rows come without on_version(). */
     void (*on_row)(void *context, enum cfg_table table, uint64_t id, const ProtobufCMessage *before, const ProtobufCMessage *after);
+    /* Instead of on_row() where there is one, of rules, of which there may be millions: the bytes of the row as configdb sent them, lent for the
+     * call; NULL when it is gone. Whether they can be read is the owner's to find out. */
+    void (*on_packed)(void *context, enum cfg_table table, uint64_t id, const uint8_t *bytes, size_t size);
     /* All rows of commits up to `version` have been shown. `is_snapshot`: the mirror was rebuilt (differences were shown). */
     void (*on_version)(void *context, struct version version, bool is_snapshot);
     /* configdb answers (again) / has fallen silent. May be NULL. */
     void (*on_connection)(void *context, bool is_connected);
+    /* A row of a table filtered by bridge has gone that the mirror did not hold (its bridge is not followed). May be NULL. */
+    void (*on_unheld_gone)(void *context, enum cfg_table table, uint64_t id);
     uint32_t unshown; /* bit n: of table n, whose rows are only mirrored, on_row() is called for those alone that are gone */
     void *context;
 };
@@ -64,6 +76,13 @@ bool cfg_has_snapshot(const struct cfg *cfg); /* the mirror has been complete at
 struct version cfg_version(const struct cfg *cfg);
 /* Takes a snapshot although nothing is missing: for rows that deltas do not carry (COUNTER). on_version() tells when it has come. */
 void cfg_refresh(struct cfg *cfg);
+/* From now on only rows of these bridges are wanted of the tables that tables.def says to be filtered by bridge (RULE); before the first call: of all, none: of
+ * none. Rows of added bridges come all in one step with some version, as soon as configdb has read them, while the rest goes on; rows of bridges
+ * that are left out go without on_row(), and not all at once: until then cfg_row() and cfg_next() may show some as they were. Calling it with what is
+ * followed already costs a comparison. */
+void cfg_follow_bridges(struct cfg *cfg, const uint64_t *bridges, size_t n);
+/* Is the bridge followed, and are all its rows in the mirror? */
+bool cfg_holds_bridge(const struct cfg *cfg, uint64_t bridge);
 /* NULL when there is no such row. Cast to the table's message. A rule (there may be millions) is lent until the next call of these two for a rule. */
 const ProtobufCMessage *cfg_row(const struct cfg *cfg, enum cfg_table table, uint64_t id);
 /* The greatest id of a row of this table that was ever mirrored; 0: none was. */
@@ -81,6 +100,9 @@ void cfg_txn_destroy(struct cfg_txn **txn);
 /* Inserts; returns a label usable in reference columns of later operations of this transaction. */
 uint64_t cfg_txn_insert(struct cfg_txn *txn, enum cfg_table table, const ProtobufCMessage *row);
 void cfg_txn_put(struct cfg_txn *txn, enum cfg_table table, uint64_t id, const ProtobufCMessage *row);
+/* The same with the row's bytes, which are copied. */
+uint64_t cfg_txn_insert_packed(struct cfg_txn *txn, enum cfg_table table, const void *packed, size_t size);
+void cfg_txn_put_packed(struct cfg_txn *txn, enum cfg_table table, uint64_t id, const void *packed, size_t size);
 void cfg_txn_update(struct cfg_txn *txn, enum cfg_table table, uint64_t id, const ProtobufCMessage *row, const char *const *columns,
                     size_t n_columns);
 void cfg_txn_delete(struct cfg_txn *txn, enum cfg_table table, uint64_t id);
@@ -117,6 +139,8 @@ struct cfg_result {
 void cfg_transact(struct cfg *cfg, struct cfg_txn **txn, uint64_t deadline_ns, void (*done)(void *context, const struct cfg_result *result),
                   void *context);
 size_t cfg_transactions_in_flight(const struct cfg *cfg);
+/* Will the next cfg_step() send a transaction anyway? */
+bool cfg_has_news(const struct cfg *cfg);
 
 /* ---- status and registration ---- */
 /* Publishes a status row (table of storage MEMORY); the mirror repeats it while the process lives and after configdb returns. NULL row withdraws. */

@@ -8,7 +8,7 @@
 #include <string.h>
 
 static const struct cfg_table_info infos[] = {
-#define TABLE(id, number, where, message, text)                                                                                \
+#define TABLE(id, number, where, message, text, filter)                                                                              \
     {.table = CFG_##id, .name = (text), .storage = CFG_STORAGE_##where, .descriptor = &busbar__##message##__descriptor},
 #include "lib/cfg/tables.def"
 #undef TABLE

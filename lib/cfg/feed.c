@@ -3,11 +3,16 @@
  *   SNAPSHOT* ──► loading (a second mirror) ── last ──► shown mirror, differences to on_row(), on_version(is_snapshot)
  *   DELTA*    ──► pieces (rows kept aside)  ── last ──► shown mirror, each row to on_row(), on_version()
  *   DELTA_MERGED ─► pieces, at once ──────────► the same, once for many commits
+ *   SNAPSHOT* ──► pieces            ── last ──► shown mirror, each row to on_row(), on_version()          (partial)
  *   STATUS    ──► shown mirror at once, on_row() only
  *
  * When on_row() is called the mirror holds the whole commit already, so a callback that looks at other rows sees one version. Rows that
  * are replaced live until the callbacks of the commit are done. A version n must follow n - 1: the rest is FEED_LOST, and the
  * mirror stays what it was. A row that cannot be read is left out and logged: one bad row must not stop the switch.
+ *
+ * The owner may want rules of some bridges only. What is *wanted* changes at once, what was *asked* for with the next SUBSCRIBE, what is *held*
+ * when that is answered: in between, rows of bridges that are not held are left out, whoever sent them (an older configdb sends all), and
+ * rows of bridges that are not wanted any more go bit by bit, without on_row(): they are not gone, they are only no more of our business.
  * Cost: one unpack a row, of rules into memory that is used again; a snapshot holds old and new rows together for the time of the difference. One thread.
  */
 #include "lib/cfg/feed.h"
@@ -18,15 +23,9 @@
 #include "lib/base/log.h"
 #include "lib/base/memory.h"
 
-struct piece {
-    enum cfg_table table;
-    uint64_t id;
-    ProtobufCMessage *before, *after;
-};
-
 struct feed {
     struct cfg_events events;
-    bool wanted[CFG_TABLE_MAX];
+    bool tables[CFG_TABLE_MAX];
     struct mirror shown;
     uint64_t row_max[CFG_TABLE_MAX]; /* the greatest id that was ever shown */
     struct version version;
@@ -34,8 +33,16 @@ struct feed {
 
     struct mirror loading;
     bool is_loading;
+    bool is_partial; /* what is loading is laid over what is shown; its rows are in the pieces */
 
-    struct piece *pieces;
+    struct bridge_set wanted; /* as the owner said */
+    struct bridge_set asked;  /* as the last SUBSCRIBE said, */
+    uint64_t serial;          /* and its number; 0: no filter was asked for */
+    struct bridge_set held;   /* whose rows are all here; within `wanted` */
+    bool is_dropping;         /* rows of others may be left of before; the walk that drops them is at */
+    uint64_t drop_cursor;     /* this id */
+
+    struct mirror_change *pieces;
     size_t n_pieces, room;
     struct version pieces_version;
 
@@ -68,6 +75,11 @@ static void show_row(struct feed *feed, enum cfg_table table, uint64_t id, const
     if (feed->events.on_row == NULL || (after != NULL && (feed->events.unshown >> table & 1) != 0)) {
         return;
     }
+    if (feed->events.on_packed != NULL && is_kept_packed(table)) {
+        const struct mirror_packed *packed = (const struct mirror_packed *)after;
+        feed->events.on_packed(feed->events.context, table, id, packed != NULL ? packed->bytes : NULL, packed != NULL ? packed->size : 0);
+        return;
+    }
     before = read_into(&feed->before, table, id, before);
     after = read_into(&feed->after, table, id, after);
     if (before != NULL || after != NULL) {
@@ -91,7 +103,7 @@ static void show_version(struct feed *feed, bool is_snapshot)
 static bool unpack_row(const struct feed *feed, uint32_t table, uint64_t id, const ProtobufCBinaryData *value, bool deleted,
                        ProtobufCMessage **out_row)
 {
-    if (table >= CFG_TABLE_MAX || !feed->wanted[table]) {
+    if (table >= CFG_TABLE_MAX || !feed->tables[table]) {
         return false;
     }
     const struct cfg_table_info *info = cfg_table_info(table);
@@ -115,7 +127,13 @@ static void clear_pieces(struct feed *feed)
     feed->pieces_version = (struct version){0};
 }
 
-static void add_piece(struct feed *feed, const struct piece *piece)
+/* Is it a row of a table filtered by bridge, and of a bridge that is not in the set? */
+static bool is_foreign(const struct bridge_set *set, const Busbar__Row *row)
+{
+    return !row->deleted && !bridge_set_takes(set, row->table, row->value.data, row->value.len);
+}
+
+static void add_piece(struct feed *feed, const struct mirror_change *piece)
 {
     if (feed->n_pieces == feed->room) {
         feed->room = feed->room > 0 ? feed->room * 2 : 16;
@@ -151,8 +169,50 @@ static bool is_outdated(const struct feed *feed, struct version version)
     return feed->has_snapshot && version.epoch == feed->version.epoch && version.n < feed->version.n;
 }
 
+/* A row of a bridge that is not held any more, or was not yet. */
+static bool is_left_over(const struct feed *feed, enum cfg_table table, const ProtobufCMessage *row)
+{
+    if (is_kept_packed(table)) {
+        const struct mirror_packed *packed = (const struct mirror_packed *)row;
+        return !bridge_set_takes(&feed->held, (uint32_t)table, packed->bytes, packed->size);
+    }
+    return false;
+}
+
+static void begin_drop(struct feed *feed)
+{
+    feed->is_dropping = true;
+    feed->drop_cursor = 0;
+}
+
+void feed_drop(struct feed *feed, size_t n_rows)
+{
+    while (feed->is_dropping && n_rows-- > 0) {
+        const struct mirror_slot *slot = mirror_at_or_after(&feed->shown, CFG_RULE, feed->drop_cursor);
+        if (slot == NULL) {
+            feed->is_dropping = false;
+            break;
+        }
+        feed->drop_cursor = slot->id + 1;
+        if (is_left_over(feed, CFG_RULE, slot->row)) {
+            mirror_row_free(mirror_remove(&feed->shown, CFG_RULE, slot->id));
+        }
+    }
+}
+
+/* All that was asked for is here; what is not wanted any more goes bit by bit. */
+static void take_asked(struct feed *feed)
+{
+    bridge_set_copy(&feed->held, &feed->asked);
+    bridge_set_keep(&feed->held, &feed->wanted);
+    if (!bridge_set_equal(&feed->held, &feed->asked)) {
+        begin_drop(feed);
+    }
+}
+
 static void show_snapshot(struct feed *feed, struct version version)
 {
+    feed_drop(feed, SIZE_MAX); /* they are not to be told as gone */
     struct mirror old = feed->shown;
     feed->is_loading = false;
     feed->shown = feed->loading;
@@ -160,38 +220,100 @@ static void show_snapshot(struct feed *feed, struct version version)
     carry_status(&old, &feed->shown);
     feed->version = version;
     feed->has_snapshot = true;
+    take_asked(feed);
     mirror_diff(&old, &feed->shown, on_difference, feed);
     show_version(feed, true);
     mirror_fini(&old);
 }
 
-static void show_pieces(struct feed *feed)
+/* Calls on_row() for what the changes changed, then on_version(), and ends them. */
+static void show_changes(struct feed *feed, struct mirror_change *changes, size_t n, bool tells_unknown)
 {
-    struct piece *pieces = feed->pieces;
-    size_t n = feed->n_pieces;
-    feed->pieces = NULL;
-    feed->n_pieces = 0;
-    feed->room = 0;
-    feed->version = feed->pieces_version;
-    feed->pieces_version = (struct version){0};
     for (size_t i = 0; i < n; i++) {
-        struct piece *p = &pieces[i];
-        ProtobufCMessage *row = p->after;
-        p->before =
-            row != NULL ? mirror_put(&feed->shown, p->table, p->id, &row, 0) : mirror_remove(&feed->shown, p->table, p->id);
-    }
-    for (size_t i = 0; i < n; i++) {
-        const struct piece *p = &pieces[i];
-        bool is_same = p->before == NULL ? p->after == NULL : p->after != NULL && mirror_row_equal(p->before, p->after);
+        const struct mirror_change *c = &changes[i];
+        bool is_same = c->before == NULL ? c->after == NULL : c->after != NULL && mirror_row_equal(c->before, c->after);
+        bool is_unknown = c->before == NULL && c->after == NULL && ((uint32_t)CFG_TABLES_BY_BRIDGE & 1u << c->table) != 0;
         if (!is_same) {
-            show_row(feed, p->table, p->id, p->before, p->after);
+            show_row(feed, c->table, c->id, c->before, c->after);
+        } else if (is_unknown && tells_unknown && !feed->held.is_all && feed->events.on_unheld_gone != NULL) {
+            feed->row_max[c->table] = c->id > feed->row_max[c->table] ? c->id : feed->row_max[c->table];
+            feed->events.on_unheld_gone(feed->events.context, c->table, c->id);
         }
     }
     show_version(feed, false);
     for (size_t i = 0; i < n; i++) {
-        mirror_row_free(pieces[i].before);
+        mirror_row_free(changes[i].before);
     }
-    free(pieces);
+    free(changes);
+}
+
+static struct mirror_change *take_pieces(struct feed *feed, size_t *out_n)
+{
+    struct mirror_change *pieces = feed->pieces;
+    *out_n = feed->n_pieces;
+    feed->pieces = NULL;
+    feed->n_pieces = 0;
+    feed->room = 0;
+    feed->pieces_version = (struct version){0};
+    return pieces;
+}
+
+static void show_pieces(struct feed *feed)
+{
+    feed->version = feed->pieces_version;
+    size_t n;
+    struct mirror_change *pieces = take_pieces(feed, &n);
+    for (size_t i = 0; i < n; i++) {
+        struct mirror_change *p = &pieces[i];
+        ProtobufCMessage *row = p->after;
+        p->before =
+            row != NULL ? mirror_put(&feed->shown, p->table, p->id, &row, 0) : mirror_remove(&feed->shown, p->table, p->id);
+    }
+    show_changes(feed, pieces, n, true);
+}
+
+static int compare_changes(const void *left, const void *right)
+{
+    const struct mirror_change *a = left, *b = right;
+    if (a->table != b->table) {
+        return a->table < b->table ? -1 : 1;
+    }
+    if (a->id != b->id) {
+        return a->id < b->id ? -1 : 1;
+    }
+    return a->order < b->order ? -1 : a->order > b->order;
+}
+
+/* Sorts them and keeps the last word about each row; returns how many. */
+static size_t sort_changes(struct mirror_change *changes, size_t n)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < n; i++) {
+        changes[i].order = i;
+    }
+    if (n > 0) {
+        qsort(changes, n, sizeof *changes, compare_changes);
+    }
+    for (size_t i = 0; i < n; i++) {
+        bool is_again = kept > 0 && changes[kept - 1].table == changes[i].table && changes[kept - 1].id == changes[i].id;
+        if (is_again) {
+            mirror_row_free(changes[--kept].after);
+        }
+        changes[kept++] = changes[i];
+    }
+    return kept;
+}
+
+static void show_partial(struct feed *feed, struct version version)
+{
+    size_t n;
+    struct mirror_change *changes = take_pieces(feed, &n);
+    feed->is_loading = feed->is_partial = false;
+    feed->version = version;
+    n = sort_changes(changes, n);
+    mirror_merge(&feed->shown, changes, n);
+    take_asked(feed);
+    show_changes(feed, changes, n, false); /* rows that went before are among them again: not told twice */
 }
 
 struct feed *feed_new(const enum cfg_table *tables, size_t n_tables, const struct cfg_events *events)
@@ -202,8 +324,9 @@ struct feed *feed_new(const enum cfg_table *tables, size_t n_tables, const struc
     msg_arena_init(&feed->after);
     msg_arena_init(&feed->read);
     for (size_t i = 0; i < n_tables; i++) {
-        feed->wanted[tables[i]] = true;
+        feed->tables[tables[i]] = true;
     }
+    feed->wanted.is_all = feed->asked.is_all = feed->held.is_all = true;
     return feed;
 }
 
@@ -218,6 +341,9 @@ void feed_destroy(struct feed **feed)
     free(f->pieces);
     mirror_fini(&f->loading);
     mirror_fini(&f->shown);
+    bridge_set_fini(&f->wanted);
+    bridge_set_fini(&f->asked);
+    bridge_set_fini(&f->held);
     msg_arena_fini(&f->before);
     msg_arena_fini(&f->after);
     msg_arena_fini(&f->read);
@@ -249,33 +375,103 @@ bool feed_is_loading(const struct feed *feed)
     return feed->is_loading;
 }
 
+void feed_follow(struct feed *feed, const uint64_t *bridges, size_t n)
+{
+    bridge_set_assign(&feed->wanted, bridges, n);
+    feed->wanted.is_all = false;
+    if (!feed->has_snapshot) {
+        bridge_set_assign(&feed->held, NULL, 0);
+        feed->held.is_all = false;
+    } else if (!bridge_set_is_within(&feed->held, &feed->wanted)) {
+        bridge_set_keep(&feed->held, &feed->wanted);
+        begin_drop(feed);
+    }
+}
+
+bool feed_is_asked(const struct feed *feed)
+{
+    return bridge_set_equal(&feed->asked, &feed->wanted);
+}
+
+bool feed_holds(const struct feed *feed, uint64_t bridge)
+{
+    return feed->has_snapshot && bridge_set_has(&feed->held, bridge);
+}
+
+uint64_t feed_ask(struct feed *feed, const struct bridge_set **out_asked, struct bridge_set *out_added)
+{
+    uint64_t *added = memory_array(feed->wanted.n + 1, sizeof *added);
+    size_t n = 0;
+    for (size_t i = 0; i < feed->wanted.n; i++) {
+        if (!bridge_set_has(&feed->held, feed->wanted.ids[i])) {
+            added[n++] = feed->wanted.ids[i];
+        }
+    }
+    bridge_set_assign(out_added, added, n);
+    free(added);
+    bridge_set_copy(&feed->asked, &feed->wanted);
+    feed->serial += !feed->asked.is_all;
+    *out_asked = &feed->asked;
+    return feed->serial;
+}
+
+bool feed_is_growing(const struct feed *feed)
+{
+    return bridge_set_is_within(&feed->asked, &feed->wanted) && !bridge_set_is_within(&feed->asked, &feed->held);
+}
+
+/* A delta is the answer to a SUBSCRIBE unless that asked for more bridges: then only a snapshot is. */
+static enum feed_verdict by_delta(const struct feed *feed)
+{
+    return feed_is_growing(feed) ? FEED_FINE : FEED_ANSWERED;
+}
+
+/* False when nothing can be made of it. */
+static bool begin_loading(struct feed *feed, const Busbar__Snapshot *snapshot)
+{
+    mirror_fini(&feed->loading);
+    clear_pieces(feed);
+    feed->is_loading = !snapshot->partial || feed->has_snapshot;
+    feed->is_partial = feed->is_loading && snapshot->partial;
+    return feed->is_loading;
+}
+
+static void load_row(struct feed *feed, const Busbar__Row *row)
+{
+    struct mirror_change change = {.table = (enum cfg_table)row->table, .id = row->id};
+    if (is_foreign(&feed->asked, row) || !unpack_row(feed, row->table, row->id, &row->value, row->deleted, &change.after)) {
+        return;
+    }
+    if (feed->is_partial) {
+        add_piece(feed, &change);
+        return;
+    }
+    mirror_row_free(change.after != NULL ? mirror_put(&feed->loading, change.table, row->id, &change.after, 0)
+                                         : mirror_remove(&feed->loading, change.table, row->id));
+}
+
 enum feed_verdict feed_on_snapshot(struct feed *feed, const Busbar__Snapshot *snapshot)
 {
-    if (snapshot->first) {
-        mirror_fini(&feed->loading);
-        clear_pieces(feed);
-        feed->is_loading = true;
-    } else if (!feed->is_loading) {
+    bool is_of_other = snapshot->serial != feed->serial && (snapshot->serial != 0 || snapshot->partial);
+    if (is_of_other) {
+        return FEED_FINE; /* of an earlier SUBSCRIBE, with another filter; ours is still to come */
+    }
+    if (snapshot->first ? !begin_loading(feed, snapshot) : !feed->is_loading) {
         return FEED_LOST;
     }
     for (size_t i = 0; i < snapshot->n_rows; i++) {
-        const Busbar__Row *row = snapshot->rows[i];
-        ProtobufCMessage *message;
-        if (!unpack_row(feed, row->table, row->id, &row->value, row->deleted, &message)) {
-            continue;
-        }
-        ProtobufCMessage *before = message != NULL
-                                       ? mirror_put(&feed->loading, (enum cfg_table)row->table, row->id, &message, 0)
-                                       : mirror_remove(&feed->loading, (enum cfg_table)row->table, row->id);
-        mirror_row_free(before);
+        load_row(feed, snapshot->rows[i]);
     }
-    if (snapshot->last) {
-        struct version version = version_decode(snapshot->version);
-        if (is_outdated(feed, version)) {
-            feed_forget_pieces(feed);
-        } else {
-            show_snapshot(feed, version);
-        }
+    struct version version = version_decode(snapshot->version);
+    bool is_partial = feed->is_partial;
+    if (snapshot->last && is_outdated(feed, version)) {
+        feed_forget_pieces(feed);
+        return is_partial ? FEED_LOST : snapshot->first ? FEED_ANSWERED : FEED_FINE;
+    }
+    if (snapshot->last && is_partial) {
+        show_partial(feed, version);
+    } else if (snapshot->last) {
+        show_snapshot(feed, version);
     }
     return snapshot->first ? FEED_ANSWERED : FEED_FINE;
 }
@@ -284,11 +480,22 @@ static void add_changes(struct feed *feed, Busbar__Row *const *changes, size_t n
 {
     for (size_t i = 0; i < n; i++) {
         const Busbar__Row *row = changes[i];
-        struct piece piece = {.table = (enum cfg_table)row->table, .id = row->id};
-        if (unpack_row(feed, row->table, row->id, &row->value, row->deleted, &piece.after)) {
+        struct mirror_change piece = {.table = (enum cfg_table)row->table, .id = row->id};
+        if (!is_foreign(&feed->held, row) && unpack_row(feed, row->table, row->id, &row->value, row->deleted, &piece.after)) {
             add_piece(feed, &piece);
         }
     }
+}
+
+/* Many commits without a row for us. */
+static enum feed_verdict skip_versions(struct feed *feed, struct version version, uint64_t since)
+{
+    if (since > feed->version.n + 1 || feed->pieces_version.n != 0) {
+        return FEED_LOST;
+    }
+    feed->version = version;
+    show_version(feed, false);
+    return by_delta(feed);
 }
 
 enum feed_verdict feed_on_delta(struct feed *feed, const Busbar__Delta *delta)
@@ -300,9 +507,12 @@ enum feed_verdict feed_on_delta(struct feed *feed, const Busbar__Delta *delta)
     if (version.n <= feed->version.n) {
         if (version.n == feed->version.n && delta->last) {
             feed->version.epoch = version.epoch; /* resumed, perhaps in a new epoch that begins right here */
-            return FEED_ANSWERED;
+            return by_delta(feed);
         }
         return FEED_FINE;
+    }
+    if (delta->since != 0) {
+        return skip_versions(feed, version, delta->since);
     }
     bool continues = feed->pieces_version.n == version.n && feed->pieces_version.epoch == version.epoch;
     if (version.n != feed->version.n + 1 || (!continues && feed->pieces_version.n != 0)) {
@@ -313,7 +523,7 @@ enum feed_verdict feed_on_delta(struct feed *feed, const Busbar__Delta *delta)
     if (delta->last) {
         show_pieces(feed);
     }
-    return FEED_ANSWERED;
+    return by_delta(feed);
 }
 
 enum feed_verdict feed_on_merged(struct feed *feed, const Busbar__DeltaMerged *merged)
@@ -359,7 +569,7 @@ void feed_forget_pieces(struct feed *feed)
 {
     clear_pieces(feed);
     mirror_fini(&feed->loading);
-    feed->is_loading = false;
+    feed->is_loading = feed->is_partial = false;
 }
 
 void feed_status_begin(struct feed *feed)

@@ -6,7 +6,8 @@
  * Why not a hash: configdb gives ids in ascending order and never again, so a new row goes to the end, and people, dumps and
  * diffs want id order. One structure does lookup and order.
  * Cost: lookup and next O(log n) (20 steps over 24 MB at a million rows, about 0.5 us); insert at the end and removal O(log n)
- * amortised; insert in the middle moves the slots behind it (status and owner rows: some hundreds).
+ * amortised; insert in the middle moves the slots behind it (status and owner rows: some hundreds), so the many rows of a bridge that
+ * is followed from now on are merged in one pass.
  * Invariants: ids strictly ascend; n_gone counts slots without row; after a sweep none is left.
  * One thread; nothing here calls back but mirror_diff(), which changes nothing.
  */
@@ -142,6 +143,44 @@ ProtobufCMessage *mirror_remove(struct mirror *mirror, enum cfg_table table, uin
         sweep(t);
     }
     return before;
+}
+
+/* The changes of one table; its slots are written anew. */
+static void merge_table(struct mirror_table *t, struct mirror_change *changes, size_t n)
+{
+    struct mirror_table merged = {.room = t->n_slots - t->n_gone + n};
+    merged.slots = memory_array(merged.room + 1, sizeof *merged.slots);
+    size_t i = 0, k = 0;
+    while (i < t->n_slots || k < n) {
+        bool is_old = i < t->n_slots && (k == n || t->slots[i].id < changes[k].id);
+        if (is_old) {
+            if (t->slots[i].row != NULL) {
+                merged.slots[merged.n_slots++] = t->slots[i];
+            }
+            i++;
+            continue;
+        }
+        struct mirror_change *change = &changes[k++];
+        bool is_there = i < t->n_slots && t->slots[i].id == change->id;
+        change->before = is_there ? t->slots[i].row : NULL;
+        i += is_there;
+        if (change->after != NULL) {
+            merged.slots[merged.n_slots++] = (struct mirror_slot){.id = change->id, .row = change->after};
+        }
+    }
+    free(t->slots);
+    *t = merged;
+}
+
+void mirror_merge(struct mirror *mirror, struct mirror_change *changes, size_t n)
+{
+    for (size_t i = 0, end; i < n; i = end) {
+        end = i + 1;
+        while (end < n && changes[end].table == changes[i].table) {
+            end++;
+        }
+        merge_table(&mirror->tables[changes[i].table], &changes[i], end - i);
+    }
 }
 
 void mirror_fini(struct mirror *mirror)

@@ -32,6 +32,14 @@ struct mirror {
     struct mirror_table tables[CFG_TABLE_MAX];
 };
 
+/* One row that changes. */
+struct mirror_change {
+    enum cfg_table table;
+    uint64_t id;
+    ProtobufCMessage *before, *after; /* NULL: there is none */
+    size_t order;                     /* for the caller */
+};
+
 const ProtobufCMessage *mirror_row(const struct mirror *mirror, enum cfg_table table, uint64_t id);
 /* The first row at or after `id`; NULL at the end. */
 const struct mirror_slot *mirror_at_or_after(const struct mirror *mirror, enum cfg_table table, uint64_t id);
@@ -39,6 +47,9 @@ size_t mirror_size(const struct mirror *mirror, enum cfg_table table);
 /* Takes *row; returns the row that was there before, the caller's, or NULL. */
 ProtobufCMessage *mirror_put(struct mirror *mirror, enum cfg_table table, uint64_t id, ProtobufCMessage **row, uint64_t mark);
 ProtobufCMessage *mirror_remove(struct mirror *mirror, enum cfg_table table, uint64_t id);
+/* Many changes at once, sorted by table and id, each id once: takes `after` of each (which stays lent in the change) and sets `before`, the caller's. One
+ * pass over each table concerned, wherever the ids fall. */
+void mirror_merge(struct mirror *mirror, struct mirror_change *changes, size_t n);
 void mirror_fini(struct mirror *mirror);
 /* Same type and same content. */
 bool mirror_row_equal(const ProtobufCMessage *a, const ProtobufCMessage *b);

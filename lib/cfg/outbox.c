@@ -9,7 +9,7 @@
  * numbers. One given up after sending becomes a blank: it goes on under its number without operations until configdb has answered that
  * number, so that what comes behind it need not wait, and it is not done after its deadline. Numbers start at the time of the first
  * sending, so that a second outbox in one life of a process does not use the first one's again.
- * Callbacks may add transactions. Cost: one pack a sending. Bound: the callers' (ofagent stops reading from controllers while it waits).
+ * Callbacks may add transactions. Cost: two copies a sending. Bound: the callers' (ofagent stops reading from controllers while it waits).
  * One thread; time is an argument.
  */
 #include "lib/cfg/outbox.h"
@@ -22,16 +22,15 @@
 #include "lib/base/log.h"
 #include "lib/base/memory.h"
 #include "lib/cfg/txn.h"
-#include "lib/msg/msg.h"
 
 static const uint64_t REPEAT_NS = 500 * NS_PER_MS;
 
 struct letter {
     struct letter *prev, *next;
-    Busbar__Transact *message;
+    struct cfg_txn *txn;
+    uint64_t sequence;                                            /* 0: was never sent */
     uint64_t deadline_ns;
     bool is_sent;                                                 /* since the last rewind */
-    bool has_number;                                              /* was sent at least once */
     void (*done)(void *context, const struct cfg_result *result); /* NULL: a blank, told already */
     void *context;
 };
@@ -51,19 +50,13 @@ static void finish(struct outbox *outbox, struct letter *letter, const struct cf
         outbox->n_waited_for--;
         letter->done(letter->context, result);
     }
-    busbar__transact__free_unpacked(letter->message, NULL);
+    cfg_txn_destroy(&letter->txn);
     free(letter);
 }
 
 static void make_blank(struct outbox *outbox, struct letter *letter)
 {
-    Busbar__Transact *blank = memory_zeroed(sizeof *blank);
-    busbar__transact__init(blank);
-    blank->client = letter->message->client;
-    blank->sequence = letter->message->sequence;
-    letter->message->client = NULL;
-    busbar__transact__free_unpacked(letter->message, NULL);
-    letter->message = blank;
+    txn_empty(letter->txn);
     letter->deadline_ns = UINT64_MAX;
     letter->done = NULL;
     outbox->n_waited_for--;
@@ -84,7 +77,7 @@ static bool give_up_one(struct outbox *outbox, uint64_t now_ns)
             earliest_ns = letter->deadline_ns < earliest_ns ? letter->deadline_ns : earliest_ns;
             continue;
         }
-        if (!letter->has_number) {
+        if (letter->sequence == 0) {
             struct cfg_result result = {.error = -ERROR_NOT_CONNECTED, .text = "configdb is not there; nothing was changed"};
             finish(outbox, letter, &result);
         } else {
@@ -111,14 +104,16 @@ static void refuse(struct outbox *outbox, struct letter *letter, int err)
 static int send_letter(struct outbox *outbox, struct letter *letter, struct bus_socket *socket, uint64_t oldest,
                        uint64_t now_ns)
 {
-    if (!letter->has_number) {
-        letter->message->sequence = outbox->next_number != 0 ? outbox->next_number : now_ns + 1;
-    }
-    letter->message->oldest = oldest != 0 ? oldest : letter->message->sequence;
-    int err = msg_send(socket, NULL, MESSAGE_TRANSACT, &letter->message->base);
+    uint64_t sequence = letter->sequence != 0 ? letter->sequence : outbox->next_number != 0 ? outbox->next_number : now_ns + 1;
+    struct writer message;
+
+    writer_init(&message);
+    txn_pack(letter->txn, sequence, oldest != 0 ? oldest : sequence, &message);
+    int err = bus_send(socket, NULL, MESSAGE_TRANSACT, message.bytes, message.size);
+    writer_fini(&message);
     if (err == 0) {
-        outbox->next_number = letter->has_number ? outbox->next_number : letter->message->sequence + 1;
-        letter->has_number = true;
+        outbox->next_number = letter->sequence != 0 ? outbox->next_number : sequence + 1;
+        letter->sequence = sequence;
         letter->is_sent = true;
     }
     return err;
@@ -134,7 +129,7 @@ static void send_what_may_go(struct outbox *outbox, struct bus_socket *socket, u
         if (n_open == OUTBOX_WINDOW) {
             return;
         }
-        if (oldest != 0 && !letter->has_number && outbox->next_number - oldest >= OUTBOX_WINDOW) {
+        if (oldest != 0 && letter->sequence == 0 && outbox->next_number - oldest >= OUTBOX_WINDOW) {
             return; /* the oldest one waits at configdb, which keeps so many replies */
         }
         int err = letter->is_sent ? 0 : send_letter(outbox, letter, socket, oldest, now_ns);
@@ -146,7 +141,7 @@ static void send_what_may_go(struct outbox *outbox, struct bus_socket *socket, u
             return;
         }
         if (n_open++ == 0) {
-            oldest = letter->message->sequence;
+            oldest = letter->sequence;
         }
     }
 }
@@ -165,7 +160,7 @@ void outbox_destroy(struct outbox **outbox)
     DL_FOREACH_SAFE((*outbox)->letters, letter, next)
     {
         DL_DELETE((*outbox)->letters, letter);
-        busbar__transact__free_unpacked(letter->message, NULL);
+        cfg_txn_destroy(&letter->txn);
         free(letter);
     }
     free(*outbox);
@@ -176,10 +171,16 @@ void outbox_add(struct outbox *outbox, struct cfg_txn **txn, uint64_t deadline_n
                 void (*done)(void *context, const struct cfg_result *result), void *context)
 {
     struct letter *letter = memory_zeroed(sizeof *letter);
-    *letter = (struct letter){.message = txn_take(txn), .deadline_ns = deadline_ns, .done = done, .context = context};
+    *letter = (struct letter){.txn = *txn, .deadline_ns = deadline_ns, .done = done, .context = context};
+    *txn = NULL;
     outbox->n_waited_for++;
     outbox->earliest_ns = deadline_ns < outbox->earliest_ns ? deadline_ns : outbox->earliest_ns;
     DL_APPEND(outbox->letters, letter);
+}
+
+bool outbox_has_unsent(const struct outbox *outbox)
+{
+    return outbox->letters != NULL && !outbox->letters->prev->is_sent; /* the last one */
 }
 
 size_t outbox_size(const struct outbox *outbox)
@@ -196,7 +197,7 @@ void outbox_step(struct outbox *outbox, struct bus_socket *socket, uint64_t now_
         outbox->answered_ns = now_ns;
     } else if (now_ns - outbox->answered_ns >= REPEAT_NS) {
         LOG_LIMITED(LOG_LEVEL_DEBUG, "transaction_repeated sequence=%llu",
-                    (unsigned long long)outbox->letters->message->sequence);
+                    (unsigned long long)outbox->letters->sequence);
         outbox_rewind(outbox);
         outbox->answered_ns = now_ns;
     }
@@ -208,7 +209,7 @@ void outbox_on_reply(struct outbox *outbox, const Busbar__TransactReply *reply, 
     struct letter *letter;
     DL_FOREACH(outbox->letters, letter)
     {
-        if (letter->has_number && letter->message->sequence == reply->sequence) {
+        if (letter->sequence != 0 && letter->sequence == reply->sequence) {
             struct cfg_result result = {.error = reply->error < 0 ? reply->error : -reply->error,
                                         .text = reply->text,
                                         .failed_op = reply->failed_op,

@@ -57,7 +57,7 @@ struct dp_controller {
     uint64_t bridge;
     uint64_t cookie;
     uint32_t rule_table; /* table the rule was in */
-    uint16_t max_len;    /* bytes of the packet to send up */
+    uint16_t max_len;    /* as the rule has it; the packet goes up whole */
     uint32_t in_port;    /* port id of the patch port it came in by; 0: the packet's own */
     uint8_t reason;      /* enum packet_in_reason of lib/model */
     uint16_t id;         /* of the controllers that get it; 0: those without a number */

@@ -1,8 +1,8 @@
 /* The field table and access to a field of a state by number.
  *
- * Two ways to move a value, chosen by the row: a field that fills its storage is a byte copy (addresses), any other is at most
- * eight bytes and is shifted and masked as an integer (VLAN id, DSCP, MPLS label). Thus no field needs code of its own;
- * only prerequisites do, in one switch over enum field_needs.
+ * Two ways to move a value, chosen by the row: up to eight bytes are shifted and masked as an integer, which is read and written as a whole, because
+ * a value that is put together byte by byte and then looked at as words makes the processor wait; more bytes fill their storage and are copied. Thus no
+ * field needs code of its own; only prerequisites do, in one switch over enum field_needs.
  * Control code of every process and the rarer actions of the executor; any thread, no state, no allocation. Names are found by
  * a walk of the table (some 90 short compares), TLV numbers by a switch that the compiler makes a jump table and in which
  * a number given twice does not compile.
@@ -65,9 +65,27 @@ static bool name_is(const char *candidate, const char *name, size_t length)
     return strncmp(candidate, name, length) == 0 && candidate[length] == '\0';
 }
 
-static bool fills_storage(const struct field *field)
+_Static_assert(sizeof(struct field_value) == 16, "two words of network order");
+
+/* The value as two integers. */
+static struct field_value value_of(uint64_t high, uint64_t low)
 {
-    return field->bits == field->size * 8;
+    struct be64 words[2] = {be64(high), be64(low)};
+    struct field_value value;
+    memcpy(value.bytes, words, sizeof words);
+    return value;
+}
+
+static uint64_t half(const struct field_value *value, size_t i)
+{
+    struct be64 word;
+    memcpy(&word, value->bytes + i * sizeof word, sizeof word);
+    return host64(word);
+}
+
+static bool is_copied(const struct field *field)
+{
+    return field->size > 8;
 }
 
 static uint64_t low_bits(unsigned count)
@@ -75,19 +93,76 @@ static uint64_t low_bits(unsigned count)
     return count >= 64 ? UINT64_MAX : (UINT64_C(1) << count) - 1;
 }
 
+static uint64_t load16(const uint8_t *bytes)
+{
+    struct be16 number;
+    memcpy(&number, bytes, sizeof number);
+    return host16(number);
+}
+
+static uint64_t load32(const uint8_t *bytes)
+{
+    struct be32 number;
+    memcpy(&number, bytes, sizeof number);
+    return host32(number);
+}
+
 static uint64_t storage_load(const struct field *field, const struct flow_state *state)
 {
     const uint8_t *storage = (const uint8_t *)state + field->offset;
     uint64_t word = 0;
+    switch (field->size) {
+    case 1:
+        return storage[0];
+    case 2:
+        return load16(storage);
+    case 4:
+        return load32(storage);
+    case 6:
+        return load32(storage) << 16 | load16(storage + 4);
+    case 8:
+        return load32(storage) << 32 | load32(storage + 4);
+    }
     for (size_t i = 0; i < field->size; i++) {
         word = word << 8 | storage[i];
     }
     return word;
 }
 
+static void store16(uint8_t *bytes, uint64_t value)
+{
+    struct be16 number = be16((uint16_t)value);
+    memcpy(bytes, &number, sizeof number);
+}
+
+static void store32(uint8_t *bytes, uint64_t value)
+{
+    struct be32 number = be32((uint32_t)value);
+    memcpy(bytes, &number, sizeof number);
+}
+
 static void storage_store(const struct field *field, struct flow_state *state, uint64_t word)
 {
     uint8_t *storage = (uint8_t *)state + field->offset;
+    switch (field->size) {
+    case 1:
+        storage[0] = (uint8_t)word;
+        return;
+    case 2:
+        store16(storage, word);
+        return;
+    case 4:
+        store32(storage, word);
+        return;
+    case 6:
+        store32(storage, word >> 16);
+        store16(storage + 4, word);
+        return;
+    case 8:
+        store32(storage, word >> 32);
+        store32(storage + 4, word);
+        return;
+    }
     for (size_t i = field->size; i > 0; i--) {
         storage[i - 1] = (uint8_t)word;
         word >>= 8;
@@ -126,27 +201,18 @@ enum field_id field_by_oxm(uint16_t oxm_class, uint8_t oxm_field)
 
 struct field_value field_value_u64(uint64_t value)
 {
-    struct field_value out = {{0}};
-    for (size_t i = sizeof out.bytes; i > 8; i--) {
-        out.bytes[i - 1] = (uint8_t)value;
-        value >>= 8;
-    }
-    return out;
+    return value_of(0, value);
 }
 
 uint64_t field_value_to_u64(struct field_value value)
 {
-    uint64_t out = 0;
-    for (size_t i = 8; i < sizeof value.bytes; i++) {
-        out = out << 8 | value.bytes[i];
-    }
-    return out;
+    return half(&value, 1);
 }
 
 struct field_value field_get(enum field_id id, const struct flow_state *state)
 {
     const struct field *field = &field_table[id];
-    if (fills_storage(field)) {
+    if (is_copied(field)) {
         struct field_value value = {{0}};
         memcpy(value.bytes + sizeof value.bytes - field->size, (const uint8_t *)state + field->offset, field->size);
         return value;
@@ -157,13 +223,13 @@ struct field_value field_get(enum field_id id, const struct flow_state *state)
 void field_set(enum field_id id, struct flow_state *state, struct field_value value)
 {
     const struct field *field = &field_table[id];
-    if (fills_storage(field)) {
+    if (is_copied(field)) {
         memcpy((uint8_t *)state + field->offset, value.bytes + sizeof value.bytes - field->size, field->size);
         return;
     }
     uint64_t keep = ~(low_bits(field->bits) << field->shift);
     uint64_t put = (field_value_to_u64(value) & low_bits(field->bits)) << field->shift;
-    storage_store(field, state, (storage_load(field, state) & keep) | put);
+    storage_store(field, state, keep == 0 ? put : (storage_load(field, state) & keep) | put);
 }
 
 void field_set_masked(enum field_id id, struct flow_state *state, struct field_value value, struct field_value mask)
@@ -177,33 +243,19 @@ void field_set_masked(enum field_id id, struct flow_state *state, struct field_v
 
 struct field_value field_all_ones(enum field_id id)
 {
-    struct field_value ones = {{0}};
     unsigned bits = field_table[id].bits;
-    for (size_t i = sizeof ones.bytes; i > 0 && bits > 0; i--) {
-        unsigned here = bits < 8 ? bits : 8;
-        ones.bytes[i - 1] = (uint8_t)low_bits(here);
-        bits -= here;
-    }
-    return ones;
+    return value_of(bits > 64 ? low_bits(bits - 64) : 0, low_bits(bits));
 }
 
 bool field_value_is_zero(struct field_value value)
 {
-    uint8_t any = 0;
-    for (size_t i = 0; i < sizeof value.bytes; i++) {
-        any |= value.bytes[i];
-    }
-    return any == 0;
+    return (half(&value, 0) | half(&value, 1)) == 0;
 }
 
 bool field_value_fits(enum field_id id, struct field_value value)
 {
     struct field_value ones = field_all_ones(id);
-    uint8_t beyond = 0;
-    for (size_t i = 0; i < sizeof value.bytes; i++) {
-        beyond |= (uint8_t)(value.bytes[i] & ~ones.bytes[i]);
-    }
-    return beyond == 0;
+    return ((half(&value, 0) & ~half(&ones, 0)) | (half(&value, 1) & ~half(&ones, 1))) == 0;
 }
 
 /* Certain about the packet: the mask has all bits of the member, so the value is the packet's. */

@@ -98,6 +98,17 @@ struct field_value field_value_u64(uint64_t value);
 uint64_t field_value_to_u64(struct field_value value); /* the low 64 bits */
 struct field_value field_all_ones(enum field_id id);
 bool field_value_is_zero(struct field_value value);
+/* As two integers: a value has mostly been written as such. */
+static inline struct field_value field_value_and(struct field_value a, struct field_value b)
+{
+    uint64_t x[2], y[2];
+    memcpy(x, a.bytes, sizeof x);
+    memcpy(y, b.bytes, sizeof y);
+    x[0] &= y[0];
+    x[1] &= y[1];
+    memcpy(a.bytes, x, sizeof x);
+    return a;
+}
 /* No bits set beyond the field's width. */
 bool field_value_fits(enum field_id id, struct field_value value);
 /* Is the field's prerequisite certain for every packet that has the bits `mask` of `value`? */

@@ -21,10 +21,7 @@ void match_set(struct match *match, enum field_id id, struct field_value value)
 
 void match_set_masked(struct match *match, enum field_id id, struct field_value value, struct field_value mask)
 {
-    for (size_t i = 0; i < sizeof value.bytes; i++) {
-        value.bytes[i] &= mask.bytes[i];
-    }
-    field_set(id, &match->value, value);
+    field_set(id, &match->value, field_value_and(value, mask));
     field_set(id, &match->mask, mask);
 }
 

@@ -36,7 +36,7 @@ static bool has_vlan(const struct walk *walk)
 static enum action_fault check_port(struct walk *walk, uint32_t port)
 {
     bool is_reserved = port >= PORT_IN_PORT && port != PORT_ANY;
-    if (port > PORT_MAX && !is_reserved) {
+    if ((port > PORT_MAX && !is_reserved) || port == 0) { /* ports are numbered from 1 [OF1.3.5 §7.2.1]: this one can never be there */
         return fault(walk, ACTION_FAULT_OUT_PORT, "%s: no such port", "output");
     }
     return ACTION_FAULT_NONE;

@@ -3,7 +3,8 @@
  * Generated from actions.def: each row names a union member, each member has an encode_ and a decode_ function here, so a new action
  * with a known member costs no line and one with a new member does not compile until it has its pair.
  * Types travel as 1 + enum action_type: actions.def only grows at its end between versions that must read each other's rows.
- * Encoders return messages that protobuf_c_message_free_unpacked() frees. Decoders check every range; what an action may do with a
+ * Encoders return messages that protobuf_c_message_free_unpacked() frees, or write the same bytes without making them. Decoders
+ * check every range; what an action may do with a
  * packet is checked where rules are accepted (lib/model/action_check.c), not again. Control code; no state; any thread.
  */
 #include "lib/msg/rule.h"
@@ -13,6 +14,13 @@
 
 #include "lib/base/memory.h"
 #include "lib/msg/field_wire.h"
+#include "lib/msg/packer.h"
+
+/* A message that is lent parts of its action, and what else it needs. */
+struct lent {
+    Busbar__ActionMessage message;
+    Busbar__FieldMatch field;
+};
 
 static void encode_nothing(const struct action *action, Busbar__ActionMessage *message)
 {
@@ -47,11 +55,12 @@ static void encode_output(const struct action *action, Busbar__ActionMessage *me
 static void encode_set_field(const struct action *action, Busbar__ActionMessage *message)
 {
     enum field_id id = action->set_field.field;
-    message->field = memory_zeroed(sizeof *message->field);
+    struct lent *lent = (struct lent *)message;
+    message->field = &lent->field;
     busbar__field_match__init(message->field);
     message->field->field = field_wire_number(id);
-    message->field->value = field_wire_copy(id, &action->set_field.value);
-    message->field->mask = field_wire_copy(id, &action->set_field.mask);
+    message->field->value = field_wire_bytes(id, &action->set_field.value);
+    message->field->mask = field_wire_bytes(id, &action->set_field.mask);
 }
 
 static void encode_controller(const struct action *action, Busbar__ActionMessage *message)
@@ -117,8 +126,7 @@ static void encode_conjunction(const struct action *action, Busbar__ActionMessag
 
 static void encode_data(const struct action *action, Busbar__ActionMessage *message)
 {
-    message->data.len = action->data.n_bytes;
-    message->data.data = memory_copy(action->data.bytes, action->data.n_bytes);
+    message->data = (ProtobufCBinaryData){.len = action->data.n_bytes, .data = (uint8_t *)action->data.bytes};
 }
 
 static int decode_nothing(const Busbar__ActionMessage *message, struct action *action)
@@ -260,9 +268,9 @@ static int decode_data(const Busbar__ActionMessage *message, struct action *acti
     return 0;
 }
 
-static Busbar__ActionMessage *encode_one(const struct action *action)
+static void lend_one(const struct action *action, struct lent *lent)
 {
-    Busbar__ActionMessage *message = memory_zeroed(sizeof *message);
+    Busbar__ActionMessage *message = &lent->message;
     busbar__action_message__init(message);
     message->type = 1u + (uint32_t)action->type;
     switch (action->type) {
@@ -275,10 +283,71 @@ static Busbar__ActionMessage *encode_one(const struct action *action)
     case ACTION_TYPE_COUNT:
         break;
     }
+}
+
+static ProtobufCBinaryData own_bytes(ProtobufCBinaryData lent)
+{
+    return (ProtobufCBinaryData){.len = lent.len, .data = memory_copy(lent.data, lent.len)};
+}
+
+static Busbar__ActionMessage *encode_one(const struct action *action)
+{
+    struct lent lent;
+    lend_one(action, &lent);
+    Busbar__ActionMessage *message = memory_copy(&lent.message, sizeof lent.message);
+    if (message->field != NULL) {
+        message->field = memory_copy(message->field, sizeof *message->field);
+        message->field->value = own_bytes(message->field->value);
+        message->field->mask = own_bytes(message->field->mask);
+    }
+    if (message->data.len > 0) {
+        message->data = own_bytes(message->data);
+    }
     return message;
 }
 
-static int decode_one(const Busbar__ActionMessage *message, struct action *out_action)
+static uint8_t *pack_field(uint8_t *at, const Busbar__FieldMatch *field)
+{
+    uint8_t *begin = pack_begin(at, 4);
+    at = pack_number(begin, 1, field->field);
+    at = pack_bytes(at, 2, field->value.data, field->value.len);
+    at = pack_bytes(at, 3, field->mask.data, field->mask.len);
+    return pack_end(begin, at);
+}
+
+static uint8_t *pack_one(uint8_t *at, unsigned number, const Busbar__ActionMessage *message)
+{
+    uint8_t *begin = pack_begin(at, number);
+    at = pack_number(begin, 1, message->type);
+    at = pack_number(at, 2, message->number);
+    at = pack_number(at, 3, message->max_len);
+    at = message->field != NULL ? pack_field(at, message->field) : at;
+    at = pack_number(at, 5, message->source_field);
+    at = pack_number(at, 6, message->target_field);
+    at = pack_number(at, 7, message->source_offset);
+    at = pack_number(at, 8, message->target_offset);
+    at = pack_number(at, 9, message->n_bits);
+    at = pack_number(at, 10, message->table);
+    at = pack_number(at, 11, message->controller_id);
+    at = pack_number(at, 12, message->reason);
+    at = pack_number(at, 13, message->conjunction);
+    at = pack_number(at, 14, message->clause);
+    at = pack_number(at, 15, message->n_clauses);
+    at = pack_bytes(at, 16, message->data.data, message->data.len);
+    return pack_end(begin, at);
+}
+
+uint8_t *msg_actions_pack(uint8_t *at, unsigned number, const struct action_list *list)
+{
+    for (size_t i = 0; i < list->count; i++) {
+        struct lent lent;
+        lend_one(&list->items[i], &lent);
+        at = pack_one(at, number, &lent.message);
+    }
+    return at;
+}
+
+int msg_action_decode(const Busbar__ActionMessage *message, struct action *out_action)
 {
     if (message->type == 0 || message->type > ACTION_TYPE_COUNT) {
         return -ERROR_RANGE;
@@ -319,7 +388,7 @@ int msg_actions_decode(Busbar__ActionMessage *const *messages, size_t n, struct 
     struct action_list list = {0};
     for (size_t i = 0; i < n; i++) {
         struct action action;
-        int err = decode_one(messages[i], &action);
+        int err = msg_action_decode(messages[i], &action);
         if (err < 0) {
             action_list_fini(&list);
             return error_set(detail, err, "action %zu of type %u: a value is out of range", i, messages[i]->type);

@@ -13,6 +13,7 @@
 
 #include "lib/base/memory.h"
 #include "lib/msg/field_wire.h"
+#include "lib/msg/packer.h"
 
 static void add_field(struct msg_rule_room *room, enum field_id id, const struct match *match, const struct field_value *mask)
 {
@@ -95,6 +96,19 @@ static Busbar__InstructionsMessage *encode_instructions(struct msg_rule_room *ro
     return message;
 }
 
+static void take_instruction_numbers(const Busbar__InstructionsMessage *message, struct instructions *in)
+{
+    in->has_apply = message->has_apply;
+    in->has_write = message->has_write;
+    in->has_clear = message->has_clear;
+    in->has_write_metadata = message->has_write_metadata;
+    in->metadata = message->metadata;
+    in->metadata_mask = message->metadata_mask;
+    in->meter_id = message->meter_id;
+    in->has_goto = message->has_goto;
+    in->goto_table = (uint8_t)message->goto_table;
+}
+
 static int decode_instructions(const Busbar__InstructionsMessage *message, struct instructions *out_in,
                                struct error_detail *detail)
 {
@@ -115,15 +129,7 @@ static int decode_instructions(const Busbar__InstructionsMessage *message, struc
         instructions_fini(&in);
         return err;
     }
-    in.has_apply = message->has_apply;
-    in.has_write = message->has_write;
-    in.has_clear = message->has_clear;
-    in.has_write_metadata = message->has_write_metadata;
-    in.metadata = message->metadata;
-    in.metadata_mask = message->metadata_mask;
-    in.meter_id = message->meter_id;
-    in.has_goto = message->has_goto;
-    in.goto_table = (uint8_t)message->goto_table;
+    take_instruction_numbers(message, &in);
     *out_in = in;
     return 0;
 }
@@ -166,24 +172,122 @@ const Busbar__RuleRow *msg_rule_encode(const struct rule *rule, struct msg_rule_
     return row;
 }
 
+/* ---- the same bytes without the messages ---- */
+
+enum { FIELD_ROOM = 48, /* of one field of a match: number, value and mask of 16 bytes each */ RULE_ROOM = 256 /* of the rest, without actions */ };
+
+static uint8_t *pack_field(uint8_t *at, enum field_id id, const struct match *match, const struct field_value *mask)
+{
+    struct field_value ones = field_all_ones(id), value = field_value_and(field_get(id, &match->value), *mask);
+    size_t size = field_table[id].oxm_size, skipped = sizeof value.bytes - size;
+
+    uint8_t *begin = pack_begin(at, 4);
+    at = pack_number(begin, 1, field_wire_number(id));
+    at = pack_element(at, 2, value.bytes + skipped, size);
+    if (memcmp(&ones, mask, sizeof ones) != 0) {
+        at = pack_element(at, 3, mask->bytes + skipped, size);
+    }
+    return pack_end(begin, at);
+}
+
+static uint8_t *pack_match(uint8_t *at, const struct match *match)
+{
+    struct flow_state left = match->mask;
+    uint32_t used = field_words_used(&left);
+
+    for (int pass = 0; pass < 2 && used != 0; pass++) {
+        for (unsigned i = 0; i < FIELD_COUNT; i++) {
+            enum field_id id = (enum field_id)i;
+            if ((field_words[id] & used) == 0) {
+                continue;
+            }
+            struct field_value mask = field_get(id, &left);
+            if (field_value_is_zero(mask) || (pass == 0 && !field_prerequisite_met(id, &match->value, &match->mask))) {
+                continue;
+            }
+            at = pack_field(at, id, match, &mask);
+            field_set(id, &left, (struct field_value){{0}});
+        }
+        used = field_words_used(&left);
+    }
+    return at;
+}
+
+static uint8_t *pack_instructions(uint8_t *at, const struct instructions *in)
+{
+    uint8_t *begin = pack_begin(at, 5);
+    at = msg_actions_pack(begin, 1, &in->apply);
+    at = msg_actions_pack(at, 2, &in->write);
+    at = pack_number(at, 3, in->has_apply);
+    at = pack_number(at, 4, in->has_write);
+    at = pack_number(at, 5, in->has_clear);
+    at = pack_number(at, 6, in->has_write_metadata);
+    at = pack_number(at, 7, in->metadata);
+    at = pack_number(at, 8, in->metadata_mask);
+    at = pack_number(at, 9, in->meter_id);
+    at = pack_number(at, 10, in->has_goto);
+    at = pack_number(at, 11, in->goto_table);
+    return pack_end(begin, at);
+}
+
+void msg_rule_pack(const struct rule *rule, struct writer *out)
+{
+    size_t n_actions = rule->instructions.apply.count + rule->instructions.write.count;
+    uint8_t *begin = writer_reserve(out, RULE_ROOM + FIELD_COUNT * FIELD_ROOM + n_actions * MSG_ACTION_ROOM), *at = begin;
+
+    at = pack_number(at, 1, rule->bridge);
+    at = pack_number(at, 2, rule->table);
+    at = pack_number(at, 3, rule->priority);
+    at = pack_match(at, &rule->match);
+    at = pack_instructions(at, &rule->instructions);
+    at = pack_number(at, 6, rule->cookie);
+    at = pack_number(at, 7, rule->idle_timeout_s);
+    at = pack_number(at, 8, rule->hard_timeout_s);
+    at = pack_number(at, 9, rule->importance);
+    at = pack_number(at, 10, rule->flags);
+    at = pack_number(at, 11, rule->created_wall_ns);
+    out->size += (size_t)(at - begin);
+}
+
 void msg_rule_room_fini(struct msg_rule_room *room)
 {
     msg_actions_free(room->instructions.apply, room->instructions.n_apply);
     msg_actions_free(room->instructions.write, room->instructions.n_write);
 }
 
+static void take_rule_numbers(uint64_t id, const Busbar__RuleRow *row, struct rule *rule)
+{
+    rule->id = id;
+    rule->bridge = row->bridge;
+    rule->cookie = row->cookie;
+    rule->created_wall_ns = row->created_wall_ns;
+    rule->priority = (uint16_t)row->priority;
+    rule->idle_timeout_s = (uint16_t)row->idle_timeout_s;
+    rule->hard_timeout_s = (uint16_t)row->hard_timeout_s;
+    rule->importance = (uint16_t)row->importance;
+    rule->flags = (uint16_t)row->flags;
+    rule->table = (uint8_t)row->table;
+}
+
+int msg_rule_decode_numbers(uint64_t id, const Busbar__RuleRow *row, struct rule *rule, struct error_detail *detail)
+{
+    int err = check_rule_ranges(row, detail);
+    if (err == 0 && row->instructions != NULL && row->instructions->goto_table > TABLE_MAX) {
+        err = error_set(detail, -ERROR_RANGE, "goto_table %u", row->instructions->goto_table);
+    }
+    if (err == 0) {
+        take_rule_numbers(id, row, rule);
+    }
+    if (err == 0 && row->instructions != NULL) {
+        take_instruction_numbers(row->instructions, &rule->instructions);
+    }
+    return err;
+}
+
 int msg_rule_decode(uint64_t id, const Busbar__RuleRow *row, struct rule *out_rule, struct error_detail *detail)
 {
-    struct rule rule = {.id = id,
-                        .bridge = row->bridge,
-                        .cookie = row->cookie,
-                        .created_wall_ns = row->created_wall_ns,
-                        .priority = (uint16_t)row->priority,
-                        .idle_timeout_s = (uint16_t)row->idle_timeout_s,
-                        .hard_timeout_s = (uint16_t)row->hard_timeout_s,
-                        .importance = (uint16_t)row->importance,
-                        .flags = (uint16_t)row->flags,
-                        .table = (uint8_t)row->table};
+    struct rule rule;
+    take_rule_numbers(id, row, &rule);
     int err = check_rule_ranges(row, detail);
     if (err == 0) {
         err = decode_match(row, &rule.match, detail);

@@ -153,9 +153,7 @@ static bool mask_is_valid(struct of_oxm *oxm)
 {
     struct field_value ones = field_all_ones(oxm->field);
 
-    for (size_t i = 0; i < sizeof ones.bytes; i++) {
-        oxm->mask.bytes[i] &= ones.bytes[i];
-    }
+    oxm->mask = field_value_and(oxm->mask, ones);
     return field_table[oxm->field].mask_rule == FIELD_MASK_ANY || field_value_is_zero(oxm->mask) ||
            memcmp(&oxm->mask, &ones, sizeof ones) == 0;
 }

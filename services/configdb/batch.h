@@ -3,7 +3,7 @@
 #define BUSBAR_CONFIGDB_BATCH_H
 
 #include "lib/base/bytes.h"
-#include "services/configdb/ring.h"
+#include "services/configdb/view.h"
 
 enum {
     BATCH_VERSIONS_MAX = 4096,    /* commits in one message: a fifteenth of a second of rule changes */
@@ -11,7 +11,7 @@ enum {
 };
 
 struct batch {
-    uint32_t tables;
+    struct view view;
     uint64_t epoch;
     uint64_t from;      /* n of the first commit */
     size_t n;           /* commits in it; 0: nothing was made yet */
@@ -22,14 +22,14 @@ struct batch {
 
 void batch_init(struct batch *batch);
 void batch_fini(struct batch *batch);
-/* It was made for this place, these tables and the ring as it is. */
-bool batch_is_at(const struct batch *batch, const struct ring *ring, uint32_t tables, uint64_t from);
+/* It was made for this place, this view and the ring as it is. */
+bool batch_is_at(const struct batch *batch, const struct ring *ring, const struct view *view, uint64_t from);
 /* Empties it for that place. */
-void batch_begin(struct batch *batch, const struct ring *ring, uint32_t tables, uint64_t from);
+void batch_begin(struct batch *batch, const struct ring *ring, const struct view *view, uint64_t from);
 /* The commits from `from` on, at most so many and so large. Made anew only when the last one was for other tables or another place, so that
  * readers that are equally far share it. Ends before a commit of several pieces; then and at the ring's end batch->n may be 0. */
-void batch_make(struct batch *batch, const struct ring *ring, uint32_t tables, uint64_t from, size_t max_versions, size_t max_bytes);
-/* A packed Delta of version n with the entry's rows of these tables; entry NULL: without rows. To be freed. */
-uint8_t *batch_filtered(const struct ring *ring, const struct ring_entry *entry, uint64_t n, uint32_t tables, size_t *out_size);
+void batch_make(struct batch *batch, const struct ring *ring, const struct view *view, uint64_t from, size_t max_versions, size_t max_bytes);
+/* A packed Delta of version n with the entry's rows that are seen; entry NULL: without rows. To be freed. */
+uint8_t *batch_filtered(const struct ring *ring, const struct ring_entry *entry, uint64_t n, const struct view *view, size_t *out_size);
 
 #endif

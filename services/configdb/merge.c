@@ -17,14 +17,13 @@
 
 #include "lib/base/memory.h"
 #include "lib/msg/version.h"
+#include "services/configdb/wire.h"
 
 enum {
     MERGE_CHANGES_OF_DELTA = 2 << 3 | 2,  /* Delta.changes: field 2, bytes with a length in front */
     MERGE_CHANGES = 3 << 3 | 2,           /* DeltaMerged.changes */
     MERGE_ROW_TABLE = 1 << 3,             /* Row.table: field 1, a number */
     MERGE_ROW_ID = 2 << 3,
-    MERGE_WIRE_TYPE = 7,
-    MERGE_WIRE_BYTES = 2,
 };
 
 struct merge_row {
@@ -38,34 +37,14 @@ struct merge {
     size_t n, room;
 };
 
-static uint64_t merge_varint(struct reader *r)
-{
-    uint64_t value = 0;
-    for (unsigned shift = 0; shift < 64; shift += 7) {
-        uint8_t byte = reader_u8(r);
-        value |= (uint64_t)(byte & 0x7f) << shift;
-        if (byte < 0x80) {
-            break;
-        }
-    }
-    return value;
-}
-
-static void merge_put_varint(struct writer *w, uint64_t value)
-{
-    for (; value >= 0x80; value >>= 7) {
-        writer_u8(w, (uint8_t)(value | 0x80));
-    }
-    writer_u8(w, (uint8_t)value);
-}
-
 /* A field that is no number has its bytes in out_bytes. */
 static uint64_t merge_field(struct reader *r, uint64_t *out_value, struct reader *out_bytes)
 {
-    uint64_t tag = merge_varint(r);
-    *out_value = merge_varint(r);
-    if ((tag & MERGE_WIRE_TYPE) == MERGE_WIRE_BYTES) {
-        *out_bytes = reader_sub(r, *out_value);
+    uint64_t tag = wire_number(r);
+    if ((tag & 7) == WIRE_BYTES) {
+        *out_bytes = wire_bytes(r);
+    } else {
+        *out_value = wire_number(r);
     }
     return tag;
 }
@@ -74,7 +53,7 @@ static void merge_add_row(struct merge *merge, struct reader bytes, uint32_t tab
 {
     struct merge_row row = {.bytes = bytes.pos, .size = reader_left(&bytes)};
     struct reader value;
-    for (uint64_t tag = 0, number; reader_left(&bytes) > 0 && !bytes.failed && tag != MERGE_ROW_ID;) { /* they are packed in the order of their numbers */
+    for (uint64_t tag = 0, number = 0; reader_left(&bytes) > 0 && !bytes.failed && tag != MERGE_ROW_ID;) { /* they are packed in the order of their numbers */
         tag = merge_field(&bytes, &number, &value);
         row.table = tag == MERGE_ROW_TABLE ? number : row.table;
         row.id = tag == MERGE_ROW_ID ? number : row.id;
@@ -94,7 +73,7 @@ static void merge_add_commit(struct merge *merge, const struct ring_entry *entry
     struct reader delta = reader_of(entry->pieces[0].bytes, entry->pieces[0].size);
     struct reader bytes;
     while ((entry->tables & tables) != 0 && reader_left(&delta) > 0 && !delta.failed) {
-        uint64_t size;
+        uint64_t size = 0;
         if (merge_field(&delta, &size, &bytes) == MERGE_CHANGES_OF_DELTA) {
             merge_add_row(merge, bytes, tables);
         }
@@ -133,23 +112,23 @@ static void merge_pack(const struct merge *merge, struct batch *batch)
         const struct merge_row *row = &merge->rows[i];
         if (row->is_last) {
             writer_u8(&batch->body, MERGE_CHANGES);
-            merge_put_varint(&batch->body, row->size);
+            (void)wire_put(writer_extend(&batch->body, wire_size(row->size)), row->size);
             writer_bytes(&batch->body, row->bytes, row->size);
         }
     }
 }
 
-void merge_make(struct batch *batch, const struct ring *ring, uint32_t tables, uint64_t from, size_t max_versions, size_t max_bytes)
+void merge_make(struct batch *batch, const struct ring *ring, const struct view *view, uint64_t from, size_t max_versions, size_t max_bytes)
 {
     struct merge merge = {.n = 0};
     const struct ring_entry *entry;
     size_t bytes = 0;
-    if (batch_is_at(batch, ring, tables, from) && batch->n <= max_versions && batch->body.size <= max_bytes) {
+    if (batch_is_at(batch, ring, view, from) && batch->n <= max_versions && batch->body.size <= max_bytes) {
         return;
     }
-    batch_begin(batch, ring, tables, from);
+    batch_begin(batch, ring, view, from);
     while (batch->n < max_versions && (entry = ring_entry(ring, from + batch->n)) != NULL && entry->n_pieces == 1 && bytes + entry->size <= max_bytes) {
-        merge_add_commit(&merge, entry, tables);
+        merge_add_commit(&merge, entry, view->tables);
         bytes += entry->size;
         batch->n++;
     }

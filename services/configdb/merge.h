@@ -4,7 +4,7 @@
 
 #include "services/configdb/batch.h"
 
-/* As batch_make(), but body is a packed DeltaMerged. */
-void merge_make(struct batch *batch, const struct ring *ring, uint32_t tables, uint64_t from, size_t max_versions, size_t max_bytes);
+/* As batch_make(), but body is a packed DeltaMerged; of all bridges, whatever the view says of them. */
+void merge_make(struct batch *batch, const struct ring *ring, const struct view *view, uint64_t from, size_t max_versions, size_t max_bytes);
 
 #endif

@@ -16,6 +16,13 @@
  * slice, taken from the ring, and only when those reach the newest commit the piece marked `last`, with that version: what the
  * reader then shows is one state (I6). Rows may so be sent twice; the later one counts.
  *
+ * A reader may want rules of some bridges only (view.c). When it asks for more of them, what it has stays: a *partial* snapshot brings the rows of
+ * the added bridges, and behind them those of every commit after its `have`, under the new filter, up to the newest. It lays all of that over
+ * what it shows, in one step; what it had been sent of these commits before comes again, in their order, and does no harm. Should its
+ * `have` leave the ring meanwhile, a whole snapshot takes the place of the partial one.
+ *
+ * Commits that have nothing for such a reader wait for READERS_UNSEEN_NS, or for one that has.
+ *
  * A reader that takes batches gets all commits it has room for in one message (batch.c; most take them as one commit, merge.c).
  * A crowd of readers is told less often: after a
  * round in which more than READERS_UNPACED messages went out, the next one waits READERS_MESSAGE_NS for each of them, or until nobody has written
@@ -24,7 +31,8 @@
  * A reader is known by identity and is kept for a minute of silence: its connection may be broken and made again without its
  * notice. A send that finds nobody puts its place back to behind what it acknowledged; what it gets twice it ignores.
  *
- * Cost: a copy of each commit for each reader; commits that concern none of a reader's tables go as 20 bytes.
+ * Cost: a copy of each commit for each reader; commits that concern none of its tables and bridges go as 20 bytes,
+ * or many of them as 30.
  * Thread: configdb's main thread. Invariants: I6; never more than the window under way; one snapshot slice at a time in memory.
  */
 #include "services/configdb/readers.h"
@@ -48,13 +56,18 @@ enum reader_state { READER_SNAPSHOT, READER_FOLLOW };
 
 struct readers_one {
     struct bus_identity who;
-    uint32_t tables;
+    struct view view;
+    struct bridge_set added; /* SNAPSHOT: a partial one brings these bridges, */
+    uint64_t added_after;    /* and the commits after this */
+    uint64_t serial;         /* of its last SUBSCRIBE */
     enum reader_state state;
     bool is_lost;     /* a send found nobody; wait until it is heard */
     bool owes_resume; /* `have` was the newest: one empty delta says so */
     struct slice slice;
     uint64_t next;     /* FOLLOW: the n to be sent next */
     size_t next_piece; /* of it */
+    uint64_t looked;    /* commits before this one, from `next` on, have nothing for it, */
+    uint64_t unseen_ns; /* and so it is since; 0: nobody has looked */
     uint64_t acked;
     uint64_t sent_upto, acked_upto; /* ring_upto() of next - 1 and of acked: what lies between is under way */
     uint64_t status_serial;
@@ -84,6 +97,7 @@ struct readers {
     size_t next_batch;                             /* that is made anew when none fits */
     size_t n_sent;           /* messages with commits in this step */
     uint64_t quiet_until_ns; /* no commits go out before */
+    uint64_t unseen_due_ns;  /* what has nothing for anybody who has not been told goes out then */
     bool is_held;            /* some wait for that */
     uint64_t seen_n;         /* newest commit, and when it was first seen here */
     uint64_t seen_ns;
@@ -103,6 +117,7 @@ struct readers *readers_new(struct bus_socket *socket, struct rows *rows, struct
     readers->ring = ring;
     readers->status = status;
     readers->last_epoch_end = last_epoch_end;
+    readers->unseen_due_ns = UINT64_MAX;
     for (size_t i = 0; i < READERS_BATCHES; i++) {
         batch_init(&readers->batches[i].batch);
     }
@@ -114,6 +129,8 @@ static void readers_remove(struct readers *readers, struct readers_one *reader)
     HASH_DEL(readers->by_identity, reader);
     readers->n_readers--;
     row_errors_fini(&reader->errors);
+    view_fini(&reader->view);
+    bridge_set_fini(&reader->added);
     free(reader);
 }
 
@@ -140,14 +157,39 @@ static struct readers_one *readers_find(const struct readers *readers, const str
     return reader;
 }
 
-static void reader_start_snapshot(const struct readers *readers, struct readers_one *reader)
+static void reader_begin_snapshot(struct readers_one *reader)
 {
     reader->state = READER_SNAPSHOT;
     reader->sent_upto = reader->acked_upto = 0;
     reader->next_piece = 0;
     reader->owes_resume = false;
     reader->n_snapshots++;
-    slice_start(&reader->slice, reader->tables, ring_newest(readers->ring));
+}
+
+static void reader_start_snapshot(const struct readers *readers, struct readers_one *reader)
+{
+    reader_begin_snapshot(reader);
+    bridge_set_fini(&reader->added);
+    slice_start(&reader->slice, &reader->view, reader->serial, ring_newest(readers->ring));
+}
+
+/* What it has stays acknowledged, and nothing more, until it says so. */
+static void reader_start_partial(const struct readers *readers, struct readers_one *reader)
+{
+    reader_begin_snapshot(reader);
+    reader->acked = reader->added_after;
+    reader->sent_upto = reader->acked_upto = ring_upto(readers->ring, reader->acked);
+    slice_start_partial(&reader->slice, &reader->view, &reader->added, reader->serial, reader->added_after);
+}
+
+/* Once more, of whichever kind it was. */
+static void reader_restart_snapshot(const struct readers *readers, struct readers_one *reader)
+{
+    if (reader->slice.is_partial && reader->added_after + 1 >= ring_oldest(readers->ring)) {
+        reader_start_partial(readers, reader);
+    } else {
+        reader_start_snapshot(readers, reader);
+    }
 }
 
 static void reader_follow(const struct readers *readers, struct readers_one *reader, uint64_t have)
@@ -155,6 +197,7 @@ static void reader_follow(const struct readers *readers, struct readers_one *rea
     reader->state = READER_FOLLOW;
     reader->next = have + 1;
     reader->next_piece = 0;
+    reader->looked = 0;
     reader->acked = have;
     reader->sent_upto = reader->acked_upto = ring_upto(readers->ring, have);
 }
@@ -169,6 +212,23 @@ static void readers_make_room(struct readers *readers)
     LOG_LIMITED(LOG_LEVEL_WARN, "reader_evicted reader=%s.%u limit=%d", process_kind_name(oldest->who.kind),
                 oldest->who.instance, READERS_MAX);
     readers_remove(readers, oldest);
+}
+
+/* True when it did not have all of these tables before. */
+static bool reader_take_view(struct readers_one *reader, const Busbar__Subscribe *message)
+{
+    uint32_t tables = 0, before = reader->view.tables;
+    for (size_t i = 0; i < message->n_tables; i++) {
+        tables |=
+            message->tables[i] < CFG_TABLE_MAX && cfg_table_info(message->tables[i]) != NULL ? 1u << message->tables[i] : 0;
+    }
+    bool is_by_bridge = message->by_bridge && message->n_bridges <= READERS_BRIDGES_MAX;
+    bridge_set_assign(&reader->view.bridges, message->bridges, is_by_bridge ? message->n_bridges : 0);
+    bridge_set_assign(&reader->added, message->added, is_by_bridge ? message->n_added : 0);
+    reader->view.bridges.is_all = !is_by_bridge;
+    reader->view.tables = tables;
+    reader->serial = message->serial;
+    return (tables & ~before) != 0 && before != 0;
 }
 
 void readers_subscribe(struct readers *readers, const struct bus_identity *from, const Busbar__Subscribe *message,
@@ -186,15 +246,10 @@ void readers_subscribe(struct readers *readers, const struct bus_identity *from,
         readers->n_readers++;
         log_debug("reader_new reader=%s.%u", process_kind_name(from->kind), from->instance);
     }
-    uint32_t tables = 0;
-    for (size_t i = 0; i < message->n_tables; i++) {
-        tables |=
-            message->tables[i] < CFG_TABLE_MAX && cfg_table_info(message->tables[i]) != NULL ? 1u << message->tables[i] : 0;
-    }
-    bool has_new_tables = (tables & ~reader->tables) != 0 && reader->tables != 0;
-    reader->tables = tables;
-    reader->takes_batches = message->takes_batches || message->takes_merged;
-    reader->takes_merged = message->takes_merged;
+    bool has_new_tables = reader_take_view(reader, message);
+    /* What is merged is made for readers of all bridges; the others get their few rows in batches. */
+    reader->takes_merged = message->takes_merged && reader->view.bridges.is_all;
+    reader->takes_batches = message->takes_batches || reader->takes_merged;
     readers->wants_walk = true;
     reader->is_lost = false;
     reader->owes_resume = false;
@@ -206,8 +261,14 @@ void readers_subscribe(struct readers *readers, const struct bus_identity *from,
         have.epoch == ring_epoch(readers->ring) && have.n <= newest && have.n + 1 >= ring_oldest(readers->ring);
     bool is_seam = have.epoch == readers->last_epoch_end.epoch && have.n == readers->last_epoch_end.n &&
                    have.n + 1 >= ring_oldest(readers->ring);
-    if (have.n == 0 || has_new_tables || !(is_this_epoch || is_seam)) {
+    bool is_unfilterable = message->n_added > 0 && reader->view.bridges.is_all;
+    if (have.n == 0 || has_new_tables || is_unfilterable || !(is_this_epoch || is_seam)) {
         reader_start_snapshot(readers, reader);
+        return;
+    }
+    if (reader->added.n > 0) {
+        reader->added_after = have.n;
+        reader_start_partial(readers, reader);
         return;
     }
     reader_follow(readers, reader, have.n);
@@ -246,7 +307,7 @@ void readers_heard(struct readers *readers, const struct bus_identity *from, uin
         readers->wants_walk = true;
         reader->is_lost = false;
         if (reader->state == READER_SNAPSHOT) {
-            reader_start_snapshot(readers, reader);
+            reader_restart_snapshot(readers, reader);
         } else {
             reader_follow(readers, reader, reader->acked);
         }
@@ -328,7 +389,10 @@ static bool readers_send_snapshot(struct readers *readers, struct readers_one *r
         }
         reader->slice = ahead;
         if (is_last) {
+            uint64_t acked = ahead.is_partial ? reader->acked : ahead.version;
             reader_follow(readers, reader, ahead.version);
+            reader->acked = acked;
+            reader->acked_upto = ring_upto(readers->ring, acked);
             return true;
         }
     }
@@ -340,7 +404,7 @@ static bool reader_send_filtered(struct readers *readers, struct readers_one *re
                                  uint64_t n)
 {
     size_t size;
-    uint8_t *bytes = batch_filtered(readers->ring, entry, n, reader->tables, &size);
+    uint8_t *bytes = batch_filtered(readers->ring, entry, n, &reader->view, &size);
     bool is_sent = reader_send(readers, reader, MESSAGE_DELTA, bytes, size);
     free(bytes);
     return is_sent;
@@ -348,7 +412,7 @@ static bool reader_send_filtered(struct readers *readers, struct readers_one *re
 
 static bool reader_send_entry(struct readers *readers, struct readers_one *reader, const struct ring_entry *entry)
 {
-    if ((entry->tables & ~reader->tables) != 0) {
+    if (view_share(&reader->view, entry) != VIEW_WHOLE) {
         return reader_send_filtered(readers, reader, entry, entry->n);
     }
     while (reader->next_piece < entry->n_pieces) {
@@ -378,6 +442,7 @@ static void reader_went_out(const struct readers *readers, struct readers_one *r
     reader->sent_upto = ring_upto(readers->ring, last);
     reader->next = last + 1;
     reader->next_piece = 0;
+    reader->unseen_ns = 0;
     reader->owes_resume = false;
 }
 
@@ -386,7 +451,7 @@ static struct readers_batch *readers_batch_at(struct readers *readers, const str
 {
     for (size_t i = 0; i < READERS_BATCHES; i++) {
         struct readers_batch *made = &readers->batches[i];
-        if (made->is_merged == reader->takes_merged && batch_is_at(&made->batch, readers->ring, reader->tables, reader->next)) {
+        if (made->is_merged == reader->takes_merged && batch_is_at(&made->batch, readers->ring, &reader->view, reader->next)) {
             return made;
         }
     }
@@ -394,6 +459,29 @@ static struct readers_batch *readers_batch_at(struct readers *readers, const str
     readers->batches[readers->next_batch].batch.n = 0;
     readers->batches[readers->next_batch].is_merged = reader->takes_merged;
     return &readers->batches[readers->next_batch];
+}
+
+/* Has nothing that is new any row for this reader? Then it is told a little later, with much else: a wake-up costs it more than the rules it is spared. */
+static bool reader_may_wait(struct readers *readers, struct readers_one *reader, uint64_t now_ns)
+{
+    uint64_t newest = ring_newest(readers->ring);
+    uint64_t n = reader->looked > reader->next ? reader->looked : reader->next;
+    const struct ring_entry *entry;
+    if (reader->view.bridges.is_all || reader->owes_resume || reader->next_piece > 0 || reader->next > newest ||
+        newest - reader->next >= BATCH_VERSIONS_MAX) {
+        return false;
+    }
+    while (n <= newest && (entry = ring_entry(readers->ring, n)) != NULL && view_share(&reader->view, entry) == VIEW_NOTHING) {
+        n++;
+    }
+    reader->looked = n;
+    reader->unseen_ns = reader->unseen_ns == 0 ? now_ns : reader->unseen_ns;
+    uint64_t due_ns = reader->unseen_ns + READERS_UNSEEN_NS;
+    if (n <= newest || now_ns >= due_ns) {
+        return false;
+    }
+    readers->unseen_due_ns = due_ns < readers->unseen_due_ns ? due_ns : readers->unseen_due_ns;
+    return true;
 }
 
 /* Many commits in one message. False when the next one has to go alone. */
@@ -407,7 +495,7 @@ static bool reader_send_batch(struct readers *readers, struct readers_one *reade
     }
     struct readers_batch *made = readers_batch_at(readers, reader);
     struct batch *batch = &made->batch;
-    (reader->takes_merged ? merge_make : batch_make)(batch, readers->ring, reader->tables, reader->next, room < BATCH_VERSIONS_MAX ? room : BATCH_VERSIONS_MAX,
+    (reader->takes_merged ? merge_make : batch_make)(batch, readers->ring, &reader->view, reader->next, room < BATCH_VERSIONS_MAX ? room : BATCH_VERSIONS_MAX,
                room_bytes < BATCH_BYTES_MAX ? room_bytes : BATCH_BYTES_MAX);
     if (batch->n < 2) {
         return false;
@@ -468,7 +556,7 @@ static void readers_send_status(struct readers *readers, struct readers_one *rea
         message.n_rows = 0;
         while (message.n_rows < READERS_STATUS_ROWS && status_next(readers->status, reader->status_serial, &row) != NULL) {
             upto = row->serial;
-            if ((reader->tables & 1u << row->table) == 0) {
+            if ((reader->view.tables & 1u << row->table) == 0) {
                 continue;
             }
             Busbar__StatusRow *out = &rows[message.n_rows];
@@ -523,7 +611,9 @@ static bool readers_step_reader(struct readers *readers, struct readers_one *rea
     readers->wants_walk = readers->wants_walk || reader->state == READER_SNAPSHOT;
     if (reader->state == READER_FOLLOW) {
         if (!readers_is_pause(readers, now_ns)) {
-            readers_send_deltas(readers, reader);
+            if (!reader_may_wait(readers, reader, now_ns)) {
+                readers_send_deltas(readers, reader);
+            }
         } else {
             readers->is_held = readers->is_held || reader->next <= ring_newest(readers->ring);
         }
@@ -554,6 +644,7 @@ bool readers_step(struct readers *readers, uint64_t now_ns)
     }
     readers->n_sent = 0;
     readers->is_held = false;
+    readers->unseen_due_ns = UINT64_MAX;
     readers->wants_walk = false;
     readers->walked_serial = status_serial(readers->status);
     readers->walked_ns = now_ns;
@@ -575,7 +666,14 @@ uint64_t readers_due_ns(const struct readers *readers)
 {
     uint64_t settled_ns = readers->seen_ns + READERS_SETTLE_NS;
     uint64_t due_ns = readers->quiet_until_ns < settled_ns ? readers->quiet_until_ns : settled_ns;
-    return readers->is_held ? due_ns : UINT64_MAX;
+    due_ns = readers->is_held ? due_ns : UINT64_MAX;
+    return due_ns < readers->unseen_due_ns ? due_ns : readers->unseen_due_ns;
+}
+
+/* One that takes a whole snapshot has applied nothing; one that takes a partial one, what it had. */
+static uint64_t readers_applied_n(const struct readers_one *reader)
+{
+    return reader->state == READER_FOLLOW || reader->slice.is_partial ? reader->acked : 0;
 }
 
 void readers_missing(const struct readers *readers, uint64_t n, uint32_t tables, uint64_t now_ns,
@@ -583,8 +681,8 @@ void readers_missing(const struct readers *readers, uint64_t n, uint32_t tables,
 {
     for (const struct readers_one *reader = readers->by_identity; reader != NULL; reader = reader->hh.next) {
         uint64_t silent_ns = now_ns - reader->heard_ns;
-        bool counts = reader->who.kind != PROCESS_SWCTL && (reader->tables & tables) != 0 && silent_ns <= READERS_SILENCE_NS;
-        bool has = reader->state == READER_FOLLOW && reader->acked >= n;
+        bool counts = reader->who.kind != PROCESS_SWCTL && (reader->view.tables & tables) != 0 && silent_ns <= READERS_SILENCE_NS;
+        bool has = readers_applied_n(reader) >= n && (n > 0 || reader->state == READER_FOLLOW);
         if (!counts || has) {
             continue;
         }
@@ -604,15 +702,10 @@ void readers_errors(const struct readers *readers, void (*each)(void *context, c
     }
 }
 
-/* A service that is there; one that takes a snapshot has applied nothing. */
+/* A service that is there. */
 static bool readers_is_live(const struct readers_one *reader)
 {
     return reader->who.kind != PROCESS_SWCTL && !reader->is_lost;
-}
-
-static uint64_t readers_applied_n(const struct readers_one *reader)
-{
-    return reader->state == READER_FOLLOW ? reader->acked : 0;
 }
 
 size_t readers_count(const struct readers *readers)
@@ -650,7 +743,7 @@ json_t *readers_json(const struct readers *readers, uint64_t now_ns)
         char *name = memory_format("%s.%u", process_kind_name(reader->who.kind), reader->who.instance);
         json_t *tables = json_array();
         for (uint32_t table = 0; table < CFG_TABLE_MAX; table++) {
-            if ((reader->tables & 1u << table) != 0) {
+            if ((reader->view.tables & 1u << table) != 0) {
                 json_array_append_new(tables, json_string(cfg_table_info(table)->name));
             }
         }

@@ -14,6 +14,7 @@
 
 enum {
     READERS_MAX = 2048,             /* every process of a large switch and a thousand others that watch; 20 kB each */
+    READERS_BRIDGES_MAX = 4096,     /* in a filter; who asks for more gets all: it filters by itself too */
     READERS_WINDOW_VERSIONS = 8192, /* unacknowledged under way per reader (proto/README.md): two full batches */
     READERS_WINDOW_BYTES = 8 * 1024 * 1024,
     READERS_UNPACED = 32,        /* messages with commits in one step after which there is no pause */
@@ -23,6 +24,7 @@ enum {
 #define READERS_SILENCE_NS (3 * NS_PER_S) /* a reader not heard for this long is not waited for */
 #define READERS_FORGET_NS (60 * NS_PER_S) /* and forgotten after this */
 #define READERS_SETTLE_NS (5 * NS_PER_MS) /* without a commit for so long, what waits for the end of a pause goes out */
+#define READERS_UNSEEN_NS (20 * NS_PER_MS) /* a reader by bridge hears so late of commits that have nothing for it: fifty wake-ups a second */
 #define READERS_WALK_NS (100 * NS_PER_MS) /* during a pause all are looked at this often: who is silent, who has to be sent a snapshot */
 
 struct readers;

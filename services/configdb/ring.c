@@ -16,6 +16,7 @@
 #include <string.h>
 
 #include "lib/base/memory.h"
+#include "lib/cfg/bridge_set.h"
 #include "services/configdb/wire.h"
 
 struct ring {
@@ -95,6 +96,17 @@ static void ring_next(const struct ring_builder *builder, struct ring_place *pla
     }
 }
 
+/* Before the change is among entry->tables. */
+static void ring_note_bridge(struct ring_entry *entry, const struct overlay_change *change)
+{
+    if (((uint32_t)CFG_TABLES_BY_BRIDGE & 1u << change->table) == 0) {
+        return;
+    }
+    bool is_first = (entry->tables & (uint32_t)CFG_TABLES_BY_BRIDGE) == 0;
+    uint64_t bridge = change->is_deleted ? RING_BRIDGE_ANY : bridge_set_row_bridge(change->value, change->size);
+    entry->bridge = is_first || entry->bridge == bridge ? bridge : 0;
+}
+
 /* Of a packed Row: what is 0 or empty is left out. */
 static size_t ring_row_size(const struct overlay_change *change)
 {
@@ -126,6 +138,7 @@ static size_t ring_measure(const struct ring_builder *builder, struct ring_place
         size_t row = ring_row_size(place->change);
         size += 1 + wire_size(row) + row;
         bytes += place->change->size + 24;
+        ring_note_bridge(builder->entry, place->change);
         builder->entry->tables |= 1u << place->change->table;
     }
     return size;

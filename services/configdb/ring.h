@@ -14,6 +14,8 @@ enum {
     RING_PIECE_BYTES = 448 * 1024,     /* a piece ends at the row that passes this: with ROWS_VALUE_MAX below 1 MiB */
 };
 
+#define RING_BRIDGE_ANY UINT64_MAX
+
 struct ring_piece {
     uint8_t *bytes; /* a packed Delta */
     size_t size;
@@ -21,6 +23,7 @@ struct ring_piece {
 struct ring_entry {
     uint64_t n;
     uint32_t tables; /* a bit for each table changed */
+    uint64_t bridge; /* of all its rows of tables filtered by bridge; RING_BRIDGE_ANY when they are all gone ones, 0 when it is not one, or not known */
     struct ring_piece *pieces;
     size_t n_pieces;
     size_t size;

@@ -5,15 +5,20 @@
  * fields add up.
  *
  * Cost: one copy of each row. Thread: configdb's main thread. Invariant: after the piece marked last, what was sent equals
- * the tables at slice->version (I6).
+ * the tables at slice->version (I6). Of a partial one: what the reader had, at any version from `have` on, with it laid over.
  */
 #include "services/configdb/slice.h"
 
 #include "lib/msg/version.h"
 
-void slice_start(struct slice *slice, uint32_t tables, uint64_t newest)
+void slice_start(struct slice *slice, const struct view *view, uint64_t serial, uint64_t newest)
 {
-    *slice = (struct slice){.tables = tables, .version = newest};
+    *slice = (struct slice){.view = view, .bridges = &view->bridges, .serial = serial, .version = newest};
+}
+
+void slice_start_partial(struct slice *slice, const struct view *view, const struct bridge_set *added, uint64_t serial, uint64_t have)
+{
+    *slice = (struct slice){.view = view, .bridges = added, .serial = serial, .version = have, .is_partial = true};
 }
 
 /* Appends a message to the piece: the parts of a protobuf message concatenate. */
@@ -37,15 +42,19 @@ static int slice_table(struct slice *slice, struct rows *rows, struct writer *ou
     struct store_cursor *cursor = rows_walk(rows, slice->table, slice->id);
     struct store_bytes value;
     uint64_t id;
+    size_t n_looks = 0;
     int err = 0;
-    while (out->size < SLICE_BYTES && (err = rows_walk_next(cursor, slice->table, &id, &value)) == 0) {
+    while (out->size < SLICE_BYTES && n_looks++ < SLICE_LOOKS && (err = rows_walk_next(cursor, slice->table, &id, &value)) == 0) {
+        slice->id = id + 1;
+        if (!bridge_set_takes(slice->bridges, slice->table, value.bytes, value.size)) {
+            continue;
+        }
         Busbar__Row row = BUSBAR__ROW__INIT;
         row.table = slice->table;
         row.id = id;
         row.value.data = (uint8_t *)(uintptr_t)value.bytes;
         row.value.len = value.size;
         slice_pack_row(out, &row);
-        slice->id = id + 1;
     }
     store_cursor_close(&cursor);
     return err == 0 ? 1 : err == -ERROR_NOT_FOUND ? 0 : err;
@@ -53,23 +62,24 @@ static int slice_table(struct slice *slice, struct rows *rows, struct writer *ou
 
 struct slice_catch_up {
     struct writer *out;
-    uint32_t tables;
+    const struct view *view;
 };
 
 static void slice_changed_row(void *context, const Busbar__Row *row)
 {
     const struct slice_catch_up *catch_up = context;
     Busbar__Row copy = *row;
-    if ((catch_up->tables & 1u << row->table) != 0) {
+    if (view_takes_row(catch_up->view, row)) {
         slice_pack_row(catch_up->out, &copy);
     }
 }
 
 static int slice_tables(struct slice *slice, struct rows *rows, struct writer *out)
 {
+    uint32_t tables = slice->view->tables & (slice->is_partial ? (uint32_t)CFG_TABLES_BY_BRIDGE : UINT32_MAX);
     while (slice->table < CFG_TABLE_MAX) {
         enum rows_env env;
-        if ((slice->tables & 1u << slice->table) != 0 && rows_env_of(slice->table, &env)) {
+        if ((tables & 1u << slice->table) != 0 && rows_env_of(slice->table, &env)) {
             int rc = slice_table(slice, rows, out);
             if (rc != 0) {
                 return rc < 0 ? rc : 0;
@@ -82,16 +92,16 @@ static int slice_tables(struct slice *slice, struct rows *rows, struct writer *o
     return 0;
 }
 
-/* Commits since the first slice, as rows; a large commit over several pieces. */
+/* Commits since the first slice (of a partial one: since `have`), as rows; a large commit over several pieces. */
 static int slice_commits(struct slice *slice, const struct ring *ring, struct writer *out)
 {
-    struct slice_catch_up catch_up = {.out = out, .tables = slice->tables};
+    struct slice_catch_up catch_up = {.out = out, .view = slice->view};
     while (slice->version < ring_newest(ring) && out->size < SLICE_BYTES) {
         const struct ring_entry *entry = ring_entry(ring, slice->version + 1);
         if (entry == NULL) {
             return -ERROR_CONFLICT;
         }
-        if ((entry->tables & slice->tables) != 0 && slice->piece < entry->n_pieces) {
+        if (view_share(slice->view, entry) != VIEW_NOTHING && slice->piece < entry->n_pieces) {
             ring_piece_rows(&entry->pieces[slice->piece++], slice_changed_row, &catch_up);
             continue;
         }
@@ -106,6 +116,8 @@ int slice_next(struct slice *slice, struct rows *rows, const struct ring *ring, 
     Busbar__Snapshot frame = BUSBAR__SNAPSHOT__INIT;
     Busbar__Version version;
     frame.first = !slice->has_begun;
+    frame.partial = slice->is_partial;
+    frame.serial = slice->serial;
     slice->has_begun = true;
     int err = slice->has_rows ? 0 : slice_tables(slice, rows, out);
     if (err == 0 && slice->has_rows) {

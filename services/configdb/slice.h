@@ -6,12 +6,18 @@
 #define BUSBAR_CONFIGDB_SLICE_H
 
 #include "lib/base/bytes.h"
-#include "services/configdb/ring.h"
+#include "services/configdb/view.h"
 
-enum { SLICE_BYTES = 448 * 1024 /* a piece ends at the row that passes this: below 1 MiB with ROWS_VALUE_MAX */ };
+enum {
+    SLICE_BYTES = 448 * 1024, /* a piece ends at the row that passes this: below 1 MiB with ROWS_VALUE_MAX */
+    SLICE_LOOKS = 20000,      /* or when so many rows were looked at, most of which may be of bridges that are not asked for: some ms */
+};
 
 struct slice {
-    uint32_t tables; /* a bit for each wanted */
+    const struct view *view;          /* the reader's; lent */
+    const struct bridge_set *bridges; /* of these, rows of the tables filtered by bridge are read */
+    bool is_partial;
+    uint64_t serial; /* of the SUBSCRIBE that it answers */
     uint32_t table;  /* the place reached: the next row has this table and at least this id */
     uint64_t id;
     uint64_t version; /* rows of commits up to this are in what was sent, once the tables are done */
@@ -20,7 +26,9 @@ struct slice {
     bool has_rows; /* all tables are done; commits since come next */
 };
 
-void slice_start(struct slice *slice, uint32_t tables, uint64_t newest);
+void slice_start(struct slice *slice, const struct view *view, uint64_t serial, uint64_t newest);
+/* A partial one: rows of `added`, which are among the view's bridges, and those of every commit after `have`. */
+void slice_start_partial(struct slice *slice, const struct view *view, const struct bridge_set *added, uint64_t serial, uint64_t have);
 /* The next piece as a packed Snapshot message appended to `out`; *out_is_last: it is the last one and of version slice->version.
  * -ERROR_CONFLICT: the ring no longer holds the commits since the beginning: start again. */
 int slice_next(struct slice *slice, struct rows *rows, const struct ring *ring, struct writer *out,

@@ -37,6 +37,14 @@ static void enter(struct port_set *set, struct port *port)
     set->by_id[i] = port;
 }
 
+void port_set_up_rate(struct port *port, uint32_t rate_per_s)
+{
+    if (port->up_rate != rate_per_s) {
+        port->up_rate = rate_per_s;
+        port->up_bucket = bucket_of_rate(rate_per_s, rate_per_s / PORT_UP_BURSTS_PER_S + 1);
+    }
+}
+
 struct port *port_set_add(struct port_set *set, uint32_t id)
 {
     if (set->n_ports == PORTS_MAX) {
@@ -45,7 +53,7 @@ struct port *port_set_add(struct port_set *set, uint32_t id)
     struct port *port = memory_zeroed(sizeof *port);
     port->id = id;
     port->miss_bucket = bucket_of_rate(PORT_MISS_RATE, PORT_MISS_BURST);
-    port->up_bucket = bucket_of_rate(PORT_UP_RATE, PORT_UP_BURST);
+    port_set_up_rate(port, PORT_UP_RATE);
     megaflow_init(&port->megaflows, id);
     set->ports[set->n_ports++] = port;
     enter(set, port);

@@ -13,8 +13,8 @@ enum {
     PORT_NAME_BYTES = 16,       /* IFNAMSIZ */
     PORT_MISS_RATE = 100000,    /* misses a second, so that one port leaves the slowpath room for others (I9) */
     PORT_MISS_BURST = 4096,
-    PORT_UP_RATE = 20000,       /* packets to the controller a second */
-    PORT_UP_BURST = 1000,
+    PORT_UP_RATE = 20000,       /* packets to the controller a second, unless the port's row says otherwise */
+    PORT_UP_BURSTS_PER_S = 20,  /* a burst is a twentieth of that */
 };
 
 struct port {
@@ -24,6 +24,7 @@ struct port {
     uint32_t mtu;
     struct megaflow_table megaflows;
     struct bucket miss_bucket, up_bucket;
+    uint32_t up_rate;
     uint32_t n_pending;
     uint32_t n_tx;
     struct io_frame tx[IO_BURST];
@@ -66,6 +67,8 @@ struct port_set {
 struct port *port_set_find(const struct port_set *set, uint32_t id);
 /* A new port without a device; NULL when there are too many. */
 struct port *port_set_add(struct port_set *set, uint32_t id);
+/* Packets to the controller a second, not 0; with another rate than before the bucket is full again. */
+void port_set_up_rate(struct port *port, uint32_t rate_per_s);
 /* Frees the port; its device must be closed and its flows out. */
 void port_set_remove(struct port_set *set, struct port *port);
 

@@ -250,7 +250,9 @@ void port_control_apply(struct port_control *control, uint64_t id, const Busbar_
     if (row == NULL) {
         return;
     }
+    uint32_t up_rate = row->has_packet_in_rate && row->packet_in_rate > 0 ? row->packet_in_rate : PORT_UP_RATE;
     if (port != NULL) {
+        port_set_up_rate(port, up_rate);
         if (port->force != (row->has_force && row->force)) {
             port->force = !port->force;
             port->retry_ns = port->io == NULL ? now_ns : 0;
@@ -265,6 +267,7 @@ void port_control_apply(struct port_control *control, uint64_t id, const Busbar_
     }
     snprintf(port->name, sizeof port->name, "%s", row->name);
     port->row_id = id;
+    port_set_up_rate(port, up_rate);
     port->kind = kind_of(row);
     take_options(port, row);
     port->is_held = control->holds;

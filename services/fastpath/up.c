@@ -1,9 +1,10 @@
 /* The controllers' packets.
  *
- * A packet up is copied, cut to what the rule asked for, with the rule's user data and fields behind it, into a buffer of its session's and sent with the
- * burst, so the frame is free at once. The session is that of the packet's flow hash, so that a controller sees one flow in order. When the
+ * A packet up is copied, with the rule's user data and fields behind it, into a buffer of its session's and sent with the burst, so the frame is free at
+ * once. The whole packet, whatever length the rule asks for: that is for switches that keep the rest in a buffer, and this one, as Open vSwitch, has
+ * none [OF1.3.5 §7.4.1]. The session is that of the packet's flow hash, so that a controller sees one flow in order. When the
  * buffer is full it is sent; when the bus has no room the newest are dropped and counted (I9).
- * Cost: a copy of max_len bytes; one message a burst. Worker thread. Invariant: each packet counted as sent up was given to the bus (I5).
+ * Cost: a copy of the packet; one message a burst. Worker thread. Invariant: each packet counted as sent up was given to the bus (I5).
  */
 #include "services/fastpath/up.h"
 
@@ -19,7 +20,7 @@ int up_packet(void *context, const struct dp_controller *to, const struct dp_pac
     struct shard *shard = context;
     uint32_t hash = packet->flow_hash != 0 ? packet->flow_hash : key_flow_hash(&packet->key);
     uint8_t number = shard->buckets[hash % SESSION_BUCKETS];
-    uint32_t size = packet->size < to->max_len ? packet->size : to->max_len;
+    uint32_t size = packet->size;
     if (number == OWNER_NONE) {
         return DROP_NO_SLOWPATH;
     }

@@ -37,7 +37,7 @@ struct meter_use;
 enum bridge_state {
     BRIDGE_UNOWNED,  /* not ours yet, or not any more */
     BRIDGE_CLAIMING, /* the transaction on the owner row is under way */
-    BRIDGE_LOADING,  /* ours since `claimed`; the mirror has not come so far, or its rules are being read */
+    BRIDGE_LOADING,  /* ours since `claimed`; the mirror has not come so far, or has not got its rules yet, or they are being read */
     BRIDGE_READY,    /* the tables are those of configdb plus what is in flight */
     BRIDGE_GIVING    /* nobody is served any more; the transaction that names the next owner is under way */
 };
@@ -58,6 +58,7 @@ struct bridge {
 
     enum bridge_state state;
     bool must_reload;
+    bool is_followed; /* its rules are in the mirror, or on their way there; follow.c */
     struct inflight_owner owner;
     struct version claimed;
     uint64_t snapshots_wanted; /* LOADING ends when the mirror has taken that many, */
@@ -169,9 +170,13 @@ struct ofagent {
     size_t bundle_bytes; /* of messages that all sessions keep in bundles */
     struct version seen, applied; /* of the mirror; as we have acknowledged it */
     struct version window_from;   /* configdb counts what is unacknowledged from here: the last snapshot, or `applied` */
+    uint64_t applied_ns;          /* when we last did */
+    bool is_applied_awaited;      /* something else than rules has changed since: people may wait for that */
+    bool awaits_floor;            /* somebody waited for the shards in this step */
     bool is_ending;               /* nothing new is begun */
     bool must_follow;             /* bridges or controllers have changed in the mirror */
     struct share share;
+    size_t n_followed;            /* bridges whose rules we mirror */
     uint64_t load_cursor;         /* of the pass over the mirror's rules; 0: none runs */
     size_t load_rows, load_left;  /* rows looked at in one step: OWNER_LOAD_ROWS, fewer in tests; what is left of them */
     bool has_mirror;              /* the mirror has been complete */

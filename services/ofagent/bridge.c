@@ -86,13 +86,12 @@ static void on_refused(void *context, const struct inflight_request *request, in
 
     if (session != NULL && session->state == SESSION_ACTIVE) {
         enum of_type type = request->size > 1 ? of_type_by_number(session->version, request->head[1]) : OF_FLOW_MOD;
-        bool is_bundle = session->committing != NULL && session->committing->xid == xid_of(request);
-        enum of_error_number number = is_bundle              ? OF_ERROR_BUNDLE_FAILED_MSG_FAILED
+        enum of_error_number number = request->is_commit     ? OF_ERROR_BUNDLE_FAILED_MSG_FAILED
                                       : type == OF_GROUP_MOD ? OF_ERROR_GROUP_MOD_FAILED_EPERM
                                       : type == OF_METER_MOD ? OF_ERROR_METER_MOD_FAILED_UNKNOWN
                                                              : unknown_flow_mod_error(session);
-        if (is_bundle) {
-            bundles_refused(session);
+        if (request->is_commit) {
+            bundles_refused(session, request->batch, xid_of(request));
         }
         session_send_error(session, number, request->head, request->size);
     }
@@ -237,7 +236,7 @@ void bridge_end_service(struct bridge *bridge, const char *why)
 
 static bool is_busy(const struct session *session)
 {
-    return session->waits_for_barrier || session->held != NULL || session->committing != NULL || session->walk != NULL ||
+    return session->waits_for_barrier || session->held != NULL || session->commits != NULL || session->walk != NULL ||
            session->bundles != NULL || session->n_port_mods > 0;
 }
 
@@ -563,17 +562,19 @@ static void watch_floor(struct bridge *bridge)
         (void)inflight_committed(bridge->inflight, &bridge->behind_version);
         bridge->behind_total = inflight_total(bridge->inflight);
     }
+    if (bridge_is_behind(bridge)) {
+        bridge->agent->awaits_floor = true;
+    }
 }
 
 /* ---- removed rules ---- */
 
 static void tell_removed(struct bridge *bridge, const struct flow_entry *entry)
 {
-    const struct rule *rule = &entry->rule;
+    const struct flow_rule *rule = &entry->rule;
     struct rule_stats stats = bridge_rule_stats(bridge, entry);
     struct of_message message = {.type = OF_FLOW_REMOVED,
-                                 .flow_removed = {.match = rule->match,
-                                                  .cookie = rule->cookie,
+                                 .flow_removed = {.cookie = rule->cookie,
                                                   .duration_ns = stats.duration_ns,
                                                   .n_packets = stats.n_packets,
                                                   .n_bytes = stats.n_bytes,
@@ -585,6 +586,7 @@ static void tell_removed(struct bridge *bridge, const struct flow_entry *entry)
 
     bridge->matched_before[rule->table] += stats.n_packets;
     if ((rule->flags & RULE_SEND_FLOW_REM) != 0 && entry->removed_reason != FLOW_ENTRY_QUIET) {
+        packed_match_read(&entry->match, &message.flow_removed.match);
         bridge_tell(bridge, &message, offsetof(struct of_async, flow_removed), entry->removed_reason);
     }
 }

@@ -3,11 +3,12 @@
  * A message is decoded when it comes, so that what its bytes alone get wrong is answered at once, and again at the commit, from the bytes that
  * were kept: they are smaller than what they mean. A commit does the messages in order in memory and notes how to take each back; the first
  * that is refused undoes those before it and is answered with its own error and the commit with MSG_FAILED. What is done in one step goes to
- * configdb as one batch, in one transaction (inflight.h says when it takes several), and the reply waits for that.
+ * configdb as one batch, in one transaction (inflight.h says when it takes several), and the reply waits for that; the next bundle may come, be filled
+ * and be done meanwhile, and share that transaction. Replies leave in the order of the commits.
  * Rules, groups, port_mods and packet-outs can be in a bundle; packet-outs are checked in their place and leave when all else is committed, in
  * their order and before the reply. No transaction of rules can contain the configuration, so port_mods are as in Open vSwitch: refused at the commit
  * of an atomic bundle; else checked in their place and done at the commit, all of them in one transaction beside that of the rules. The reply
- * waits for both; should configdb refuse the ports' then, the commit is answered MSG_FAILED although the rules have changed.
+ * waits for both, and nothing is read before it; should configdb refuse the ports' then, the commit is answered MSG_FAILED although the rules have changed.
  * A group that a failed bundle deleted comes back with a new row: its counts begin anew.
  *
  * The ofagent's one thread. Costs a copy of the bytes and twice the decoding. Invariant: a refused bundle has changed nothing.
@@ -42,7 +43,15 @@ struct group_before {
     struct group group;
 };
 
-/* A commit under way. */
+/* A commit that has been done in memory and waits for configdb. */
+struct bundle_commit {
+    struct bundle_commit *next;
+    uint64_t batch;
+    uint32_t xid;
+    struct of_bundle_control control;
+};
+
+/* A commit being done. */
 struct commit {
     struct session *session;
     struct bridge *bridge;
@@ -76,12 +85,43 @@ static void drop(struct session *session, struct bundle *bundle)
     free(bundle);
 }
 
+/* Only the last can be one that is alone. */
+static void forget_commit(struct session *session, struct bundle_commit **at)
+{
+    struct bundle_commit *commit = *at;
+
+    *at = commit->next;
+    session->n_commits--;
+    if (session->commits_alone && *at == NULL) {
+        session->commits_alone = false;
+        free(session->outs);
+        session->outs = NULL;
+        session->outs_size = 0;
+    }
+    free(commit);
+}
+
+static void await_commit(struct session *session, const struct of_message *message, bool is_alone)
+{
+    struct bundle_commit *commit = memory_zeroed(sizeof *commit), **at = &session->commits;
+
+    *commit = (struct bundle_commit){.batch = session->last_batch, .xid = message->xid, .control = message->bundle_control};
+    while (*at != NULL) {
+        at = &(*at)->next;
+    }
+    *at = commit;
+    session->n_commits++;
+    session->commits_alone = is_alone;
+}
+
 void bundles_drop(struct session *session)
 {
     while (session->bundles != NULL) {
         drop(session, session->bundles);
     }
-    bundles_refused(session);
+    while (session->commits != NULL) {
+        forget_commit(session, &session->commits);
+    }
 }
 
 static void touch(struct session *session, struct bundle *bundle, const struct request *request)
@@ -321,9 +361,9 @@ static void do_port_mods(struct session *session, const struct writer *ports, co
     port_batch_send(session, &batch, request, OF_ERROR_BUNDLE_FAILED_MSG_FAILED);
 }
 
-static void reply(struct session *session, struct of_message *message, uint16_t type)
+static void reply(struct session *session, uint32_t xid, const struct of_bundle_control *control, uint16_t type)
 {
-    struct of_message answer = {.type = OF_BUNDLE_CONTROL, .xid = message->xid, .bundle_control = message->bundle_control};
+    struct of_message answer = {.type = OF_BUNDLE_CONTROL, .xid = xid, .bundle_control = *control};
 
     answer.bundle_control.type = type;
     answer.bundle_control.flags = 0;
@@ -346,7 +386,7 @@ static enum of_error_number commit_bundle(struct session *session, struct of_mes
 {
     struct bridge *bridge = session->bridge;
     struct commit commit = {.session = session, .bridge = bridge};
-    struct inflight_request pending = {.session = session->number};
+    struct inflight_request pending = {.session = session->number, .is_commit = true};
 
     if (!bridge_is_writable(bridge)) {
         drop(session, bundle);
@@ -362,23 +402,38 @@ static enum of_error_number commit_bundle(struct session *session, struct of_mes
         pending.size = request->size < sizeof pending.head ? (uint16_t)request->size : (uint16_t)sizeof pending.head;
         memcpy(pending.head, request->bytes, pending.size);
         session->last_batch = bridge_note(bridge, &commit.flows, &pending);
-        session->committing = memory_copy(message, sizeof *message);
-        do_port_mods(session, &commit.ports, request);
+        await_commit(session, message, commit.ports.size > 0 || commit.outs.size > 0);
         session->outs_size = commit.outs.size;
         session->outs = commit.outs.size > 0 ? memory_copy(commit.outs.bytes, commit.outs.size) : NULL;
+        do_port_mods(session, &commit.ports, request);
     }
     commit_fini(&commit);
     drop(session, bundle);
     return error;
 }
 
-void bundles_refused(struct session *session)
+void bundles_refused(struct session *session, uint64_t batch, uint32_t xid)
 {
-    free(session->committing);
-    session->committing = NULL;
-    free(session->outs);
-    session->outs = NULL;
-    session->outs_size = 0;
+    struct bundle_commit **at = &session->commits;
+
+    while (*at != NULL && ((*at)->batch != batch || (*at)->xid != xid)) {
+        at = &(*at)->next;
+    }
+    if (*at != NULL) {
+        forget_commit(session, at);
+    }
+}
+
+void bundles_refused_alone(struct session *session)
+{
+    struct bundle_commit **at = &session->commits;
+
+    while (*at != NULL && (*at)->next != NULL) {
+        at = &(*at)->next;
+    }
+    if (*at != NULL && session->commits_alone) {
+        forget_commit(session, at);
+    }
 }
 
 /* The packet-outs of the bundle that has been committed. */
@@ -427,14 +482,14 @@ static enum of_error_number control(struct session *session, struct of_message *
             return OF_ERROR_BUNDLE_FAILED_BUNDLE_CLOSED;
         }
         bundle->is_closed = true;
-        reply(session, message, OF_BUNDLE_CLOSE_REPLY);
+        reply(session, message->xid, wanted, OF_BUNDLE_CLOSE_REPLY);
         return OF_ERROR_NONE;
     }
     if (wanted->type == OF_BUNDLE_COMMIT_REQUEST) {
         return commit_bundle(session, message, bundle, request);
     }
     drop(session, bundle);
-    reply(session, message, OF_BUNDLE_DISCARD_REPLY);
+    reply(session, message->xid, wanted, OF_BUNDLE_DISCARD_REPLY);
     return OF_ERROR_NONE;
 }
 
@@ -456,7 +511,7 @@ enum of_error_number on_bundle_control(struct session *session, struct of_messag
     }
     enum of_error_number error = open_bundle(session, wanted->bundle_id, wanted->flags, request, &bundle);
     if (error == OF_ERROR_NONE) {
-        reply(session, message, OF_BUNDLE_OPEN_REPLY);
+        reply(session, message->xid, wanted, OF_BUNDLE_OPEN_REPLY);
     }
     return error;
 }
@@ -473,11 +528,13 @@ void bundles_step(struct session *session)
             drop(session, b);
         }
     }
-    if (session->committing != NULL && session->n_port_mods == 0 && inflight_committed(session->bridge->inflight, &committed) >= session->last_batch) {
-        struct of_message *message = session->committing;
-        session->committing = NULL;
-        send_outs(session);
-        reply(session, message, OF_BUNDLE_COMMIT_REPLY);
-        free(message);
+    while (session->commits != NULL && session->n_port_mods == 0 &&
+           inflight_committed(session->bridge->inflight, &committed) >= session->commits->batch) {
+        struct bundle_commit commit = *session->commits;
+        if (commit.next == NULL && session->commits_alone) {
+            send_outs(session);
+        }
+        forget_commit(session, &session->commits);
+        reply(session, commit.xid, &commit.control, OF_BUNDLE_COMMIT_REPLY);
     }
 }

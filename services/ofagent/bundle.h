@@ -6,15 +6,18 @@
 
 enum {
     BUNDLES_MAX = 16,              /* of a session */
+    BUNDLE_COMMITS_MAX = 64,       /* of a session, not committed yet: sixteen with a thousand rules each are all that may be in flight */
     BUNDLE_MESSAGES_MAX = 1 << 20, /* in one: a million rules and a bit */
     BUNDLE_BYTES_MAX = 256 << 20   /* of all bundles in the process together: a million rules of 250 bytes */
 };
 #define BUNDLE_IDLE_NS (10 * NS_PER_S) /* as Open vSwitch: a bundle that nobody touches is dropped, and the peer told */
 
-/* Drops bundles nobody touched for long, and answers a commit once its changes are committed. */
+/* Drops bundles nobody touched for long, and answers commits once their changes are committed. */
 void bundles_step(struct session *session);
 void bundles_drop(struct session *session);
-/* The changes of this session's commit were refused: its reply is not sent. */
-void bundles_refused(struct session *session);
+/* The changes of this commit were refused: its reply is not sent. */
+void bundles_refused(struct session *session, uint64_t batch, uint32_t xid);
+/* The same of the one with port_mods. */
+void bundles_refused_alone(struct session *session);
 
 #endif

@@ -255,13 +255,13 @@ static void run_flow_mod(void *context, struct control_call *call, const char *c
 
 /* ---- dump-flows ---- */
 
-static json_t *flow_json(const struct bridge *bridge, const struct flow_entry *entry)
+static json_t *flow_json(const struct bridge *bridge, const struct flow_entry *entry, const struct rule *rule)
 {
     struct match_ports ports = {0};
     struct rule_stats stats = bridge_rule_stats(bridge, entry);
-    char *match = match_format(&entry->rule.match, &ports);
-    char *actions = instructions_format(&entry->rule.instructions, &ports);
-    char *text = rule_format(&entry->rule, &stats, &ports);
+    char *match = match_format(&rule->match, &ports);
+    char *actions = instructions_format(&rule->instructions, &ports);
+    char *text = rule_format(rule, &stats, &ports);
     json_t *flow =
         json_pack("{s:o, s:f, s:i, s:I, s:I, s:i, s:i, s:i, s:i, s:s, s:s, s:s}", "cookie",
                   json_integer((json_int_t)entry->rule.cookie), "duration_s", (double)stats.duration_ns / 1e9, "table",
@@ -317,8 +317,9 @@ static bool continue_dump(struct ofagent *agent, struct dump *dump)
     }
     json_t *piece = json_array();
     for (int n = 0; n < COMMANDS_PIECE && (entry = flow_cursor_next(&dump->cursor)) != NULL; n++) {
-        if (rule_filter_covers(&dump->filter, &entry->rule)) {
-            json_array_append_new(piece, flow_json(bridge, entry));
+        struct rule rule = flow_entry_rule(entry);
+        if (rule_filter_covers(&dump->filter, &rule)) {
+            json_array_append_new(piece, flow_json(bridge, entry, &rule));
         }
     }
     if (entry != NULL) {
@@ -350,6 +351,8 @@ void commands_step(struct ofagent *agent)
             control_reply(wait->call, json_pack("{s:I, s:I}", "changed", (json_int_t)wait->n_changes, "version",
                                                 (json_int_t)wait->version.n));
             drop_wait(agent->waits, i);
+        } else if (wait->is_committed) {
+            agent->awaits_floor = true;
         }
     }
     for (struct dump **at = &agent->waits->dumps; *at != NULL;) {

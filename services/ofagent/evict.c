@@ -51,7 +51,7 @@ static bool goes_before(const struct place *a, const struct place *b)
 static void put(struct heap *heap, size_t at, struct place place)
 {
     heap->places[at] = place;
-    place.entry->evict_at = at + 1;
+    place.entry->evict_at = (uint32_t)(at + 1);
 }
 
 static void sift_up(struct heap *heap, size_t at)

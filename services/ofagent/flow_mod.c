@@ -19,10 +19,19 @@ void flow_changes_init(struct flow_changes *changes)
     *changes = (struct flow_changes){0};
 }
 
+static void before_destroy(struct flow_rule **before)
+{
+    if (*before != NULL) {
+        instructions_fini(&(*before)->instructions);
+        free(*before);
+        *before = NULL;
+    }
+}
+
 void flow_changes_fini(struct flow_changes *changes)
 {
     for (size_t i = 0; i < changes->count; i++) {
-        rule_destroy(&changes->items[i].before);
+        before_destroy(&changes->items[i].before);
     }
     free(changes->items);
     *changes = (struct flow_changes){0};
@@ -40,11 +49,17 @@ static struct flow_change *changes_append(struct flow_changes *changes, enum flo
     return change;
 }
 
+/* The entry's instructions are the list's from here on: the caller puts others in their place. */
+static void note_modified(struct flow_changes *changes, struct flow_entry *entry)
+{
+    changes_append(changes, FLOW_CHANGE_MODIFIED, entry)->before = memory_copy(&entry->rule, sizeof entry->rule);
+}
+
 static void put_back(struct flow_table *table, struct flow_change *change)
 {
     uint64_t id = change->entry->rule.id;
 
-    rule_fini(&change->entry->rule);
+    instructions_fini(&change->entry->rule.instructions);
     change->entry->rule = *change->before;
     change->entry->rule.id = id;
     change->entry->created_ns = change->before_created_ns;
@@ -109,7 +124,7 @@ static void add_entry(struct flow_table *table, const struct rule *rule, int64_t
 static bool overlaps_another(const struct flow_table *table, const struct flow_mod *mod)
 {
     for (struct flow_entry *e = flow_table_first(table, mod->table); e != NULL; e = e->next) {
-        if (e->rule.priority == mod->priority && match_overlaps(&e->rule.match, &mod->match)) {
+        if (e->rule.priority == mod->priority && packed_match_overlaps(&e->match, &mod->match)) {
             return true;
         }
     }
@@ -140,6 +155,18 @@ static enum of_error_number make_room(struct flow_table *table, const struct flo
     return OF_ERROR_NONE;
 }
 
+/* All of it but match and row number, which stay. */
+static void replace(struct flow_entry *entry, const struct rule *rule)
+{
+    entry->rule.instructions = instructions_copy(&rule->instructions);
+    entry->rule.cookie = rule->cookie;
+    entry->rule.created_wall_ns = rule->created_wall_ns;
+    entry->rule.idle_timeout_s = rule->idle_timeout_s;
+    entry->rule.hard_timeout_s = rule->hard_timeout_s;
+    entry->rule.importance = rule->importance;
+    entry->rule.flags = rule->flags;
+}
+
 static enum of_error_number add(struct flow_table *table, const struct flow_mod *mod, const struct flow_mod_context *context,
                                 struct flow_changes *changes)
 {
@@ -154,12 +181,8 @@ static enum of_error_number add(struct flow_table *table, const struct flow_mod 
         return error;
     }
     if (old != NULL && (mod->flags & RULE_RESET_COUNTS) == 0) {
-        struct flow_change *change = changes_append(changes, FLOW_CHANGE_MODIFIED, old);
-        change->before = rule_new_copy(&old->rule);
-        rule.id = old->rule.id;
-        rule.instructions = instructions_copy(&mod->instructions);
-        rule_fini(&old->rule);
-        old->rule = rule;
+        note_modified(changes, old);
+        replace(old, &rule);
         old->created_ns = old->used_ns = (int64_t)context->now_ns;
         flow_table_retime(table, old);
         return OF_ERROR_NONE;
@@ -175,15 +198,13 @@ static void modify_entry(struct flow_table *table, struct flow_entry *entry, con
                          struct flow_changes *changes)
 {
     if ((mod->flags & RULE_RESET_COUNTS) != 0) {
-        struct rule rule = entry->rule; /* lends its parts for the call below */
-        rule.instructions = mod->instructions;
+        struct rule rule = flow_entry_rule(entry);
+        rule.instructions = mod->instructions; /* lent, as in rule_of() */
         flow_changes_remove(changes, table, entry, FLOW_ENTRY_QUIET);
         add_entry(table, &rule, entry->created_ns, entry->used_ns, changes);
         return;
     }
-    struct flow_change *change = changes_append(changes, FLOW_CHANGE_MODIFIED, entry);
-    change->before = rule_new_copy(&entry->rule);
-    instructions_fini(&entry->rule.instructions);
+    note_modified(changes, entry);
     entry->rule.instructions = instructions_copy(&mod->instructions);
     if (mod->is_old && mod->new_cookie != UINT64_MAX) {
         entry->rule.cookie = mod->new_cookie;
@@ -238,7 +259,7 @@ static void change_covered(struct flow_table *table, uint8_t number, const struc
 
     for (size_t i = 0; i < n; i++) {
         struct flow_entry *following = entry->next;
-        if (match_covers(&mod->match, &entry->rule.match)) {
+        if (packed_match_is_covered(&entry->match, &mod->match)) {
             change_entry(table, entry, mod, changes);
         }
         entry = following;
@@ -316,6 +337,7 @@ enum of_error_number flow_mod_apply(struct flow_table *table, const struct flow_
 {
     enum of_error_number error = check(mod, context);
     bool is_modify = mod->command == FLOW_MOD_MODIFY || mod->command == FLOW_MOD_MODIFY_STRICT;
+    unsigned first = mod->table == TABLE_ALL ? 0 : mod->table, last = mod->table == TABLE_ALL ? TABLE_MAX : mod->table;
     size_t n_before = changes->count;
     struct flow_entry *entry;
 
@@ -327,21 +349,17 @@ enum of_error_number flow_mod_apply(struct flow_table *table, const struct flow_
         return add(table, mod, context, changes);
     case FLOW_MOD_MODIFY_STRICT:
     case FLOW_MOD_DELETE_STRICT:
-        for (unsigned i = 0; i < TABLE_COUNT; i++) {
-            if (mod->table == i || mod->table == TABLE_ALL) {
-                entry = flow_table_find(table, (uint8_t)i, &mod->match, mod->priority);
-                if (entry != NULL) {
-                    change_entry(table, entry, mod, changes);
-                }
+        for (unsigned i = first; i <= last; i++) {
+            entry = flow_table_find(table, (uint8_t)i, &mod->match, mod->priority);
+            if (entry != NULL) {
+                change_entry(table, entry, mod, changes);
             }
         }
         return is_modify && changes->count == n_before ? add_instead(table, mod, context, changes) : OF_ERROR_NONE;
     case FLOW_MOD_MODIFY:
     case FLOW_MOD_DELETE:
-        for (unsigned i = 0; i < TABLE_COUNT; i++) {
-            if (mod->table == i || mod->table == TABLE_ALL) {
-                change_covered(table, (uint8_t)i, mod, changes);
-            }
+        for (unsigned i = first; i <= last; i++) {
+            change_covered(table, (uint8_t)i, mod, changes);
         }
         return is_modify && changes->count == n_before ? add_instead(table, mod, context, changes) : OF_ERROR_NONE;
     }

@@ -16,7 +16,7 @@ enum flow_change_kind { FLOW_CHANGE_ADDED, FLOW_CHANGE_MODIFIED, FLOW_CHANGE_REM
 struct flow_change {
     enum flow_change_kind kind;
     struct flow_entry *entry;
-    struct rule *before; /* MODIFIED: the rule as it was (owned) */
+    struct flow_rule *before; /* MODIFIED: the rule as it was (owned) */
     int64_t before_created_ns, before_used_ns;
 };
 

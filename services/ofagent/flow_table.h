@@ -6,15 +6,31 @@
 #ifndef BUSBAR_OFAGENT_FLOW_TABLE_H
 #define BUSBAR_OFAGENT_FLOW_TABLE_H
 
+#include "lib/flow/packed_match.h"
 #include "lib/model/rule.h"
 
-enum { FLOW_TABLE_RULES_MAX = 4000000 /* a bridge; about 3 GB here, and no controller known keeps a tenth of it */ };
+enum { FLOW_TABLE_RULES_MAX = 4000000 /* a bridge; about 2 GB here, and no controller known keeps a tenth of it */ };
 
 /* Why an entry left the table: enum of_removed_reason, or: nobody is told (replaced). */
 enum { FLOW_ENTRY_QUIET = 0xff };
 
+/* A rule but its match, whose members mean what they do there. */
+struct flow_rule {
+    uint64_t id;
+    uint64_t bridge;
+    struct instructions instructions;
+    uint64_t cookie;
+    uint64_t created_wall_ns;
+    uint16_t priority;
+    uint16_t idle_timeout_s;
+    uint16_t hard_timeout_s;
+    uint16_t importance;
+    uint16_t flags;
+    uint8_t table;
+};
+
 struct flow_entry {
-    struct rule rule;
+    struct flow_rule rule;
     int64_t created_ns;                 /* on the clock of now_ns; may lie before the machine's start */
     int64_t used_ns;                    /* last use that is known, at least created_ns */
     struct flow_entry *next, *previous; /* in the same table; read only */
@@ -25,17 +41,20 @@ struct flow_entry {
     bool is_in_table;
     uint8_t removed_reason; /* when no longer in the table */
     bool is_timed;
-    uint64_t hash;
-    struct flow_entry *next_by_key;
-    struct flow_entry *next_timed, *previous_timed;
     /* What evict.c alone writes. */
     bool evict_is_timed;
-    size_t evict_at; /* place + 1; 0: in none */
+    uint32_t evict_at; /* place + 1; 0: in none */
+    struct flow_entry *next_timed, *previous_timed; /* flow_table.c's */
+    struct packed_match match; /* last, as its size is its own; never changed */
 };
 
 /* Copies the rule. */
 struct flow_entry *flow_entry_new(const struct rule *rule);
 void flow_entry_destroy(struct flow_entry **entry);
+/* Of its table, priority and match. */
+uint64_t flow_entry_hash(const struct flow_entry *entry);
+/* The whole rule; its instructions are lent as long as the entry keeps them. */
+struct rule flow_entry_rule(const struct flow_entry *entry);
 
 struct flow_table;
 struct flow_table *flow_table_new(void);

@@ -3,8 +3,8 @@
  *     note ──► dirty ── flush ──► call 1, call 2, ... INFLIGHT_TXNS_MAX ── answers, in order ──► committed
  *                         ▲ when none is under way, or when INFLIGHT_TXN_LEAST have collected: configdb shall never wait for us
  *                         └ never while an entry that is to go is under way already: a new rule has no row number until its insert
- *                           is answered, and a later change of it must name that row; nor while deletions, groups or meters
- *                           are, nor groups and meters beside anything
+ *                           is answered, and a later change of it must name that row; nor a new rule while the deletion of one of
+ *                           its match and priority is; nor anything while groups or meters are, nor these beside anything
  *
  * The state of a row at the time of the flush is what is written; the states in between were never visible to anybody.
  * Each entry is at most once in `dirty` (is_dirty) and at most once in one call (is_in_flight); an entry that is out of its
@@ -27,6 +27,8 @@
 
 /* Bytes of an operation beside its row, and of the names of columns in an update. */
 enum { ROW_OVERHEAD = 32, UPDATE_OVERHEAD = 128, ERROR_TEXT_MAX = 256 };
+/* Counters of deletions under way, by hash: with as many as may be under way a new rule waits in vain one time in two, and then for milliseconds. */
+enum { DELETIONS = 16384 };
 
 struct item {
     struct flow_entry *flow; /* one of the three */
@@ -67,11 +69,14 @@ struct inflight {
     struct call *calls[INFLIGHT_TXNS_MAX];
     size_t n_calls;
     size_t n_under_way;       /* items of all calls */
+    size_t n_deletions;       /* of these, of rules, */
+    uint32_t *deletions;      /* and how many have this hash of table, priority and match (DELETIONS); NULL: there was none yet */
     struct requests requests; /* oldest first */
     uint64_t batch;           /* being collected */
     uint64_t committed;
     uint64_t total;         /* changes committed */
     struct version version; /* of the last commit */
+    struct writer row;      /* being packed */
     int error;              /* of a call; when the others are answered all is lost */
     char text[ERROR_TEXT_MAX];
 };
@@ -111,6 +116,7 @@ struct inflight *inflight_new(struct cfg *cfg, uint64_t bridge, struct flow_tabl
     inflight->table = table;
     inflight->events = *events;
     inflight->batch = 1;
+    writer_init(&inflight->row);
     return inflight;
 }
 
@@ -167,6 +173,8 @@ void inflight_destroy(struct inflight **inflight)
     }
     release(in, &in->dirty, true);
     free(in->requests.items);
+    writer_fini(&in->row);
+    free(in->deletions);
     free(in);
     *inflight = NULL;
 }
@@ -352,6 +360,23 @@ static void remove_call(struct inflight *inflight, const struct call *call)
     inflight->n_under_way -= call->items.count;
 }
 
+static uint32_t *deletions_like(const struct inflight *inflight, const struct flow_entry *entry)
+{
+    return &inflight->deletions[flow_entry_hash(entry) % DELETIONS];
+}
+
+static void note_deletions(struct inflight *inflight, const struct items *list, bool is_under_way)
+{
+    for (size_t i = 0; i < list->count; i++) {
+        const struct item *item = &list->items[i];
+        if (item->flow != NULL && item->was_removed) {
+            inflight->deletions = inflight->deletions != NULL ? inflight->deletions : memory_array(DELETIONS, sizeof *inflight->deletions);
+            *deletions_like(inflight, item->flow) += is_under_way ? 1u : -1u;
+            inflight->n_deletions += is_under_way ? 1 : (size_t)-1;
+        }
+    }
+}
+
 static void on_done(void *context, const struct cfg_result *result)
 {
     struct call *call = context;
@@ -362,6 +387,7 @@ static void on_done(void *context, const struct cfg_result *result)
         return;
     }
     remove_call(inflight, call);
+    note_deletions(inflight, &call->items, false);
     if (result->error == 0) {
         committed(inflight, call, result);
     } else {
@@ -379,24 +405,23 @@ static void on_done(void *context, const struct cfg_result *result)
 }
 
 /* The bytes it adds to the transaction, about. A changed rule is written whole: naming its columns took more bytes and time than the row. */
-static size_t write_rule(struct cfg_txn *txn, struct item *item)
+static size_t write_rule(struct inflight *inflight, struct cfg_txn *txn, struct item *item)
 {
-    const struct rule *rule = &item->flow->rule;
-    struct msg_rule_room room;
+    struct writer *row = &inflight->row;
 
     if (item->was_removed) {
-        cfg_txn_delete(txn, CFG_RULE, rule->id);
+        cfg_txn_delete(txn, CFG_RULE, item->flow->rule.id);
         return ROW_OVERHEAD;
     }
-    const Busbar__RuleRow *row = msg_rule_encode(rule, &room);
-    size_t size = protobuf_c_message_get_packed_size(&row->base) + ROW_OVERHEAD;
+    struct rule rule = flow_entry_rule(item->flow);
+    writer_clear(row);
+    msg_rule_pack(&rule, row);
     if (item->was_inserted) {
-        (void)cfg_txn_insert(txn, CFG_RULE, &row->base);
+        (void)cfg_txn_insert_packed(txn, CFG_RULE, row->bytes, row->size);
     } else {
-        cfg_txn_put(txn, CFG_RULE, rule->id, &row->base);
+        cfg_txn_put_packed(txn, CFG_RULE, rule.id, row->bytes, row->size);
     }
-    msg_rule_room_fini(&room);
-    return size;
+    return row->size + ROW_OVERHEAD;
 }
 
 static size_t write_group(struct cfg_txn *txn, struct item *item)
@@ -442,7 +467,7 @@ static size_t write_meter(struct cfg_txn *txn, struct item *item)
 }
 
 /* Moves an item into the batch. A row that was made and removed while collecting is not written at all. Returns its size. */
-static size_t write_item(struct cfg_txn *txn, struct items *under_way, const struct item *dirty)
+static size_t write_item(struct inflight *inflight, struct cfg_txn *txn, struct items *under_way, const struct item *dirty)
 {
     struct item *item = items_append(under_way);
     bool has_row;
@@ -469,7 +494,7 @@ static size_t write_item(struct cfg_txn *txn, struct items *under_way, const str
     if (!has_row && item->was_removed) {
         return 0;
     }
-    return item->flow != NULL ? write_rule(txn, item) : item->group != NULL ? write_group(txn, item) : write_meter(txn, item);
+    return item->flow != NULL ? write_rule(inflight, txn, item) : item->group != NULL ? write_group(txn, item) : write_meter(txn, item);
 }
 
 static void require_owner(struct cfg_txn *txn, uint64_t bridge, const struct inflight_owner *owner)
@@ -482,22 +507,24 @@ static void require_owner(struct cfg_txn *txn, uint64_t bridge, const struct inf
     cfg_txn_require(txn, CFG_OWNER, bridge, &row.base, columns, 2);
 }
 
-/* Does what comes behind these count on their being done? Groups and meters, which rules name; deletions, behind which the same rule may come again. */
+/* Groups and meters count on what is under way, as rules that name them are deleted before them; and what comes behind them, which may name them, on their
+ * being done. */
 static bool must_be_alone(const struct items *list)
 {
     for (size_t i = 0; i < list->count; i++) {
-        if (list->items[i].flow == NULL || list->items[i].was_removed) {
+        if (list->items[i].flow == NULL) {
             return true;
         }
     }
     return false;
 }
 
-/* Groups and meters count on what is under way: rules that name them are deleted before them. */
-static bool counts_on_others(const struct items *list)
+/* A new rule that leaves beside the deletion of one like it could be done although that is refused: two rows of one match. */
+static bool replaces_what_is_under_way(const struct inflight *inflight)
 {
-    for (size_t i = 0; i < list->count; i++) {
-        if (list->items[i].flow == NULL) {
+    for (size_t i = 0; inflight->n_deletions > 0 && i < inflight->dirty.count; i++) {
+        const struct flow_entry *entry = inflight->dirty.items[i].flow;
+        if (entry != NULL && entry->is_in_table && entry->rule.id == 0 && *deletions_like(inflight, entry) > 0) {
             return true;
         }
     }
@@ -515,7 +542,10 @@ static bool may_flush(const struct inflight *inflight)
     bool is_worth_it = inflight->dirty.count >= INFLIGHT_TXN_LEAST;
     bool has_time = inflight->n_under_way < INFLIGHT_CHANGES_MAX; /* before they have been unanswered for too long */
     bool has_place = inflight->n_calls == 0 || (inflight->n_calls < INFLIGHT_TXNS_MAX && is_worth_it && has_time);
-    return has_some && has_place && inflight->n_blocked == 0 && inflight->error == 0 && (inflight->n_calls == 0 || !counts_on_others(&inflight->dirty));
+    if (!has_some || !has_place || inflight->n_blocked > 0 || inflight->error != 0) {
+        return false;
+    }
+    return inflight->n_calls == 0 || (!must_be_alone(&inflight->dirty) && !replaces_what_is_under_way(inflight));
 }
 
 void inflight_flush(struct inflight *inflight, const struct inflight_owner *owner, uint64_t now_ns)
@@ -530,7 +560,7 @@ void inflight_flush(struct inflight *inflight, const struct inflight_owner *owne
     size_t n_without_changes = cfg_txn_size(txn);
     size_t n = 0, n_bytes = 0;
     while (n < inflight->dirty.count && n < INFLIGHT_TXN_MAX && n_bytes < INFLIGHT_TXN_BYTES) {
-        n_bytes += write_item(txn, &call->items, &inflight->dirty.items[n++]);
+        n_bytes += write_item(inflight, txn, &call->items, &inflight->dirty.items[n++]);
     }
     items_drop_first(&inflight->dirty, n);
     call->batch = inflight->batch;
@@ -545,6 +575,7 @@ void inflight_flush(struct inflight *inflight, const struct inflight_owner *owne
     call->is_alone = must_be_alone(&call->items);
     inflight->calls[inflight->n_calls++] = call;
     inflight->n_under_way += call->items.count;
+    note_deletions(inflight, &call->items, true);
     cfg_transact(inflight->cfg, &txn, now_ns + INFLIGHT_TIMEOUT_NS, on_done, call);
 }
 

@@ -33,6 +33,7 @@ enum {
 struct inflight_request {
     uint64_t session; /* number of the session it came from */
     uint64_t batch;   /* set by inflight_note() */
+    bool is_commit;   /* of a bundle */
     uint16_t size;
     uint8_t head[INFLIGHT_REQUEST_HEAD];
 };

@@ -164,12 +164,12 @@ static enum of_update_event event_of(enum flow_change_kind kind)
 }
 
 /* The flags of all monitors of the session that look at this change; 0: none. */
-static uint16_t flags_for(const struct session *session, const struct flow_change *change)
+static uint16_t flags_for(const struct session *session, const struct flow_change *change, const struct rule *rule)
 {
     uint16_t flags = 0;
 
     for (const struct monitor *m = session->monitors; m != NULL; m = m->next) {
-        if ((m->wanted.flags & flag_of(change->kind)) != 0 && rule_filter_covers(&m->wanted.filter, &change->entry->rule)) {
+        if ((m->wanted.flags & flag_of(change->kind)) != 0 && rule_filter_covers(&m->wanted.filter, rule)) {
             flags |= m->wanted.flags;
         }
     }
@@ -186,7 +186,8 @@ static void tell(struct session *session, const struct flow_changes *changes, bo
     of_multipart_begin(&mp, &body, session->version, 0, OF_MULTIPART_FLOW_MONITOR, OF_FORM_STANDARD);
     for (size_t i = 0; i < changes->count; i++) {
         const struct flow_change *change = &changes->items[i];
-        uint16_t flags = flags_for(session, change);
+        struct rule rule = flow_entry_rule(change->entry); /* lent */
+        uint16_t flags = flags_for(session, change, &rule);
         bool is_short = is_own && (flags & (OF_MONITOR_NO_ABBREV | OF_MONITOR_ONLY_OWN)) == 0;
         if (flags == 0 || (is_short && has_short)) {
             continue;
@@ -196,7 +197,7 @@ static void tell(struct session *session, const struct flow_changes *changes, bo
                                         .xid = xid,
                                         .reason = change->kind == FLOW_CHANGE_REMOVED && !is_quiet ? change->entry->removed_reason
                                                                                                    : (uint8_t)OF_REMOVED_DELETE,
-                                        .rule = change->entry->rule}; /* lent */
+                                        .rule = rule};
         has_any = of_flow_update_encode(&mp, &update, (flags & OF_MONITOR_INSTRUCTIONS) != 0) == 0 || has_any;
         has_short = has_short || is_short;
     }

@@ -18,6 +18,7 @@
 #include "services/ofagent/commands.h"
 #include "services/ofagent/controller.h"
 #include "services/ofagent/dispatch.h"
+#include "services/ofagent/follow.h"
 #include "services/ofagent/meter_mod.h"
 #include "services/ofagent/owner.h"
 #include "services/ofagent/packet.h"
@@ -32,6 +33,7 @@
 enum { PORT_VALUES = 8, OFAGENT_ERRORS_MAX = 16 /* named in one report; a person starts with the first */ };
 /* Half of configdb's window: it sends no delta beyond 256 unacknowledged versions, and a bridge is settled by the delta of its claim. */
 enum { APPLIED_LAG_MAX = 128 };
+#define APPLIED_LATER_NS (10 * NS_PER_MS)
 #define STOOD_STILL_NS (1500 * NS_PER_MS) /* less than the lease of a service row */
 #define STEP_AT_LEAST_NS (50 * NS_PER_MS)
 /* While an answer is awaited: an edge of the bus's fd may have been spent while sending (lib/bus/README.md). */
@@ -172,6 +174,7 @@ static void on_row(void *context, enum cfg_table table, uint64_t id, const Proto
 {
     struct ofagent *agent = context;
 
+    agent->is_applied_awaited = agent->is_applied_awaited || table != CFG_RULE;
     if (table == CFG_SERVICE) {
         on_service(agent, id, (const Busbar__ServiceRow *)before, (const Busbar__ServiceRow *)after);
     } else if (table == CFG_PORT) {
@@ -191,6 +194,13 @@ static void on_row(void *context, enum cfg_table table, uint64_t id, const Proto
     } else if (table == CFG_BRIDGE || table == CFG_CONTROLLER || table == CFG_FLOW_TABLE) {
         agent->must_follow = true;
     }
+}
+
+static void on_unheld_gone(void *context, enum cfg_table table, uint64_t id)
+{
+    struct ofagent *agent = context;
+
+    usage_rule_gone(agent->usage, id);
 }
 
 static void on_version(void *context, struct version version, bool is_snapshot)
@@ -247,6 +257,11 @@ static void report_applied(struct ofagent *agent)
         return;
     }
     bool is_late = agent->seen.n - agent->window_from.n >= APPLIED_LAG_MAX;
+    /* Of rules only the feed's window wants to know: that is told beside a transaction, or after a while, and wakes configdb for nothing. */
+    if (!is_late && !agent->is_applied_awaited && agent->seen.epoch == agent->applied.epoch && !cfg_has_news(agent->cfg) &&
+        agent->now_ns - agent->applied_ns < APPLIED_LATER_NS) {
+        return;
+    }
     for (const struct bridge *bridge = agent->bridges; bridge != NULL; bridge = bridge->next) {
         if (!is_late && !is_settled(bridge)) {
             return;
@@ -260,6 +275,8 @@ static void report_applied(struct ofagent *agent)
         }
     }
     agent->applied = agent->window_from = agent->seen;
+    agent->applied_ns = agent->now_ns;
+    agent->is_applied_awaited = false;
     const Busbar__RowError *list = errors;
     cfg_applied(agent->cfg, agent->seen, list, n);
 }
@@ -295,7 +312,7 @@ int ofagent_new(const struct ofagent_settings *settings, struct ofagent **out_ag
     static const enum cfg_table tables[] = {CFG_SWITCH, CFG_FLOW_TABLE, CFG_BRIDGE, CFG_PORT,    CFG_CONTROLLER, CFG_RULE,       CFG_GROUP,
                                             CFG_METER,  CFG_OWNER,   CFG_SERVICE,    CFG_COUNTER,    CFG_PORT_STATUS};
     struct ofagent *agent = memory_zeroed(sizeof *agent);
-    struct cfg_events events = {.on_row = on_row, .on_version = on_version, .on_connection = on_connection,
+    struct cfg_events events = {.on_row = on_row, .on_version = on_version, .on_connection = on_connection, .on_unheld_gone = on_unheld_gone,
                                 .unshown = 1u << CFG_RULE, .context = agent};
 
     agent->settings = *settings;
@@ -313,6 +330,7 @@ int ofagent_new(const struct ofagent_settings *settings, struct ofagent **out_ag
         error_set(detail, err, "%s: %s", settings->config, error_text(err));
         goto fail;
     }
+    cfg_follow_bridges(agent->cfg, NULL, 0);
     err = control_server_new(settings->bus, settings->control, commands_table, commands_count, commands_status, agent,
                              &agent->control);
     if (err != 0) {
@@ -386,6 +404,7 @@ void ofagent_step(struct ofagent *agent, uint64_t now_ns, uint64_t wall_ns)
         agent->started_ns = agent->now_ns = agent->heard_ns = agent->shard_ended_ns = now_ns;
     }
     doubt_after_standing_still(agent, now_ns);
+    agent->awaits_floor = false;
     owner_load_begin_step(agent);
     cfg_step(agent->cfg, now_ns);
     register_service(agent);
@@ -396,6 +415,7 @@ void ofagent_step(struct ofagent *agent, uint64_t now_ns, uint64_t wall_ns)
     for (struct bridge *bridge = agent->bridges; bridge != NULL; bridge = bridge->next) {
         owner_step(bridge);
     }
+    follow_step(agent);
     owner_load_step(agent);
     for (struct bridge *bridge = agent->bridges; bridge != NULL; bridge = bridge->next) {
         bridge_step(bridge);
@@ -464,7 +484,8 @@ struct pollfd *ofagent_fds(struct ofagent *agent, size_t *out_n, uint64_t *out_n
     agent->n_fds = 0;
     add_fd(agent, cfg_fd(agent->cfg), POLLIN);
     add_fd(agent, control_server_fd(agent->control), POLLIN);
-    size_t n = usage_fds(agent->usage, bus_fds, FLOOR_SHARDS_MAX);
+    /* Floors move with the rules of all ofagents; they are read in every step, and one is made for them only while somebody waits for one. */
+    size_t n = agent->awaits_floor ? usage_fds(agent->usage, bus_fds, FLOOR_SHARDS_MAX) : 0;
     n += packet_fds(agent->packet, bus_fds + n, PACKET_REPLICAS_MAX);
     for (size_t i = 0; i < n; i++) {
         add_fd(agent, bus_fds[i], POLLIN);

@@ -62,7 +62,8 @@ static enum of_error_number write_aggregate(struct session *session, const struc
     for (unsigned i = 0; i < TABLE_COUNT; i++) {
         struct flow_entry *entry = is_table(&request->filter, i) ? flow_table_first(session->bridge->flows, (uint8_t)i) : NULL;
         for (; entry != NULL; entry = entry->next) {
-            if (rule_filter_covers(&request->filter, &entry->rule)) {
+            struct rule rule = flow_entry_rule(entry);
+            if (rule_filter_covers(&request->filter, &rule)) {
                 struct rule_stats stats = bridge_rule_stats(session->bridge, entry);
                 sum.n_packets += stats.n_packets;
                 sum.n_bytes += stats.n_bytes;
@@ -383,11 +384,12 @@ void on_multipart_continue(struct session *session)
         return;
     }
     for (int n = 0; n < ON_MULTIPART_RULES && (entry = flow_cursor_next(&walk->cursor)) != NULL; n++) {
+        struct rule rule = flow_entry_rule(entry);
         if (walk->monitors.type == OF_MULTIPART_FLOW_MONITOR) {
-            show(session, &entry->rule);
-        } else if (rule_filter_covers(&walk->filter, &entry->rule)) {
+            show(session, &rule);
+        } else if (rule_filter_covers(&walk->filter, &rule)) {
             struct rule_stats stats = bridge_rule_stats(session->bridge, entry);
-            note(session, of_flow_stats_encode(&walk->mp, &entry->rule, &stats), "flow");
+            note(session, of_flow_stats_encode(&walk->mp, &rule, &stats), "flow");
         }
     }
     if (entry != NULL) {

@@ -141,7 +141,7 @@ static void on_done(void *context, const struct cfg_result *result)
     if (session != NULL && result->error != 0) {
         session_send_error(session, batch->error, batch->head, batch->size);
         if (batch->error == OF_ERROR_BUNDLE_FAILED_MSG_FAILED) {
-            bundles_refused(session);
+            bundles_refused_alone(session);
         }
     } else if (session != NULL && version_reached(result->version, session->port_mod_version)) {
         session->port_mod_version = result->version;

@@ -1,6 +1,6 @@
 /* The right to write the rules of a bridge. See owner.h.
  *
- *     UNOWNED ── nobody alive has it ──► CLAIMING ── committed at v ──► LOADING ── mirror at v ──► READY
+ *     UNOWNED ── nobody alive has it ──► CLAIMING ── committed at v ──► LOADING ── mirror at v, with its rules ──► READY
  *        ▲                                  └── refused, no answer: a little later again             │
  *        └──────────── a transaction failed, or configdb has another past: epoch + 1 ────────────────┘
  *
@@ -572,7 +572,7 @@ void owner_step(struct bridge *bridge)
         claim_bridge(bridge);
     }
     if (bridge->state == BRIDGE_LOADING && !bridge->is_loaded_for_claim && version_reached(cfg_version(agent->cfg), bridge->claimed) &&
-        (agent->n_snapshots >= bridge->snapshots_wanted || agent->now_ns >= bridge->load_by_ns)) {
+        cfg_holds_bridge(agent->cfg, bridge->id) && (agent->n_snapshots >= bridge->snapshots_wanted || agent->now_ns >= bridge->load_by_ns)) {
         begin_load(bridge, true);
     }
 }

@@ -218,7 +218,7 @@ static void receive(struct session *session, const uint8_t *bytes, size_t size)
 static bool is_paused(const struct session *session)
 {
     return session->state == SESSION_CLOSED || session->waits_for_barrier || session->walk != NULL || session->held != NULL ||
-           session->committing != NULL || session->bridge->successor != 0 ||
+           session->commits_alone || session->n_commits >= BUNDLE_COMMITS_MAX || session->bridge->successor != 0 ||
            inflight_size(session->bridge->inflight) >= INFLIGHT_CHANGES_MAX || bridge_is_behind(session->bridge);
 }
 
@@ -228,7 +228,7 @@ static void try_barrier(struct session *session)
     struct ofagent *agent = session->bridge->agent;
     struct version committed;
 
-    if (!session->waits_for_barrier) {
+    if (!session->waits_for_barrier || session->n_commits > 0) {
         return;
     }
     if (!session->is_committed) {
@@ -243,6 +243,7 @@ static void try_barrier(struct session *session)
     }
     if (!version_reached(cfg_version(agent->cfg), session->barrier_version) ||
         !floor_reached(&agent->floor, session->barrier_version)) {
+        agent->awaits_floor = true;
         return;
     }
     session->waits_for_barrier = false;
@@ -310,9 +311,9 @@ void session_step(struct session *session)
     if (session->state == SESSION_CLOSED) {
         return;
     }
+    bundles_step(session);
     try_barrier(session);
     try_held(session);
-    bundles_step(session);
     if (session->walk != NULL) {
         on_multipart_continue(session);
     }

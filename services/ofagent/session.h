@@ -1,8 +1,8 @@
 /* One OpenFlow conversation over one conn: HELLO, liveness, and what this peer has asked for (role, configuration, async filter).
  *
  * Messages go to dispatch.c one after the other. Reading pauses while a barrier of this session waits, while a long list is being sent,
- * while a packet-out waits for the commit of the changes before it, and while the bridge has too much in flight: TCP then slows the
- * controller down.
+ * while a packet-out waits for the commit of the changes before it, as do those of a bundle, and while the bridge has too much in flight: TCP
+ * then slows the controller down.
  * A session is made by controller.c (active) or bridge.c (listener) and lives in its bridge's list. One thread.
  */
 #ifndef BUSBAR_OFAGENT_SESSION_H
@@ -20,6 +20,7 @@ enum session_state { SESSION_HELLO, SESSION_ACTIVE, SESSION_CLOSED };
 
 struct walk;
 struct bundle;
+struct bundle_commit;
 struct monitor;
 
 struct session {
@@ -60,8 +61,10 @@ struct session {
     uint8_t *held;     /* a packet-out that waits for last_batch to be committed; owned */
     size_t held_size;
     struct bundle *bundles;     /* being filled, see bundle.c; owned */
-    struct of_message *committing; /* the reply to a bundle's commit, which waits for last_batch; owned */
-    uint8_t *outs;                 /* its packet-outs, message after message; owned */
+    struct bundle_commit *commits; /* of bundles, not committed yet, in order; owned */
+    size_t n_commits;
+    bool commits_alone; /* the last of them has more to do than its rules and groups: nothing is read until it is answered */
+    uint8_t *outs;      /* its packet-outs, message after message; owned */
     size_t outs_size;
     struct monitor *monitors;   /* see monitor.c; owned */
 

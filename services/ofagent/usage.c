@@ -19,6 +19,7 @@
 #include "lib/msg/msg.h"
 #include "proto/usage.pb-c.h"
 #include "services/ofagent/bridge.h"
+#include "services/ofagent/follow.h"
 #include "services/ofagent/meter_mod.h"
 #include "services/ofagent/share.h"
 
@@ -270,6 +271,11 @@ void usage_row_changed(struct usage *usage, enum cfg_table table, uint64_t id, c
     }
 }
 
+void usage_rule_gone(struct usage *usage, uint64_t rule)
+{
+    orphan(usage, counter_id(COUNTER_RULE, rule));
+}
+
 static bool touch(const struct flow_table *table, uint64_t rule, int64_t used_ns)
 {
     struct flow_entry *entry = table != NULL ? flow_table_by_id(table, rule) : NULL;
@@ -292,12 +298,14 @@ static bool touch_rule(const struct ofagent *agent, uint64_t rule, int64_t used_
     return false;
 }
 
-/* Is this the number of a rule that is over? Greater ones than the mirror has shown are being inserted. */
+/* Is this the number of a rule that is over? Greater ones than the mirror has shown are being inserted. While others have bridges, their rules are not in
+ * the mirror, so one that is not known here is counted; that it is over is told when it goes (usage_rule_gone). */
 static bool is_over(const struct ofagent *agent, uint64_t id)
 {
     uint64_t rule = counter_id_number(id);
 
-    return !counters_has(agent->rule_counters, id) && rule <= cfg_row_max(agent->cfg, CFG_RULE) && cfg_row(agent->cfg, CFG_RULE, rule) == NULL;
+    return follow_is_complete(agent) && !counters_has(agent->rule_counters, id) && rule <= cfg_row_max(agent->cfg, CFG_RULE) &&
+           cfg_row(agent->cfg, CFG_RULE, rule) == NULL;
 }
 
 /* The rule is in use: its idle time begins anew. False: there is no such rule any more, and the shard is told. */

@@ -15,6 +15,8 @@ void usage_join(struct usage *usage, uint64_t service, const Busbar__ServiceRow 
 void usage_leave(struct usage *usage, uint64_t service);
 /* A rule, group or meter has come or gone in the mirror. */
 void usage_row_changed(struct usage *usage, enum cfg_table table, uint64_t id, const ProtobufCMessage *before, const ProtobufCMessage *after);
+/* A rule has gone whose bridge's rules are not in the mirror. */
+void usage_rule_gone(struct usage *usage, uint64_t rule);
 /* A life of a fastpath that a checkpoint names: it is folded when another life of that instance joins. */
 void usage_note_life(struct usage *usage, uint32_t instance, uint64_t start);
 /* Which fastpath that life is or was; 0: we have not seen it. */

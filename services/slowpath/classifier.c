@@ -187,7 +187,8 @@ static struct classifier_tuple **place_of_mask(const struct classifier *classifi
 {
     uint64_t hash = 0;
     for (size_t i = 0; i < STATE_WORDS; i++) {
-        hash = tuple_mix(hash, state_word(mask, i));
+        uint64_t word = state_word(mask, i);
+        hash = word != 0 ? tuple_mix(hash + i, word) : hash; /* most are zero */
     }
     return &classifier->by_mask[hash & (classifier->room_by_mask - 1)];
 }

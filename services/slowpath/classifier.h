@@ -4,7 +4,8 @@
  * every replica decides alike (I1). Conjunctive match, as in Open vSwitch: where the packet meets every clause of a conjunction at one
  * priority, above that of the best rule, the rules are looked through once more with conj_id set.
  *
- * The rules' matches and clauses are lent: they stay as they are while the rule is in the classifier.
+ * Clauses are lent, and the match of a rule with clauses: they stay as they are while the rule is in the classifier. The match of any other is lent
+ * while it is inserted and while it is removed: its bits are in the classifier then.
  */
 #ifndef BUSBAR_SLOWPATH_CLASSIFIER_H
 #define BUSBAR_SLOWPATH_CLASSIFIER_H
@@ -27,8 +28,8 @@ struct classifier_rule {
     const struct match *match; /* canonical */
     uint64_t id;
     int32_t priority;
-    const struct classifier_clause *clauses; /* lent like the match; a rule with clauses is met through them only */
-    size_t n_clauses;
+    uint32_t n_clauses;
+    const struct classifier_clause *clauses; /* lent; a rule with clauses is met through them only */
     /* private */
     struct classifier_rule *next;
     struct classifier_tuple *tuple;

@@ -9,6 +9,7 @@
 #include "lib/base/log.h"
 #include "lib/cfg/target.h"
 #include "lib/msg/rule.h"
+#include "lib/msg/rule_read.h"
 
 enum { FRAGMENTS_DROP = 1 /* OFPC_FRAG_DROP */ };
 enum { MAC_AGING_S = 300, MAC_TABLE_SIZE = 8192, MAC_TABLE_SIZE_MAX = 1000000 /* Open vSwitch's bounds */ };
@@ -118,11 +119,31 @@ static void feed_rule(struct core *core, uint64_t id, const Busbar__RuleRow *row
     }
     if (err == 0) {
         world_set_rule(&core->world, &rule);
+        rule_fini(&rule);
         return;
     }
     world_remove_rule(&core->world, id);
     if (row != NULL) {
         refuse_row(core, "rule", id, err, &detail);
+    }
+}
+
+/* What cannot be read the quick way is read as any row, and refused there. */
+void feed_rule_bytes(struct core *core, uint64_t id, const uint8_t *bytes, size_t size)
+{
+    struct rule_read read;
+    if (bytes == NULL) {
+        world_remove_rule(&core->world, id);
+    } else if (rule_read(id, bytes, size, &read) && read.rule.table <= TABLE_MAX) {
+        world_set_rule(&core->world, &read.rule);
+    } else {
+        Busbar__RuleRow *row = busbar__rule_row__unpack(NULL, size, bytes);
+        feed_rule(core, id, row);
+        if (row == NULL) {
+            struct error_detail detail = {"not a row"};
+            refuse_row(core, "rule", id, -ERROR_SYNTAX, &detail);
+        }
+        busbar__rule_row__free_unpacked(row, NULL);
     }
 }
 

@@ -476,14 +476,16 @@ static size_t summarize(const struct change *changes, size_t n_changes, struct b
 }
 
 /* Could packets of the flow match when they enter the table? */
-static bool overlaps(const struct flow *flow, const struct match *match)
+static bool overlaps(const struct flow *flow, const struct change *change)
 {
     struct flow_key key = flow->key;
     key.in_port = be32(flow->in_ofport); /* as tables see it */
-    for (size_t i = 0; i < KEY_WORDS; i++) {
-        uint64_t mask = key_word(&flow->mask, i) & key_word(&match->mask.key, i);
+    const struct packed_word *word = change->match;
+    for (uint32_t left = change->match_used; left != 0; left &= left - 1, word++) {
+        size_t i = (size_t)__builtin_ctz(left);
+        uint64_t mask = key_word(&flow->mask, i) & word->mask;
         bool is_written = (flow->rewritten_words >> i & 1) != 0;
-        if (!is_written && ((key_word(&key, i) ^ key_word(&match->value.key, i)) & mask) != 0) {
+        if (!is_written && ((key_word(&key, i) ^ word->value) & mask) != 0) {
             return false;
         }
     }
@@ -510,7 +512,7 @@ static bool concerned_by_rules(const struct flow *flow, const struct change *cha
         const struct change *change = &changes[c];
         const uint64_t *tables = change->kind == CHANGE_RULE ? tables_of(flow, change->bridge) : NULL;
         bool looked_there = tables != NULL && (tables[change->table / 64] >> (change->table % 64) & 1) != 0;
-        if (looked_there && overlaps(flow, &change->match)) {
+        if (looked_there && overlaps(flow, change)) {
             return true;
         }
     }

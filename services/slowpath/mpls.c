@@ -215,6 +215,21 @@ static void uncover(struct walk *walk, uint16_t ethertype)
     walk->beneath.is_set = false;
 }
 
+static void set_field_whole(struct walk *walk, enum field_id field, uint32_t value)
+{
+    perform_set_field(walk, field, field_value_u64(value), field_all_ones(field));
+}
+
+/* The bottom label is off. A packet that is no IP has no TTL to be written. */
+static void write_copied_in(struct walk *walk)
+{
+    bool is_due = walk->copied_in.is_due;
+    walk->copied_in.is_due = false;
+    if (is_due && walk_has_field(walk, FIELD_IP_TTL)) {
+        set_field_whole(walk, FIELD_IP_TTL, walk->copied_in.ttl);
+    }
+}
+
 void mpls_pop(struct walk *walk, uint16_t ethertype)
 {
     if (!walk_has_field(walk, FIELD_MPLS_LABEL)) {
@@ -241,6 +256,9 @@ void mpls_pop(struct walk *walk, uint16_t ethertype)
     note_rewritten(walk);
     struct dp_action action = {.type = DP_ACTION_POP_MPLS, .ethertype = ethertype};
     walk_emit(walk, &action);
+    if (!is_mpls_type(ethertype)) {
+        write_copied_in(walk);
+    }
 }
 
 void mpls_dec_ttl(struct walk *walk)
@@ -257,11 +275,6 @@ void mpls_dec_ttl(struct walk *walk)
     walk_written(walk, FIELD_MPLS_TTL, field_all_ones(FIELD_MPLS_TTL));
     struct dp_action action = {.type = DP_ACTION_DEC_MPLS_TTL};
     walk_emit(walk, &action);
-}
-
-static void set_field_whole(struct walk *walk, enum field_id field, uint32_t value)
-{
-    perform_set_field(walk, field, field_value_u64(value), field_all_ones(field));
 }
 
 /* Looks at the outer label's bottom bit: what stands behind it, a label or a packet? */
@@ -289,14 +302,18 @@ void mpls_copy_ttl_out(struct walk *walk)
     }
 }
 
-/* From the outermost label to the one behind, which is written by taking the outer one off and putting it on again. */
+/* From the outermost label to the one behind, which is written by taking the outer one off and putting it on again. What is behind the bottom label
+ * is not said by the packet, so it is written when a pop says it, which in an action set is the next thing to be done [OF1.3.5 §5.10]; a packet
+ * that goes out before that is refused (output.c). */
 void mpls_copy_ttl_in(struct walk *walk)
 {
     if (!walk_has_field(walk, FIELD_MPLS_TTL)) {
         return;
     }
     if (!is_label_behind(walk)) {
-        walk_refuse(walk, DROP_HEADER_UNSEEN);
+        look_label(walk, 0, LABEL_TTL);
+        walk->copied_in.is_due = true;
+        walk->copied_in.ttl = (uint8_t)(label_at(walk, 0) & LABEL_TTL);
         return;
     }
     look_label(walk, 0, UINT32_MAX);

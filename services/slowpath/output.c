@@ -73,7 +73,7 @@ static void to_controller(struct walk *walk, uint16_t max_len, enum packet_in_re
     }
     struct dp_action action = {.type = DP_ACTION_CONTROLLER};
     action.controller.bridge = walk->bridge->id;
-    action.controller.cookie = walk->rule != NULL ? walk->rule->rule.cookie : UINT64_MAX;
+    action.controller.cookie = walk->rule != NULL ? walk->rule->cookie : UINT64_MAX;
     action.controller.rule_table = walk->table;
     action.controller.max_len = max_len;
     action.controller.in_port = walk->has_crossed ? walk->in_port->id : 0;
@@ -99,8 +99,8 @@ void output_to_controller(struct walk *walk, uint16_t max_len, enum packet_in_re
 
 void output_controller_perform(struct walk *walk, const struct action *action)
 {
-    if (action->controller.n_data > DP_USERDATA_MAX) {
-        walk_refuse(walk, DROP_PIPELINE_LIMIT);
+    if (action->controller.n_data > DP_USERDATA_MAX || walk->copied_in.is_due) {
+        walk_refuse(walk, walk->copied_in.is_due ? DROP_HEADER_UNSEEN : DROP_PIPELINE_LIMIT);
         return;
     }
     to_controller(walk, action->controller.max_len, action->controller.reason, action);
@@ -159,6 +159,10 @@ void output_truncated(struct walk *walk, uint32_t ofport, uint32_t max_len)
 
 void output_perform(struct walk *walk, uint32_t ofport, uint16_t max_len)
 {
+    if (walk->copied_in.is_due) {
+        walk_refuse(walk, DROP_HEADER_UNSEEN);
+        return;
+    }
     switch (ofport) {
     case PORT_IN_PORT:
         if (walk->in_port != NULL) {

@@ -109,8 +109,8 @@ void pipeline_run(struct walk *walk, uint8_t table, uint32_t in_port)
             no_rule(walk, table);
             break;
         }
-        walk_count(walk, counter_id(COUNTER_RULE, rule->rule.id));
-        const struct instructions *in = &rule->rule.instructions;
+        walk_count(walk, counter_id(COUNTER_RULE, rule->node.id));
+        const struct instructions *in = &rule->instructions;
         if (in->meter_id != 0) {
             perform_meter(walk, in->meter_id);
         }

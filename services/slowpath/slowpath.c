@@ -127,6 +127,12 @@ static void on_row(void *context, enum cfg_table table, uint64_t id, const Proto
     }
 }
 
+static void on_packed(void *context, enum cfg_table table, uint64_t id, const uint8_t *bytes, size_t size)
+{
+    struct slowpath *slowpath = context;
+    feed_rule_bytes(&slowpath->core, id, bytes, size); /* no other table is kept packed */
+}
+
 static void on_version(void *context, struct version version, bool is_snapshot)
 {
     struct slowpath *slowpath = context;
@@ -202,7 +208,7 @@ static int open_wires(struct slowpath *slowpath, const struct slowpath_settings 
 {
     static const enum cfg_table tables[] = {CFG_BRIDGE, CFG_PORT,    CFG_CONTROLLER,  CFG_RULE,  CFG_GROUP,
                                             CFG_METER,  CFG_OWNER,  CFG_SERVICE, CFG_PORT_STATUS, CFG_CONTROLLER_STATUS};
-    struct cfg_events events = {.on_row = on_row, .on_version = on_version, .context = slowpath};
+    struct cfg_events events = {.on_row = on_row, .on_packed = on_packed, .on_version = on_version, .context = slowpath};
     int err = packet_open(&slowpath->core, settings->packet_endpoint, &slowpath->core.packets);
     if (err == 0) {
         err = mac_share_open(&slowpath->core, settings->mac_endpoint, &slowpath->share);

@@ -117,7 +117,8 @@ static void write_table(struct trace *trace, const struct translate_step *step, 
         return;
     }
     struct match_ports names = names_of_bridge(step->bridge);
-    const struct rule *rule = &step->rule->rule;
+    struct rule model = world_rule_model(step->rule);
+    const struct rule *rule = &model;
     char *match = match_format(&rule->match, &names);
     fprintf(trace->text, "%s%spriority %u", match, *match != '\0' ? ", " : "", rule->priority);
     fprintf(trace->text, rule->cookie != 0 ? ", cookie 0x%" PRIx64 "\n" : "\n", rule->cookie);
@@ -359,15 +360,16 @@ void trace_packet(void *context, struct control_call *call, const char *const *a
 
 static json_t *rule_json(const struct world *world, const struct world_rule *rule, FILE *text)
 {
-    const struct world_bridge *bridge = world_bridge(world, rule->rule.bridge);
+    const struct world_bridge *bridge = world_bridge(world, rule->bridge);
     struct match_ports names = names_of_bridge(bridge);
-    char *line = rule_format(&rule->rule, NULL, &names);
+    struct rule model = world_rule_model(rule);
+    char *line = rule_format(&model, NULL, &names);
     const char *rest = line + strspn(line, " ");
-    fprintf(text, "  rule of %s: table=%u, cookie=0x%" PRIx64 ", %s\n", bridge->name, rule->rule.table, rule->rule.cookie,
+    fprintf(text, "  rule of %s: table=%u, cookie=0x%" PRIx64 ", %s\n", bridge->name, rule->table, rule->cookie,
             rest);
-    json_t *json = json_pack("{s:s, s:i, s:i, s:o, s:I, s:s}", "bridge", bridge->name, "table", (int)rule->rule.table,
-                             "priority", (int)rule->rule.priority, "cookie", json_sprintf("0x%" PRIx64, rule->rule.cookie),
-                             "rule", (json_int_t)rule->rule.id, "text", rest);
+    json_t *json = json_pack("{s:s, s:i, s:i, s:o, s:I, s:s}", "bridge", bridge->name, "table", (int)rule->table,
+                             "priority", (int)rule->node.priority, "cookie", json_sprintf("0x%" PRIx64, rule->cookie),
+                             "rule", (json_int_t)rule->node.id, "text", rest);
     free(line);
     return json;
 }

@@ -342,16 +342,11 @@ static void tuple_grow(struct classifier_tuple *tuple)
     pool_give(tuple->pool, old, n_old * tuple->stride);
 }
 
-static void cell_insert(struct classifier_tuple *tuple, struct classifier_rule *rule)
+static void cell_insert(struct classifier_tuple *tuple, struct classifier_rule *rule, const uint32_t *key, uint64_t key_hash)
 {
-    if (tuple->n_used * 4 >= tuple->n_cells * 3) {
-        tuple_grow(tuple);
-    }
-    uint32_t key[TUPLE_PARTS];
-    tuple_key(tuple, &rule->match->value, key);
-    struct tuple_cell *cell = tuple_cell(tuple, key, key_hash_of(tuple, key));
+    struct tuple_cell *cell = tuple_cell(tuple, key, key_hash);
     if (cell->rule == NULL) {
-        memcpy(cell->key, key, tuple->n_parts * sizeof key[0]);
+        memcpy(cell->key, key, tuple->n_parts * sizeof cell->key[0]);
         tuple->n_used++;
     }
     struct classifier_rule **place = &cell->rule;
@@ -394,7 +389,13 @@ static void cell_remove(struct classifier_tuple *tuple, struct classifier_rule *
 
 void tuple_insert(struct classifier_tuple *tuple, struct classifier_rule *rule)
 {
-    uint64_t hash = 0;
+    if (tuple->n_used * 4 >= tuple->n_cells * 3) {
+        tuple_grow(tuple);
+    }
+    uint32_t key[TUPLE_PARTS];
+    tuple_key(tuple, &rule->match->value, key);
+    uint64_t hash = 0, key_hash = key_hash_of(tuple, key);
+    tuple_prefetch(tuple, key_hash); /* of many rules it is the longest wait; the tries are gone down meanwhile */
     struct trie_node **trie = &tuple->trie;
     for (size_t s = 0; s < tuple->n_stages; s++) {
         struct tuple_stage *stage = &tuple->stages[s];
@@ -407,7 +408,7 @@ void tuple_insert(struct classifier_tuple *tuple, struct classifier_rule *rule)
         }
     }
     rule->tuple = tuple;
-    cell_insert(tuple, rule);
+    cell_insert(tuple, rule, key, key_hash);
     tuple->n_rules++;
 }
 

@@ -55,6 +55,10 @@ struct walk {
         uint8_t ttl; /* of that header, as it is now */
     } covered; /* what the first label pushed here stands in front of */
     struct {
+        bool is_due;
+        uint8_t ttl;
+    } copied_in; /* from the bottom label to the IP header behind it, which is written when the label is off */
+    struct {
         struct flow_key key, written, unseen;
         bool is_set;
     } beneath;              /* what it was before, for the pop of that label */

@@ -335,43 +335,126 @@ static struct world_rule *rule_find(const struct world *world, uint64_t id)
     return id_map_find(&world->rules, id);
 }
 
-/* The rule as the classifier is to see it. */
-static void rule_take_clauses(struct world_rule *rule)
+static size_t count_clauses(const struct action_list *list)
 {
-    const struct action_list *list = &rule->rule.instructions.apply;
+    size_t n = 0;
     for (size_t i = 0; i < list->count; i++) {
-        if (list->items[i].type != ACTION_CONJUNCTION) {
-            continue;
-        }
-        rule->clauses = memory_resize(rule->clauses, (rule->node.n_clauses + 1) * sizeof *rule->clauses);
-        rule->clauses[rule->node.n_clauses++] = (struct classifier_clause){.id = list->items[i].conjunction.id,
-                                                                           .clause = list->items[i].conjunction.clause,
-                                                                           .n_clauses = list->items[i].conjunction.n_clauses};
+        n += list->items[i].type == ACTION_CONJUNCTION;
     }
-    rule->node.clauses = rule->clauses;
+    return n;
 }
 
-void world_set_rule(struct world *world, struct rule *taken)
+static void take_clauses(const struct action_list *list, struct classifier_clause *out_clauses)
+{
+    for (size_t i = 0; i < list->count; i++) {
+        if (list->items[i].type == ACTION_CONJUNCTION) {
+            *out_clauses++ = (struct classifier_clause){.id = list->items[i].conjunction.id,
+                                                        .clause = list->items[i].conjunction.clause,
+                                                        .n_clauses = list->items[i].conjunction.n_clauses};
+        }
+    }
+}
+
+static struct action_list list_at(struct action **place, const struct action_list *list)
+{
+    struct action_list copy = {.items = list->count > 0 ? *place : NULL, .count = list->count};
+    if (list->count > 0) {
+        memcpy(copy.items, list->items, list->count * sizeof *list->items);
+        *place += list->count;
+    }
+    return copy;
+}
+
+/*     rule | words of its match | the match, of one with clauses | actions to apply, to write | clauses
+ *
+ * One piece, as a million of them are made at a start. */
+static struct world_rule *rule_new(const struct rule *rule)
+{
+    const struct instructions *in = &rule->instructions;
+    uint32_t used = field_words_used(&rule->match.mask);
+    size_t n_words = packed_match_count(used), n_clauses = count_clauses(&in->apply);
+    size_t n_bytes = sizeof(struct world_rule) + n_words * sizeof(struct packed_word) + (n_clauses > 0 ? sizeof(struct match) : 0) +
+                     (in->apply.count + in->write.count) * sizeof(struct action) + n_clauses * sizeof(struct classifier_clause);
+    struct world_rule *new = memory_resize(NULL, n_bytes);
+    *new = (struct world_rule){.node = {.id = rule->id, .priority = rule->priority, .n_clauses = (uint32_t)n_clauses},
+                               .bridge = rule->bridge,
+                               .cookie = rule->cookie,
+                               .instructions = *in,
+                               .match_used = used,
+                               .idle_timeout_s = rule->idle_timeout_s,
+                               .hard_timeout_s = rule->hard_timeout_s,
+                               .importance = rule->importance,
+                               .flags = rule->flags,
+                               .table = rule->table,
+                               .is_table_miss = rule->priority == 0 && used == 0};
+    packed_match_pack(&rule->match, used, new->match);
+    struct match *whole = (struct match *)(new->match + n_words);
+    struct action *place = (struct action *)(n_clauses > 0 ? whole + 1 : whole);
+    new->instructions.apply = list_at(&place, &in->apply);
+    new->instructions.write = list_at(&place, &in->write);
+    if (n_clauses > 0) {
+        *whole = rule->match;
+        take_clauses(&in->apply, (struct classifier_clause *)place);
+        new->node.clauses = (struct classifier_clause *)place;
+    }
+    return new;
+}
+
+static const struct match *whole_match(const struct world_rule *rule)
+{
+    return (const struct match *)(rule->match + packed_match_count(rule->match_used));
+}
+
+struct rule world_rule_model(const struct world_rule *rule)
+{
+    struct rule model = {.id = rule->node.id,
+                         .bridge = rule->bridge,
+                         .instructions = rule->instructions,
+                         .cookie = rule->cookie,
+                         .priority = (uint16_t)rule->node.priority,
+                         .idle_timeout_s = rule->idle_timeout_s,
+                         .hard_timeout_s = rule->hard_timeout_s,
+                         .importance = rule->importance,
+                         .flags = rule->flags,
+                         .table = rule->table};
+    packed_match_unpack(rule->match, rule->match_used, &model.match);
+    return model;
+}
+
+static void rule_changed(struct world *world, struct world_bridge *bridge, const struct world_rule *rule)
+{
+    uint64_t *tables = &bridge->changed_tables[rule->table / 64], bit = 1ull << rule->table % 64;
+    if ((*tables & bit) != 0) {
+        return;
+    }
+    bool is_matched = world->n_changes < CHANGES_MATCHED_MAX;
+    struct change *change = change_add(world, CHANGE_RULE, bridge->id);
+    change->table = rule->table;
+    if (!is_matched) {
+        *tables |= bit;
+        return;
+    }
+    uint32_t left = rule->match_used & ((1u << KEY_WORDS) - 1);
+    for (size_t n = 0; left != 0 && n < CHANGE_WORDS; n++, left &= left - 1) { /* the words of the key come first in both */
+        change->match[n] = rule->match[n];
+        change->match_used |= left & -left;
+    }
+}
+
+void world_set_rule(struct world *world, const struct rule *taken)
 {
     world_remove_rule(world, taken->id);
-    struct world_rule *rule = memory_zeroed(sizeof *rule);
-    rule->rule = *taken;
-    memset(&taken->instructions, 0, sizeof taken->instructions);
-    rule->node = (struct classifier_rule){.match = &rule->rule.match, .id = rule->rule.id, .priority = rule->rule.priority};
-    rule_take_clauses(rule);
-    struct match everything;
-    match_init(&everything);
-    rule->is_table_miss = rule->rule.priority == 0 && match_equal(&rule->rule.match, &everything);
-    struct world_bridge *bridge = bridge_named_by(world, rule->rule.bridge);
-    if (bridge->tables[rule->rule.table] == NULL) {
-        bridge->tables[rule->rule.table] = classifier_new();
+    struct world_rule *rule = rule_new(taken);
+    rule->node.match = rule->node.n_clauses > 0 ? whole_match(rule) : &taken->match;
+    struct world_bridge *bridge = bridge_named_by(world, rule->bridge);
+    if (bridge->tables[rule->table] == NULL) {
+        bridge->tables[rule->table] = classifier_new();
     }
-    classifier_insert(bridge->tables[rule->rule.table], &rule->node);
+    classifier_insert(bridge->tables[rule->table], &rule->node);
+    rule->node.match = rule->node.n_clauses > 0 ? whole_match(rule) : NULL;
     bridge->n_rules++;
-    id_map_put(&world->rules, rule->rule.id, rule);
-    struct change *change = change_add(world, CHANGE_RULE, bridge->id);
-    change->table = rule->rule.table;
-    change->match = rule->rule.match;
+    id_map_put(&world->rules, rule->node.id, rule);
+    rule_changed(world, bridge, rule);
 }
 
 void world_remove_rule(struct world *world, uint64_t id)
@@ -380,18 +463,17 @@ void world_remove_rule(struct world *world, uint64_t id)
     if (rule == NULL) {
         return;
     }
-    struct world_bridge *bridge = bridge_find(world, rule->rule.bridge);
-    struct classifier **table = &bridge->tables[rule->rule.table];
+    struct match match;
+    packed_match_unpack(rule->match, rule->match_used, &match);
+    rule->node.match = &match;
+    struct world_bridge *bridge = bridge_find(world, rule->bridge);
+    struct classifier **table = &bridge->tables[rule->table];
     classifier_remove(*table, &rule->node);
     if (classifier_count(*table) == 0) {
         classifier_destroy(table);
     }
     (void)id_map_remove(&world->rules, id);
-    struct change *change = change_add(world, CHANGE_RULE, bridge->id);
-    change->table = rule->rule.table;
-    change->match = rule->rule.match;
-    rule_fini(&rule->rule);
-    free(rule->clauses);
+    rule_changed(world, bridge, rule);
     free(rule);
     bridge->n_rules--;
     bridge_unnamed(world, bridge);
@@ -482,7 +564,7 @@ void world_fini(struct world *world)
     const struct world_rule *rule;
     size_t cursor = 0;
     while ((rule = id_map_any(&world->rules, &cursor)) != NULL) {
-        world_remove_rule(world, rule->rule.id);
+        world_remove_rule(world, rule->node.id);
     }
     id_map_fini(&world->rules);
     while (world->groups != NULL) {
@@ -506,6 +588,9 @@ void world_fini(struct world *world)
 
 void world_clear_changes(struct world *world)
 {
+    for (struct world_bridge *bridge = world->n_changes > CHANGES_MATCHED_MAX ? world->bridges : NULL; bridge != NULL; bridge = bridge->hh.next) {
+        memset(bridge->changed_tables, 0, sizeof bridge->changed_tables);
+    }
     world->n_changes = 0;
 }
 

@@ -11,6 +11,7 @@
 #include "lib/base/id_map.h"
 #include "lib/model/rule.h"
 #include "services/slowpath/classifier.h"
+#include "services/slowpath/packed_match.h"
 
 /* OFPPC_*, the same bits in 1.1-1.5 [OF1.3.5 A.2.1]. */
 enum port_config {
@@ -50,11 +51,17 @@ struct world_port {
     UT_hash_handle hh, hh_name;
 };
 
+/* A rule, in one piece of memory: lists, clauses and match lie behind it. */
 struct world_rule {
-    struct classifier_rule node;
-    struct rule rule;
-    struct classifier_clause *clauses; /* owned; those of node */
+    struct classifier_rule node; /* with its number and priority; its match is there only while it is inserted or removed, but for clauses */
+    uint64_t bridge;
+    uint64_t cookie;
+    struct instructions instructions;
+    uint32_t match_used; /* its words */
+    uint16_t idle_timeout_s, hard_timeout_s, importance, flags;
+    uint8_t table;
     bool is_table_miss; /* priority 0, matches everything [OF1.3.5 §5.4] */
+    struct packed_word match[];
 };
 
 struct world_group_name {
@@ -94,6 +101,7 @@ struct world_bridge {
     struct world_port **ports; /* by ofport upwards */
     size_t n_ports, ports_room;
     struct classifier *tables[TABLE_COUNT]; /* NULL: empty */
+    uint64_t changed_tables[(TABLE_COUNT + 63) / 64]; /* a change without a match is noted of these */
     size_t n_rules, n_groups, n_meters, n_controllers;
     UT_hash_handle hh;
 };
@@ -112,12 +120,18 @@ enum change_kind {
     CHANGE_PORT_GONE /* `port` has left, or is in other VLANs: what was learned there is void */
 };
 
+enum {
+    CHANGE_WORDS = 6,          /* of a key; a flow that could differ in further ones is looked at again for nothing */
+    CHANGES_MATCHED_MAX = 32768 /* 4 MB; beyond, of which comparing costs more than translating anew, a rule stands for all of its table */
+};
+
 struct change {
     enum change_kind kind;
     uint64_t bridge;
     uint32_t port;
     uint8_t table;
-    struct match match;
+    uint32_t match_used; /* of a rule: words of the key that it looks at; none: any packet */
+    struct packed_word match[CHANGE_WORDS];
 };
 
 struct world {
@@ -165,9 +179,9 @@ void world_set_controller(struct world *world, uint64_t id, uint64_t bridge);
 void world_remove_controller(struct world *world, uint64_t id);
 void world_set_controller_status(struct world *world, uint64_t id, bool is_fail_open);
 
-/* Take what the rule or group owns; the caller's becomes empty. */
-void world_set_rule(struct world *world, struct rule *rule);
+void world_set_rule(struct world *world, const struct rule *rule);
 void world_remove_rule(struct world *world, uint64_t id);
+/* Takes what the group owns; the caller's becomes empty. */
 void world_set_group(struct world *world, struct group *group);
 void world_remove_group(struct world *world, uint64_t id);
 void world_set_meter(struct world *world, uint64_t id, uint64_t bridge, uint32_t meter_id);
@@ -182,6 +196,8 @@ const struct world_port *world_port_by_ofport(const struct world_bridge *bridge,
 const struct world_group *world_group(const struct world *world, uint64_t bridge, uint32_t group_id);
 /* By row; NULL: there is none. */
 const struct world_rule *world_rule(const struct world *world, uint64_t id);
+/* As a controller means it, but for the time it was made; its lists are lent as long as the rule is there: no rule_fini(). */
+struct rule world_rule_model(const struct world_rule *rule);
 const struct world_group *world_group_by_row(const struct world *world, uint64_t id);
 const struct world_meter *world_meter_by_row(const struct world *world, uint64_t id);
 /* The row of a meter by its number; 0: there is none. */

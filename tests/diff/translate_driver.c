@@ -89,6 +89,7 @@ static void add_rule(struct driver *d, uint64_t bridge, const char *text)
         rule.cookie = mod.cookie;
         rule.instructions = mod.instructions;
         world_set_rule(&d->world, &rule);
+        rule_fini(&rule);
     }
     answer(err, &detail);
 }

@@ -131,6 +131,10 @@ void pop_label(struct packet *packet, uint16_t type)
         show_inner(packet, is_seen ? &packet->inner : &nothing);
     }
     packet->state.key.eth_type = be16(type);
+    if (!stays_mpls && packet->has_copied_in) {
+        packet->state.key.ip_ttl = type == 0x0800 || type == 0x86dd ? packet->copied_in : packet->state.key.ip_ttl;
+        packet->has_copied_in = false;
+    }
     show_labels(packet);
 }
 
@@ -151,6 +155,9 @@ void copy_ttl(struct packet *packet, bool is_out)
         set_label_ttl(packet, is_out ? 0 : 1, packet->labels[is_out ? 1 : 0]);
     } else if (is_out) {
         set_label_ttl(packet, 0, packet->inner.ip_ttl);
+    } else if (packet->n_labels == 1) {
+        packet->has_copied_in = true;
+        packet->copied_in = (uint8_t)packet->labels[0];
     }
 }
 

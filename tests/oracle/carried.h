@@ -15,6 +15,8 @@ struct packet {
     struct field_value stack[WALK_STACK_MAX];
     size_t n_stack;
     uint32_t max_len; /* of the next output */
+    bool has_copied_in; /* copy_ttl_in of the bottom label: */
+    uint8_t copied_in;  /* the TTL of the IP header that comes out */
     struct flow_key inner; /* what the labels cover, as far as it was seen */
 };
 

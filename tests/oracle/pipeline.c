@@ -58,9 +58,9 @@ static const struct world_rule *best_plain(const struct run *run, const struct f
     const struct world_rule *best = NULL, *rule;
     size_t cursor = 0;
     while ((rule = id_map_next(&run->world->rules, &cursor)) != NULL) {
-        const struct rule *r = &rule->rule;
-        bool is_better = best == NULL || r->priority > best->rule.priority || (r->priority == best->rule.priority && r->id < best->rule.id);
-        if (is_better && !has_clause(r, 0, 0, 0) && rule_fits(run, r, state, table)) {
+        struct rule r = world_rule_model(rule);
+        bool is_better = best == NULL || r.priority > best->node.priority || (r.priority == best->node.priority && r.id < best->node.id);
+        if (is_better && !has_clause(&r, 0, 0, 0) && rule_fits(run, &r, state, table)) {
             best = rule;
         }
     }
@@ -74,7 +74,8 @@ static bool is_met(const struct run *run, const struct flow_state *state, unsign
         const struct world_rule *rule;
         size_t cursor = 0;
         while ((rule = id_map_next(&run->world->rules, &cursor)) != NULL) {
-            if (rule->rule.priority == priority && has_clause(&rule->rule, id, clause, n) && rule_fits(run, &rule->rule, state, table)) {
+            struct rule r = world_rule_model(rule);
+            if (r.priority == priority && has_clause(&r, id, clause, n) && rule_fits(run, &r, state, table)) {
                 n_met++;
                 break;
             }
@@ -87,7 +88,7 @@ static bool is_met(const struct run *run, const struct flow_state *state, unsign
 static const struct world_rule *best_rule(const struct run *run, const struct packet *packet, unsigned table)
 {
     const struct world_rule *best = best_plain(run, &packet->state, table);
-    for (int priority = 5; priority > (best != NULL ? best->rule.priority : -1); priority--) {
+    for (int priority = 5; priority > (best != NULL ? best->node.priority : -1); priority--) {
         for (uint32_t id = 1; id <= 2; id++) {
             struct flow_state again = packet->state;
             again.conj_id = be32(id);
@@ -154,7 +155,7 @@ static void do_table(struct run *run, struct packet *packet, unsigned table, str
         run->has_ended = run->depth == run->base_depth;
         return;
     }
-    const struct instructions *in = &rule->rule.instructions;
+    const struct instructions *in = &rule->instructions;
     do_list(run, packet, &in->apply, table);
     if (run->has_ended || run->has_exited || run->out->is_too_deep) {
         return;

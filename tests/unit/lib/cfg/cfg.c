@@ -433,6 +433,32 @@ static void faults_never_show_what_was_not_nor_do_things_twice(void **state)
     }
 }
 
+/* The small configdb knows no filter: it takes a SUBSCRIBE for more bridges for one to go on. */
+static void a_configdb_that_knows_no_filter_is_asked_for_all_again(void **state)
+{
+    struct test *t = *state;
+    run(t, 100);
+    assert_int_equal(t->n_snapshots, 1);
+    assert_true(cfg_holds_bridge(t->cfg, 7)); /* all are followed */
+    cfg_follow_bridges(t->cfg, NULL, 0);
+    run(t, 100);
+    assert_false(cfg_holds_bridge(t->cfg, 7));
+    assert_int_equal(t->n_snapshots, 1); /* for less nothing is read again */
+    cfg_follow_bridges(t->cfg, (const uint64_t[]){7}, 1);
+    run(t, 1500);
+    assert_false(cfg_holds_bridge(t->cfg, 7));
+    mini_commit(&t->mini, 1, 101);
+    run(t, 200);
+    assert_int_equal(t->shown[1], 101); /* the rest goes on */
+    run(t, 3000);
+    assert_true(cfg_holds_bridge(t->cfg, 7));
+    assert_int_equal(t->n_snapshots, 2);
+    uint64_t n_subscribes = t->mini.n_subscribes;
+    cfg_follow_bridges(t->cfg, (const uint64_t[]){7}, 1);
+    run(t, 3000);
+    assert_int_equal(t->mini.n_subscribes, n_subscribes);
+}
+
 #define CFG_TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)
@@ -454,6 +480,7 @@ int main(void)
         CFG_TEST(unknown_table_is_refused),
         CFG_TEST(unreadable_messages_are_survived),
         cmocka_unit_test(faults_never_show_what_was_not_nor_do_things_twice),
+        CFG_TEST(a_configdb_that_knows_no_filter_is_asked_for_all_again),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

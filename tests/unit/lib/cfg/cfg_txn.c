@@ -3,8 +3,29 @@
 
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdlib.h>
 #include <string.h>
 #include <cmocka.h>
+
+#include "lib/base/memory.h"
+
+/* The message as configdb reads it; the caller's. Consumes the transaction. */
+static Busbar__Transact *message_of(struct cfg_txn **txn)
+{
+    struct writer bytes;
+    writer_init(&bytes);
+    txn_pack(*txn, 77, 70, &bytes);
+    Busbar__Transact *message = busbar__transact__unpack(NULL, bytes.size, bytes.bytes);
+    assert_non_null(message);
+    assert_true(message->sequence == 77 && message->oldest == 70);
+    uint8_t *again = memory_zeroed(bytes.size);
+    assert_int_equal(busbar__transact__pack(message, again), bytes.size);
+    assert_memory_equal(again, bytes.bytes, bytes.size); /* as protobuf-c writes it */
+    free(again);
+    writer_fini(&bytes);
+    cfg_txn_destroy(txn);
+    return message;
+}
 
 static void operations_keep_their_order_and_content(void **state)
 {
@@ -26,8 +47,7 @@ static void operations_keep_their_order_and_content(void **state)
     cfg_txn_put(txn, CFG_OWNER, 12, &port.base);
     cfg_txn_wait(txn, CFG_PORT, 13, &port.base, columns, 1, true, 250);
     assert_int_equal(cfg_txn_size(txn), 9);
-    Busbar__Transact *m = txn_take(&txn);
-    assert_null(txn);
+    Busbar__Transact *m = message_of(&txn);
     assert_string_equal(m->client, "test adds");
     const Busbar__OpKind kinds[] = {BUSBAR__OP_KIND__OP_INSERT,         BUSBAR__OP_KIND__OP_INSERT,
                                     BUSBAR__OP_KIND__OP_UPDATE,         BUSBAR__OP_KIND__OP_DELETE,
@@ -58,7 +78,7 @@ static void operations_on_the_whole_are_of_the_switch(void **state)
     cfg_txn_settle(txn, false);
     cfg_txn_confirm_within(txn, 60);
     cfg_txn_restore(txn, CFG_BRIDGE, 9, "row", 3);
-    Busbar__Transact *m = txn_take(&txn);
+    Busbar__Transact *m = message_of(&txn);
     const Busbar__OpKind kinds[] = {BUSBAR__OP_KIND__OP_ROLLBACK, BUSBAR__OP_KIND__OP_CONFIRM, BUSBAR__OP_KIND__OP_CANCEL,
                                     BUSBAR__OP_KIND__OP_CONFIRM_WITHIN, BUSBAR__OP_KIND__OP_RESTORE};
     assert_int_equal(m->n_ops, 5);
@@ -72,6 +92,44 @@ static void operations_on_the_whole_are_of_the_switch(void **state)
     busbar__version__free_unpacked(target, NULL);
     assert_int_equal(m->ops[3]->id, 60);
     assert_true(m->ops[4]->id == 9 && m->ops[4]->value.len == 3);
+    busbar__transact__free_unpacked(m, NULL);
+}
+
+static void rows_given_as_bytes_are_the_rows(void **state)
+{
+    struct cfg_txn *txn = cfg_txn_new("test");
+    Busbar__PortRow port = BUSBAR__PORT_ROW__INIT;
+    uint8_t packed[256];
+    char name[200];
+    memset(name, 'x', sizeof name - 1);
+    name[sizeof name - 1] = '\0';
+    port.name = name; /* longer than one byte of length says */
+    size_t size = busbar__port_row__pack(&port, packed);
+    uint64_t label = cfg_txn_insert_packed(txn, CFG_PORT, packed, size);
+    cfg_txn_put_packed(txn, CFG_PORT, 5, packed, size);
+    cfg_txn_put_packed(txn, CFG_PORT, 6, NULL, 0);
+    cfg_txn_insert(txn, CFG_PORT, &port.base);
+    Busbar__Transact *m = message_of(&txn);
+    assert_int_equal(m->n_ops, 4);
+    assert_true(m->ops[0]->kind == BUSBAR__OP_KIND__OP_INSERT && m->ops[0]->id == label && m->ops[3]->id == label + 1);
+    assert_true(m->ops[1]->kind == BUSBAR__OP_KIND__OP_PUT && m->ops[1]->id == 5 && m->ops[2]->value.len == 0);
+    for (size_t i = 0; i < 4; i += 3) {
+        assert_int_equal(m->ops[i]->value.len, size);
+        assert_memory_equal(m->ops[i]->value.data, packed, size);
+    }
+    busbar__transact__free_unpacked(m, NULL);
+}
+
+static void emptied_it_asks_for_nothing(void **state)
+{
+    struct cfg_txn *txn = cfg_txn_new("test");
+    cfg_txn_set_user(txn, "anna");
+    cfg_txn_delete(txn, CFG_PORT, 1);
+    txn_empty(txn);
+    assert_int_equal(cfg_txn_size(txn), 0);
+    Busbar__Transact *m = message_of(&txn);
+    assert_true(m->n_ops == 0 && m->user[0] == '\0');
+    assert_string_equal(m->client, "test");
     busbar__transact__free_unpacked(m, NULL);
 }
 
@@ -89,6 +147,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(operations_keep_their_order_and_content),
         cmocka_unit_test(operations_on_the_whole_are_of_the_switch),
+        cmocka_unit_test(rows_given_as_bytes_are_the_rows),
+        cmocka_unit_test(emptied_it_asks_for_nothing),
         cmocka_unit_test(unsent_transaction_is_freed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

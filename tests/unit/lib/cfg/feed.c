@@ -433,6 +433,30 @@ static void rules_are_kept_as_bytes_and_shown_as_rows(void **state)
     assert_int_equal(priority_of(t, 2), 0);
 }
 
+static void on_packed(void *context, enum cfg_table table, uint64_t id, const uint8_t *bytes, size_t size)
+{
+    struct test *t = context;
+    Busbar__RuleRow *row = bytes != NULL ? busbar__rule_row__unpack(NULL, size, bytes) : NULL;
+    t->used += (size_t)snprintf(t->log + t->used, sizeof t->log - t->used, "%d/%llu=%d ", (int)table, (unsigned long long)id,
+                                row != NULL ? (int)row->priority : -1);
+    busbar__rule_row__free_unpacked(row, NULL);
+}
+
+static void who_wants_them_is_shown_the_bytes_of_rules(void **state)
+{
+    struct test *t = *state;
+    const enum cfg_table tables[] = {CFG_RULE};
+    const struct cfg_events events = {.on_row = on_row, .on_packed = on_packed, .on_version = on_version, .context = t};
+    feed_destroy(&t->feed);
+    t->feed = feed_new(tables, 1, &events);
+    show_rules(t);
+    char *expected = memory_format("%d/1=10 %d/2=20 %d/3=-1 S5 %d/1=11 %d/4=40 V6 %d/2=-1 %d/3=-1 V7 ", CFG_RULE, CFG_RULE, CFG_RULE, CFG_RULE, CFG_RULE,
+                                   CFG_RULE, CFG_RULE); /* a damaged one too: who reads it finds out */
+    told(t, expected);
+    free(expected);
+    assert_int_equal(feed_row_max(t->feed, CFG_RULE), 4);
+}
+
 static void a_table_that_is_not_to_be_shown_is_mirrored_all_the_same(void **state)
 {
     struct test *t = *state;
@@ -446,6 +470,212 @@ static void a_table_that_is_not_to_be_shown_is_mirrored_all_the_same(void **stat
     assert_int_equal(priority_of(t, 4), 40);
 }
 
+/* ---- rules of some bridges ---- */
+
+static void on_unheld_gone(void *context, enum cfg_table table, uint64_t id)
+{
+    struct test *t = context;
+    t->used += (size_t)snprintf(t->log + t->used, sizeof t->log - t->used, "?%d/%llu ", (int)table, (unsigned long long)id);
+}
+
+static void add_rule_of(struct rows *r, uint64_t bridge, uint64_t id, uint32_t priority)
+{
+    Busbar__RuleRow row = BUSBAR__RULE_ROW__INIT;
+    row.bridge = bridge;
+    row.priority = priority;
+    add(r, id, 0);
+    Busbar__Row *out = &r->rows[r->n - 1];
+    out->table = CFG_RULE;
+    out->deleted = false;
+    out->value.len = busbar__rule_row__get_packed_size(&row);
+    out->value.data = memory_zeroed(out->value.len + 1);
+    busbar__rule_row__pack(&row, out->value.data);
+}
+
+/* As the SUBSCRIBE of that number is answered. */
+static enum feed_verdict piece(struct test *t, struct rows *r, uint64_t n, uint64_t serial, bool partial, bool first, bool last)
+{
+    Busbar__Version version = BUSBAR__VERSION__INIT;
+    version.epoch = 1;
+    version.n = n;
+    Busbar__Snapshot message = BUSBAR__SNAPSHOT__INIT;
+    message.version = &version;
+    message.rows = r->pointers;
+    message.n_rows = r->n;
+    message.first = first;
+    message.last = last;
+    message.partial = partial;
+    message.serial = serial;
+    enum feed_verdict verdict = feed_on_snapshot(t->feed, &message);
+    clear(r);
+    return verdict;
+}
+
+/* Asks for what is wanted; returns the number, and how many of the bridges are not held. */
+static uint64_t ask(struct test *t, size_t *out_n_added)
+{
+    const struct bridge_set *bridges;
+    struct bridge_set added = {0};
+    uint64_t serial = feed_ask(t->feed, &bridges, &added);
+    *out_n_added = added.n;
+    bridge_set_fini(&added);
+    return serial;
+}
+
+static void follow(struct test *t, uint64_t a, uint64_t b)
+{
+    feed_follow(t->feed, (const uint64_t[]){a, b}, 2);
+}
+
+/* Bridge 7 is followed, with rules 1 and 4, at version 5; 8 and 9 are not. */
+static void begin_with_7(struct test *t)
+{
+    const enum cfg_table tables[] = {CFG_RULE, CFG_OWNER};
+    const struct cfg_events events = {.on_row = on_row, .on_version = on_version, .on_unheld_gone = on_unheld_gone, .context = t};
+    struct rows r = {.n = 0};
+    size_t n_added;
+    feed_destroy(&t->feed);
+    t->feed = feed_new(tables, 2, &events);
+    follow(t, 7, 7);
+    assert_false(feed_is_asked(t->feed));
+    uint64_t serial = ask(t, &n_added);
+    assert_true(feed_is_asked(t->feed) && n_added == 1);
+    assert_false(feed_holds(t->feed, 7));
+    add_rule_of(&r, 7, 1, 10);
+    add_rule_of(&r, 7, 4, 40);
+    assert_int_equal(piece(t, &r, 5, serial, false, true, true), FEED_ANSWERED);
+    told(t, "+10/1 +10/4 S5 ");
+    assert_true(feed_holds(t->feed, 7));
+}
+
+static void rules_of_other_bridges_are_left_out_whoever_sends_them(void **state)
+{
+    struct test *t = *state;
+    struct rows r = {.n = 0};
+    begin_with_7(t);
+    add_rule_of(&r, 8, 5, 50);
+    add_rule_of(&r, 7, 6, 60);
+    add(&r, 3, 9);
+    assert_int_equal(delta(t, &r, 1, 6, true), FEED_ANSWERED);
+    told(t, "+10/6 +13/3 V6 ");
+    add_rule(&r, 5, 0); /* both go */
+    add_rule(&r, 6, 0);
+    assert_int_equal(delta(t, &r, 1, 7, true), FEED_ANSWERED);
+    told(t, "?10/5 -10/6 V7 ");
+    assert_int_equal(feed_row_max(t->feed, CFG_RULE), 6);
+    add_rule_of(&r, 9, 2, 20); /* an older configdb sends all, and no number */
+    add_rule_of(&r, 7, 4, 41);
+    assert_int_equal(piece(t, &r, 8, 0, false, true, true), FEED_ANSWERED);
+    told(t, "-13/3 -10/1 ~10/4 S8 ");
+}
+
+static void many_commits_without_a_row_are_one_step(void **state)
+{
+    struct test *t = *state;
+    begin_with_7(t);
+    Busbar__Version version = BUSBAR__VERSION__INIT;
+    version.epoch = 1;
+    version.n = 900;
+    Busbar__Delta message = BUSBAR__DELTA__INIT;
+    message.version = &version;
+    message.last = true;
+    message.since = 7; /* 6 is missing */
+    assert_int_equal(feed_on_delta(t->feed, &message), FEED_LOST);
+    message.since = 4; /* what we have is among it */
+    assert_int_equal(feed_on_delta(t->feed, &message), FEED_ANSWERED);
+    told(t, "V900 ");
+    assert_int_equal(feed_on_delta(t->feed, &message), FEED_ANSWERED);
+    told(t, "");
+    message.since = 901;
+    version.n = 899;
+    assert_int_equal(feed_on_delta(t->feed, &message), FEED_FINE);
+    told(t, "");
+}
+
+static void more_bridges_come_in_one_step_and_what_is_here_goes_on_meanwhile(void **state)
+{
+    struct test *t = *state;
+    struct rows r = {.n = 0};
+    size_t n_added;
+    begin_with_7(t);
+    follow(t, 7, 8);
+    assert_true(feed_holds(t->feed, 7) && !feed_holds(t->feed, 8) && !feed_is_asked(t->feed));
+    uint64_t serial = ask(t, &n_added);
+    assert_int_equal(n_added, 1);
+    assert_true(feed_is_growing(t->feed));
+    add_rule_of(&r, 7, 9, 90);
+    add_rule_of(&r, 8, 10, 100); /* not before all of them are here */
+    assert_int_equal(delta(t, &r, 1, 6, true), FEED_FINE); /* of before: not the answer */
+    told(t, "+10/9 V6 ");
+    add_rule_of(&r, 8, 2, 20);
+    add_rule_of(&r, 8, 3, 30);
+    assert_int_equal(piece(t, &r, 6, serial, true, true, false), FEED_ANSWERED);
+    add_rule_of(&r, 8, 11, 110);
+    assert_int_equal(delta(t, &r, 1, 7, true), FEED_FINE); /* is in what comes */
+    told(t, "");
+    add_rule_of(&r, 7, 9, 90); /* the commits since, once more */
+    add_rule_of(&r, 8, 10, 100);
+    add_rule_of(&r, 8, 3, 31);
+    add_rule(&r, 2, 0);
+    add_rule(&r, 77, 0);
+    add_rule(&r, 1, 0);
+    assert_int_equal(piece(t, &r, 8, serial, true, false, true), FEED_FINE);
+    told(t, "-10/1 +10/3 +10/10 V8 ");
+    assert_true(feed_holds(t->feed, 8) && !feed_is_growing(t->feed));
+    assert_int_equal(priority_of(t, 3), 31);
+    assert_int_equal(priority_of(t, 2), 0);
+    assert_int_equal(priority_of(t, 4), 40);
+    assert_int_equal(mirror_size(feed_mirror(t->feed), CFG_RULE), 4);
+}
+
+static void the_answer_to_an_earlier_question_is_none(void **state)
+{
+    struct test *t = *state;
+    struct rows r = {.n = 0};
+    size_t n_added;
+    begin_with_7(t);
+    follow(t, 7, 8);
+    uint64_t earlier = ask(t, &n_added);
+    follow(t, 7, 9);
+    uint64_t serial = ask(t, &n_added);
+    assert_true(serial > earlier);
+    add_rule_of(&r, 8, 2, 20);
+    assert_int_equal(piece(t, &r, 6, earlier, true, true, true), FEED_FINE);
+    told(t, "");
+    assert_false(feed_holds(t->feed, 8) || feed_holds(t->feed, 9));
+    add_rule_of(&r, 9, 3, 30);
+    assert_int_equal(piece(t, &r, 6, serial, true, true, true), FEED_ANSWERED);
+    told(t, "+10/3 V6 ");
+    assert_true(feed_holds(t->feed, 9));
+    follow(t, 7, 8); /* and one that was overtaken by deltas is asked for again */
+    serial = ask(t, &n_added);
+    assert_int_equal(piece(t, &r, 4, serial, true, true, true), FEED_LOST);
+    told(t, "");
+}
+
+static void a_bridge_left_out_is_dropped_bit_by_bit_without_a_word(void **state)
+{
+    struct test *t = *state;
+    struct rows r = {.n = 0};
+    size_t n_added;
+    begin_with_7(t);
+    feed_follow(t->feed, NULL, 0);
+    assert_false(feed_holds(t->feed, 7));
+    feed_drop(t->feed, 1);
+    assert_int_equal(mirror_size(feed_mirror(t->feed), CFG_RULE), 1);
+    add_rule(&r, 4, 0); /* one that is still to be dropped goes: that is told */
+    assert_int_equal(delta(t, &r, 1, 6, true), FEED_ANSWERED);
+    told(t, "-10/4 V6 ");
+    begin_with_7(t);
+    follow(t, 9, 9);
+    uint64_t serial = ask(t, &n_added);
+    add_rule_of(&r, 9, 5, 50); /* a whole snapshot before they are dropped does not tell them as gone */
+    assert_int_equal(piece(t, &r, 8, serial, false, true, true), FEED_ANSWERED);
+    told(t, "+10/5 S8 ");
+    feed_drop(t->feed, 100);
+    assert_int_equal(mirror_size(feed_mirror(t->feed), CFG_RULE), 1);
+}
+
 #define FEED_TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)
@@ -453,6 +683,7 @@ int main(void)
     log_set_level(LOG_LEVEL_ERROR);
     const struct CMUnitTest tests[] = {
         FEED_TEST(snapshot_is_shown_only_when_complete),
+        FEED_TEST(who_wants_them_is_shown_the_bytes_of_rules),
         FEED_TEST(second_snapshot_shows_only_what_differs),
         FEED_TEST(snapshot_begun_anew_forgets_the_earlier_pieces),
         FEED_TEST(outdated_snapshot_is_not_shown),
@@ -466,6 +697,11 @@ int main(void)
         FEED_TEST(status_not_said_again_is_forgotten),
         FEED_TEST(rules_are_kept_as_bytes_and_shown_as_rows),
         FEED_TEST(a_table_that_is_not_to_be_shown_is_mirrored_all_the_same),
+        FEED_TEST(rules_of_other_bridges_are_left_out_whoever_sends_them),
+        FEED_TEST(many_commits_without_a_row_are_one_step),
+        FEED_TEST(more_bridges_come_in_one_step_and_what_is_here_goes_on_meanwhile),
+        FEED_TEST(the_answer_to_an_earlier_question_is_none),
+        FEED_TEST(a_bridge_left_out_is_dropped_bit_by_bit_without_a_word),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -198,6 +198,41 @@ static void differences_of_random_mirrors_are_complete(void **state)
     }
 }
 
+static void many_changes_at_once_agree_with_one_by_one(void **state)
+{
+    struct random r;
+    uint64_t seed = 77;
+    printf("seed %llu\n", (unsigned long long)seed);
+    random_seed(&r, seed);
+    for (int round = 0; round < 200; round++) {
+        struct mirror m = {0};
+        uint64_t naive[IDS] = {0}, n = random_below(&r, 200);
+        for (uint64_t i = 0; i < n; i++) {
+            uint64_t id = random_below(&r, IDS);
+            naive[id] = random_below(&r, 3) == 0 ? 0 : 1 + random_below(&r, 1000);
+            (void)(naive[id] != 0 ? put(&m, CFG_OWNER, id, naive[id]) : removed(&m, CFG_OWNER, id));
+        }
+        struct mirror_change changes[IDS + 1];
+        size_t n_changes = 0;
+        for (uint64_t id = 0; id < IDS; id++) {
+            if (random_below(&r, 3) == 0) {
+                uint64_t value = random_below(&r, 2) * (1 + random_below(&r, 1000));
+                changes[n_changes++] =
+                    (struct mirror_change){.table = CFG_OWNER, .id = id, .after = value != 0 ? row_new(value) : NULL, .order = naive[id]};
+                naive[id] = value;
+            }
+        }
+        changes[n_changes] = (struct mirror_change){.table = CFG_SERVICE, .id = 5}; /* another table, and a row it has not */
+        mirror_merge(&m, changes, n_changes + 1);
+        agrees_with_the_naive_array(&m, naive);
+        for (size_t i = 0; i <= n_changes; i++) {
+            assert_true(row_value(changes[i].before) == changes[i].order);
+            mirror_row_free(changes[i].before);
+        }
+        mirror_fini(&m);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -208,6 +243,7 @@ int main(void)
         cmocka_unit_test(packed_rows_are_read_as_messages),
         cmocka_unit_test(differences_show_the_gone_first_and_the_equal_never),
         cmocka_unit_test(differences_of_random_mirrors_are_complete),
+        cmocka_unit_test(many_changes_at_once_agree_with_one_by_one),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -5,6 +5,13 @@
 #include "services/configdb/merge.h"
 
 enum { IDS = 12, TABLES = 2, COMMITS = 400 };
+
+static void make(struct batch *batch, const struct ring *ring, uint32_t of_tables, uint64_t from, size_t max_versions, size_t max_bytes)
+{
+    const struct view view = {.tables = of_tables, .bridges.is_all = true};
+    merge_make(batch, ring, &view, from, max_versions, max_bytes);
+}
+
 static const enum cfg_table tables[TABLES] = {CFG_RULE, CFG_METER};
 
 /* What a reader has: the value of each row by its cookie or bands' sum, 0: no row. */
@@ -104,7 +111,7 @@ static void one_step_leads_where_many_do(void **state)
         }
         at_once = one_by_one;
         batch.n = 0; /* not the one of an earlier turn, which may be shorter */
-        merge_make(&batch, ring, 1u << CFG_RULE | 1u << CFG_METER, from, most, 1 << 20);
+        make(&batch, ring, 1u << CFG_RULE | 1u << CFG_METER, from, most, 1 << 20);
         assert_int_equal(batch.n, most < 1001 + COMMITS - from ? most : 1001 + COMMITS - from);
         Busbar__DeltaMerged *merged = unpacked(&batch);
         assert_true(merged->n_changes <= (size_t)IDS * TABLES);
@@ -145,14 +152,14 @@ static void rows_come_once_in_order_and_those_of_other_tables_not(void **state)
         push_one(&base, ring, CFG_RULE, ids[i], i + 1, 0);
         push_one(&base, ring, CFG_METER, 1, i + 1, 0);
     }
-    merge_make(&batch, ring, 1u << CFG_RULE, 101, 100, 100000);
+    make(&batch, ring, 1u << CFG_RULE, 101, 100, 100000);
     Busbar__DeltaMerged *merged = unpacked(&batch);
     assert_int_equal(batch.n, 8);
     assert_int_equal(merged->n_changes, 3);
     assert_true(merged->changes[0]->id == 8 && merged->changes[1]->id == 7 && merged->changes[2]->id == 9);
     assert_int_equal(value_of(merged->changes[1]), 3);
     busbar__delta_merged__free_unpacked(merged, NULL);
-    merge_make(&batch, ring, 1u << CFG_BRIDGE, 101, 100, 100000);
+    make(&batch, ring, 1u << CFG_BRIDGE, 101, 100, 100000);
     merged = unpacked(&batch);
     assert_true(batch.n == 8 && merged->n_changes == 0);
     busbar__delta_merged__free_unpacked(merged, NULL);
@@ -172,15 +179,15 @@ static void it_is_bounded_and_made_once_for_a_place(void **state)
     for (uint64_t i = 1; i <= 9; i++) {
         push_one(&base, ring, CFG_RULE, i, i, BYTES);
     }
-    merge_make(&batch, ring, 1u << CFG_RULE, 1, 4, 1 << 20);
+    make(&batch, ring, 1u << CFG_RULE, 1, 4, 1 << 20);
     assert_int_equal(batch.n, 4);
-    merge_make(&batch, ring, 1u << CFG_RULE, 2, 100, 3 * BYTES + BYTES / 2);
+    make(&batch, ring, 1u << CFG_RULE, 2, 100, 3 * BYTES + BYTES / 2);
     assert_int_equal(batch.n, 3);
     assert_true(batch.body.size <= 3 * BYTES + BYTES / 2);
     uint64_t serial = batch.serial;
-    merge_make(&batch, ring, 1u << CFG_RULE, 2, 100, 1 << 20);
+    make(&batch, ring, 1u << CFG_RULE, 2, 100, 1 << 20);
     assert_int_equal(batch.serial, serial);
-    merge_make(&batch, ring, 1u << CFG_RULE, 10, 100, 1 << 20);
+    make(&batch, ring, 1u << CFG_RULE, 10, 100, 1 << 20);
     assert_int_equal(batch.n, 0);
     /* It ends before a commit of several pieces. */
     assert_int_equal(rows_begin(base.rows, ROWS_RUN), 0);
@@ -192,9 +199,9 @@ static void it_is_bounded_and_made_once_for_a_place(void **state)
     overlay_destroy(&overlay);
     rows_end(base.rows);
     assert_true(ring_entry(ring, 10)->n_pieces > 1);
-    merge_make(&batch, ring, 1u << CFG_RULE, 8, 100, 16 << 20);
+    make(&batch, ring, 1u << CFG_RULE, 8, 100, 16 << 20);
     assert_int_equal(batch.n, 2);
-    merge_make(&batch, ring, 1u << CFG_RULE, 10, 100, 16 << 20);
+    make(&batch, ring, 1u << CFG_RULE, 10, 100, 16 << 20);
     assert_int_equal(batch.n, 0);
     batch_fini(&batch);
     ring_destroy(&ring);

@@ -17,6 +17,8 @@ struct raw {
     bool has_gap;
     bool takes_batches, takes_merged;
     size_t n_batches, n_merged;
+    bool is_partial; /* the last snapshot */
+    uint64_t serial;
 };
 
 static void raw_version(struct raw *raw, const Busbar__Version *version)
@@ -34,6 +36,8 @@ static void raw_snapshot(struct raw *raw, const struct bus_message *message)
         raw->last_n = piece->version->n;
     }
     raw->n_changes += piece->n_rows;
+    raw->is_partial = piece->partial;
+    raw->serial = piece->serial;
     busbar__snapshot__free_unpacked(piece, NULL);
 }
 
@@ -509,6 +513,93 @@ static void a_crowd_is_told_less_often_but_at_once_when_nobody_writes(void **sta
     raw_fini(&raw);
 }
 
+static void raw_follow(struct raw *raw, uint64_t bridge, uint64_t added, uint64_t n)
+{
+    uint32_t tables[] = {CFG_RULE, CFG_BRIDGE};
+    uint64_t bridges[] = {bridge};
+    Busbar__Version version;
+    Busbar__Subscribe message = BUSBAR__SUBSCRIBE__INIT;
+    version_encode((struct version){.epoch = configdb_version(raw->f.db).epoch, .n = n}, &version);
+    message.tables = tables;
+    message.n_tables = 2;
+    message.have = &version;
+    message.takes_batches = true;
+    message.by_bridge = true;
+    message.bridges = bridges;
+    message.n_bridges = 1;
+    message.added = &added;
+    message.n_added = added != 0;
+    message.serial = 5;
+    raw_send(raw, MESSAGE_SUBSCRIBE, &message.base);
+}
+
+static void commits_of_other_bridges_wait_for_one_that_is_seen(void **state)
+{
+    struct raw raw;
+    raw_init(&raw);
+    raw.takes_batches = true;
+    raw_add_rules(&raw, 3);
+    uint64_t n = configdb_version(raw.f.db).n;
+    raw.last_n = n;
+    raw_follow(&raw, 4040, 0, n);
+    size_t n_deltas = raw.n_deltas;
+    assert_int_equal(raw.last_n, n);
+    raw_add_rule_now(&raw);
+    raw_add_rule_now(&raw);
+    raw_run(&raw, READERS_UNSEEN_NS / NS_PER_MS - 5);
+    assert_int_equal(raw.n_deltas, n_deltas); /* nobody is woken for that */
+    raw_run(&raw, 10);
+    assert_true(raw.n_deltas == n_deltas + 1 && raw.last_n == n + 2);
+    raw_add_rule_now(&raw);
+    Busbar__BridgeRow row = fixture_bridge("br1");
+    struct cfg_txn *txn = cfg_txn_new("test");
+    (void)cfg_txn_insert(txn, CFG_BRIDGE, &row.base);
+    assert_int_equal(fixture_transact(&raw.f, 0, &txn).error, 0);
+    raw_run(&raw, 1);
+    assert_int_equal(raw.last_n, n + 4); /* that one is seen, and takes the other along */
+    assert_int_equal(raw.n_changes, 1);
+    raw_fini(&raw);
+}
+
+/* What configdb says the raw reader has acknowledged. */
+static uint64_t applied_of_raw(const struct raw *raw)
+{
+    json_t *status = configdb_status_json(raw->f.db), *reader;
+    uint64_t applied = 0;
+    size_t i;
+    json_array_foreach(json_object_get(status, "readers"), i, reader) {
+        bool is_raw = strcmp(json_string_value(json_object_get(reader, "reader")), "ofagent.1") == 0;
+        applied = is_raw ? (uint64_t)json_integer_value(json_object_get(reader, "applied")) : applied;
+    }
+    json_decref(status);
+    return applied;
+}
+
+static void more_bridges_come_partly_and_are_acknowledged_when_the_reader_says_so(void **state)
+{
+    struct raw raw;
+    raw_init(&raw);
+    raw.takes_batches = true;
+    uint64_t n = configdb_version(raw.f.db).n;
+    raw_add_rules(&raw, 3);
+    raw_follow(&raw, raw.bridge, raw.bridge, n);
+    assert_int_equal(raw.n_snapshots, 1);
+    assert_true(raw.is_partial);
+    assert_int_equal(raw.serial, 5);
+    assert_int_equal(raw.n_changes, 6); /* each as a row and from its commit; the bridge, which it has, is not among them */
+    assert_int_equal(raw.last_n, n + 3);
+    assert_int_equal(applied_of_raw(&raw), n);
+    raw_applied(&raw, n + 3);
+    assert_int_equal(applied_of_raw(&raw), n + 3);
+    raw_add_rules(&raw, 1);
+    assert_int_equal(raw.n_changes, 7);
+    raw_follow(&raw, raw.bridge, raw.bridge, n + 900); /* a version that is none: all of it */
+    assert_int_equal(raw.n_snapshots, 2);
+    assert_false(raw.is_partial);
+    assert_int_equal(raw.n_changes, 7 + 4 + 1);
+    raw_fini(&raw);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -523,6 +614,8 @@ int main(void)
         cmocka_unit_test(a_crowd_of_readers_is_bounded),
         cmocka_unit_test(who_takes_batches_catches_up_in_one_message),
         cmocka_unit_test(a_crowd_is_told_less_often_but_at_once_when_nobody_writes),
+        cmocka_unit_test(commits_of_other_bridges_wait_for_one_that_is_seen),
+        cmocka_unit_test(more_bridges_come_partly_and_are_acknowledged_when_the_reader_says_so),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -143,6 +143,43 @@ static void counters_are_left_out(void **state)
     fixture_base_fini(&base);
 }
 
+static void an_entry_knows_the_bridge_of_its_rules_if_they_have_one(void **state)
+{
+    static const struct {
+        uint64_t first, second; /* bridges of two rules; 0: one that goes */
+        uint64_t bridge;
+    } cases[] = {{7, 7, 7}, {7, 8, 0}, {7, 0, 0}, {0, 7, 0}, {0, 0, RING_BRIDGE_ANY}};
+    struct fixture_base base;
+    struct error_detail detail;
+    fixture_base_init(&base);
+    struct ring *ring = ring_new(5, 0);
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        assert_int_equal(rows_begin(base.rows, ROWS_RUN), 0);
+        struct overlay *before = overlay_new(base.rows), *overlay;
+        Busbar__RuleRow old = fixture_rule(7, 1);
+        assert_int_equal(overlay_set(before, CFG_RULE, 1, NULL, &old.base, &detail), 0);
+        assert_int_equal(overlay_set(before, CFG_RULE, 2, NULL, &old.base, &detail), 0);
+        assert_int_equal(overlay_write(before), 0);
+        overlay_destroy(&before);
+        overlay = overlay_new(base.rows);
+        for (uint64_t k = 0; k < 2; k++) {
+            uint64_t bridge = k == 0 ? cases[i].first : cases[i].second;
+            Busbar__RuleRow rule = fixture_rule(bridge, 2);
+            if (bridge == 0) {
+                overlay_delete(overlay, CFG_RULE, k + 1, &old.base);
+            } else {
+                assert_int_equal(overlay_set(overlay, CFG_RULE, k + 1, &old.base, &rule.base, &detail), 0);
+            }
+        }
+        ring_push(ring, &overlay, 1);
+        assert_true(ring_entry(ring, ring_newest(ring))->bridge == cases[i].bridge);
+        overlay_destroy(&overlay);
+        rows_end(base.rows);
+    }
+    ring_destroy(&ring);
+    fixture_base_fini(&base);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -151,6 +188,7 @@ int main(void)
         cmocka_unit_test(the_oldest_leave_when_a_bound_is_reached),
         cmocka_unit_test(a_difference_of_places_is_the_bytes_between_them),
         cmocka_unit_test(counters_are_left_out),
+        cmocka_unit_test(an_entry_knows_the_bridge_of_its_rules_if_they_have_one),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -17,13 +17,19 @@ struct world {
     struct random random;
 };
 
+/* Rules never change their bridge. */
+static uint64_t bridge_of(uint64_t id)
+{
+    return 1 + id % 3;
+}
+
 static void change(struct world *world, uint64_t id, uint64_t cookie)
 {
     struct error_detail detail;
-    uint8_t padding[600] = {1};
+    uint8_t padding[1500] = {1};
     assert_int_equal(rows_begin(world->base.rows, ROWS_RUN), 0);
     struct overlay *overlay = overlay_new(world->base.rows);
-    Busbar__RuleRow rule = fixture_rule(1, cookie);
+    Busbar__RuleRow rule = fixture_rule(bridge_of(id), cookie);
     Busbar__FieldMatch match = BUSBAR__FIELD_MATCH__INIT;
     Busbar__FieldMatch *matches[1] = {&match};
     match.value.data = padding;
@@ -71,48 +77,95 @@ static void apply(struct model *seen, const Busbar__Snapshot *piece)
     }
 }
 
+static void change_some(struct world *world, int n)
+{
+    for (int i = 0; i < n; i++) {
+        uint64_t id = 1 + random_below(&world->random, MODEL_IDS - 1);
+        change(world, id,
+               world->tables.cookie[id] == 0 || random_below(&world->random, 2) == 0 ? 1000000 + random_below(&world->random, 9999) : 0);
+    }
+}
+
+/* Takes the slice to its end while rows change, and lays it over `seen`. */
+static void take(struct world *world, struct slice *slice, struct model *seen, bool is_partial)
+{
+    bool is_last = false;
+    int n_pieces = 0;
+    while (!is_last) {
+        struct writer body;
+        writer_init(&body);
+        assert_int_equal(rows_begin_read(world->base.rows), 0);
+        assert_int_equal(slice_next(slice, world->base.rows, world->ring, &body, &is_last), 0);
+        rows_end(world->base.rows);
+        assert_true(body.size < 1024 * 1024);
+        Busbar__Snapshot *piece = busbar__snapshot__unpack(NULL, body.size, body.bytes);
+        assert_non_null(piece);
+        assert_int_equal(piece->first, n_pieces == 0);
+        assert_int_equal(piece->last, is_last);
+        assert_int_equal(piece->partial, is_partial);
+        assert_int_equal(piece->serial, 77);
+        apply(seen, piece);
+        if (is_last) {
+            assert_int_equal(piece->version->n, ring_newest(world->ring));
+        }
+        busbar__snapshot__free_unpacked(piece, NULL);
+        writer_fini(&body);
+        n_pieces++;
+        change_some(world, is_last ? 0 : 30);
+        assert_true(n_pieces < 1000);
+    }
+    assert_true(n_pieces > 1);
+}
+
+/* Of the tables, the rows of these bridges. */
+static void assert_seen(const struct world *world, const struct model *seen, const struct bridge_set *bridges)
+{
+    for (uint64_t id = 0; id < MODEL_IDS; id++) {
+        assert_int_equal(seen->cookie[id], bridge_set_has(bridges, bridge_of(id)) ? world->tables.cookie[id] : 0);
+    }
+}
+
 static void a_snapshot_taken_while_rows_change_equals_the_tables(void **state)
 {
     const uint64_t seed = 31337;
     print_message("seed %llu\n", (unsigned long long)seed);
     for (uint64_t round = 0; round < 4; round++) {
+        const struct view view = {.tables = 1u << CFG_RULE, .bridges.is_all = true};
         struct world world;
-        struct model seen;
+        struct model seen = {{0}};
         struct slice slice;
-        bool is_last = false;
-        int n_pieces = 0;
         world_init(&world, seed + round);
-        memset(&seen, 0, sizeof seen);
-        slice_start(&slice, 1u << CFG_RULE, ring_newest(world.ring));
-        while (!is_last) {
-            struct writer body;
-            writer_init(&body);
-            assert_int_equal(rows_begin_read(world.base.rows), 0);
-            assert_int_equal(slice_next(&slice, world.base.rows, world.ring, &body, &is_last), 0);
-            rows_end(world.base.rows);
-            assert_true(body.size < 1024 * 1024);
-            Busbar__Snapshot *piece = busbar__snapshot__unpack(NULL, body.size, body.bytes);
-            assert_non_null(piece);
-            assert_int_equal(piece->first, n_pieces == 0);
-            assert_int_equal(piece->last, is_last);
-            apply(&seen, piece);
-            if (is_last) {
-                assert_int_equal(piece->version->n, ring_newest(world.ring));
-            }
-            busbar__snapshot__free_unpacked(piece, NULL);
-            writer_fini(&body);
-            n_pieces++;
-            for (int i = 0; !is_last && i < 30; i++) {
-                uint64_t id = 1 + random_below(&world.random, MODEL_IDS - 1);
-                change(&world, id,
-                       world.tables.cookie[id] == 0 || random_below(&world.random, 2) == 0
-                           ? 1000000 + random_below(&world.random, 9999)
-                           : 0);
-            }
-            assert_true(n_pieces < 1000);
-        }
-        assert_true(n_pieces > 1);
+        slice_start(&slice, &view, 77, ring_newest(world.ring));
+        take(&world, &slice, &seen, false);
         assert_memory_equal(&seen, &world.tables, sizeof seen);
+        world_fini(&world);
+    }
+}
+
+static void a_partial_one_laid_over_what_was_there_equals_the_tables_of_both(void **state)
+{
+    const uint64_t seed = 4711;
+    print_message("seed %llu\n", (unsigned long long)seed);
+    for (uint64_t round = 0; round < 4; round++) {
+        struct view view = {.tables = 1u << CFG_RULE};
+        struct bridge_set added = {0};
+        struct world world;
+        struct model seen = {{0}};
+        struct slice slice;
+        world_init(&world, seed + round);
+        bridge_set_assign(&view.bridges, (const uint64_t[]){1}, 1);
+        slice_start(&slice, &view, 77, ring_newest(world.ring));
+        take(&world, &slice, &seen, false);
+        assert_seen(&world, &seen, &view.bridges);
+        uint64_t have = ring_newest(world.ring);
+        change_some(&world, 500);
+        bridge_set_assign(&view.bridges, (const uint64_t[]){1, 3}, 2);
+        bridge_set_assign(&added, (const uint64_t[]){3}, 1);
+        slice_start_partial(&slice, &view, &added, 77, have);
+        take(&world, &slice, &seen, true);
+        assert_seen(&world, &seen, &view.bridges);
+        bridge_set_fini(&added);
+        view_fini(&view);
         world_fini(&world);
     }
 }
@@ -125,7 +178,8 @@ static void empty_tables_make_one_piece(void **state)
     bool is_last = false;
     fixture_base_init(&base);
     struct ring *ring = ring_new(base.epoch, 50);
-    slice_start(&slice, 1u << CFG_RULE | 1u << CFG_PORT_STATUS, 50);
+    const struct view view = {.tables = 1u << CFG_RULE | 1u << CFG_PORT_STATUS, .bridges.is_all = true};
+    slice_start(&slice, &view, 0, 50);
     writer_init(&body);
     assert_int_equal(rows_begin_read(base.rows), 0);
     assert_int_equal(slice_next(&slice, base.rows, ring, &body, &is_last), 0);
@@ -149,7 +203,8 @@ static void commits_that_outran_the_ring_are_reported(void **state)
     bool is_last = false;
     fixture_base_init(&base);
     struct ring *ring = ring_new(base.epoch, 0);
-    slice_start(&slice, 1u << CFG_RULE, 0);
+    const struct view view = {.tables = 1u << CFG_RULE, .bridges.is_all = true};
+    slice_start(&slice, &view, 0, 0);
     for (int i = 0; i < RING_ENTRIES_MAX + 1; i++) {
         ring_push(ring, NULL, 0);
     }
@@ -166,6 +221,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_snapshot_taken_while_rows_change_equals_the_tables),
+        cmocka_unit_test(a_partial_one_laid_over_what_was_there_equals_the_tables_of_both),
         cmocka_unit_test(empty_tables_make_one_piece),
         cmocka_unit_test(commits_that_outran_the_ring_are_reported),
     };

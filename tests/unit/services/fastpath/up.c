@@ -22,7 +22,7 @@ static void answer_up(struct rig *rig, uint64_t ask, uint16_t max_len)
     rig_run(rig, 0);
 }
 
-static void packet_goes_up_cut_to_what_was_asked_for(void **state)
+static void packet_goes_up_whole_whatever_length_was_asked_for(void **state)
 {
     struct rig *rig = rig_new(256);
     rig_hello(rig, 0, 10, MSG_KEY_LAYOUT);
@@ -35,7 +35,7 @@ static void packet_goes_up_cut_to_what_was_asked_for(void **state)
     const Busbar__PacketUp *up = batch->packets[0];
     assert_true(up->bridge == 5 && up->cookie == 6 && up->table == 7 && up->reason == 1 && up->in_port == 1);
     assert_int_equal(up->total_size, FRAME_BYTES);
-    assert_int_equal(up->frame.len, 50);
+    assert_int_equal(up->frame.len, FRAME_BYTES);
     assert_int_equal(up->frame.data[42], 9);
     assert_int_equal(rig->shard->worker.totals.sent_up, 1);
     assert_int_equal(rig->shard->worker.totals.consumed, 1);
@@ -63,8 +63,8 @@ static void user_data_go_up_behind_the_packets_they_are_of(void **state)
     assert_non_null(batch);
     assert_int_equal(batch->n_packets, 3);
     for (size_t i = 0; i < 3; i++) {
-        assert_int_equal(batch->packets[i]->frame.len, 20);
-        assert_memory_equal(batch->packets[i]->frame.data, frame, 20);
+        assert_int_equal(batch->packets[i]->frame.len, sizeof frame);
+        assert_memory_equal(batch->packets[i]->frame.data, frame, sizeof frame);
         assert_int_equal(batch->packets[i]->userdata.len, 3);
         assert_memory_equal(batch->packets[i]->userdata.data, up[1].userdata.bytes, 3);
         assert_int_equal(batch->packets[i]->pipeline_fields.len, 2);
@@ -106,10 +106,25 @@ static void port_has_a_rate_of_packets_up(void **state)
     struct program *program = program_get(rig->shard->programs, &up, 1, NULL, 0, &is_new);
     frame_udp(frame, 1, 1, 1);
     rig_hello(rig, 0, 10, MSG_KEY_LAYOUT);
-    for (int i = 0; i < PORT_UP_BURST + 100; i++) {
+    for (int i = 0; i < PORT_UP_RATE / PORT_UP_BURSTS_PER_S + 1 + 100; i++) {
         assert_int_equal(worker_inject(&rig->shard->worker, frame, sizeof frame, 1, program), 0);
     }
     assert_int_equal(rig->shard->worker.totals.drops[DROP_CONTROLLER_RATE], 100);
+    struct port *port = port_set_find(&rig->shard->ports, 1);
+    Busbar__PortRow row = BUSBAR__PORT_ROW__INIT;
+    row.name = port->name;
+    row.has_packet_in_rate = true;
+    row.packet_in_rate = 40; /* a burst of 3 */
+    port_control_apply(&rig->ports, 1, &row, rig->now_ns);
+    for (int i = 0; i < 5; i++) {
+        assert_int_equal(worker_inject(&rig->shard->worker, frame, sizeof frame, 1, program), 0);
+    }
+    port_control_apply(&rig->ports, 1, &row, rig->now_ns); /* the same rate fills no bucket */
+    assert_int_equal(worker_inject(&rig->shard->worker, frame, sizeof frame, 1, program), 0);
+    assert_int_equal(rig->shard->worker.totals.drops[DROP_CONTROLLER_RATE], 103);
+    row.has_packet_in_rate = false;
+    port_control_apply(&rig->ports, 1, &row, rig->now_ns);
+    assert_int_equal(port->up_rate, PORT_UP_RATE);
     rig_run(rig, 0);
     program_put(&program);
     rig_end(rig);
@@ -153,7 +168,7 @@ static void frame_from_above_is_sent_and_a_bad_one_harms_nobody(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(packet_goes_up_cut_to_what_was_asked_for),
+        cmocka_unit_test(packet_goes_up_whole_whatever_length_was_asked_for),
         cmocka_unit_test(user_data_go_up_behind_the_packets_they_are_of),
         cmocka_unit_test(packets_up_that_cannot_be_sent_are_counted_as_dropped),
         cmocka_unit_test(port_has_a_rate_of_packets_up),

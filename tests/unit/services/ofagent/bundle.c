@@ -4,10 +4,11 @@
 #include "services/ofagent/bundle.h"
 
 static uint16_t flags = OF_BUNDLE_ATOMIC | OF_BUNDLE_ORDERED; /* of all bundles */
+static uint32_t control_xid = 5;
 
 static void control(struct bench *b, struct client *c, enum of_bundle_control_type type)
 {
-    struct of_message message = {.type = OF_BUNDLE_CONTROL, .xid = 5, .bundle_control = {.bundle_id = 3, .type = (uint16_t)type, .flags = flags}};
+    struct of_message message = {.type = OF_BUNDLE_CONTROL, .xid = control_xid, .bundle_control = {.bundle_id = 3, .type = (uint16_t)type, .flags = flags}};
     client_send(b, c, &message);
 }
 
@@ -290,6 +291,121 @@ static void a_commit_whose_ports_configdb_refuses_is_answered_once_with_its_xid(
     client_close(&c);
 }
 
+/* A bundle of one rule, opened and committed; its commit has this xid. */
+static void commit_one(struct bench *b, struct client *c, uint32_t xid, uint32_t port)
+{
+    char text[64];
+    (void)snprintf(text, sizeof text, "ip,nw_dst=10.0.0.%u,actions=output:%u", xid, port);
+    add_flow(b, c, text);
+    control_xid = xid;
+    control(b, c, OF_BUNDLE_COMMIT_REQUEST);
+    control_xid = 5;
+}
+
+static void expect_commit(struct bench *b, struct client *c, uint32_t xid)
+{
+    assert_true(client_next(b, c));
+    assert_int_equal(c->message.type, OF_BUNDLE_CONTROL);
+    assert_int_equal(c->message.bundle_control.type, OF_BUNDLE_COMMIT_REPLY);
+    assert_int_equal(c->message.xid, xid);
+}
+
+static void the_next_bundle_is_done_before_configdb_has_answered_and_replies_keep_their_order(void **state)
+{
+    struct bench *b = *state;
+    struct client c;
+
+    client_open(b, &c);
+    b->agent->cfg->automatic = false;
+    for (uint32_t xid = 11; xid <= 14; xid++) {
+        commit_one(b, &c, xid, 1);
+    }
+    add_flow(b, &c, "arp,actions=group:77"); /* a wrong one between them is answered at once, and nobody else's matter */
+    control(b, &c, OF_BUNDLE_COMMIT_REQUEST);
+    client_expect_error(b, &c, OF_ERROR_BAD_ACTION_BAD_OUT_GROUP);
+    client_expect_error(b, &c, OF_ERROR_BUNDLE_FAILED_MSG_FAILED);
+    assert_int_equal(n_rules(b), 4);
+    client_flow_mod(b, &c, FLOW_MOD_ADD, "udp,actions=output:2");
+    client_barrier(b, &c);
+    assert_int_equal(n_rules(b), 5);
+    assert_false(client_next(b, &c));
+    fake_cfg_commit(b->agent->cfg);
+    expect_commit(b, &c, 11); /* the others were done while its transaction was under way, and wait for the second */
+    assert_false(client_next(b, &c));
+    b->agent->cfg->automatic = true;
+    for (uint32_t xid = 12; xid <= 14; xid++) {
+        expect_commit(b, &c, xid);
+    }
+    assert_true(client_next(b, &c));
+    assert_int_equal(c.message.type, OF_BARRIER_REPLY);
+    client_flow_mod(b, &c, FLOW_MOD_DELETE, "");
+    client_barrier(b, &c);
+    client_expect(b, &c, OF_BARRIER_REPLY);
+    client_close(&c);
+}
+
+static void each_bundle_that_configdb_refuses_is_answered_with_its_own_xid(void **state)
+{
+    struct bench *b = *state;
+    struct client c;
+
+    client_open(b, &c);
+    b->agent->cfg->automatic = false;
+    commit_one(b, &c, 21, 1);
+    client_flow_mod(b, &c, FLOW_MOD_ADD, "udp,actions=output:2");
+    commit_one(b, &c, 22, 1);
+    commit_one(b, &c, 22, 2); /* the same number twice, as careless controllers have it */
+    fake_cfg_refuse(b->agent->cfg, -ERROR_OWNER, "another");
+    b->agent->cfg->automatic = true;
+    for (int i = 0; i < 4; i++) {
+        client_expect(b, &c, OF_ERROR);
+        bool is_bundle = strcmp(of_error_name(c.message.error.number), of_error_name(OF_ERROR_BUNDLE_FAILED_MSG_FAILED)) == 0;
+        assert_int_equal(is_bundle, i != 1);
+        assert_true(!is_bundle || c.message.xid == (i == 0 ? 21 : 22));
+    }
+    bench_run(b, 100 * NS_PER_MS);
+    client_barrier(b, &c);
+    assert_true(client_next(b, &c));
+    assert_int_equal(c.message.type, OF_BARRIER_REPLY); /* and no reply to any commit */
+    assert_int_equal(n_rules(b), 0);
+    client_close(&c);
+}
+
+/* Replies to opens are passed over. */
+static void expect_control_of_commit(struct bench *b, struct client *c)
+{
+    do {
+        client_expect(b, c, OF_BUNDLE_CONTROL);
+    } while (c->message.bundle_control.type == OF_BUNDLE_OPEN_REPLY);
+    assert_int_equal(c->message.bundle_control.type, OF_BUNDLE_COMMIT_REPLY);
+}
+
+static void commits_that_wait_are_bounded(void **state)
+{
+    struct bench *b = *state;
+    struct bridge *bridge = bridge_find(b->agent, 1);
+    struct client c;
+
+    client_open(b, &c);
+    b->agent->cfg->automatic = false;
+    for (uint32_t i = 0; i < BUNDLE_COMMITS_MAX + 10; i++) {
+        control(b, &c, OF_BUNDLE_OPEN_REQUEST);
+        control(b, &c, OF_BUNDLE_COMMIT_REQUEST); /* of nothing: no change in flight holds it */
+        if (i == 0) {
+            commit_one(b, &c, 31, 1); /* what configdb does not answer */
+        }
+    }
+    assert_int_equal(bridge->sessions->n_commits, BUNDLE_COMMITS_MAX);
+    b->agent->cfg->automatic = true;
+    for (uint32_t i = 0; i < BUNDLE_COMMITS_MAX + 11; i++) {
+        expect_control_of_commit(b, &c);
+    }
+    client_flow_mod(b, &c, FLOW_MOD_DELETE, "");
+    client_barrier(b, &c);
+    client_expect(b, &c, OF_BARRIER_REPLY);
+    client_close(&c);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -300,6 +416,9 @@ int main(void)
         CLAIM(port_mods_of_a_bundle_are_done_together_at_its_commit),
         CLAIM(a_wrong_port_mod_undoes_the_bundle_and_an_atomic_one_cannot_have_any),
         CLAIM(a_commit_whose_ports_configdb_refuses_is_answered_once_with_its_xid),
+        CLAIM(the_next_bundle_is_done_before_configdb_has_answered_and_replies_keep_their_order),
+        CLAIM(each_bundle_that_configdb_refuses_is_answered_with_its_own_xid),
+        CLAIM(commits_that_wait_are_bounded),
         CLAIM(a_bundle_that_nobody_touches_is_dropped_and_bundles_are_bounded),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

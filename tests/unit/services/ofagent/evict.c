@@ -77,7 +77,11 @@ static void change_random(struct random *random, struct flow_table *table, int64
     if (random_below(random, 2) == 0) { /* a use: nobody is told */
         entry->used_ns = now_ns;
     } else {
-        set_rule(random, &entry->rule);
+        struct rule rule = flow_entry_rule(entry);
+        set_rule(random, &rule);
+        entry->rule.idle_timeout_s = rule.idle_timeout_s;
+        entry->rule.hard_timeout_s = rule.hard_timeout_s;
+        entry->rule.importance = rule.importance;
         entry->created_ns = entry->used_ns = now_ns - (int64_t)random_below(random, 3) * (int64_t)NS_PER_S; /* an undo sets the clock back */
         flow_table_retime(table, entry);
     }

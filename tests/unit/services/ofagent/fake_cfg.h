@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "lib/base/memory.h"
+#include "lib/cfg/bridge_set.h"
 #include "lib/cfg/cfg.h"
 #include "lib/cfg/column.h"
 
@@ -39,6 +40,9 @@ struct fake_row {
 };
 struct cfg {
     uint64_t row_max[CFG_TABLE_MAX];
+    struct bridge_set followed; /* rules of others are not shown */
+    bool holds_rules_back;      /* those that are followed have not come yet */
+    size_t n_follows;           /* how often the owner has said which */
     struct cfg_events events;
     struct fake_row rows[FAKE_ROWS]; /* in the order of (table, id) */
     size_t n_rows;
@@ -87,6 +91,11 @@ static void fake_free(ProtobufCMessage *row)
     }
 }
 
+static bool fake_is_shown(const struct cfg *cfg, enum cfg_table table, const ProtobufCMessage *row)
+{
+    return table != CFG_RULE || bridge_set_has(&cfg->followed, ((const Busbar__RuleRow *)row)->bridge);
+}
+
 /* Sets (row != NULL, copied) or deletes a row and tells the owner. */
 static void fake_cfg_set(struct cfg *cfg, enum cfg_table table, uint64_t id, const ProtobufCMessage *row)
 {
@@ -107,6 +116,13 @@ static void fake_cfg_set(struct cfg *cfg, enum cfg_table table, uint64_t id, con
             cfg->n_rows++;
         }
         cfg->rows[i] = (struct fake_row){.table = table, .id = id, .row = fake_copy(row)};
+    }
+    if (!fake_is_shown(cfg, table, row != NULL ? row : before)) {
+        if (row == NULL && cfg->events.on_unheld_gone != NULL) {
+            cfg->events.on_unheld_gone(cfg->events.context, table, id);
+        }
+        fake_free(before);
+        return;
     }
     if (row != NULL && id > cfg->row_max[table]) {
         cfg->row_max[table] = id;
@@ -134,6 +150,7 @@ int cfg_new(struct bus *bus, const char *endpoint, const enum cfg_table *tables,
     }
     cfg->is_connected = true;
     cfg->next_id = 100;
+    cfg->followed.is_all = true;
     cfg->version = cfg->shown = (struct version){.epoch = 1, .n = 10};
     fake_cfg = cfg;
     *out_cfg = cfg;
@@ -176,8 +193,16 @@ void cfg_destroy(struct cfg **cfg)
         fake_free((*cfg)->rows[i].row);
     }
     fake_free((*cfg)->published);
+    bridge_set_fini(&(*cfg)->followed);
     free(*cfg);
     *cfg = NULL;
+}
+
+/* What configdb has, shown or not. */
+static const ProtobufCMessage *fake_row(const struct cfg *cfg, enum cfg_table table, uint64_t id)
+{
+    size_t i = fake_place(cfg, table, id);
+    return i < cfg->n_rows && cfg->rows[i].table == table && cfg->rows[i].id == id ? cfg->rows[i].row : NULL;
 }
 
 /* Would configdb refuse it? */
@@ -185,7 +210,7 @@ static int fake_check(const struct cfg *cfg, const struct cfg_txn *txn)
 {
     for (size_t i = 0; i < txn->n_ops; i++) {
         const struct fake_op *op = &txn->ops[i];
-        const ProtobufCMessage *row = cfg_row(cfg, op->table, op->id);
+        const ProtobufCMessage *row = fake_row(cfg, op->table, op->id);
         if (op->kind == FAKE_REQUIRE_ABSENT && row != NULL) {
             return -ERROR_EXISTS;
         }
@@ -205,7 +230,7 @@ static int fake_check(const struct cfg *cfg, const struct cfg_txn *txn)
 
 static inline void fake_update(struct cfg *cfg, const struct fake_op *op)
 {
-    ProtobufCMessage *row = fake_copy(cfg_row(cfg, op->table, op->id)), *changed = fake_copy(op->row);
+    ProtobufCMessage *row = fake_copy(fake_row(cfg, op->table, op->id)), *changed = fake_copy(op->row);
     for (size_t i = 0; i < op->n_columns; i++) {
         column_swap(column_find(row->descriptor, op->columns[i]), row, changed);
     }
@@ -288,8 +313,18 @@ struct version cfg_version(const struct cfg *cfg)
 }
 const ProtobufCMessage *cfg_row(const struct cfg *cfg, enum cfg_table table, uint64_t id)
 {
-    size_t i = fake_place(cfg, table, id);
-    return i < cfg->n_rows && cfg->rows[i].table == table && cfg->rows[i].id == id ? cfg->rows[i].row : NULL;
+    const ProtobufCMessage *row = fake_row(cfg, table, id);
+    return row != NULL && fake_is_shown(cfg, table, row) ? row : NULL;
+}
+void cfg_follow_bridges(struct cfg *cfg, const uint64_t *bridges, size_t n)
+{
+    bridge_set_assign(&cfg->followed, bridges, n);
+    cfg->followed.is_all = false;
+    cfg->n_follows++;
+}
+bool cfg_holds_bridge(const struct cfg *cfg, uint64_t bridge)
+{
+    return !cfg->holds_rules_back && bridge_set_has(&cfg->followed, bridge);
 }
 uint64_t cfg_row_max(const struct cfg *cfg, enum cfg_table table)
 {
@@ -299,6 +334,9 @@ uint64_t cfg_row_max(const struct cfg *cfg, enum cfg_table table)
 bool cfg_next(const struct cfg *cfg, enum cfg_table table, uint64_t *cursor, uint64_t *out_id, const ProtobufCMessage **out_row)
 {
     size_t i = fake_place(cfg, table, *cursor);
+    while (i < cfg->n_rows && cfg->rows[i].table == table && !fake_is_shown(cfg, table, cfg->rows[i].row)) {
+        i++;
+    }
     if (i >= cfg->n_rows || cfg->rows[i].table != table) {
         return false;
     }
@@ -342,6 +380,25 @@ void cfg_txn_put(struct cfg_txn *txn, enum cfg_table table, uint64_t id, const P
 {
     fake_op(txn, FAKE_PUT, table, id, row);
 }
+static ProtobufCMessage *fake_unpack(enum cfg_table table, const void *packed, size_t size)
+{
+    ProtobufCMessage *row = protobuf_c_message_unpack(cfg_table_info((uint32_t)table)->descriptor, NULL, size, packed);
+    assert(row != NULL);
+    return row;
+}
+uint64_t cfg_txn_insert_packed(struct cfg_txn *txn, enum cfg_table table, const void *packed, size_t size)
+{
+    ProtobufCMessage *row = fake_unpack(table, packed, size);
+    uint64_t label = cfg_txn_insert(txn, table, row);
+    fake_free(row);
+    return label;
+}
+void cfg_txn_put_packed(struct cfg_txn *txn, enum cfg_table table, uint64_t id, const void *packed, size_t size)
+{
+    ProtobufCMessage *row = fake_unpack(table, packed, size);
+    cfg_txn_put(txn, table, id, row);
+    fake_free(row);
+}
 void cfg_txn_update(struct cfg_txn *txn, enum cfg_table table, uint64_t id, const ProtobufCMessage *row,
                     const char *const *columns, size_t n_columns)
 {
@@ -377,6 +434,10 @@ void cfg_transact(struct cfg *cfg, struct cfg_txn **txn, uint64_t deadline_ns,
     (*txn)->context = context;
     cfg->txns[cfg->n_txns++] = *txn;
     *txn = NULL;
+}
+bool cfg_has_news(const struct cfg *cfg)
+{
+    return cfg->n_txns > 0;
 }
 size_t cfg_transactions_in_flight(const struct cfg *cfg)
 {

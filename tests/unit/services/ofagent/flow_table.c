@@ -21,13 +21,13 @@ static void an_entry_is_found_by_its_exact_key_only(void **state)
 {
     struct flow_table *table = flow_table_new();
     struct flow_entry *entry = entry_of(3, 7, 1, 0);
-    struct match other = entry->rule.match;
+    struct match match = flow_entry_rule(entry).match, other = match;
 
     match_set(&other, FIELD_REG0, field_value_u64(2));
     flow_table_insert(table, entry);
-    assert_ptr_equal(flow_table_find(table, 3, &entry->rule.match, 7), entry);
-    assert_null(flow_table_find(table, 3, &entry->rule.match, 8));
-    assert_null(flow_table_find(table, 4, &entry->rule.match, 7));
+    assert_ptr_equal(flow_table_find(table, 3, &match, 7), entry);
+    assert_null(flow_table_find(table, 3, &match, 8));
+    assert_null(flow_table_find(table, 4, &match, 7));
     assert_null(flow_table_find(table, 3, &other, 7));
     flow_table_destroy(&table);
     flow_table_destroy(&table);

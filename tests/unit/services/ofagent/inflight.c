@@ -480,7 +480,7 @@ static void nothing_leaves_while_a_row_of_it_is_under_way(void **state)
 }
 
 /* Else the deletion could be refused and the rule that comes after it be done: two rows of one match. */
-static void nothing_leaves_beside_a_deletion(void **state)
+static void a_rule_comes_again_only_when_its_deletion_is_done(void **state)
 {
     struct bench *b = *state;
 
@@ -497,6 +497,36 @@ static void nothing_leaves_beside_a_deletion(void **state)
     assert_int_equal(b->n_lost, 1);
     assert_int_equal(b->cfg->n_txns, 0);
     assert_int_equal(n_rules(b), 1);
+}
+
+static void others_leave_beside_a_deletion(void **state)
+{
+    struct bench *b = *state;
+
+    note_many(b, 1000, INFLIGHT_TXN_LEAST + 1);
+    flush(b);
+    fake_cfg_commit(b->cfg);
+    note(b, FLOW_MOD_DELETE_STRICT, "priority=1000");
+    flush(b);
+    for (unsigned i = 1001; i <= 1000 + INFLIGHT_TXN_LEAST; i++) {
+        char *text = memory_format("priority=%u", i);
+        note(b, FLOW_MOD_DELETE_STRICT, text);
+        free(text);
+    }
+    flush(b);
+    assert_int_equal(b->cfg->n_txns, 2);
+    note_many(b, 5000, INFLIGHT_TXN_LEAST);
+    flush(b);
+    fake_cfg_commit(b->cfg);
+    fake_cfg_commit(b->cfg);
+    assert_int_equal(b->n_removed, INFLIGHT_TXN_LEAST + 1);
+    flush(b);
+    fake_cfg_commit(b->cfg);
+    note_many(b, 1000, 2); /* nothing is under way any more: these come again at once */
+    flush(b);
+    assert_int_equal(b->cfg->n_txns, 1);
+    fake_cfg_commit(b->cfg);
+    assert_int_equal(n_rules(b), INFLIGHT_TXN_LEAST + 2);
 }
 
 /* I8: what was refused leaves no trace, and what has left one is not refused. */
@@ -583,6 +613,71 @@ static void random_changes_end_with_configdb_equal_to_the_table(void **state)
     }
 }
 
+/* As the owner does it after a loss. */
+static void load_again(struct bench *b)
+{
+    const ProtobufCMessage *row;
+    uint64_t cursor = 0, id;
+
+    flow_table_destroy(&b->table);
+    b->table = flow_table_new();
+    inflight_set_table(b->inflight, b->table);
+    while (cfg_next(b->cfg, CFG_RULE, &cursor, &id, &row)) {
+        struct rule rule;
+        assert_int_equal(msg_rule_decode(id, (const Busbar__RuleRow *)row, &rule, NULL), 0);
+        assert_null(flow_table_find(b->table, rule.table, &rule.match, rule.priority));
+        flow_table_insert(b->table, flow_entry_new(&rule));
+        rule_fini(&rule);
+    }
+    b->n_lost = 0;
+    b->n_refused = 0;
+}
+
+static void random_delete_or_add(struct bench *b, struct random *r, unsigned *block)
+{
+    *block = random_below(r, 2) == 0 ? *block : (unsigned)random_below(r, 24); /* often what has just been changed */
+    unsigned first = *block * 128;
+
+    for (unsigned i = first; i < first + INFLIGHT_TXN_LEAST; i++) {
+        char *text = memory_format("priority=%u,actions=output:1", i);
+        char *strict = memory_format("priority=%u", i);
+        bool is_add = random_below(r, 2) == 0;
+        note(b, is_add ? FLOW_MOD_ADD : FLOW_MOD_DELETE_STRICT, is_add ? text : strict);
+        free(text);
+        free(strict);
+    }
+}
+
+/* Deletions and the same rules again, many transactions under way, some of them refused: what is loaded after it never has a rule twice. */
+static void refusals_never_leave_two_rows_of_one_match(void **state)
+{
+    struct bench *b = *state;
+    struct random r;
+    size_t n_losses = 0, n_beside = 0;
+    unsigned block = 0;
+
+    print_message("seed 6\n");
+    random_seed(&r, 6);
+    for (int step = 0; step < 200; step++) {
+        random_delete_or_add(b, &r, &block);
+        flush(b);
+        n_beside += b->cfg->n_txns > 1;
+        while (b->cfg->n_txns > random_below(&r, INFLIGHT_TXNS_MAX)) {
+            if (random_below(&r, 6) == 0) {
+                fake_cfg_refuse(b->cfg, -ERROR_TOO_LARGE, "too much");
+            } else {
+                fake_cfg_commit(b->cfg);
+            }
+        }
+        if (b->n_lost > 0) {
+            n_losses++;
+            load_again(b);
+        }
+    }
+    print_message("%zu losses, %zu times beside others\n", n_losses, n_beside);
+    assert_true(n_losses > 3 && n_beside > 3);
+}
+
 #define CLAIM(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -605,7 +700,9 @@ int main(void)
         CLAIM(many_changes_leave_beside_what_is_under_way),
         CLAIM(nothing_leaves_beside_what_takes_long_itself),
         CLAIM(nothing_leaves_while_a_row_of_it_is_under_way),
-        CLAIM(nothing_leaves_beside_a_deletion),
+        CLAIM(a_rule_comes_again_only_when_its_deletion_is_done),
+        CLAIM(others_leave_beside_a_deletion),
+        CLAIM(refusals_never_leave_two_rows_of_one_match),
         CLAIM(what_is_done_behind_a_refused_transaction_is_not_refused),
         CLAIM(random_changes_end_with_configdb_equal_to_the_table),
     };

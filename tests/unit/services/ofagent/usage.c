@@ -226,6 +226,35 @@ static void garbage_is_counted_and_survived(void **state)
     json_decref(status);
 }
 
+/* Its rules are not in the mirror: what shards count of them is kept, for the day the bridge is ours, and forgotten when we hear that it is over. */
+static void a_rule_of_anothers_bridge_is_counted_unseen_until_it_is_over(void **state)
+{
+    struct bench *b = *state;
+    Busbar__OwnerRow owner = BUSBAR__OWNER_ROW__INIT;
+    Busbar__RuleRow rule = BUSBAR__RULE_ROW__INIT;
+    uint64_t id = counter_id(COUNTER_RULE, 50);
+
+    bench_join(b);
+    add_rule(b, "ip,actions=output:1"); /* so that greater numbers have been seen */
+    ofagent(b, 70, 2, 8);
+    owner.start = 8;
+    owner.epoch = 2;
+    bench_commit_row(b, CFG_OWNER, 1, &owner.base);
+    bench_run(b, 100 * NS_PER_MS);
+    rule.bridge = 1;
+    bench_commit_row(b, CFG_RULE, 50, &rule.base);
+    assert_null(cfg_row(b->agent->cfg, CFG_RULE, 50));
+    bench_report(b, false, id, 12, 0);
+    bench_run(b, 100 * NS_PER_MS);
+    assert_true(counters_has(b->agent->rule_counters, id));
+    bench_run(b, 11 * NS_PER_S);
+    assert_true(counters_has(b->agent->rule_counters, id));
+    bench_commit_row(b, CFG_RULE, 50, NULL);
+    bench_run(b, 11 * NS_PER_S);
+    assert_false(counters_has(b->agent->rule_counters, id));
+    assert_int_equal(b->retired, id);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -241,6 +270,7 @@ int main(void)
         CLAIM(the_rules_of_a_deleted_bridge_are_not_counted_any_more),
         CLAIM(a_rule_of_anothers_bridge_that_is_over_is_retired_later),
         CLAIM(garbage_is_counted_and_survived),
+        CLAIM(a_rule_of_anothers_bridge_is_counted_unseen_until_it_is_over),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,5 +1,6 @@
 /* Rows become bridges, ports, rules and groups; rows that make no sense are counted and left out. */
 #include "lib/msg/rule.h"
+#include "lib/msg/rule_read.h"
 #include "services/slowpath/feed.h"
 #include "tests/unit/services/slowpath/fixture.h"
 
@@ -106,6 +107,48 @@ static void rules_come_change_and_go_and_senseless_ones_are_counted(void **state
     core_close(&core);
 }
 
+/* The bytes of a rule's row are the rule, whichever way they are read; bytes that are no row take away what was there. */
+static void rules_come_as_bytes(void **state)
+{
+    (void)state;
+    struct core core;
+    core_open(&core);
+    feed_bridge_and_port(&core);
+    struct action output = {.type = ACTION_OUTPUT, .output = {.port = 1}};
+    struct rule rule;
+    struct msg_rule_room room;
+    uint8_t bytes[4000];
+    for (size_t n_actions = 1; n_actions <= RULE_READ_ACTIONS + 1; n_actions += RULE_READ_ACTIONS) { /* read in one walk, and not */
+        rule_init(&rule);
+        rule.bridge = 1;
+        rule.table = 3;
+        rule.cookie = n_actions;
+        rule.instructions.has_apply = true;
+        match_set(&rule.match, FIELD_IN_PORT, field_value_u64(5));
+        for (size_t i = 0; i < n_actions; i++) {
+            action_list_add(&rule.instructions.apply, &output);
+        }
+        size_t size = busbar__rule_row__pack(msg_rule_encode(&rule, &room), bytes);
+        assert_true(size <= sizeof bytes);
+        msg_rule_room_fini(&room);
+        feed_rule_bytes(&core, 50, bytes, size);
+        const struct world_rule *there = world_rule(&core.world, 50);
+        assert_non_null(there);
+        struct rule model = world_rule_model(there);
+        assert_true(match_equal(&model.match, &rule.match) && instructions_equal(&model.instructions, &rule.instructions));
+        assert_true(model.id == 50 && model.cookie == n_actions && model.table == 3 && model.bridge == 1);
+        assert_int_equal(world_bridge(&core.world, 1)->n_rules, 1);
+        rule_fini(&rule);
+    }
+    assert_int_equal(core.counts.rows_refused, 0);
+    feed_rule_bytes(&core, 50, (const uint8_t *)"\x0f", 1);
+    assert_int_equal(core.counts.rows_refused, 1);
+    assert_null(world_rule(&core.world, 50));
+    feed_rule_bytes(&core, 50, NULL, 0);
+    assert_int_equal(core.counts.rows_refused, 1);
+    core_close(&core);
+}
+
 static void meters_come_by_number_and_go(void **state)
 {
     (void)state;
@@ -125,6 +168,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(configuration_rows_make_the_world),
+        cmocka_unit_test(rules_come_as_bytes),
         cmocka_unit_test(meters_come_by_number_and_go),
         cmocka_unit_test(rules_come_change_and_go_and_senseless_ones_are_counted),
     };

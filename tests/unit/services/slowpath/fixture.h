@@ -81,6 +81,7 @@ static inline uint64_t fixture_rule_on(struct fixture *f, uint64_t bridge, const
     rule.instructions = mod.instructions;
     uint64_t id = rule.id;
     world_set_rule(&f->world, &rule);
+    rule_fini(&rule);
     return id;
 }
 

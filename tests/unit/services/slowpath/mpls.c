@@ -192,6 +192,32 @@ static void inner_labels_come_up_one_by_one(void **state)
     fixture_close(&f);
 }
 
+static void ttls_are_copied_to_the_header_that_a_pop_uncovers(void **state)
+{
+    (void)state;
+    struct fixture f;
+    fixture_open(&f);
+    fixture_rule(&f, "priority=4,mpls,mpls_label=1,actions=copy_ttl_in,pop_mpls:0x0800,output:2");
+    fixture_rule(&f, "priority=4,mpls,mpls_label=2,actions=write_actions(copy_ttl_in,pop_mpls:0x86dd,output:2)");
+    fixture_rule(&f, "priority=4,mpls,mpls_label=3,actions=copy_ttl_in,pop_mpls:0x0806,output:2");
+    fixture_rule(&f, "priority=4,mpls,mpls_label=4,actions=copy_ttl_in,controller");
+    fixture_rule(&f, "priority=4,mpls,mpls_label=5,actions=copy_ttl_in,push_mpls:0x8847,pop_mpls:0x8847,pop_mpls:0x0800,output:2,set_field:7->ip_ttl,output:3");
+    fixture_rule(&f, "ip,actions=push_mpls:0x8847,set_mpls_ttl(3),copy_ttl_in,pop_mpls:0x0800,output:2");
+    struct flow_key key = labelled(1 << 12 | 0x100 | 9, 0);
+    expect_key(&f, &key, "pop_mpls:0x0800,set_field:9->nw_ttl,output:12");
+    assert_int_equal(host32(f.translation.mask.mpls[0]) & 0xff, 0xff);
+    key = labelled(2 << 12 | 0x100 | 44, 0);
+    expect_key(&f, &key, "pop_mpls:0x86dd,set_field:44->nw_ttl,output:12");
+    key = labelled(3 << 12 | 0x100 | 44, 0);
+    expect_key(&f, &key, "pop_mpls:0x0806,output:12"); /* has no TTL */
+    key = labelled(4 << 12 | 0x100 | 44, 0);
+    expect_key(&f, &key, "drop(header_unseen)");
+    key = labelled(5 << 12 | 0x100 | 44, 0);
+    expect_key(&f, &key, "push_mpls:0x8847,pop_mpls:0x8847,pop_mpls:0x0800,set_field:44->nw_ttl,output:12,set_field:7->nw_ttl,output:13");
+    fixture_expect(&f, "ip,nw_ttl=77", 11, "push_mpls:0x8847,set_field:3->mpls_ttl,pop_mpls:0x0800,set_field:3->nw_ttl,output:12");
+    fixture_close(&f);
+}
+
 static void ttls_are_copied_between_labels(void **state)
 {
     (void)state;
@@ -208,6 +234,8 @@ static void ttls_are_copied_between_labels(void **state)
                "set_field:9->mpls_ttl,output:12");
     key = labelled(1 << 12 | 0x100 | 9, 0);
     expect_key(&f, &key, "drop(header_unseen)"); /* the IP header behind is not in the key */
+    key = labelled(2 << 12 | 0x100 | 9, 0);
+    expect_key(&f, &key, "drop(header_unseen)"); /* and is not written behind a label */
     fixture_expect(&f, "ip,nw_ttl=77", 11, "push_mpls:0x8847,set_field:3->mpls_ttl,set_field:77->mpls_ttl,output:12");
     assert_int_equal(f.translation.mask.ip_ttl, 0xff);
     fixture_close(&f);
@@ -255,6 +283,7 @@ int main(void)
         cmocka_unit_test(hash_and_labels_come_back_together),
         cmocka_unit_test(inner_labels_come_up_one_by_one),
         cmocka_unit_test(ttls_are_copied_between_labels),
+        cmocka_unit_test(ttls_are_copied_to_the_header_that_a_pop_uncovers),
         cmocka_unit_test(a_label_without_ttl_goes_to_the_controller),
         cmocka_unit_test(a_label_is_not_put_in_front_of_tags_that_pushes_hide),
     };

@@ -96,12 +96,80 @@ static void fail_mode_follows_all_controllers(void **state)
     fixture_close(&f);
 }
 
+/* A commit of very many rules says which tables changed, and every flow that looked there is concerned. */
+static void of_many_changes_the_tables_are_noted(void **state)
+{
+    (void)state;
+    struct fixture f;
+    fixture_open(&f);
+    world_clear_changes(&f.world);
+    for (int round = 0; round < 2; round++) {
+        uint64_t rule = fixture_rule(&f, "table=3,arp,actions=drop");
+        struct rule model = world_rule_model(world_rule(&f.world, rule));
+        while (f.world.n_changes < CHANGES_MATCHED_MAX) {
+            world_set_rule(&f.world, &model);
+        }
+        assert_true(f.world.changes[CHANGES_MATCHED_MAX - 1].match_used != 0);
+        for (int i = 0; i < 10; i++) {
+            world_set_rule(&f.world, &model);
+        }
+        fixture_rule(&f, "table=4,arp,actions=drop");
+        fixture_rule(&f, "table=4,ip,actions=drop");
+        assert_true(f.world.n_changes <= CHANGES_MATCHED_MAX + 3);
+        const struct change *last = &f.world.changes[f.world.n_changes - 1];
+        assert_true(last->kind == CHANGE_RULE && last->table == 4 && last->match_used == 0);
+        world_clear_changes(&f.world); /* and then all begins anew */
+    }
+    fixture_close(&f);
+}
+
+static bool is_in(const void *piece, const void *all, size_t size)
+{
+    return (const uint8_t *)piece >= (const uint8_t *)all && (const uint8_t *)piece < (const uint8_t *)all + size;
+}
+
+/* What is kept of a rule is all that was said of it, and lies in its own memory. */
+static void a_rule_is_kept_whole(void **state)
+{
+    (void)state;
+    static const char *const texts[] = {
+        "table=3,priority=0,actions=drop",
+        "priority=7,cookie=5,idle_timeout=1,hard_timeout=2,importance=3,send_flow_rem,tcp,in_port=1,nw_dst=10.0.0.0/8,metadata=1/3,actions=output:2",
+        "priority=7,udp,tp_dst=5,actions=conjunction(7,1/2),conjunction(8,2/3)",
+        "ip,actions=dec_ttl,write_actions(output:1,group:5),goto_table:9",
+    };
+    struct fixture f;
+    fixture_open(&f);
+    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
+        struct flow_mod mod;
+        struct error_detail detail = {""};
+        if (flow_mod_parse(texts[i], FLOW_MOD_ADD, NULL, &mod, &detail) != 0) {
+            fail_msg("%s: %s", texts[i], detail.text);
+        }
+        struct rule rule = {.id = 900 + i, .bridge = FIXTURE_BRIDGE, .match = mod.match, .instructions = mod.instructions, .cookie = mod.cookie,
+                            .priority = mod.priority, .idle_timeout_s = mod.idle_timeout_s, .hard_timeout_s = mod.hard_timeout_s,
+                            .importance = mod.importance, .flags = mod.flags, .table = mod.table == TABLE_ALL ? 0 : mod.table};
+        world_set_rule(&f.world, &rule);
+        struct rule model = world_rule_model(world_rule(&f.world, rule.id));
+        assert_true(match_equal(&model.match, &rule.match) && instructions_equal(&model.instructions, &rule.instructions));
+        assert_true(model.cookie == rule.cookie && model.priority == rule.priority && model.idle_timeout_s == rule.idle_timeout_s);
+        assert_true(model.hard_timeout_s == rule.hard_timeout_s && model.importance == rule.importance && model.flags == rule.flags);
+        assert_true(model.table == rule.table && model.id == rule.id && model.bridge == rule.bridge);
+        assert_int_equal(world_rule(&f.world, rule.id)->is_table_miss, i == 0);
+        assert_false(is_in(model.instructions.apply.items, &mod, sizeof mod));
+        flow_mod_fini(&mod); /* nothing of it was taken */
+    }
+    fixture_close(&f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(rows_may_come_in_any_order_and_go_in_any_order),
         cmocka_unit_test(changes_name_what_flows_depend_on),
         cmocka_unit_test(meters_are_known_by_number_and_only_their_coming_and_going_changes_flows),
+        cmocka_unit_test(of_many_changes_the_tables_are_noted),
+        cmocka_unit_test(a_rule_is_kept_whole),
         cmocka_unit_test(fail_mode_follows_all_controllers),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
