@@ -12,7 +12,7 @@
 
 _Static_assert(offsetof(struct packed_match, words) == offsetof(struct packed_match_room, words), "one layout");
 
-static size_t count(const struct packed_match *packed)
+size_t packed_match_count(const struct packed_match *packed)
 {
     return (size_t)__builtin_popcount(packed->used);
 }
@@ -47,7 +47,7 @@ void packed_match_read(const struct packed_match *packed, struct match *out_matc
 
 bool packed_match_equal(const struct packed_match *a, const struct packed_match *b)
 {
-    return a->used == b->used && memcmp(a->words, b->words, count(a) * sizeof *a->words) == 0;
+    return a->used == b->used && memcmp(a->words, b->words, packed_match_count(a) * sizeof *a->words) == 0;
 }
 
 bool packed_match_is_covered(const struct packed_match *packed, const struct match *outer)
@@ -80,5 +80,5 @@ bool packed_match_overlaps(const struct packed_match *packed, const struct match
 
 uint64_t packed_match_hash(const struct packed_match *packed, uint64_t seed)
 {
-    return XXH3_64bits_withSeed(packed->words, count(packed) * sizeof *packed->words, seed ^ (uint64_t)packed->used << 32);
+    return XXH3_64bits_withSeed(packed->words, packed_match_count(packed) * sizeof *packed->words, seed ^ (uint64_t)packed->used << 32);
 }

@@ -25,6 +25,7 @@ struct packed_match_room {
 
 /* How many words a match has. */
 size_t packed_match_words(const struct match *match);
+size_t packed_match_count(const struct packed_match *packed);
 /* `out` has room for them. */
 void packed_match_of(const struct match *match, struct packed_match *out);
 void packed_match_read(const struct packed_match *packed, struct match *out_match);

@@ -371,8 +371,7 @@ static struct action_list list_at(struct action **place, const struct action_lis
 static struct world_rule *rule_new(const struct rule *rule)
 {
     const struct instructions *in = &rule->instructions;
-    uint32_t used = field_words_used(&rule->match.mask);
-    size_t n_words = packed_match_count(used), n_clauses = count_clauses(&in->apply);
+    size_t n_words = packed_match_words(&rule->match), n_clauses = count_clauses(&in->apply);
     size_t n_bytes = sizeof(struct world_rule) + n_words * sizeof(struct packed_word) + (n_clauses > 0 ? sizeof(struct match) : 0) +
                      (in->apply.count + in->write.count) * sizeof(struct action) + n_clauses * sizeof(struct classifier_clause);
     struct world_rule *new = memory_resize(NULL, n_bytes);
@@ -380,15 +379,14 @@ static struct world_rule *rule_new(const struct rule *rule)
                                .bridge = rule->bridge,
                                .cookie = rule->cookie,
                                .instructions = *in,
-                               .match_used = used,
                                .idle_timeout_s = rule->idle_timeout_s,
                                .hard_timeout_s = rule->hard_timeout_s,
                                .importance = rule->importance,
                                .flags = rule->flags,
                                .table = rule->table,
-                               .is_table_miss = rule->priority == 0 && used == 0};
-    packed_match_pack(&rule->match, used, new->match);
-    struct match *whole = (struct match *)(new->match + n_words);
+                               .is_table_miss = rule->priority == 0 && n_words == 0};
+    packed_match_of(&rule->match, &new->match);
+    struct match *whole = (struct match *)(new->match.words + n_words);
     struct action *place = (struct action *)(n_clauses > 0 ? whole + 1 : whole);
     new->instructions.apply = list_at(&place, &in->apply);
     new->instructions.write = list_at(&place, &in->write);
@@ -402,7 +400,7 @@ static struct world_rule *rule_new(const struct rule *rule)
 
 static const struct match *whole_match(const struct world_rule *rule)
 {
-    return (const struct match *)(rule->match + packed_match_count(rule->match_used));
+    return (const struct match *)(rule->match.words + packed_match_count(&rule->match));
 }
 
 struct rule world_rule_model(const struct world_rule *rule)
@@ -417,7 +415,7 @@ struct rule world_rule_model(const struct world_rule *rule)
                          .importance = rule->importance,
                          .flags = rule->flags,
                          .table = rule->table};
-    packed_match_unpack(rule->match, rule->match_used, &model.match);
+    packed_match_read(&rule->match, &model.match);
     return model;
 }
 
@@ -434,9 +432,9 @@ static void rule_changed(struct world *world, struct world_bridge *bridge, const
         *tables |= bit;
         return;
     }
-    uint32_t left = rule->match_used & ((1u << KEY_WORDS) - 1);
+    uint32_t left = rule->match.used & ((1u << KEY_WORDS) - 1);
     for (size_t n = 0; left != 0 && n < CHANGE_WORDS; n++, left &= left - 1) { /* the words of the key come first in both */
-        change->match[n] = rule->match[n];
+        change->match[n] = rule->match.words[n];
         change->match_used |= left & -left;
     }
 }
@@ -464,7 +462,7 @@ void world_remove_rule(struct world *world, uint64_t id)
         return;
     }
     struct match match;
-    packed_match_unpack(rule->match, rule->match_used, &match);
+    packed_match_read(&rule->match, &match);
     rule->node.match = &match;
     struct world_bridge *bridge = bridge_find(world, rule->bridge);
     struct classifier **table = &bridge->tables[rule->table];

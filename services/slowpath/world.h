@@ -9,9 +9,9 @@
 #include <uthash.h>
 
 #include "lib/base/id_map.h"
+#include "lib/flow/packed_match.h"
 #include "lib/model/rule.h"
 #include "services/slowpath/classifier.h"
-#include "services/slowpath/packed_match.h"
 
 /* OFPPC_*, the same bits in 1.1-1.5 [OF1.3.5 A.2.1]. */
 enum port_config {
@@ -57,11 +57,10 @@ struct world_rule {
     uint64_t bridge;
     uint64_t cookie;
     struct instructions instructions;
-    uint32_t match_used; /* its words */
     uint16_t idle_timeout_s, hard_timeout_s, importance, flags;
     uint8_t table;
     bool is_table_miss; /* priority 0, matches everything [OF1.3.5 §5.4] */
-    struct packed_word match[];
+    struct packed_match match;
 };
 
 struct world_group_name {
