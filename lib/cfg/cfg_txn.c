@@ -42,7 +42,7 @@ static uint8_t *pack_row(uint8_t *at, unsigned field, const ProtobufCMessage *ro
     if (size == 0) {
         return at;
     }
-    at = pack_varint(pack_varint(at, (uint64_t)field << 3 | PACKER_BYTES), size);
+    at = wire_put(wire_put(at, wire_tag(field, WIRE_BYTES)), size);
     return at + protobuf_c_message_pack(row, at);
 }
 

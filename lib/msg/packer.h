@@ -13,27 +13,19 @@
 #include <stdint.h>
 #include <string.h>
 
-enum { PACKER_NUMBER_MAX = 12 /* tag and number */, PACKER_HEAD_MAX = 7 /* tag and length */, PACKER_BYTES = 2 /* the wire type */ };
+#include "lib/msg/wire.h"
 
-static inline uint8_t *pack_varint(uint8_t *at, uint64_t value)
-{
-    while (value > 0x7f) {
-        *at++ = (uint8_t)(value | 0x80);
-        value >>= 7;
-    }
-    *at++ = (uint8_t)value;
-    return at;
-}
+enum { PACKER_NUMBER_MAX = 12 /* tag and number */, PACKER_HEAD_MAX = 7 /* tag and length */ };
 
 static inline uint8_t *pack_number(uint8_t *at, unsigned field, uint64_t value)
 {
-    return value != 0 ? pack_varint(pack_varint(at, (uint64_t)field << 3), value) : at;
+    return value != 0 ? wire_put(wire_put(at, wire_tag(field, WIRE_NUMBER)), value) : at;
 }
 
 /* Also of size 0: elements of lists, and messages, are said when they are empty. */
 static inline uint8_t *pack_element(uint8_t *at, unsigned field, const void *bytes, size_t size)
 {
-    at = pack_varint(pack_varint(at, (uint64_t)field << 3 | PACKER_BYTES), size);
+    at = wire_put(wire_put(at, wire_tag(field, WIRE_BYTES)), size);
     if (size > 0) {
         memcpy(at, bytes, size);
     }
@@ -48,7 +40,7 @@ static inline uint8_t *pack_bytes(uint8_t *at, unsigned field, const void *bytes
 /* A message within: its fields are written at what pack_begin() returns, and pack_end() puts their length before them. */
 static inline uint8_t *pack_begin(uint8_t *at, unsigned field)
 {
-    return pack_varint(at, (uint64_t)field << 3 | PACKER_BYTES) + 1; /* most are shorter than 128 bytes */
+    return wire_put(at, wire_tag(field, WIRE_BYTES)) + 1; /* most are shorter than 128 bytes */
 }
 
 static inline uint8_t *pack_end(uint8_t *begin, uint8_t *end)
@@ -61,7 +53,7 @@ static inline uint8_t *pack_end(uint8_t *begin, uint8_t *end)
     if (n_more > 0) {
         memmove(begin + n_more, begin, size);
     }
-    (void)pack_varint(begin - 1, size);
+    (void)wire_put(begin - 1, size);
     return end + n_more;
 }
 

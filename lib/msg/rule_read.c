@@ -18,68 +18,30 @@
 
 #include "lib/msg/field_wire.h"
 #include "lib/msg/rule.h"
+#include "lib/msg/wire.h"
 
-/* What is left of a message; `failed` once something was not the common case. */
-struct walk {
-    const uint8_t *pos, *end;
-    bool failed;
-};
-
-enum wire_type { WIRE_VARINT = 0, WIRE_BYTES = 2 };
-
-/* The tenth byte has one bit. */
-static inline uint64_t walk_varint(struct walk *walk)
+static inline uint32_t walk_u32(struct reader *walk)
 {
-    uint64_t value = 0;
-    for (unsigned shift = 0; walk->pos < walk->end && shift < 64; shift += 7) {
-        uint8_t byte = *walk->pos++;
-        if (shift == 63 && byte > 1) {
-            break;
-        }
-        value |= (uint64_t)(byte & 0x7f) << shift;
-        if (byte < 0x80) {
-            return value;
-        }
-    }
-    walk->failed = true;
-    walk->pos = walk->end;
-    return 0;
-}
-
-static inline uint32_t walk_u32(struct walk *walk)
-{
-    uint64_t value = walk_varint(walk);
+    uint64_t value = wire_number(walk);
     walk->failed |= value > UINT32_MAX;
     return (uint32_t)value;
 }
 
-static inline bool walk_bool(struct walk *walk)
+static inline bool walk_bool(struct reader *walk)
 {
-    uint64_t value = walk_varint(walk);
+    uint64_t value = wire_number(walk);
     walk->failed |= value > 1;
     return value != 0;
 }
 
-static inline struct walk walk_sub(struct walk *walk)
+static inline ProtobufCBinaryData walk_bytes(struct reader *walk)
 {
-    uint64_t size = walk_varint(walk);
-    if (size > (uint64_t)(walk->end - walk->pos)) {
-        walk->failed = true;
-        size = 0;
-    }
-    struct walk sub = {.pos = walk->pos, .end = walk->pos + size};
-    walk->pos += size;
-    return sub;
-}
-
-static inline ProtobufCBinaryData walk_bytes(struct walk *walk)
-{
-    struct walk sub = walk_sub(walk);
+    struct reader sub = wire_bytes(walk);
     return (ProtobufCBinaryData){.data = (uint8_t *)sub.pos, .len = (size_t)(sub.end - sub.pos)};
 }
 
 /* Number << 3 | type of the next field; 0: there is none, or it was no common case. */
-static inline uint32_t walk_tag(struct walk *walk)
+static inline uint32_t walk_tag(struct reader *walk)
 {
     if (walk->failed || walk->pos == walk->end) {
         return 0;
@@ -100,12 +62,12 @@ static inline uint32_t walk_tag(struct walk *walk)
 
 /* ---- fields ---- */
 
-static bool read_field(struct walk walk, Busbar__FieldMatch *out_field)
+static bool read_field(struct reader walk, Busbar__FieldMatch *out_field)
 {
     *out_field = (Busbar__FieldMatch){.base = {.descriptor = &busbar__field_match__descriptor}};
     for (uint32_t tag; (tag = walk_tag(&walk)) != 0;) {
         switch (tag) {
-        case TAG(1, WIRE_VARINT):
+        case TAG(1, WIRE_NUMBER):
             out_field->field = walk_u32(&walk);
             break;
         case TAG(2, WIRE_BYTES):
@@ -165,7 +127,7 @@ static bool match_take(struct match *match, const Busbar__FieldMatch *message, e
 
 /* ---- actions and instructions ---- */
 
-static bool read_action(struct walk walk, struct action *out_action)
+static bool read_action(struct reader walk, struct action *out_action)
 {
     Busbar__ActionMessage message = BUSBAR__ACTION_MESSAGE__INIT;
     Busbar__FieldMatch field;
@@ -185,11 +147,11 @@ static bool read_action(struct walk walk, struct action *out_action)
                                  [15] = &message.n_clauses};
     for (uint32_t tag; (tag = walk_tag(&walk)) != 0;) {
         uint32_t number = tag >> 3;
-        if (tag == TAG(4, WIRE_BYTES) && message.field == NULL && read_field(walk_sub(&walk), &field)) {
+        if (tag == TAG(4, WIRE_BYTES) && message.field == NULL && read_field(wire_bytes(&walk), &field)) {
             message.field = &field;
         } else if (tag == TAG(16, WIRE_BYTES)) {
             message.data = walk_bytes(&walk);
-        } else if ((tag & 7) == WIRE_VARINT && number < sizeof numbers / sizeof numbers[0] && numbers[number] != NULL) {
+        } else if ((tag & 7) == WIRE_NUMBER && number < sizeof numbers / sizeof numbers[0] && numbers[number] != NULL) {
             *numbers[number] = walk_u32(&walk);
         } else {
             return false;
@@ -199,7 +161,7 @@ static bool read_action(struct walk walk, struct action *out_action)
 }
 
 /* An item more of the list that is at the end of `actions`. */
-static bool read_item(struct rule_read *read, struct action_list *list, size_t *n_actions, struct walk walk)
+static bool read_item(struct rule_read *read, struct action_list *list, size_t *n_actions, struct reader walk)
 {
     if (list->count == 0) {
         list->items = &read->actions[*n_actions];
@@ -212,7 +174,7 @@ static bool read_item(struct rule_read *read, struct action_list *list, size_t *
     return true;
 }
 
-static bool read_instructions(struct walk walk, struct rule_read *read, Busbar__InstructionsMessage *out_message)
+static bool read_instructions(struct reader walk, struct rule_read *read, Busbar__InstructionsMessage *out_message)
 {
     size_t n_actions = 0;
     struct action_list *apply = &read->rule.instructions.apply, *write = &read->rule.instructions.write;
@@ -221,35 +183,35 @@ static bool read_instructions(struct walk walk, struct rule_read *read, Busbar__
         switch (tag) {
         case TAG(1, WIRE_BYTES):
         case TAG(2, WIRE_BYTES):
-            if (!read_item(read, tag >> 3 == 1 ? apply : write, &n_actions, walk_sub(&walk))) {
+            if (!read_item(read, tag >> 3 == 1 ? apply : write, &n_actions, wire_bytes(&walk))) {
                 return false;
             }
             break;
-        case TAG(3, WIRE_VARINT):
+        case TAG(3, WIRE_NUMBER):
             out_message->has_apply = walk_bool(&walk);
             break;
-        case TAG(4, WIRE_VARINT):
+        case TAG(4, WIRE_NUMBER):
             out_message->has_write = walk_bool(&walk);
             break;
-        case TAG(5, WIRE_VARINT):
+        case TAG(5, WIRE_NUMBER):
             out_message->has_clear = walk_bool(&walk);
             break;
-        case TAG(6, WIRE_VARINT):
+        case TAG(6, WIRE_NUMBER):
             out_message->has_write_metadata = walk_bool(&walk);
             break;
-        case TAG(7, WIRE_VARINT):
-            out_message->metadata = walk_varint(&walk);
+        case TAG(7, WIRE_NUMBER):
+            out_message->metadata = wire_number(&walk);
             break;
-        case TAG(8, WIRE_VARINT):
-            out_message->metadata_mask = walk_varint(&walk);
+        case TAG(8, WIRE_NUMBER):
+            out_message->metadata_mask = wire_number(&walk);
             break;
-        case TAG(9, WIRE_VARINT):
+        case TAG(9, WIRE_NUMBER):
             out_message->meter_id = walk_u32(&walk);
             break;
-        case TAG(10, WIRE_VARINT):
+        case TAG(10, WIRE_NUMBER):
             out_message->has_goto = walk_bool(&walk);
             break;
-        case TAG(11, WIRE_VARINT):
+        case TAG(11, WIRE_NUMBER):
             out_message->goto_table = walk_u32(&walk);
             break;
         default:
@@ -269,13 +231,13 @@ struct parts {
     size_t n_fields;
 };
 
-static bool read_match(struct walk walk, struct match *match, struct parts *parts)
+static bool read_match(struct reader walk, struct match *match, struct parts *parts)
 {
     Busbar__FieldMatch field;
     return parts->n_fields < FIELD_COUNT && read_field(walk, &field) && match_take(match, &field, &parts->fields[parts->n_fields++]);
 }
 
-static bool read_row(struct walk walk, struct rule_read *read, struct parts *parts)
+static bool read_row(struct reader walk, struct rule_read *read, struct parts *parts)
 {
     Busbar__RuleRow *row = &parts->row;
     uint32_t *const numbers[] = {[2] = &row->table,          [3] = &row->priority,   [7] = &row->idle_timeout_s,
@@ -283,20 +245,20 @@ static bool read_row(struct walk walk, struct rule_read *read, struct parts *par
     uint64_t *const longs[] = {[1] = &row->bridge, [6] = &row->cookie, [11] = &row->created_wall_ns};
     for (uint32_t tag; (tag = walk_tag(&walk)) != 0;) {
         uint32_t number = tag >> 3;
-        bool is_number = (tag & 7) == WIRE_VARINT;
+        bool is_number = (tag & 7) == WIRE_NUMBER;
         if (tag == TAG(4, WIRE_BYTES)) {
-            if (!read_match(walk_sub(&walk), &read->rule.match, parts)) {
+            if (!read_match(wire_bytes(&walk), &read->rule.match, parts)) {
                 return false;
             }
         } else if (tag == TAG(5, WIRE_BYTES) && row->instructions == NULL) {
             row->instructions = &parts->instructions;
-            if (!read_instructions(walk_sub(&walk), read, &parts->instructions)) {
+            if (!read_instructions(wire_bytes(&walk), read, &parts->instructions)) {
                 return false;
             }
         } else if (is_number && number < sizeof numbers / sizeof numbers[0] && numbers[number] != NULL) {
             *numbers[number] = walk_u32(&walk);
         } else if (is_number && number < sizeof longs / sizeof longs[0] && longs[number] != NULL) {
-            *longs[number] = walk_varint(&walk);
+            *longs[number] = wire_number(&walk);
         } else {
             return false;
         }
@@ -322,6 +284,6 @@ bool rule_read(uint64_t id, const uint8_t *bytes, size_t size, struct rule_read 
     busbar__rule_row__init(&parts.row);
     parts.n_fields = 0;
     rule_init(&out_read->rule);
-    return read_row((struct walk){.pos = bytes, .end = bytes + size}, out_read, &parts) && match_is_plain(&out_read->rule.match, &parts) &&
+    return read_row(reader_of(bytes, size), out_read, &parts) && match_is_plain(&out_read->rule.match, &parts) &&
            msg_rule_decode_numbers(id, &parts.row, &out_read->rule, &ignored) == 0;
 }

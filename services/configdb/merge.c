@@ -17,7 +17,7 @@
 
 #include "lib/base/memory.h"
 #include "lib/msg/version.h"
-#include "services/configdb/wire.h"
+#include "lib/msg/wire.h"
 
 enum {
     MERGE_CHANGES_OF_DELTA = 2 << 3 | 2,  /* Delta.changes: field 2, bytes with a length in front */

@@ -17,7 +17,7 @@
 
 #include "lib/base/memory.h"
 #include "lib/cfg/bridge_set.h"
-#include "services/configdb/wire.h"
+#include "lib/msg/wire.h"
 
 struct ring {
     uint64_t epoch;

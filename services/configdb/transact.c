@@ -15,7 +15,7 @@
 
 #include <string.h>
 
-#include "services/configdb/wire.h"
+#include "lib/msg/wire.h"
 
 enum { TRANSACT_OPS = 3 };
 enum { OP_KIND = 1, OP_TABLE = 2, OP_ID = 3, OP_VALUE = 4 };

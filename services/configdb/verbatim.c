@@ -12,7 +12,7 @@
  */
 #include "services/configdb/verbatim.h"
 
-#include "services/configdb/wire.h"
+#include "lib/msg/wire.h"
 
 static bool verbatim_message(const ProtobufCMessageDescriptor *descriptor, struct reader r, unsigned int depth, struct verbatim *out_row);
 

@@ -4,7 +4,7 @@
 
 #include "lib/base/bytes.h"
 #include "lib/base/random.h"
-#include "services/configdb/wire.h"
+#include "lib/msg/wire.h"
 
 /* One of `oddity` numbers and tags is odd; 0: none. */
 static inline void wire_rows_number(struct writer *w, struct random *random, uint64_t number, uint64_t oddity)

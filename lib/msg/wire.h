@@ -2,8 +2,8 @@
  *
  * A number is read only in its shortest form, the one that protobuf-c writes; another one fails the reader, and its message is then left to protobuf-c.
  */
-#ifndef BUSBAR_CONFIGDB_WIRE_H
-#define BUSBAR_CONFIGDB_WIRE_H
+#ifndef BUSBAR_MSG_WIRE_H
+#define BUSBAR_MSG_WIRE_H
 
 #include "lib/base/bytes.h"
 
