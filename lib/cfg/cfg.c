@@ -321,7 +321,7 @@ static void watch_silence(struct cfg *cfg)
 
 static void say_what_is_due(struct cfg *cfg)
 {
-    if (!feed_is_asked(cfg->feed) && !cfg->is_unanswered && !feed_is_loading(cfg->feed)) {
+    if (!feed_is_asked(cfg->feed) && !cfg->is_unanswered && !feed_is_loading(cfg->feed) && !feed_is_amid(cfg->feed)) {
         cfg->wants_subscribe = cfg->n_tables > 0; /* one after another: what is coming need not come twice */
     }
     if (cfg->wants_subscribe) {

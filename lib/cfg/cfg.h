@@ -77,9 +77,9 @@ struct version cfg_version(const struct cfg *cfg);
 /* Takes a snapshot although nothing is missing: for rows that deltas do not carry (COUNTER). on_version() tells when it has come. */
 void cfg_refresh(struct cfg *cfg);
 /* From now on only rows of these bridges are wanted of the tables that tables.def says to be filtered by bridge (RULE); before the first call: of all, none: of
- * none. Rows of added bridges come all in one step with some version, as soon as configdb has read them, while the rest goes on; rows of bridges
- * that are left out go without on_row(), and not all at once: until then cfg_row() and cfg_next() may show some as they were. Calling it with what is
- * followed already costs a comparison. */
+ * none. Rows of added bridges come all in one step with some version, as soon as configdb has read them; commits of that time are shown in the same step. Rows
+ * of bridges that are left out go without on_row(), and not all at once: until then cfg_row() and cfg_next() may show some as they were. Calling it with
+ * what is followed already costs a comparison. */
 void cfg_follow_bridges(struct cfg *cfg, const uint64_t *bridges, size_t n);
 /* Is the bridge followed, and are all its rows in the mirror? */
 bool cfg_holds_bridge(const struct cfg *cfg, uint64_t bridge);

@@ -38,6 +38,7 @@ struct feed {
     struct bridge_set wanted; /* as the owner said */
     struct bridge_set asked;  /* as the last SUBSCRIBE said, */
     uint64_t serial;          /* and its number; 0: no filter was asked for */
+    struct bridge_set coming; /* of these, what will be held when it is answered: without what was given up since, be it wanted again */
     struct bridge_set held;   /* whose rows are all here; within `wanted` */
     bool is_dropping;         /* rows of others may be left of before; the walk that drops them is at */
     uint64_t drop_cursor;     /* this id */
@@ -45,6 +46,7 @@ struct feed {
     struct mirror_change *pieces;
     size_t n_pieces, room;
     struct version pieces_version;
+    struct version skipped; /* pieces of this commit were thrown away: the rest of it is no commit */
 
     uint64_t status_mark;
     struct msg_arena before, after, read; /* what packed rows are unpacked into */
@@ -200,11 +202,10 @@ void feed_drop(struct feed *feed, size_t n_rows)
     }
 }
 
-/* All that was asked for is here; what is not wanted any more goes bit by bit. */
+/* All that was asked for is here; what is not wanted any more, or was not for a while, goes bit by bit. */
 static void take_asked(struct feed *feed)
 {
-    bridge_set_copy(&feed->held, &feed->asked);
-    bridge_set_keep(&feed->held, &feed->wanted);
+    bridge_set_copy(&feed->held, &feed->coming);
     if (!bridge_set_equal(&feed->held, &feed->asked)) {
         begin_drop(feed);
     }
@@ -227,7 +228,7 @@ static void show_snapshot(struct feed *feed, struct version version)
 }
 
 /* Calls on_row() for what the changes changed, then on_version(), and ends them. */
-static void show_changes(struct feed *feed, struct mirror_change *changes, size_t n, bool tells_unknown)
+static void show_changes(struct feed *feed, struct mirror_change *changes, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
         const struct mirror_change *c = &changes[i];
@@ -235,7 +236,7 @@ static void show_changes(struct feed *feed, struct mirror_change *changes, size_
         bool is_unknown = c->before == NULL && c->after == NULL && ((uint32_t)CFG_TABLES_BY_BRIDGE & 1u << c->table) != 0;
         if (!is_same) {
             show_row(feed, c->table, c->id, c->before, c->after);
-        } else if (is_unknown && tells_unknown && !feed->held.is_all && feed->events.on_unheld_gone != NULL) {
+        } else if (is_unknown && !feed->held.is_all && feed->events.on_unheld_gone != NULL) {
             feed->row_max[c->table] = c->id > feed->row_max[c->table] ? c->id : feed->row_max[c->table];
             feed->events.on_unheld_gone(feed->events.context, c->table, c->id);
         }
@@ -269,7 +270,7 @@ static void show_pieces(struct feed *feed)
         p->before =
             row != NULL ? mirror_put(&feed->shown, p->table, p->id, &row, 0) : mirror_remove(&feed->shown, p->table, p->id);
     }
-    show_changes(feed, pieces, n, true);
+    show_changes(feed, pieces, n);
 }
 
 static int compare_changes(const void *left, const void *right)
@@ -308,12 +309,13 @@ static void show_partial(struct feed *feed, struct version version)
 {
     size_t n;
     struct mirror_change *changes = take_pieces(feed, &n);
+    feed_drop(feed, SIZE_MAX); /* what is left of a bridge that comes anew may be gone by now */
     feed->is_loading = feed->is_partial = false;
     feed->version = version;
     n = sort_changes(changes, n);
     mirror_merge(&feed->shown, changes, n);
     take_asked(feed);
-    show_changes(feed, changes, n, false); /* rows that went before are among them again: not told twice */
+    show_changes(feed, changes, n); /* rows that went before are among them again; to be told twice of one does no harm */
 }
 
 struct feed *feed_new(const enum cfg_table *tables, size_t n_tables, const struct cfg_events *events)
@@ -326,7 +328,7 @@ struct feed *feed_new(const enum cfg_table *tables, size_t n_tables, const struc
     for (size_t i = 0; i < n_tables; i++) {
         feed->tables[tables[i]] = true;
     }
-    feed->wanted.is_all = feed->asked.is_all = feed->held.is_all = true;
+    feed->wanted.is_all = feed->asked.is_all = feed->coming.is_all = feed->held.is_all = true;
     return feed;
 }
 
@@ -343,6 +345,7 @@ void feed_destroy(struct feed **feed)
     mirror_fini(&f->shown);
     bridge_set_fini(&f->wanted);
     bridge_set_fini(&f->asked);
+    bridge_set_fini(&f->coming);
     bridge_set_fini(&f->held);
     msg_arena_fini(&f->before);
     msg_arena_fini(&f->after);
@@ -379,6 +382,7 @@ void feed_follow(struct feed *feed, const uint64_t *bridges, size_t n)
 {
     bridge_set_assign(&feed->wanted, bridges, n);
     feed->wanted.is_all = false;
+    bridge_set_keep(&feed->coming, &feed->wanted);
     if (!feed->has_snapshot) {
         bridge_set_assign(&feed->held, NULL, 0);
         feed->held.is_all = false;
@@ -390,7 +394,7 @@ void feed_follow(struct feed *feed, const uint64_t *bridges, size_t n)
 
 bool feed_is_asked(const struct feed *feed)
 {
-    return bridge_set_equal(&feed->asked, &feed->wanted);
+    return bridge_set_equal(&feed->asked, &feed->wanted) && bridge_set_equal(&feed->coming, &feed->wanted);
 }
 
 bool feed_holds(const struct feed *feed, uint64_t bridge)
@@ -410,6 +414,7 @@ uint64_t feed_ask(struct feed *feed, const struct bridge_set **out_asked, struct
     bridge_set_assign(out_added, added, n);
     free(added);
     bridge_set_copy(&feed->asked, &feed->wanted);
+    bridge_set_copy(&feed->coming, &feed->wanted);
     feed->serial += !feed->asked.is_all;
     *out_asked = &feed->asked;
     return feed->serial;
@@ -417,7 +422,7 @@ uint64_t feed_ask(struct feed *feed, const struct bridge_set **out_asked, struct
 
 bool feed_is_growing(const struct feed *feed)
 {
-    return bridge_set_is_within(&feed->asked, &feed->wanted) && !bridge_set_is_within(&feed->asked, &feed->held);
+    return !bridge_set_is_within(&feed->coming, &feed->held);
 }
 
 /* A delta is the answer to a SUBSCRIBE unless that asked for more bridges: then only a snapshot is. */
@@ -514,6 +519,10 @@ enum feed_verdict feed_on_delta(struct feed *feed, const Busbar__Delta *delta)
     if (delta->since != 0) {
         return skip_versions(feed, version, delta->since);
     }
+    if (version.n == feed->skipped.n && version.epoch == feed->skipped.epoch) {
+        feed->skipped = delta->last ? (struct version){0} : feed->skipped;
+        return FEED_FINE; /* on its way when the first pieces were thrown away; it comes again from its beginning */
+    }
     bool continues = feed->pieces_version.n == version.n && feed->pieces_version.epoch == version.epoch;
     if (version.n != feed->version.n + 1 || (!continues && feed->pieces_version.n != 0)) {
         return FEED_LOST;
@@ -541,7 +550,7 @@ enum feed_verdict feed_on_merged(struct feed *feed, const Busbar__DeltaMerged *m
     feed->pieces_version = version;
     add_changes(feed, merged->changes, merged->n_changes);
     show_pieces(feed);
-    return FEED_ANSWERED;
+    return by_delta(feed);
 }
 
 void feed_on_status(struct feed *feed, const Busbar__Status *status)
@@ -565,8 +574,14 @@ void feed_on_status(struct feed *feed, const Busbar__Status *status)
     }
 }
 
+bool feed_is_amid(const struct feed *feed)
+{
+    return feed->pieces_version.n != 0;
+}
+
 void feed_forget_pieces(struct feed *feed)
 {
+    feed->skipped = feed->pieces_version.n != 0 ? feed->pieces_version : feed->skipped;
     clear_pieces(feed);
     mirror_fini(&feed->loading);
     feed->is_loading = feed->is_partial = false;

@@ -44,6 +44,8 @@ enum feed_verdict feed_on_delta(struct feed *feed, const Busbar__Delta *delta);
 enum feed_verdict feed_on_merged(struct feed *feed, const Busbar__DeltaMerged *merged);
 void feed_on_status(struct feed *feed, const Busbar__Status *status);
 
+/* The first pieces of a commit have come and the last has not. */
+bool feed_is_amid(const struct feed *feed);
 /* Pieces of a snapshot or commit that is incomplete are thrown away; what is shown stays. */
 void feed_forget_pieces(struct feed *feed);
 /* From now on status rows must be said again; those that were not are dropped, and shown as gone, by the second call. */

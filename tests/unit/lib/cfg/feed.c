@@ -228,6 +228,29 @@ static void commit_is_shown_whole(void **state)
     told(t, "V8 ");
 }
 
+/* A SUBSCRIBE in the middle of a commit: the rest of what was on its way is not the whole of it. */
+static void the_rest_of_a_commit_whose_beginning_was_thrown_away_is_none(void **state)
+{
+    struct test *t = *state;
+    struct rows r = {0};
+    begin(t);
+    add(&r, 1, 11);
+    assert_int_equal(delta(t, &r, 1, 6, false), FEED_ANSWERED);
+    assert_true(feed_is_amid(t->feed));
+    feed_forget_pieces(t->feed);
+    feed_forget_pieces(t->feed); /* and another */
+    assert_false(feed_is_amid(t->feed));
+    add(&r, 2, 21);
+    assert_int_equal(delta(t, &r, 1, 6, true), FEED_FINE);
+    told(t, "");
+    assert_int_equal(feed_version(t->feed).n, 5);
+    add(&r, 1, 11); /* it comes again, whole */
+    assert_int_equal(delta(t, &r, 1, 6, false), FEED_ANSWERED);
+    add(&r, 2, 21);
+    assert_int_equal(delta(t, &r, 1, 6, true), FEED_ANSWERED);
+    told(t, "~13/1 ~13/2 V6 ");
+}
+
 static void row_that_comes_and_goes_in_one_commit_is_shown_in_order(void **state)
 {
     struct test *t = *state;
@@ -620,7 +643,7 @@ static void more_bridges_come_in_one_step_and_what_is_here_goes_on_meanwhile(voi
     add_rule(&r, 77, 0);
     add_rule(&r, 1, 0);
     assert_int_equal(piece(t, &r, 8, serial, true, false, true), FEED_FINE);
-    told(t, "-10/1 +10/3 +10/10 V8 ");
+    told(t, "-10/1 ?10/2 +10/3 +10/10 ?10/77 V8 ");
     assert_true(feed_holds(t->feed, 8) && !feed_is_growing(t->feed));
     assert_int_equal(priority_of(t, 3), 31);
     assert_int_equal(priority_of(t, 2), 0);
@@ -676,6 +699,34 @@ static void a_bridge_left_out_is_dropped_bit_by_bit_without_a_word(void **state)
     assert_int_equal(mirror_size(feed_mirror(t->feed), CFG_RULE), 1);
 }
 
+/* While more is coming, a bridge is left out and wanted again: its rows have gone, so it is not held until it has been asked for anew. */
+static void a_bridge_that_was_left_out_for_a_while_is_asked_for_anew(void **state)
+{
+    struct test *t = *state;
+    struct rows r = {.n = 0};
+    size_t n_added;
+    begin_with_7(t);
+    follow(t, 7, 8);
+    uint64_t serial = ask(t, &n_added);
+    follow(t, 8, 8);
+    follow(t, 7, 8);
+    assert_false(feed_is_asked(t->feed));
+    add_rule_of(&r, 8, 2, 20);
+    add_rule_of(&r, 7, 9, 90); /* of a commit meanwhile */
+    assert_int_equal(piece(t, &r, 6, serial, true, true, true), FEED_ANSWERED);
+    assert_true(feed_holds(t->feed, 8) && !feed_holds(t->feed, 7));
+    assert_false(feed_is_asked(t->feed));
+    serial = ask(t, &n_added);
+    assert_int_equal(n_added, 1);
+    add_rule_of(&r, 7, 9, 90);
+    add_rule_of(&r, 7, 4, 40); /* 1 has gone */
+    assert_int_equal(piece(t, &r, 7, serial, true, true, true), FEED_ANSWERED);
+    assert_true(feed_holds(t->feed, 7) && feed_is_asked(t->feed));
+    assert_int_equal(priority_of(t, 1), 0);
+    assert_int_equal(priority_of(t, 4), 40);
+    assert_int_equal(mirror_size(feed_mirror(t->feed), CFG_RULE), 3);
+}
+
 #define FEED_TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)
@@ -688,6 +739,7 @@ int main(void)
         FEED_TEST(snapshot_begun_anew_forgets_the_earlier_pieces),
         FEED_TEST(outdated_snapshot_is_not_shown),
         FEED_TEST(commit_is_shown_whole),
+        FEED_TEST(the_rest_of_a_commit_whose_beginning_was_thrown_away_is_none),
         FEED_TEST(row_that_comes_and_goes_in_one_commit_is_shown_in_order),
         FEED_TEST(many_commits_as_one_are_shown_in_one_step),
         FEED_TEST(version_that_does_not_follow_is_lost),
@@ -697,6 +749,7 @@ int main(void)
         FEED_TEST(status_not_said_again_is_forgotten),
         FEED_TEST(rules_are_kept_as_bytes_and_shown_as_rows),
         FEED_TEST(a_table_that_is_not_to_be_shown_is_mirrored_all_the_same),
+        FEED_TEST(a_bridge_that_was_left_out_for_a_while_is_asked_for_anew),
         FEED_TEST(rules_of_other_bridges_are_left_out_whoever_sends_them),
         FEED_TEST(many_commits_without_a_row_are_one_step),
         FEED_TEST(more_bridges_come_in_one_step_and_what_is_here_goes_on_meanwhile),
