@@ -34,26 +34,51 @@ static void add_field(struct msg_rule_room *room, enum field_id id, const struct
     }
 }
 
+/* The fields of a match, first those whose prerequisites it has; of fields that share bits the first has them. */
+struct match_walk {
+    struct flow_state left; /* of the mask */
+    uint32_t used;          /* its words */
+    unsigned int next, n_passes;
+};
+
+static struct match_walk match_walk_of(const struct match *match)
+{
+    return (struct match_walk){.left = match->mask, .used = field_words_used(&match->mask)};
+}
+
+static bool match_walk_next(struct match_walk *walk, const struct match *match, enum field_id *out_id, struct field_value *out_mask)
+{
+    for (; walk->used != 0; walk->next++) {
+        if (walk->next == FIELD_COUNT) {
+            walk->used = walk->n_passes == 0 ? field_words_used(&walk->left) : 0;
+            walk->n_passes++;
+            walk->next = 0;
+        }
+        enum field_id id = (enum field_id)walk->next;
+        if ((field_words[id] & walk->used) == 0) {
+            continue;
+        }
+        struct field_value mask = field_get(id, &walk->left);
+        if (field_value_is_zero(mask) || (walk->n_passes == 0 && !field_prerequisite_met(id, &match->value, &match->mask))) {
+            continue;
+        }
+        field_set(id, &walk->left, (struct field_value){{0}});
+        *out_id = id;
+        *out_mask = mask;
+        walk->next++;
+        return true;
+    }
+    return false;
+}
+
 static void encode_match(struct msg_rule_room *room, const struct match *match)
 {
-    struct flow_state left = match->mask;
-    uint32_t used = field_words_used(&left);
-
+    struct match_walk walk = match_walk_of(match);
+    enum field_id id;
+    struct field_value mask;
     room->row.match = room->pointers;
-    for (int pass = 0; pass < 2 && used != 0; pass++) {
-        for (unsigned i = 0; i < FIELD_COUNT; i++) {
-            enum field_id id = (enum field_id)i;
-            if ((field_words[id] & used) == 0) {
-                continue;
-            }
-            struct field_value mask = field_get(id, &left);
-            if (field_value_is_zero(mask) || (pass == 0 && !field_prerequisite_met(id, &match->value, &match->mask))) {
-                continue;
-            }
-            add_field(room, id, match, &mask);
-            field_set(id, &left, (struct field_value){{0}});
-        }
-        used = field_words_used(&left);
+    while (match_walk_next(&walk, match, &id, &mask)) {
+        add_field(room, id, match, &mask);
     }
 }
 
@@ -192,23 +217,11 @@ static uint8_t *pack_field(uint8_t *at, enum field_id id, const struct match *ma
 
 static uint8_t *pack_match(uint8_t *at, const struct match *match)
 {
-    struct flow_state left = match->mask;
-    uint32_t used = field_words_used(&left);
-
-    for (int pass = 0; pass < 2 && used != 0; pass++) {
-        for (unsigned i = 0; i < FIELD_COUNT; i++) {
-            enum field_id id = (enum field_id)i;
-            if ((field_words[id] & used) == 0) {
-                continue;
-            }
-            struct field_value mask = field_get(id, &left);
-            if (field_value_is_zero(mask) || (pass == 0 && !field_prerequisite_met(id, &match->value, &match->mask))) {
-                continue;
-            }
-            at = pack_field(at, id, match, &mask);
-            field_set(id, &left, (struct field_value){{0}});
-        }
-        used = field_words_used(&left);
+    struct match_walk walk = match_walk_of(match);
+    enum field_id id;
+    struct field_value mask;
+    while (match_walk_next(&walk, match, &id, &mask)) {
+        at = pack_field(at, id, match, &mask);
     }
     return at;
 }
