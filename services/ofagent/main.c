@@ -16,6 +16,7 @@
 #include "services/ofagent/ofagent.h"
 
 enum { ENDPOINT_SIZE = 256, FDS_MAX = 4096 };
+#define READY_NS (2 * NS_PER_S)
 
 /* Milliseconds until `next_ns`, rounded up. */
 static int timeout_ms(uint64_t next_ns)
@@ -24,15 +25,21 @@ static int timeout_ms(uint64_t next_ns)
     return next_ns <= now_ns ? 0 : (int)((next_ns - now_ns + NS_PER_MS - 1) / NS_PER_MS);
 }
 
-static void run(struct service *service, struct ofagent *agent, struct metrics *metrics)
+/* Ready when its bridges are served, so that who waits for that finds their sockets; or at last, when configdb is away or the tables are large. */
+static int run(struct service *service, struct ofagent *agent, struct metrics *metrics)
 {
     static struct pollfd fds[FDS_MAX];
     size_t n;
-    uint64_t next_ns;
+    uint64_t next_ns, ready_by_ns = clock_now_ns() + READY_NS;
+    int err = 0;
 
-    while (!service_stopping(service)) {
+    while (err == 0 && !service_stopping(service)) {
         uint64_t now_ns = clock_now_ns();
         ofagent_step(agent, now_ns, clock_wall_ns());
+        if (ready_by_ns != UINT64_MAX && (ofagent_is_settled(agent) || now_ns >= ready_by_ns)) {
+            ready_by_ns = UINT64_MAX;
+            err = service_ready(service);
+        }
         metrics_step(metrics, now_ns);
         service_beat(service, ofagent_is_ready(agent), now_ns);
         const struct pollfd *wanted = ofagent_fds(agent, &n, &next_ns);
@@ -46,6 +53,7 @@ static void run(struct service *service, struct ofagent *agent, struct metrics *
             ofagent_polled(agent, fds + 2, n_all - 2);
         }
     }
+    return err;
 }
 
 int main(int argc, char **argv)
@@ -84,11 +92,8 @@ int main(int argc, char **argv)
         err = metrics_open(&service, &source, &metrics, &detail);
     }
     if (err == 0) {
-        err = service_ready(&service);
-    }
-    if (err == 0) {
-        log_info("ready config=%s control=%s", config, control);
-        run(&service, agent, metrics);
+        log_info("begins config=%s control=%s", config, control);
+        err = run(&service, agent, metrics);
     }
     metrics_close(&metrics);
     ofagent_destroy(&agent);

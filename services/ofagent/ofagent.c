@@ -522,6 +522,16 @@ bool agent_may_have_caller(const struct ofagent *agent, int listener)
     return true;
 }
 
+bool ofagent_is_settled(const struct ofagent *agent)
+{
+    for (const struct bridge *bridge = agent->bridges; bridge != NULL; bridge = bridge->next) {
+        if (!is_settled(bridge)) {
+            return false;
+        }
+    }
+    return cfg_has_snapshot(agent->cfg);
+}
+
 bool ofagent_is_ready(const struct ofagent *agent)
 {
     return cfg_has_snapshot(agent->cfg);

@@ -32,6 +32,8 @@ struct pollfd *ofagent_fds(struct ofagent *agent, size_t *out_n, uint64_t *out_n
 /* What poll() has said of them, for the next step, which then need not ask the kernel again. Optional. */
 void ofagent_polled(struct ofagent *agent, const struct pollfd *fds, size_t n);
 
+/* The whole configuration has come, and each bridge is served, is another's, or cannot be for a reason that is told. */
+bool ofagent_is_settled(const struct ofagent *agent);
 /* The whole configuration has come once. */
 bool ofagent_is_ready(const struct ofagent *agent);
 
