@@ -38,10 +38,11 @@ static void a_version_is_applied_when_its_bridges_are_served(void **state)
     bench_commit_row(b, CFG_BRIDGE, 2, &row.base);
     bench_run(b, 50 * NS_PER_MS);
     assert_true(b->agent->cfg->applied.n < b->agent->cfg->version.n);
+    assert_false(ofagent_is_settled(b->agent));
     b->agent->cfg->automatic = true;
     bench_run(b, 50 * NS_PER_MS);
     assert_int_equal(b->agent->cfg->applied.n, b->agent->cfg->version.n);
-    assert_true(bridge_by_name(b->agent, "br1")->listener >= 0);
+    assert_true(bridge_by_name(b->agent, "br1")->listener >= 0 && ofagent_is_settled(b->agent));
     assert_int_equal(b->agent->cfg->n_applied_errors, 0);
 }
 
