@@ -640,6 +640,7 @@ bool readers_step(struct readers *readers, uint64_t now_ns)
     if (readers_is_pause(readers, now_ns) && !readers->wants_walk && readers->walked_serial == status_serial(readers->status) &&
         now_ns - readers->walked_ns < READERS_WALK_NS) {
         readers->is_held = true;
+        readers->unseen_due_ns = UINT64_MAX; /* what waits for less than the pause goes out behind it */
         return false; /* a walk over a thousand readers costs as much as a transaction */
     }
     readers->n_sent = 0;

@@ -460,26 +460,40 @@ static size_t listeners_hear(struct listeners *listeners)
     return n;
 }
 
-static void a_crowd_is_told_less_often_but_at_once_when_nobody_writes(void **state)
+static void listeners_open(struct listeners *listeners, struct raw *raw)
 {
-    struct raw raw;
-    struct listeners listeners;
     uint32_t table = CFG_RULE;
     Busbar__Subscribe message = BUSBAR__SUBSCRIBE__INIT;
     message.tables = &table;
     message.n_tables = 1;
     message.takes_batches = true;
-    raw_init(&raw);
     for (size_t i = 0; i < LISTENERS; i++) {
         struct bus_identity self = {.kind = PROCESS_SLOWPATH, .instance = (uint32_t)i + 10, .start = i + 1};
-        listeners.buses[i] = bus_memory_new(raw.f.hub, &self);
-        assert_int_equal(bus_connect(listeners.buses[i], WIRE_CONFIG, FIXTURE_ENDPOINT, &listeners.sockets[i]), 0);
+        listeners->buses[i] = bus_memory_new(raw->f.hub, &self);
+        assert_int_equal(bus_connect(listeners->buses[i], WIRE_CONFIG, FIXTURE_ENDPOINT, &listeners->sockets[i]), 0);
     }
-    raw_run(&raw, 60);
+    raw_run(raw, 60);
     for (size_t i = 0; i < LISTENERS; i++) {
-        assert_int_equal(msg_send(listeners.sockets[i], NULL, MESSAGE_SUBSCRIBE, &message.base), 0);
+        assert_int_equal(msg_send(listeners->sockets[i], NULL, MESSAGE_SUBSCRIBE, &message.base), 0);
     }
-    raw_run(&raw, 20);
+    raw_run(raw, 20);
+}
+
+static void listeners_close(struct listeners *listeners, struct raw *raw)
+{
+    for (size_t i = 0; i < LISTENERS; i++) {
+        bus_close(&listeners->sockets[i]);
+        bus_destroy(&listeners->buses[i]);
+    }
+    raw_run(raw, 10);
+}
+
+static void a_crowd_is_told_less_often_but_at_once_when_nobody_writes(void **state)
+{
+    struct raw raw;
+    struct listeners listeners;
+    raw_init(&raw);
+    listeners_open(&listeners, &raw);
     (void)listeners_hear(&listeners);
     raw_add_rules(&raw, 1); /* runs 5 ms */
     assert_int_equal(listeners_hear(&listeners), LISTENERS);
@@ -505,11 +519,7 @@ static void a_crowd_is_told_less_often_but_at_once_when_nobody_writes(void **sta
     json_t *status = configdb_status_json(raw.f.db);
     assert_int_equal(json_integer_value(json_object_get(json_object_get(status, "transactions"), "refused")), 0);
     json_decref(status);
-    for (size_t i = 0; i < LISTENERS; i++) {
-        bus_close(&listeners.sockets[i]);
-        bus_destroy(&listeners.buses[i]);
-    }
-    raw_run(&raw, 10);
+    listeners_close(&listeners, &raw);
     raw_fini(&raw);
 }
 
@@ -558,6 +568,25 @@ static void commits_of_other_bridges_wait_for_one_that_is_seen(void **state)
     raw_run(&raw, 1);
     assert_int_equal(raw.last_n, n + 4); /* that one is seen, and takes the other along */
     assert_int_equal(raw.n_changes, 1);
+    raw_fini(&raw);
+}
+
+/* A crowd is in its pause when the twenty milliseconds of one that sees nothing of all this are over: configdb sleeps nevertheless. */
+static void a_reader_that_waits_does_not_keep_configdb_awake_in_a_pause(void **state)
+{
+    struct raw raw;
+    struct listeners listeners;
+    raw_init(&raw);
+    raw.takes_batches = true;
+    raw.last_n = configdb_version(raw.f.db).n;
+    raw_follow(&raw, 4040, 0, raw.last_n);
+    listeners_open(&listeners, &raw);
+    for (int i = 0; i < 100; i++) {
+        raw_add_rule_now(&raw);
+        raw_run(&raw, 1);
+        assert_true(configdb_step(raw.f.db, raw.f.now_ns) > raw.f.now_ns);
+    }
+    listeners_close(&listeners, &raw);
     raw_fini(&raw);
 }
 
@@ -615,6 +644,7 @@ int main(void)
         cmocka_unit_test(who_takes_batches_catches_up_in_one_message),
         cmocka_unit_test(a_crowd_is_told_less_often_but_at_once_when_nobody_writes),
         cmocka_unit_test(commits_of_other_bridges_wait_for_one_that_is_seen),
+        cmocka_unit_test(a_reader_that_waits_does_not_keep_configdb_awake_in_a_pause),
         cmocka_unit_test(more_bridges_come_partly_and_are_acknowledged_when_the_reader_says_so),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
