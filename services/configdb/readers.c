@@ -58,7 +58,8 @@ struct readers_one {
     struct bus_identity who;
     struct view view;
     struct bridge_set added; /* SNAPSHOT: a partial one brings these bridges, */
-    uint64_t added_after;    /* and the commits after this */
+    uint64_t added_after;    /* and the commits after this; */
+    uint64_t sent_before;    /* up to here it had been sent them under its old view, and may yet say that it has them */
     uint64_t serial;         /* of its last SUBSCRIBE */
     enum reader_state state;
     bool is_lost;     /* a send found nobody; wait until it is heard */
@@ -173,11 +174,10 @@ static void reader_start_snapshot(const struct readers *readers, struct readers_
     slice_start(&reader->slice, &reader->view, reader->serial, ring_newest(readers->ring));
 }
 
-/* What it has stays acknowledged, and nothing more, until it says so. */
+/* What it has stays acknowledged, and nothing more, until it says so: up to what had been sent before. */
 static void reader_start_partial(const struct readers *readers, struct readers_one *reader)
 {
     reader_begin_snapshot(reader);
-    reader->acked = reader->added_after;
     reader->sent_upto = reader->acked_upto = ring_upto(readers->ring, reader->acked);
     slice_start_partial(&reader->slice, &reader->view, &reader->added, reader->serial, reader->added_after);
 }
@@ -231,6 +231,12 @@ static bool reader_take_view(struct readers_one *reader, const Busbar__Subscribe
     return (tables & ~before) != 0 && before != 0;
 }
 
+/* Up to which commit it can have applied all. */
+static uint64_t reader_sent_n(const struct readers_one *reader)
+{
+    return reader->state == READER_FOLLOW ? reader->next - 1 : reader->slice.is_partial ? reader->sent_before : reader->acked;
+}
+
 void readers_subscribe(struct readers *readers, const struct bus_identity *from, const Busbar__Subscribe *message,
                        uint64_t now_ns)
 {
@@ -246,6 +252,7 @@ void readers_subscribe(struct readers *readers, const struct bus_identity *from,
         readers->n_readers++;
         log_debug("reader_new reader=%s.%u", process_kind_name(from->kind), from->instance);
     }
+    uint64_t sent_n = reader_sent_n(reader);
     bool has_new_tables = reader_take_view(reader, message);
     /* What is merged is made for readers of all bridges; the others get their few rows in batches. */
     reader->takes_merged = message->takes_merged && reader->view.bridges.is_all;
@@ -267,7 +274,8 @@ void readers_subscribe(struct readers *readers, const struct bus_identity *from,
         return;
     }
     if (reader->added.n > 0) {
-        reader->added_after = have.n;
+        reader->added_after = reader->acked = have.n;
+        reader->sent_before = sent_n > have.n ? sent_n : have.n;
         reader_start_partial(readers, reader);
         return;
     }
@@ -284,7 +292,7 @@ void readers_applied(struct readers *readers, const struct bus_identity *from, c
     if (reader == NULL || !is_mine || version.n > ring_newest(readers->ring)) {
         return;
     }
-    uint64_t sent = reader->state == READER_FOLLOW ? reader->next - 1 : reader->acked;
+    uint64_t sent = reader_sent_n(reader);
     uint64_t upto = version.n < sent ? version.n : sent;
     if (reader->acked < upto) {
         reader->acked = upto;

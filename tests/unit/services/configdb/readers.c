@@ -128,13 +128,19 @@ static void raw_subscribe(struct raw *raw, uint32_t table, uint32_t second_table
     raw_send(raw, MESSAGE_SUBSCRIBE, &message.base);
 }
 
-static void raw_applied(struct raw *raw, uint64_t n)
+static void raw_applied_now(struct raw *raw, uint64_t n)
 {
     Busbar__Version version;
     Busbar__Applied message = BUSBAR__APPLIED__INIT;
     version_encode((struct version){.epoch = configdb_version(raw->f.db).epoch, .n = n}, &version);
     message.version = &version;
-    raw_send(raw, MESSAGE_APPLIED, &message.base);
+    assert_int_equal(msg_send(raw->socket, NULL, MESSAGE_APPLIED, &message.base), 0);
+}
+
+static void raw_applied(struct raw *raw, uint64_t n)
+{
+    raw_applied_now(raw, n);
+    raw_run(raw, 5);
 }
 
 static void raw_init(struct raw *raw)
@@ -523,7 +529,7 @@ static void a_crowd_is_told_less_often_but_at_once_when_nobody_writes(void **sta
     raw_fini(&raw);
 }
 
-static void raw_follow(struct raw *raw, uint64_t bridge, uint64_t added, uint64_t n)
+static void raw_follow_now(struct raw *raw, uint64_t bridge, uint64_t added, uint64_t n)
 {
     uint32_t tables[] = {CFG_RULE, CFG_BRIDGE};
     uint64_t bridges[] = {bridge};
@@ -540,7 +546,13 @@ static void raw_follow(struct raw *raw, uint64_t bridge, uint64_t added, uint64_
     message.added = &added;
     message.n_added = added != 0;
     message.serial = 5;
-    raw_send(raw, MESSAGE_SUBSCRIBE, &message.base);
+    assert_int_equal(msg_send(raw->socket, NULL, MESSAGE_SUBSCRIBE, &message.base), 0);
+}
+
+static void raw_follow(struct raw *raw, uint64_t bridge, uint64_t added, uint64_t n)
+{
+    raw_follow_now(raw, bridge, added, n);
+    raw_run(raw, 5);
 }
 
 static void commits_of_other_bridges_wait_for_one_that_is_seen(void **state)
@@ -629,6 +641,28 @@ static void more_bridges_come_partly_and_are_acknowledged_when_the_reader_says_s
     raw_fini(&raw);
 }
 
+/* The reader showed what was under way to it when it asked for another bridge, and says so while the rows of that one come. */
+static void what_was_under_way_is_acknowledged_during_a_partial_snapshot(void **state)
+{
+    struct raw raw;
+    raw_init(&raw);
+    raw.takes_batches = true;
+    uint64_t n = configdb_version(raw.f.db).n;
+    raw.last_n = n;
+    raw_follow(&raw, raw.bridge, 0, n);
+    raw_add_rules(&raw, 3);
+    assert_int_equal(raw.last_n, n + 3);
+    raw_follow_now(&raw, raw.bridge, raw.bridge, n + 1);
+    raw_add_rule_now(&raw);
+    raw_applied_now(&raw, n + 9);
+    raw_applied_now(&raw, n + 3); /* all in one step, which begins the snapshot */
+    raw_run(&raw, 5);
+    assert_int_equal(raw.n_snapshots, 1);
+    assert_int_equal(raw.last_n, n + 4);
+    assert_int_equal(applied_of_raw(&raw), n + 3); /* not the fourth: that came behind */
+    raw_fini(&raw);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -646,6 +680,7 @@ int main(void)
         cmocka_unit_test(commits_of_other_bridges_wait_for_one_that_is_seen),
         cmocka_unit_test(a_reader_that_waits_does_not_keep_configdb_awake_in_a_pause),
         cmocka_unit_test(more_bridges_come_partly_and_are_acknowledged_when_the_reader_says_so),
+        cmocka_unit_test(what_was_under_way_is_acknowledged_during_a_partial_snapshot),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
