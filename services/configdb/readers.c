@@ -407,25 +407,27 @@ static bool readers_send_snapshot(struct readers *readers, struct readers_one *r
     return true;
 }
 
-/* The rows of one commit that are the reader's, as one delta. Commits mix tables only in the configuration, so it is small. */
+/* The rows of one piece of a commit that are the reader's; entry NULL: version n without rows. */
 static bool reader_send_filtered(struct readers *readers, struct readers_one *reader, const struct ring_entry *entry,
                                  uint64_t n)
 {
     size_t size;
-    uint8_t *bytes = batch_filtered(readers->ring, entry, n, &reader->view, &size);
-    bool is_sent = reader_send(readers, reader, MESSAGE_DELTA, bytes, size);
+    uint8_t *bytes = batch_filtered(readers->ring, entry, reader->next_piece, n, &reader->view, &size);
+    bool is_sent = bytes == NULL || reader_send(readers, reader, MESSAGE_DELTA, bytes, size);
     free(bytes);
     return is_sent;
 }
 
 static bool reader_send_entry(struct readers *readers, struct readers_one *reader, const struct ring_entry *entry)
 {
-    if (view_share(&reader->view, entry) != VIEW_WHOLE) {
-        return reader_send_filtered(readers, reader, entry, entry->n);
+    enum view_share share = view_share(&reader->view, entry);
+    if (share == VIEW_NOTHING) {
+        return reader_send_filtered(readers, reader, NULL, entry->n);
     }
     while (reader->next_piece < entry->n_pieces) {
         const struct ring_piece *piece = &entry->pieces[reader->next_piece];
-        if (!reader_send(readers, reader, MESSAGE_DELTA, piece->bytes, piece->size)) {
+        if (share == VIEW_WHOLE ? !reader_send(readers, reader, MESSAGE_DELTA, piece->bytes, piece->size)
+                                : !reader_send_filtered(readers, reader, entry, entry->n)) {
             return false;
         }
         reader->next_piece++;

@@ -663,6 +663,39 @@ static void what_was_under_way_is_acknowledged_during_a_partial_snapshot(void **
     raw_fini(&raw);
 }
 
+/* 10 MB of rules in one commit: the share of a reader comes in messages no larger than those of the whole. */
+static void a_large_commit_of_two_bridges_comes_in_pieces_to_a_reader_of_one(void **state)
+{
+    enum { RULES = 12, BYTES = 900 * 1000 };
+    static uint8_t value[BYTES];
+    struct raw raw;
+    raw_init(&raw);
+    (void)fixture_client(&raw.f, 1, PROCESS_OFAGENT, (const enum cfg_table[]){CFG_SWITCH}, 1, NULL); /* who may write rules */
+    Busbar__BridgeRow row = fixture_bridge("br1");
+    struct cfg_txn *txn = cfg_txn_new("test");
+    (void)cfg_txn_insert(txn, CFG_BRIDGE, &row.base);
+    struct fixture_result result = fixture_transact(&raw.f, 0, &txn);
+    struct version version = configdb_version(raw.f.db);
+    raw.last_n = version.n;
+    raw_follow(&raw, raw.bridge, 0, version.n);
+    size_t n_deltas = raw.n_deltas;
+    Busbar__FieldMatch match = BUSBAR__FIELD_MATCH__INIT;
+    Busbar__FieldMatch *matches[1] = {&match};
+    match.value = (ProtobufCBinaryData){.data = value, .len = BYTES};
+    txn = cfg_txn_new("large");
+    for (uint64_t i = 0; i < RULES; i++) {
+        Busbar__RuleRow rule = fixture_rule(i < RULES - 2 ? raw.bridge : result.ids[0], i);
+        rule.match = matches;
+        rule.n_match = 1;
+        (void)cfg_txn_insert(txn, CFG_RULE, &rule.base);
+    }
+    assert_int_equal(fixture_transact(&raw.f, 1, &txn).error, 0);
+    raw_run(&raw, 20);
+    assert_int_equal(raw.n_changes, RULES - 2);
+    assert_true(raw.n_deltas >= n_deltas + RULES - 2 && raw.last_n == version.n + 1);
+    raw_fini(&raw);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -680,6 +713,7 @@ int main(void)
         cmocka_unit_test(commits_of_other_bridges_wait_for_one_that_is_seen),
         cmocka_unit_test(a_reader_that_waits_does_not_keep_configdb_awake_in_a_pause),
         cmocka_unit_test(more_bridges_come_partly_and_are_acknowledged_when_the_reader_says_so),
+        cmocka_unit_test(a_large_commit_of_two_bridges_comes_in_pieces_to_a_reader_of_one),
         cmocka_unit_test(what_was_under_way_is_acknowledged_during_a_partial_snapshot),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
