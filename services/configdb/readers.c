@@ -224,8 +224,9 @@ static bool reader_take_view(struct readers_one *reader, const Busbar__Subscribe
     }
     bool is_by_bridge = message->by_bridge && message->n_bridges <= READERS_BRIDGES_MAX;
     bridge_set_assign(&reader->view.bridges, message->bridges, is_by_bridge ? message->n_bridges : 0);
-    bridge_set_assign(&reader->added, message->added, is_by_bridge ? message->n_added : 0);
+    bridge_set_assign(&reader->added, message->added, is_by_bridge && message->n_added <= READERS_BRIDGES_MAX ? message->n_added : 0);
     reader->view.bridges.is_all = !is_by_bridge;
+    bridge_set_keep(&reader->added, &reader->view.bridges);
     reader->view.tables = tables;
     reader->serial = message->serial;
     return (tables & ~before) != 0 && before != 0;
@@ -268,12 +269,12 @@ void readers_subscribe(struct readers *readers, const struct bus_identity *from,
         have.epoch == ring_epoch(readers->ring) && have.n <= newest && have.n + 1 >= ring_oldest(readers->ring);
     bool is_seam = have.epoch == readers->last_epoch_end.epoch && have.n == readers->last_epoch_end.n &&
                    have.n + 1 >= ring_oldest(readers->ring);
-    bool is_unfilterable = message->n_added > 0 && reader->view.bridges.is_all;
+    bool is_unfilterable = message->n_added > READERS_BRIDGES_MAX || (message->n_added > 0 && reader->view.bridges.is_all);
     if (have.n == 0 || has_new_tables || is_unfilterable || !(is_this_epoch || is_seam)) {
         reader_start_snapshot(readers, reader);
         return;
     }
-    if (reader->added.n > 0) {
+    if (message->n_added > 0) { /* also when it has none of them among its bridges: it is answered as it asked */
         reader->added_after = reader->acked = have.n;
         reader->sent_before = sent_n > have.n ? sent_n : have.n;
         reader_start_partial(readers, reader);

@@ -696,6 +696,40 @@ static void a_large_commit_of_two_bridges_comes_in_pieces_to_a_reader_of_one(voi
     raw_fini(&raw);
 }
 
+/* What a reader says it has not got is bounded as its bridges are, and of others than its bridges it gets nothing. */
+static void added_bridges_are_bounded_and_among_those_of_the_view(void **state)
+{
+    static uint64_t many[READERS_BRIDGES_MAX + 1];
+    struct raw raw;
+    raw_init(&raw);
+    raw_add_rules(&raw, 3);
+    uint64_t n = configdb_version(raw.f.db).n;
+    raw_follow(&raw, 4040, raw.bridge, n);
+    assert_int_equal(raw.n_snapshots, 1);
+    assert_true(raw.is_partial);
+    assert_int_equal(raw.n_changes, 0);
+    Busbar__Subscribe message = BUSBAR__SUBSCRIBE__INIT;
+    Busbar__Version version;
+    uint32_t table = CFG_RULE;
+    for (size_t i = 0; i <= READERS_BRIDGES_MAX; i++) {
+        many[i] = raw.bridge;
+    }
+    version_encode((struct version){.epoch = configdb_version(raw.f.db).epoch, .n = n}, &version);
+    message.tables = &table;
+    message.n_tables = 1;
+    message.have = &version;
+    message.by_bridge = true;
+    message.bridges = many;
+    message.n_bridges = 1;
+    message.added = many;
+    message.n_added = READERS_BRIDGES_MAX + 1;
+    raw_send(&raw, MESSAGE_SUBSCRIBE, &message.base);
+    assert_int_equal(raw.n_snapshots, 2);
+    assert_false(raw.is_partial);
+    assert_int_equal(raw.n_changes, 3);
+    raw_fini(&raw);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -714,6 +748,7 @@ int main(void)
         cmocka_unit_test(a_reader_that_waits_does_not_keep_configdb_awake_in_a_pause),
         cmocka_unit_test(more_bridges_come_partly_and_are_acknowledged_when_the_reader_says_so),
         cmocka_unit_test(a_large_commit_of_two_bridges_comes_in_pieces_to_a_reader_of_one),
+        cmocka_unit_test(added_bridges_are_bounded_and_among_those_of_the_view),
         cmocka_unit_test(what_was_under_way_is_acknowledged_during_a_partial_snapshot),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
