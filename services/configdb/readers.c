@@ -524,13 +524,17 @@ static bool reader_send_batch(struct readers *readers, struct readers_one *reade
     return true;
 }
 
+/* The answer to its SUBSCRIBE, where no commit is one: false when it has to be tried again. */
+static bool readers_send_resume(struct readers *readers, struct readers_one *reader)
+{
+    reader->owes_resume = reader->owes_resume && !reader_send_filtered(readers, reader, NULL, reader->next - 1);
+    return !reader->owes_resume;
+}
+
 static void readers_send_deltas(struct readers *readers, struct readers_one *reader)
 {
-    if (reader->owes_resume && reader->next == ring_newest(readers->ring) + 1) {
-        reader->owes_resume = !reader_send_filtered(readers, reader, NULL, ring_newest(readers->ring));
-        if (reader->owes_resume) {
-            return;
-        }
+    if (reader->next == ring_newest(readers->ring) + 1 && !readers_send_resume(readers, reader)) {
+        return;
     }
     while (reader->next <= ring_newest(readers->ring) && reader->next >= ring_oldest(readers->ring)) {
         const struct ring_entry *entry = ring_entry(readers->ring, reader->next);
@@ -626,7 +630,8 @@ static bool readers_step_reader(struct readers *readers, struct readers_one *rea
                 readers_send_deltas(readers, reader);
             }
         } else {
-            readers->is_held = readers->is_held || reader->next <= ring_newest(readers->ring);
+            bool is_held = !readers_send_resume(readers, reader) || reader->next <= ring_newest(readers->ring);
+            readers->is_held = readers->is_held || is_held;
         }
         readers_send_status(readers, reader);
     }

@@ -602,6 +602,24 @@ static void a_reader_that_waits_does_not_keep_configdb_awake_in_a_pause(void **s
     raw_fini(&raw);
 }
 
+/* Others have to wait for commits; who asks where it stands hears it at once. */
+static void a_subscribe_in_a_pause_is_answered_at_once(void **state)
+{
+    struct raw raw;
+    struct listeners listeners;
+    raw_init(&raw);
+    listeners_open(&listeners, &raw);
+    raw_add_rule_now(&raw);
+    raw_run(&raw, 2); /* a round for all, and a pause behind it */
+    struct version newest = configdb_version(raw.f.db);
+    assert_int_equal(listeners_hear(&listeners), LISTENERS);
+    raw_follow_now(&raw, raw.bridge, 0, newest.n);
+    raw_run(&raw, 2);
+    assert_int_equal(raw.n_deltas, 1);
+    listeners_close(&listeners, &raw);
+    raw_fini(&raw);
+}
+
 /* What configdb says the raw reader has acknowledged. */
 static uint64_t applied_of_raw(const struct raw *raw)
 {
@@ -749,6 +767,7 @@ int main(void)
         cmocka_unit_test(more_bridges_come_partly_and_are_acknowledged_when_the_reader_says_so),
         cmocka_unit_test(a_large_commit_of_two_bridges_comes_in_pieces_to_a_reader_of_one),
         cmocka_unit_test(added_bridges_are_bounded_and_among_those_of_the_view),
+        cmocka_unit_test(a_subscribe_in_a_pause_is_answered_at_once),
         cmocka_unit_test(what_was_under_way_is_acknowledged_during_a_partial_snapshot),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
