@@ -67,6 +67,7 @@ struct readers_one {
     struct slice slice;
     uint64_t next;     /* FOLLOW: the n to be sent next */
     size_t next_piece; /* of it */
+    uint64_t retry_ns; /* SNAPSHOT: its next piece is not made before */
     uint64_t looked;    /* commits before this one, from `next` on, have nothing for it, */
     uint64_t unseen_ns; /* and so it is since; 0: nobody has looked */
     uint64_t acked;
@@ -100,6 +101,7 @@ struct readers {
     uint64_t quiet_until_ns; /* no commits go out before */
     uint64_t unseen_due_ns;  /* what has nothing for anybody who has not been told goes out then */
     bool is_held;            /* some wait for that */
+    uint64_t retry_ns;       /* the earliest of the readers; UINT64_MAX: none waits */
     uint64_t seen_n;         /* newest commit, and when it was first seen here */
     uint64_t seen_ns;
     bool wants_walk;         /* somebody may be sent something else than commits */
@@ -118,7 +120,7 @@ struct readers *readers_new(struct bus_socket *socket, struct rows *rows, struct
     readers->ring = ring;
     readers->status = status;
     readers->last_epoch_end = last_epoch_end;
-    readers->unseen_due_ns = UINT64_MAX;
+    readers->unseen_due_ns = readers->retry_ns = UINT64_MAX;
     for (size_t i = 0; i < READERS_BATCHES; i++) {
         batch_init(&readers->batches[i].batch);
     }
@@ -164,6 +166,7 @@ static void reader_begin_snapshot(struct readers_one *reader)
     reader->sent_upto = reader->acked_upto = 0;
     reader->next_piece = 0;
     reader->owes_resume = false;
+    reader->retry_ns = 0;
     reader->n_snapshots++;
 }
 
@@ -591,15 +594,17 @@ static void readers_send_status(struct readers *readers, struct readers_one *rea
     }
 }
 
-static bool readers_step_snapshot(struct readers *readers, struct readers_one *reader)
+static bool readers_step_snapshot(struct readers *readers, struct readers_one *reader, uint64_t now_ns)
 {
+    bool has_more = false;
     int err = rows_begin_read(readers->rows);
     if (err != 0) {
         LOG_LIMITED(LOG_LEVEL_ERROR, "reader_read_failed error=\"%s\"", error_text(err));
-        return false;
+    } else {
+        has_more = readers_send_snapshot(readers, reader);
+        rows_end(readers->rows);
     }
-    bool has_more = readers_send_snapshot(readers, reader);
-    rows_end(readers->rows);
+    reader->retry_ns = has_more ? 0 : now_ns + READERS_RETRY_NS;
     return has_more;
 }
 
@@ -620,10 +625,13 @@ static bool readers_step_reader(struct readers *readers, struct readers_one *rea
                  reader->who.instance, reader->next, ring_oldest(readers->ring));
         reader_start_snapshot(readers, reader);
     }
-    if (reader->state == READER_SNAPSHOT) {
-        has_more = readers_step_snapshot(readers, reader);
+    if (reader->state == READER_SNAPSHOT && now_ns >= reader->retry_ns) {
+        has_more = readers_step_snapshot(readers, reader, now_ns);
     }
-    readers->wants_walk = readers->wants_walk || reader->state == READER_SNAPSHOT;
+    if (reader->state == READER_SNAPSHOT && !has_more && !reader->is_lost) {
+        readers->retry_ns = reader->retry_ns < readers->retry_ns ? reader->retry_ns : readers->retry_ns;
+    }
+    readers->wants_walk = readers->wants_walk || has_more;
     if (reader->state == READER_FOLLOW) {
         if (!readers_is_pause(readers, now_ns)) {
             if (!reader_may_wait(readers, reader, now_ns)) {
@@ -653,7 +661,7 @@ bool readers_step(struct readers *readers, uint64_t now_ns)
         readers->seen_n = ring_newest(readers->ring);
         readers->seen_ns = now_ns;
     }
-    if (readers_is_pause(readers, now_ns) && !readers->wants_walk && readers->walked_serial == status_serial(readers->status) &&
+    if (readers_is_pause(readers, now_ns) && !readers->wants_walk && now_ns < readers->retry_ns && readers->walked_serial == status_serial(readers->status) &&
         now_ns - readers->walked_ns < READERS_WALK_NS) {
         readers->is_held = true;
         readers->unseen_due_ns = UINT64_MAX; /* what waits for less than the pause goes out behind it */
@@ -661,7 +669,7 @@ bool readers_step(struct readers *readers, uint64_t now_ns)
     }
     readers->n_sent = 0;
     readers->is_held = false;
-    readers->unseen_due_ns = UINT64_MAX;
+    readers->unseen_due_ns = readers->retry_ns = UINT64_MAX;
     readers->wants_walk = false;
     readers->walked_serial = status_serial(readers->status);
     readers->walked_ns = now_ns;
@@ -684,6 +692,7 @@ uint64_t readers_due_ns(const struct readers *readers)
     uint64_t settled_ns = readers->seen_ns + READERS_SETTLE_NS;
     uint64_t due_ns = readers->quiet_until_ns < settled_ns ? readers->quiet_until_ns : settled_ns;
     due_ns = readers->is_held ? due_ns : UINT64_MAX;
+    due_ns = due_ns < readers->retry_ns ? due_ns : readers->retry_ns;
     return due_ns < readers->unseen_due_ns ? due_ns : readers->unseen_due_ns;
 }
 

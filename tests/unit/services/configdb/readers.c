@@ -748,6 +748,31 @@ static void added_bridges_are_bounded_and_among_those_of_the_view(void **state)
     raw_fini(&raw);
 }
 
+/* Its queue is full when its snapshot begins: that is tried now and then, not in every step, and comes when there is room. */
+static void a_snapshot_that_finds_no_room_is_tried_again_now_and_then(void **state)
+{
+    struct raw raw;
+    raw_init(&raw);
+    raw_subscribe(&raw, CFG_RULE, CFG_BRIDGE, 0, 0);
+    for (size_t i = 0; i < BUS_QUEUE_MESSAGES + 10; i++) {
+        raw_add_rule_now(&raw);
+        fixture_run(&raw.f, 1); /* the messages stay where they are */
+    }
+    uint32_t table = CFG_RULE;
+    Busbar__Subscribe message = BUSBAR__SUBSCRIBE__INIT;
+    message.tables = &table;
+    message.n_tables = 1;
+    assert_int_equal(msg_send(raw.socket, NULL, MESSAGE_SUBSCRIBE, &message.base), 0);
+    fixture_run(&raw.f, 2);
+    assert_int_equal(raw.n_snapshots, 1);
+    uint64_t due_ns = configdb_step(raw.f.db, raw.f.now_ns);
+    assert_true(due_ns > raw.f.now_ns && due_ns <= raw.f.now_ns + READERS_RETRY_NS);
+    raw_run(&raw, READERS_RETRY_NS / NS_PER_MS + 3);
+    assert_int_equal(raw.n_snapshots, 2);
+    assert_int_equal(raw.last_n, configdb_version(raw.f.db).n);
+    raw_fini(&raw);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -768,6 +793,7 @@ int main(void)
         cmocka_unit_test(a_large_commit_of_two_bridges_comes_in_pieces_to_a_reader_of_one),
         cmocka_unit_test(added_bridges_are_bounded_and_among_those_of_the_view),
         cmocka_unit_test(a_subscribe_in_a_pause_is_answered_at_once),
+        cmocka_unit_test(a_snapshot_that_finds_no_room_is_tried_again_now_and_then),
         cmocka_unit_test(what_was_under_way_is_acknowledged_during_a_partial_snapshot),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
