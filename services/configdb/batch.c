@@ -106,6 +106,11 @@ bool batch_is_at(const struct batch *batch, const struct ring *ring, const struc
            view_equal(&batch->view, view);
 }
 
+bool batch_fits(const struct batch *batch, const struct ring *ring, const struct view *view, uint64_t from, size_t max_versions, size_t max_bytes)
+{
+    return batch_is_at(batch, ring, view, from) && batch->n <= max_versions && batch->body.size <= max_bytes;
+}
+
 /* One Delta for all commits from here on that have nothing for readers by bridge; false when there are none. */
 static bool batch_add_unseen(struct batch *batch, const struct ring *ring, size_t max_versions)
 {
@@ -152,7 +157,7 @@ void batch_begin(struct batch *batch, const struct ring *ring, const struct view
 
 void batch_make(struct batch *batch, const struct ring *ring, const struct view *view, uint64_t from, size_t max_versions, size_t max_bytes)
 {
-    if (batch_is_at(batch, ring, view, from) && batch->n <= max_versions && batch->body.size <= max_bytes) {
+    if (batch_fits(batch, ring, view, from, max_versions, max_bytes)) {
         return;
     }
     batch_begin(batch, ring, view, from);

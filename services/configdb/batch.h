@@ -24,6 +24,8 @@ void batch_init(struct batch *batch);
 void batch_fini(struct batch *batch);
 /* It was made for this place, this view and the ring as it is. */
 bool batch_is_at(const struct batch *batch, const struct ring *ring, const struct view *view, uint64_t from);
+/* The same, and it is not more than there is room for. */
+bool batch_fits(const struct batch *batch, const struct ring *ring, const struct view *view, uint64_t from, size_t max_versions, size_t max_bytes);
 /* Empties it for that place. */
 void batch_begin(struct batch *batch, const struct ring *ring, const struct view *view, uint64_t from);
 /* The commits from `from` on, at most so many and so large. Made anew only when the last one was for other tables or another place, so that

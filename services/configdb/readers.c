@@ -460,19 +460,24 @@ static void reader_went_out(const struct readers *readers, struct readers_one *r
     reader->owes_resume = false;
 }
 
-/* The batch of that place, if it was made before, or the one that is to be made anew. */
-static struct readers_batch *readers_batch_at(struct readers *readers, const struct readers_one *reader)
+/* The largest batch of that place that there is room for, if one was made before, or the one that is to be made anew. One that is too large for this
+ * reader stays: others share it. */
+static struct readers_batch *readers_batch_at(struct readers *readers, const struct readers_one *reader, size_t max_versions, size_t max_bytes)
 {
+    struct readers_batch *best = NULL;
     for (size_t i = 0; i < READERS_BATCHES; i++) {
         struct readers_batch *made = &readers->batches[i];
-        if (made->is_merged == reader->takes_merged && batch_is_at(&made->batch, readers->ring, &reader->view, reader->next)) {
-            return made;
-        }
+        bool fits = made->is_merged == reader->takes_merged &&
+                    batch_fits(&made->batch, readers->ring, &reader->view, reader->next, max_versions, max_bytes);
+        best = fits && (best == NULL || made->batch.n > best->batch.n) ? made : best;
     }
-    readers->next_batch = (readers->next_batch + 1) % READERS_BATCHES;
-    readers->batches[readers->next_batch].batch.n = 0;
-    readers->batches[readers->next_batch].is_merged = reader->takes_merged;
-    return &readers->batches[readers->next_batch];
+    if (best == NULL) {
+        readers->next_batch = (readers->next_batch + 1) % READERS_BATCHES;
+        best = &readers->batches[readers->next_batch];
+        best->batch.n = 0;
+        best->is_merged = reader->takes_merged;
+    }
+    return best;
 }
 
 /* Has nothing that is new any row for this reader? Then it is told a little later, with much else: a wake-up costs it more than the rules it is spared. */
@@ -507,10 +512,11 @@ static bool reader_send_batch(struct readers *readers, struct readers_one *reade
     if (!reader->takes_batches || reader->next_piece > 0 || reader->next == ring_newest(readers->ring)) {
         return false;
     }
-    struct readers_batch *made = readers_batch_at(readers, reader);
+    room = room < BATCH_VERSIONS_MAX ? room : BATCH_VERSIONS_MAX;
+    room_bytes = room_bytes < BATCH_BYTES_MAX ? room_bytes : BATCH_BYTES_MAX;
+    struct readers_batch *made = readers_batch_at(readers, reader, room, room_bytes);
     struct batch *batch = &made->batch;
-    (reader->takes_merged ? merge_make : batch_make)(batch, readers->ring, &reader->view, reader->next, room < BATCH_VERSIONS_MAX ? room : BATCH_VERSIONS_MAX,
-               room_bytes < BATCH_BYTES_MAX ? room_bytes : BATCH_BYTES_MAX);
+    (reader->takes_merged ? merge_make : batch_make)(batch, readers->ring, &reader->view, reader->next, room, room_bytes);
     if (batch->n < 2) {
         return false;
     }

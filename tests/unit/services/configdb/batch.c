@@ -145,6 +145,9 @@ static void readers_at_one_place_share_it_until_the_ring_goes_on(void **state)
     assert_int_equal(batch.serial, serial);
     assert_true(is_at(&batch, ring, 1u << CFG_RULE, 1));
     assert_false(is_at(&batch, ring, 1u << CFG_RULE, 2) || is_at(&batch, ring, 1u << CFG_PORT, 1));
+    const struct view view = {.tables = 1u << CFG_RULE, .bridges.is_all = true};
+    assert_true(batch_fits(&batch, ring, &view, 1, 2, batch.body.size));
+    assert_false(batch_fits(&batch, ring, &view, 1, 1, 9000) || batch_fits(&batch, ring, &view, 1, 2, batch.body.size - 1));
     make(&batch, ring, 1u << CFG_RULE, 1, 1, 9000); /* it has room for less */
     assert_int_not_equal(batch.serial, serial);
     assert_int_equal(batch.n, 1);
