@@ -9,7 +9,7 @@
  *
  * A Delta is in the ring packed already, so a batch is made by putting a tag and a length in front of each. Commits with rows that the reader
  * did not ask for are packed again without them; that is the configuration, which is small, or rules of several bridges in one
- * commit. Commits without rows for a reader by bridge that follow one another are one Delta, which says how many it stands for.
+ * commit, piece by piece. Commits without rows for a reader by bridge that follow one another are one Delta, which says how many it stands for.
  * Cost: a copy of the commits, once for all readers that stand at the same place. Thread: configdb's main thread.
  */
 #include "services/configdb/batch.h"
@@ -52,13 +52,14 @@ static void batch_filter_row(void *context, const Busbar__Row *row)
 }
 
 /* Packs a Delta; since: 0, or the first of the commits that it stands for. */
-static uint8_t *batch_pack(const struct ring *ring, uint64_t n, uint64_t since, const struct batch_filter *filter, size_t *out_size)
+static uint8_t *batch_pack(const struct ring *ring, uint64_t n, uint64_t since, bool is_last, const struct batch_filter *filter,
+                           size_t *out_size)
 {
     Busbar__Version version;
     version_encode((struct version){.epoch = ring_epoch(ring), .n = n}, &version);
     Busbar__Delta delta = BUSBAR__DELTA__INIT;
     delta.version = &version;
-    delta.last = true;
+    delta.last = is_last;
     delta.since = since;
     delta.n_changes = filter->n;
     delta.changes = memory_array(filter->n + 1, sizeof *delta.changes);
@@ -72,13 +73,14 @@ static uint8_t *batch_pack(const struct ring *ring, uint64_t n, uint64_t since, 
     return bytes;
 }
 
-uint8_t *batch_filtered(const struct ring *ring, const struct ring_entry *entry, uint64_t n, const struct view *view, size_t *out_size)
+uint8_t *batch_filtered(const struct ring *ring, const struct ring_entry *entry, size_t piece, uint64_t n, const struct view *view, size_t *out_size)
 {
     struct batch_filter filter = {.view = view};
-    if (entry != NULL && view_share(view, entry) != VIEW_NOTHING) {
-        ring_entry_rows(entry, batch_filter_row, &filter);
+    bool is_last = entry == NULL || piece + 1 >= entry->n_pieces;
+    if (entry != NULL && piece < entry->n_pieces) {
+        ring_piece_rows(&entry->pieces[piece], batch_filter_row, &filter);
     }
-    uint8_t *bytes = batch_pack(ring, n, 0, &filter, out_size);
+    uint8_t *bytes = is_last || filter.n > 0 ? batch_pack(ring, n, 0, is_last, &filter, out_size) : NULL;
     for (size_t i = 0; i < filter.n; i++) {
         free(filter.rows[i].value.data);
     }
@@ -104,6 +106,11 @@ bool batch_is_at(const struct batch *batch, const struct ring *ring, const struc
            view_equal(&batch->view, view);
 }
 
+bool batch_fits(const struct batch *batch, const struct ring *ring, const struct view *view, uint64_t from, size_t max_versions, size_t max_bytes)
+{
+    return batch_is_at(batch, ring, view, from) && batch->n <= max_versions && batch->body.size <= max_bytes;
+}
+
 /* One Delta for all commits from here on that have nothing for readers by bridge; false when there are none. */
 static bool batch_add_unseen(struct batch *batch, const struct ring *ring, size_t max_versions)
 {
@@ -116,7 +123,7 @@ static bool batch_add_unseen(struct batch *batch, const struct ring *ring, size_
         n++;
     }
     if (n > 0) {
-        uint8_t *bytes = batch_pack(ring, since + n - 1, n > 1 ? since : 0, &nothing, &size);
+        uint8_t *bytes = batch_pack(ring, since + n - 1, n > 1 ? since : 0, true, &nothing, &size);
         batch_add(batch, bytes, size, n);
         free(bytes);
     }
@@ -130,7 +137,7 @@ static void batch_add_entry(struct batch *batch, const struct ring *ring, const 
         batch_add(batch, entry->pieces[0].bytes, size, 1);
         return;
     }
-    uint8_t *bytes = batch_filtered(ring, entry, entry->n, &batch->view, &size);
+    uint8_t *bytes = batch_filtered(ring, entry, 0, entry->n, &batch->view, &size);
     batch_add(batch, bytes, size, 1);
     free(bytes);
 }
@@ -150,7 +157,7 @@ void batch_begin(struct batch *batch, const struct ring *ring, const struct view
 
 void batch_make(struct batch *batch, const struct ring *ring, const struct view *view, uint64_t from, size_t max_versions, size_t max_bytes)
 {
-    if (batch_is_at(batch, ring, view, from) && batch->n <= max_versions && batch->body.size <= max_bytes) {
+    if (batch_fits(batch, ring, view, from, max_versions, max_bytes)) {
         return;
     }
     batch_begin(batch, ring, view, from);

@@ -24,12 +24,15 @@ void batch_init(struct batch *batch);
 void batch_fini(struct batch *batch);
 /* It was made for this place, this view and the ring as it is. */
 bool batch_is_at(const struct batch *batch, const struct ring *ring, const struct view *view, uint64_t from);
+/* The same, and it is not more than there is room for. */
+bool batch_fits(const struct batch *batch, const struct ring *ring, const struct view *view, uint64_t from, size_t max_versions, size_t max_bytes);
 /* Empties it for that place. */
 void batch_begin(struct batch *batch, const struct ring *ring, const struct view *view, uint64_t from);
 /* The commits from `from` on, at most so many and so large. Made anew only when the last one was for other tables or another place, so that
  * readers that are equally far share it. Ends before a commit of several pieces; then and at the ring's end batch->n may be 0. */
 void batch_make(struct batch *batch, const struct ring *ring, const struct view *view, uint64_t from, size_t max_versions, size_t max_bytes);
-/* A packed Delta of version n with the entry's rows that are seen; entry NULL: without rows. To be freed. */
-uint8_t *batch_filtered(const struct ring *ring, const struct ring_entry *entry, uint64_t n, const struct view *view, size_t *out_size);
+/* A packed Delta of version n with the rows of one piece of the entry that are seen; entry NULL: without rows. NULL when there are none and it is not
+ * the last piece. To be freed. */
+uint8_t *batch_filtered(const struct ring *ring, const struct ring_entry *entry, size_t piece, uint64_t n, const struct view *view, size_t *out_size);
 
 #endif

@@ -123,7 +123,7 @@ void merge_make(struct batch *batch, const struct ring *ring, const struct view 
     struct merge merge = {.n = 0};
     const struct ring_entry *entry;
     size_t bytes = 0;
-    if (batch_is_at(batch, ring, view, from) && batch->n <= max_versions && batch->body.size <= max_bytes) {
+    if (batch_fits(batch, ring, view, from, max_versions, max_bytes)) {
         return;
     }
     batch_begin(batch, ring, view, from);

@@ -58,7 +58,8 @@ struct readers_one {
     struct bus_identity who;
     struct view view;
     struct bridge_set added; /* SNAPSHOT: a partial one brings these bridges, */
-    uint64_t added_after;    /* and the commits after this */
+    uint64_t added_after;    /* and the commits after this; */
+    uint64_t sent_before;    /* up to here it had been sent them under its old view, and may yet say that it has them */
     uint64_t serial;         /* of its last SUBSCRIBE */
     enum reader_state state;
     bool is_lost;     /* a send found nobody; wait until it is heard */
@@ -66,6 +67,7 @@ struct readers_one {
     struct slice slice;
     uint64_t next;     /* FOLLOW: the n to be sent next */
     size_t next_piece; /* of it */
+    uint64_t retry_ns; /* SNAPSHOT: its next piece is not made before */
     uint64_t looked;    /* commits before this one, from `next` on, have nothing for it, */
     uint64_t unseen_ns; /* and so it is since; 0: nobody has looked */
     uint64_t acked;
@@ -99,6 +101,7 @@ struct readers {
     uint64_t quiet_until_ns; /* no commits go out before */
     uint64_t unseen_due_ns;  /* what has nothing for anybody who has not been told goes out then */
     bool is_held;            /* some wait for that */
+    uint64_t retry_ns;       /* the earliest of the readers; UINT64_MAX: none waits */
     uint64_t seen_n;         /* newest commit, and when it was first seen here */
     uint64_t seen_ns;
     bool wants_walk;         /* somebody may be sent something else than commits */
@@ -117,7 +120,7 @@ struct readers *readers_new(struct bus_socket *socket, struct rows *rows, struct
     readers->ring = ring;
     readers->status = status;
     readers->last_epoch_end = last_epoch_end;
-    readers->unseen_due_ns = UINT64_MAX;
+    readers->unseen_due_ns = readers->retry_ns = UINT64_MAX;
     for (size_t i = 0; i < READERS_BATCHES; i++) {
         batch_init(&readers->batches[i].batch);
     }
@@ -163,6 +166,7 @@ static void reader_begin_snapshot(struct readers_one *reader)
     reader->sent_upto = reader->acked_upto = 0;
     reader->next_piece = 0;
     reader->owes_resume = false;
+    reader->retry_ns = 0;
     reader->n_snapshots++;
 }
 
@@ -173,11 +177,10 @@ static void reader_start_snapshot(const struct readers *readers, struct readers_
     slice_start(&reader->slice, &reader->view, reader->serial, ring_newest(readers->ring));
 }
 
-/* What it has stays acknowledged, and nothing more, until it says so. */
+/* What it has stays acknowledged, and nothing more, until it says so: up to what had been sent before. */
 static void reader_start_partial(const struct readers *readers, struct readers_one *reader)
 {
     reader_begin_snapshot(reader);
-    reader->acked = reader->added_after;
     reader->sent_upto = reader->acked_upto = ring_upto(readers->ring, reader->acked);
     slice_start_partial(&reader->slice, &reader->view, &reader->added, reader->serial, reader->added_after);
 }
@@ -224,11 +227,18 @@ static bool reader_take_view(struct readers_one *reader, const Busbar__Subscribe
     }
     bool is_by_bridge = message->by_bridge && message->n_bridges <= READERS_BRIDGES_MAX;
     bridge_set_assign(&reader->view.bridges, message->bridges, is_by_bridge ? message->n_bridges : 0);
-    bridge_set_assign(&reader->added, message->added, is_by_bridge ? message->n_added : 0);
+    bridge_set_assign(&reader->added, message->added, is_by_bridge && message->n_added <= READERS_BRIDGES_MAX ? message->n_added : 0);
     reader->view.bridges.is_all = !is_by_bridge;
+    bridge_set_keep(&reader->added, &reader->view.bridges);
     reader->view.tables = tables;
     reader->serial = message->serial;
     return (tables & ~before) != 0 && before != 0;
+}
+
+/* Up to which commit it can have applied all. */
+static uint64_t reader_sent_n(const struct readers_one *reader)
+{
+    return reader->state == READER_FOLLOW ? reader->next - 1 : reader->slice.is_partial ? reader->sent_before : reader->acked;
 }
 
 void readers_subscribe(struct readers *readers, const struct bus_identity *from, const Busbar__Subscribe *message,
@@ -246,6 +256,7 @@ void readers_subscribe(struct readers *readers, const struct bus_identity *from,
         readers->n_readers++;
         log_debug("reader_new reader=%s.%u", process_kind_name(from->kind), from->instance);
     }
+    uint64_t sent_n = reader_sent_n(reader);
     bool has_new_tables = reader_take_view(reader, message);
     /* What is merged is made for readers of all bridges; the others get their few rows in batches. */
     reader->takes_merged = message->takes_merged && reader->view.bridges.is_all;
@@ -261,13 +272,14 @@ void readers_subscribe(struct readers *readers, const struct bus_identity *from,
         have.epoch == ring_epoch(readers->ring) && have.n <= newest && have.n + 1 >= ring_oldest(readers->ring);
     bool is_seam = have.epoch == readers->last_epoch_end.epoch && have.n == readers->last_epoch_end.n &&
                    have.n + 1 >= ring_oldest(readers->ring);
-    bool is_unfilterable = message->n_added > 0 && reader->view.bridges.is_all;
+    bool is_unfilterable = message->n_added > READERS_BRIDGES_MAX || (message->n_added > 0 && reader->view.bridges.is_all);
     if (have.n == 0 || has_new_tables || is_unfilterable || !(is_this_epoch || is_seam)) {
         reader_start_snapshot(readers, reader);
         return;
     }
-    if (reader->added.n > 0) {
-        reader->added_after = have.n;
+    if (message->n_added > 0) { /* also when it has none of them among its bridges: it is answered as it asked */
+        reader->added_after = reader->acked = have.n;
+        reader->sent_before = sent_n > have.n ? sent_n : have.n;
         reader_start_partial(readers, reader);
         return;
     }
@@ -284,7 +296,7 @@ void readers_applied(struct readers *readers, const struct bus_identity *from, c
     if (reader == NULL || !is_mine || version.n > ring_newest(readers->ring)) {
         return;
     }
-    uint64_t sent = reader->state == READER_FOLLOW ? reader->next - 1 : reader->acked;
+    uint64_t sent = reader_sent_n(reader);
     uint64_t upto = version.n < sent ? version.n : sent;
     if (reader->acked < upto) {
         reader->acked = upto;
@@ -399,25 +411,27 @@ static bool readers_send_snapshot(struct readers *readers, struct readers_one *r
     return true;
 }
 
-/* The rows of one commit that are the reader's, as one delta. Commits mix tables only in the configuration, so it is small. */
+/* The rows of one piece of a commit that are the reader's; entry NULL: version n without rows. */
 static bool reader_send_filtered(struct readers *readers, struct readers_one *reader, const struct ring_entry *entry,
                                  uint64_t n)
 {
     size_t size;
-    uint8_t *bytes = batch_filtered(readers->ring, entry, n, &reader->view, &size);
-    bool is_sent = reader_send(readers, reader, MESSAGE_DELTA, bytes, size);
+    uint8_t *bytes = batch_filtered(readers->ring, entry, reader->next_piece, n, &reader->view, &size);
+    bool is_sent = bytes == NULL || reader_send(readers, reader, MESSAGE_DELTA, bytes, size);
     free(bytes);
     return is_sent;
 }
 
 static bool reader_send_entry(struct readers *readers, struct readers_one *reader, const struct ring_entry *entry)
 {
-    if (view_share(&reader->view, entry) != VIEW_WHOLE) {
-        return reader_send_filtered(readers, reader, entry, entry->n);
+    enum view_share share = view_share(&reader->view, entry);
+    if (share == VIEW_NOTHING) {
+        return reader_send_filtered(readers, reader, NULL, entry->n);
     }
     while (reader->next_piece < entry->n_pieces) {
         const struct ring_piece *piece = &entry->pieces[reader->next_piece];
-        if (!reader_send(readers, reader, MESSAGE_DELTA, piece->bytes, piece->size)) {
+        if (share == VIEW_WHOLE ? !reader_send(readers, reader, MESSAGE_DELTA, piece->bytes, piece->size)
+                                : !reader_send_filtered(readers, reader, entry, entry->n)) {
             return false;
         }
         reader->next_piece++;
@@ -446,19 +460,24 @@ static void reader_went_out(const struct readers *readers, struct readers_one *r
     reader->owes_resume = false;
 }
 
-/* The batch of that place, if it was made before, or the one that is to be made anew. */
-static struct readers_batch *readers_batch_at(struct readers *readers, const struct readers_one *reader)
+/* The largest batch of that place that there is room for, if one was made before, or the one that is to be made anew. One that is too large for this
+ * reader stays: others share it. */
+static struct readers_batch *readers_batch_at(struct readers *readers, const struct readers_one *reader, size_t max_versions, size_t max_bytes)
 {
+    struct readers_batch *best = NULL;
     for (size_t i = 0; i < READERS_BATCHES; i++) {
         struct readers_batch *made = &readers->batches[i];
-        if (made->is_merged == reader->takes_merged && batch_is_at(&made->batch, readers->ring, &reader->view, reader->next)) {
-            return made;
-        }
+        bool fits = made->is_merged == reader->takes_merged &&
+                    batch_fits(&made->batch, readers->ring, &reader->view, reader->next, max_versions, max_bytes);
+        best = fits && (best == NULL || made->batch.n > best->batch.n) ? made : best;
     }
-    readers->next_batch = (readers->next_batch + 1) % READERS_BATCHES;
-    readers->batches[readers->next_batch].batch.n = 0;
-    readers->batches[readers->next_batch].is_merged = reader->takes_merged;
-    return &readers->batches[readers->next_batch];
+    if (best == NULL) {
+        readers->next_batch = (readers->next_batch + 1) % READERS_BATCHES;
+        best = &readers->batches[readers->next_batch];
+        best->batch.n = 0;
+        best->is_merged = reader->takes_merged;
+    }
+    return best;
 }
 
 /* Has nothing that is new any row for this reader? Then it is told a little later, with much else: a wake-up costs it more than the rules it is spared. */
@@ -493,10 +512,11 @@ static bool reader_send_batch(struct readers *readers, struct readers_one *reade
     if (!reader->takes_batches || reader->next_piece > 0 || reader->next == ring_newest(readers->ring)) {
         return false;
     }
-    struct readers_batch *made = readers_batch_at(readers, reader);
+    room = room < BATCH_VERSIONS_MAX ? room : BATCH_VERSIONS_MAX;
+    room_bytes = room_bytes < BATCH_BYTES_MAX ? room_bytes : BATCH_BYTES_MAX;
+    struct readers_batch *made = readers_batch_at(readers, reader, room, room_bytes);
     struct batch *batch = &made->batch;
-    (reader->takes_merged ? merge_make : batch_make)(batch, readers->ring, &reader->view, reader->next, room < BATCH_VERSIONS_MAX ? room : BATCH_VERSIONS_MAX,
-               room_bytes < BATCH_BYTES_MAX ? room_bytes : BATCH_BYTES_MAX);
+    (reader->takes_merged ? merge_make : batch_make)(batch, readers->ring, &reader->view, reader->next, room, room_bytes);
     if (batch->n < 2) {
         return false;
     }
@@ -513,13 +533,17 @@ static bool reader_send_batch(struct readers *readers, struct readers_one *reade
     return true;
 }
 
+/* The answer to its SUBSCRIBE, where no commit is one: false when it has to be tried again. */
+static bool readers_send_resume(struct readers *readers, struct readers_one *reader)
+{
+    reader->owes_resume = reader->owes_resume && !reader_send_filtered(readers, reader, NULL, reader->next - 1);
+    return !reader->owes_resume;
+}
+
 static void readers_send_deltas(struct readers *readers, struct readers_one *reader)
 {
-    if (reader->owes_resume && reader->next == ring_newest(readers->ring) + 1) {
-        reader->owes_resume = !reader_send_filtered(readers, reader, NULL, ring_newest(readers->ring));
-        if (reader->owes_resume) {
-            return;
-        }
+    if (reader->next == ring_newest(readers->ring) + 1 && !readers_send_resume(readers, reader)) {
+        return;
     }
     while (reader->next <= ring_newest(readers->ring) && reader->next >= ring_oldest(readers->ring)) {
         const struct ring_entry *entry = ring_entry(readers->ring, reader->next);
@@ -576,15 +600,17 @@ static void readers_send_status(struct readers *readers, struct readers_one *rea
     }
 }
 
-static bool readers_step_snapshot(struct readers *readers, struct readers_one *reader)
+static bool readers_step_snapshot(struct readers *readers, struct readers_one *reader, uint64_t now_ns)
 {
+    bool has_more = false;
     int err = rows_begin_read(readers->rows);
     if (err != 0) {
         LOG_LIMITED(LOG_LEVEL_ERROR, "reader_read_failed error=\"%s\"", error_text(err));
-        return false;
+    } else {
+        has_more = readers_send_snapshot(readers, reader);
+        rows_end(readers->rows);
     }
-    bool has_more = readers_send_snapshot(readers, reader);
-    rows_end(readers->rows);
+    reader->retry_ns = has_more ? 0 : now_ns + READERS_RETRY_NS;
     return has_more;
 }
 
@@ -605,17 +631,21 @@ static bool readers_step_reader(struct readers *readers, struct readers_one *rea
                  reader->who.instance, reader->next, ring_oldest(readers->ring));
         reader_start_snapshot(readers, reader);
     }
-    if (reader->state == READER_SNAPSHOT) {
-        has_more = readers_step_snapshot(readers, reader);
+    if (reader->state == READER_SNAPSHOT && now_ns >= reader->retry_ns) {
+        has_more = readers_step_snapshot(readers, reader, now_ns);
     }
-    readers->wants_walk = readers->wants_walk || reader->state == READER_SNAPSHOT;
+    if (reader->state == READER_SNAPSHOT && !has_more && !reader->is_lost) {
+        readers->retry_ns = reader->retry_ns < readers->retry_ns ? reader->retry_ns : readers->retry_ns;
+    }
+    readers->wants_walk = readers->wants_walk || has_more;
     if (reader->state == READER_FOLLOW) {
         if (!readers_is_pause(readers, now_ns)) {
             if (!reader_may_wait(readers, reader, now_ns)) {
                 readers_send_deltas(readers, reader);
             }
         } else {
-            readers->is_held = readers->is_held || reader->next <= ring_newest(readers->ring);
+            bool is_held = !readers_send_resume(readers, reader) || reader->next <= ring_newest(readers->ring);
+            readers->is_held = readers->is_held || is_held;
         }
         readers_send_status(readers, reader);
     }
@@ -637,14 +667,15 @@ bool readers_step(struct readers *readers, uint64_t now_ns)
         readers->seen_n = ring_newest(readers->ring);
         readers->seen_ns = now_ns;
     }
-    if (readers_is_pause(readers, now_ns) && !readers->wants_walk && readers->walked_serial == status_serial(readers->status) &&
+    if (readers_is_pause(readers, now_ns) && !readers->wants_walk && now_ns < readers->retry_ns && readers->walked_serial == status_serial(readers->status) &&
         now_ns - readers->walked_ns < READERS_WALK_NS) {
         readers->is_held = true;
+        readers->unseen_due_ns = UINT64_MAX; /* what waits for less than the pause goes out behind it */
         return false; /* a walk over a thousand readers costs as much as a transaction */
     }
     readers->n_sent = 0;
     readers->is_held = false;
-    readers->unseen_due_ns = UINT64_MAX;
+    readers->unseen_due_ns = readers->retry_ns = UINT64_MAX;
     readers->wants_walk = false;
     readers->walked_serial = status_serial(readers->status);
     readers->walked_ns = now_ns;
@@ -667,6 +698,7 @@ uint64_t readers_due_ns(const struct readers *readers)
     uint64_t settled_ns = readers->seen_ns + READERS_SETTLE_NS;
     uint64_t due_ns = readers->quiet_until_ns < settled_ns ? readers->quiet_until_ns : settled_ns;
     due_ns = readers->is_held ? due_ns : UINT64_MAX;
+    due_ns = due_ns < readers->retry_ns ? due_ns : readers->retry_ns;
     return due_ns < readers->unseen_due_ns ? due_ns : readers->unseen_due_ns;
 }
 

@@ -25,6 +25,7 @@ enum {
 #define READERS_FORGET_NS (60 * NS_PER_S) /* and forgotten after this */
 #define READERS_SETTLE_NS (5 * NS_PER_MS) /* without a commit for so long, what waits for the end of a pause goes out */
 #define READERS_UNSEEN_NS (20 * NS_PER_MS) /* a reader by bridge hears so late of commits that have nothing for it: fifty wake-ups a second */
+#define READERS_RETRY_NS (5 * NS_PER_MS) /* a piece of a snapshot that found no room is made again after this: a twentieth of a core a reader */
 #define READERS_WALK_NS (100 * NS_PER_MS) /* during a pause all are looked at this often: who is silent, who has to be sent a snapshot */
 
 struct readers;

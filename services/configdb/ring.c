@@ -7,7 +7,7 @@
  *
  * Why encoded: with R readers a commit is packed once and copied R times, and what waits for slow readers is shared by all of them.
  * Cost: a copy of each commit, some 20 ns a row. Thread: configdb's main thread. Invariants: I6 (an entry is whole: all its pieces or none; n without
- * gaps); at most RING_ENTRIES_MAX entries and RING_BYTES_MAX bytes, the newest entry excepted.
+ * gaps); at most RING_BYTES_MAX bytes of memory, the newest entry excepted, and so fewer than RING_ENTRIES_MAX entries.
  */
 #include "services/configdb/ring.h"
 
@@ -23,7 +23,8 @@ struct ring {
     uint64_t epoch;
     uint64_t oldest; /* n of the oldest entry held */
     uint64_t newest;
-    size_t bytes;
+    size_t bytes;  /* of the entries' pieces, */
+    size_t memory; /* and what they take */
     uint64_t left; /* bytes of the entries that were dropped */
     struct ring_entry *entries[RING_ENTRIES_MAX]; /* n mod RING_ENTRIES_MAX */
 };
@@ -42,7 +43,9 @@ struct ring_place {
 };
 
 enum { DELTA_VERSION = 1, DELTA_CHANGES = 2, DELTA_LAST = 3, ROW_TABLE = 1, ROW_ID = 2, ROW_VALUE = 3, ROW_DELETED = 4 };
-enum { RING_HEAD_BYTES = 64 /* at most of the version and of `last` */ };
+enum { RING_HEAD_BYTES = 64 /* at most of the version and of `last` */, RING_MALLOC_BYTES = 16 /* what an allocation costs beside its bytes */ };
+enum { RING_PIECE_COST = sizeof(struct ring_piece) + RING_HEAD_BYTES + RING_MALLOC_BYTES, RING_ENTRY_COST = sizeof(struct ring_entry) + 2 * RING_MALLOC_BYTES };
+_Static_assert((uint64_t)RING_ENTRIES_MAX * (RING_ENTRY_COST + RING_PIECE_COST) > RING_BYTES_MAX, "the bytes bind first");
 
 struct ring *ring_new(uint64_t epoch, uint64_t newest)
 {
@@ -62,10 +65,17 @@ static void ring_entry_free(struct ring_entry *entry)
     free(entry);
 }
 
+/* Its bytes, its head, and its allocations. */
+static size_t ring_entry_memory(const struct ring_entry *entry)
+{
+    return entry->size + RING_ENTRY_COST + entry->n_pieces * RING_PIECE_COST;
+}
+
 static void ring_drop_oldest(struct ring *ring)
 {
     struct ring_entry **place = &ring->entries[ring->oldest % RING_ENTRIES_MAX];
     ring->bytes -= (*place)->size;
+    ring->memory -= ring_entry_memory(*place);
     ring->left += (*place)->size;
     ring_entry_free(*place);
     *place = NULL;
@@ -176,13 +186,13 @@ void ring_push(struct ring *ring, struct overlay *const *overlays, size_t n_over
     do {
         ring_flush(&builder, &place);
     } while (place.change != NULL);
-    while (ring->oldest <= ring->newest &&
-           (ring->newest - ring->oldest + 1 >= RING_ENTRIES_MAX || ring->bytes + builder.entry->size > RING_BYTES_MAX)) {
+    while (ring->oldest <= ring->newest && ring->memory + ring_entry_memory(builder.entry) > RING_BYTES_MAX) {
         ring_drop_oldest(ring);
     }
     ring->newest++;
     ring->entries[ring->newest % RING_ENTRIES_MAX] = builder.entry;
     ring->bytes += builder.entry->size;
+    ring->memory += ring_entry_memory(builder.entry);
     builder.entry->upto = ring->left + ring->bytes;
 }
 
@@ -208,7 +218,7 @@ const struct ring_entry *ring_entry(const struct ring *ring, uint64_t n)
 
 size_t ring_bytes(const struct ring *ring)
 {
-    return ring->bytes;
+    return ring->memory;
 }
 
 uint64_t ring_upto(const struct ring *ring, uint64_t n)

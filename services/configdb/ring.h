@@ -9,8 +9,9 @@
 #include "services/configdb/overlay.h"
 
 enum {
-    RING_ENTRIES_MAX = 65536,          /* a minute of a thousand commits a second */
-    RING_BYTES_MAX = 64 * 1024 * 1024, /* the newest entry is kept even when it alone is larger */
+    RING_BYTES_MAX = 64 * 1024 * 1024, /* of memory, with what an entry costs beside its bytes: 200,000 commits of one rule, seconds of the fastest writers,
+                                        * in which a snapshot has to end. The newest entry is kept even when it alone is larger */
+    RING_ENTRIES_MAX = 1 << 20,        /* places; above what the bytes allow */
     RING_PIECE_BYTES = 448 * 1024,     /* a piece ends at the row that passes this: with ROWS_VALUE_MAX below 1 MiB */
 };
 
@@ -42,7 +43,7 @@ uint64_t ring_epoch(const struct ring *ring);
 uint64_t ring_newest(const struct ring *ring);
 uint64_t ring_oldest(const struct ring *ring);                            /* newest + 1 when empty */
 const struct ring_entry *ring_entry(const struct ring *ring, uint64_t n); /* NULL when it does not hold n */
-size_t ring_bytes(const struct ring *ring);
+size_t ring_bytes(const struct ring *ring); /* of memory */
 /* Bytes of all entries up to and with n, so that a difference is what lies between two places; what has left the ring counts as one. */
 uint64_t ring_upto(const struct ring *ring, uint64_t n);
 

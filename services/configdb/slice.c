@@ -119,6 +119,9 @@ int slice_next(struct slice *slice, struct rows *rows, const struct ring *ring, 
     frame.partial = slice->is_partial;
     frame.serial = slice->serial;
     slice->has_begun = true;
+    if (slice->version + 1 < ring_oldest(ring)) {
+        return -ERROR_CONFLICT; /* at once: what it still needs does not come back */
+    }
     int err = slice->has_rows ? 0 : slice_tables(slice, rows, out);
     if (err == 0 && slice->has_rows) {
         err = slice_commits(slice, ring, out);

@@ -30,7 +30,7 @@ void slice_start(struct slice *slice, const struct view *view, uint64_t serial, 
 /* A partial one: rows of `added`, which are among the view's bridges, and those of every commit after `have`. */
 void slice_start_partial(struct slice *slice, const struct view *view, const struct bridge_set *added, uint64_t serial, uint64_t have);
 /* The next piece as a packed Snapshot message appended to `out`; *out_is_last: it is the last one and of version slice->version.
- * -ERROR_CONFLICT: the ring no longer holds the commits since the beginning: start again. */
+ * -ERROR_CONFLICT: the ring no longer holds the commits since the beginning, or since `have`: start again. */
 int slice_next(struct slice *slice, struct rows *rows, const struct ring *ring, struct writer *out,
                bool *out_is_last) MUST_CHECK;
 

@@ -145,6 +145,9 @@ static void readers_at_one_place_share_it_until_the_ring_goes_on(void **state)
     assert_int_equal(batch.serial, serial);
     assert_true(is_at(&batch, ring, 1u << CFG_RULE, 1));
     assert_false(is_at(&batch, ring, 1u << CFG_RULE, 2) || is_at(&batch, ring, 1u << CFG_PORT, 1));
+    const struct view view = {.tables = 1u << CFG_RULE, .bridges.is_all = true};
+    assert_true(batch_fits(&batch, ring, &view, 1, 2, batch.body.size));
+    assert_false(batch_fits(&batch, ring, &view, 1, 1, 9000) || batch_fits(&batch, ring, &view, 1, 2, batch.body.size - 1));
     make(&batch, ring, 1u << CFG_RULE, 1, 1, 9000); /* it has room for less */
     assert_int_not_equal(batch.serial, serial);
     assert_int_equal(batch.n, 1);
@@ -209,12 +212,60 @@ static void a_reader_by_bridge_gets_one_delta_for_what_it_does_not_see(void **st
     fixture_base_fini(&base);
 }
 
+static void a_large_commit_is_filtered_piece_by_piece(void **state)
+{
+    enum { RULES = 40, BYTES = 100 * 1000 };
+    struct fixture_base base;
+    struct error_detail detail;
+    fixture_base_init(&base);
+    struct ring *ring = ring_new(5, 0);
+    uint8_t *value = memory_zeroed(BYTES);
+    assert_int_equal(rows_begin(base.rows, ROWS_RUN), 0);
+    struct overlay *overlay = overlay_new(base.rows);
+    for (uint64_t i = 0; i < RULES; i++) {
+        Busbar__RuleRow rule = fixture_rule(i < 10 || i == 20 ? 7 : 9, i); /* of bridge 7 in the beginning and one in the middle */
+        Busbar__FieldMatch match = BUSBAR__FIELD_MATCH__INIT;
+        Busbar__FieldMatch *matches[1] = {&match};
+        match.value = (ProtobufCBinaryData){.data = value, .len = BYTES};
+        rule.match = matches;
+        rule.n_match = 1;
+        assert_int_equal(overlay_set(overlay, CFG_RULE, i + 1, NULL, &rule.base, &detail), 0);
+    }
+    ring_push(ring, &overlay, 1);
+    const struct ring_entry *entry = ring_entry(ring, 1);
+    struct view view = {.tables = 1u << CFG_RULE};
+    bridge_set_assign(&view.bridges, (const uint64_t[]){7}, 1);
+    assert_int_equal(view_share(&view, entry), VIEW_BY_ROW);
+    size_t n_rows = 0, n_left_out = 0;
+    for (size_t piece = 0; piece < entry->n_pieces; piece++) {
+        size_t size;
+        uint8_t *bytes = batch_filtered(ring, entry, piece, 1, &view, &size);
+        Busbar__Delta *delta = bytes != NULL ? busbar__delta__unpack(NULL, size, bytes) : NULL;
+        n_left_out += bytes == NULL;
+        assert_true(bytes != NULL || piece + 1 < entry->n_pieces);
+        assert_true(bytes == NULL || size <= entry->pieces[piece].size);
+        assert_true(delta == NULL || (delta->last == (piece + 1 == entry->n_pieces) && delta->version->n == 1));
+        n_rows += delta != NULL ? delta->n_changes : 0;
+        busbar__delta__free_unpacked(delta, NULL);
+        free(bytes);
+    }
+    assert_int_equal(n_rows, 11);
+    assert_true(n_left_out > 0 && n_left_out < entry->n_pieces - 1);
+    overlay_destroy(&overlay);
+    rows_end(base.rows);
+    free(value);
+    view_fini(&view);
+    ring_destroy(&ring);
+    fixture_base_fini(&base);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(commits_stand_whole_and_in_order_without_rows_nobody_asked_for),
         cmocka_unit_test(it_is_bounded_and_ends_before_a_commit_of_several_pieces),
         cmocka_unit_test(a_reader_by_bridge_gets_one_delta_for_what_it_does_not_see),
+        cmocka_unit_test(a_large_commit_is_filtered_piece_by_piece),
         cmocka_unit_test(readers_at_one_place_share_it_until_the_ring_goes_on),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -128,13 +128,19 @@ static void raw_subscribe(struct raw *raw, uint32_t table, uint32_t second_table
     raw_send(raw, MESSAGE_SUBSCRIBE, &message.base);
 }
 
-static void raw_applied(struct raw *raw, uint64_t n)
+static void raw_applied_now(struct raw *raw, uint64_t n)
 {
     Busbar__Version version;
     Busbar__Applied message = BUSBAR__APPLIED__INIT;
     version_encode((struct version){.epoch = configdb_version(raw->f.db).epoch, .n = n}, &version);
     message.version = &version;
-    raw_send(raw, MESSAGE_APPLIED, &message.base);
+    assert_int_equal(msg_send(raw->socket, NULL, MESSAGE_APPLIED, &message.base), 0);
+}
+
+static void raw_applied(struct raw *raw, uint64_t n)
+{
+    raw_applied_now(raw, n);
+    raw_run(raw, 5);
 }
 
 static void raw_init(struct raw *raw)
@@ -460,26 +466,40 @@ static size_t listeners_hear(struct listeners *listeners)
     return n;
 }
 
-static void a_crowd_is_told_less_often_but_at_once_when_nobody_writes(void **state)
+static void listeners_open(struct listeners *listeners, struct raw *raw)
 {
-    struct raw raw;
-    struct listeners listeners;
     uint32_t table = CFG_RULE;
     Busbar__Subscribe message = BUSBAR__SUBSCRIBE__INIT;
     message.tables = &table;
     message.n_tables = 1;
     message.takes_batches = true;
-    raw_init(&raw);
     for (size_t i = 0; i < LISTENERS; i++) {
         struct bus_identity self = {.kind = PROCESS_SLOWPATH, .instance = (uint32_t)i + 10, .start = i + 1};
-        listeners.buses[i] = bus_memory_new(raw.f.hub, &self);
-        assert_int_equal(bus_connect(listeners.buses[i], WIRE_CONFIG, FIXTURE_ENDPOINT, &listeners.sockets[i]), 0);
+        listeners->buses[i] = bus_memory_new(raw->f.hub, &self);
+        assert_int_equal(bus_connect(listeners->buses[i], WIRE_CONFIG, FIXTURE_ENDPOINT, &listeners->sockets[i]), 0);
     }
-    raw_run(&raw, 60);
+    raw_run(raw, 60);
     for (size_t i = 0; i < LISTENERS; i++) {
-        assert_int_equal(msg_send(listeners.sockets[i], NULL, MESSAGE_SUBSCRIBE, &message.base), 0);
+        assert_int_equal(msg_send(listeners->sockets[i], NULL, MESSAGE_SUBSCRIBE, &message.base), 0);
     }
-    raw_run(&raw, 20);
+    raw_run(raw, 20);
+}
+
+static void listeners_close(struct listeners *listeners, struct raw *raw)
+{
+    for (size_t i = 0; i < LISTENERS; i++) {
+        bus_close(&listeners->sockets[i]);
+        bus_destroy(&listeners->buses[i]);
+    }
+    raw_run(raw, 10);
+}
+
+static void a_crowd_is_told_less_often_but_at_once_when_nobody_writes(void **state)
+{
+    struct raw raw;
+    struct listeners listeners;
+    raw_init(&raw);
+    listeners_open(&listeners, &raw);
     (void)listeners_hear(&listeners);
     raw_add_rules(&raw, 1); /* runs 5 ms */
     assert_int_equal(listeners_hear(&listeners), LISTENERS);
@@ -505,15 +525,11 @@ static void a_crowd_is_told_less_often_but_at_once_when_nobody_writes(void **sta
     json_t *status = configdb_status_json(raw.f.db);
     assert_int_equal(json_integer_value(json_object_get(json_object_get(status, "transactions"), "refused")), 0);
     json_decref(status);
-    for (size_t i = 0; i < LISTENERS; i++) {
-        bus_close(&listeners.sockets[i]);
-        bus_destroy(&listeners.buses[i]);
-    }
-    raw_run(&raw, 10);
+    listeners_close(&listeners, &raw);
     raw_fini(&raw);
 }
 
-static void raw_follow(struct raw *raw, uint64_t bridge, uint64_t added, uint64_t n)
+static void raw_follow_now(struct raw *raw, uint64_t bridge, uint64_t added, uint64_t n)
 {
     uint32_t tables[] = {CFG_RULE, CFG_BRIDGE};
     uint64_t bridges[] = {bridge};
@@ -530,7 +546,13 @@ static void raw_follow(struct raw *raw, uint64_t bridge, uint64_t added, uint64_
     message.added = &added;
     message.n_added = added != 0;
     message.serial = 5;
-    raw_send(raw, MESSAGE_SUBSCRIBE, &message.base);
+    assert_int_equal(msg_send(raw->socket, NULL, MESSAGE_SUBSCRIBE, &message.base), 0);
+}
+
+static void raw_follow(struct raw *raw, uint64_t bridge, uint64_t added, uint64_t n)
+{
+    raw_follow_now(raw, bridge, added, n);
+    raw_run(raw, 5);
 }
 
 static void commits_of_other_bridges_wait_for_one_that_is_seen(void **state)
@@ -558,6 +580,43 @@ static void commits_of_other_bridges_wait_for_one_that_is_seen(void **state)
     raw_run(&raw, 1);
     assert_int_equal(raw.last_n, n + 4); /* that one is seen, and takes the other along */
     assert_int_equal(raw.n_changes, 1);
+    raw_fini(&raw);
+}
+
+/* A crowd is in its pause when the twenty milliseconds of one that sees nothing of all this are over: configdb sleeps nevertheless. */
+static void a_reader_that_waits_does_not_keep_configdb_awake_in_a_pause(void **state)
+{
+    struct raw raw;
+    struct listeners listeners;
+    raw_init(&raw);
+    raw.takes_batches = true;
+    raw.last_n = configdb_version(raw.f.db).n;
+    raw_follow(&raw, 4040, 0, raw.last_n);
+    listeners_open(&listeners, &raw);
+    for (int i = 0; i < 100; i++) {
+        raw_add_rule_now(&raw);
+        raw_run(&raw, 1);
+        assert_true(configdb_step(raw.f.db, raw.f.now_ns) > raw.f.now_ns);
+    }
+    listeners_close(&listeners, &raw);
+    raw_fini(&raw);
+}
+
+/* Others have to wait for commits; who asks where it stands hears it at once. */
+static void a_subscribe_in_a_pause_is_answered_at_once(void **state)
+{
+    struct raw raw;
+    struct listeners listeners;
+    raw_init(&raw);
+    listeners_open(&listeners, &raw);
+    raw_add_rule_now(&raw);
+    raw_run(&raw, 2); /* a round for all, and a pause behind it */
+    struct version newest = configdb_version(raw.f.db);
+    assert_int_equal(listeners_hear(&listeners), LISTENERS);
+    raw_follow_now(&raw, raw.bridge, 0, newest.n);
+    raw_run(&raw, 2);
+    assert_int_equal(raw.n_deltas, 1);
+    listeners_close(&listeners, &raw);
     raw_fini(&raw);
 }
 
@@ -600,6 +659,120 @@ static void more_bridges_come_partly_and_are_acknowledged_when_the_reader_says_s
     raw_fini(&raw);
 }
 
+/* The reader showed what was under way to it when it asked for another bridge, and says so while the rows of that one come. */
+static void what_was_under_way_is_acknowledged_during_a_partial_snapshot(void **state)
+{
+    struct raw raw;
+    raw_init(&raw);
+    raw.takes_batches = true;
+    uint64_t n = configdb_version(raw.f.db).n;
+    raw.last_n = n;
+    raw_follow(&raw, raw.bridge, 0, n);
+    raw_add_rules(&raw, 3);
+    assert_int_equal(raw.last_n, n + 3);
+    raw_follow_now(&raw, raw.bridge, raw.bridge, n + 1);
+    raw_add_rule_now(&raw);
+    raw_applied_now(&raw, n + 9);
+    raw_applied_now(&raw, n + 3); /* all in one step, which begins the snapshot */
+    raw_run(&raw, 5);
+    assert_int_equal(raw.n_snapshots, 1);
+    assert_int_equal(raw.last_n, n + 4);
+    assert_int_equal(applied_of_raw(&raw), n + 3); /* not the fourth: that came behind */
+    raw_fini(&raw);
+}
+
+/* 10 MB of rules in one commit: the share of a reader comes in messages no larger than those of the whole. */
+static void a_large_commit_of_two_bridges_comes_in_pieces_to_a_reader_of_one(void **state)
+{
+    enum { RULES = 12, BYTES = 900 * 1000 };
+    static uint8_t value[BYTES];
+    struct raw raw;
+    raw_init(&raw);
+    (void)fixture_client(&raw.f, 1, PROCESS_OFAGENT, (const enum cfg_table[]){CFG_SWITCH}, 1, NULL); /* who may write rules */
+    Busbar__BridgeRow row = fixture_bridge("br1");
+    struct cfg_txn *txn = cfg_txn_new("test");
+    (void)cfg_txn_insert(txn, CFG_BRIDGE, &row.base);
+    struct fixture_result result = fixture_transact(&raw.f, 0, &txn);
+    struct version version = configdb_version(raw.f.db);
+    raw.last_n = version.n;
+    raw_follow(&raw, raw.bridge, 0, version.n);
+    size_t n_deltas = raw.n_deltas;
+    Busbar__FieldMatch match = BUSBAR__FIELD_MATCH__INIT;
+    Busbar__FieldMatch *matches[1] = {&match};
+    match.value = (ProtobufCBinaryData){.data = value, .len = BYTES};
+    txn = cfg_txn_new("large");
+    for (uint64_t i = 0; i < RULES; i++) {
+        Busbar__RuleRow rule = fixture_rule(i < RULES - 2 ? raw.bridge : result.ids[0], i);
+        rule.match = matches;
+        rule.n_match = 1;
+        (void)cfg_txn_insert(txn, CFG_RULE, &rule.base);
+    }
+    assert_int_equal(fixture_transact(&raw.f, 1, &txn).error, 0);
+    raw_run(&raw, 20);
+    assert_int_equal(raw.n_changes, RULES - 2);
+    assert_true(raw.n_deltas >= n_deltas + RULES - 2 && raw.last_n == version.n + 1);
+    raw_fini(&raw);
+}
+
+/* What a reader says it has not got is bounded as its bridges are, and of others than its bridges it gets nothing. */
+static void added_bridges_are_bounded_and_among_those_of_the_view(void **state)
+{
+    static uint64_t many[READERS_BRIDGES_MAX + 1];
+    struct raw raw;
+    raw_init(&raw);
+    raw_add_rules(&raw, 3);
+    uint64_t n = configdb_version(raw.f.db).n;
+    raw_follow(&raw, 4040, raw.bridge, n);
+    assert_int_equal(raw.n_snapshots, 1);
+    assert_true(raw.is_partial);
+    assert_int_equal(raw.n_changes, 0);
+    Busbar__Subscribe message = BUSBAR__SUBSCRIBE__INIT;
+    Busbar__Version version;
+    uint32_t table = CFG_RULE;
+    for (size_t i = 0; i <= READERS_BRIDGES_MAX; i++) {
+        many[i] = raw.bridge;
+    }
+    version_encode((struct version){.epoch = configdb_version(raw.f.db).epoch, .n = n}, &version);
+    message.tables = &table;
+    message.n_tables = 1;
+    message.have = &version;
+    message.by_bridge = true;
+    message.bridges = many;
+    message.n_bridges = 1;
+    message.added = many;
+    message.n_added = READERS_BRIDGES_MAX + 1;
+    raw_send(&raw, MESSAGE_SUBSCRIBE, &message.base);
+    assert_int_equal(raw.n_snapshots, 2);
+    assert_false(raw.is_partial);
+    assert_int_equal(raw.n_changes, 3);
+    raw_fini(&raw);
+}
+
+/* Its queue is full when its snapshot begins: that is tried now and then, not in every step, and comes when there is room. */
+static void a_snapshot_that_finds_no_room_is_tried_again_now_and_then(void **state)
+{
+    struct raw raw;
+    raw_init(&raw);
+    raw_subscribe(&raw, CFG_RULE, CFG_BRIDGE, 0, 0);
+    for (size_t i = 0; i < BUS_QUEUE_MESSAGES + 10; i++) {
+        raw_add_rule_now(&raw);
+        fixture_run(&raw.f, 1); /* the messages stay where they are */
+    }
+    uint32_t table = CFG_RULE;
+    Busbar__Subscribe message = BUSBAR__SUBSCRIBE__INIT;
+    message.tables = &table;
+    message.n_tables = 1;
+    assert_int_equal(msg_send(raw.socket, NULL, MESSAGE_SUBSCRIBE, &message.base), 0);
+    fixture_run(&raw.f, 2);
+    assert_int_equal(raw.n_snapshots, 1);
+    uint64_t due_ns = configdb_step(raw.f.db, raw.f.now_ns);
+    assert_true(due_ns > raw.f.now_ns && due_ns <= raw.f.now_ns + READERS_RETRY_NS);
+    raw_run(&raw, READERS_RETRY_NS / NS_PER_MS + 3);
+    assert_int_equal(raw.n_snapshots, 2);
+    assert_int_equal(raw.last_n, configdb_version(raw.f.db).n);
+    raw_fini(&raw);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -615,7 +788,13 @@ int main(void)
         cmocka_unit_test(who_takes_batches_catches_up_in_one_message),
         cmocka_unit_test(a_crowd_is_told_less_often_but_at_once_when_nobody_writes),
         cmocka_unit_test(commits_of_other_bridges_wait_for_one_that_is_seen),
+        cmocka_unit_test(a_reader_that_waits_does_not_keep_configdb_awake_in_a_pause),
         cmocka_unit_test(more_bridges_come_partly_and_are_acknowledged_when_the_reader_says_so),
+        cmocka_unit_test(a_large_commit_of_two_bridges_comes_in_pieces_to_a_reader_of_one),
+        cmocka_unit_test(added_bridges_are_bounded_and_among_those_of_the_view),
+        cmocka_unit_test(a_subscribe_in_a_pause_is_answered_at_once),
+        cmocka_unit_test(a_snapshot_that_finds_no_room_is_tried_again_now_and_then),
+        cmocka_unit_test(what_was_under_way_is_acknowledged_during_a_partial_snapshot),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

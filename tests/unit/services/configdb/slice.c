@@ -205,7 +205,7 @@ static void commits_that_outran_the_ring_are_reported(void **state)
     struct ring *ring = ring_new(base.epoch, 0);
     const struct view view = {.tables = 1u << CFG_RULE, .bridges.is_all = true};
     slice_start(&slice, &view, 0, 0);
-    for (int i = 0; i < RING_ENTRIES_MAX + 1; i++) {
+    while (ring_oldest(ring) < 2) {
         ring_push(ring, NULL, 0);
     }
     writer_init(&body);
@@ -217,6 +217,31 @@ static void commits_that_outran_the_ring_are_reported(void **state)
     fixture_base_fini(&base);
 }
 
+/* Not at its end, after all the rows have been sent. */
+static void that_is_seen_between_two_pieces_of_rows(void **state)
+{
+    struct world world;
+    struct slice slice;
+    bool is_last = false;
+    world_init(&world, 5);
+    const struct view view = {.tables = 1u << CFG_RULE, .bridges.is_all = true};
+    uint64_t have = ring_newest(world.ring);
+    slice_start_partial(&slice, &view, &view.bridges, 0, have);
+    for (int i = 0; i < 2; i++) {
+        struct writer body;
+        writer_init(&body);
+        assert_int_equal(rows_begin_read(world.base.rows), 0);
+        assert_int_equal(slice_next(&slice, world.base.rows, world.ring, &body, &is_last), i == 0 ? 0 : -ERROR_CONFLICT);
+        rows_end(world.base.rows);
+        writer_fini(&body);
+        assert_false(slice.has_rows);
+        while (ring_oldest(world.ring) < have + 2) {
+            ring_push(world.ring, NULL, 0);
+        }
+    }
+    world_fini(&world);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -224,6 +249,7 @@ int main(void)
         cmocka_unit_test(a_partial_one_laid_over_what_was_there_equals_the_tables_of_both),
         cmocka_unit_test(empty_tables_make_one_piece),
         cmocka_unit_test(commits_that_outran_the_ring_are_reported),
+        cmocka_unit_test(that_is_seen_between_two_pieces_of_rows),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
