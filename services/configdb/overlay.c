@@ -46,9 +46,11 @@ struct overlay {
     struct rows *rows;
     struct overlay_row *first, *last;
     struct overlay_row *by_row;
-    struct overlay_chunk *chunks; /* the newest first */
-    uint32_t fresh_table;         /* of the rows that are not hashed */
-    uint64_t fresh_from;          /* the least id of them; UINT64_MAX: there are none */
+    struct overlay_chunk *chunks;    /* the newest first */
+    uint32_t fresh_table;            /* of the rows that are not hashed */
+    uint64_t fresh_from;             /* the least id of them; UINT64_MAX: there are none */
+    struct overlay_row *fresh_first; /* all before it in the list are hashed */
+    uint64_t n_looks;
     struct overlay_entry *by_key;
 };
 
@@ -93,12 +95,14 @@ static void overlay_hash(struct overlay *overlay, struct overlay_row *row)
 
 static void overlay_hash_fresh(struct overlay *overlay)
 {
-    overlay->fresh_from = UINT64_MAX;
-    for (struct overlay_row *row = overlay->first; row != NULL; row = row->next) {
+    for (struct overlay_row *row = overlay->fresh_first; row != NULL; row = row->next) {
+        overlay->n_looks++;
         if (!row->is_hashed) {
             overlay_hash(overlay, row);
         }
     }
+    overlay->fresh_from = UINT64_MAX;
+    overlay->fresh_first = NULL;
 }
 
 static struct overlay_row *overlay_find(struct overlay *overlay, uint32_t table, uint64_t id)
@@ -230,7 +234,9 @@ void overlay_lend_new(struct overlay *overlay, uint32_t table, uint64_t id, cons
     }
     overlay->fresh_table = table;
     overlay->fresh_from = id < overlay->fresh_from ? id : overlay->fresh_from;
-    overlay_give(overlay_append(overlay, table, id, false), value, size, NULL);
+    struct overlay_row *row = overlay_append(overlay, table, id, false);
+    overlay->fresh_first = overlay->fresh_first != NULL ? overlay->fresh_first : row;
+    overlay_give(row, value, size, NULL);
 }
 
 void overlay_lend(struct overlay *overlay, uint32_t table, uint64_t id, const uint8_t *value, size_t size)
@@ -299,6 +305,11 @@ void overlay_cut(struct overlay *overlay, const struct overlay_change *last)
     }
     *link = NULL;
     overlay->last = kept;
+}
+
+uint64_t overlay_looks(const struct overlay *overlay)
+{
+    return overlay->n_looks;
 }
 
 static bool overlay_key_starts(const struct db_key *prefix, const uint8_t *bytes, size_t size)

@@ -49,6 +49,9 @@ void overlay_cut(struct overlay *overlay, const struct overlay_change *last);
 /* Ids of the table's rows whose index entry starts with `prefix`, overlay included; the array is the caller's. */
 uint64_t *overlay_prefix(struct overlay *overlay, uint32_t table, const struct db_key *prefix, size_t *out_n);
 
+/* How many rows were looked at to find those that are not hashed: each once or twice, however the operations alternate. For tests. */
+uint64_t overlay_looks(const struct overlay *overlay);
+
 /* Writes everything into the open transaction of the rows. An error spoils the whole commit. */
 int overlay_write(struct overlay *overlay) MUST_CHECK;
 

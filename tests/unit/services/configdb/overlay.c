@@ -200,6 +200,29 @@ static void lent_rows_are_found_when_somebody_asks(void **state)
     fixture_base_fini(&base);
 }
 
+/* Each put asks for the row that was inserted just before it: only what is new since the last question is walked. */
+static void rows_that_come_one_by_one_are_looked_at_once(void **state)
+{
+    enum { PAIRS = 50000 };
+    struct fixture_base base;
+    uint8_t bytes[64];
+    Busbar__RuleRow rule = fixture_rule(1, 2);
+    size_t size = busbar__rule_row__pack(&rule, bytes);
+    fixture_base_init(&base);
+    assert_int_equal(rows_begin_read(base.rows), 0);
+    struct overlay *overlay = overlay_new(base.rows);
+    for (uint64_t id = 1; id <= PAIRS; id++) {
+        overlay_lend_new(overlay, CFG_RULE, id, bytes, size);
+        assert_true(overlay_has(overlay, CFG_RULE, id));
+        overlay_lend(overlay, CFG_RULE, id, bytes, size);
+    }
+    assert_int_equal(changes_of(overlay), PAIRS);
+    assert_in_range(overlay_looks(overlay), PAIRS, 2 * PAIRS);
+    overlay_destroy(&overlay);
+    rows_end(base.rows);
+    fixture_base_fini(&base);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -209,6 +232,7 @@ int main(void)
         cmocka_unit_test(a_prefix_gives_rows_of_both_layers_once),
         cmocka_unit_test(what_is_cut_off_is_forgotten),
         cmocka_unit_test(lent_rows_are_found_when_somebody_asks),
+        cmocka_unit_test(rows_that_come_one_by_one_are_looked_at_once),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
