@@ -33,7 +33,7 @@ enum message_type {
 };
 
 enum {
-    BUS_QUEUE_MESSAGES = 1000,              /* per direction and peer: several seconds of batches at rest, under 100 MB at worst */
+    BUS_QUEUE_MESSAGES = 1000, /* per direction and peer: several seconds of batches at rest, at worst 100 MB of packets for controllers (up.c) */
     BUS_MESSAGE_MAX_BYTES = 16 * 1024 * 1024, /* a transaction of a 64k-rule bundle fits; larger things travel in pieces */
 };
 

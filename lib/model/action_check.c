@@ -166,11 +166,11 @@ static enum action_fault check_pop_mpls(struct walk *walk, uint16_t ethertype)
     return result;
 }
 
-/* Only what Open vSwitch truncates for: real ports. */
+/* Only what Open vSwitch truncates for: real ports. 0 is none, as for check_port(). */
 static enum action_fault check_output_trunc(struct walk *walk, const struct action *action)
 {
     uint32_t port = action->output_trunc.port;
-    if (port > PORT_MAX && port != PORT_IN_PORT && port != PORT_LOCAL) {
+    if (port == 0 || (port > PORT_MAX && port != PORT_IN_PORT && port != PORT_LOCAL)) {
         return fault(walk, ACTION_FAULT_OUT_PORT, "%s: not to this reserved port", "output(max_len)");
     }
     if (action->output_trunc.max_len < ACTION_TRUNCATE_MIN) {

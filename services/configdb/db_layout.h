@@ -4,8 +4,9 @@
  *   run    RUN_DIR/rundb/     rules, groups, meters, owners, services, counters; never synced, survives kill -9
  *
  * Beside the run environment stands `mark`: three numbers in the machine's order, ticket of the last commit begun, of the last done, and LMDB's number of
- * the one begun (mapped.h); and `boot`: the machine's boot id and then " marked", which those who do not know `mark` take for another boot, so that they
- * rebuild what they could not mend.
+ * the one begun (mapped.h); and `boot`: the machine's boot id and then " marked ranges". Those who do not know `mark`, or entries of several rows in
+ * `dirty`, take this for another boot, so that they rebuild what they could not mend or read: from the disk's copy, which is a second older where
+ * configdb was killed.
  *
  * Every environment has six databases. Numbers in keys are big-endian, so that LMDB's byte order is their order. Every value
  * is preceded by 8 bytes: XXH3_64bits(value, seed = XXH3_64bits(key)), big-endian, put and checked by store.c alone.
@@ -31,8 +32,8 @@
  *                                                  was answered; the slot is sequence mod 64
  *   dirty    000000000000002a 00000003             table (1), id (8): the fourth row of commit 42 that the fold has not copied yet
  *                                                  (run only)
- *            000000000000002a 00000004             table (1), id (8), count (4): so many rows from that id on. Older builds cannot read this: they may come
- *                                                  back where configdb was stopped in order, which leaves no entries
+ *            000000000000002a 00000004             table (1), id (8), count (4): so many rows from that id on. `boot` keeps builds away that cannot
+ *                                                  read this
  *   history  000000000000002a 00000000             packed HistoryCommit: who made commit 42, and when (disk only)
  *            000000000000002a 00000001             packed HistoryChange: the first row it changed, before and after
  *

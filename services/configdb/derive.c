@@ -95,11 +95,11 @@ static int derive_insert_service(struct txn *txn, uint64_t id, const Busbar__Ser
     if (overlay_index(txn->overlay, CFG_SERVICE, &key, &former) == 0) {
         ProtobufCMessage *row = NULL;
         int err = overlay_get(txn->overlay, CFG_SERVICE, former, &row);
+        err = err == 0 ? overlay_delete(txn->overlay, CFG_SERVICE, former, row) : err;
+        protobuf_c_message_free_unpacked(row, NULL);
         if (err != 0) {
             return error_set(&txn->detail, err, "service row %" PRIu64 ": %s", former, error_text(err));
         }
-        overlay_delete(txn->overlay, CFG_SERVICE, former, row);
-        protobuf_c_message_free_unpacked(row, NULL);
     }
     return 0;
 }
@@ -139,12 +139,12 @@ static int derive_delete_by_index(struct txn *txn, uint32_t table, uint32_t numb
     for (size_t i = 0; err == 0 && i < n; i++) {
         ProtobufCMessage *row = NULL;
         err = overlay_get(txn->overlay, table, ids[i], &row);
+        err = err == 0 ? overlay_delete(txn->overlay, table, ids[i], row) : err;
+        protobuf_c_message_free_unpacked(row, NULL);
         if (err != 0) {
             (void)error_set(&txn->detail, err, "%s row %" PRIu64 ": %s", cfg_table_info(table)->name, ids[i], error_text(err));
             break;
         }
-        overlay_delete(txn->overlay, table, ids[i], row);
-        protobuf_c_message_free_unpacked(row, NULL);
         err = derive_delete_belonging(txn, table, ids[i]);
     }
     free(ids);
@@ -194,13 +194,16 @@ static int derive_delete_bridge(struct txn *txn, uint64_t id)
     return err;
 }
 
-static void derive_delete_counter(struct overlay *overlay, uint64_t id)
+/* One that cannot be read stays: it must not keep its rule. */
+static int derive_delete_counter(struct overlay *overlay, uint64_t id)
 {
     ProtobufCMessage *counter = NULL;
+    int err = 0;
     if (overlay_get(overlay, CFG_COUNTER, id, &counter) == 0) {
-        overlay_delete(overlay, CFG_COUNTER, id, counter);
+        err = overlay_delete(overlay, CFG_COUNTER, id, counter);
         protobuf_c_message_free_unpacked(counter, NULL);
     }
+    return err;
 }
 
 static bool derive_has_bucket(const Busbar__GroupRow *group, uint32_t counter)
@@ -230,39 +233,50 @@ bool derive_is_counted(struct overlay *overlay, uint64_t counter)
 }
 
 /* The counters of the buckets that the group has and `after`, the group as it will be, has not. NULL: there will be none. */
-static void derive_delete_bucket_counters(struct overlay *overlay, uint64_t id, const Busbar__GroupRow *before, const Busbar__GroupRow *after)
+static int derive_delete_bucket_counters(struct overlay *overlay, uint64_t id, const Busbar__GroupRow *before, const Busbar__GroupRow *after)
 {
-    for (size_t i = 0; i < before->n_buckets; i++) {
+    int err = 0;
+    for (size_t i = 0; err == 0 && i < before->n_buckets; i++) {
         if (after == NULL || !derive_has_bucket(after, before->buckets[i]->counter)) {
-            derive_delete_counter(overlay, counter_id(COUNTER_BUCKET, id << 16 | before->buckets[i]->counter));
+            err = derive_delete_counter(overlay, counter_id(COUNTER_BUCKET, id << 16 | before->buckets[i]->counter));
         }
     }
+    return err;
 }
 
 /* With the row of a rule or a group go its counters. */
-static void derive_delete_counters(struct overlay *overlay, uint32_t table, uint64_t id, const ProtobufCMessage *row)
+static int derive_delete_counters(struct overlay *overlay, uint32_t table, uint64_t id, const ProtobufCMessage *row)
 {
     if (table == CFG_RULE) {
-        derive_delete_counter(overlay, id);
-    } else if (table == CFG_GROUP) {
-        derive_delete_counter(overlay, counter_id(COUNTER_GROUP, id));
-        derive_delete_bucket_counters(overlay, id, (const Busbar__GroupRow *)row, NULL);
+        return derive_delete_counter(overlay, id);
     }
+    if (table != CFG_GROUP) {
+        return 0;
+    }
+    int err = derive_delete_counter(overlay, counter_id(COUNTER_GROUP, id));
+    return err == 0 ? derive_delete_bucket_counters(overlay, id, (const Busbar__GroupRow *)row, NULL) : err;
 }
 
-static void derive_update_group(struct txn *txn, uint64_t id, const ProtobufCMessage *after)
+static int derive_counters_said(struct txn *txn, uint32_t table, uint64_t id, int err)
+{
+    return err == 0 ? 0 : error_set(&txn->detail, err, "counters of %s row %" PRIu64 ": %s", cfg_table_info(table)->name, id, error_text(err));
+}
+
+static int derive_update_group(struct txn *txn, uint64_t id, const ProtobufCMessage *after)
 {
     ProtobufCMessage *before = NULL;
+    int err = 0;
     if (overlay_get(txn->overlay, CFG_GROUP, id, &before) == 0) {
-        derive_delete_bucket_counters(txn->overlay, id, (const Busbar__GroupRow *)before, (const Busbar__GroupRow *)after);
+        err = derive_delete_bucket_counters(txn->overlay, id, (const Busbar__GroupRow *)before, (const Busbar__GroupRow *)after);
         protobuf_c_message_free_unpacked(before, NULL);
     }
+    return derive_counters_said(txn, CFG_GROUP, id, err);
 }
 
 int derive_update(struct txn *txn, uint64_t id, uint32_t table, const char *column, ProtobufCMessage *row)
 {
     if (table == CFG_GROUP && strcmp(column, "buckets") == 0) {
-        derive_update_group(txn, id, row);
+        return derive_update_group(txn, id, row);
     }
     if (table != CFG_PORT) {
         return 0;
@@ -294,8 +308,7 @@ int derive_delete(struct txn *txn, uint64_t id, uint32_t table, const ProtobufCM
         ((const Busbar__ServiceRow *)row)->start != txn->from.start) {
         return error_set(&txn->detail, -ERROR_WRONG_SENDER, "service row %" PRIu64 ": a process leaves only as itself", id);
     }
-    derive_delete_counters(txn->overlay, table, id, row);
-    return 0;
+    return derive_counters_said(txn, table, id, derive_delete_counters(txn->overlay, table, id, row));
 }
 
 static int derive_local_port(struct txn *txn, struct rows *rows, uint64_t bridge)
@@ -344,10 +357,13 @@ static int derive_walk_gone(struct rows *rows, struct overlay *overlay, uint32_t
             break;
         }
         if (column_number(column, row, 0, &owner) && owner == bridge) {
-            overlay_delete(overlay, table, id, row);
-            derive_delete_counters(overlay, table, id, row);
+            err = overlay_delete(overlay, table, id, row);
+            err = err == 0 ? derive_delete_counters(overlay, table, id, row) : err;
         }
         protobuf_c_message_free_unpacked(row, NULL);
+        if (err != 0) {
+            break;
+        }
     }
     store_cursor_close(&cursor);
     return err == -ERROR_NOT_FOUND ? 0 : err;
@@ -365,7 +381,7 @@ int derive_bridge_gone(struct rows *rows, struct overlay *overlay, uint64_t brid
     }
     ProtobufCMessage *owner = NULL;
     if (err == 0 && overlay_get(overlay, CFG_OWNER, bridge, &owner) == 0) {
-        overlay_delete(overlay, CFG_OWNER, bridge, owner);
+        err = overlay_delete(overlay, CFG_OWNER, bridge, owner);
         protobuf_c_message_free_unpacked(owner, NULL);
     }
     return err;

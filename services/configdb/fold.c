@@ -49,9 +49,10 @@ struct fold {
     uint64_t due_ns;
 };
 
-/* Rows already copied in this pass: a rule changed a hundred times is copied once. Those of ranges are not looked for: they are new, mostly. */
+/* What was copied in this pass: a rule changed a hundred times is copied once, and rules that are written again and again in the same order, too.
+ * Ranges that only overlap are copied each. */
 struct fold_seen {
-    uint8_t key[9];
+    uint8_t dirty[13]; /* its value in the dirty list: table, id, and count of a range */
     UT_hash_handle hh;
 };
 struct fold_pass {
@@ -117,6 +118,20 @@ static int fold_range(struct fold_pass *pass, const struct db_dirty *dirty)
     return err;
 }
 
+/* And sees it. */
+static bool fold_was_seen(struct fold_pass *pass, const struct store_bytes *dirty)
+{
+    struct fold_seen *seen = NULL;
+    HASH_FIND(hh, pass->seen, dirty->bytes, dirty->size, seen);
+    if (seen != NULL) {
+        return true;
+    }
+    seen = memory_zeroed(sizeof *seen);
+    memcpy(seen->dirty, dirty->bytes, dirty->size);
+    HASH_ADD_KEYPTR(hh, pass->seen, seen->dirty, dirty->size, seen);
+    return false;
+}
+
 static int fold_entry(struct fold_pass *pass, const struct store_bytes *dirty_key, const struct store_bytes *row_key)
 {
     struct reader r = reader_of(row_key->bytes, row_key->size);
@@ -131,18 +146,13 @@ static int fold_entry(struct fold_pass *pass, const struct store_bytes *dirty_ke
     pass->last.size = 0;
     db_key_add(&pass->last, dirty_key->bytes, dirty_key->size);
     pass->last_n = reader_u64(&d);
+    if (fold_was_seen(pass, row_key)) {
+        return 0;
+    }
     if (is_range) {
         return fold_range(pass, &dirty);
     }
     struct db_key key = db_key_row(table, id);
-    struct fold_seen *seen = NULL;
-    HASH_FIND(hh, pass->seen, key.bytes, key.size, seen);
-    if (seen != NULL) {
-        return 0;
-    }
-    seen = memory_zeroed(sizeof *seen);
-    memcpy(seen->key, key.bytes, sizeof seen->key);
-    HASH_ADD(hh, pass->seen, key, sizeof seen->key, seen);
     pass->n++;
     return fold_row(pass, &key, table);
 }

@@ -24,7 +24,7 @@ static int gone_slice(struct rows *rows, struct overlay *gone, size_t max, const
         last = change;
         err = overlay_get(slice, change->table, change->id, &row);
         if (err == 0) {
-            overlay_delete(slice, change->table, change->id, row);
+            err = overlay_delete(slice, change->table, change->id, row);
         }
         protobuf_c_message_free_unpacked(row, NULL);
     }

@@ -63,11 +63,11 @@ void item_forget_reply(struct commit_item *item)
 
 void item_end(struct item_pool *pool, struct commit_item *item)
 {
+    overlay_destroy(&item->gone);
+    txn_fini(&item->txn); /* before the message, of whose bytes it keeps some */
     if (!item->is_in_memory) {
         busbar__transact__free_unpacked(item->message, NULL);
     }
-    overlay_destroy(&item->gone);
-    txn_fini(&item->txn);
     free(item->reply);
     if (pool->n_spare == ITEM_SPARE_MAX || item->memory.wanted > ITEM_SPARE_BYTES) {
         item_free(item);

@@ -46,9 +46,11 @@ struct overlay {
     struct rows *rows;
     struct overlay_row *first, *last;
     struct overlay_row *by_row;
-    struct overlay_chunk *chunks; /* the newest first */
-    uint32_t fresh_table;         /* of the rows that are not hashed */
-    uint64_t fresh_from;          /* the least id of them; UINT64_MAX: there are none */
+    struct overlay_chunk *chunks;    /* the newest first */
+    uint32_t fresh_table;            /* of the rows that are not hashed */
+    uint64_t fresh_from;             /* the least id of them; UINT64_MAX: there are none */
+    struct overlay_row *fresh_first; /* all before it in the list are hashed */
+    uint64_t n_looks;
     struct overlay_entry *by_key;
 };
 
@@ -93,12 +95,14 @@ static void overlay_hash(struct overlay *overlay, struct overlay_row *row)
 
 static void overlay_hash_fresh(struct overlay *overlay)
 {
-    overlay->fresh_from = UINT64_MAX;
-    for (struct overlay_row *row = overlay->first; row != NULL; row = row->next) {
+    for (struct overlay_row *row = overlay->fresh_first; row != NULL; row = row->next) {
+        overlay->n_looks++;
         if (!row->is_hashed) {
             overlay_hash(overlay, row);
         }
     }
+    overlay->fresh_from = UINT64_MAX;
+    overlay->fresh_first = NULL;
 }
 
 static struct overlay_row *overlay_find(struct overlay *overlay, uint32_t table, uint64_t id)
@@ -197,30 +201,53 @@ int overlay_index(struct overlay *overlay, uint32_t table, const struct db_key *
     return 0;
 }
 
-static void overlay_enter(struct overlay *overlay, uint32_t table, const struct db_key *key, uint64_t id)
+/* 0 and whether it is there; only what cannot be read is an error. */
+static int overlay_is_stored(int err, bool *out_is_stored)
+{
+    if (err != 0 && err != -ERROR_NOT_FOUND) {
+        return err;
+    }
+    *out_is_stored = err == 0;
+    return 0;
+}
+
+static int overlay_enter(struct overlay *overlay, uint32_t table, const struct db_key *key, uint64_t id)
 {
     struct overlay_entry *entry = NULL;
     HASH_FIND(hh, overlay->by_key, key->bytes, key->size, entry);
     if (entry == NULL) {
         uint64_t stored;
+        bool was_stored = false;
+        int err = overlay_is_stored(rows_index_get(overlay->rows, table, key, &stored), &was_stored);
+        if (err != 0) {
+            return err;
+        }
         entry = memory_zeroed(sizeof *entry);
         entry->key = *key;
         entry->table = table;
-        entry->was_stored = rows_index_get(overlay->rows, table, key, &stored) == 0;
+        entry->was_stored = was_stored;
         HASH_ADD_KEYPTR(hh, overlay->by_key, entry->key.bytes, entry->key.size, entry);
     }
     entry->id = id;
+    return 0;
 }
 
-static struct overlay_row *overlay_row(struct overlay *overlay, uint32_t table, uint64_t id)
+/* The row to be changed; a new one at the end of the list when it was not changed before. */
+static int overlay_row(struct overlay *overlay, uint32_t table, uint64_t id, struct overlay_row **out_row)
 {
     struct store_bytes stored;
     struct overlay_row *row = overlay_find(overlay, table, id);
     if (row == NULL) {
-        row = overlay_append(overlay, table, id, rows_get(overlay->rows, table, id, &stored) == 0);
+        bool was_stored = false;
+        int err = overlay_is_stored(rows_get(overlay->rows, table, id, &stored), &was_stored);
+        if (err != 0) {
+            return err;
+        }
+        row = overlay_append(overlay, table, id, was_stored);
         overlay_hash(overlay, row);
     }
-    return row;
+    *out_row = row;
+    return 0;
 }
 
 void overlay_lend_new(struct overlay *overlay, uint32_t table, uint64_t id, const uint8_t *value, size_t size)
@@ -230,7 +257,9 @@ void overlay_lend_new(struct overlay *overlay, uint32_t table, uint64_t id, cons
     }
     overlay->fresh_table = table;
     overlay->fresh_from = id < overlay->fresh_from ? id : overlay->fresh_from;
-    overlay_give(overlay_append(overlay, table, id, false), value, size, NULL);
+    struct overlay_row *row = overlay_append(overlay, table, id, false);
+    overlay->fresh_first = overlay->fresh_first != NULL ? overlay->fresh_first : row;
+    overlay_give(row, value, size, NULL);
 }
 
 void overlay_lend(struct overlay *overlay, uint32_t table, uint64_t id, const uint8_t *value, size_t size)
@@ -243,9 +272,32 @@ void overlay_lend(struct overlay *overlay, uint32_t table, uint64_t id, const ui
     overlay_give(row, value, size, NULL);
 }
 
+static int overlay_unreadable(uint32_t table, uint64_t id, int err, struct error_detail *detail)
+{
+    return error_set(detail, err, "%s row %" PRIu64 ": %s", cfg_table_info(table)->name, id, error_text(err));
+}
+
+/* The index entries of a row: those as it was go, those as it is come. NULL: it was not, or is no more. */
+static int overlay_enter_row(struct overlay *overlay, uint32_t table, uint64_t id, const ProtobufCMessage *before, const ProtobufCMessage *row)
+{
+    int err = 0;
+    for (size_t i = 0; err == 0 && i < validate_unique_count(table); i++) {
+        if (before != NULL) {
+            struct db_key old = validate_unique_key(table, i, before);
+            err = overlay_enter(overlay, table, &old, 0);
+        }
+        if (err == 0 && row != NULL) {
+            struct db_key key = validate_unique_key(table, i, row);
+            err = overlay_enter(overlay, table, &key, id);
+        }
+    }
+    return err;
+}
+
 int overlay_set(struct overlay *overlay, uint32_t table, uint64_t id, const ProtobufCMessage *before,
                 const ProtobufCMessage *row, struct error_detail *detail)
 {
+    struct overlay_row *changed = NULL;
     for (size_t i = 0; i < validate_unique_count(table); i++) {
         struct db_key key = validate_unique_key(table, i, row);
         uint64_t other;
@@ -253,28 +305,27 @@ int overlay_set(struct overlay *overlay, uint32_t table, uint64_t id, const Prot
             return validate_unique_error(table, i, row, other, detail);
         }
     }
-    for (size_t i = 0; i < validate_unique_count(table); i++) {
-        if (before != NULL) {
-            struct db_key old = validate_unique_key(table, i, before);
-            overlay_enter(overlay, table, &old, 0);
-        }
-        struct db_key key = validate_unique_key(table, i, row);
-        overlay_enter(overlay, table, &key, id);
+    int err = overlay_enter_row(overlay, table, id, before, row);
+    err = err == 0 ? overlay_row(overlay, table, id, &changed) : err;
+    if (err != 0) {
+        return overlay_unreadable(table, id, err, detail);
     }
     size_t size = protobuf_c_message_get_packed_size(row);
     uint8_t *value = memory_resize(NULL, size + 1);
     (void)protobuf_c_message_pack(row, value);
-    overlay_give(overlay_row(overlay, table, id), value, size, value);
+    overlay_give(changed, value, size, value);
     return 0;
 }
 
-void overlay_delete(struct overlay *overlay, uint32_t table, uint64_t id, const ProtobufCMessage *before)
+int overlay_delete(struct overlay *overlay, uint32_t table, uint64_t id, const ProtobufCMessage *before)
 {
-    for (size_t i = 0; i < validate_unique_count(table); i++) {
-        struct db_key key = validate_unique_key(table, i, before);
-        overlay_enter(overlay, table, &key, 0);
+    struct overlay_row *changed = NULL;
+    int err = overlay_enter_row(overlay, table, id, before, NULL);
+    err = err == 0 ? overlay_row(overlay, table, id, &changed) : err;
+    if (err == 0) {
+        overlay_give(changed, NULL, 0, NULL);
     }
-    overlay_give(overlay_row(overlay, table, id), NULL, 0, NULL);
+    return err;
 }
 
 const struct overlay_change *overlay_next(struct overlay *overlay, const struct overlay_change **cursor)
@@ -299,6 +350,11 @@ void overlay_cut(struct overlay *overlay, const struct overlay_change *last)
     }
     *link = NULL;
     overlay->last = kept;
+}
+
+uint64_t overlay_looks(const struct overlay *overlay)
+{
+    return overlay->n_looks;
 }
 
 static bool overlay_key_starts(const struct db_key *prefix, const uint8_t *bytes, size_t size)

@@ -32,10 +32,10 @@ int overlay_value(struct overlay *overlay, uint32_t table, uint64_t id, struct s
 int overlay_index(struct overlay *overlay, uint32_t table, const struct db_key *key, uint64_t *out_id) MUST_CHECK;
 
 /* Inserts or replaces; before: the row as it was, NULL for a new one. -ERROR_EXISTS, with the columns in detail, when another row
- * has the same unique columns. */
+ * has the same unique columns. What cannot be read, such as -ERROR_DAMAGED, is no row that is not there: the transaction cannot be written. */
 int overlay_set(struct overlay *overlay, uint32_t table, uint64_t id, const ProtobufCMessage *before,
                 const ProtobufCMessage *row, struct error_detail *detail) MUST_CHECK;
-void overlay_delete(struct overlay *overlay, uint32_t table, uint64_t id, const ProtobufCMessage *before);
+int overlay_delete(struct overlay *overlay, uint32_t table, uint64_t id, const ProtobufCMessage *before) MUST_CHECK;
 
 /* A row of a table without unique columns, packed as protobuf-c packs it, whose bytes outlive the overlay. _new: an id just given, that was nowhere before.
  * The other: the row exists (overlay_value()); a value of NULL deletes it. */
@@ -48,6 +48,9 @@ const struct overlay_change *overlay_next(struct overlay *overlay, const struct 
 void overlay_cut(struct overlay *overlay, const struct overlay_change *last);
 /* Ids of the table's rows whose index entry starts with `prefix`, overlay included; the array is the caller's. */
 uint64_t *overlay_prefix(struct overlay *overlay, uint32_t table, const struct db_key *prefix, size_t *out_n);
+
+/* How many rows were looked at to find those that are not hashed: each once or twice, however the operations alternate. For tests. */
+uint64_t overlay_looks(const struct overlay *overlay);
 
 /* Writes everything into the open transaction of the rows. An error spoils the whole commit. */
 int overlay_write(struct overlay *overlay) MUST_CHECK;

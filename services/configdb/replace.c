@@ -165,7 +165,7 @@ static void replace_bridge_gone(struct txn *txn, uint64_t id)
 }
 
 /* Takes out what goes and what changes. The switch row always stays. */
-static void replace_take_out(struct replace *replace)
+static int replace_take_out(struct replace *replace)
 {
     const struct picture_row *now;
     for (size_t i = 0; (now = picture_at_index(replace->now, i)) != NULL; i++) {
@@ -176,11 +176,15 @@ static void replace_take_out(struct replace *replace)
         if (stays) {
             continue;
         }
-        overlay_delete(replace->txn->overlay, now->table, now->id, now->row);
+        int err = overlay_delete(replace->txn->overlay, now->table, now->id, now->row);
+        if (err != 0) {
+            return error_set(&replace->txn->detail, err, "%s row %" PRIu64 ": %s", cfg_table_info(now->table)->name, now->id, error_text(err));
+        }
         if (row == NULL && now->table == CFG_BRIDGE) {
             replace_bridge_gone(replace->txn, now->id);
         }
     }
+    return 0;
 }
 
 static void replace_say_back(struct replace *replace, const struct replace_row *row)
@@ -284,10 +288,8 @@ int replace_configuration(struct txn *txn, struct rows *rows, struct picture *pi
     for (uint32_t table = 0; err == 0 && table < CFG_TABLE_MAX; table++) {
         err = replace_table(&replace, table, keeps_ids);
     }
-    if (err == 0) {
-        replace_take_out(&replace);
-        err = replace_put_in(&replace);
-    }
+    err = err == 0 ? replace_take_out(&replace) : err;
+    err = err == 0 ? replace_put_in(&replace) : err;
     if (err == 0) {
         err = replace_check(&replace);
     }

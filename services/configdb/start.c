@@ -4,10 +4,10 @@
  *   run    missing, damaged, unfinished, or of another boot: rebuilt from the disk's copy, which is at most a second older
  *
  * The boot id stands in RUN_DIR/rundb/boot beside the environment: after a power loss the environment was never synced and must not even
- * be opened. Behind it stands that a killed commit may have to be taken back (mapped.h). Builds that cannot do this take it for another boot's, and
- * rebuild; and where it does not stand, the last that wrote was one of those, so whatever mark is there says nothing. Versions and ids jump after a
- * rebuild, so that nothing is given twice that somebody may have seen before the loss. A file that cannot be read now is no reason to rebuild: the start
- * ends with its name.
+ * be opened. Behind it stands that a killed commit may have to be taken back (mapped.h), and that entries of the dirty list may be of several rows
+ * (db_layout.h). Builds that cannot do this take it for another boot's, and rebuild; and where the first does not stand, the last that wrote was one of
+ * those, so whatever mark is there says nothing. Versions and ids jump after a rebuild, so that nothing is given twice that somebody may have seen before
+ * the loss. A file that cannot be read now is no reason to rebuild: the start ends with its name.
  *
  * The epoch is the greater of the last one plus one and the wall clock in seconds, so that a database put back from a copy does not repeat
  * the epochs its readers know; it is synced to disk before anybody is served.
@@ -37,11 +37,13 @@
 #define START_N_JUMP (1ull << 32)
 #define START_ID_JUMP (1ull << 24)
 #define START_MARKED " marked" /* in `boot` behind the boot id */
+#define START_RANGES " ranges" /* behind that */
 
 enum start_boot {
-    START_BOOT_OTHER, /* or none */
+    START_BOOT_OTHER,    /* or none */
     START_BOOT_UNMARKED, /* written last by a build that knows no marks */
-    START_BOOT_MARKED,
+    START_BOOT_MARKED,   /* by one that knows no entries of several rows */
+    START_BOOT_RANGES,
 };
 
 static int start_boot_of(const char *run_db, const char *boot_id, enum start_boot *out_boot, struct error_detail *detail)
@@ -56,10 +58,11 @@ static int start_boot_of(const char *run_db, const char *boot_id, enum start_boo
         close(fd);
     }
     free(path);
-    *out_boot = n <= 0 || strncmp(text, boot_id, size) != 0 ? START_BOOT_OTHER
-                : text[size] == '\0'                        ? START_BOOT_UNMARKED
-                : strcmp(text + size, START_MARKED) == 0    ? START_BOOT_MARKED
-                                                            : START_BOOT_OTHER;
+    *out_boot = n <= 0 || strncmp(text, boot_id, size) != 0            ? START_BOOT_OTHER
+                : text[size] == '\0'                                  ? START_BOOT_UNMARKED
+                : strcmp(text + size, START_MARKED) == 0              ? START_BOOT_MARKED
+                : strcmp(text + size, START_MARKED START_RANGES) == 0 ? START_BOOT_RANGES
+                                                                      : START_BOOT_OTHER;
     return err;
 }
 
@@ -81,7 +84,7 @@ static int start_add_to_boot(const char *run_db, int flags, const char *text, st
 static int start_write_boot(const char *run_db, const char *boot_id)
 {
     struct error_detail detail;
-    char *text = memory_format("%s%s", boot_id, START_MARKED);
+    char *text = memory_format("%s%s", boot_id, START_MARKED START_RANGES);
     int err = start_add_to_boot(run_db, O_CREAT | O_TRUNC, text, &detail);
     free(text);
     return err;
@@ -213,14 +216,14 @@ static int start_open_disk(const struct start_settings *settings, size_t map_byt
     return store_open(settings->db_dir, STORE_SYNC, map_bytes, out_disk, detail);
 }
 
-/* What the last user left, before anybody looks into it. */
+/* What the last user left, before anybody looks into it; and what this one may leave is said before it is. */
 static int start_recover(const char *run_db, enum start_boot boot, struct error_detail *detail)
 {
-    if (boot == START_BOOT_MARKED) {
-        return store_recover(run_db, detail);
+    int err = boot == START_BOOT_UNMARKED ? store_forget_mark(run_db, detail) : store_recover(run_db, detail);
+    if (err != 0 || boot == START_BOOT_RANGES) {
+        return err;
     }
-    int err = store_forget_mark(run_db, detail);
-    return err == 0 ? start_add_to_boot(run_db, O_APPEND, START_MARKED, detail) : err;
+    return start_add_to_boot(run_db, O_APPEND, boot == START_BOOT_MARKED ? START_RANGES : START_MARKED START_RANGES, detail);
 }
 
 static int start_look(const char *run_db, const char *boot_id, bool *out_is_there, enum start_boot *out_boot, struct error_detail *detail)

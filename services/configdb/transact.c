@@ -16,8 +16,11 @@
 #include <string.h>
 
 #include "lib/msg/wire.h"
+#include "services/configdb/txn.h"
 
 enum { TRANSACT_OPS = 3 };
+enum { TAG_BYTES_MAX = 5, LENGTH_BYTES_MAX = 5 /* that protobuf-c takes, however small the number */ };
+enum { FIELD_8_BYTES = 1, FIELD_4_BYTES = 5 /* types that no field of a transaction has, but those of later versions may */ };
 enum { OP_KIND = 1, OP_TABLE = 2, OP_ID = 3, OP_VALUE = 4 };
 
 struct transact_field {
@@ -49,24 +52,46 @@ static bool transact_op_fields(struct reader r, Busbar__Op *op)
     return true;
 }
 
-/* The next field. False: it cannot be read here. */
+/* A number in any form, also with more bytes than it needs. */
+static uint64_t transact_number(struct reader *r, size_t bytes_max)
+{
+    uint64_t value = 0;
+    for (size_t i = 0; i < bytes_max && r->pos < r->end; i++) {
+        uint8_t byte = *r->pos++;
+        value |= (uint64_t)(byte & 0x7f) << (7 * i);
+        if (byte < 0x80) {
+            return value;
+        }
+    }
+    r->failed = true;
+    return 0;
+}
+
+/* The next field. False: there is none, for protobuf-c neither. */
 static bool transact_next(struct reader *r, struct transact_field *out)
 {
     const uint8_t *from = r->pos;
-    uint64_t tag = wire_number(r);
+    uint64_t tag = transact_number(r, TAG_BYTES_MAX), size = 0;
     *out = (struct transact_field){.is_op = tag == wire_tag(TRANSACT_OPS, WIRE_BYTES)};
     if ((tag & 7) == WIRE_NUMBER) {
-        (void)wire_number(r);
+        (void)transact_number(r, WIRE_NUMBER_MAX);
     } else if ((tag & 7) == WIRE_BYTES) {
-        out->inner = wire_bytes(r);
+        size = transact_number(r, LENGTH_BYTES_MAX);
+    } else if ((tag & 7) == FIELD_8_BYTES || (tag & 7) == FIELD_4_BYTES) {
+        size = (tag & 7) == FIELD_8_BYTES ? 8 : 4;
     } else {
         return false;
     }
+    if (r->failed || size > reader_left(r)) {
+        return false;
+    }
+    out->inner = (struct reader){.pos = r->pos, .end = r->pos + size};
+    r->pos += size;
     out->whole = (struct reader){.pos = from, .end = r->pos};
-    return !r->failed;
+    return true;
 }
 
-/* What is no operation, packed. False: the message cannot be read here. */
+/* What is no operation, packed, and how many are. False: the message cannot be read. */
 static bool transact_head(struct reader r, struct writer *head, size_t *out_n_ops)
 {
     struct transact_field field;
@@ -110,13 +135,15 @@ Busbar__Transact *transact_read(struct msg_arena *memory, const uint8_t *bytes, 
     struct writer head;
     size_t n_ops;
     writer_init(&head);
-    if (!transact_head(reader_of(bytes, size), &head, &n_ops)) {
-        writer_fini(&head);
-        return (Busbar__Transact *)msg_arena_unpack(memory, &busbar__transact__descriptor, bytes, size);
-    }
-    Busbar__Transact *message = (Busbar__Transact *)msg_arena_unpack(memory, &busbar__transact__descriptor, head.bytes, head.size);
+    bool is_read = transact_head(reader_of(bytes, size), &head, &n_ops);
+    Busbar__Transact *message =
+        is_read ? (Busbar__Transact *)msg_arena_unpack(memory, &busbar__transact__descriptor, head.bytes, head.size) : NULL;
     writer_fini(&head);
     if (message == NULL || n_ops == 0) {
+        return message;
+    }
+    if (n_ops > TXN_OPS_MAX) {
+        message->n_ops = n_ops;
         return message;
     }
     uint8_t *copy = memory->allocator.alloc(memory, size);

@@ -294,8 +294,8 @@ static int txn_delete(struct txn *txn, const Busbar__Op *op, uint64_t id)
         return txn_missing(txn, op->table, id, err);
     }
     err = derive_delete(txn, id, op->table, row);
-    if (err == 0) {
-        overlay_delete(txn->overlay, op->table, id, row);
+    if (err == 0 && (err = overlay_delete(txn->overlay, op->table, id, row)) != 0) {
+        (void)txn_missing(txn, op->table, id, err);
     }
     txn_free(txn, op, row);
     return err;

@@ -24,7 +24,8 @@ enum {
     MISS_UNDER_WAY_ENOUGH = 2 * MISS_BATCH,
     MISS_DEADLINE_MS = 500,      /* then another replica is asked, then the packet dropped */
     UP_BATCH = 64,
-    UP_BYTES = 256 * 1024,
+    UP_BYTES_SENT = 64 * 1024,   /* with so many the packets that wait are a message: what may queue for a replica is bounded by messages */
+    UP_BYTES = UP_BYTES_SENT + UMEM_LARGE_ROOM + DP_USERDATA_MAX + DP_PIPELINE_MAX, /* one more packet with what goes behind it */
     OFFERS_MAX = 1024,        /* unanswered offers a session: about 10 ms of a slowpath's time */
     OFFERS_MAX_BUSY = 128,    /* while asks of OFFERS_BUSY_LISTS flow hashes are under way; half of it with twice as many, and so on */
     OFFERS_BUSY_LISTS = 256,

@@ -294,6 +294,8 @@ void mpls_copy_ttl_out(struct walk *walk)
         struct flow_state mask = {.key.mpls[1] = be32(LABEL_TTL)};
         walk_look(walk, &mask);
         set_field_whole(walk, FIELD_MPLS_TTL, label_at(walk, 1) & LABEL_TTL);
+    } else if (walk->copied_in.is_due) { /* that header's TTL as it will be, though it is not written yet */
+        set_field_whole(walk, FIELD_MPLS_TTL, walk->copied_in.ttl);
     } else if (walk->covered.is_ip) {
         walk->looked.key.ip_ttl = walk->is_ttl_set ? walk->looked.key.ip_ttl : 0xff;
         set_field_whole(walk, FIELD_MPLS_TTL, walk->covered.ttl);

@@ -154,7 +154,7 @@ void copy_ttl(struct packet *packet, bool is_out)
     if (packet->n_labels > 1) {
         set_label_ttl(packet, is_out ? 0 : 1, packet->labels[is_out ? 1 : 0]);
     } else if (is_out) {
-        set_label_ttl(packet, 0, packet->inner.ip_ttl);
+        set_label_ttl(packet, 0, packet->has_copied_in ? packet->copied_in : packet->inner.ip_ttl);
     } else if (packet->n_labels == 1) {
         packet->has_copied_in = true;
         packet->copied_in = (uint8_t)packet->labels[0];

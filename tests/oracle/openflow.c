@@ -169,7 +169,7 @@ static struct action random_action(struct random *random)
         action.output_reg.max_len = UINT16_MAX;
         break;
     case ACTION_OUTPUT_TRUNC:
-        action.output_trunc.port = (uint32_t)random_below(random, PORT_MAX + 1);
+        action.output_trunc.port = 1 + (uint32_t)random_below(random, PORT_MAX);
         action.output_trunc.max_len = ACTION_TRUNCATE_MIN + any16(random);
         break;
     case ACTION_STACK_PUSH:

@@ -152,6 +152,14 @@ static void a_fold_waits_its_second_and_repeats_are_copied_once(void **state)
     fold_step(fold, 2 * FOLD_EVERY_NS);
     assert_int_equal(entries(&base, ROWS_RUN, STORE_DIRTY), 0);
     assert_int_equal(fold_rows(fold), 1);
+    for (uint64_t i = 0; i < 10; i++) { /* the same in runs: 64, 64 and 2 */
+        change_run(&base, model, 1, 130, NULL);
+    }
+    assert_int_equal(entries(&base, ROWS_RUN, STORE_DIRTY), 30);
+    fold_step(fold, 4 * FOLD_EVERY_NS);
+    assert_int_equal(entries(&base, ROWS_RUN, STORE_DIRTY), 0);
+    assert_int_equal(fold_rows(fold), 1 + 130);
+    compare(&base, model, ROWS_DISK);
     fold_destroy(&fold);
     disk_destroy(&disk);
     fixture_base_fini(&base);

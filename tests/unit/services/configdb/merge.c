@@ -59,7 +59,7 @@ static void set(struct overlay *overlay, enum cfg_table table, uint64_t id, uint
     meter.meter_id = (uint32_t)value;
     const ProtobufCMessage *row = table == CFG_RULE ? &rule.base : &meter.base;
     if (value == 0) {
-        overlay_delete(overlay, table, id, row);
+        assert_int_equal(overlay_delete(overlay, table, id, row), 0);
     } else {
         assert_int_equal(overlay_set(overlay, table, id, NULL, row, &detail), 0);
     }

@@ -1,5 +1,5 @@
 /* Changes laid over the tables: seen by those who ask the overlay, by nobody else, until written. */
-#include "tests/unit/services/configdb/fixture.h"
+#include "tests/unit/services/configdb/past.h"
 
 #include "services/configdb/overlay.h"
 #include "services/configdb/validate.h"
@@ -25,7 +25,7 @@ static void delete_port(struct overlay *overlay, uint64_t id)
 {
     ProtobufCMessage *before = NULL;
     assert_int_equal(overlay_get(overlay, CFG_PORT, id, &before), 0);
-    overlay_delete(overlay, CFG_PORT, id, before);
+    assert_int_equal(overlay_delete(overlay, CFG_PORT, id, before), 0);
     protobuf_c_message_free_unpacked(before, NULL);
 }
 
@@ -140,7 +140,7 @@ static void what_is_cut_off_is_forgotten(void **state)
     assert_int_equal(rows_begin_read(base.rows), 0);
     struct overlay *overlay = overlay_new(base.rows);
     for (uint64_t id = 1; id <= 3; id++) {
-        overlay_delete(overlay, CFG_RULE, id, &rule.base);
+        assert_int_equal(overlay_delete(overlay, CFG_RULE, id, &rule.base), 0);
     }
     const struct overlay_change *first = overlay_next(overlay, &cursor);
     overlay_cut(overlay, first);
@@ -188,13 +188,58 @@ static void lent_rows_are_found_when_somebody_asks(void **state)
     assert_ptr_equal(value.bytes, bytes);
     overlay_lend(overlay, CFG_RULE, 2999, NULL, 0);
     overlay_lend_new(overlay, CFG_RULE, 3000, bytes, size);
-    overlay_delete(overlay, CFG_RULE, 3000, &rule.base);
+    assert_int_equal(overlay_delete(overlay, CFG_RULE, 3000, &rule.base), 0);
     assert_int_equal(overlay_value(overlay, CFG_RULE, 3000, &value), -ERROR_NOT_FOUND);
     assert_int_equal(overlay_set(overlay, CFG_RULE, 10, &rule.base, &rule.base, NULL), 0);
     assert_false(overlay_has(overlay, CFG_RULE, 5));
     assert_int_equal(changes_of(overlay), 2989 + 1); /* 10 to 2998 are new, 5 goes */
     assert_int_equal(overlay_write(overlay), 0);
     assert_int_equal(rows_count(base.rows, CFG_RULE), 2989);
+    overlay_destroy(&overlay);
+    rows_end(base.rows);
+    fixture_base_fini(&base);
+}
+
+/* Each put asks for the row that was inserted just before it: only what is new since the last question is walked. */
+static void rows_that_come_one_by_one_are_looked_at_once(void **state)
+{
+    enum { PAIRS = 50000 };
+    struct fixture_base base;
+    uint8_t bytes[64];
+    Busbar__RuleRow rule = fixture_rule(1, 2);
+    size_t size = busbar__rule_row__pack(&rule, bytes);
+    fixture_base_init(&base);
+    assert_int_equal(rows_begin_read(base.rows), 0);
+    struct overlay *overlay = overlay_new(base.rows);
+    for (uint64_t id = 1; id <= PAIRS; id++) {
+        overlay_lend_new(overlay, CFG_RULE, id, bytes, size);
+        assert_true(overlay_has(overlay, CFG_RULE, id));
+        overlay_lend(overlay, CFG_RULE, id, bytes, size);
+    }
+    assert_int_equal(changes_of(overlay), PAIRS);
+    assert_in_range(overlay_looks(overlay), PAIRS, 2 * PAIRS);
+    overlay_destroy(&overlay);
+    rows_end(base.rows);
+    fixture_base_fini(&base);
+}
+
+/* A row that cannot be read is not one that is not there: put as if it were new it would be counted twice. */
+static void a_damaged_row_is_noticed_by_a_change(void **state)
+{
+    struct fixture_base base;
+    struct error_detail detail;
+    struct store_bytes value;
+    fixture_base_init(&base);
+    Busbar__PortRow port = fixture_port("the-spot-in-the-file", 1);
+    fixture_put(&base, CFG_PORT, 7, &port.base);
+    assert_true(past_damage(&base, port.name) >= 1);
+    assert_int_equal(rows_begin(base.rows, ROWS_DISK), 0);
+    assert_int_equal(rows_get(base.rows, CFG_PORT, 7, &value), -ERROR_DAMAGED);
+    struct overlay *overlay = overlay_new(base.rows);
+    assert_int_equal(overlay_set(overlay, CFG_PORT, 7, NULL, &port.base, &detail), -ERROR_DAMAGED);
+    assert_non_null(strstr(detail.text, "row 7"));
+    assert_int_equal(overlay_delete(overlay, CFG_PORT, 7, &port.base), -ERROR_DAMAGED);
+    assert_int_equal(changes_of(overlay), 0);
     overlay_destroy(&overlay);
     rows_end(base.rows);
     fixture_base_fini(&base);
@@ -209,6 +254,8 @@ int main(void)
         cmocka_unit_test(a_prefix_gives_rows_of_both_layers_once),
         cmocka_unit_test(what_is_cut_off_is_forgotten),
         cmocka_unit_test(lent_rows_are_found_when_somebody_asks),
+        cmocka_unit_test(rows_that_come_one_by_one_are_looked_at_once),
+        cmocka_unit_test(a_damaged_row_is_noticed_by_a_change),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

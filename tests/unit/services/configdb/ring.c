@@ -174,7 +174,7 @@ static void an_entry_knows_the_bridge_of_its_rules_if_they_have_one(void **state
             uint64_t bridge = k == 0 ? cases[i].first : cases[i].second;
             Busbar__RuleRow rule = fixture_rule(bridge, 2);
             if (bridge == 0) {
-                overlay_delete(overlay, CFG_RULE, k + 1, &old.base);
+                assert_int_equal(overlay_delete(overlay, CFG_RULE, k + 1, &old.base), 0);
             } else {
                 assert_int_equal(overlay_set(overlay, CFG_RULE, k + 1, &old.base, &rule.base, &detail), 0);
             }

@@ -39,7 +39,7 @@ static void change(struct world *world, uint64_t id, uint64_t cookie)
     if (cookie != 0) {
         assert_int_equal(overlay_set(overlay, CFG_RULE, id, NULL, &rule.base, &detail), 0);
     } else {
-        overlay_delete(overlay, CFG_RULE, id, &rule.base);
+        assert_int_equal(overlay_delete(overlay, CFG_RULE, id, &rule.base), 0);
     }
     (void)rows_next_n(world->base.rows);
     assert_int_equal(overlay_write(overlay), 0);

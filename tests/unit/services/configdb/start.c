@@ -300,6 +300,36 @@ static void a_database_of_layout_1_goes_on_and_its_history_begins(void **state)
     fixture_base_fini(&base);
 }
 
+/* A build before entries of several rows said " marked" and takes this one's `boot` for another boot's; what it has left itself is gone on with. */
+static void builds_that_cannot_read_several_rows_at_once_are_kept_away(void **state)
+{
+    static const char *const left[] = {"boot-1 marked", "boot-1 marked ranges", "boot-1 marked later", "boot-1 ranges"};
+    struct fixture_base base;
+    struct error_detail detail;
+    char path[160];
+    Busbar__RuleRow rule = fixture_rule(1, 2);
+    fixture_base_init(&base);
+    fixture_put(&base, CFG_RULE, 5, &rule.base);
+    rows_destroy(&base.rows);
+    path_in_run(&base, "boot", path);
+    for (size_t i = 0; i < sizeof left / sizeof left[0]; i++) {
+        char boot[64] = "";
+        struct start_result result;
+        write_in_run(&base, "boot", left[i], strlen(left[i]));
+        ino_t inode = inode_in_run(&base, "data.mdb");
+        assert_int_equal(start(&base, "boot-1", 2000, &result, &detail), 0);
+        assert_true(i >= 2 || inode_in_run(&base, "data.mdb") == inode);
+        base.rows = result.rows;
+        assert_int_equal(rows_count(base.rows, CFG_RULE), i < 2 ? 1 : 0); /* it was not folded */
+        rows_destroy(&base.rows);
+        int fd = open(path, O_RDONLY);
+        assert_true(read(fd, boot, sizeof boot - 1) > 0);
+        close(fd);
+        assert_string_equal(boot, "boot-1 marked ranges");
+    }
+    fixture_base_fini(&base);
+}
+
 int main(void)
 {
     log_set_level(LOG_LEVEL_ERROR);
@@ -307,6 +337,7 @@ int main(void)
         cmocka_unit_test(each_start_is_a_new_epoch_and_n_goes_on),
         cmocka_unit_test(wall_clock_jumps_make_no_more_than_another_epoch),
         cmocka_unit_test(another_boot_id_rebuilds_without_opening_the_old),
+        cmocka_unit_test(builds_that_cannot_read_several_rows_at_once_are_kept_away),
         cmocka_unit_test(a_damaged_run_environment_is_rebuilt),
         cmocka_unit_test(a_commit_of_a_build_without_marks_is_never_taken_back),
         cmocka_unit_test(what_cannot_be_read_now_is_refused_and_stays),

@@ -2,6 +2,7 @@
 #include "tests/unit/services/configdb/fixture.h"
 
 #include "services/configdb/transact.h"
+#include "services/configdb/txn.h"
 #include "tests/unit/services/configdb/wire_rows.h"
 
 enum { ROUNDS = 20000 };
@@ -47,7 +48,8 @@ static void what_comes_is_read_as_by_protobuf(void **state)
     writer_init(&bytes);
     for (int i = 0; i < ROUNDS; i++) {
         writer_clear(&bytes);
-        wire_rows_message(&bytes, &random, transact, random_below(&random, 3) == 0 ? 0 : 1ull << (2 + random_below(&random, 8)), 0);
+        wire_rows_message(&bytes, &random, transact, random_below(&random, 3) == 0 ? 0 : 1ull << (2 + random_below(&random, 8)),
+                          0);
         if (bytes.size > 0 && random_below(&random, 4) == 0) {
             bytes.bytes[random_below(&random, bytes.size)] ^= (uint8_t)(1u << random_below(&random, 8));
         }
@@ -97,11 +99,88 @@ static void rows_stand_in_one_copy_and_operations_in_one_array(void **state)
     msg_arena_fini(&memory);
 }
 
+/* Numbers of more bytes than they need, fields of later versions, and what is none. */
+static void fields_begin_and_end_where_protobuf_says(void **state)
+{
+    static const struct {
+        const char *bytes;
+        size_t size;
+    } messages[] = {
+#define BYTES(text) {text, sizeof(text) - 1}
+        BYTES("\x08\x01\x1a\x02\x10\x05"),
+        BYTES("\x1a\x82\x00\x10\x05"),
+        BYTES("\x9a\x00\x02\x10\x05"),
+        BYTES("\x9a\x80\x80\x80\x00\x82\x80\x80\x80\x00\x10\x05"),
+        BYTES("\x9a\x80\x80\x80\x80\x00\x02\x10\x05"),
+        BYTES("\x1a\x82\x80\x80\x80\x80\x00\x10\x05"),
+        BYTES("\x1a\x02\x90\x00"),
+        BYTES("\x1a\x03\x10\x85\x00"),
+        BYTES("\x08\x81\x80\x80\x80\x80\x80\x80\x80\x80\x00\x1a\x00"),
+        BYTES("\x08\x81\x80\x80\x80\x80\x80\x80\x80\x80\x80\x00\x1a\x00"),
+        BYTES("\x55\x01\x02\x03\x04\x1a\x00"),
+        BYTES("\x51\x01\x02\x03\x04\x05\x06\x07\x08\x1a\x00"),
+        BYTES("\x1a\x00\x55\x01\x02\x03"),
+        BYTES("\x53\x54\x1a\x00"),
+        BYTES("\x02\x00\x1a\x00"),
+        BYTES("\x80\x00\x00\x1a\x00"),
+        BYTES("\x1a\x01"),
+        BYTES("\x18\x01"),
+        BYTES("\x1a"),
+        BYTES("\x0d\x01\x02\x03\x04"),
+#undef BYTES
+    };
+    struct msg_arena memory;
+    struct writer bytes;
+    size_t n_read = 0;
+    msg_arena_init(&memory);
+    writer_init(&bytes);
+    for (size_t i = 0; i < sizeof messages / sizeof messages[0]; i++) {
+        writer_clear(&bytes);
+        writer_bytes(&bytes, messages[i].bytes, messages[i].size);
+        check(&memory, &bytes, &n_read);
+    }
+    assert_true(n_read > 5);
+    writer_fini(&bytes);
+    msg_arena_fini(&memory);
+}
+
+/* Two or three bytes each on the wire: they are counted, and no memory is taken for them. */
+static void too_many_operations_are_counted_without_room_for_them(void **state)
+{
+    enum { OPS = 1000000, BYTES_MAX = 4096 };
+    static const char *const forms[] = {"\x1a\x00", "\x1a\x80\x00", "\x9a\x00\x00"};
+    struct error_detail detail;
+    struct msg_arena memory;
+    struct writer bytes;
+    msg_arena_init(&memory);
+    writer_init(&bytes);
+    for (size_t form = 0; form < sizeof forms / sizeof forms[0]; form++) {
+        writer_clear(&bytes);
+        writer_bytes(&bytes, "\x55\x01\x02\x03\x04\x08\x07", 7);
+        for (size_t i = 0; i < OPS; i++) {
+            writer_bytes(&bytes, forms[form], form == 0 ? 2 : 3);
+        }
+        Busbar__Transact *message = transact_read(&memory, bytes.bytes, bytes.size);
+        assert_non_null(message);
+        assert_int_equal(message->sequence, 7);
+        assert_int_equal(message->n_ops, OPS);
+        assert_true(memory.wanted < BYTES_MAX);
+        assert_int_equal(txn_count_ops(message, &detail), -ERROR_TOO_LARGE);
+        assert_string_equal(detail.text, "1000000 operations are more than the limit of 100000");
+    }
+    writer_fini(&bytes);
+    msg_arena_clear(&memory);
+    assert_true(memory.room < 2 * BYTES_MAX);
+    msg_arena_fini(&memory);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_comes_is_read_as_by_protobuf),
         cmocka_unit_test(rows_stand_in_one_copy_and_operations_in_one_array),
+        cmocka_unit_test(fields_begin_and_end_where_protobuf_says),
+        cmocka_unit_test(too_many_operations_are_counted_without_room_for_them),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

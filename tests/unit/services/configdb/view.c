@@ -19,7 +19,7 @@ static const struct ring_entry *push(struct fixture_base *base, struct ring *rin
     for (uint64_t i = 0; i < n; i++) {
         Busbar__RuleRow rule = fixture_rule(bridges[i], i + 1);
         if (bridges[i] == 0) {
-            overlay_delete(overlay, CFG_RULE, 999, &gone.base);
+            assert_int_equal(overlay_delete(overlay, CFG_RULE, 999, &gone.base), 0);
         } else {
             assert_int_equal(overlay_set(overlay, CFG_RULE, i + 1, NULL, &rule.base, &detail), 0);
         }

@@ -76,6 +76,37 @@ static void user_data_go_up_behind_the_packets_they_are_of(void **state)
     rig_end(rig);
 }
 
+/* What queues for a replica is bounded by messages, so a burst of jumbo frames is several. */
+static void large_packets_go_up_in_several_messages(void **state)
+{
+    enum { LARGE = 9014, N = 20 };
+    struct rig *rig = rig_new(256);
+    uint8_t frame[LARGE] = {0};
+    struct dp_action up = {.type = DP_ACTION_CONTROLLER, .controller = {.max_len = 20}};
+    bool is_new;
+    struct program *program = program_get(rig->shard->programs, &up, 1, NULL, 0, &is_new);
+    frame_udp(frame, 1, 1, 1);
+    rig_hello(rig, 0, 10, MSG_KEY_LAYOUT);
+    for (uint8_t i = 0; i < N; i++) {
+        frame[LARGE - 1] = i;
+        assert_int_equal(worker_inject(&rig->shard->worker, frame, sizeof frame, 1, program), 0);
+    }
+    rig_run(rig, 0);
+    size_t n = 0;
+    Busbar__PacketUpBatch *batch;
+    while ((batch = rig_take(rig, 0, MESSAGE_PACKET_UP_BATCH)) != NULL) {
+        assert_in_range(busbar__packet_up_batch__get_packed_size(batch), LARGE, UP_BYTES + UP_BATCH * 80);
+        for (size_t i = 0; i < batch->n_packets; i++, n++) {
+            assert_int_equal(batch->packets[i]->frame.len, LARGE);
+            assert_int_equal(batch->packets[i]->frame.data[LARGE - 1], n);
+        }
+        protobuf_c_message_free_unpacked(&batch->base, NULL);
+    }
+    assert_int_equal(n, N);
+    program_put(&program);
+    rig_end(rig);
+}
+
 static void packets_up_that_cannot_be_sent_are_counted_as_dropped(void **state)
 {
     struct rig *rig = rig_new(256);
@@ -170,6 +201,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(packet_goes_up_whole_whatever_length_was_asked_for),
         cmocka_unit_test(user_data_go_up_behind_the_packets_they_are_of),
+        cmocka_unit_test(large_packets_go_up_in_several_messages),
         cmocka_unit_test(packets_up_that_cannot_be_sent_are_counted_as_dropped),
         cmocka_unit_test(port_has_a_rate_of_packets_up),
         cmocka_unit_test(frame_from_above_is_sent_and_a_bad_one_harms_nobody),

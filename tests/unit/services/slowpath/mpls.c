@@ -218,6 +218,21 @@ static void ttls_are_copied_to_the_header_that_a_pop_uncovers(void **state)
     fixture_close(&f);
 }
 
+/* The copy in is due until the pop; a copy out before it takes what was copied in and not what the header still says. */
+static void ttl_that_was_copied_in_is_what_is_copied_out(void **state)
+{
+    (void)state;
+    struct fixture f;
+    fixture_open(&f);
+    fixture_rule(&f, "ip,actions=push_mpls:0x8847,set_mpls_ttl(3),copy_ttl_in,set_mpls_ttl(9),copy_ttl_out,pop_mpls:0x0800,output:2");
+    fixture_rule(&f, "priority=4,mpls,mpls_label=1,actions=copy_ttl_in,set_mpls_ttl(9),copy_ttl_out,pop_mpls:0x0800,output:2");
+    fixture_expect(&f, "ip,nw_ttl=77", 11,
+                   "push_mpls:0x8847,set_field:3->mpls_ttl,set_field:9->mpls_ttl,set_field:3->mpls_ttl,pop_mpls:0x0800,set_field:3->nw_ttl,output:12");
+    struct flow_key key = labelled(1 << 12 | 0x100 | 44, 0);
+    expect_key(&f, &key, "set_field:9->mpls_ttl,set_field:44->mpls_ttl,pop_mpls:0x0800,set_field:44->nw_ttl,output:12");
+    fixture_close(&f);
+}
+
 static void ttls_are_copied_between_labels(void **state)
 {
     (void)state;
@@ -282,6 +297,7 @@ int main(void)
         cmocka_unit_test(only_one_place_behind_labels_is_shown),
         cmocka_unit_test(hash_and_labels_come_back_together),
         cmocka_unit_test(inner_labels_come_up_one_by_one),
+        cmocka_unit_test(ttl_that_was_copied_in_is_what_is_copied_out),
         cmocka_unit_test(ttls_are_copied_between_labels),
         cmocka_unit_test(ttls_are_copied_to_the_header_that_a_pop_uncovers),
         cmocka_unit_test(a_label_without_ttl_goes_to_the_controller),
