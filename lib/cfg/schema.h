@@ -16,6 +16,7 @@ enum schema_rule_kind {
     SCHEMA_TARGET,
     SCHEMA_LENGTH,
     SCHEMA_PATH,
+    SCHEMA_FIELD,
     SCHEMA_REFERENCE,
     SCHEMA_FIXED,
     SCHEMA_ASSIGNED,

@@ -107,6 +107,9 @@ static void print_rule(FILE *out, const struct schema_rule *rule, enum schema_fo
     case SCHEMA_PATH:
         fprintf(out, "an absolute path, up to %" PRIu64 " bytes", rule->high);
         break;
+    case SCHEMA_FIELD:
+        fputs("`FIELD[]`, `FIELD[BIT]` or `FIELD[FIRST..LAST]`", out);
+        break;
     case SCHEMA_REFERENCE:
         fprintf(out, "a %s; goes with it", cfg_table_info((uint32_t)rule->low)->name);
         break;

@@ -22,6 +22,7 @@
 #include "lib/cfg/column.h"
 #include "lib/cfg/schema.h"
 #include "lib/cfg/target.h"
+#include "lib/model/field_names.h"
 #include "services/configdb/rows.h"
 
 enum { VALIDATE_TEXT_SHOWN = 64 /* of a refused text: enough to recognise it, no more than a line */ };
@@ -105,7 +106,8 @@ static int validate_text(const struct schema_rule *rule, uint64_t id, const char
 {
     bool is_good = true;
     const char *wanted = "";
-    char length[64];
+    char length[64], field[320];
+    struct error_detail why;
     if (rule->kind == SCHEMA_ONE_OF) {
         is_good = validate_one_of(rule->words, text);
         wanted = rule->words;
@@ -123,6 +125,11 @@ static int validate_text(const struct schema_rule *rule, uint64_t id, const char
         is_good = text[0] == '/' && text[1] != '\0' && strlen(text) <= rule->high;
         (void)snprintf(length, sizeof length, "an absolute path of at most %" PRIu64 " bytes", rule->high);
         wanted = length;
+    } else if (rule->kind == SCHEMA_FIELD) {
+        struct subfield part;
+        is_good = subfield_parse(text, strlen(text), &part, &why) == 0;
+        (void)snprintf(field, sizeof field, "a field or bits of one, like NXM_OF_IN_PORT[]: %s", is_good ? "" : why.text);
+        wanted = field;
     } else if (rule->kind == SCHEMA_KEY_NAME) {
         is_good = key_name_is_valid(text);
         wanted = "a name of 1 to 63 letters, digits, '.', '_' and '-'";

@@ -115,6 +115,7 @@ struct bridge {
         uint8_t vacancy_down, vacancy_up;
         size_t flow_limit; /* FLOW_TABLE_RULES_MAX: none of its own */
         bool evicts;       /* overflow_policy */
+        struct evict_fields *groups; /* owned; NULL: none */
         bool is_scarce; /* the last word said was that places are few */
     } tables[TABLE_COUNT];
     bool has_vacancy_events; /* of any table */

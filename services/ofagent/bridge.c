@@ -299,6 +299,14 @@ static void forget_counters(struct bridge *bridge)
     }
 }
 
+static void forget_groups(struct bridge *bridge)
+{
+    for (unsigned i = 0; i < TABLE_COUNT; i++) {
+        free(bridge->tables[i].groups);
+        bridge->tables[i].groups = NULL;
+    }
+}
+
 void bridge_destroy(struct bridge **bridge)
 {
     struct bridge *b = *bridge;
@@ -328,6 +336,7 @@ void bridge_destroy(struct bridge **bridge)
     group_table_destroy(&b->groups);
     meter_table_destroy(&b->meters);
     snoop_destroy(&b->snoop);
+    forget_groups(b);
     free(b->listener_path);
     free(b->name);
     free(b);
@@ -444,12 +453,14 @@ size_t bridge_table_limit(const struct bridge *bridge, uint8_t table)
     return bridge->tables[table].flow_limit;
 }
 
-static size_t limit_of(const void *context, uint8_t table, bool *out_evicts)
+static struct flow_limit limit_of(const void *context, uint8_t number)
 {
     const struct bridge *bridge = context;
+    const struct bridge_table *table = &bridge->tables[number];
 
-    *out_evicts = bridge->tables[table].evicts || (bridge->tables[table].config & OF_TABLE_EVICTION) != 0;
-    return bridge_table_limit(bridge, table);
+    return (struct flow_limit){.n_rules = bridge_table_limit(bridge, number),
+                               .evicts = table->evicts || (table->config & OF_TABLE_EVICTION) != 0,
+                               .groups = table->groups};
 }
 
 void bridge_follow_tables(struct bridge *bridge)
@@ -457,6 +468,7 @@ void bridge_follow_tables(struct bridge *bridge)
     const ProtobufCMessage *message;
     uint64_t cursor = 0, id;
 
+    forget_groups(bridge);
     for (unsigned i = 0; i < TABLE_COUNT; i++) {
         bridge->tables[i].flow_limit = FLOW_TABLE_RULES_MAX;
         bridge->tables[i].evicts = false;
@@ -467,6 +479,8 @@ void bridge_follow_tables(struct bridge *bridge)
             struct bridge_table *table = &bridge->tables[row->number];
             table->flow_limit = row->has_flow_limit && row->flow_limit < FLOW_TABLE_RULES_MAX ? row->flow_limit : FLOW_TABLE_RULES_MAX;
             table->evicts = row->overflow_policy != NULL && strcmp(row->overflow_policy, "evict") == 0;
+            free(table->groups);
+            table->groups = evict_fields_new(row->groups, row->n_groups);
         }
     }
 }

@@ -136,19 +136,22 @@ static bool overlaps_another(const struct flow_table *table, const struct flow_m
 static enum of_error_number make_room(struct flow_table *table, const struct flow_mod *mod, const struct flow_mod_context *context,
                                       struct flow_changes *changes)
 {
-    bool evicts = false;
-    size_t limit = context->limit != NULL ? context->limit(context->context, mod->table, &evicts) : FLOW_TABLE_RULES_MAX;
+    struct flow_limit limit = {.n_rules = FLOW_TABLE_RULES_MAX};
     size_t n = flow_table_size_of(table, mod->table);
 
-    if (flow_table_size(table) < FLOW_TABLE_RULES_MAX && n < limit) {
+    if (context->limit != NULL) {
+        limit = context->limit(context->context, mod->table);
+    }
+    if (flow_table_size(table) < FLOW_TABLE_RULES_MAX && n < limit.n_rules) {
         return OF_ERROR_NONE;
     }
-    struct flow_entry *victim = evicts ? flow_table_victim(table, mod->table, mod->importance) : NULL;
+    struct flow_entry *victim = limit.evicts ? flow_table_victim(table, mod->table, limit.groups, mod->importance) : NULL;
     if (victim == NULL) {
         return OF_ERROR_FLOW_MOD_FAILED_TABLE_FULL;
     }
     flow_changes_remove(changes, table, victim, OF_REMOVED_EVICTION);
-    victim = n > limit ? flow_table_victim(table, mod->table, mod->importance) : NULL; /* the limit was lowered: two go for one, until it is kept */
+    /* If the limit was lowered, two go for one until it is kept. */
+    victim = n > limit.n_rules ? flow_table_victim(table, mod->table, limit.groups, mod->importance) : NULL;
     if (victim != NULL) {
         flow_changes_remove(changes, table, victim, OF_REMOVED_EVICTION);
     }

@@ -7,6 +7,7 @@
 #define BUSBAR_OFAGENT_FLOW_MOD_H
 
 #include "lib/openflow/of_error.h"
+#include "services/ofagent/evict_fields.h"
 #include "services/ofagent/flow_table.h"
 
 enum { FLOW_MOD_ACTIONS_MAX = 8192 /* more than 64 KiB can hold; a rule of so many is a row that configdb still takes */ };
@@ -34,6 +35,13 @@ void flow_changes_undo(struct flow_changes *changes, struct flow_table *table);
 /* Takes the entry out of the table and lists that. */
 void flow_changes_remove(struct flow_changes *changes, struct flow_table *table, struct flow_entry *entry, uint8_t reason);
 
+/* What a table may hold. */
+struct flow_limit {
+    size_t n_rules;
+    bool evicts;                       /* others go for a rule too many; else it is refused */
+    const struct evict_fields *groups; /* of which; NULL: no groups */
+};
+
 /* What a flow_mod may refer to beyond the flow tables. */
 struct flow_mod_context {
     uint64_t bridge;
@@ -41,8 +49,7 @@ struct flow_mod_context {
     uint64_t wall_ns;
     bool (*group_exists)(const void *context, uint32_t group_id);
     bool (*meter_exists)(const void *context, uint32_t meter_id);
-    /* How many rules the table may hold, and whether others go for one too many; NULL: FLOW_TABLE_RULES_MAX, and it is refused. */
-    size_t (*limit)(const void *context, uint8_t table, bool *out_evicts);
+    struct flow_limit (*limit)(const void *context, uint8_t table); /* NULL: FLOW_TABLE_RULES_MAX, and nothing goes */
     const void *context;
 };
 

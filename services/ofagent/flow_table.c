@@ -344,12 +344,15 @@ uint64_t flow_table_timed_changes(const struct flow_table *table)
     return table->timed_changes;
 }
 
-struct flow_entry *flow_table_victim(struct flow_table *table, uint8_t number, uint16_t importance)
+struct flow_entry *flow_table_victim(struct flow_table *table, uint8_t number, const struct evict_fields *groups, uint16_t importance)
 {
     struct evict **evict = &table->evicts[number];
 
+    if (*evict != NULL && !evict_is_by(*evict, groups)) {
+        evict_destroy(evict);
+    }
     if (*evict == NULL && table->lists[number].size > 0) {
-        *evict = evict_new();
+        *evict = evict_new(groups);
         for (struct flow_entry *e = table->lists[number].first; e != NULL; e = e->next) {
             evict_add(*evict, e);
         }

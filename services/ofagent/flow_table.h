@@ -42,8 +42,8 @@ struct flow_entry {
     uint8_t removed_reason; /* when no longer in the table */
     bool is_timed;
     /* What evict.c alone writes. */
-    bool evict_is_timed;
-    uint32_t evict_at; /* place + 1; 0: in none */
+    uint32_t evict_at;    /* place + 1; 0: in none */
+    uint32_t evict_group; /* whose place */
     struct flow_entry *next_timed, *previous_timed; /* flow_table.c's */
     struct packed_match match; /* last, as its size is its own; never changed */
 };
@@ -81,8 +81,10 @@ struct flow_entry *flow_table_first(const struct flow_table *table, uint8_t numb
 /* The first entry that has a timeout (go on with ->next_timed), or NULL; and a number that changes when one comes or changes. */
 struct flow_entry *flow_table_first_timed(const struct flow_table *table);
 uint64_t flow_table_timed_changes(const struct flow_table *table);
-/* The rule that goes for one of this importance (evict.h), or NULL. The first call for a table costs a walk of it. */
-struct flow_entry *flow_table_victim(struct flow_table *table, uint8_t number, uint16_t importance);
+/* The rule that goes for one of this importance (evict.h), or NULL; groups: NULL for none. The first call for a table, and with other groups, costs a
+ * walk of it. */
+struct evict_fields;
+struct flow_entry *flow_table_victim(struct flow_table *table, uint8_t number, const struct evict_fields *groups, uint16_t importance);
 /* To be called when timeouts or importance of an entry in the table have changed. */
 void flow_table_retime(struct flow_table *table, struct flow_entry *entry);
 /* A walk that goes on over several steps, while entries come and go: what is there all the time is met once. */

@@ -127,6 +127,23 @@ def test_a_full_table_evicts_what_is_least_important_and_says_so(suite):
     assert re.search(r"max_entries=2\b", suite.ofctl("dump-table-features", version="OpenFlow13"))
 
 
+def test_a_full_table_evicts_from_its_largest_group(suite):
+    suite.bridge_with_hosts(2)
+    suite.swctl("create", "flow_table", "bridge=br0", "number=1", "flow_limit=4", "overflow_policy=evict", "groups=NXM_OF_IN_PORT[]")
+    add = lambda number, port: suite.ofctl("add-flow", "br0", f"table=1,priority={number},in_port={port},hard_timeout={1000 + number},actions=drop")
+    there = lambda: [int(number) for number in re.findall(r"table=1,.*priority=(\d+)", suite.ofctl("dump-flows"))]
+    for number, port in enumerate((1, 2, 2, 2, 2), start=1):
+        add(number, port)
+    assert sorted(there()) == [1, 3, 4, 5]  # not the first, which would expire sooner
+    row = suite.swctl("list", "flow_table", as_json=True)[0]
+    assert row["groups"] == ["NXM_OF_IN_PORT[]"]
+    suite.swctl("set", "flow_table", row["id"], "groups=[]")
+    add(6, 2)
+    assert sorted(there()) == [3, 4, 5, 6]  # now it does
+    said = suite.swctl("create", "flow_table", "bridge=br0", "number=2", "groups=NXM_OF_IN_PORT[],NXM_OF_IN_POT[]", check=False)
+    assert 'unknown field "NXM_OF_IN_POT"' in said.stdout, said
+
+
 def test_snoop_shows_what_a_controller_says(suite):
     suite.bridge_with_hosts(2)
     suite.swctl("set-controller", "br0", "ptcp:16653:127.0.0.1")

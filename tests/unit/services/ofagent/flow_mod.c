@@ -45,14 +45,14 @@ static void actions_without_effect_are_refused(void **state)
 }
 
 static bool evicts;
+static struct evict_fields *groups; /* NULL: none */
 
 /* Three rules a table. */
-static size_t three(const void *context, uint8_t number, bool *out_evicts)
+static struct flow_limit three(const void *context, uint8_t number)
 {
     (void)context;
     (void)number;
-    *out_evicts = evicts;
-    return 3;
+    return (struct flow_limit){.n_rules = 3, .evicts = evicts, .groups = groups};
 }
 
 /* Adds with that limit; `out_evicted`: the priority of the rule that went for it, 0: none. */
@@ -99,6 +99,27 @@ static void a_full_table_refuses_or_the_least_important_and_soonest_gone_makes_r
     assert_int_equal(evicted, 1); /* has a timeout */
     assert_int_equal(add_limited(table, "priority=7,ip,importance=0,actions=drop", &evicted), OF_ERROR_FLOW_MOD_FAILED_TABLE_FULL);
     assert_int_equal(flow_table_size_of(table, 0), 3);
+}
+
+static void a_full_table_evicts_from_its_largest_group(void **state)
+{
+    static char field[] = "NXM_OF_IN_PORT[]", *names[] = {field};
+    struct flow_table *table = *state;
+    uint16_t evicted;
+
+    evicts = true;
+    assert_int_equal(add_limited(table, "priority=1,in_port=1,hard_timeout=10,actions=drop", &evicted), OF_ERROR_NONE);
+    assert_int_equal(add_limited(table, "priority=2,in_port=2,hard_timeout=30,actions=drop", &evicted), OF_ERROR_NONE);
+    assert_int_equal(add_limited(table, "priority=3,in_port=2,hard_timeout=20,actions=drop", &evicted), OF_ERROR_NONE);
+    groups = evict_fields_new(names, 1);
+    assert_int_equal(add_limited(table, "priority=4,in_port=1,hard_timeout=40,actions=drop", &evicted), OF_ERROR_NONE);
+    assert_int_equal(evicted, 3); /* not the first, which would expire sooner */
+    assert_int_equal(add_limited(table, "priority=5,in_port=3,hard_timeout=5,actions=drop", &evicted), OF_ERROR_NONE);
+    assert_int_equal(evicted, 1);
+    free(groups);
+    groups = NULL;
+    assert_int_equal(add_limited(table, "priority=6,in_port=3,hard_timeout=50,actions=drop", &evicted), OF_ERROR_NONE);
+    assert_int_equal(evicted, 5);
 }
 
 static void a_table_above_a_limit_that_was_lowered_comes_down_to_it(void **state)
@@ -288,6 +309,7 @@ int main(void)
         CLAIM(an_add_over_the_same_match_replaces_and_keeps_the_row),
         CLAIM(actions_without_effect_are_refused),
         CLAIM(a_full_table_refuses_or_the_least_important_and_soonest_gone_makes_room),
+        CLAIM(a_full_table_evicts_from_its_largest_group),
         CLAIM(a_table_above_a_limit_that_was_lowered_comes_down_to_it),
         CLAIM(an_add_with_reset_counts_takes_a_new_row),
         CLAIM(another_priority_or_match_is_another_rule),

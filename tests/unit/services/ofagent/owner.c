@@ -183,6 +183,7 @@ static void a_table_mod_that_is_not_kept_is_answered_with_an_error_and_forgotten
 
 static void limits_that_people_set_are_followed(void **state)
 {
+    static char field[] = "NXM_OF_IN_PORT[]", *groups[] = {field};
     struct bench *b = *state;
     Busbar__FlowTableRow row = BUSBAR__FLOW_TABLE_ROW__INIT;
     struct client c;
@@ -206,7 +207,13 @@ static void limits_that_people_set_are_followed(void **state)
     assert_false(client_next(b, &c));
     const struct flow_entry *first = flow_table_first(bridge_find(b->agent, 1)->flows, 0);
     assert_true(first->rule.priority == 1 && first->next->rule.priority == 3);
+    row.groups = groups;
+    row.n_groups = 1;
+    bench_commit_row(b, CFG_FLOW_TABLE, 40, &row.base);
+    assert_true(bridge_find(b->agent, 1)->tables[0].groups->parts[0].field == FIELD_IN_PORT);
+    assert_null(bridge_find(b->agent, 1)->tables[1].groups);
     bench_commit_row(b, CFG_FLOW_TABLE, 40, NULL);
+    assert_null(bridge_find(b->agent, 1)->tables[0].groups);
     client_flow_mod(b, &c, FLOW_MOD_ADD, "priority=4,ip,actions=drop");
     assert_int_equal(flow_table_size(bridge_find(b->agent, 1)->flows), 3);
     client_close(&c);
