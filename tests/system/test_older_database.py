@@ -5,11 +5,15 @@ Recorded in tests/golden/database, an archive each of `db`, `rundb` and `said.js
     layout-1   by the switch of commit 513fc51: no history, no meters, replies without a group
     layout-3   by that of commit 1803a9f: a run environment without marks, a history with a rollback
 
-Each of the two was built as it is (release) and started by its own deploy/up in a network namespace. Then, with its own swctl and ovs-ofctl: br0 with eth1 (tag=10,
-ofport_request=7) and eth2 (trunks=10,20); br1 in fail mode secure with a controller that is not there; rules, a group, a meter; in layout-3 also a setting of the switch, a key, a
-table of flows with a limit, a port of type null, a table that evicts. Ten packets of udp port 4444 were let through. 3.5 s later, when counters were written, said.json took down
-what its swctl answers to the commands that are its keys. Last came the rule `priority=99,tcp,tp_dst=99,actions=drop` and, before the fold could copy it, kill -9 to configdb; what lay there then is the archive. In it
-are all tables that a commit had: switch, bridge, port, controller, key, flow_table on disk; rule, group, meter, owner, service, counter in rundb.
+Each of the two was built as it is (release) and started by its own deploy/up in a network namespace. Then, with its own swctl and ovs-ofctl: br0 with eth1
+(tag=10, ofport_request=7) and eth2 (trunks=10,20); br1 in fail mode secure with a controller that is not there; rules, a group, a meter; in layout-3 also a
+setting of the switch, a key, a table of flows with a limit, a port of type null, a table that evicts. Ten
+packets of udp port 4444 were let through. 3.5 s later,
+when counters were written, said.json took down what its swctl answers to the commands that are its keys.
+Last came the rule `priority=99,tcp,tp_dst=99,actions=drop`
+and, before the fold could copy it, kill -9 to configdb; what lay there then is the archive. In it are all
+tables that a commit had: switch, bridge, port, controller,
+key, flow_table on disk; rule, group, meter, owner, service, counter in rundb.
 """
 import json
 import subprocess
