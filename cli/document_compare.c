@@ -107,13 +107,17 @@ static char *wish_key(struct compare *c, enum cfg_table table, const json_t *jso
     const struct schema_unique *unique = schema_key(table);
     char *key = memory_string("");
     for (size_t i = 0; unique != NULL && i < 2 && unique->columns[i] != NULL; i++) {
-        const char *name = schema_setting_of(table, unique->columns[i])->name;
-        const char *part = json_string_value(json_object_get(json, name));
-        char *longer = part != NULL ? memory_format("%s%s%s", key, i > 0 ? " " : "", part) : NULL;
+        const struct schema_setting *setting = schema_setting_of(table, unique->columns[i]);
+        const json_t *part = json_object_get(json, setting->name);
+        bool is_text = schema_field(setting)->type == PROTOBUF_C_TYPE_STRING || schema_reference(setting) != CFG_TABLE_MAX;
+        char *longer = is_text && json_is_string(part) ? memory_format("%s%s%s", key, i > 0 ? " " : "", json_string_value(part))
+                       : !is_text && json_is_integer(part)
+                           ? memory_format("%s%s%" JSON_INTEGER_FORMAT, key, i > 0 ? " " : "", json_integer_value(part))
+                           : NULL;
         free(key);
         key = longer;
         if (key == NULL) {
-            error_set(c->detail, -ERROR_SYNTAX, "needs the column %s, a text", name);
+            error_set(c->detail, -ERROR_SYNTAX, "needs the column %s, a %s", setting->name, is_text ? "text" : "number");
             return NULL;
         }
     }

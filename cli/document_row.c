@@ -25,7 +25,8 @@ char *document_key(struct client *client, enum cfg_table table, const ProtobufCM
         uint64_t id = 0;
         if (part == NULL && column_number(field, row, 0, &id)) {
             const struct schema_setting *setting = schema_setting_of(table, key->columns[i]);
-            name = view_row_name(client->cfg, schema_reference(setting), id);
+            enum cfg_table owner = schema_reference(setting);
+            name = owner != CFG_TABLE_MAX ? view_row_name(client->cfg, owner, id) : memory_format("%" PRIu64, id);
         }
         char *longer = memory_format("%s%s%s", text, i > 0 ? " " : "", part != NULL ? part : name != NULL ? name : "");
         free(text);
@@ -85,7 +86,8 @@ bool document_has(const struct schema_setting *setting, const ProtobufCMessage *
     uint64_t number = 1;
     bool is_for_all = setting->table == CFG_PORT && is_local(row) &&
                       (strcmp(setting->column, "ofport") == 0 || strcmp(setting->column, "type") == 0);
-    bool is_zero = field->label == PROTOBUF_C_LABEL_REQUIRED && column_number(field, row, 0, &number) && number == 0;
+    bool is_zero = field->label == PROTOBUF_C_LABEL_REQUIRED && setting->when != SCHEMA_MADE &&
+                   column_number(field, row, 0, &number) && number == 0;
     return column_count(field, row) > 0 && !is_zero && !is_for_all;
 }
 

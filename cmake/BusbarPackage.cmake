@@ -33,7 +33,8 @@ install(FILES ${package_dir}/swctl.bash DESTINATION share/bash-completion/comple
 install(FILES ${package_dir}/changelog.gz DESTINATION share/doc/busbar)
 install(FILES ${deploy}/debian/copyright ${CMAKE_SOURCE_DIR}/docs/operations.md ${CMAKE_SOURCE_DIR}/docs/metrics.md ${CMAKE_SOURCE_DIR}/docs/schema.md
               ${CMAKE_SOURCE_DIR}/docs/several-hosts.md DESTINATION share/doc/busbar)
-install(FILES ${deploy}/prometheus/alerts.yml ${deploy}/prometheus/prometheus.yml DESTINATION share/busbar/prometheus)
+install(FILES ${deploy}/prometheus/alerts.yml ${deploy}/prometheus/prometheus.yml ${deploy}/prometheus/two-switches.yml
+        DESTINATION share/busbar/prometheus)
 install(DIRECTORY ${deploy}/grafana DESTINATION share/busbar)
 
 set(CPACK_GENERATOR DEB)

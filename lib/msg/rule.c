@@ -392,6 +392,21 @@ static int decode_hash_fields(const Busbar__GroupRow *row, struct group *group, 
     return 0;
 }
 
+/* The first builds knew neither ids nor counts of buckets, so in rows of theirs all are 0; ours are never the same twice. They get what they would be given
+ * today, by their places, which is the same for every reader. */
+static void number_older_buckets(struct group *group)
+{
+    for (size_t i = 0; i < group->n_buckets; i++) {
+        if (group->next_counter != 0 || group->buckets[i].bucket_id != 0 || group->buckets[i].counter != 0) {
+            return;
+        }
+    }
+    for (size_t i = 0; i < group->n_buckets; i++) {
+        group->buckets[i].bucket_id = (uint32_t)i;
+        group->buckets[i].counter = group->next_counter++;
+    }
+}
+
 int msg_group_decode(uint64_t id, const Busbar__GroupRow *row, struct group *out_group, struct error_detail *detail)
 {
     if (row->type > GROUP_TYPE_FF || row->group_id > GROUP_MAX || row->selection >= GROUP_SELECTION_COUNT || row->next_counter > UINT16_MAX) {
@@ -418,6 +433,7 @@ int msg_group_decode(uint64_t id, const Busbar__GroupRow *row, struct group *out
         }
         group.n_buckets++;
     }
+    number_older_buckets(&group);
     *out_group = group;
     return 0;
 }

@@ -13,7 +13,7 @@
 
 enum { RUNS = 100, BRIDGES_MAX = 4, PORTS_MAX = 24, CONTROLLERS_MAX = 5 };
 
-static const enum cfg_table tables[] = {CFG_SWITCH, CFG_BRIDGE, CFG_PORT, CFG_CONTROLLER};
+static const enum cfg_table tables[] = {CFG_SWITCH, CFG_BRIDGE, CFG_PORT, CFG_CONTROLLER, CFG_FLOW_TABLE};
 
 static void applied(void *context, struct version version, bool is_snapshot)
 {
@@ -25,7 +25,7 @@ static void open_switch(struct fixture *f, struct client *client)
 {
     fixture_init(f);
     struct cfg_events events = {.on_version = applied, .context = f};
-    *client = (struct client){.cfg = fixture_client(f, 0, PROCESS_SWCTL, tables, 4, &events)};
+    *client = (struct client){.cfg = fixture_client(f, 0, PROCESS_SWCTL, tables, sizeof tables / sizeof tables[0], &events)};
     fixture_run(f, 300);
     assert_true(cfg_has_snapshot(client->cfg));
 }
@@ -122,6 +122,24 @@ static void add_controllers(struct random *r, struct cfg_txn *txn, const uint64_
     }
 }
 
+/* Named by two columns, of which one is a number and may be 0. */
+static void add_flow_tables(struct random *r, struct cfg_txn *txn, const uint64_t *bridges, size_t n_bridges)
+{
+    char policy[] = "evict";
+    for (size_t i = 0; i < n_bridges; i++) {
+        uint32_t first = (uint32_t)random_below(r, 3);
+        for (uint32_t number = first; number < first + random_below(r, 12); number++) {
+            Busbar__FlowTableRow row = BUSBAR__FLOW_TABLE_ROW__INIT;
+            row.bridge = bridges[i];
+            row.number = number;
+            row.flow_limit = maybe(r, 1000);
+            row.has_flow_limit = row.flow_limit != 0;
+            row.overflow_policy = random_below(r, 2) == 0 ? policy : NULL;
+            (void)cfg_txn_insert(txn, CFG_FLOW_TABLE, &row.base);
+        }
+    }
+}
+
 static void settle(struct random *r, struct fixture *f)
 {
     static const char *const columns[] = {"flow_limit", "kernel_tier"};
@@ -179,6 +197,7 @@ static void make_random(struct random *r, struct fixture *f)
         add_port(r, txn, bridges[random_below(r, n_bridges)], name);
     }
     add_controllers(r, txn, bridges, n_bridges);
+    add_flow_tables(r, txn, bridges, n_bridges);
     commit(f, &txn);
     settle(r, f);
     delete_some(r, f);
@@ -284,11 +303,12 @@ static void ports_exchange_numbers_and_move_between_bridges(void **state)
          "{\"name\": \"b\", \"bridge\": \"br0\", \"ofport\": 2}, {\"name\": \"c\", \"bridge\": \"br0\", \"ofport_request\": "
          "3}]}",
          true);
-    static const char wanted[] = "{\n  \"format\": 1,\n  \"switch\": {},\n  \"bridge\": [\n    {\"name\": \"br0\"},\n    "
-                                 "{\"name\": \"br1\"}\n  ],\n  \"port\": [\n"
-                                 "    {\"name\": \"a\", \"bridge\": \"br0\", \"ofport\": 2},\n"
-                                 "    {\"name\": \"b\", \"bridge\": \"br0\", \"ofport\": 1, \"ofport_request\": 1},\n"
-                                 "    {\"name\": \"c\", \"bridge\": \"br1\", \"ofport\": 3}\n  ],\n  \"controller\": [],\n  \"flow_table\": []\n}\n";
+    static const char wanted[] =
+        "{\n  \"format\": 1,\n  \"switch\": {},\n  \"bridge\": [\n    {\"name\": \"br0\"},\n    "
+        "{\"name\": \"br1\"}\n  ],\n  \"port\": [\n"
+        "    {\"name\": \"a\", \"bridge\": \"br0\", \"ofport\": 2},\n"
+        "    {\"name\": \"b\", \"bridge\": \"br0\", \"ofport\": 1, \"ofport_request\": 1},\n"
+        "    {\"name\": \"c\", \"bridge\": \"br1\", \"ofport\": 3}\n  ],\n  \"controller\": [],\n  \"flow_table\": []\n}\n";
     take(&f, &client, wanted, true);
     char *text = exported(&client);
     same(wanted, text);
@@ -313,6 +333,8 @@ static void bad_documents_are_refused_with_their_line(void **state)
         {"{\"format\": 1,\n\"bridge\": {}}", "law line 2: bridge must be an array of rows"},
         {"{\"format\": 1,\n\"switch\": []}", "law line 2: switch must be an object"},
         {"{\"format\": 1,\n\"bridge\": [\n{},\n7]}", "law line 3, bridge row: needs the column name, a text"},
+        {"{\"format\": 1,\n\"flow_table\": [\n{\"bridge\": \"a\", \"number\": \"1\"}]}",
+         "law line 3, flow_table row: needs the column number, a number"},
         {"{\"format\": 1,\n\"bridge\": [\n7]}", "law line 3, bridge row: must be an object of columns"},
         {"{\"format\": 1,\n\"bridge\": [\n{\"name\": \"a\"},\n{\"name\": \"a\"}]}", "law line 4, bridge a: is there twice"},
         {"{\"format\": 1,\n\"bridge\": [\n{\"name\": \"a\",\n\"fail_mod\": \"secure\"}]}",

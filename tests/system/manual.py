@@ -10,8 +10,11 @@ def section(title):
     return re.search(rf"^## {title}\n(.*?)(?=^## |\Z)", MANUAL, re.M | re.S).group(1)
 
 
+def blocks(text):
+    return re.findall(r"^```sh\n(.*?)^```", text, re.M | re.S)
+
+
 def commands(text):
     """The lines of its blocks, without comments."""
-    blocks = re.findall(r"^```sh\n(.*?)^```", text, re.M | re.S)
-    lines = [line.split("  #")[0].split(" # ")[0].strip() for block in blocks for line in block.splitlines()]
+    lines = [line.split("  #")[0].split(" # ")[0].strip() for block in blocks(text) for line in block.splitlines()]
     return [line for line in lines if line]

@@ -16,6 +16,7 @@ parser = pytest.importorskip("prometheus_client.openmetrics.parser", reason="pyt
 ALERTS = ROOT / "deploy/prometheus/alerts.yml"
 DASHBOARD = ROOT / "deploy/grafana/busbar.json"
 CONFIG = ROOT / "deploy/prometheus/prometheus.yml"
+TWO = CONFIG.with_name("two-switches.yml")
 PROCESSES = {"configdb.1", "slowpath.1", "ofagent.1", "fastpath.1"}
 PROMETHEUS = "127.0.0.1:9090"
 GET = """
@@ -76,6 +77,11 @@ def alerts():
 def queries():
     """[(title, expression)] of the dashboard."""
     return [(panel["title"], target["expr"]) for panel in json.loads(DASHBOARD.read_text())["panels"] for target in panel["targets"]]
+
+
+def shown(expression, switch):
+    """A query as Grafana asks it when that switch is chosen."""
+    return expression.replace("$switch", switch)
 
 
 def names_in(expression):
@@ -215,12 +221,23 @@ def test_alerts_and_dashboard_name_metrics_that_are_delivered(watched):
         assert f"\n### {name}\n" in manual, f"docs/operations.md says nothing of {name}"
 
 
+def test_every_query_of_the_dashboard_is_of_the_switches_that_are_chosen():
+    (variable,) = [variable for variable in json.loads(DASHBOARD.read_text())["templating"]["list"] if variable["name"] == "switch"]
+    assert variable["query"]["query"] == 'label_values(up{job="busbar"}, switch)' and variable["multi"] and variable["includeAll"]
+    for title, expression in queries():
+        selectors = re.findall(r"\b(?:busbar|process)_\w+(\{[^}]*\})?", re.sub(r"\b(?:by|on)\s*\([^)]*\)", "", expression))
+        assert selectors and all('switch=~"$switch"' in selector for selector in selectors), f"{title}: {expression}"
+        assert "sum by (switch" in expression or "sum by (" not in expression, f"{title}: {expression} adds up switches"
+    targets = [target for panel in json.loads(DASHBOARD.read_text())["panels"] for target in panel["targets"]]
+    assert all(target["legendFormat"].startswith("{{switch}} ") for target in targets)
+
+
 class Prometheus:
-    def __init__(self, suite):
+    def __init__(self, suite, config=CONFIG):
         self.suite = suite
         self.dir = suite.run_dir / "prometheus"
         self.dir.mkdir()
-        config = CONFIG.read_text().replace("/run/busbar", str(suite.run_dir)).replace("[alerts.yml]", f"[{ALERTS}]")
+        config = config.read_text().replace("/run/busbar", str(suite.run_dir)).replace("[alerts.yml]", f"[{ALERTS}]")
         config = config.replace("scrape_interval: 5s", "scrape_interval: 1s").replace("scrape_timeout: 2s", "scrape_timeout: 1s")
         (self.dir / "prometheus.yml").write_text(config)
         sh("promtool", "check", "config", self.dir / "prometheus.yml")
@@ -237,6 +254,13 @@ class Prometheus:
     def up(self):
         try:
             return {r["metric"]["instance"] for r in self.query('up{job="busbar"} == 1')}
+        except (AssertionError, ValueError):
+            return set()
+
+    def pairs(self, expression):
+        """The switch and process of each series."""
+        try:
+            return {(r["metric"].get("switch"), r["metric"].get("process")) for r in self.query(expression)}
         except (AssertionError, ValueError):
             return set()
 
@@ -257,7 +281,7 @@ def test_prometheus_reads_it_and_alerts_come(watched):
         one.ping(two, count=60, interval=0.1)  # so that there are rates
         wait_until("rates are known", lambda: prometheus.query("rate(busbar_fastpath_received_packets_total[1m]) > 0"), seconds=20, every=0.5)
         for title, expression in queries():
-            assert prometheus.query(expression), f"{title}: {expression} gives nothing"
+            assert prometheus.query(shown(expression, "busbar")), f"{title}: {expression} gives nothing"
         for name, expression, _ in alerts():
             assert not prometheus.query(expression), f"{name} comes although all is well"
         watched.kill("slowpath.1")
@@ -272,3 +296,34 @@ def test_prometheus_reads_it_and_alerts_come(watched):
         wait_until("BusbarProcessAway comes", lambda: prometheus.query(fires), seconds=40, every=1)
     finally:
         prometheus.close()
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not os.path.exists("/usr/bin/prometheus"), reason="prometheus is not installed (deploy/deps --test)")
+def test_one_prometheus_tells_two_switches_apart(watched):
+    """As deploy/prometheus/two-switches.yml has it: one found in its run directory, the other by the addresses it was started with."""
+    one, two = make_traffic(watched)
+    west = watched.run_dir / "west"
+    watched.namespace.run("ip", "addr", "add", "192.0.2.2/32", "dev", "lo")
+    watched.namespace.run(ROOT / "deploy/up", "--run", west, "--metrics", "192.0.2.2:9464+", env=watched.environment)
+    prometheus = Prometheus(watched, TWO)
+    try:
+        everybody = {(switch, process) for switch in ("east", "west") for process in PROCESSES}
+        wait_until("all eight are scraped", lambda: prometheus.pairs('up{job="busbar"} == 1') == everybody, seconds=30, every=0.5)
+        one.ping(two, count=60, interval=0.1)
+        wait_until("rates are known", lambda: prometheus.query("rate(busbar_fastpath_received_packets_total[1m]) > 0"), seconds=20, every=0.5)
+        for title, expression in queries():
+            assert {switch for switch, _ in prometheus.pairs(shown(expression, "east"))} == {"east"}, f"{title}: {expression}"
+            assert {switch for switch, _ in prometheus.pairs(shown(expression, "west"))} <= {"west"}, f"{title}: {expression}"
+        assert prometheus.pairs(shown("busbar_healthy{switch=~\"$switch\"}", "east|west")) == everybody
+        expressions = {name: expression for name, expression, _ in alerts()}
+        for name, expression in expressions.items():
+            assert not prometheus.query(expression), f"{name} comes although all is well"
+        os.kill(int((west / "slowpath.1.pid").read_text().split()[0]), 9)
+        wait_until("west lacks its slowpath", lambda: prometheus.pairs(expressions["BusbarProcessAway"]) == {("west", "slowpath.1")}, seconds=15, every=0.5)
+        watched.down()
+        wait_until("nobody of east is there", lambda: len(prometheus.query(expressions["BusbarNobodyThere"])) == 4, seconds=30, every=0.5)
+        assert prometheus.pairs(expressions["BusbarNobodyThere"]) == {("east", None)}
+    finally:
+        prometheus.close()
+        watched.namespace.run(ROOT / "deploy/down", "--run", west)

@@ -273,6 +273,28 @@ static void random_rows_are_read_safely(void **state)
     assert_true(n_good > 1000);
 }
 
+/* As the first builds wrote them: their rows had no such fields. */
+static void buckets_of_older_builds_get_ids_and_counts(void **state)
+{
+    struct group in = {.id = 4, .bridge = 3, .group_id = 77, .type = GROUP_TYPE_ALL, .n_buckets = 3}, out = {0};
+    in.buckets = memory_array(3, sizeof *in.buckets);
+    Busbar__GroupRow *row = msg_group_encode(&in);
+    assert_int_equal(msg_group_decode(4, row, &out, NULL), 0);
+    for (uint32_t i = 0; i < 3; i++) {
+        assert_true(out.buckets[i].bucket_id == i && out.buckets[i].counter == i);
+    }
+    assert_int_equal(out.next_counter, 3);
+    group_fini(&out);
+    row->next_counter = 7; /* ours: what is said is meant */
+    row->n_buckets = 1;
+    assert_int_equal(msg_group_decode(4, row, &out, NULL), 0);
+    assert_true(out.buckets[0].bucket_id == 0 && out.buckets[0].counter == 0 && out.next_counter == 7);
+    group_fini(&out);
+    row->n_buckets = 3;
+    busbar__group_row__free_unpacked(row, NULL);
+    group_fini(&in);
+}
+
 static void groups_survive_and_bad_ones_are_refused(void **state)
 {
     struct group in = {.id = 4, .bridge = 3, .group_id = 77, .type = GROUP_TYPE_SELECT, .n_buckets = 2}, out = {0};
@@ -361,6 +383,7 @@ int main(void)
         cmocka_unit_test(rules_as_people_write_them_survive),         cmocka_unit_test(random_matches_survive_bit_by_bit),
         cmocka_unit_test(every_bit_of_a_mask_is_said_once),           cmocka_unit_test(ranges_are_refused_by_name),
         cmocka_unit_test(matches_that_cannot_be_are_refused_by_name), cmocka_unit_test(random_rows_are_read_safely),
+        cmocka_unit_test(buckets_of_older_builds_get_ids_and_counts),
         cmocka_unit_test(groups_survive_and_bad_ones_are_refused),    cmocka_unit_test(meters_survive_and_bad_ones_are_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
