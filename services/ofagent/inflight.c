@@ -21,14 +21,14 @@
 #include <string.h>
 
 #include "lib/base/clock.h"
+#include "lib/base/id_map.h"
 #include "lib/base/log.h"
 #include "lib/base/memory.h"
 #include "lib/msg/rule.h"
 
 /* Bytes of an operation beside its row, and of the names of columns in an update. */
 enum { ROW_OVERHEAD = 32, UPDATE_OVERHEAD = 128, ERROR_TEXT_MAX = 256 };
-/* Counters of deletions under way, by hash: with as many as may be under way a new rule waits in vain one time in two, and then for milliseconds. */
-enum { DELETIONS = 16384 };
+enum { DELETIONS_KEPT = 65536 /* slots for deletions under way that are kept when there are none; 1 MB */ };
 
 struct item {
     struct flow_entry *flow; /* one of the three */
@@ -66,11 +66,12 @@ struct inflight {
     struct inflight_events events;
     struct items dirty;
     size_t n_blocked; /* of these, under way as they were before */
+    size_t n_clean;   /* the first of these that may leave beside what is under way: no flush since has brought a deletion */
     struct call *calls[INFLIGHT_TXNS_MAX];
     size_t n_calls;
     size_t n_under_way;       /* items of all calls */
-    size_t n_deletions;       /* of these, of rules, */
-    uint32_t *deletions;      /* and how many have this hash of table, priority and match (DELETIONS); NULL: there was none yet */
+    struct id_map deletions;  /* of these, rules that have a row and are to go: by flow_entry_hash() */
+    size_t n_like_another;    /* and those that are not in it, for one of another match has the same hash there; none in a thousand years */
     struct requests requests; /* oldest first */
     uint64_t batch;           /* being collected */
     uint64_t committed;
@@ -174,7 +175,7 @@ void inflight_destroy(struct inflight **inflight)
     release(in, &in->dirty, true);
     free(in->requests.items);
     writer_fini(&in->row);
-    free(in->deletions);
+    id_map_fini(&in->deletions);
     free(in);
     *inflight = NULL;
 }
@@ -342,6 +343,7 @@ static void lost(struct inflight *inflight)
     int error = inflight->error;
 
     release(inflight, &inflight->dirty, true);
+    inflight->n_clean = 0;
     inflight->committed = inflight->batch;
     inflight->batch++;
     refuse_requests(inflight, inflight->committed);
@@ -360,20 +362,40 @@ static void remove_call(struct inflight *inflight, const struct call *call)
     inflight->n_under_way -= call->items.count;
 }
 
-static uint32_t *deletions_like(const struct inflight *inflight, const struct flow_entry *entry)
+/* A rule that was made and removed while collecting is written by nobody, and one of its match may come at any time. */
+static bool is_deletion(const struct item *item)
 {
-    return &inflight->deletions[flow_entry_hash(entry) % DELETIONS];
+    return item->flow != NULL && item->was_removed && item->flow->rule.id != 0;
 }
 
-static void note_deletions(struct inflight *inflight, const struct items *list, bool is_under_way)
+static void note_deletions(struct inflight *inflight, const struct items *list)
 {
     for (size_t i = 0; i < list->count; i++) {
-        const struct item *item = &list->items[i];
-        if (item->flow != NULL && item->was_removed) {
-            inflight->deletions = inflight->deletions != NULL ? inflight->deletions : memory_array(DELETIONS, sizeof *inflight->deletions);
-            *deletions_like(inflight, item->flow) += is_under_way ? 1u : -1u;
-            inflight->n_deletions += is_under_way ? 1 : (size_t)-1;
+        if (is_deletion(&list->items[i])) {
+            uint64_t hash = flow_entry_hash(list->items[i].flow);
+            if (id_map_find(&inflight->deletions, hash) == NULL) {
+                id_map_put(&inflight->deletions, hash, list->items[i].flow);
+            } else {
+                inflight->n_like_another++;
+            }
         }
+    }
+}
+
+static void forget_deletions(struct inflight *inflight, const struct items *list)
+{
+    for (size_t i = 0; i < list->count; i++) {
+        if (is_deletion(&list->items[i])) {
+            uint64_t hash = flow_entry_hash(list->items[i].flow);
+            if (id_map_find(&inflight->deletions, hash) == list->items[i].flow) {
+                (void)id_map_remove(&inflight->deletions, hash);
+            } else {
+                inflight->n_like_another--;
+            }
+        }
+    }
+    if (inflight->deletions.used == 0 && inflight->deletions.mask >= DELETIONS_KEPT) {
+        id_map_fini(&inflight->deletions);
     }
 }
 
@@ -387,7 +409,7 @@ static void on_done(void *context, const struct cfg_result *result)
         return;
     }
     remove_call(inflight, call);
-    note_deletions(inflight, &call->items, false);
+    forget_deletions(inflight, &call->items);
     if (result->error == 0) {
         committed(inflight, call, result);
     } else {
@@ -520,18 +542,27 @@ static bool must_be_alone(const struct items *list)
 }
 
 /* A new rule that leaves beside the deletion of one like it could be done although that is refused: two rows of one match. */
-static bool replaces_what_is_under_way(const struct inflight *inflight)
+static bool replaces_what_is_under_way(const struct inflight *inflight, const struct flow_entry *entry)
 {
-    for (size_t i = 0; inflight->n_deletions > 0 && i < inflight->dirty.count; i++) {
-        const struct flow_entry *entry = inflight->dirty.items[i].flow;
-        if (entry != NULL && entry->is_in_table && entry->rule.id == 0 && *deletions_like(inflight, entry) > 0) {
-            return true;
-        }
-    }
-    return false;
+    bool has_deletions = inflight->deletions.used + inflight->n_like_another > 0;
+
+    return has_deletions && entry->is_in_table && entry->rule.id == 0 &&
+           (inflight->n_like_another > 0 || id_map_find(&inflight->deletions, flow_entry_hash(entry)) != NULL);
 }
 
-static bool may_flush(const struct inflight *inflight)
+/* What was found clean once is not looked at again. */
+static bool may_leave_beside_others(struct inflight *inflight)
+{
+    const struct items *dirty = &inflight->dirty;
+
+    while (inflight->n_clean < dirty->count && dirty->items[inflight->n_clean].flow != NULL &&
+           !replaces_what_is_under_way(inflight, dirty->items[inflight->n_clean].flow)) {
+        inflight->n_clean++;
+    }
+    return inflight->n_clean == dirty->count;
+}
+
+static bool may_flush(struct inflight *inflight)
 {
     for (size_t i = 0; i < inflight->n_calls; i++) {
         if (inflight->calls[i]->is_alone) {
@@ -545,7 +576,7 @@ static bool may_flush(const struct inflight *inflight)
     if (!has_some || !has_place || inflight->n_blocked > 0 || inflight->error != 0) {
         return false;
     }
-    return inflight->n_calls == 0 || (!must_be_alone(&inflight->dirty) && !replaces_what_is_under_way(inflight));
+    return inflight->n_calls == 0 || may_leave_beside_others(inflight); /* groups and meters may not */
 }
 
 void inflight_flush(struct inflight *inflight, const struct inflight_owner *owner, uint64_t now_ns)
@@ -563,6 +594,7 @@ void inflight_flush(struct inflight *inflight, const struct inflight_owner *owne
         n_bytes += write_item(inflight, txn, &call->items, &inflight->dirty.items[n++]);
     }
     items_drop_first(&inflight->dirty, n);
+    inflight->n_clean = 0;
     call->batch = inflight->batch;
     call->is_last = inflight->dirty.count == 0; /* and nearly always only, transaction */
     inflight->batch += call->is_last ? 1 : 0;
@@ -575,7 +607,7 @@ void inflight_flush(struct inflight *inflight, const struct inflight_owner *owne
     call->is_alone = must_be_alone(&call->items);
     inflight->calls[inflight->n_calls++] = call;
     inflight->n_under_way += call->items.count;
-    note_deletions(inflight, &call->items, true);
+    note_deletions(inflight, &call->items);
     cfg_transact(inflight->cfg, &txn, now_ns + INFLIGHT_TIMEOUT_NS, on_done, call);
 }
 

@@ -529,6 +529,56 @@ static void others_leave_beside_a_deletion(void **state)
     assert_int_equal(n_rules(b), INFLIGHT_TXN_LEAST + 2);
 }
 
+/* As many new rules beside as many deletions as a transaction is worth: their hashes share their lower bits here and there, and that is no reason. */
+static void new_rules_leave_beside_deletions_of_others(void **state)
+{
+    struct bench *b = *state;
+
+    note_many(b, 1000, INFLIGHT_TXN_LEAST);
+    flush(b);
+    fake_cfg_commit(b->cfg);
+    note(b, FLOW_MOD_DELETE, "");
+    flush(b);
+    for (unsigned i = 1; i < INFLIGHT_TXNS_MAX; i++) {
+        note_many(b, 2000 * (i + 1), INFLIGHT_TXN_LEAST);
+        flush(b);
+        assert_int_equal(b->cfg->n_txns, i + 1);
+    }
+    fake_cfg_commit(b->cfg);
+    fake_cfg_commit(b->cfg);
+    note(b, FLOW_MOD_ADD, "priority=20000,actions=output:1");
+    note(b, FLOW_MOD_DELETE, "");
+    note_many(b, 2000 * 2, INFLIGHT_TXN_LEAST); /* these are what goes, and wait for it */
+    while (b->cfg->n_txns > 0) {
+        fake_cfg_commit(b->cfg);
+    }
+    flush(b);
+    assert_int_equal(b->cfg->txns[0]->n_ops, 1 + (INFLIGHT_TXNS_MAX - 1) * INFLIGHT_TXN_LEAST + INFLIGHT_TXN_LEAST);
+    fake_cfg_commit(b->cfg);
+    assert_int_equal(n_rules(b), INFLIGHT_TXN_LEAST);
+}
+
+/* Only what has a row is on its way out: what came and went unseen, twice of one match even, holds nobody up. */
+static void a_rule_that_never_was_holds_up_none_like_it(void **state)
+{
+    struct bench *b = *state;
+
+    note_many(b, 1000, INFLIGHT_TXN_LEAST);
+    for (int i = 0; i < 2; i++) {
+        note(b, FLOW_MOD_ADD, "priority=1,actions=output:1");
+        note(b, FLOW_MOD_DELETE_STRICT, "priority=1");
+    }
+    flush(b);
+    note_many(b, 2000, INFLIGHT_TXN_LEAST);
+    note(b, FLOW_MOD_ADD, "priority=1,actions=output:1");
+    flush(b);
+    assert_int_equal(b->cfg->n_txns, 2);
+    fake_cfg_commit(b->cfg);
+    fake_cfg_commit(b->cfg);
+    assert_int_equal(n_rules(b), 2 * INFLIGHT_TXN_LEAST + 1);
+    assert_int_equal(b->n_removed, 2);
+}
+
 /* I8: what was refused leaves no trace, and what has left one is not refused. */
 static void what_is_done_behind_a_refused_transaction_is_not_refused(void **state)
 {
@@ -702,6 +752,8 @@ int main(void)
         CLAIM(nothing_leaves_while_a_row_of_it_is_under_way),
         CLAIM(a_rule_comes_again_only_when_its_deletion_is_done),
         CLAIM(others_leave_beside_a_deletion),
+        CLAIM(new_rules_leave_beside_deletions_of_others),
+        CLAIM(a_rule_that_never_was_holds_up_none_like_it),
         CLAIM(refusals_never_leave_two_rows_of_one_match),
         CLAIM(what_is_done_behind_a_refused_transaction_is_not_refused),
         CLAIM(random_changes_end_with_configdb_equal_to_the_table),
