@@ -31,8 +31,8 @@
 #include "services/ofagent/usage.h"
 
 enum { PORT_VALUES = 8, OFAGENT_ERRORS_MAX = 16 /* named in one report; a person starts with the first */ };
-/* Half of configdb's window: it sends no delta beyond 256 unacknowledged versions, and a bridge is settled by the delta of its claim. */
-enum { APPLIED_LAG_MAX = 128 };
+/* A quarter of configdb's window: it sends no delta beyond 8192 unacknowledged versions, and a bridge is settled by the delta of its claim. */
+enum { APPLIED_LAG_MAX = 2048 };
 #define APPLIED_LATER_NS (10 * NS_PER_MS)
 #define STOOD_STILL_NS (1500 * NS_PER_MS) /* less than the lease of a service row */
 #define STEP_AT_LEAST_NS (50 * NS_PER_MS)
@@ -495,6 +495,10 @@ struct pollfd *ofagent_fds(struct ofagent *agent, size_t *out_n, uint64_t *out_n
     }
     if (cfg_transactions_in_flight(agent->cfg) > 0) {
         earlier(&next_ns, agent->now_ns + STEP_WHILE_WAITING_NS);
+    }
+    if (agent->seen.n != agent->applied.n || agent->seen.epoch != agent->applied.epoch) { /* an acknowledgement is owed; what hinders it has its own time */
+        uint64_t due_ns = agent->applied_ns + APPLIED_LATER_NS;
+        earlier(&next_ns, due_ns > agent->now_ns ? due_ns : next_ns);
     }
     if (commands_are_busy(agent) || checkpoint_is_loading(agent->checkpoint)) {
         next_ns = agent->now_ns;
