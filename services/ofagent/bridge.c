@@ -678,6 +678,7 @@ static void expire(void *context, struct flow_entry *entry, uint8_t reason)
     flow_changes_init(&changes);
     flow_changes_remove(&changes, bridge->flows, entry, reason);
     (void)bridge_note(bridge, &changes, NULL);
+    inflight_note_end(bridge->inflight);
 }
 
 static void listen_for_tools(struct bridge *bridge)
