@@ -25,7 +25,7 @@ enum {
     INFLIGHT_TXNS_MAX = 4,        /* transactions under way: configdb has the next while it answers one, and ofagent two steps of its own */
     INFLIGHT_TXN_LEAST = 256,     /* changes that are worth a transaction beside another: its own costs are then below a tenth */
     INFLIGHT_TXN_MAX = 50000,     /* changes in one transaction: half of what configdb takes */
-    INFLIGHT_TXN_BYTES = 7 * 1024 * 1024, /* of rows in one transaction, above which none is begun that belongs together; twice that is less than the bus takes */
+    INFLIGHT_TXN_BYTES = 7 * 1024 * 1024, /* of rows in one transaction: no request is begun above it, and twice that is less than the bus takes */
     INFLIGHT_REQUEST_HEAD = 64,           /* bytes of a request kept for its error; what the standard asks for */
 };
 #define INFLIGHT_TIMEOUT_NS (2 * NS_PER_S)
