@@ -172,6 +172,7 @@ struct ofagent {
     struct version seen, applied; /* of the mirror; as we have acknowledged it */
     struct version window_from;   /* configdb counts what is unacknowledged from here: the last snapshot, or `applied` */
     uint64_t applied_ns;          /* when we last did */
+    uint64_t owed_ns;             /* since when there is something to acknowledge */
     bool is_applied_awaited;      /* something else than rules has changed since: people may wait for that */
     bool awaits_floor;            /* somebody waited for the shards in this step */
     bool is_ending;               /* nothing new is begun */

@@ -86,14 +86,14 @@ static void on_refused(void *context, const struct inflight_request *request, in
 
     if (session != NULL && session->state == SESSION_ACTIVE) {
         enum of_type type = request->size > 1 ? of_type_by_number(session->version, request->head[1]) : OF_FLOW_MOD;
-        enum of_error_number number = request->is_commit     ? OF_ERROR_BUNDLE_FAILED_MSG_FAILED
-                                      : type == OF_GROUP_MOD ? OF_ERROR_GROUP_MOD_FAILED_EPERM
+        enum of_error_number number = type == OF_GROUP_MOD   ? OF_ERROR_GROUP_MOD_FAILED_EPERM
                                       : type == OF_METER_MOD ? OF_ERROR_METER_MOD_FAILED_UNKNOWN
                                                              : unknown_flow_mod_error(session);
         if (request->is_commit) {
-            bundles_refused(session, request->batch, xid_of(request));
+            bundles_refused(session, request->batch, request->head, request->size);
+        } else {
+            session_send_error(session, number, request->head, request->size);
         }
-        session_send_error(session, number, request->head, request->size);
     }
 }
 
@@ -692,6 +692,7 @@ static void expire(void *context, struct flow_entry *entry, uint8_t reason)
     flow_changes_init(&changes);
     flow_changes_remove(&changes, bridge->flows, entry, reason);
     (void)bridge_note(bridge, &changes, NULL);
+    inflight_note_end(bridge->inflight);
 }
 
 static void listen_for_tools(struct bridge *bridge)

@@ -4,7 +4,8 @@
  * were kept: they are smaller than what they mean. A commit does the messages in order in memory and notes how to take each back; the first
  * that is refused undoes those before it and is answered with its own error and the commit with MSG_FAILED. What is done in one step goes to
  * configdb as one batch, in one transaction (inflight.h says when it takes several), and the reply waits for that; the next bundle may come, be filled
- * and be done meanwhile, and share that transaction. Replies leave in the order of the commits.
+ * and be done meanwhile, and share that transaction. Replies leave in the order of the commits, and so do the errors of those that configdb refuses;
+ * what is wrong with a bundle by itself is answered at once.
  * Rules, groups, port_mods and packet-outs can be in a bundle; packet-outs are checked in their place and leave when all else is committed, in
  * their order and before the reply. No transaction of rules can contain the configuration, so port_mods are as in Open vSwitch: refused at the commit
  * of an atomic bundle; else checked in their place and done at the commit, all of them in one transaction beside that of the rules. The reply
@@ -49,6 +50,9 @@ struct bundle_commit {
     uint64_t batch;
     uint32_t xid;
     struct of_bundle_control control;
+    bool is_refused; /* its answer is an error, with this of the request */
+    size_t size;
+    uint8_t head[INFLIGHT_REQUEST_HEAD];
 };
 
 /* A commit being done. */
@@ -412,30 +416,6 @@ static enum of_error_number commit_bundle(struct session *session, struct of_mes
     return error;
 }
 
-void bundles_refused(struct session *session, uint64_t batch, uint32_t xid)
-{
-    struct bundle_commit **at = &session->commits;
-
-    while (*at != NULL && ((*at)->batch != batch || (*at)->xid != xid)) {
-        at = &(*at)->next;
-    }
-    if (*at != NULL) {
-        forget_commit(session, at);
-    }
-}
-
-void bundles_refused_alone(struct session *session)
-{
-    struct bundle_commit **at = &session->commits;
-
-    while (*at != NULL && (*at)->next != NULL) {
-        at = &(*at)->next;
-    }
-    if (*at != NULL && session->commits_alone) {
-        forget_commit(session, at);
-    }
-}
-
 /* The packet-outs of the bundle that has been committed. */
 static void send_outs(struct session *session)
 {
@@ -516,10 +496,56 @@ enum of_error_number on_bundle_control(struct session *session, struct of_messag
     return error;
 }
 
+static bool has_answer(const struct session *session, const struct bundle_commit *commit)
+{
+    struct version committed;
+
+    return commit->is_refused || (session->n_port_mods == 0 && inflight_committed(session->bridge->inflight, &committed) >= commit->batch);
+}
+
+/* In their order as far as they have an answer, to the last one or to this one. */
+static void answer_commits(struct session *session, const struct bundle_commit *last)
+{
+    bool is_last = false;
+
+    while (!is_last && session->commits != NULL && has_answer(session, session->commits)) {
+        struct bundle_commit commit = *session->commits;
+        is_last = session->commits == last;
+        if (!commit.is_refused && commit.next == NULL && session->commits_alone) {
+            send_outs(session);
+        }
+        forget_commit(session, &session->commits);
+        if (commit.is_refused) {
+            session_send_error(session, OF_ERROR_BUNDLE_FAILED_MSG_FAILED, commit.head, commit.size);
+        } else {
+            reply(session, commit.xid, &commit.control, OF_BUNDLE_COMMIT_REPLY);
+        }
+    }
+}
+
+/* Those behind it may be refused in a moment, too: nothing is said of them yet. */
+void bundles_refused(struct session *session, uint64_t batch, const uint8_t *request, size_t size)
+{
+    struct bundle_commit *commit = session->commits;
+    struct of_header header;
+
+    if (of_header_read(request, size, &header) != 0) {
+        return; /* it was one when it came */
+    }
+    while (commit != NULL && (commit->is_refused || commit->batch != batch || commit->xid != header.xid)) {
+        commit = commit->next;
+    }
+    if (commit != NULL) {
+        commit->is_refused = true;
+        commit->size = size < sizeof commit->head ? size : sizeof commit->head;
+        memcpy(commit->head, request, commit->size);
+        answer_commits(session, commit);
+    }
+}
+
 void bundles_step(struct session *session)
 {
     uint64_t now_ns = session->bridge->agent->now_ns;
-    struct version committed;
 
     for (struct bundle *b = session->bundles, *following; b != NULL; b = following) {
         following = b->next;
@@ -528,13 +554,5 @@ void bundles_step(struct session *session)
             drop(session, b);
         }
     }
-    while (session->commits != NULL && session->n_port_mods == 0 &&
-           inflight_committed(session->bridge->inflight, &committed) >= session->commits->batch) {
-        struct bundle_commit commit = *session->commits;
-        if (commit.next == NULL && session->commits_alone) {
-            send_outs(session);
-        }
-        forget_commit(session, &session->commits);
-        reply(session, commit.xid, &commit.control, OF_BUNDLE_COMMIT_REPLY);
-    }
+    answer_commits(session, NULL);
 }

@@ -15,9 +15,8 @@ enum {
 /* Drops bundles nobody touched for long, and answers commits once their changes are committed. */
 void bundles_step(struct session *session);
 void bundles_drop(struct session *session);
-/* The changes of this commit were refused: its reply is not sent. */
-void bundles_refused(struct session *session, uint64_t batch, uint32_t xid);
-/* The same of the one with port_mods. */
-void bundles_refused_alone(struct session *session);
+/* What this commit changes, or a part of it, was refused: it is answered with MSG_FAILED, in the order of the commits and at once where it can be.
+ * Nothing happens when it has been refused or answered before. */
+void bundles_refused(struct session *session, uint64_t batch, const uint8_t *request, size_t size);
 
 #endif

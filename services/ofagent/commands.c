@@ -244,6 +244,7 @@ static void run_flow_mod(void *context, struct control_call *call, const char *c
     if (apply_all(bridge, call, mods, arguments + 2, n, &changes)) {
         size_t n_changes = changes.count;
         (void)bridge_note(bridge, &changes, NULL);
+        inflight_note_end(bridge->inflight);
         commands_await(bridge, call, n_changes);
     }
     flow_changes_fini(&changes);

@@ -44,6 +44,7 @@ struct flow_entry {
     /* What evict.c alone writes. */
     uint32_t evict_at;    /* place + 1; 0: in none */
     uint32_t evict_group; /* whose place */
+    uint32_t dirty_at;    /* inflight.c's: its place among what is to be written, counted from the start, modulo 2^32 */
     struct flow_entry *next_timed, *previous_timed; /* flow_table.c's */
     struct packed_match match; /* last, as its size is its own; never changed */
 };

@@ -18,6 +18,7 @@ struct group_entry {
     /* As in struct flow_entry: inflight.c alone writes these. */
     bool is_dirty;
     bool is_in_flight;
+    uint32_t dirty_at; /* as of struct flow_entry */
     bool is_in_table;
     struct group_entry *next, *previous;
     UT_hash_handle hh_row;

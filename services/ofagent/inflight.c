@@ -21,14 +21,14 @@
 #include <string.h>
 
 #include "lib/base/clock.h"
+#include "lib/base/id_map.h"
 #include "lib/base/log.h"
 #include "lib/base/memory.h"
 #include "lib/msg/rule.h"
 
 /* Bytes of an operation beside its row, and of the names of columns in an update. */
 enum { ROW_OVERHEAD = 32, UPDATE_OVERHEAD = 128, ERROR_TEXT_MAX = 256 };
-/* Counters of deletions under way, by hash: with as many as may be under way a new rule waits in vain one time in two, and then for milliseconds. */
-enum { DELETIONS = 16384 };
+enum { DELETIONS_KEPT = 65536 /* slots for deletions under way that are kept when there are none; 1 MB */ };
 
 struct item {
     struct flow_entry *flow; /* one of the three */
@@ -50,12 +50,25 @@ struct requests {
     size_t count, room;
 };
 
+/* Places in `dirty` before which a transaction may end, in order: what lies between two of them belongs together. */
+struct cut {
+    size_t at;
+    uint64_t request; /* the last that is done with what lies before it */
+};
+
+struct cuts {
+    struct cut *items;
+    size_t count, room;
+};
+
 /* A transaction under way: what cfg_transact() is given, so that an answer can come after the inflight has gone. */
 struct call {
     struct inflight *inflight; /* NULL: forgotten */
     struct items items;
     uint64_t batch;
-    bool is_last; /* of its batch */
+    uint64_t done;    /* the last request that is done with it, */
+    uint64_t refused; /* and the last that is not done without it */
+    bool is_last;     /* of its batch */
     bool is_alone; /* nothing is sent beside it: see must_be_alone() */
 };
 
@@ -66,11 +79,16 @@ struct inflight {
     struct inflight_events events;
     struct items dirty;
     size_t n_blocked; /* of these, under way as they were before */
+    uint32_t dirty_from; /* place of the first of these, counted from the start */
+    struct cuts cuts;
+    size_t lowest;    /* place in dirty of what has been noted since the last cut; SIZE_MAX: nothing */
+    uint64_t n_requests;
+    size_t n_clean;   /* the first of these that may leave beside what is under way: no flush since has brought a deletion */
     struct call *calls[INFLIGHT_TXNS_MAX];
     size_t n_calls;
     size_t n_under_way;       /* items of all calls */
-    size_t n_deletions;       /* of these, of rules, */
-    uint32_t *deletions;      /* and how many have this hash of table, priority and match (DELETIONS); NULL: there was none yet */
+    struct id_map deletions;  /* of these, rules that have a row and are to go: by flow_entry_hash() */
+    size_t n_like_another;    /* and those that are not in it, for one of another match has the same hash there; none in a thousand years */
     struct requests requests; /* oldest first */
     uint64_t batch;           /* being collected */
     uint64_t committed;
@@ -116,6 +134,7 @@ struct inflight *inflight_new(struct cfg *cfg, uint64_t bridge, struct flow_tabl
     inflight->table = table;
     inflight->events = *events;
     inflight->batch = 1;
+    inflight->lowest = SIZE_MAX;
     writer_init(&inflight->row);
     return inflight;
 }
@@ -174,7 +193,8 @@ void inflight_destroy(struct inflight **inflight)
     release(in, &in->dirty, true);
     free(in->requests.items);
     writer_fini(&in->row);
-    free(in->deletions);
+    id_map_fini(&in->deletions);
+    free(in->cuts.items);
     free(in);
     *inflight = NULL;
 }
@@ -185,6 +205,19 @@ void inflight_set_table(struct inflight *inflight, struct flow_table *table)
     inflight->table = table;
 }
 
+static struct item *note_new(struct inflight *inflight, uint32_t *out_at)
+{
+    *out_at = inflight->dirty_from + (uint32_t)inflight->dirty.count;
+    return items_append(&inflight->dirty);
+}
+
+static void note_place(struct inflight *inflight, uint32_t at)
+{
+    size_t place = at - inflight->dirty_from;
+
+    inflight->lowest = place < inflight->lowest ? place : inflight->lowest;
+}
+
 uint64_t inflight_note_flows(struct inflight *inflight, struct flow_changes *changes)
 {
     for (size_t i = 0; i < changes->count; i++) {
@@ -192,8 +225,9 @@ uint64_t inflight_note_flows(struct inflight *inflight, struct flow_changes *cha
         if (!entry->is_dirty) {
             entry->is_dirty = true;
             inflight->n_blocked += entry->is_in_flight ? 1 : 0;
-            items_append(&inflight->dirty)->flow = entry;
+            note_new(inflight, &entry->dirty_at)->flow = entry;
         }
+        note_place(inflight, entry->dirty_at);
     }
     flow_changes_fini(changes);
     return inflight->batch;
@@ -204,8 +238,9 @@ uint64_t inflight_note_group(struct inflight *inflight, struct group_entry *entr
     if (!entry->is_dirty) {
         entry->is_dirty = true;
         inflight->n_blocked += entry->is_in_flight ? 1 : 0;
-        items_append(&inflight->dirty)->group = entry;
+        note_new(inflight, &entry->dirty_at)->group = entry;
     }
+    note_place(inflight, entry->dirty_at);
     return inflight->batch;
 }
 
@@ -214,8 +249,9 @@ uint64_t inflight_note_meter(struct inflight *inflight, struct meter_entry *entr
     if (!entry->is_dirty) {
         entry->is_dirty = true;
         inflight->n_blocked += entry->is_in_flight ? 1 : 0;
-        items_append(&inflight->dirty)->meter = entry;
+        note_new(inflight, &entry->dirty_at)->meter = entry;
     }
+    note_place(inflight, entry->dirty_at);
     return inflight->batch;
 }
 
@@ -230,18 +266,42 @@ static void requests_append(struct inflight *inflight, const struct inflight_req
     list->items[list->count++] = *request;
 }
 
+/* Who changes what was noted before belongs to that, for the row is written once. */
+void inflight_note_end(struct inflight *inflight)
+{
+    struct cuts *cuts = &inflight->cuts;
+    size_t at = inflight->dirty.count;
+
+    while (cuts->count > 0 && cuts->items[cuts->count - 1].at > inflight->lowest) {
+        cuts->count--;
+    }
+    inflight->lowest = SIZE_MAX;
+    if (at > 0 && (cuts->count == 0 || cuts->items[cuts->count - 1].at < at)) {
+        if (cuts->count == cuts->room) {
+            cuts->room = cuts->room == 0 ? 16 : cuts->room * 2;
+            cuts->items = memory_resize(cuts->items, cuts->room * sizeof *cuts->items);
+        }
+        cuts->items[cuts->count++].at = at;
+    }
+    if (cuts->count > 0) {
+        cuts->items[cuts->count - 1].request = inflight->n_requests;
+    }
+}
+
 void inflight_note_request(struct inflight *inflight, struct inflight_request *request)
 {
     request->batch = inflight->batch;
+    request->number = ++inflight->n_requests;
     requests_append(inflight, request);
+    inflight_note_end(inflight);
 }
 
 /* Moved only when most are done: some 16384 may wait while transactions of 256 are answered. */
-static void forget_requests_until(struct inflight *inflight, uint64_t batch)
+static void forget_requests_until(struct inflight *inflight, uint64_t number)
 {
     struct requests *list = &inflight->requests;
 
-    while (list->begin < list->count && list->items[list->begin].batch <= batch) {
+    while (list->begin < list->count && list->items[list->begin].number <= number) {
         list->begin++;
     }
     if (list->begin > list->count / 2) {
@@ -309,22 +369,20 @@ static void committed(struct inflight *inflight, struct call *call, const struct
         }
     }
     items_fini(done);
-    if (call->is_last) {
-        forget_requests_until(inflight, call->batch);
-    }
+    forget_requests_until(inflight, call->done);
     if (call->is_last && inflight->error == 0) {
         inflight->committed = call->batch;
         inflight->events.on_committed(inflight->events.context, inflight->committed, inflight->version);
     }
 }
 
-/* Those of batches up to this one. */
-static void refuse_requests(struct inflight *inflight, uint64_t batch)
+/* Those up to this one. */
+static void refuse_requests(struct inflight *inflight, uint64_t number)
 {
     struct requests refused = inflight->requests;
     size_t n = refused.begin;
 
-    while (n < refused.count && refused.items[n].batch <= batch) {
+    while (n < refused.count && refused.items[n].number <= number) {
         n++;
     }
     inflight->requests = (struct requests){0};
@@ -342,9 +400,12 @@ static void lost(struct inflight *inflight)
     int error = inflight->error;
 
     release(inflight, &inflight->dirty, true);
+    inflight->n_clean = 0;
+    inflight->cuts.count = 0;
+    inflight->lowest = SIZE_MAX;
     inflight->committed = inflight->batch;
     inflight->batch++;
-    refuse_requests(inflight, inflight->committed);
+    refuse_requests(inflight, inflight->n_requests);
     inflight->error = 0;
     inflight->events.on_lost(inflight->events.context, error, inflight->text);
 }
@@ -360,20 +421,40 @@ static void remove_call(struct inflight *inflight, const struct call *call)
     inflight->n_under_way -= call->items.count;
 }
 
-static uint32_t *deletions_like(const struct inflight *inflight, const struct flow_entry *entry)
+/* A rule that was made and removed while collecting is written by nobody, and one of its match may come at any time. */
+static bool is_deletion(const struct item *item)
 {
-    return &inflight->deletions[flow_entry_hash(entry) % DELETIONS];
+    return item->flow != NULL && item->was_removed && item->flow->rule.id != 0;
 }
 
-static void note_deletions(struct inflight *inflight, const struct items *list, bool is_under_way)
+static void note_deletions(struct inflight *inflight, const struct items *list)
 {
     for (size_t i = 0; i < list->count; i++) {
-        const struct item *item = &list->items[i];
-        if (item->flow != NULL && item->was_removed) {
-            inflight->deletions = inflight->deletions != NULL ? inflight->deletions : memory_array(DELETIONS, sizeof *inflight->deletions);
-            *deletions_like(inflight, item->flow) += is_under_way ? 1u : -1u;
-            inflight->n_deletions += is_under_way ? 1 : (size_t)-1;
+        if (is_deletion(&list->items[i])) {
+            uint64_t hash = flow_entry_hash(list->items[i].flow);
+            if (id_map_find(&inflight->deletions, hash) == NULL) {
+                id_map_put(&inflight->deletions, hash, list->items[i].flow);
+            } else {
+                inflight->n_like_another++;
+            }
         }
+    }
+}
+
+static void forget_deletions(struct inflight *inflight, const struct items *list)
+{
+    for (size_t i = 0; i < list->count; i++) {
+        if (is_deletion(&list->items[i])) {
+            uint64_t hash = flow_entry_hash(list->items[i].flow);
+            if (id_map_find(&inflight->deletions, hash) == list->items[i].flow) {
+                (void)id_map_remove(&inflight->deletions, hash);
+            } else {
+                inflight->n_like_another--;
+            }
+        }
+    }
+    if (inflight->deletions.used == 0 && inflight->deletions.mask >= DELETIONS_KEPT) {
+        id_map_fini(&inflight->deletions);
     }
 }
 
@@ -387,7 +468,7 @@ static void on_done(void *context, const struct cfg_result *result)
         return;
     }
     remove_call(inflight, call);
-    note_deletions(inflight, &call->items, false);
+    forget_deletions(inflight, &call->items);
     if (result->error == 0) {
         committed(inflight, call, result);
     } else {
@@ -396,7 +477,7 @@ static void on_done(void *context, const struct cfg_result *result)
             (void)snprintf(inflight->text, sizeof inflight->text, "%s", result->text != NULL ? result->text : error_text(result->error));
         }
         release(inflight, &call->items, false);
-        refuse_requests(inflight, call->batch);
+        refuse_requests(inflight, call->refused);
     }
     free(call);
     if (inflight->error != 0 && inflight->n_calls == 0) {
@@ -520,18 +601,27 @@ static bool must_be_alone(const struct items *list)
 }
 
 /* A new rule that leaves beside the deletion of one like it could be done although that is refused: two rows of one match. */
-static bool replaces_what_is_under_way(const struct inflight *inflight)
+static bool replaces_what_is_under_way(const struct inflight *inflight, const struct flow_entry *entry)
 {
-    for (size_t i = 0; inflight->n_deletions > 0 && i < inflight->dirty.count; i++) {
-        const struct flow_entry *entry = inflight->dirty.items[i].flow;
-        if (entry != NULL && entry->is_in_table && entry->rule.id == 0 && *deletions_like(inflight, entry) > 0) {
-            return true;
-        }
-    }
-    return false;
+    bool has_deletions = inflight->deletions.used + inflight->n_like_another > 0;
+
+    return has_deletions && entry->is_in_table && entry->rule.id == 0 &&
+           (inflight->n_like_another > 0 || id_map_find(&inflight->deletions, flow_entry_hash(entry)) != NULL);
 }
 
-static bool may_flush(const struct inflight *inflight)
+/* What was found clean once is not looked at again. */
+static bool may_leave_beside_others(struct inflight *inflight)
+{
+    const struct items *dirty = &inflight->dirty;
+
+    while (inflight->n_clean < dirty->count && dirty->items[inflight->n_clean].flow != NULL &&
+           !replaces_what_is_under_way(inflight, dirty->items[inflight->n_clean].flow)) {
+        inflight->n_clean++;
+    }
+    return inflight->n_clean == dirty->count;
+}
+
+static bool may_flush(struct inflight *inflight)
 {
     for (size_t i = 0; i < inflight->n_calls; i++) {
         if (inflight->calls[i]->is_alone) {
@@ -545,7 +635,66 @@ static bool may_flush(const struct inflight *inflight)
     if (!has_some || !has_place || inflight->n_blocked > 0 || inflight->error != 0) {
         return false;
     }
-    return inflight->n_calls == 0 || (!must_be_alone(&inflight->dirty) && !replaces_what_is_under_way(inflight));
+    return inflight->n_calls == 0 || may_leave_beside_others(inflight); /* groups and meters may not */
+}
+
+/* Where the transaction ends if its bytes allow. */
+static size_t end_by_count(const struct inflight *inflight)
+{
+    const struct cuts *cuts = &inflight->cuts;
+    size_t n = cuts->count;
+
+    if (inflight->dirty.count <= INFLIGHT_TXN_MAX) {
+        return inflight->dirty.count;
+    }
+    while (n > 0 && cuts->items[n - 1].at > INFLIGHT_TXN_MAX) {
+        n--;
+    }
+    return n > 0 ? cuts->items[n - 1].at : INFLIGHT_TXN_MAX;
+}
+
+/* Of a walk: *next is 0 at first. */
+static bool is_cut(const struct cuts *cuts, size_t at, size_t *next)
+{
+    while (*next < cuts->count && cuts->items[*next].at < at) {
+        (*next)++;
+    }
+    return *next < cuts->count && cuts->items[*next].at == at;
+}
+
+static size_t write_items(struct inflight *inflight, struct cfg_txn *txn, struct items *under_way)
+{
+    size_t end = end_by_count(inflight), n = 0, n_bytes = 0, next = 0;
+
+    while (n < end && n_bytes < (size_t)INFLIGHT_TXN_BYTES * 2 && (n_bytes < INFLIGHT_TXN_BYTES || !is_cut(&inflight->cuts, n, &next))) {
+        n_bytes += write_item(inflight, txn, under_way, &inflight->dirty.items[n++]);
+    }
+    return n;
+}
+
+/* The first n have left with this call. */
+static void drop_written(struct inflight *inflight, struct call *call, size_t n)
+{
+    struct cuts *cuts = &inflight->cuts;
+    size_t n_done = 0;
+    bool is_all = n == inflight->dirty.count;
+
+    while (n_done < cuts->count && cuts->items[n_done].at <= n) {
+        n_done++;
+    }
+    bool is_at_cut = n_done > 0 && cuts->items[n_done - 1].at == n;
+    call->done = is_all ? inflight->n_requests : n_done > 0 ? cuts->items[n_done - 1].request : 0;
+    call->refused = is_all || is_at_cut ? call->done : n_done < cuts->count ? cuts->items[n_done].request : inflight->n_requests;
+    cuts->count -= n_done;
+    for (size_t i = 0; i < cuts->count; i++) {
+        cuts->items[i] = (struct cut){.at = cuts->items[i + n_done].at - n, .request = cuts->items[i + n_done].request};
+    }
+    if (inflight->lowest != SIZE_MAX) {
+        inflight->lowest = is_all ? SIZE_MAX : inflight->lowest > n ? inflight->lowest - n : 0;
+    }
+    items_drop_first(&inflight->dirty, n);
+    inflight->dirty_from += (uint32_t)n;
+    inflight->n_clean = 0;
 }
 
 void inflight_flush(struct inflight *inflight, const struct inflight_owner *owner, uint64_t now_ns)
@@ -558,11 +707,7 @@ void inflight_flush(struct inflight *inflight, const struct inflight_owner *owne
     call->inflight = inflight;
     require_owner(txn, inflight->bridge, owner);
     size_t n_without_changes = cfg_txn_size(txn);
-    size_t n = 0, n_bytes = 0;
-    while (n < inflight->dirty.count && n < INFLIGHT_TXN_MAX && n_bytes < INFLIGHT_TXN_BYTES) {
-        n_bytes += write_item(inflight, txn, &call->items, &inflight->dirty.items[n++]);
-    }
-    items_drop_first(&inflight->dirty, n);
+    drop_written(inflight, call, write_items(inflight, txn, &call->items));
     call->batch = inflight->batch;
     call->is_last = inflight->dirty.count == 0; /* and nearly always only, transaction */
     inflight->batch += call->is_last ? 1 : 0;
@@ -575,7 +720,7 @@ void inflight_flush(struct inflight *inflight, const struct inflight_owner *owne
     call->is_alone = must_be_alone(&call->items);
     inflight->calls[inflight->n_calls++] = call;
     inflight->n_under_way += call->items.count;
-    note_deletions(inflight, &call->items, true);
+    note_deletions(inflight, &call->items);
     cfg_transact(inflight->cfg, &txn, now_ns + INFLIGHT_TIMEOUT_NS, on_done, call);
 }
 

@@ -3,8 +3,9 @@
  * Batches are numbered from 1. Changes that are noted while nothing is under way leave with the next inflight_flush(); while
  * a transaction is, they collect and leave together when it is done, or before when they are many: a row
  * changed twice in one batch is written once. A batch is one transaction: it happens or it does not. Only a batch of more than
- * INFLIGHT_TXN_MAX changes or INFLIGHT_TXN_BYTES goes as several, which takes a single request that large (delete everything) or rules of
- * hundreds of actions; should a later one fail, requests are answered with an error although a part of them stands.
+ * INFLIGHT_TXN_MAX changes or INFLIGHT_TXN_BYTES goes as several, each of whole requests, which happen or do not; requests that change one row
+ * stay together. Only a request (or several that do) larger than that is cut (delete everything, or rules of hundreds of actions); should a later
+ * part fail, it is answered with an error although a part of it stands.
  * When one is refused, or unanswered for INFLIGHT_TIMEOUT_NS, its requests are handed to on_refused in the order they came; when those sent behind it
  * have been answered too, so are all not yet committed, then
  * on_lost is called once, and the owner rebuilds its tables from the mirror (inflight holds no entry any more then).
@@ -24,7 +25,7 @@ enum {
     INFLIGHT_TXNS_MAX = 4,        /* transactions under way: configdb has the next while it answers one, and ofagent two steps of its own */
     INFLIGHT_TXN_LEAST = 256,     /* changes that are worth a transaction beside another: its own costs are then below a tenth */
     INFLIGHT_TXN_MAX = 50000,     /* changes in one transaction: half of what configdb takes */
-    INFLIGHT_TXN_BYTES = 8 * 1024 * 1024, /* of rows in one transaction: half of what the bus takes */
+    INFLIGHT_TXN_BYTES = 7 * 1024 * 1024, /* of rows in one transaction: no request is begun above it, and twice that is less than the bus takes */
     INFLIGHT_REQUEST_HEAD = 64,           /* bytes of a request kept for its error; what the standard asks for */
 };
 #define INFLIGHT_TIMEOUT_NS (2 * NS_PER_S)
@@ -32,7 +33,8 @@ enum {
 /* A request of a controller whose changes are not committed yet. */
 struct inflight_request {
     uint64_t session; /* number of the session it came from */
-    uint64_t batch;   /* set by inflight_note() */
+    uint64_t batch;   /* set by inflight_note_request(), */
+    uint64_t number;  /* as is this: they are counted */
     bool is_commit;   /* of a bundle */
     uint16_t size;
     uint8_t head[INFLIGHT_REQUEST_HEAD];
@@ -71,8 +73,10 @@ void inflight_set_table(struct inflight *inflight, struct flow_table *table);
 uint64_t inflight_note_flows(struct inflight *inflight, struct flow_changes *changes);
 uint64_t inflight_note_group(struct inflight *inflight, struct group_entry *entry);
 uint64_t inflight_note_meter(struct inflight *inflight, struct meter_entry *entry);
-/* The request is part of the batch being collected. */
+/* The request is part of the batch being collected. What has been noted since the one before it is its own: it goes in one transaction. */
 void inflight_note_request(struct inflight *inflight, struct inflight_request *request);
+/* The same of changes that no request has made. */
+void inflight_note_end(struct inflight *inflight);
 /* Sends what has been collected, if nothing is under way. */
 void inflight_flush(struct inflight *inflight, const struct inflight_owner *owner, uint64_t now_ns);
 

@@ -16,6 +16,7 @@ struct meter_entry {
     /* As in struct flow_entry: inflight.c alone writes these. */
     bool is_dirty;
     bool is_in_flight;
+    uint32_t dirty_at; /* as of struct flow_entry */
     bool is_in_table;
     UT_hash_handle hh, hh_row;
 };

@@ -31,9 +31,11 @@
 #include "services/ofagent/usage.h"
 
 enum { PORT_VALUES = 8, OFAGENT_ERRORS_MAX = 16 /* named in one report; a person starts with the first */ };
-/* Half of configdb's window: it sends no delta beyond 256 unacknowledged versions, and a bridge is settled by the delta of its claim. */
-enum { APPLIED_LAG_MAX = 128 };
+/* A quarter of configdb's window: it sends no delta beyond 8192 unacknowledged versions, and a bridge is settled by the delta of its claim. */
+enum { APPLIED_LAG_MAX = 2048 };
 #define APPLIED_LATER_NS (10 * NS_PER_MS)
+/* That window is of bytes, too, which are not known here: some versions fill it. */
+#define APPLIED_AT_LAST_NS (2 * NS_PER_S)
 #define STOOD_STILL_NS (1500 * NS_PER_MS) /* less than the lease of a service row */
 #define STEP_AT_LEAST_NS (50 * NS_PER_MS)
 /* While an answer is awaited: an edge of the bus's fd may have been spent while sending (lib/bus/README.md). */
@@ -254,9 +256,10 @@ static void report_applied(struct ofagent *agent)
     size_t n = 0;
 
     if (agent->seen.n == agent->applied.n && agent->seen.epoch == agent->applied.epoch) {
+        agent->owed_ns = agent->now_ns;
         return;
     }
-    bool is_late = agent->seen.n - agent->window_from.n >= APPLIED_LAG_MAX;
+    bool is_late = agent->seen.n - agent->window_from.n >= APPLIED_LAG_MAX || agent->now_ns - agent->owed_ns >= APPLIED_AT_LAST_NS;
     /* Of rules only the feed's window wants to know: that is told beside a transaction, or after a while, and wakes configdb for nothing. */
     if (!is_late && !agent->is_applied_awaited && agent->seen.epoch == agent->applied.epoch && !cfg_has_news(agent->cfg) &&
         agent->now_ns - agent->applied_ns < APPLIED_LATER_NS) {
@@ -275,7 +278,7 @@ static void report_applied(struct ofagent *agent)
         }
     }
     agent->applied = agent->window_from = agent->seen;
-    agent->applied_ns = agent->now_ns;
+    agent->applied_ns = agent->owed_ns = agent->now_ns;
     agent->is_applied_awaited = false;
     const Busbar__RowError *list = errors;
     cfg_applied(agent->cfg, agent->seen, list, n);
@@ -495,6 +498,10 @@ struct pollfd *ofagent_fds(struct ofagent *agent, size_t *out_n, uint64_t *out_n
     }
     if (cfg_transactions_in_flight(agent->cfg) > 0) {
         earlier(&next_ns, agent->now_ns + STEP_WHILE_WAITING_NS);
+    }
+    if (agent->seen.n != agent->applied.n || agent->seen.epoch != agent->applied.epoch) { /* an acknowledgement is owed; what hinders it has its own time */
+        uint64_t due_ns = agent->applied_ns + APPLIED_LATER_NS;
+        earlier(&next_ns, due_ns > agent->now_ns ? due_ns : next_ns);
     }
     if (commands_are_busy(agent) || checkpoint_is_loading(agent->checkpoint)) {
         next_ns = agent->now_ns;

@@ -41,6 +41,7 @@ struct port_batch {
     size_t n_items;
     uint64_t bridge;
     uint64_t session;
+    uint64_t rules;             /* of a bundle: the inflight's batch that has the rest of it */
     enum of_error_number error; /* what the request is answered when configdb refuses */
     size_t size;
     uint8_t head[INFLIGHT_REQUEST_HEAD];
@@ -139,9 +140,10 @@ static void on_done(void *context, const struct cfg_result *result)
                  result->text != NULL ? result->text : error_text(result->error));
     }
     if (session != NULL && result->error != 0) {
-        session_send_error(session, batch->error, batch->head, batch->size);
         if (batch->error == OF_ERROR_BUNDLE_FAILED_MSG_FAILED) {
-            bundles_refused_alone(session);
+            bundles_refused(session, batch->rules, batch->head, batch->size);
+        } else {
+            session_send_error(session, batch->error, batch->head, batch->size);
         }
     } else if (session != NULL && version_reached(result->version, session->port_mod_version)) {
         session->port_mod_version = result->version;
@@ -205,6 +207,7 @@ void port_batch_send(struct session *session, struct port_batch **batch, const s
     mine->agent = session->bridge->agent;
     mine->bridge = session->bridge->id;
     mine->session = session->number;
+    mine->rules = session->last_batch;
     mine->error = error;
     mine->size = request->size < sizeof mine->head ? request->size : sizeof mine->head;
     memcpy(mine->head, request->bytes, mine->size);

@@ -371,6 +371,32 @@ static void each_bundle_that_configdb_refuses_is_answered_with_its_own_xid(void 
     client_close(&c);
 }
 
+static void a_refused_bundle_with_ports_takes_no_later_one_along(void **state)
+{
+    struct bench *b = *state;
+    struct client c;
+
+    flags = OF_BUNDLE_ORDERED;
+    client_open(b, &c);
+    b->agent->cfg->automatic = false;
+    b->agent->cfg->delay_feed = false;
+    commit_one(b, &c, 40, 1); /* a transaction of rules is under way: the next one's ports are asked for before its rules */
+    add_port_mod(b, &c, 1, 2, OF_PORT_DOWN);
+    commit_one(b, &c, 41, 1);
+    fake_cfg_refuse(b->agent->cfg, -ERROR_REFUSED, "no");
+    fake_cfg_refuse(b->agent->cfg, -ERROR_REFUSED, "no");
+    b->agent->cfg->automatic = true;
+    for (uint32_t xid = 40; xid <= 41; xid++) {
+        client_expect_error(b, &c, OF_ERROR_BUNDLE_FAILED_MSG_FAILED);
+        assert_int_equal(c.message.xid, xid);
+    }
+    client_barrier(b, &c);
+    assert_true(client_next(b, &c));
+    assert_int_equal(c.message.type, OF_BARRIER_REPLY); /* each was answered once */
+    flags = OF_BUNDLE_ATOMIC | OF_BUNDLE_ORDERED;
+    client_close(&c);
+}
+
 /* Replies to opens are passed over. */
 static void expect_control_of_commit(struct bench *b, struct client *c)
 {
@@ -418,6 +444,7 @@ int main(void)
         CLAIM(a_commit_whose_ports_configdb_refuses_is_answered_once_with_its_xid),
         CLAIM(the_next_bundle_is_done_before_configdb_has_answered_and_replies_keep_their_order),
         CLAIM(each_bundle_that_configdb_refuses_is_answered_with_its_own_xid),
+        CLAIM(a_refused_bundle_with_ports_takes_no_later_one_along),
         CLAIM(commits_that_wait_are_bounded),
         CLAIM(a_bundle_that_nobody_touches_is_dropped_and_bundles_are_bounded),
     };

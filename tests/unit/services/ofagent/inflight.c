@@ -332,6 +332,60 @@ static void a_batch_too_large_for_a_transaction_goes_as_several(void **state)
     assert_int_equal(b->n_refused, 0);
 }
 
+static void note_numbers(struct bench *b, unsigned first, unsigned n, uint64_t session)
+{
+    struct flow_changes changes;
+
+    flow_changes_init(&changes);
+    for (unsigned i = first; i < first + n; i++) {
+        struct flow_mod mod;
+        struct flow_mod_context context = context_at(1);
+        flow_mod_init(&mod, FLOW_MOD_ADD);
+        mod.table = 0;
+        match_set(&mod.match, FIELD_REG0, field_value_u64(i));
+        assert_int_equal(flow_mod_apply(b->table, &mod, &context, &changes), OF_ERROR_NONE);
+        flow_mod_fini(&mod);
+    }
+    inflight_note_flows(b->inflight, &changes);
+    inflight_note_request(b->inflight, &(struct inflight_request){.session = session});
+}
+
+/* I8: a request is done or refused as a whole, whatever else is in its batch. */
+static void a_transaction_ends_where_a_request_does(void **state)
+{
+    struct bench *b = *state;
+
+    note_numbers(b, 0, 30000, 11);
+    note_numbers(b, 100000, 30000, 12);
+    note_numbers(b, 200000, 10, 13);
+    flush(b);
+    assert_int_equal(b->cfg->txns[0]->n_ops, 1 + 30000);
+    fake_cfg_pretend(b->cfg);
+    flush(b);
+    assert_int_equal(b->cfg->txns[0]->n_ops, 1 + 30010);
+    fake_cfg_refuse(b->cfg, -ERROR_TIMEOUT, "killed");
+    assert_int_equal(b->n_refused, 2); /* the first stands */
+    assert_int_equal(b->refused_sessions[0], 12);
+    assert_int_equal(b->refused_sessions[1], 13);
+    assert_int_equal(b->n_lost, 1);
+}
+
+static void requests_that_change_one_row_stay_together(void **state)
+{
+    struct bench *b = *state;
+
+    note_numbers(b, 0, 100, 11);
+    note_numbers(b, 100000, 20000, 12);
+    note_numbers(b, 119990, 29990, 13); /* ten of them are of the one before */
+    flush(b);
+    assert_int_equal(b->cfg->txns[0]->n_ops, 1 + 100); /* 20100 would be half of the last */
+    fake_cfg_pretend(b->cfg);
+    flush(b);
+    assert_int_equal(b->cfg->txns[0]->n_ops, 1 + 20000 + 29980);
+    fake_cfg_refuse(b->cfg, -ERROR_TIMEOUT, "killed");
+    assert_int_equal(b->n_refused, 2);
+}
+
 static void a_batch_of_large_rules_stays_below_what_the_bus_takes(void **state)
 {
     struct bench *b = *state;
@@ -529,6 +583,56 @@ static void others_leave_beside_a_deletion(void **state)
     assert_int_equal(n_rules(b), INFLIGHT_TXN_LEAST + 2);
 }
 
+/* As many new rules beside as many deletions as a transaction is worth: their hashes share their lower bits here and there, and that is no reason. */
+static void new_rules_leave_beside_deletions_of_others(void **state)
+{
+    struct bench *b = *state;
+
+    note_many(b, 1000, INFLIGHT_TXN_LEAST);
+    flush(b);
+    fake_cfg_commit(b->cfg);
+    note(b, FLOW_MOD_DELETE, "");
+    flush(b);
+    for (unsigned i = 1; i < INFLIGHT_TXNS_MAX; i++) {
+        note_many(b, 2000 * (i + 1), INFLIGHT_TXN_LEAST);
+        flush(b);
+        assert_int_equal(b->cfg->n_txns, i + 1);
+    }
+    fake_cfg_commit(b->cfg);
+    fake_cfg_commit(b->cfg);
+    note(b, FLOW_MOD_ADD, "priority=20000,actions=output:1");
+    note(b, FLOW_MOD_DELETE, "");
+    note_many(b, 2000 * 2, INFLIGHT_TXN_LEAST); /* these are what goes, and wait for it */
+    while (b->cfg->n_txns > 0) {
+        fake_cfg_commit(b->cfg);
+    }
+    flush(b);
+    assert_int_equal(b->cfg->txns[0]->n_ops, 1 + (INFLIGHT_TXNS_MAX - 1) * INFLIGHT_TXN_LEAST + INFLIGHT_TXN_LEAST);
+    fake_cfg_commit(b->cfg);
+    assert_int_equal(n_rules(b), INFLIGHT_TXN_LEAST);
+}
+
+/* Only what has a row is on its way out: what came and went unseen, twice of one match even, holds nobody up. */
+static void a_rule_that_never_was_holds_up_none_like_it(void **state)
+{
+    struct bench *b = *state;
+
+    note_many(b, 1000, INFLIGHT_TXN_LEAST);
+    for (int i = 0; i < 2; i++) {
+        note(b, FLOW_MOD_ADD, "priority=1,actions=output:1");
+        note(b, FLOW_MOD_DELETE_STRICT, "priority=1");
+    }
+    flush(b);
+    note_many(b, 2000, INFLIGHT_TXN_LEAST);
+    note(b, FLOW_MOD_ADD, "priority=1,actions=output:1");
+    flush(b);
+    assert_int_equal(b->cfg->n_txns, 2);
+    fake_cfg_commit(b->cfg);
+    fake_cfg_commit(b->cfg);
+    assert_int_equal(n_rules(b), 2 * INFLIGHT_TXN_LEAST + 1);
+    assert_int_equal(b->n_removed, 2);
+}
+
 /* I8: what was refused leaves no trace, and what has left one is not refused. */
 static void what_is_done_behind_a_refused_transaction_is_not_refused(void **state)
 {
@@ -694,6 +798,8 @@ int main(void)
         CLAIM(another_owner_epoch_is_refused),
         CLAIM(an_answer_after_the_end_is_ignored),
         CLAIM(a_batch_too_large_for_a_transaction_goes_as_several),
+        CLAIM(a_transaction_ends_where_a_request_does),
+        CLAIM(requests_that_change_one_row_stay_together),
         CLAIM(a_batch_of_large_rules_stays_below_what_the_bus_takes),
         CLAIM(groups_travel_with_the_rules),
         CLAIM(meters_travel_with_the_rules),
@@ -702,6 +808,8 @@ int main(void)
         CLAIM(nothing_leaves_while_a_row_of_it_is_under_way),
         CLAIM(a_rule_comes_again_only_when_its_deletion_is_done),
         CLAIM(others_leave_beside_a_deletion),
+        CLAIM(new_rules_leave_beside_deletions_of_others),
+        CLAIM(a_rule_that_never_was_holds_up_none_like_it),
         CLAIM(refusals_never_leave_two_rows_of_one_match),
         CLAIM(what_is_done_behind_a_refused_transaction_is_not_refused),
         CLAIM(random_changes_end_with_configdb_equal_to_the_table),

@@ -46,7 +46,7 @@ static void a_version_is_applied_when_its_bridges_are_served(void **state)
     assert_int_equal(b->agent->cfg->n_applied_errors, 0);
 }
 
-/* configdb holds deltas back after 256 unacknowledged versions, and a claim is known by its delta. */
+/* configdb holds deltas back after 8192 unacknowledged versions, and a claim is known by its delta. */
 static void a_version_is_applied_before_configdb_holds_deltas_back(void **state)
 {
     struct bench *b = *state;
@@ -55,13 +55,28 @@ static void a_version_is_applied_before_configdb_holds_deltas_back(void **state)
 
     b->agent->cfg->automatic = false;
     row.name = (char *)(uintptr_t) "br1";
-    for (int i = 0; i < 127; i++) {
+    for (int i = 0; i < 2047; i++) {
         bench_commit_row(b, CFG_BRIDGE, 2, &row.base);
     }
     bench_step(b, NS_PER_MS);
     assert_int_equal(b->agent->cfg->applied.n, before.n);
     bench_commit_row(b, CFG_BRIDGE, 2, &row.base);
     bench_step(b, NS_PER_MS);
+    assert_int_equal(b->agent->cfg->applied.n, b->agent->cfg->version.n);
+}
+
+/* Few versions of many bytes fill its window as well. */
+static void a_version_is_applied_after_a_while_at_the_latest(void **state)
+{
+    struct bench *b = *state;
+    Busbar__BridgeRow row = BUSBAR__BRIDGE_ROW__INIT;
+
+    b->agent->cfg->automatic = false;
+    row.name = (char *)(uintptr_t) "br1";
+    bench_commit_row(b, CFG_BRIDGE, 2, &row.base);
+    bench_run(b, NS_PER_S);
+    assert_true(b->agent->cfg->applied.n < b->agent->cfg->version.n);
+    bench_run(b, NS_PER_S + 20 * NS_PER_MS);
     assert_int_equal(b->agent->cfg->applied.n, b->agent->cfg->version.n);
 }
 
@@ -147,6 +162,28 @@ static void an_idle_agent_does_not_spin(void **state)
     assert_true(next_ns >= b->now_ns + 20 * NS_PER_MS);
 }
 
+/* A change of a rule is acknowledged a little later, and not only with the next thing that happens. */
+static void an_acknowledgement_that_is_owed_is_woken_for(void **state)
+{
+    struct bench *b = *state;
+    Busbar__RuleRow row = BUSBAR__RULE_ROW__INIT;
+    uint64_t next_ns;
+    size_t n;
+
+    bench_join(b);
+    bench_run(b, NS_PER_S);
+    for (uint64_t id = 1000; id < 1002; id++) { /* the first may be told of at once */
+        row.bridge = 1;
+        bench_commit_row(b, CFG_RULE, id, &row.base);
+        bench_step(b, NS_PER_MS);
+    }
+    assert_true(b->agent->cfg->applied.n < b->agent->cfg->version.n);
+    (void)ofagent_fds(b->agent, &n, &next_ns);
+    assert_true(next_ns > b->now_ns && next_ns <= b->now_ns + 10 * NS_PER_MS);
+    bench_step(b, next_ns - b->now_ns);
+    assert_int_equal(b->agent->cfg->applied.n, b->agent->cfg->version.n);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -154,11 +191,13 @@ int main(void)
         CLAIM(bridges_come_and_go_with_their_rows),
         CLAIM(a_version_is_applied_when_its_bridges_are_served),
         CLAIM(a_version_is_applied_before_configdb_holds_deltas_back),
+        CLAIM(a_version_is_applied_after_a_while_at_the_latest),
         CLAIM(a_snapshot_far_ahead_is_applied_when_its_bridges_are_served),
         CLAIM(a_socket_that_cannot_be_made_is_an_error_of_the_bridges_row),
         CLAIM(listeners_and_sessions_are_polled_for),
         CLAIM(a_session_that_is_paused_is_not_polled_for),
         CLAIM(an_idle_agent_does_not_spin),
+        CLAIM(an_acknowledgement_that_is_owed_is_woken_for),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
