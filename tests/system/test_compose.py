@@ -124,7 +124,7 @@ def test_hosts_are_whole_again_after_ports_was_started_anew(engine):
     assert said[1:] == [f"netns:{host}: eth1 {address}/24 <-> port port{number} of br0: attached" for number, (host, address) in enumerate(HOSTS.items(), 1)]
     assert [mac(host) for host in HOSTS] == before
     wait_until("a ping is answered", pings, seconds=5)
-    assert lost(ping(20, 0.05)) == 0
+    assert lost(ping(5, 0.05)) == 0
     said = attach(engine, "--all").stdout.splitlines()
     assert len(said) == 2 and all(line.endswith(": already attached") for line in said), said
     wait_until("all containers are healthy", lambda: healthy(engine), seconds=20, every=0.5)
@@ -168,10 +168,13 @@ def test_detaching_removes_the_port_and_the_pair(engine):
 def test_hosts_are_whole_again_after_a_restart_of_docker(engine):
     engine.compose("up", "-d", "--no-build", "--scale", "fastpath=2")
     wait_until("two fastpaths are well", lambda: healthy(engine, fastpath=2), seconds=60, every=0.5)
+    stopped = engine.inspect(engine.containers("fastpath")[0])["Name"].lstrip("/")
+    engine.run("docker", "stop", stopped)
     engine.restart()
+    wait_until("configdb runs again", lambda: engine.pid(engine.containers("configdb")[0]) != 0, seconds=20)
+    assert engine.pid(stopped) == 0 and f"{stopped} does not run where the ports are" in attach(engine, "--list").stdout
     said = attach(engine, "--all").stdout
-    print("XXX", said)
-    assert said.count(": attached\n") == 2, said
+    assert f"{stopped}: started again" in said and said.count(": attached\n") == 2, said
     wait_until("all containers are healthy", lambda: healthy(engine, fastpath=2), seconds=60, every=0.5)
     wait_until("a ping is answered", pings, seconds=5)
     engine.compose("up", "-d", "--no-build", "--scale", "fastpath=1")
