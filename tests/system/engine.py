@@ -46,6 +46,9 @@ class Engine:
         self.environment = {"PATH": PATH, "HOME": str(self.dir), "DOCKER_HOST": f"unix://{self.dir}/docker.sock", "COMPOSE_PROJECT_NAME": name,
                             "LC_ALL": "C.UTF-8"}
         self.log = open(self.dir / "dockerd.log", "wb")
+        self.start()
+
+    def start(self):
         self.process = subprocess.Popen(
             ["/usr/sbin/dockerd", "--data-root", self.dir / "data", "--exec-root", self.dir / "exec", "-H", self.environment["DOCKER_HOST"],
              "-p", self.dir / "pid", "--storage-driver", "overlay2", "--iptables=false", "--ip6tables=false", "--ip-forward=false", "--ip-masq=false",
@@ -58,6 +61,12 @@ class Engine:
                 self.close()
                 raise RuntimeError("dockerd does not start: " + (self.dir / "dockerd.log").read_text(errors="replace")[-2000:])
             time.sleep(0.2)
+
+    def restart(self):
+        """In good order, as when Docker is upgraded: containers end with it, and those are started again that are to be."""
+        self.process.terminate()
+        self.process.wait(timeout=60)
+        self.start()
 
     def run(self, *command, check=True, timeout=600, **kwargs):
         done = subprocess.run([str(word) for word in command], env=self.environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,

@@ -18,18 +18,24 @@ SERVICES = ("configdb", "slowpath", "ofagent", "fastpath")
 
 def healthy(engine, **counts):
     """All containers of all services say that they are well."""
-    for service in SERVICES:
-        containers = engine.containers(service)
-        if len(containers) != counts.get(service, 1):
-            return False
-        if any(engine.inspect(container)["State"].get("Health", {}).get("Status") != "healthy" for container in containers):
-            return False
-    return True
+    project, form = engine.environment["COMPOSE_PROJECT_NAME"], '{{.Label "com.docker.compose.service"}} {{.Status}}'
+    listed = engine.run("docker", "ps", "-a", "--filter", f"label=com.docker.compose.project={project}", "--format", form).stdout.splitlines()
+    well = {service: [line.endswith("(healthy)") for line in listed if line.startswith(f"{service} ")] for service in SERVICES}
+    return all(well[service] == [True] * counts.get(service, 1) for service in SERVICES)
+
+
+def attach(engine, *words, check=True):
+    return engine.run(ROOT / "deploy/attach", *words, check=check)
 
 
 def attach_hosts(engine):
     for number, (host, address) in enumerate(HOSTS.items(), 1):
-        engine.run(ROOT / "deploy/attach", f"netns:{host}", f"port{number}", f"{address}/24")
+        attach(engine, f"netns:{host}", f"port{number}", f"{address}/24")
+
+
+def attachments(engine):
+    """{port: its line of deploy/attach --list}, without the heading"""
+    return {line.split()[0]: line for line in attach(engine, "--list").stdout.splitlines()[1:]}
 
 
 @pytest.fixture(scope="module")
@@ -86,6 +92,91 @@ def test_attached_hosts_reach_each_other(engine):
         assert said.returncode == 1 and "--device" in said.stdout, said.stdout
     said = engine.run(ROOT / "deploy/attach", "netns:bbc2", "port1", "10.98.0.9/24", check=False)
     assert said.returncode == 1 and "its other end is not eth1 of netns:bbc2" in said.stdout, said.stdout
+
+
+@pytest.mark.parametrize("words, said", [
+    ([], "deploy/attach [--bridge"), (["--all", "port1"], "--all stands alone"), (["--list", "--all"], "--list stands alone"),
+    (["--detach"], "--detach PORT"), (["--detach", "port1", "port2"], "--detach PORT"), (["--device"], "--device needs"), (["--none", "1"], "no such option"),
+    (["netns:bbc1"], "are expected"), (["netns:bbc1", "port1", "10.98.0.1/24", "br0"], "are expected"), (["netns:bbc1", "p" * 16], "15 characters"),
+    (["netns:bbc 1", "port1"], "white space")])
+def test_wrong_use_of_attach_is_refused(words, said):
+    done = sh(ROOT / "deploy/attach", *words, check=False)
+    assert done.returncode == 2 and said in done.stdout, done.stdout
+
+
+def mac(host):
+    return json.loads(sh("ip", "-j", "-n", host, "link", "show", "eth1").stdout)[0]["address"]
+
+
+def test_hosts_are_whole_again_after_ports_was_started_anew(engine):
+    wait_until("a ping is answered", pings, seconds=20)
+    before = [mac(host) for host in HOSTS]
+    engine.run("docker", "restart", "-t", "2", engine.containers("ports")[0])
+    listed = attachments(engine)
+    assert "broken" in listed["port1"] and "broken" in listed["port2"] and "does not run where the ports are" in "".join(listed.values()), listed
+    done = attach(engine, "netns:bbc1", "port3", check=False)
+    assert done.returncode == 1 and "runs where the ports were before: deploy/attach --all" in done.stdout, done.stdout
+    said = attach(engine, "--all").stdout.splitlines()
+    assert len(said) == 3 and "fastpath" in said[0] and "started again" in said[0], said
+    assert said[1:] == [f"netns:{host}: eth1 {address}/24 <-> port port{number} of br0: attached" for number, (host, address) in enumerate(HOSTS.items(), 1)]
+    assert [mac(host) for host in HOSTS] == before
+    wait_until("a ping is answered", pings, seconds=5)
+    assert lost(ping(5, 0.05)) == 0
+    said = attach(engine, "--all").stdout.splitlines()
+    assert len(said) == 2 and all(line.endswith(": already attached") for line in said), said
+    wait_until("all containers are healthy", lambda: healthy(engine), seconds=20, every=0.5)
+
+
+@pytest.mark.slow
+def test_attachments_that_cannot_be_made_again_are_named_until_they_are_detached(engine):
+    third = f"{engine.environment['COMPOSE_PROJECT_NAME']}-third"
+    engine.run("docker", "run", "-d", "--init", "--name", third, "--network", "none", "busbar/ports")
+    attach(engine, "--device", "data0", third, "port3", "10.98.0.3/24")
+    engine.run("docker", "restart", "-t", "2", third)
+    assert "broken" in attachments(engine)["port3"]
+    said = attach(engine, "--all").stdout
+    assert f"{third}: data0 10.98.0.3/24 <-> port port3 of br0: attached\n" in said and said.count("already attached") == 2, said
+    asked = ["nsenter", "-t", engine.pid(third), "-n", "ping", "-c", 1, "-W", 1, HOSTS["bbc1"]]
+    wait_until("the container is answered", lambda: lost(sh(*asked, check=False).stdout) == 0)
+    engine.run("docker", "rm", "-f", third)
+    assert "no such host" in attachments(engine)["port3"]
+    done = attach(engine, "--all", check=False)
+    assert done.returncode == 1 and f"{third}: no such container runs" in done.stdout and done.stdout.endswith("attach: not whole: port3\n"), done.stdout
+    assert done.stdout.count("already attached") == 2, done.stdout
+    engine.swctl("del-port", "br0", "port3")
+    assert "removed by swctl" in attachments(engine)["port3"]
+    assert "port3: left alone" in attach(engine, "--all").stdout
+    attach(engine, "--detach", "port3")
+    assert set(attachments(engine)) == {"port1", "port2"}
+    for port in ("port3", "eth0"):  # eth0: of the container ports, no business of attach
+        done = attach(engine, "--detach", port, check=False)
+        assert done.returncode == 1 and "no such attachment" in done.stdout, done.stdout
+
+
+def test_detaching_removes_the_port_and_the_pair(engine):
+    attach(engine, "--device", "eth2", "netns:bbc1", "port4")
+    assert "port4" in engine.swctl("list-ports", "br0").stdout.split() and sh("ip", "-n", "bbc1", "link", "show", "eth2", check=False).returncode == 0
+    attach(engine, "--detach", "port4")
+    assert "port4" not in engine.swctl("list-ports", "br0").stdout.split() and sh("ip", "-n", "bbc1", "link", "show", "eth2", check=False).returncode != 0
+    assert set(attachments(engine)) == {"port1", "port2"}
+
+
+@pytest.mark.slow
+def test_hosts_are_whole_again_after_a_restart_of_docker(engine):
+    engine.compose("up", "-d", "--no-build", "--scale", "fastpath=2")
+    wait_until("two fastpaths are well", lambda: healthy(engine, fastpath=2), seconds=60, every=0.5)
+    stopped = engine.inspect(engine.containers("fastpath")[0])["Name"].lstrip("/")
+    engine.run("docker", "stop", stopped)
+    engine.restart()
+    wait_until("configdb runs again", lambda: engine.pid(engine.containers("configdb")[0]) != 0, seconds=20)
+    assert engine.pid(stopped) == 0 and f"{stopped} does not run where the ports are" in attach(engine, "--list").stdout
+    said = attach(engine, "--all").stdout
+    assert f"{stopped}: started again" in said and said.count(": attached\n") == 2, said
+    wait_until("all containers are healthy", lambda: healthy(engine, fastpath=2), seconds=60, every=0.5)
+    wait_until("a ping is answered", pings, seconds=5)
+    engine.compose("up", "-d", "--no-build", "--scale", "fastpath=1")
+    wait_until("one of each is well", lambda: healthy(engine), seconds=60, every=0.5)
+    assert lost(ping(5)) == 0
 
 
 def test_services_have_no_more_rights_than_they_need(engine):
