@@ -681,10 +681,10 @@ static void what_was_under_way_is_acknowledged_during_a_partial_snapshot(void **
     raw_fini(&raw);
 }
 
-/* 10 MB of rules in one commit: the share of a reader comes in messages no larger than those of the whole. */
+/* Megabytes of rules in one commit: the share of a reader comes in messages no larger than those of the whole. */
 static void a_large_commit_of_two_bridges_comes_in_pieces_to_a_reader_of_one(void **state)
 {
-    enum { RULES = 12, BYTES = 900 * 1000 };
+    enum { RULES = 20, BYTES = ROWS_VALUE_MAX - 1000 };
     static uint8_t value[BYTES];
     struct raw raw;
     raw_init(&raw);
