@@ -274,7 +274,8 @@ static bool is_masked(const struct action *action)
     return memcmp(&ones, &action->set_field.mask, sizeof ones) != 0;
 }
 
-/* A part of a VLAN id goes out as a load even in 1.5: Open vSwitch wants the present bit in every set_field of it. */
+/* A part of a VLAN id goes out as a load even in 1.5: a set_field of it says the present bit, which the part does not have. (Open vSwitch reads
+ * loads up to 1.4.) */
 static bool can_mask(uint8_t version, const struct action *action)
 {
     return version >= OF_VERSION_15 && action->set_field.field != FIELD_VLAN_VID;

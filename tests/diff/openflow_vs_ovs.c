@@ -129,12 +129,21 @@ static bool list_is_known_to_ovs(const struct action_list *list)
     return true;
 }
 
-/* Open vSwitch has no in_phy_port and no copy_ttl, refuses ports of later fragments, and believes that a part of
- * vlan_tci, once set, is all of it. */
+static size_t n_pushed(const struct action_list *list)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < list->count; i++) {
+        n += list->items[i].type == ACTION_PUSH_VLAN;
+    }
+    return n;
+}
+
+/* Open vSwitch has no in_phy_port and no copy_ttl, refuses ports of later fragments, believes that a part of
+ * vlan_tci, once set, is all of it, and has room for two tags, one of which may be there. */
 static bool is_known_to_ovs(const struct flow_mod *mod)
 {
     return mod->match.mask.in_phy_port.raw == 0 && mod->match.mask.key.ip_frag == 0 &&
-           list_is_known_to_ovs(&mod->instructions.apply) && list_is_known_to_ovs(&mod->instructions.write);
+           n_pushed(&mod->instructions.apply) + n_pushed(&mod->instructions.write) < 2 && list_is_known_to_ovs(&mod->instructions.apply) && list_is_known_to_ovs(&mod->instructions.write);
 }
 
 static uint64_t seed(void)
@@ -242,6 +251,19 @@ static void assert_understood(size_t dialect, const char *text, struct match *ma
     assert_int_equal(n_lines, n);
 }
 
+/* It goes as a load in 1.5 too (lib/openflow/of_actions.c), which Open vSwitch takes up to 1.4 only. */
+static bool sets_part_of_vlan_id(const struct action_list *list)
+{
+    struct field_value ones = field_all_ones(FIELD_VLAN_VID);
+    for (size_t i = 0; i < list->count; i++) {
+        const struct action *action = &list->items[i];
+        if (action->type == ACTION_SET_FIELD && action->set_field.field == FIELD_VLAN_VID && memcmp(&ones, &action->set_field.mask, sizeof ones) != 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static void random_flow_mods_of_other_versions_are_understood_by_open_vswitch(void **state)
 {
     enum { N = 400 };
@@ -262,6 +284,7 @@ static void random_flow_mods_of_other_versions_are_understood_by_open_vswitch(vo
             const struct instructions *in = &message.flow_mod.instructions;
             bool pushes = action_list_has(&in->apply, ACTION_PUSH_VLAN) || action_list_has(&in->apply, ACTION_CLONE);
             bool is_lost = dialects[d].version == OF_VERSION_10 && pushes; /* 1.0 has no push: what needs the tag behind it fails */
+            is_lost = is_lost || (dialects[d].version == OF_VERSION_15 && (sets_part_of_vlan_id(&in->apply) || sets_part_of_vlan_id(&in->write)));
             if (is_known_to_ovs(&message.flow_mod) && !is_lost) {
                 writer_clear(&w);
                 assert_int_equal(of_encode(&message, &w), 0);
