@@ -143,7 +143,8 @@ static size_t n_pushed(const struct action_list *list)
 static bool is_known_to_ovs(const struct flow_mod *mod)
 {
     return mod->match.mask.in_phy_port.raw == 0 && mod->match.mask.key.ip_frag == 0 &&
-           n_pushed(&mod->instructions.apply) + n_pushed(&mod->instructions.write) < 2 && list_is_known_to_ovs(&mod->instructions.apply) && list_is_known_to_ovs(&mod->instructions.write);
+           n_pushed(&mod->instructions.apply) + n_pushed(&mod->instructions.write) < 2 &&
+           list_is_known_to_ovs(&mod->instructions.apply) && list_is_known_to_ovs(&mod->instructions.write);
 }
 
 static uint64_t seed(void)
