@@ -9,6 +9,7 @@ from manual import MANUAL, blocks, commands
 from suite import BIN, ROOT, sh, wait_until
 
 COMPOSE = "test_compose.py: needs a container engine; types the same with --no-build, for its images are built once"
+ATTACH = "test_compose.py: needs a container engine; types them, with other ports"
 PACKAGE = "test_package.py: needs a Debian with systemd; types them as they stand"
 # Lines that are not typed here, and who types them.
 ELSEWHERE = {
@@ -17,6 +18,9 @@ ELSEWHERE = {
     "docker-compose exec configdb swctl status": COMPOSE,
     "docker-compose --profile monitoring up -d --build": COMPOSE,
     "(cd deploy; docker-compose up -d --scale slowpath=3 --scale fastpath=2 --scale ofagent=2)": COMPOSE,
+    "deploy/attach --all": ATTACH,
+    "deploy/attach --list": ATTACH,
+    "deploy/attach --detach port1": ATTACH,
     "apt-get install ./busbar_0.1.0_amd64.deb": PACKAGE,
     "systemctl status busbar.target 'busbar-*'": PACKAGE,
     "journalctl -u 'busbar-*'": PACKAGE,
@@ -76,7 +80,7 @@ class Operator:
 
 
 def test_what_is_not_typed_here_is_in_the_manual():
-    assert set(ELSEWHERE) <= set(commands(MANUAL)) and len(ELSEWHERE) == 11
+    assert set(ELSEWHERE) <= set(commands(MANUAL)) and len(ELSEWHERE) == 14
     package = [line for line, by in ELSEWHERE.items() if by == PACKAGE]
     assert package == [line for line in commands(MANUAL) if line in package]
 
