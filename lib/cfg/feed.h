@@ -21,13 +21,13 @@ bool feed_is_loading(const struct feed *feed);
 
 /* Of the tables filtered by bridge only rows of these are wanted from now on; before the first call: all. */
 void feed_follow(struct feed *feed, const uint64_t *bridges, size_t n);
-/* Does the last SUBSCRIBE say what is wanted? */
+/* Does the last SUBSCRIBE say what is wanted, and nothing of it was given up since? */
 bool feed_is_asked(const struct feed *feed);
 /* Is the bridge wanted, and are all its rows here? */
 bool feed_holds(const struct feed *feed, uint64_t bridge);
 /* A SUBSCRIBE is said: returns its number, the bridges (lent) and those of them that are not held. */
 uint64_t feed_ask(struct feed *feed, const struct bridge_set **out_asked, struct bridge_set *out_added);
-/* Has the last SUBSCRIBE asked for bridges that are not held yet? */
+/* Will the answer to the last SUBSCRIBE bring bridges that are not held yet and still wanted? */
 bool feed_is_growing(const struct feed *feed);
 /* Drops rows of bridges that are not held any more; looks at so many rows. */
 void feed_drop(struct feed *feed, size_t n_rows);

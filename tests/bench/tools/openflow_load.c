@@ -25,6 +25,7 @@
 
 #include "lib/openflow/of_message.h"
 #include "tests/bench/tools/load.h"
+#include "tests/bench/tools/rule_match.h"
 
 enum { CONNECTIONS_MAX = 64, INPUT_ROOM = 1 << 20, PRIORITY = 1000, PACKET_SIZE = 64, MASKS_MAX = 100, ERRORS_SHOWN = 3 };
 enum { PROBE_RULE = 0xffff0000 }; /* the number of ready's rule: nobody else's */
@@ -50,30 +51,6 @@ static void put(struct writer *w, uint8_t version, struct of_message *message)
     if (of_encode(message, w) != 0) {
         load_fail("a message cannot be encoded");
     }
-}
-
-static void put_number(uint8_t *bytes, uint32_t number)
-{
-    uint32_t network = htonl(number);
-    memcpy(bytes, &network, sizeof network);
-}
-
-/* Canonical, as every match: bits that are not looked at are zero. */
-static void rule_match(struct match *match, uint32_t number, uint32_t n_masks)
-{
-    match_init(match);
-    match->value.key.eth_type = be16(0x0800);
-    match->mask.key.eth_type = be16(0xffff);
-    if (n_masks <= 1) {
-        put_number(match->value.key.ip_dst, 0x0b000000 + number);
-        put_number(match->mask.key.ip_dst, UINT32_MAX);
-        return;
-    }
-    uint32_t which = number % n_masks;
-    put_number(match->value.key.ip_dst, (number / n_masks) << 10);
-    put_number(match->mask.key.ip_dst, UINT32_MAX << (which % 10));
-    put_number(match->value.key.ip_src, 0x0a000000);
-    put_number(match->mask.key.ip_src, UINT32_MAX << (which / 10));
 }
 
 struct shape {

@@ -14,6 +14,7 @@
 #include "services/slowpath/correct.h"
 #include "services/slowpath/feed.h"
 #include "tests/bench/tools/load.h"
+#include "tests/bench/tools/rule_match.h"
 
 enum { PRIORITY = 1000, PIECE_ROWS = 4000 /* of a snapshot */, BRIDGE = 1 };
 
@@ -26,29 +27,6 @@ struct messages {
     struct message *items;
     size_t n, room;
 };
-
-static void put_number(uint8_t *bytes, uint32_t number)
-{
-    uint32_t network = htonl(number);
-    memcpy(bytes, &network, sizeof network);
-}
-
-static void rule_match(struct match *match, uint32_t number, uint32_t n_masks)
-{
-    match_init(match);
-    match->value.key.eth_type = be16(0x0800);
-    match->mask.key.eth_type = be16(0xffff);
-    if (n_masks <= 1) {
-        put_number(match->value.key.ip_dst, 0x0b000000 + number);
-        put_number(match->mask.key.ip_dst, UINT32_MAX);
-        return;
-    }
-    uint32_t which = number % n_masks;
-    put_number(match->value.key.ip_dst, (number / n_masks) << 10);
-    put_number(match->mask.key.ip_dst, UINT32_MAX << (which % 10));
-    put_number(match->value.key.ip_src, 0x0a000000);
-    put_number(match->mask.key.ip_src, UINT32_MAX << (which / 10));
-}
 
 static void add_message(struct messages *messages, const ProtobufCMessage *message)
 {
