@@ -11,13 +11,13 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <libgen.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #include <xxhash.h>
 
+#include "cli/output_file.h"
 #include "lib/base/bytes.h"
 #include "lib/base/memory.h"
 
@@ -42,82 +42,53 @@ static void encode(const struct backup *backup, struct writer *w)
     writer_u64(w, XXH3_64bits(w->bytes, w->size));
 }
 
-static int write_all(int fd, const uint8_t *bytes, size_t size)
-{
-    while (size > 0) {
-        ssize_t n = write(fd, bytes, size);
-        if (n < 0 && errno != EINTR) {
-            return -errno;
-        }
-        bytes += n > 0 ? n : 0;
-        size -= n > 0 ? (size_t)n : 0;
-    }
-    return fsync(fd) == 0 ? 0 : -errno;
-}
-
-/* The new name is on disk as well. */
-static int sync_directory(const char *path)
-{
-    char *copy = memory_string(path);
-    int fd = open(dirname(copy), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    int err = fd >= 0 && fsync(fd) == 0 ? 0 : -errno;
-    if (fd >= 0) {
-        close(fd);
-    }
-    free(copy);
-    return err;
-}
-
 int backup_write(const char *path, const struct backup *backup, struct error_detail *detail)
 {
     struct writer w;
-    char *beside = memory_format("%s.XXXXXX", path);
     writer_init(&w);
     encode(backup, &w);
-    int fd = mkostemp(beside, O_CLOEXEC);
-    int err = fd < 0 ? -errno : 0;
-    if (err == 0) {
-        err = write_all(fd, w.bytes, w.size);
-        err = err == 0 && fchmod(fd, 0640) != 0 ? -errno : err;
-        err = close(fd) != 0 && err == 0 ? -errno : err;
-        if (err == 0 && rename(beside, path) != 0) {
-            err = -errno;
-        }
-        err = err == 0 ? sync_directory(path) : err;
-        if (err != 0) {
-            (void)unlink(beside);
-        }
-    }
-    free(beside);
+    int err = output_file_write(path, w.bytes, w.size, 0640, detail);
     writer_fini(&w);
-    return err == 0 ? 0 : error_set(detail, err, "%.150s: not written: %s", path, error_text(err));
+    return err;
 }
 
-static int load(const char *path, uint8_t **out_bytes, size_t *out_size, struct error_detail *detail)
+/* The whole of an input that is not longer than a backup may be. */
+static int read_all(int fd, uint8_t **out_bytes, size_t *out_size)
 {
-    struct stat stat_of;
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-    int err = fd < 0 || fstat(fd, &stat_of) != 0 ? -errno : !S_ISREG(stat_of.st_mode) ? -EINVAL : 0;
-    if (err == 0 && stat_of.st_size > BACKUP_BYTES_MAX) {
-        err = -ERROR_TOO_LARGE;
-    }
-    uint8_t *bytes = err == 0 ? memory_zeroed((size_t)stat_of.st_size + 1) : NULL;
-    size_t size = 0;
-    ssize_t n = 0;
-    while (err == 0 && size < (size_t)stat_of.st_size && (n = read(fd, bytes + size, (size_t)stat_of.st_size - size)) != 0) {
+    uint8_t *bytes = NULL;
+    size_t size = 0, room = 0;
+    ssize_t n = 1;
+    int err = 0;
+    while (err == 0 && n != 0) {
+        if (size == room) {
+            room = room > 0 ? 2 * room : 65536;
+            bytes = memory_resize(bytes, room);
+        }
+        n = read(fd, bytes + size, room - size);
         err = n < 0 && errno != EINTR ? -errno : 0;
         size += n > 0 ? (size_t)n : 0;
-    }
-    if (fd >= 0) {
-        close(fd);
+        err = err == 0 && size > BACKUP_BYTES_MAX ? -ERROR_TOO_LARGE : err;
     }
     if (err != 0) {
         free(bytes);
-        return error_set(detail, err, "%.150s: cannot be read: %s", path, error_text(err));
+        return err;
     }
     *out_bytes = bytes;
     *out_size = size;
     return 0;
+}
+
+static int load(const char *path, uint8_t **out_bytes, size_t *out_size, struct error_detail *detail)
+{
+    struct stat status;
+    bool is_standard = file_is_standard(path);
+    int fd = is_standard ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    int err = fd < 0 || fstat(fd, &status) != 0 ? -errno : !is_standard && !S_ISREG(status.st_mode) ? -EINVAL : 0;
+    err = err == 0 ? read_all(fd, out_bytes, out_size) : err;
+    if (!is_standard && fd >= 0) {
+        close(fd);
+    }
+    return err == 0 ? 0 : error_set(detail, err, "%.150s: cannot be read: %s", path, error_text(err));
 }
 
 /* Everything before the rows, and the checksum over all. */

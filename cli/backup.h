@@ -28,9 +28,9 @@ struct backup {
     uint8_t *file; /* private */
 };
 
-/* Written beside `path`, synced and renamed: there is the old file or the new one, never half a one. The detail names the file. */
+/* See output_file.h; "-": to the standard output. The detail names the file. */
 int backup_write(const char *path, const struct backup *backup, struct error_detail *detail) MUST_CHECK;
-/* -ERROR_SYNTAX (something else than a backup), -ERROR_VERSION, -ERROR_DAMAGED (cut short, or a checksum that does not fit), -ERROR_TOO_LARGE,
+/* "-": the standard input. -ERROR_SYNTAX (something else than a backup), -ERROR_VERSION, -ERROR_DAMAGED (cut short, or a checksum that does not fit), -ERROR_TOO_LARGE,
  * -errno; the detail says what is wrong with it. */
 int backup_read(const char *path, struct backup *out_backup, struct error_detail *detail) MUST_CHECK;
 /* For one that was read. */

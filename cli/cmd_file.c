@@ -11,32 +11,12 @@
 
 #include "cli/command.h"
 #include "cli/document.h"
+#include "cli/output_file.h"
 #include "cli/render.h"
 #include "lib/base/memory.h"
 #include "lib/cfg/value.h"
 
 /* ---- export ---- */
-
-/* Beside the file first, so that a full disk does not leave half of it. */
-static int write_file(const char *name, const char *text, struct error_detail *detail)
-{
-    char *beside = memory_format("%s.XXXXXX", name);
-    int fd = mkstemp(beside);
-    FILE *out = fd >= 0 ? fdopen(fd, "w") : NULL;
-    bool is_written = out != NULL && fputs(text, out) >= 0 && fflush(out) == 0 && fsync(fd) == 0;
-    int err = is_written ? 0 : -errno;
-    if (out != NULL && fclose(out) != 0 && err == 0) {
-        err = -errno;
-    }
-    if (err == 0 && rename(beside, name) != 0) {
-        err = -errno;
-    }
-    if (err != 0 && fd >= 0) {
-        (void)unlink(beside);
-    }
-    free(beside);
-    return err == 0 ? 0 : error_set(detail, err, "%s: %s", name, error_text(err));
-}
 
 enum exit_status read_export(struct client *client, const struct segment *segment, json_t **out_json,
                              struct error_detail *detail)
@@ -47,7 +27,7 @@ enum exit_status read_export(struct client *client, const struct segment *segmen
         return EXIT_DONE;
     }
     char *text = document_text(document);
-    int err = write_file(segment->arguments[0], text, detail);
+    int err = output_file_write(segment->arguments[0], text, strlen(text), 0640, detail);
     free(text);
     json_decref(document);
     *out_json = err == 0 ? json_object() : NULL;
@@ -68,7 +48,7 @@ void read_export_print(const json_t *json, const struct segment *segment)
 /* The whole file, ended by a 0 that is not counted; NULL with the detail set. */
 static char *read_file(const char *name, size_t *out_size, struct error_detail *detail)
 {
-    bool is_input = strcmp(name, "-") == 0;
+    bool is_input = file_is_standard(name);
     FILE *in = is_input ? stdin : fopen(name, "re");
     if (in == NULL) {
         error_set(detail, -errno, "%s: %s", name, strerror(errno));

@@ -12,6 +12,7 @@
 #include <time.h>
 
 #include "cli/backup.h"
+#include "cli/output_file.h"
 #include "cli/render.h"
 #include "lib/base/clock.h"
 #include "lib/base/memory.h"
@@ -263,6 +264,10 @@ enum exit_status read_backup(struct client *client, const struct segment *segmen
         return EXIT_FAILED;
     }
     (void)snprintf(version, sizeof version, "%" PRIu64 ".%" PRIu64, backup.version.epoch, backup.version.n);
+    if (file_is_standard(segment->arguments[0])) {
+        *out_json = NULL; /* a word more would be part of the backup */
+        return EXIT_DONE;
+    }
     *out_json = json_pack("{s:s, s:s, s:I}", "file", segment->arguments[0], "version", version, "rows", (json_int_t)backup.n_rows);
     return EXIT_DONE;
 }

@@ -70,6 +70,8 @@ struct zmq_socket {
     int epoll_fd, mark_fd; /* -1: not opened */
     bool is_marked;        /* mark_fd is readable */
     bool is_on_tcp;        /* a ROUTER that listens there too */
+    char *path; /* of the socket file it was bound to; NULL: none */
+    ino_t inode;
     struct routes routes;  /* of such a one */
 };
 
@@ -236,6 +238,11 @@ static void zmq_close_socket(struct bus_socket *socket)
     if (s->mark_fd >= 0) {
         close(s->mark_fd);
     }
+    struct stat status; /* libzmq leaves the file, and whoever looks for processes would take it for one that is silent */
+    if (s->path != NULL && lstat(s->path, &status) == 0 && status.st_ino == s->inode) {
+        (void)unlink(s->path); /* while it is ours for certain: a successor binds once nobody answers there */
+    }
+    free(s->path);
     if (s->handle != NULL) {
         zmq_close(s->handle);
     }
@@ -256,6 +263,11 @@ static int bind_socket(struct zmq_bus *bus, struct zmq_socket *socket, const cha
     }
     if (zmq_bind(socket->handle, endpoint) < 0) {
         return errno == EINVAL ? -ERROR_SYNTAX : -errno;
+    }
+    struct stat status;
+    if (strncmp(endpoint, "ipc://", 6) == 0 && lstat(endpoint + 6, &status) == 0) {
+        socket->path = memory_string(endpoint + 6);
+        socket->inode = status.st_ino;
     }
     if (!is_on_tcp) {
         return 0;

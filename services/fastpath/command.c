@@ -250,8 +250,11 @@ static void stats(void *context, struct control_call *call, const char *const *a
 const char *command_state(const struct fastpath *fp)
 {
     const struct shard *shard = &fp->shard;
-    bool works = shard->is_registered && session_count_open(shard) > 0;
-    return works ? "ok" : !shard->is_registered ? "not registered: configdb is away" : "no slowpath: new flows are dropped";
+    return !cfg_has_snapshot(fp->cfg)           ? "no configuration yet"
+           : !cfg_is_connected(fp->cfg)        ? "configdb does not answer"
+           : !shard->is_registered             ? "not registered: no slowpath is admitted yet"
+           : session_count_open(shard) == 0    ? "no slowpath: new flows are dropped"
+                                               : "ok";
 }
 
 json_t *command_status(void *context)

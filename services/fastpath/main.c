@@ -96,18 +96,6 @@ static int open_watchdog(const char *wanted, struct watchdog *out_watchdog, stru
     return err == 0 ? 0 : error_set(detail, err, "watchdog: %s", error_text(err));
 }
 
-/* ZeroMQ leaves the files of its sockets; of a shard that has been stopped on purpose nothing is to be left, or status would miss it. */
-static void remove_sockets(const struct service *service)
-{
-    static const enum wire wires[] = {WIRE_SESSION, WIRE_USAGE, WIRE_CONTROL};
-    char endpoint[160];
-    for (size_t i = 0; i < sizeof wires / sizeof wires[0]; i++) {
-        if (bus_endpoint(service->run_dir, wires[i], PROCESS_FASTPATH, service->instance, endpoint, sizeof endpoint) == 0) {
-            (void)unlink(endpoint + strlen("ipc://"));
-        }
-    }
-}
-
 /* Until the service stops. */
 static int serve(struct service *service, const struct bus_options *options, struct watchdog *watchdog, struct error_detail *detail)
 {
@@ -161,7 +149,6 @@ static int serve(struct service *service, const struct bus_options *options, str
     shard_set_fini(&shards);
     io_linux_destroy(&linux_io);
     bus_destroy(&bus);
-    remove_sockets(service);
     return err;
 }
 

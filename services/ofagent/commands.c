@@ -435,7 +435,13 @@ static json_t *bridge_json(const struct bridge *bridge)
 
 const char *commands_state(const struct ofagent *agent)
 {
-    return !cfg_has_snapshot(agent->cfg) ? "no configuration yet" : !cfg_is_connected(agent->cfg) ? "configdb does not answer" : "ok";
+    size_t n_slowpaths;
+    (void)packet_counts(agent->packet, &n_slowpaths);
+    return !cfg_has_snapshot(agent->cfg)    ? "no configuration yet"
+           : !cfg_is_connected(agent->cfg) ? "configdb does not answer"
+           : agent->floor.count == 0       ? "no fastpath: nothing is counted"
+           : n_slowpaths == 0              ? "no slowpath: no packets for controllers, none from them"
+                                           : "ok";
 }
 
 json_t *commands_status(void *context)

@@ -153,5 +153,7 @@ def test_a_backup_made_while_writing_goes_on_is_of_one_version(suite):
         assert result.returncode == 1 and why in result.stdout and name in result.stdout, result.stdout
     gone = suite.swctl("restore", suite.run_dir / "nothing", check=False)
     assert gone.returncode == 1 and "No such file" in gone.stdout
+    piped = suite.namespace.popen("sh", "-c", f"{SWCTL} backup - >{file}.piped && {SWCTL} restore - <{file}.piped", env=suite.environment)
+    assert piped.wait() == 0 and (suite.run_dir / "backup.piped").read_bytes()[:8] == b"BUSBARCF"
     unwritable = suite.swctl("backup", "/proc/backup", check=False)
     assert unwritable.returncode == 1 and "not written" in unwritable.stdout

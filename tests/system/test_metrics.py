@@ -188,6 +188,34 @@ def test_health_says_what_is_wrong_and_files_go_with_their_process(watched):
     assert not addresses(watched)
 
 
+@pytest.mark.parametrize("gone, unwell", [
+    ("configdb.1", ("slowpath.1", "ofagent.1", "fastpath.1")),
+    ("slowpath.1", ("ofagent.1", "fastpath.1")),
+    ("fastpath.1", ("slowpath.1", "ofagent.1")),
+    ("ofagent.1", ()),
+])
+def test_who_misses_a_peer_is_not_well_and_says_which(watched, gone, unwell):
+    rest = sorted(PROCESSES - {gone})
+    state = lambda name: watched.swctl("health", name, check=False)
+    wait_until("all are well", lambda: all(state(name).returncode == 0 for name in PROCESSES))
+    watched.kill(gone)
+    wait_until("those without it say so", lambda: all((state(name).returncode != 0) == (name in unwell) for name in rest))
+    for name in unwell:
+        assert gone.split(".")[0] in state(name).stdout, state(name).stdout
+    watched.up()
+    wait_until("all are well again", lambda: all(state(name).returncode == 0 for name in PROCESSES))
+
+
+def test_nobody_misses_a_process_that_was_stopped_in_order(watched):
+    """Scaled down: no socket of it is left that somebody could ask."""
+    watched.up("--slowpath", "2", "--ofagent", "2")
+    wait_until("two of each answer", lambda: all(name in watched.swctl("status").stdout for name in ("slowpath.2", "ofagent.2")))
+    for name in ("slowpath.2", "ofagent.2"):
+        watched.kill(name, 15)
+    wait_until("status is whole without them", lambda: watched.swctl("status", check=False).returncode == 0)
+    assert not [p.name for p in watched.run_dir.iterdir() if ".slowpath.2" in p.name or ".ofagent.2" in p.name]
+
+
 def test_a_taken_address_is_told_and_a_wrong_one_refused(tmp_path):
     with socket.socket() as holder:
         holder.bind(("127.0.0.1", 0))

@@ -638,6 +638,26 @@ static void a_newer_build_is_told_what_to_speak(void **state)
     assert_true(bus_socket_counters(n->binder)->wrong_version > 0);
 }
 
+static void the_socket_file_goes_with_its_binder(void **state)
+{
+    struct net *n = *state;
+    const char *path = n->endpoint + strlen("ipc://");
+    struct stat status;
+    assert_int_equal(lstat(path, &status), 0);
+    bus_destroy(&n->a);
+    assert_int_equal(lstat(path, &status), -1);
+    assert_int_equal(errno, ENOENT);
+
+    /* What somebody else has put there in the meantime is his. */
+    n->a = new_bus(&shard);
+    assert_int_equal(bus_bind(n->a, WIRE_SESSION, n->endpoint, &n->binder), 0);
+    assert_int_equal(unlink(path), 0);
+    int fd = open(path, O_CREAT | O_WRONLY, 0600);
+    bus_destroy(&n->a);
+    assert_int_equal(lstat(path, &status), 0);
+    close(fd);
+}
+
 #define BUS_TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)
@@ -655,6 +675,7 @@ int main(void)
         BUS_TEST(a_large_message_arrives_whole),
         BUS_TEST(bad_endpoints_are_refused),
         BUS_TEST(stale_socket_file_is_replaced),
+        BUS_TEST(the_socket_file_goes_with_its_binder),
         BUS_TEST(socket_file_has_the_rights_of_the_umask),
         BUS_TEST(wrong_numbers_of_frames_are_refused),
         BUS_TEST(envelope_and_route_must_agree),
