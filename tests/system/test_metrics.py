@@ -209,7 +209,7 @@ def test_who_misses_a_peer_is_not_well_and_says_which(watched, gone, unwell):
 def test_nobody_misses_a_process_that_was_stopped_in_order(watched):
     """Scaled down: no socket of it is left that somebody could ask."""
     watched.up("--slowpath", "2", "--ofagent", "2")
-    wait_until("two of each answer", lambda: all(name in watched.swctl("status").stdout for name in ("slowpath.2", "ofagent.2")))
+    wait_until("two of each answer", lambda: all(name in watched.swctl("status") for name in ("slowpath.2", "ofagent.2")))
     for name in ("slowpath.2", "ofagent.2"):
         watched.kill(name, 15)
     wait_until("status is whole without them", lambda: watched.swctl("status", check=False).returncode == 0)
