@@ -102,6 +102,7 @@ static void say_subscribe(struct cfg *cfg)
     message.have = feed_has_snapshot(cfg->feed) && !cfg->wants_snapshot && cfg->n_unheeded < UNHEEDED_MAX ? &have : NULL;
     message.takes_batches = true;
     message.takes_merged = true;
+    message.takes_beside = true;
     const struct bridge_set *bridges;
     struct bridge_set added = {0};
     message.serial = feed_ask(cfg->feed, &bridges, &added);
@@ -136,6 +137,7 @@ static void say_applied(struct cfg *cfg)
     message.version = &version;
     message.errors = pointers;
     message.n_errors = cfg->n_errors;
+    message.pieces = feed_gathered(cfg->feed, &message.serial);
     if (msg_send(cfg->socket, NULL, MESSAGE_APPLIED, &message.base) == 0) {
         cfg->wants_applied = false;
         clear_errors(cfg);
@@ -213,6 +215,9 @@ static void on_envelope(struct cfg *cfg, const struct bus_message *message)
     cfg->server_start = message->from.start;
     cfg->last_sequence = message->sequence;
     cfg->heard_ns = cfg->now_ns;
+    if (is_new) {
+        feed_peer_is_new(cfg->feed);
+    }
     if (is_new && !is_first_ever) {
         /* To a configdb that never heard our SUBSCRIBE we are no reader, so feed messages of a new one are its answer. */
         on_loss(cfg, is_feed(message->type));
@@ -226,6 +231,7 @@ static void dispatch(struct cfg *cfg, const struct bus_message *message, Protobu
     switch (message->type) {
     case MESSAGE_SNAPSHOT:
         on_verdict(cfg, feed_on_snapshot(cfg->feed, (Busbar__Snapshot *)body));
+        cfg->wants_applied = cfg->wants_applied || ((Busbar__Snapshot *)body)->partial; /* the next pieces wait for it */
         break;
     case MESSAGE_DELTA:
         on_verdict(cfg, feed_on_delta(cfg->feed, (Busbar__Delta *)body));
