@@ -17,7 +17,9 @@ struct raw {
     uint64_t last_n;
     uint64_t epoch;
     bool has_gap;
-    bool takes_batches, takes_merged;
+    bool takes_batches, takes_merged, takes_beside;
+    size_t n_pieces; /* of snapshots */
+    bool is_joined;  /* a partial one has ended */
     size_t n_batches, n_merged;
     bool is_partial; /* the last snapshot */
     uint64_t serial;
@@ -33,6 +35,8 @@ static inline void raw_snapshot(struct raw *raw, const struct bus_message *messa
 {
     Busbar__Snapshot *piece = (Busbar__Snapshot *)msg_unpack(message, &busbar__snapshot__descriptor);
     raw_version(raw, piece->version);
+    raw->n_pieces = piece->first ? 1 : raw->n_pieces + 1;
+    raw->is_joined = piece->partial && piece->last;
     if (piece->last) {
         raw->n_snapshots++;
         raw->last_n = piece->version->n;
@@ -139,6 +143,18 @@ static inline void raw_applied_now(struct raw *raw, uint64_t n)
     assert_int_equal(msg_send(raw->socket, NULL, MESSAGE_APPLIED, &message.base), 0);
 }
 
+/* So many pieces of the snapshot that SUBSCRIBE 5 asked for have come. */
+static inline void raw_gathered(struct raw *raw, uint64_t pieces)
+{
+    Busbar__Version version = BUSBAR__VERSION__INIT;
+    Busbar__Applied message = BUSBAR__APPLIED__INIT;
+    message.version = &version;
+    message.serial = 5;
+    message.pieces = pieces;
+    assert_int_equal(msg_send(raw->socket, NULL, MESSAGE_APPLIED, &message.base), 0);
+    raw_run(raw, 5);
+}
+
 static inline void raw_applied(struct raw *raw, uint64_t n)
 {
     raw_applied_now(raw, n);
@@ -199,6 +215,32 @@ static inline void raw_add_rule_now(struct raw *raw)
     raw_add_large_rule_now(raw, 0);
 }
 
+/* Another ofagent does. */
+static inline void raw_other_adds_rule(struct raw *raw)
+{
+    static const enum cfg_table tables[] = {CFG_SWITCH};
+    if (raw->f.client[1] == NULL) {
+        (void)fixture_client(&raw->f, 1, PROCESS_OFAGENT, tables, 1, NULL);
+    }
+    Busbar__RuleRow rule = fixture_rule(raw->bridge, 1);
+    struct cfg_txn *txn = cfg_txn_new("other");
+    (void)cfg_txn_insert(txn, CFG_RULE, &rule.base);
+    struct fixture_result result = {.is_done = false};
+    cfg_transact(raw->f.client[1], &txn, raw->f.now_ns + NS_PER_S, fixture_done, &result);
+    for (int i = 0; i < 200 && !result.is_done; i++) {
+        raw_run(raw, 1);
+    }
+    assert_true(result.is_done && result.error == 0);
+}
+
+/* A transaction that changes nothing. */
+static inline void raw_change_nothing_now(struct raw *raw)
+{
+    Busbar__Transact message = BUSBAR__TRANSACT__INIT;
+    message.sequence = message.oldest = ++raw->sequence;
+    assert_int_equal(msg_send(raw->socket, NULL, MESSAGE_TRANSACT, &message.base), 0);
+}
+
 static inline void raw_add_rules(struct raw *raw, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
@@ -224,6 +266,7 @@ static inline void raw_follow_now(struct raw *raw, uint64_t bridge, uint64_t add
     message.added = &added;
     message.n_added = added != 0;
     message.serial = 5;
+    message.takes_beside = raw->takes_beside;
     assert_int_equal(msg_send(raw->socket, NULL, MESSAGE_SUBSCRIBE, &message.base), 0);
 }
 

@@ -338,13 +338,13 @@ static void commits_of_other_bridges_wait_for_one_that_is_seen(void **state)
     raw_follow(&raw, 4040, 0, n);
     size_t n_deltas = raw.n_deltas;
     assert_int_equal(raw.last_n, n);
-    raw_add_rule_now(&raw);
-    raw_add_rule_now(&raw);
-    raw_run(&raw, READERS_UNSEEN_NS / NS_PER_MS - 5);
+    raw_other_adds_rule(&raw);
+    raw_other_adds_rule(&raw);
+    raw_run(&raw, READERS_UNSEEN_NS / NS_PER_MS - 10);
     assert_int_equal(raw.n_deltas, n_deltas); /* nobody is woken for that */
-    raw_run(&raw, 10);
+    raw_run(&raw, 15);
     assert_true(raw.n_deltas == n_deltas + 1 && raw.last_n == n + 2);
-    raw_add_rule_now(&raw);
+    raw_other_adds_rule(&raw);
     Busbar__BridgeRow row = fixture_bridge("br1");
     struct cfg_txn *txn = cfg_txn_new("test");
     (void)cfg_txn_insert(txn, CFG_BRIDGE, &row.base);
@@ -352,6 +352,99 @@ static void commits_of_other_bridges_wait_for_one_that_is_seen(void **state)
     raw_run(&raw, 1);
     assert_int_equal(raw.last_n, n + 4); /* that one is seen, and takes the other along */
     assert_int_equal(raw.n_changes, 1);
+    raw_fini(&raw);
+}
+
+/* A barrier may wait until its ofagent has seen the version that it was told of, also where this is of no row that it sees. */
+static void who_is_told_of_a_version_is_sent_it_at_once(void **state)
+{
+    struct raw raw;
+    raw_init(&raw);
+    raw.takes_batches = true;
+    raw_other_adds_rule(&raw);
+    uint64_t n = configdb_version(raw.f.db).n;
+    raw.last_n = n;
+    raw_follow(&raw, 4040, 0, n);
+    raw_other_adds_rule(&raw);
+    raw_run(&raw, 2);
+    assert_int_equal(raw.last_n, n);
+    raw_change_nothing_now(&raw);
+    raw_run(&raw, 2);
+    assert_int_equal(raw.n_replies, 1);
+    assert_int_equal(raw.last_n, n + 1);
+    raw_add_rule_now(&raw); /* its own, of a bridge that it does not follow */
+    raw_run(&raw, 2);
+    assert_int_equal(raw.last_n, n + 2);
+    raw_other_adds_rule(&raw); /* and no later one */
+    raw_run(&raw, 2);
+    assert_int_equal(raw.last_n, n + 2);
+    raw_fini(&raw);
+}
+
+/* Megabytes of added rules: what comes at once is bounded, commits come in between, and all is joined where these have come as far as the rows. */
+static void commits_go_on_beside_the_rows_of_added_bridges(void **state)
+{
+    enum { RULES = 20, BYTES = 400 * 1000 };
+    struct raw raw;
+    raw_init(&raw);
+    raw.takes_batches = raw.takes_beside = true;
+    for (int i = 0; i < RULES; i++) {
+        raw_add_large_rule_now(&raw, BYTES);
+        raw_run(&raw, 5);
+    }
+    uint64_t n = configdb_version(raw.f.db).n;
+    raw.last_n = n;
+    raw_follow(&raw, raw.bridge, raw.bridge, n);
+    assert_int_equal(raw.n_pieces, READERS_PIECES);
+    raw_run(&raw, 50);
+    assert_int_equal(raw.n_pieces, READERS_PIECES);
+    size_t n_deltas = raw.n_deltas;
+    raw_other_adds_rule(&raw);
+    raw_run(&raw, 2);
+    assert_true(raw.n_deltas == n_deltas + 1 && raw.last_n == n + 1 && raw.is_partial && !raw.is_joined);
+    raw_applied(&raw, n + 1);
+    assert_int_equal(applied_of_raw(&raw), n + 1);
+    raw_gathered(&raw, 1);
+    assert_int_equal(raw.n_pieces, READERS_PIECES + 1);
+    raw_gathered(&raw, 1);
+    raw_gathered(&raw, 999); /* more than came */
+    assert_int_equal(raw.n_pieces, 2 * READERS_PIECES + 1);
+    raw_gathered(&raw, raw.n_pieces);
+    assert_true(raw.is_joined && raw.n_snapshots == 1 && raw.last_n == n + 1);
+    assert_int_equal(raw.n_changes, RULES + 2); /* the small one as a row, too */
+    assert_int_equal(raw.serial, 5);
+    raw_other_adds_rule(&raw);
+    raw_run(&raw, 2);
+    assert_true(raw.last_n == n + 2 && !raw.has_gap);
+    raw_fini(&raw);
+}
+
+/* The window is full, so commits stay behind the rows that were read. */
+static void nothing_is_joined_before_the_commits_have_come_as_far_as_the_rows(void **state)
+{
+    struct raw raw;
+    raw_init(&raw);
+    raw.takes_batches = raw.takes_beside = true;
+    uint64_t n = configdb_version(raw.f.db).n;
+    raw.last_n = n;
+    raw_follow(&raw, raw.bridge, 0, n);
+    for (int i = 0; i < 25; i++) { /* two fit into it */
+        raw_add_large_rule_now(&raw, 450 * 1000);
+        raw_run(&raw, 2);
+    }
+    uint64_t shown = raw.last_n;
+    assert_true(shown < n + 25);
+    raw_follow(&raw, raw.bridge, raw.bridge, n);
+    for (int i = 0; i < 40; i++) {
+        raw_gathered(&raw, raw.n_pieces);
+    }
+    assert_true(raw.n_pieces >= 13 && !raw.is_joined && raw.last_n < n + 25);
+    for (int i = 0; i < 40 && raw.last_n < n + 25; i++) {
+        assert_false(raw.is_joined);
+        raw_applied(&raw, raw.last_n);
+    }
+    raw_gathered(&raw, raw.n_pieces);
+    assert_true(raw.is_joined && raw.last_n == n + 25);
     raw_fini(&raw);
 }
 
@@ -546,6 +639,9 @@ int main(void)
         cmocka_unit_test(who_takes_batches_catches_up_in_one_message),
         cmocka_unit_test(a_crowd_is_told_less_often_but_at_once_when_nobody_writes),
         cmocka_unit_test(commits_of_other_bridges_wait_for_one_that_is_seen),
+        cmocka_unit_test(who_is_told_of_a_version_is_sent_it_at_once),
+        cmocka_unit_test(commits_go_on_beside_the_rows_of_added_bridges),
+        cmocka_unit_test(nothing_is_joined_before_the_commits_have_come_as_far_as_the_rows),
         cmocka_unit_test(a_reader_that_waits_does_not_keep_configdb_awake_in_a_pause),
         cmocka_unit_test(more_bridges_come_partly_and_are_acknowledged_when_the_reader_says_so),
         cmocka_unit_test(a_large_commit_of_two_bridges_comes_in_pieces_to_a_reader_of_one),
