@@ -47,7 +47,8 @@ struct feed {
     struct bridge_set followed; /* as the owner said */
     struct bridge_set wanted;   /* the same, or all while `takes_all` */
     bool takes_all;             /* configdb knows no filter */
-    bool has_asked_all;         /* it was asked for all, so a snapshot without a number says nothing */
+    bool is_asked;              /* this configdb, before; */
+    bool was_all;               /* and the question before the last one was for all, so a snapshot without a number may be the answer to that */
     struct bridge_set asked;  /* as the last SUBSCRIBE said, */
     uint64_t serial;          /* and its number; 0: no filter was asked for */
     struct bridge_set coming; /* of these, what will be held when it is answered: without what was given up since, be it wanted again */
@@ -389,7 +390,7 @@ void feed_follow(struct feed *feed, const uint64_t *bridges, size_t n)
 
 void feed_peer_is_new(struct feed *feed)
 {
-    feed->has_asked_all = false;
+    feed->is_asked = false;
     if (feed->takes_all) {
         feed->takes_all = false;
         want(feed, &feed->followed);
@@ -428,9 +429,10 @@ uint64_t feed_ask(struct feed *feed, const struct bridge_set **out_asked, struct
     }
     bridge_set_assign(out_added, added, n);
     free(added);
+    feed->was_all = feed->is_asked && feed->asked.is_all;
+    feed->is_asked = true;
     bridge_set_copy(&feed->asked, &feed->wanted);
     bridge_set_copy(&feed->coming, &feed->wanted);
-    feed->has_asked_all = feed->has_asked_all || feed->asked.is_all;
     feed->serial += feed->serial > 0 || !feed->asked.is_all;
     *out_asked = &feed->asked;
     return feed->serial;
@@ -458,7 +460,7 @@ static bool begin_loading(struct feed *feed, const Busbar__Snapshot *snapshot)
     if (!feed->is_partial) {
         clear_pieces(feed);
     }
-    if (feed->is_loading && !feed->is_partial && snapshot->serial == 0 && !feed->asked.is_all && !feed->has_asked_all) {
+    if (feed->is_loading && !feed->is_partial && snapshot->serial == 0 && !feed->asked.is_all && !feed->was_all) {
         take_all(feed);
     }
     return feed->is_loading;
