@@ -5,13 +5,13 @@
  *  - It never says that a rule of a bridge which it holds has gone unheld, and versions never go back.
  *  - When the faults end it holds all it follows, and of the others nothing is left.
  * Rules have a kilobyte, and some of each bridge 300, so that a partial snapshot has several pieces, more than are under way at a time, and some commits, too. What is shown
- * is compared at every fourth version, and where a bridge has just come. Seeds are printed; time is simulated.
+ * is compared at every other version, and where a bridge has just come. Seeds are printed; time is simulated.
  */
 #include "tests/unit/services/configdb/fixture.h"
 
 #include <inttypes.h>
 
-enum { CLIENTS = 3, BRIDGES = 4, VERSIONS = 9000, RULE_BYTES = 1000, FIRST_RULES = 250, ROUNDS = 350, LARGE_BYTES = 300 * 1000, LARGE_RULES = 8, COMPARED = 4 };
+enum { CLIENTS = 3, BRIDGES = 4, VERSIONS = 9000, RULE_BYTES = 1000, FIRST_RULES = 250, ROUNDS = 350, LARGE_BYTES = 300 * 1000, LARGE_RULES = 8, COMPARED = 2 };
 
 struct law {
     struct fixture fixture;
@@ -229,7 +229,7 @@ static void check_end(struct law *law)
             assert_true(digests[b] == (is_held ? all[b] : 1));
         }
         printf("reader %zu compared %zu partial %zu snapshots %zu unheld %zu beside %zu\n", i, r->n_compared, r->n_partial, r->n_snapshots, r->n_unheld, r->n_beside);
-        assert_true(i == 0 || (r->n_compared > 50 && r->n_partial > 5 && r->n_unheld > 10 && r->n_beside > 10));
+        assert_true(i == 0 || (r->n_compared > 25 && r->n_partial > 5 && r->n_unheld > 10 && r->n_beside > 10));
     }
 }
 
