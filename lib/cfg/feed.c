@@ -14,8 +14,9 @@
  * when that is answered: in between, rows of bridges that are not held are left out, whoever sent them (an older configdb sends all), and
  * rows of bridges that are not wanted any more go bit by bit, without on_row(): they are not gone, they are only no more of our business.
  *
- * While a partial snapshot comes in, commits are shown as before, of the bridges that are held; what they say about rows of the bridges that are coming, or that a row
- * is gone, is gathered with the rows of the pieces, and the last word counts. An older configdb sends no commits meanwhile, but their rows in the pieces.
+ * While a partial snapshot comes in, commits are shown as before, of the bridges that are held; what they say about rows of the bridges that are coming,
+ * or that a row is gone, is gathered with the rows of the pieces, and the last word counts. An older configdb sends no commits meanwhile, but their rows
+ * in the pieces.
  *
  * One that knows no filter answers with pieces without a number. Then all rows are taken, and every bridge is held, until it is another configdb: else each
  * bridge that is added would cost a whole snapshot.

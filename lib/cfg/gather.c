@@ -4,9 +4,9 @@
  *   commits:        14 9                     sorted at the end
  *   said      1 2 3 4 5   6  7               the later one counts: 14 of the piece, 9 of the commit
  *
- * Why two lists: there may be a million rows, which come sorted, and some thousand words of commits between them. To sort all of it would cost the one who shows it a
- * tenth of a second in which no commit is shown; so the words are sorted alone and laid over the rows in one pass.
- * An older configdb sends commits as rows of pieces: then the rows are sorted, too.
+ * Why two lists: there may be a million rows, which come sorted, and some thousand words of commits between them. To sort all of it would cost the one
+ * who shows it a tenth of a second in which no commit is shown; so the words are sorted alone and laid over the rows in one pass. An older configdb
+ * sends commits as rows of pieces: then the rows are sorted, too.
  *
  * Cost: 40 bytes a row and the row; 20 ms a million rows to join. One thread.
  */

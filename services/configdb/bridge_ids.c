@@ -7,9 +7,9 @@
  * ofagent writes many rules of one bridge at once, so nearly every row that is written lengthens the last range of its bridge, and a million rules are some
  * ranges. A walk over the keys makes them anew at each start.
  *
- * Rows that go are not taken out: ids that are not there cost a walk nothing. Two ranges with a small gap are one, and where a bridge has too many, the gap that
- * counts as small is doubled for it until half of them are left. So there is a bound for memory, and what it costs in the worst
- * case is a look at rows of others that lie between.
+ * Rows that go are not taken out: ids that are not there cost a walk nothing. Two ranges with a small gap are one, and where a bridge has too many, the
+ * gap that counts as small is doubled for it until half of them are left. So there is a bound for memory, and what it costs in the worst case is a look
+ * at rows of others that lie between.
  *
  * Cost: a comparison a row; a search among a bridge's ranges where it is not the last. Thread: configdb's main thread.
  * Invariants: of one bridge, ranges ascend with gaps above its `gap`; each row that was added and whose bridge was not forgotten is in one.

@@ -25,8 +25,9 @@
  *
  *     100  101  [rows of 7]  102  [rows of 7]  103  104  [rows of 7: the last, read at 106]  105  106  [last: joined at 106]
  *
- * It goes on showing commits as they come, keeps rows of the added bridges aside, those in commits too, and joins them at the version of the last piece. That goes
- * out when the commits have reached what was the newest one when the last row was read. At most READERS_PIECES are under way, so that no commit waits behind many.
+ * It goes on showing commits as they come, keeps rows of the added bridges aside, those in commits too, and joins them at the version of the last piece.
+ * That goes out when the commits have reached what was the newest one when the last row was read. At most READERS_PIECES are under way, so that no
+ * commit waits behind many.
  *
  * Commits that have nothing for such a reader wait for READERS_UNSEEN_NS, or for one that has, unless it was just told of a version in a reply.
  *
@@ -42,7 +43,7 @@
  * or many of them as 30.
  * Thread: configdb's main thread. Invariants: I6; never more than the window under way; one snapshot slice at a time in memory.
  */
-#include "services/configdb/readers_one.h"
+#include "services/configdb/readers.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -54,6 +55,7 @@
 #include "lib/base/memory.h"
 #include "lib/msg/msg.h"
 #include "services/configdb/merge.h"
+#include "services/configdb/readers_one.h"
 
 _Static_assert(sizeof(struct bus_identity) == 16, "no padding: it is hashed as bytes");
 

@@ -1,8 +1,8 @@
 /* What others are told about readers: who has not applied a version, row errors, metrics, status.
  *
- * Apart from readers.c, which it only looks at: how far a reader is, is asked by AWAIT_APPLIED, by metrics and by people. One that takes a whole snapshot counts
- * as one that has applied nothing, since what it shows is about to be replaced by something else.
- * Cost: a walk over the readers. Thread: configdb's main thread. Never changes a reader.
+ * Apart from readers.c, which it only looks at: how far a reader is, is asked by AWAIT_APPLIED, by metrics and by people. One that takes a whole
+ * snapshot counts as one that has applied nothing, since what it shows is about to be replaced by something else. Cost: a walk over the readers. Thread:
+ * configdb's main thread. Never changes a reader.
  */
 #include "services/configdb/readers_one.h"
 

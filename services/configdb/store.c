@@ -28,10 +28,10 @@
 #include "lib/base/memory.h"
 #include "services/configdb/mapped.h"
 
-/* Readers and the writer of an environment share pages without locks: LMDB's writer takes a page again only when the table of readers shows that nobody reads what is
- * in it, and a reader begins at the state that the last commit has named. Both are plain stores and loads of volatile words, in an order that the machine keeps (x86: no store passes
- * an earlier load or store), but that the thread sanitizer cannot know. So it is told of these two orders and no others: an access to a page by a reader who has not
- * ended is still reported, and so is all else between the threads. */
+/* Readers and the writer of an environment share pages without locks: LMDB's writer takes a page again only when the table of readers shows that nobody
+ * reads what is in it, and a reader begins at the state that the last commit has named. Both are plain stores and loads of volatile words, in an order
+ * that the machine keeps (x86: no store passes an earlier load or store), but that the thread sanitizer cannot know. So it is told of these two orders
+ * and no others: an access to a page by a reader who has not ended is still reported, and so is all else between the threads. */
 #ifdef __SANITIZE_THREAD__
 #include <sanitizer/tsan_interface.h>
 #define STORE_ORDER_TELL(word) __tsan_release(word)

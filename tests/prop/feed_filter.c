@@ -4,8 +4,8 @@
  *    follows more bridges and fewer, takes partial snapshots during commits, and commits are of one bridge, of several, or deletions.
  *  - It never says that a rule of a bridge which it holds has gone unheld, and versions never go back.
  *  - When the faults end it holds all it follows, and of the others nothing is left.
- * Rules have a kilobyte, and some of each bridge 300, so that a partial snapshot has several pieces, more than are under way at a time, and some commits, too. What is shown
- * is compared at every other version, and where a bridge has just come. Seeds are printed; time is simulated.
+ * Rules have a kilobyte, and some of each bridge 300, so that a partial snapshot has several pieces, more than are under way at a time, and some
+ * commits, too. What is shown is compared at every other version, and where a bridge has just come. Seeds are printed; time is simulated.
  */
 #include "tests/unit/services/configdb/fixture.h"
 
@@ -228,7 +228,8 @@ static void check_end(struct law *law)
             bool is_held = cfg_holds_bridge(f->client[i], law->bridges[b]);
             assert_true(digests[b] == (is_held ? all[b] : 1));
         }
-        printf("reader %zu compared %zu partial %zu snapshots %zu unheld %zu beside %zu\n", i, r->n_compared, r->n_partial, r->n_snapshots, r->n_unheld, r->n_beside);
+        printf("reader %zu compared %zu partial %zu snapshots %zu unheld %zu beside %zu\n", i, r->n_compared, r->n_partial, r->n_snapshots, r->n_unheld,
+               r->n_beside);
         assert_true(i == 0 || (r->n_compared > 25 && r->n_partial > 5 && r->n_unheld > 10 && r->n_beside > 10));
     }
 }

@@ -1,9 +1,9 @@
 /* feeder RUN_DIR BOARD SEED setup | write | read [whole] | end: the processes of tests/soak/feed.
  *
- * setup: makes the bridges. write: commits of rules, small ones of one bridge or of several, deletions among them, and now and then thousands at once, until the
- * board says stop. read: follows some bridges, others after a while, fewer, none; sometimes it does nothing for up to three seconds; `whole`: all of them, always.
- * At every 256th version it makes a digest of the rules of each bridge that it holds; the first one to show a bridge at
- * a version writes its digest on the board, the others compare (I6). A version goes on over the deaths of configdb, so what was shown of it must be the same, too.
+ * setup: makes the bridges. write: commits of rules, small ones of one bridge or of several, deletions among them, and now and then thousands at once,
+ * until the board says stop. read: follows some bridges, others after a while, fewer, none; sometimes it does nothing for up to three seconds; `whole`:
+ * all of them, always. At every 256th version it makes a digest of the rules of each bridge that it holds; the first one to show a bridge at a version
+ * writes its digest on the board, the others compare (I6). A version goes on over the deaths of configdb, so what was shown of it must be the same, too.
  * end: a fresh reader of all; its version and digests are what every reader has to come to. Exit status 0 when all was right.
  */
 #include <errno.h>
@@ -296,7 +296,8 @@ static void send_one(struct feeder *f, struct sent *sent)
 {
     struct cfg_txn *txn = cfg_txn_new("feed");
     bool is_large = random_below(&f->random, 300) == 0, is_mixed = random_below(&f->random, 4) == 0, is_full = f->n_known > TARGET;
-    size_t n = is_large ? 1 + random_below(&f->random, LARGE) : random_below(&f->random, 6), bridge = random_below(&f->random, 3) == 0 ? 0 : random_below(&f->random, BRIDGES);
+    size_t n = is_large ? 1 + random_below(&f->random, LARGE) : random_below(&f->random, 6);
+    size_t bridge = random_below(&f->random, 3) == 0 ? 0 : random_below(&f->random, BRIDGES);
     size_t n_inserts = is_full && is_large ? 0 : random_below(&f->random, n + 1);
     size_t n_back = 0;
     *sent = (struct sent){.of = f, .is_used = true, .n_inserts = n_inserts};
