@@ -90,10 +90,10 @@ static size_t keep_last(struct mirror_change *out, size_t n, const struct mirror
 struct mirror_change *gather_take(struct gather *gather, size_t *out_n)
 {
     struct gather_list *rows = &gather->rows, *words = &gather->words;
-    struct mirror_change *out = memory_array(rows->n + words->n + 1, sizeof *out);
     size_t i = 0, k = 0, n = 0;
     list_sort(rows);
     list_sort(words);
+    struct mirror_change *out = memory_resize(NULL, (rows->n + words->n + 1) * sizeof *out);
     while (i < rows->n || k < words->n) {
         bool is_row = k == words->n || (i < rows->n && compare_changes(&rows->changes[i], &words->changes[k]) < 0);
         n = keep_last(out, n, is_row ? &rows->changes[i++] : &words->changes[k++]);

@@ -230,7 +230,7 @@ static void read_to_the_end(struct feeder *f)
     }
     printf("{\"versions\": %" PRIu64 ", \"compared\": %" PRIu64 ", \"first\": %" PRIu64 ", \"joined\": %" PRIu64 ", \"snapshots\": %" PRIu64
            ", \"stalls\": %" PRIu64 ", \"longest_ms\": %" PRIu64 "}\n",
-           f->n_versions, f->n_compared, f->n_first, f->n_joined, f->n_snapshots, f->n_stalls, f->beside_ns / NS_PER_MS);
+           f->n_versions, f->n_compared, f->n_first, f->n_joined, f->n_snapshots, f->n_stalls, (uint64_t)(f->beside_ns / NS_PER_MS));
 }
 
 static void end(struct feeder *f)
