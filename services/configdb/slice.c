@@ -77,7 +77,8 @@ static int slice_table(struct slice *slice, struct rows *rows, struct writer *ou
     uint64_t id, last = 0;
     size_t n_looks = 0;
     int err = 0;
-    while (out->size < SLICE_BYTES && n_looks++ < SLICE_LOOKS) {
+    const size_t enough = slice->is_beside ? SLICE_BESIDE_BYTES : SLICE_BYTES;
+    while (out->size < enough && n_looks++ < SLICE_LOOKS) {
         err = slice_seek(slice, rows, &last, &cursor) ? rows_walk_next(cursor, slice->table, &id, &value) : -ERROR_NOT_FOUND;
         if (err != 0) {
             break;

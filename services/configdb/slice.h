@@ -10,6 +10,7 @@
 
 enum {
     SLICE_BYTES = 448 * 1024, /* a piece ends at the row that passes this: below 1 MiB with ROWS_VALUE_MAX */
+    SLICE_BESIDE_BYTES = 112 * 1024, /* of one beside the commits, which wait behind it: a millisecond at the reader */
     SLICE_LOOKS = 20000,      /* or when so many rows were looked at, most of which may be of bridges that are not asked for: some ms */
 };
 
