@@ -7,12 +7,12 @@
  * ofagent writes many rules of one bridge at once, so nearly every row that is written lengthens the last range of its bridge, and a million rules are some
  * ranges. A walk over the keys makes them anew at each start.
  *
- * Rows that go are not taken out: ids that are not there cost a walk nothing. Two ranges with a small gap are one, and where a bridge has too many, the
- * gap that counts as small is doubled for it until half of them are left. So there is a bound for memory, and what it costs in the worst case is a look
- * at rows of others that lie between.
+ * Rows that go are not taken out: ids that are not there cost a walk nothing. Two ranges with a small gap are one, and where a bridge has too many, each
+ * and the next become one, those with the smallest gaps first, until a quarter of them is gone. So there is a bound for memory, and what it costs in the
+ * worst case is a look at rows of others that lie between.
  *
  * Cost: a comparison a row; a search among a bridge's ranges where it is not the last. Thread: configdb's main thread.
- * Invariants: of one bridge, ranges ascend with gaps above its `gap`; each row that was added and whose bridge was not forgotten is in one.
+ * Invariants: of one bridge, ranges ascend with gaps above BRIDGE_IDS_GAP; each row that was added and whose bridge was not forgotten is in one.
  */
 #include "services/configdb/bridge_ids.h"
 
@@ -28,7 +28,6 @@ struct bridge_ids_range {
 
 struct bridge_ids_one {
     uint64_t bridge;
-    uint64_t gap;
     struct bridge_ids_range *ranges;
     size_t n, room;
     UT_hash_handle hh;
@@ -83,18 +82,18 @@ static size_t one_lower_bound(const struct bridge_ids_one *one, uint64_t id)
     return low;
 }
 
-/* Those with a small gap become one. */
-static void one_join(struct bridge_ids_one *one)
+/* Each range and its follower become one where the gap between them is small. */
+static void one_join_pairs(struct bridge_ids_one *one, uint64_t gap)
 {
     size_t kept = 0;
-    for (size_t i = 1; i < one->n; i++) {
-        if (one->ranges[i].first - one->ranges[kept].last <= one->gap) {
-            one->ranges[kept].last = one->ranges[i].last;
-        } else {
-            one->ranges[++kept] = one->ranges[i];
+    for (size_t i = 0; i < one->n; i++) {
+        struct bridge_ids_range range = one->ranges[i];
+        if (i + 1 < one->n && one->ranges[i + 1].first - range.last <= gap) {
+            range.last = one->ranges[++i].last;
         }
+        one->ranges[kept++] = range;
     }
-    one->n = one->n > 0 ? kept + 1 : 0;
+    one->n = kept;
 }
 
 static void one_insert(struct bridge_ids_one *one, size_t at, uint64_t id)
@@ -106,20 +105,15 @@ static void one_insert(struct bridge_ids_one *one, size_t at, uint64_t id)
     memmove(&one->ranges[at + 1], &one->ranges[at], (one->n - at) * sizeof *one->ranges);
     one->ranges[at] = (struct bridge_ids_range){.first = id, .last = id};
     one->n++;
-    while (one->n > BRIDGE_IDS_RANGES) {
-        one->gap *= 2;
-        one_join(one);
-        if (one->n > BRIDGE_IDS_RANGES / 2) { /* not again at the next row */
-            one->gap *= 2;
-            one_join(one);
-        }
+    for (uint64_t gap = BRIDGE_IDS_GAP * 2; one->n > BRIDGE_IDS_RANGES || (gap > BRIDGE_IDS_GAP * 2 && one->n > BRIDGE_IDS_RANGES / 4 * 3); gap *= 2) {
+        one_join_pairs(one, gap); /* by a quarter at least, so that it is not again at the next row */
     }
 }
 
 static void one_add(struct bridge_ids_one *one, uint64_t id)
 {
     struct bridge_ids_range *last = one->n > 0 ? &one->ranges[one->n - 1] : NULL;
-    if (last != NULL && id >= last->first && (id <= last->last || id - last->last <= one->gap)) {
+    if (last != NULL && id >= last->first && (id <= last->last || id - last->last <= BRIDGE_IDS_GAP)) {
         last->last = id > last->last ? id : last->last;
         return;
     }
@@ -127,17 +121,17 @@ static void one_add(struct bridge_ids_one *one, uint64_t id)
     if (at < one->n && id >= one->ranges[at].first) {
         return;
     }
-    bool is_near_before = at > 0 && id - one->ranges[at - 1].last <= one->gap;
-    bool is_near_behind = at < one->n && one->ranges[at].first - id <= one->gap;
+    bool is_near_before = at > 0 && id - one->ranges[at - 1].last <= BRIDGE_IDS_GAP;
+    bool is_near_behind = at < one->n && one->ranges[at].first - id <= BRIDGE_IDS_GAP;
     if (is_near_before) {
-        one->ranges[at - 1].last = id;
+        one->ranges[at - 1].last = is_near_behind ? one->ranges[at].last : id;
     } else if (is_near_behind) {
         one->ranges[at].first = id;
     } else {
         one_insert(one, at, id);
     }
     if (is_near_before && is_near_behind) {
-        one_join(one);
+        memmove(&one->ranges[at], &one->ranges[at + 1], (--one->n - at) * sizeof *one->ranges);
     }
 }
 
@@ -150,7 +144,6 @@ void bridge_ids_add(struct bridge_ids *ids, uint64_t bridge, uint64_t id)
     if (one == NULL) {
         one = memory_zeroed(sizeof *one);
         one->bridge = bridge;
-        one->gap = BRIDGE_IDS_GAP;
         HASH_ADD(hh, ids->by_bridge, bridge, sizeof one->bridge, one);
     }
     ids->newest = one;

@@ -10,7 +10,7 @@
 
 enum {
     BRIDGE_IDS_GAP = 64,     /* ids between two ranges for which they are one: to look at a row costs less than to begin a walk */
-    BRIDGE_IDS_RANGES = 4096 /* of one bridge, 64 KiB; beyond it the nearest ones become one */
+    BRIDGE_IDS_RANGES = 16384 /* of one bridge, 256 KiB: a million rules of it written in turns of 64 with others; beyond it the nearest become one */
 };
 
 struct bridge_ids;
