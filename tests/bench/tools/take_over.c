@@ -63,12 +63,12 @@ static struct cfg *connect_as(struct bench *b, const char *run, enum process_kin
 {
     static const enum cfg_table tables[] = {CFG_BRIDGE, CFG_RULE};
     const struct bus_identity self = {.kind = kind, .instance = instance, .start = random_start_number()};
-    struct cfg_events events = {.on_row = is_reader ? NULL : on_row, .on_version = is_reader ? on_reader_version : NULL, .unshown = 1u << CFG_RULE, .context = b};
+    const struct cfg_events reads = {.on_version = on_reader_version, .context = b}, writes = {.on_row = on_row, .unshown = 1u << CFG_RULE, .context = b};
     char endpoint[256];
     struct cfg *cfg;
     struct bus *bus = bus_zmq_new(&self);
     if (bus == NULL || bus_endpoint(run, WIRE_CONFIG, PROCESS_CONFIGDB, 1, endpoint, sizeof endpoint) != 0 ||
-        cfg_new(bus, endpoint, tables, n_tables, &events, &cfg) != 0) {
+        cfg_new(bus, endpoint, tables, n_tables, is_reader ? &reads : &writes, &cfg) != 0) {
         fail("configdb cannot be reached");
     }
     return cfg;
