@@ -35,6 +35,7 @@ enum { STEP_MESSAGES = 256, STEP_BYTES = 2 * 1024 * 1024, ROW_ERRORS_MAX = 64 /*
 static const uint64_t SILENCE_NS = 1 * NS_PER_S; /* then SUBSCRIBE again */
 static const uint64_t AWAY_NS = 2 * NS_PER_S;    /* then configdb is away */
 static const uint64_t BEHIND_NS = 1 * NS_PER_S;  /* all acknowledged, a newer version known, and nothing comes */
+static const uint64_t PIECE_NS = NS_PER_S / 4;   /* without a piece of a partial snapshot: say again how many have come */
 static const uint64_t STATUS_NS = 3 * NS_PER_S;  /* in which a status row must be said again after SUBSCRIBE */
 
 struct cfg {
@@ -66,6 +67,7 @@ struct cfg {
     unsigned n_unheeded; /* SUBSCRIBEs for more bridges without an answer from a configdb that was heard */
     uint64_t status_end_ns; /* 0: no status rows to be forgotten */
     uint64_t behind_since_ns;
+    uint64_t piece_ns; /* when the last piece of a partial snapshot came, or was acknowledged again */
 
     struct version applied;
     bool wants_applied;
@@ -102,6 +104,7 @@ static void say_subscribe(struct cfg *cfg)
     message.have = feed_has_snapshot(cfg->feed) && !cfg->wants_snapshot && cfg->n_unheeded < UNHEEDED_MAX ? &have : NULL;
     message.takes_batches = true;
     message.takes_merged = true;
+    message.takes_beside = true;
     const struct bridge_set *bridges;
     struct bridge_set added = {0};
     message.serial = feed_ask(cfg->feed, &bridges, &added);
@@ -136,6 +139,7 @@ static void say_applied(struct cfg *cfg)
     message.version = &version;
     message.errors = pointers;
     message.n_errors = cfg->n_errors;
+    message.pieces = feed_gathered(cfg->feed, &message.serial);
     if (msg_send(cfg->socket, NULL, MESSAGE_APPLIED, &message.base) == 0) {
         cfg->wants_applied = false;
         clear_errors(cfg);
@@ -213,6 +217,9 @@ static void on_envelope(struct cfg *cfg, const struct bus_message *message)
     cfg->server_start = message->from.start;
     cfg->last_sequence = message->sequence;
     cfg->heard_ns = cfg->now_ns;
+    if (is_new) {
+        feed_peer_is_new(cfg->feed);
+    }
     if (is_new && !is_first_ever) {
         /* To a configdb that never heard our SUBSCRIBE we are no reader, so feed messages of a new one are its answer. */
         on_loss(cfg, is_feed(message->type));
@@ -226,6 +233,10 @@ static void dispatch(struct cfg *cfg, const struct bus_message *message, Protobu
     switch (message->type) {
     case MESSAGE_SNAPSHOT:
         on_verdict(cfg, feed_on_snapshot(cfg->feed, (Busbar__Snapshot *)body));
+        if (((Busbar__Snapshot *)body)->partial) {
+            cfg->wants_applied = true; /* the next pieces wait for it */
+            cfg->piece_ns = cfg->now_ns;
+        }
         break;
     case MESSAGE_DELTA:
         on_verdict(cfg, feed_on_delta(cfg->feed, (Busbar__Delta *)body));
@@ -316,6 +327,16 @@ static void watch_silence(struct cfg *cfg)
     if (cfg->status_end_ns != 0 && cfg->now_ns >= cfg->status_end_ns && !cfg->is_unanswered) {
         cfg->status_end_ns = 0;
         feed_status_end(cfg->feed);
+    }
+}
+
+/* The next pieces wait for the acknowledgement of these, and no jump tells that it was lost. */
+static void watch_pieces(struct cfg *cfg)
+{
+    uint64_t serial;
+    if (feed_gathered(cfg->feed, &serial) > 0 && cfg->now_ns - cfg->piece_ns >= PIECE_NS) {
+        cfg->wants_applied = true;
+        cfg->piece_ns = cfg->now_ns;
     }
 }
 
@@ -458,6 +479,7 @@ void cfg_step(struct cfg *cfg, uint64_t now_ns)
         on_loss(cfg, false); /* an older configdb did not understand us, and will now */
     }
     watch_silence(cfg);
+    watch_pieces(cfg);
     feed_drop(cfg->feed, DROP_ROWS);
     bus_hold(cfg->socket);
     say_what_is_due(cfg);

@@ -3,7 +3,7 @@
  *   SNAPSHOT* ──► loading (a second mirror) ── last ──► shown mirror, differences to on_row(), on_version(is_snapshot)
  *   DELTA*    ──► pieces (rows kept aside)  ── last ──► shown mirror, each row to on_row(), on_version()
  *   DELTA_MERGED ─► pieces, at once ──────────► the same, once for many commits
- *   SNAPSHOT* ──► pieces            ── last ──► shown mirror, each row to on_row(), on_version()          (partial)
+ *   SNAPSHOT* ──► gathered (gather.c) ─ last ─► shown mirror, each row to on_row(), on_version()          (partial)
  *   STATUS    ──► shown mirror at once, on_row() only
  *
  * When on_row() is called the mirror holds the whole commit already, so a callback that looks at other rows sees one version. Rows that
@@ -13,6 +13,13 @@
  * The owner may want rules of some bridges only. What is *wanted* changes at once, what was *asked* for with the next SUBSCRIBE, what is *held*
  * when that is answered: in between, rows of bridges that are not held are left out, whoever sent them (an older configdb sends all), and
  * rows of bridges that are not wanted any more go bit by bit, without on_row(): they are not gone, they are only no more of our business.
+ *
+ * While a partial snapshot comes in, commits are shown as before, of the bridges that are held; what they say about rows of the bridges that are coming,
+ * or that a row is gone, is gathered with the rows of the pieces, and the last word counts. An older configdb sends no commits meanwhile, but their rows
+ * in the pieces.
+ *
+ * One that knows no filter answers with pieces without a number. Then all rows are taken, and every bridge is held, until it is another configdb: else each
+ * bridge that is added would cost a whole snapshot.
  * Cost: one unpack a row, of rules into memory that is used again; a snapshot holds old and new rows together for the time of the difference. One thread.
  */
 #include "lib/cfg/feed.h"
@@ -22,6 +29,7 @@
 
 #include "lib/base/log.h"
 #include "lib/base/memory.h"
+#include "lib/cfg/gather.h"
 
 struct feed {
     struct cfg_events events;
@@ -33,9 +41,15 @@ struct feed {
 
     struct mirror loading;
     bool is_loading;
-    bool is_partial; /* what is loading is laid over what is shown; its rows are in the pieces */
+    bool is_partial; /* what is loading is laid over what is shown; its rows are gathered */
+    struct gather gather;
+    uint64_t n_gathered; /* pieces of it */
 
-    struct bridge_set wanted; /* as the owner said */
+    struct bridge_set followed; /* as the owner said */
+    struct bridge_set wanted;   /* the same, or all while `takes_all` */
+    bool takes_all;             /* configdb knows no filter */
+    bool is_asked;              /* this configdb, before; */
+    bool was_all;               /* and the question before the last one was for all, so a snapshot without a number may be the answer to that */
     struct bridge_set asked;  /* as the last SUBSCRIBE said, */
     uint64_t serial;          /* and its number; 0: no filter was asked for */
     struct bridge_set coming; /* of these, what will be held when it is answered: without what was given up since, be it wanted again */
@@ -273,46 +287,13 @@ static void show_pieces(struct feed *feed)
     show_changes(feed, pieces, n);
 }
 
-static int compare_changes(const void *left, const void *right)
-{
-    const struct mirror_change *a = left, *b = right;
-    if (a->table != b->table) {
-        return a->table < b->table ? -1 : 1;
-    }
-    if (a->id != b->id) {
-        return a->id < b->id ? -1 : 1;
-    }
-    return a->order < b->order ? -1 : a->order > b->order;
-}
-
-/* Sorts them and keeps the last word about each row; returns how many. */
-static size_t sort_changes(struct mirror_change *changes, size_t n)
-{
-    size_t kept = 0;
-    for (size_t i = 0; i < n; i++) {
-        changes[i].order = i;
-    }
-    if (n > 0) {
-        qsort(changes, n, sizeof *changes, compare_changes);
-    }
-    for (size_t i = 0; i < n; i++) {
-        bool is_again = kept > 0 && changes[kept - 1].table == changes[i].table && changes[kept - 1].id == changes[i].id;
-        if (is_again) {
-            mirror_row_free(changes[--kept].after);
-        }
-        changes[kept++] = changes[i];
-    }
-    return kept;
-}
-
 static void show_partial(struct feed *feed, struct version version)
 {
     size_t n;
-    struct mirror_change *changes = take_pieces(feed, &n);
+    struct mirror_change *changes = gather_take(&feed->gather, &n);
     feed_drop(feed, SIZE_MAX); /* what is left of a bridge that comes anew may be gone by now */
     feed->is_loading = feed->is_partial = false;
     feed->version = version;
-    n = sort_changes(changes, n);
     mirror_merge(&feed->shown, changes, n);
     take_asked(feed);
     show_changes(feed, changes, n); /* rows that went before are among them again; to be told twice of one does no harm */
@@ -328,7 +309,7 @@ struct feed *feed_new(const enum cfg_table *tables, size_t n_tables, const struc
     for (size_t i = 0; i < n_tables; i++) {
         feed->tables[tables[i]] = true;
     }
-    feed->wanted.is_all = feed->asked.is_all = feed->coming.is_all = feed->held.is_all = true;
+    feed->followed.is_all = feed->wanted.is_all = feed->asked.is_all = feed->coming.is_all = feed->held.is_all = true;
     return feed;
 }
 
@@ -343,6 +324,8 @@ void feed_destroy(struct feed **feed)
     free(f->pieces);
     mirror_fini(&f->loading);
     mirror_fini(&f->shown);
+    gather_clear(&f->gather);
+    bridge_set_fini(&f->followed);
     bridge_set_fini(&f->wanted);
     bridge_set_fini(&f->asked);
     bridge_set_fini(&f->coming);
@@ -373,15 +356,20 @@ bool feed_has_snapshot(const struct feed *feed)
     return feed->has_snapshot;
 }
 
+uint64_t feed_gathered(const struct feed *feed, uint64_t *out_serial)
+{
+    *out_serial = feed->serial;
+    return feed->is_partial ? feed->n_gathered : 0;
+}
+
 bool feed_is_loading(const struct feed *feed)
 {
     return feed->is_loading;
 }
 
-void feed_follow(struct feed *feed, const uint64_t *bridges, size_t n)
+static void want(struct feed *feed, const struct bridge_set *bridges)
 {
-    bridge_set_assign(&feed->wanted, bridges, n);
-    feed->wanted.is_all = false;
+    bridge_set_copy(&feed->wanted, bridges);
     bridge_set_keep(&feed->coming, &feed->wanted);
     if (!feed->has_snapshot) {
         bridge_set_assign(&feed->held, NULL, 0);
@@ -390,6 +378,35 @@ void feed_follow(struct feed *feed, const uint64_t *bridges, size_t n)
         bridge_set_keep(&feed->held, &feed->wanted);
         begin_drop(feed);
     }
+}
+
+void feed_follow(struct feed *feed, const uint64_t *bridges, size_t n)
+{
+    bridge_set_assign(&feed->followed, bridges, n);
+    feed->followed.is_all = false;
+    if (!feed->takes_all) {
+        want(feed, &feed->followed);
+    }
+}
+
+void feed_peer_is_new(struct feed *feed)
+{
+    feed->is_asked = false;
+    if (feed->takes_all) {
+        feed->takes_all = false;
+        want(feed, &feed->followed);
+    }
+}
+
+/* The snapshot that begins is of a configdb that knows no filter. */
+static void take_all(struct feed *feed)
+{
+    const struct bridge_set all = {.is_all = true};
+    log_info("feed_takes_all why=\"configdb knows no filter\"");
+    feed->takes_all = true;
+    bridge_set_copy(&feed->wanted, &all);
+    bridge_set_copy(&feed->asked, &all);
+    bridge_set_copy(&feed->coming, &all);
 }
 
 bool feed_is_asked(const struct feed *feed)
@@ -413,9 +430,11 @@ uint64_t feed_ask(struct feed *feed, const struct bridge_set **out_asked, struct
     }
     bridge_set_assign(out_added, added, n);
     free(added);
+    feed->was_all = feed->is_asked && feed->asked.is_all;
+    feed->is_asked = true;
     bridge_set_copy(&feed->asked, &feed->wanted);
     bridge_set_copy(&feed->coming, &feed->wanted);
-    feed->serial += !feed->asked.is_all;
+    feed->serial += feed->serial > 0 || !feed->asked.is_all;
     *out_asked = &feed->asked;
     return feed->serial;
 }
@@ -435,9 +454,16 @@ static enum feed_verdict by_delta(const struct feed *feed)
 static bool begin_loading(struct feed *feed, const Busbar__Snapshot *snapshot)
 {
     mirror_fini(&feed->loading);
-    clear_pieces(feed);
+    gather_clear(&feed->gather);
+    feed->n_gathered = 0;
     feed->is_loading = !snapshot->partial || feed->has_snapshot;
     feed->is_partial = feed->is_loading && snapshot->partial;
+    if (!feed->is_partial) {
+        clear_pieces(feed);
+    }
+    if (feed->is_loading && !feed->is_partial && snapshot->serial == 0 && !feed->asked.is_all && !feed->was_all) {
+        take_all(feed);
+    }
     return feed->is_loading;
 }
 
@@ -448,7 +474,7 @@ static void load_row(struct feed *feed, const Busbar__Row *row)
         return;
     }
     if (feed->is_partial) {
-        add_piece(feed, &change);
+        gather_row(&feed->gather, change.table, change.id, &change.after);
         return;
     }
     mirror_row_free(change.after != NULL ? mirror_put(&feed->loading, change.table, row->id, &change.after, 0)
@@ -467,9 +493,11 @@ enum feed_verdict feed_on_snapshot(struct feed *feed, const Busbar__Snapshot *sn
     for (size_t i = 0; i < snapshot->n_rows; i++) {
         load_row(feed, snapshot->rows[i]);
     }
+    feed->n_gathered++;
     struct version version = version_decode(snapshot->version);
     bool is_partial = feed->is_partial;
-    if (snapshot->last && is_outdated(feed, version)) {
+    bool is_amid = is_partial && feed->pieces_version.n != 0; /* what was gathered has half of a commit */
+    if (snapshot->last && (is_outdated(feed, version) || is_amid)) {
         feed_forget_pieces(feed);
         return is_partial ? FEED_LOST : snapshot->first ? FEED_ANSWERED : FEED_FINE;
     }
@@ -481,11 +509,24 @@ enum feed_verdict feed_on_snapshot(struct feed *feed, const Busbar__Snapshot *sn
     return snapshot->first ? FEED_ANSWERED : FEED_FINE;
 }
 
+/* Does it say something about rows that are coming? One that is gone may be any, and so may one of a bridge that it does not say. */
+static bool is_of_coming(const struct feed *feed, const Busbar__Row *row)
+{
+    if (!feed->is_partial || row->table >= CFG_TABLE_MAX || ((uint32_t)CFG_TABLES_BY_BRIDGE & 1u << row->table) == 0) {
+        return false;
+    }
+    uint64_t bridge = row->deleted ? 0 : bridge_set_row_bridge(row->value.data, row->value.len);
+    return bridge == 0 || (bridge_set_has(&feed->asked, bridge) && !bridge_set_has(&feed->held, bridge));
+}
+
 static void add_changes(struct feed *feed, Busbar__Row *const *changes, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
         const Busbar__Row *row = changes[i];
         struct mirror_change piece = {.table = (enum cfg_table)row->table, .id = row->id};
+        if (is_of_coming(feed, row) && unpack_row(feed, row->table, row->id, &row->value, row->deleted, &piece.after)) {
+            gather_word(&feed->gather, piece.table, piece.id, &piece.after);
+        }
         if (!is_foreign(&feed->held, row) && unpack_row(feed, row->table, row->id, &row->value, row->deleted, &piece.after)) {
             add_piece(feed, &piece);
         }
@@ -506,7 +547,7 @@ static enum feed_verdict skip_versions(struct feed *feed, struct version version
 enum feed_verdict feed_on_delta(struct feed *feed, const Busbar__Delta *delta)
 {
     struct version version = version_decode(delta->version);
-    if (!feed->has_snapshot || feed->is_loading) {
+    if (!feed->has_snapshot || (feed->is_loading && !feed->is_partial)) {
         return feed->is_loading ? FEED_FINE : FEED_LOST; /* what comes before the last piece is in the snapshot */
     }
     if (version.n <= feed->version.n) {
@@ -538,7 +579,7 @@ enum feed_verdict feed_on_delta(struct feed *feed, const Busbar__Delta *delta)
 enum feed_verdict feed_on_merged(struct feed *feed, const Busbar__DeltaMerged *merged)
 {
     struct version version = version_decode(merged->version);
-    if (!feed->has_snapshot || feed->is_loading) {
+    if (!feed->has_snapshot || (feed->is_loading && !feed->is_partial)) {
         return feed->is_loading ? FEED_FINE : FEED_LOST;
     }
     if (version.n <= feed->version.n) {
@@ -583,6 +624,7 @@ void feed_forget_pieces(struct feed *feed)
 {
     feed->skipped = feed->pieces_version.n != 0 ? feed->pieces_version : feed->skipped;
     clear_pieces(feed);
+    gather_clear(&feed->gather);
     mirror_fini(&feed->loading);
     feed->is_loading = feed->is_partial = false;
 }

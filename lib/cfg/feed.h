@@ -18,9 +18,13 @@ bool feed_has_snapshot(const struct feed *feed);
 uint64_t feed_row_max(const struct feed *feed, enum cfg_table table);
 /* A snapshot is coming in. */
 bool feed_is_loading(const struct feed *feed);
+/* How many pieces of a partial one have come, and to which SUBSCRIBE; 0 when none is coming in. */
+uint64_t feed_gathered(const struct feed *feed, uint64_t *out_serial);
 
 /* Of the tables filtered by bridge only rows of these are wanted from now on; before the first call: all. */
 void feed_follow(struct feed *feed, const uint64_t *bridges, size_t n);
+/* Another configdb answers from now on: it may know a filter where the one before did not. */
+void feed_peer_is_new(struct feed *feed);
 /* Does the last SUBSCRIBE say what is wanted, and nothing of it was given up since? */
 bool feed_is_asked(const struct feed *feed);
 /* Is the bridge wanted, and are all its rows here? */

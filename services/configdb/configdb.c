@@ -80,6 +80,7 @@ static void configdb_send(struct configdb *db, const struct bus_identity *to, en
 static void configdb_on_reply(void *context, const struct bus_identity *to, const void *reply, size_t size)
 {
     struct configdb *db = context;
+    readers_replied(db->readers, to);
     int err = bus_send(db->socket, to, MESSAGE_TRANSACT_REPLY, reply, size);
     if (err != 0 && err != -EAGAIN && err != -ERROR_NOT_CONNECTED) {
         LOG_LIMITED(LOG_LEVEL_ERROR, "reply_failed to=%s.%u error=\"%s\"", process_kind_name(to->kind), to->instance,
@@ -215,12 +216,25 @@ static int configdb_drop_orphans(struct configdb *db, uint32_t table)
     return err;
 }
 
+/* Of a million rules it is known which bridges they are of: that spares the look at each. */
+static int configdb_has_no_orphans(struct configdb *db, uint32_t table, bool *out_has_none)
+{
+    int err = rows_begin_read(db->rows);
+    if (err == 0) {
+        *out_has_none = rows_has_all_bridges(db->rows, table);
+        rows_end(db->rows);
+    }
+    return err;
+}
+
 static int configdb_drop_all_orphans(struct configdb *db)
 {
     static const enum cfg_table of_bridges[] = {CFG_RULE, CFG_GROUP, CFG_METER, CFG_OWNER};
     int err = 0;
     for (size_t i = 0; err == 0 && i < sizeof of_bridges / sizeof of_bridges[0]; i++) {
-        err = configdb_drop_orphans(db, of_bridges[i]);
+        bool has_none = false;
+        err = configdb_has_no_orphans(db, of_bridges[i], &has_none);
+        err = err == 0 && !has_none ? configdb_drop_orphans(db, of_bridges[i]) : err;
     }
     return err;
 }

@@ -341,31 +341,35 @@ int derive_finish(struct txn *txn, struct rows *rows)
     return 0;
 }
 
-static int derive_walk_gone(struct rows *rows, struct overlay *overlay, uint32_t table, uint64_t bridge)
+static int derive_row_gone(struct overlay *overlay, uint32_t table, uint64_t id, const struct store_bytes *value, uint64_t bridge)
 {
     const ProtobufCMessageDescriptor *descriptor = cfg_table_info(table)->descriptor;
     const ProtobufCFieldDescriptor *column = column_find(descriptor, "bridge");
-    struct store_cursor *cursor = rows_walk(rows, table, 0);
-    struct store_bytes value;
-    uint64_t id;
-    int err;
-    while ((err = rows_walk_next(cursor, table, &id, &value)) == 0) {
-        uint64_t owner = 0;
-        ProtobufCMessage *row = protobuf_c_message_unpack(descriptor, NULL, value.size, value.bytes);
-        if (row == NULL) {
-            err = -ERROR_DAMAGED;
-            break;
-        }
-        if (column_number(column, row, 0, &owner) && owner == bridge) {
-            err = overlay_delete(overlay, table, id, row);
-            err = err == 0 ? derive_delete_counters(overlay, table, id, row) : err;
-        }
-        protobuf_c_message_free_unpacked(row, NULL);
-        if (err != 0) {
-            break;
-        }
+    ProtobufCMessage *row = protobuf_c_message_unpack(descriptor, NULL, value->size, value->bytes);
+    uint64_t owner = 0;
+    int err = row == NULL ? -ERROR_DAMAGED : 0;
+    if (row != NULL && column_number(column, row, 0, &owner) && owner == bridge) {
+        err = overlay_delete(overlay, table, id, row);
+        err = err == 0 ? derive_delete_counters(overlay, table, id, row) : err;
     }
-    store_cursor_close(&cursor);
+    protobuf_c_message_free_unpacked(row, NULL);
+    return err;
+}
+
+static int derive_walk_gone(struct rows *rows, struct overlay *overlay, uint32_t table, uint64_t bridge)
+{
+    const struct bridge_set bridges = {.ids = &bridge, .n = 1};
+    uint64_t from = 0, id, first, last;
+    int err = 0;
+    while (err == 0 && rows_next_of(rows, table, &bridges, from, &first, &last)) {
+        struct store_cursor *cursor = rows_walk(rows, table, first);
+        struct store_bytes value;
+        while (err == 0 && (err = rows_walk_next(cursor, table, &id, &value)) == 0 && id <= last) {
+            err = derive_row_gone(overlay, table, id, &value, bridge);
+        }
+        store_cursor_close(&cursor);
+        from = err == 0 ? id : from;
+    }
     return err == -ERROR_NOT_FOUND ? 0 : err;
 }
 

@@ -4,7 +4,8 @@
  * commit, and slices become smaller when they do not fit. Nobody can tell them apart from one commit: all are of the version of the bridge, which is published
  * when the last is done. kill -9 between two leaves rows without a bridge; the next start drops them.
  *
- * Cost: a walk through the tables, 1 s a million rules. Thread: configdb's main thread. Invariant I8: what is told to be gone is.
+ * Cost: a walk through the rows of the bridge and all groups and meters, 1 s a million rules. Thread: configdb's main thread. Invariant I8: what is told
+ * to be gone is.
  */
 #include "services/configdb/gone.h"
 
@@ -62,6 +63,9 @@ int gone_delete(struct rows *rows, const uint64_t *bridges, size_t n_bridges, st
             max /= 2;
             err = 0;
         }
+    }
+    for (size_t i = 0; err == 0 && i < n_bridges; i++) {
+        rows_forget_bridge(rows, bridges[i]);
     }
     if (err != 0) {
         overlay_cut(gone, last);

@@ -21,7 +21,15 @@
  * what it shows, in one step; what it had been sent of these commits before comes again, in their order, and does no harm. Should its
  * `have` leave the ring meanwhile, a whole snapshot takes the place of the partial one.
  *
- * Commits that have nothing for such a reader wait for READERS_UNSEEN_NS, or for one that has.
+ * That holds up the commits of bridges that it has for as long as it takes. So to a reader that takes it, a partial snapshot comes *beside* the commits:
+ *
+ *     100  101  [rows of 7]  102  [rows of 7]  103  104  [rows of 7: the last, read at 106]  105  106  [last: joined at 106]
+ *
+ * It goes on showing commits as they come, keeps rows of the added bridges aside, those in commits too, and joins them at the version of the last piece.
+ * That goes out when the commits have reached what was the newest one when the last row was read. At most READERS_PIECES are under way, so that no
+ * commit waits behind many.
+ *
+ * Commits that have nothing for such a reader wait for READERS_UNSEEN_NS, or for one that has, unless it was just told of a version in a reply.
  *
  * A reader that takes batches gets all commits it has room for in one message (batch.c; most take them as one commit, merge.c).
  * A crowd of readers is told less often: after a
@@ -41,74 +49,14 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
-#include <uthash.h>
 
 #include "lib/base/clock.h"
 #include "lib/base/log.h"
 #include "lib/base/memory.h"
 #include "lib/msg/msg.h"
 #include "services/configdb/merge.h"
-#include "services/configdb/row_errors.h"
-#include "services/configdb/slice.h"
+#include "services/configdb/readers_one.h"
 
-enum { READERS_BATCHES = 8 /* places that readers stand at in one round: behind a full batch, or where a full socket left them */ };
-enum reader_state { READER_SNAPSHOT, READER_FOLLOW };
-
-struct readers_one {
-    struct bus_identity who;
-    struct view view;
-    struct bridge_set added; /* SNAPSHOT: a partial one brings these bridges, */
-    uint64_t added_after;    /* and the commits after this; */
-    uint64_t sent_before;    /* up to here it had been sent them under its old view, and may yet say that it has them */
-    uint64_t serial;         /* of its last SUBSCRIBE */
-    enum reader_state state;
-    bool is_lost;     /* a send found nobody; wait until it is heard */
-    bool owes_resume; /* `have` was the newest: one empty delta says so */
-    struct slice slice;
-    uint64_t next;     /* FOLLOW: the n to be sent next */
-    size_t next_piece; /* of it */
-    uint64_t retry_ns; /* SNAPSHOT: its next piece is not made before */
-    uint64_t looked;    /* commits before this one, from `next` on, have nothing for it, */
-    uint64_t unseen_ns; /* and so it is since; 0: nobody has looked */
-    uint64_t acked;
-    uint64_t sent_upto, acked_upto; /* ring_upto() of next - 1 and of acked: what lies between is under way */
-    uint64_t status_serial;
-    uint64_t heard_ns;
-    uint64_t n_snapshots;
-    struct row_errors errors;
-    bool takes_batches, takes_merged;
-    UT_hash_handle hh; /* by identity */
-};
-
-struct readers_batch {
-    struct batch batch;
-    bool is_merged;
-    struct bus_shared *shared; /* the same, as the bus holds it */
-    uint64_t shared_serial;
-};
-
-struct readers {
-    struct bus_socket *socket;
-    struct rows *rows;
-    struct ring *ring;
-    struct status *status;
-    struct version last_epoch_end;
-    struct readers_one *by_identity;
-    size_t n_readers;
-    struct readers_batch batches[READERS_BATCHES]; /* the last ones made */
-    size_t next_batch;                             /* that is made anew when none fits */
-    size_t n_sent;           /* messages with commits in this step */
-    uint64_t quiet_until_ns; /* no commits go out before */
-    uint64_t unseen_due_ns;  /* what has nothing for anybody who has not been told goes out then */
-    bool is_held;            /* some wait for that */
-    uint64_t retry_ns;       /* the earliest of the readers; UINT64_MAX: none waits */
-    uint64_t seen_n;         /* newest commit, and when it was first seen here */
-    uint64_t seen_ns;
-    bool wants_walk;         /* somebody may be sent something else than commits */
-    uint64_t walked_serial;  /* of the status rows, at the last walk */
-    uint64_t walked_ns;
-    bool has_errors; /* some reader may hold row errors */
-};
 _Static_assert(sizeof(struct bus_identity) == 16, "no padding: it is hashed as bytes");
 
 struct readers *readers_new(struct bus_socket *socket, struct rows *rows, struct ring *ring, struct status *status,
@@ -163,6 +111,7 @@ static struct readers_one *readers_find(const struct readers *readers, const str
 static void reader_begin_snapshot(struct readers_one *reader)
 {
     reader->state = READER_SNAPSHOT;
+    reader->is_growing = false;
     reader->sent_upto = reader->acked_upto = 0;
     reader->next_piece = 0;
     reader->owes_resume = false;
@@ -198,11 +147,23 @@ static void reader_restart_snapshot(const struct readers *readers, struct reader
 static void reader_follow(const struct readers *readers, struct readers_one *reader, uint64_t have)
 {
     reader->state = READER_FOLLOW;
+    reader->is_growing = false;
     reader->next = have + 1;
     reader->next_piece = 0;
     reader->looked = 0;
     reader->acked = have;
     reader->sent_upto = reader->acked_upto = ring_upto(readers->ring, have);
+}
+
+/* The commits after `have` under the new view, and beside them the rows of the bridges that are added. */
+static void reader_grow(const struct readers *readers, struct readers_one *reader, uint64_t have)
+{
+    reader_follow(readers, reader, have);
+    reader->is_growing = true;
+    reader->retry_ns = 0;
+    reader->pieces_sent = reader->pieces_had = 0;
+    reader->n_snapshots++;
+    slice_start_beside(&reader->slice, &reader->view, &reader->added, reader->serial);
 }
 
 /* Makes room for one more: the one not heard for the longest time goes. */
@@ -261,6 +222,8 @@ void readers_subscribe(struct readers *readers, const struct bus_identity *from,
     /* What is merged is made for readers of all bridges; the others get their few rows in batches. */
     reader->takes_merged = message->takes_merged && reader->view.bridges.is_all;
     reader->takes_batches = message->takes_batches || reader->takes_merged;
+    reader->takes_beside = message->takes_beside;
+    reader->told_soon = 0;
     readers->wants_walk = true;
     reader->is_lost = false;
     reader->owes_resume = false;
@@ -277,6 +240,10 @@ void readers_subscribe(struct readers *readers, const struct bus_identity *from,
         reader_start_snapshot(readers, reader);
         return;
     }
+    if (message->n_added > 0 && reader->takes_beside) {
+        reader_grow(readers, reader, have.n);
+        return;
+    }
     if (message->n_added > 0) { /* also when it has none of them among its bridges: it is answered as it asked */
         reader->added_after = reader->acked = have.n;
         reader->sent_before = sent_n > have.n ? sent_n : have.n;
@@ -291,6 +258,10 @@ void readers_applied(struct readers *readers, const struct bus_identity *from, c
 {
     struct readers_one *reader = readers_find(readers, from);
     struct version version = version_decode(message->version);
+    if (reader != NULL && reader->is_growing && message->serial == reader->serial && message->pieces > reader->pieces_had) {
+        reader->pieces_had = message->pieces < reader->pieces_sent ? message->pieces : reader->pieces_sent;
+        readers->wants_walk = true;
+    }
     /* The seam: what was applied of the last epoch is what this one begins with. Later ones of the last epoch say nothing here. */
     bool is_mine = version.epoch == ring_epoch(readers->ring);
     if (reader == NULL || !is_mine || version.n > ring_newest(readers->ring)) {
@@ -320,9 +291,19 @@ void readers_heard(struct readers *readers, const struct bus_identity *from, uin
         reader->is_lost = false;
         if (reader->state == READER_SNAPSHOT) {
             reader_restart_snapshot(readers, reader);
+        } else if (reader->is_growing) {
+            reader_grow(readers, reader, reader->acked);
         } else {
             reader_follow(readers, reader, reader->acked);
         }
+    }
+}
+
+void readers_replied(struct readers *readers, const struct bus_identity *to)
+{
+    struct readers_one *reader = readers_find(readers, to);
+    if (reader != NULL && !reader->view.bridges.is_all) {
+        reader->told_soon = ring_newest(readers->ring);
     }
 }
 
@@ -411,6 +392,45 @@ static bool readers_send_snapshot(struct readers *readers, struct readers_one *r
     return true;
 }
 
+/* Up to which commit all has gone out; 0 amid the pieces of one, at which nothing may be joined (I6). */
+static uint64_t reader_told(const struct readers_one *reader)
+{
+    return reader->next_piece == 0 ? reader->next - 1 : 0;
+}
+
+/* Pieces beside the commits, while not too many are under way. True when there is more that only a further step holds back. */
+static bool readers_send_beside(struct readers *readers, struct readers_one *reader)
+{
+    bool is_last = false;
+    for (int i = 0; i < READERS_SLICES_PER_STEP && reader->pieces_sent - reader->pieces_had < READERS_PIECES; i++) {
+        struct slice ahead = reader->slice;
+        struct writer body;
+        ahead.told = reader_told(reader);
+        if (slice_is_waiting(&ahead)) {
+            return i > 0; /* the rows have just ended: the commits up to there need wait for nothing now */
+        }
+        writer_init(&body);
+        int err = slice_next(&ahead, readers->rows, readers->ring, &body, &is_last);
+        bool is_sent = err == 0 && reader_send(readers, reader, MESSAGE_SNAPSHOT, body.bytes, body.size);
+        writer_fini(&body);
+        if (err != 0) {
+            LOG_LIMITED(LOG_LEVEL_ERROR, "reader_snapshot_failed error=\"%s\"", error_text(err));
+        }
+        if (!is_sent) {
+            reader->retry_ns = readers->step_ns + READERS_RETRY_NS;
+            return false;
+        }
+        reader->slice = ahead;
+        reader->pieces_sent++;
+        reader->told_soon = ahead.has_rows ? ahead.version : reader->told_soon;
+        reader->is_growing = !is_last;
+        if (is_last) {
+            return false;
+        }
+    }
+    return reader->pieces_sent - reader->pieces_had < READERS_PIECES;
+}
+
 /* The rows of one piece of a commit that are the reader's; entry NULL: version n without rows. */
 static bool reader_send_filtered(struct readers *readers, struct readers_one *reader, const struct ring_entry *entry,
                                  uint64_t n)
@@ -437,11 +457,6 @@ static bool reader_send_entry(struct readers *readers, struct readers_one *reade
         reader->next_piece++;
     }
     return true;
-}
-
-static size_t reader_under_way(const struct readers_one *reader)
-{
-    return reader->sent_upto > reader->acked_upto ? reader->sent_upto - reader->acked_upto : 0;
 }
 
 static bool reader_has_room(const struct readers_one *reader, size_t size)
@@ -487,7 +502,7 @@ static bool reader_may_wait(struct readers *readers, struct readers_one *reader,
     uint64_t n = reader->looked > reader->next ? reader->looked : reader->next;
     const struct ring_entry *entry;
     if (reader->view.bridges.is_all || reader->owes_resume || reader->next_piece > 0 || reader->next > newest ||
-        newest - reader->next >= BATCH_VERSIONS_MAX) {
+        reader->next <= reader->told_soon || newest - reader->next >= BATCH_VERSIONS_MAX) {
         return false;
     }
     while (n <= newest && (entry = ring_entry(readers->ring, n)) != NULL && view_share(&reader->view, entry) == VIEW_NOTHING) {
@@ -614,6 +629,25 @@ static bool readers_step_snapshot(struct readers *readers, struct readers_one *r
     return has_more;
 }
 
+/* Beside the commits. */
+static bool readers_step_growth(struct readers *readers, struct readers_one *reader, uint64_t now_ns)
+{
+    struct slice now = reader->slice;
+    now.told = reader_told(reader);
+    if (now_ns < reader->retry_ns || slice_is_waiting(&now)) {
+        return false;
+    }
+    int err = rows_begin_read(readers->rows);
+    if (err != 0) {
+        LOG_LIMITED(LOG_LEVEL_ERROR, "reader_read_failed error=\"%s\"", error_text(err));
+        reader->retry_ns = now_ns + READERS_RETRY_NS;
+        return false;
+    }
+    bool has_more = readers_send_beside(readers, reader);
+    rows_end(readers->rows);
+    return has_more;
+}
+
 /* The rest after a large round, unless nobody has written for a moment: then there is nobody to leave the time to. */
 static bool readers_is_pause(const struct readers *readers, uint64_t now_ns)
 {
@@ -634,10 +668,6 @@ static bool readers_step_reader(struct readers *readers, struct readers_one *rea
     if (reader->state == READER_SNAPSHOT && now_ns >= reader->retry_ns) {
         has_more = readers_step_snapshot(readers, reader, now_ns);
     }
-    if (reader->state == READER_SNAPSHOT && !has_more && !reader->is_lost) {
-        readers->retry_ns = reader->retry_ns < readers->retry_ns ? reader->retry_ns : readers->retry_ns;
-    }
-    readers->wants_walk = readers->wants_walk || has_more;
     if (reader->state == READER_FOLLOW) {
         if (!readers_is_pause(readers, now_ns)) {
             if (!reader_may_wait(readers, reader, now_ns)) {
@@ -647,8 +677,14 @@ static bool readers_step_reader(struct readers *readers, struct readers_one *rea
             bool is_held = !readers_send_resume(readers, reader) || reader->next <= ring_newest(readers->ring);
             readers->is_held = readers->is_held || is_held;
         }
+        has_more = (reader->is_growing && !reader->is_lost && readers_step_growth(readers, reader, now_ns)) || has_more;
         readers_send_status(readers, reader);
     }
+    bool is_retry = reader->state == READER_SNAPSHOT || (reader->is_growing && reader->retry_ns > now_ns);
+    if (is_retry && !has_more && !reader->is_lost) {
+        readers->retry_ns = reader->retry_ns < readers->retry_ns ? reader->retry_ns : readers->retry_ns;
+    }
+    readers->wants_walk = readers->wants_walk || has_more;
     return has_more && !reader->is_lost;
 }
 
@@ -674,6 +710,7 @@ bool readers_step(struct readers *readers, uint64_t now_ns)
         return false; /* a walk over a thousand readers costs as much as a transaction */
     }
     readers->n_sent = 0;
+    readers->step_ns = now_ns;
     readers->is_held = false;
     readers->unseen_due_ns = readers->retry_ns = UINT64_MAX;
     readers->wants_walk = false;
@@ -700,93 +737,4 @@ uint64_t readers_due_ns(const struct readers *readers)
     due_ns = readers->is_held ? due_ns : UINT64_MAX;
     due_ns = due_ns < readers->retry_ns ? due_ns : readers->retry_ns;
     return due_ns < readers->unseen_due_ns ? due_ns : readers->unseen_due_ns;
-}
-
-/* One that takes a whole snapshot has applied nothing; one that takes a partial one, what it had. */
-static uint64_t readers_applied_n(const struct readers_one *reader)
-{
-    return reader->state == READER_FOLLOW || reader->slice.is_partial ? reader->acked : 0;
-}
-
-void readers_missing(const struct readers *readers, uint64_t n, uint32_t tables, uint64_t now_ns,
-                     void (*missing)(void *context, const char *text), void *context)
-{
-    for (const struct readers_one *reader = readers->by_identity; reader != NULL; reader = reader->hh.next) {
-        uint64_t silent_ns = now_ns - reader->heard_ns;
-        bool counts = reader->who.kind != PROCESS_SWCTL && (reader->view.tables & tables) != 0 && silent_ns <= READERS_SILENCE_NS;
-        bool has = readers_applied_n(reader) >= n && (n > 0 || reader->state == READER_FOLLOW);
-        if (!counts || has) {
-            continue;
-        }
-        char *text =
-            memory_format("%s.%u applied %" PRIu64 ", last heard %" PRIu64 " ms ago%s", process_kind_name(reader->who.kind),
-                          reader->who.instance, reader->acked, (uint64_t)(silent_ns / NS_PER_MS),
-                          reader->state == READER_SNAPSHOT ? ", takes a snapshot" : "");
-        missing(context, text);
-        free(text);
-    }
-}
-
-void readers_errors(const struct readers *readers, void (*each)(void *context, const Busbar__RowError *error), void *context)
-{
-    for (const struct readers_one *reader = readers->by_identity; reader != NULL; reader = reader->hh.next) {
-        row_errors_each(&reader->errors, each, context);
-    }
-}
-
-/* A service that is there. */
-static bool readers_is_live(const struct readers_one *reader)
-{
-    return reader->who.kind != PROCESS_SWCTL && !reader->is_lost;
-}
-
-size_t readers_count(const struct readers *readers)
-{
-    size_t n = 0;
-    for (const struct readers_one *reader = readers->by_identity; reader != NULL; reader = reader->hh.next) {
-        n += readers_is_live(reader);
-    }
-    return n;
-}
-
-size_t readers_behind(const struct readers *readers)
-{
-    size_t n = 0;
-    for (const struct readers_one *reader = readers->by_identity; reader != NULL; reader = reader->hh.next) {
-        n += readers_is_live(reader) && readers_applied_n(reader) < ring_newest(readers->ring);
-    }
-    return n;
-}
-
-uint64_t readers_least_applied(const struct readers *readers)
-{
-    uint64_t least = ring_newest(readers->ring);
-    for (const struct readers_one *reader = readers->by_identity; reader != NULL; reader = reader->hh.next) {
-        uint64_t n = readers_is_live(reader) ? readers_applied_n(reader) : least;
-        least = n < least ? n : least;
-    }
-    return least;
-}
-
-json_t *readers_json(const struct readers *readers, uint64_t now_ns)
-{
-    json_t *array = json_array();
-    for (const struct readers_one *reader = readers->by_identity; reader != NULL; reader = reader->hh.next) {
-        char *name = memory_format("%s.%u", process_kind_name(reader->who.kind), reader->who.instance);
-        json_t *tables = json_array();
-        for (uint32_t table = 0; table < CFG_TABLE_MAX; table++) {
-            if ((reader->view.tables & 1u << table) != 0) {
-                json_array_append_new(tables, json_string(cfg_table_info(table)->name));
-            }
-        }
-        json_array_append_new(
-            array, json_pack("{s:s, s:I, s:I, s:I, s:I, s:I, s:b, s:s, s:o, s:i}", "reader", name, "applied",
-                             (json_int_t)reader->acked, "lag", (json_int_t)(ring_newest(readers->ring) - reader->acked),
-                             "under_way_bytes", (json_int_t)reader_under_way(reader), "snapshots", (json_int_t)reader->n_snapshots,
-                             "silent_ms", (json_int_t)((now_ns - reader->heard_ns) / NS_PER_MS), "lost", (int)reader->is_lost,
-                             "state", reader->state == READER_SNAPSHOT ? "snapshot" : "follow", "tables", tables, "row_errors",
-                             (int)reader->errors.n));
-        free(name);
-    }
-    return array;
 }

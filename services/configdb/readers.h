@@ -19,6 +19,7 @@ enum {
     READERS_WINDOW_BYTES = 8 * 1024 * 1024,
     READERS_UNPACED = 32,        /* messages with commits in one step after which there is no pause */
     READERS_MESSAGE_NS = 60000,  /* the pause for each of them: some three times what one of 70 kB costs with its acknowledgement */
+    READERS_PIECES = 4, /* of a partial snapshot beside the commits under way: what a commit may have to wait behind, some ms at the reader */
     READERS_SLICES_PER_STEP = 4, /* pieces of a snapshot per reader and step: 2 MiB, a millisecond */
 };
 #define READERS_SILENCE_NS (3 * NS_PER_S) /* a reader not heard for this long is not waited for */
@@ -40,6 +41,8 @@ void readers_applied(struct readers *readers, const struct bus_identity *from, c
 void readers_heard(struct readers *readers, const struct bus_identity *from, uint64_t now_ns);
 /* It has left or its lease has lapsed: it is not waited for until it is heard again. */
 void readers_left(struct readers *readers, const struct bus_identity *who, uint64_t now_ns);
+/* It is told of a version: it is sent all up to the newest without delay, as it may wait to see it. */
+void readers_replied(struct readers *readers, const struct bus_identity *to);
 /* A commit was pushed: row errors of the rows it changed are void. */
 void readers_pushed(struct readers *readers, const struct ring_entry *entry);
 /* Sends what there is room for. True when there is more to send that nothing but a further step holds back. */

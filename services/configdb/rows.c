@@ -11,6 +11,9 @@
  * A write of the disk environment that is staged: reads go on seeing the tables of before, through a read transaction that stays open as long (`view`),
  * so nobody is shown rows whose version has not been published.
  *
+ * Rows of the tables filtered by bridge are found by bridge through ranges of ids in memory (bridge_ids.c), made at the start. A bridge that is not known
+ * is 0 there. Column `bridge` is FIXED, so only rows that are new are noted.
+ *
  * Cost: a put is one LMDB put, and one more for the dirty entry unless it goes on with the last one. Thread: configdb's main thread.
  * Invariants: I6 (n never goes back, is never given twice for what anybody saw), I8 (nothing remains of a write that ends).
  */
@@ -22,6 +25,7 @@
 
 #include "lib/base/bytes.h"
 #include "lib/base/memory.h"
+#include "services/configdb/bridge_ids.h"
 
 /* Of one dirty entry: the fold ends a pass behind a whole one, and its smallest passes must not be much larger than it says (FOLD_ROWS_MIN). */
 enum { ROWS_DIRTY_MAX = 64, ROWS_DIRTY_BYTES = 64 * 1024 };
@@ -60,6 +64,7 @@ struct rows {
     uint32_t dirty_serial;
     struct db_dirty dirty; /* rows of the open write that are not in the list yet; a count of 0: none */
     size_t dirty_bytes;    /* of them */
+    struct bridge_ids *of_bridges[CFG_TABLE_MAX]; /* where the rows of a bridge are, of the tables filtered by bridge */
 };
 
 static const struct settle_published rows_nothing_published = {.from = UINT64_MAX, .base = UINT64_MAX};
@@ -92,6 +97,34 @@ static int rows_load_number(struct rows *rows, enum rows_env env, enum db_meta w
     return err;
 }
 
+static void rows_note_bridge(struct rows *rows, uint32_t table, uint64_t id, const void *value, size_t size)
+{
+    if (rows->of_bridges[table] != NULL) {
+        bridge_ids_add(rows->of_bridges[table], bridge_set_row_bridge(value, size), id);
+    }
+}
+
+/* A walk over the tables filtered by bridge: 0.1 s a million rows. */
+static int rows_load_bridges(struct rows *rows)
+{
+    int err = 0;
+    for (uint32_t table = 0; err == 0 && table < CFG_TABLE_MAX; table++) {
+        if (((uint32_t)CFG_TABLES_BY_BRIDGE & 1u << table) == 0) {
+            continue;
+        }
+        struct store_bytes value;
+        uint64_t id;
+        rows->of_bridges[table] = bridge_ids_new();
+        struct store_cursor *cursor = rows_walk(rows, table, 0);
+        while ((err = rows_walk_next(cursor, table, &id, &value)) == 0) {
+            rows_note_bridge(rows, table, id, value.bytes, value.size);
+        }
+        store_cursor_close(&cursor);
+        err = err == -ERROR_NOT_FOUND ? 0 : err;
+    }
+    return err;
+}
+
 static int rows_load(struct rows *rows)
 {
     int err = rows_begin_read(rows);
@@ -120,6 +153,7 @@ static int rows_load(struct rows *rows)
         err = err == -ERROR_NOT_FOUND ? 0 : err;
         rows->serial = former.serial;
     }
+    err = err == 0 ? rows_load_bridges(rows) : err;
     rows_end(rows);
     return err;
 }
@@ -151,6 +185,9 @@ void rows_destroy(struct rows **rows)
     }
     for (size_t env = 0; env < ROWS_ENV_COUNT; env++) {
         store_close(&(*rows)->stores[env]);
+    }
+    for (uint32_t table = 0; table < CFG_TABLE_MAX; table++) {
+        bridge_ids_destroy(&(*rows)->of_bridges[table]);
     }
     free(*rows);
     *rows = NULL;
@@ -439,6 +476,36 @@ int rows_walk_next(struct store_cursor *cursor, uint32_t table, uint64_t *out_id
     return 0;
 }
 
+bool rows_next_of(const struct rows *rows, uint32_t table, const struct bridge_set *bridges, uint64_t from_id, uint64_t *out_first, uint64_t *out_last)
+{
+    if (rows->of_bridges[table] == NULL || bridges->is_all || bridges->n > ROWS_BRIDGES_MAX) {
+        *out_first = from_id;
+        *out_last = UINT64_MAX;
+        return true;
+    }
+    return bridge_ids_next(rows->of_bridges[table], bridges, from_id, out_first, out_last);
+}
+
+void rows_forget_bridge(struct rows *rows, uint64_t bridge)
+{
+    for (uint32_t table = 0; table < CFG_TABLE_MAX; table++) {
+        if (rows->of_bridges[table] != NULL) {
+            bridge_ids_forget(rows->of_bridges[table], bridge);
+        }
+    }
+}
+
+static bool rows_has_bridge(void *context, uint64_t bridge)
+{
+    struct store_bytes value;
+    return rows_get(context, CFG_BRIDGE, bridge, &value) == 0;
+}
+
+bool rows_has_all_bridges(struct rows *rows, uint32_t table)
+{
+    return rows->of_bridges[table] != NULL && bridge_ids_all(rows->of_bridges[table], rows_has_bridge, rows);
+}
+
 /* Whether the fold copies this table. */
 static bool rows_is_folded(uint32_t table)
 {
@@ -467,6 +534,7 @@ int rows_put(struct rows *rows, uint32_t table, uint64_t id, const void *value, 
     int err = store_put_counted(rows->txns[rows_env(table)], STORE_ROWS, &key, value, size, &is_new);
     if (err == 0) {
         rows->now.counts[table] += is_new ? 1 : 0;
+        rows_note_bridge(rows, table, id, value, size); /* stays if the write is given up: too much does no harm */
         err = rows_note_dirty(rows, table, id, size);
     }
     return err;

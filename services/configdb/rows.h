@@ -15,6 +15,7 @@
 #ifndef BUSBAR_CONFIGDB_ROWS_H
 #define BUSBAR_CONFIGDB_ROWS_H
 
+#include "lib/cfg/bridge_set.h"
 #include "lib/cfg/cfg.h"
 #include "services/configdb/settle.h"
 
@@ -22,7 +23,8 @@ enum rows_env { ROWS_DISK, ROWS_RUN };
 enum { ROWS_ENV_COUNT = 2 };
 enum {
     ROWS_VALUE_MAX =
-        512 * 1024 /* bytes of one row: a group of 10,000 buckets fits, and a piece of the feed stays below 1 MiB */
+        512 * 1024, /* bytes of one row: a group of 10,000 buckets fits, and a piece of the feed stays below 1 MiB */
+    ROWS_BRIDGES_MAX = 64 /* looked up one by one; the rows of more are found by a walk over all */
 };
 
 struct rows;
@@ -61,6 +63,14 @@ uint64_t rows_count(const struct rows *rows, uint32_t table);
 /* Rows in id order from from_id; rows_walk_next() says -ERROR_NOT_FOUND behind the last. Close with store_cursor_close(). */
 struct store_cursor *rows_walk(struct rows *rows, uint32_t table, uint64_t from_id);
 int rows_walk_next(struct store_cursor *cursor, uint32_t table, uint64_t *out_id, struct store_bytes *out_value) MUST_CHECK;
+
+/* The first id at or after from_id under which there may be a row of these bridges, and up to which id it goes on so; false: no such id. Rows of others may
+ * lie in between. */
+bool rows_next_of(const struct rows *rows, uint32_t table, const struct bridge_set *bridges, uint64_t from_id, uint64_t *out_first, uint64_t *out_last);
+/* The bridge and all its rows are gone. */
+void rows_forget_bridge(struct rows *rows, uint64_t bridge);
+/* Is there a row of BRIDGE for all rows of this table, which is filtered by bridge? False, too, where that cannot be told without looking at them. */
+bool rows_has_all_bridges(struct rows *rows, uint32_t table);
 
 /* Writes; only tables of the written environment. */
 int rows_put(struct rows *rows, uint32_t table, uint64_t id, const void *value, size_t size) MUST_CHECK;

@@ -28,6 +28,19 @@
 #include "lib/base/memory.h"
 #include "services/configdb/mapped.h"
 
+/* Readers and the writer of an environment share pages without locks: LMDB's writer takes a page again only when the table of readers shows that nobody
+ * reads what is in it, and a reader begins at the state that the last commit has named. Both are plain stores and loads of volatile words, in an order
+ * that the machine keeps (x86: no store passes an earlier load or store), but that the thread sanitizer cannot know. So it is told of these two orders
+ * and no others: an access to a page by a reader who has not ended is still reported, and so is all else between the threads. */
+#ifdef __SANITIZE_THREAD__
+#include <sanitizer/tsan_interface.h>
+#define STORE_ORDER_TELL(word) __tsan_release(word)
+#define STORE_ORDER_HEAR(word) __tsan_acquire(word)
+#else
+#define STORE_ORDER_TELL(word) ((void)(word))
+#define STORE_ORDER_HEAR(word) ((void)(word))
+#endif
+
 enum { STORE_CHECKSUM_BYTES = 8, STORE_FREE_DBI = 0 /* LMDB's own */ };
 
 struct store {
@@ -37,6 +50,7 @@ struct store {
     bool lacks_history; /* of layout 1, opened to be read or through its map */
     int owner_fd;
     char *dir;
+    char committed, ended; /* addresses alone: a commit before those who read it; the end of a reader before the writer takes its pages */
 };
 struct store_txn {
     MDB_txn *txn;
@@ -286,6 +300,7 @@ static int store_begin(struct store *store, unsigned int flags, struct store_txn
     }
     txn->store = store;
     *out_txn = txn;
+    STORE_ORDER_HEAR(&store->committed);
     return 0;
 }
 
@@ -356,6 +371,7 @@ static int store_make_room(struct store_txn *txn, size_t size)
     struct store *store = txn->store;
     MDB_envinfo info;
     mdb_filehandle_t fd;
+    STORE_ORDER_HEAR(&store->ended); /* what is written next may take pages */
     if (store->mapped == NULL) {
         return 0;
     }
@@ -404,6 +420,8 @@ int store_commit(struct store_txn **txn)
     struct store *store = (*txn)->store;
     assert((*txn)->stage == NULL);
     store_close_cursors(*txn);
+    STORE_ORDER_HEAR(&store->ended);
+    STORE_ORDER_TELL(&store->committed);
     uint64_t ticket = store->mapped != NULL ? mapped_begin(store->mapped, mdb_txn_id((*txn)->txn)) : 0;
     int rc = mdb_txn_commit((*txn)->txn);
     if (store->mapped != NULL) {
@@ -435,6 +453,7 @@ void store_abort(struct store_txn **txn)
         store_give_back((*txn)->store, (*txn)->used_pages);
     }
     store_close_cursors(*txn);
+    STORE_ORDER_TELL(&(*txn)->store->ended);
     mdb_txn_abort((*txn)->txn);
     stage_destroy(&(*txn)->stage);
     free(*txn);

@@ -81,6 +81,16 @@ def test_no_acknowledged_change_is_lost_by_kills_and_power_cuts(tmp_path):
     assert min(said["kill"]["answered"]) > 10 and said["power"]["pages_not_synced"] > 20
 
 
+@pytest.mark.slow
+def test_what_readers_by_bridge_show_is_what_there_is(tmp_path):
+    """They grow, shrink, stall and die, and so does configdb."""
+    report = tmp_path / "feed.json"
+    result = sh(ROOT / "tests/soak/feed", "--seconds", 8, "--kill-every", 2, "--json", report, check=False, timeout=150)
+    assert result.returncode == 0, result.stdout
+    said = json.loads(report.read_text())
+    assert said["kills"] > 1 and said["readers_killed"] > 1 and said["joined"] > 5 and said["compared"] > 20
+
+
 def test_every_process_may_be_killed_under_twenty_thousand_rules(tmp_path):
     report = tmp_path / "million.json"
     result = sh(ROOT / "tests/soak/million", "--rules", 20000, "--bound", 15, "--json", report, check=False, timeout=120)

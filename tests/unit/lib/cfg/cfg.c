@@ -457,6 +457,10 @@ static void a_configdb_that_knows_no_filter_is_asked_for_all_again(void **state)
     cfg_follow_bridges(t->cfg, (const uint64_t[]){7}, 1);
     run(t, 3000);
     assert_int_equal(t->mini.n_subscribes, n_subscribes);
+    cfg_follow_bridges(t->cfg, (const uint64_t[]){7, 9}, 2); /* it is known by now that all come */
+    assert_true(cfg_holds_bridge(t->cfg, 9));
+    run(t, 3000);
+    assert_true(t->mini.n_subscribes == n_subscribes && t->n_snapshots == 2);
 }
 
 #define CFG_TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)

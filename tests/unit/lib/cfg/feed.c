@@ -1,154 +1,5 @@
 /* Tests of lib/cfg/feed.c: nothing incomplete is ever shown (I6), gaps are seen, bad rows stop nobody. */
-#include "lib/cfg/feed.h"
-
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdio.h>
-#include <string.h>
-#include <cmocka.h>
-
-#include "lib/base/log.h"
-#include "tests/unit/lib/cfg/rows.h"
-
-enum { ROWS_MAX = 8 };
-
-struct test {
-    struct feed *feed;
-    char log[1000]; /* what the owner was told */
-    size_t used;
-};
-
-static void on_row(void *context, enum cfg_table table, uint64_t id, const ProtobufCMessage *before,
-                   const ProtobufCMessage *after)
-{
-    struct test *t = context;
-    const char *sign = before == NULL ? "+" : after == NULL ? "-" : "~";
-    t->used +=
-        (size_t)snprintf(t->log + t->used, sizeof t->log - t->used, "%s%d/%llu ", sign, (int)table, (unsigned long long)id);
-}
-
-static void on_version(void *context, struct version version, bool is_snapshot)
-{
-    struct test *t = context;
-    assert_true(feed_version(t->feed).n == version.n);
-    t->used += (size_t)snprintf(t->log + t->used, sizeof t->log - t->used, "%s%llu ", is_snapshot ? "S" : "V",
-                                (unsigned long long)version.n);
-}
-
-static int setup(void **state)
-{
-    static struct test t;
-    t = (struct test){0};
-    const enum cfg_table tables[] = {CFG_OWNER, CFG_PORT_STATUS};
-    const struct cfg_events events = {.on_row = on_row, .on_version = on_version, .context = &t};
-    t.feed = feed_new(tables, 2, &events);
-    *state = &t;
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    struct test *t = *state;
-    feed_destroy(&t->feed);
-    assert_null(t->feed);
-    feed_destroy(&t->feed);
-    return 0;
-}
-
-static void told(struct test *t, const char *expected)
-{
-    assert_string_equal(t->log, expected);
-    t->log[0] = '\0';
-    t->used = 0;
-}
-
-static uint64_t value_of(const struct test *t, uint64_t id)
-{
-    return row_value(mirror_row(feed_mirror(t->feed), CFG_OWNER, id));
-}
-
-struct rows {
-    Busbar__Row rows[ROWS_MAX], *pointers[ROWS_MAX];
-    size_t n;
-};
-
-static void add(struct rows *r, uint64_t id, uint64_t value)
-{
-    Busbar__Row *row = &r->rows[r->n];
-    busbar__row__init(row);
-    row->table = CFG_OWNER;
-    row->id = id;
-    row->deleted = value == 0;
-    if (value != 0) {
-        row->value = row_bytes(value);
-    }
-    r->pointers[r->n++] = row;
-}
-
-static void clear(struct rows *r)
-{
-    for (size_t i = 0; i < r->n; i++) {
-        free(r->rows[i].value.data);
-    }
-    r->n = 0;
-}
-
-/* Sends the rows as one piece and forgets them. */
-static enum feed_verdict snapshot(struct test *t, struct rows *r, uint64_t epoch, uint64_t n, bool first, bool last)
-{
-    Busbar__Version version = BUSBAR__VERSION__INIT;
-    version.epoch = epoch;
-    version.n = n;
-    Busbar__Snapshot message = BUSBAR__SNAPSHOT__INIT;
-    message.version = &version;
-    message.rows = r->pointers;
-    message.n_rows = r->n;
-    message.first = first;
-    message.last = last;
-    enum feed_verdict verdict = feed_on_snapshot(t->feed, &message);
-    clear(r);
-    return verdict;
-}
-
-static enum feed_verdict delta(struct test *t, struct rows *r, uint64_t epoch, uint64_t n, bool last)
-{
-    Busbar__Version version = BUSBAR__VERSION__INIT;
-    version.epoch = epoch;
-    version.n = n;
-    Busbar__Delta message = BUSBAR__DELTA__INIT;
-    message.version = &version;
-    message.changes = r->pointers;
-    message.n_changes = r->n;
-    message.last = last;
-    enum feed_verdict verdict = feed_on_delta(t->feed, &message);
-    clear(r);
-    return verdict;
-}
-
-static enum feed_verdict merged(struct test *t, struct rows *r, uint64_t since, uint64_t n)
-{
-    Busbar__Version version = BUSBAR__VERSION__INIT;
-    version.epoch = 1;
-    version.n = n;
-    Busbar__DeltaMerged message = BUSBAR__DELTA_MERGED__INIT;
-    message.version = &version;
-    message.since = since;
-    message.changes = r->pointers;
-    message.n_changes = r->n;
-    enum feed_verdict verdict = feed_on_merged(t->feed, &message);
-    clear(r);
-    return verdict;
-}
-
-/* Rows 1 = 10 and 2 = 20 at version 5 of epoch 1. */
-static void begin(struct test *t)
-{
-    struct rows r = {0};
-    add(&r, 1, 10);
-    add(&r, 2, 20);
-    assert_int_equal(snapshot(t, &r, 1, 5, true, true), FEED_ANSWERED);
-    told(t, "+13/1 +13/2 S5 ");
-}
+#include "tests/unit/lib/cfg/feed_told.h"
 
 static void snapshot_is_shown_only_when_complete(void **state)
 {
@@ -586,10 +437,58 @@ static void rules_of_other_bridges_are_left_out_whoever_sends_them(void **state)
     assert_int_equal(delta(t, &r, 1, 7, true), FEED_ANSWERED);
     told(t, "?10/5 -10/6 V7 ");
     assert_int_equal(feed_row_max(t->feed, CFG_RULE), 6);
-    add_rule_of(&r, 9, 2, 20); /* an older configdb sends all, and no number */
+}
+
+/* It sends all, and no number: then all is taken, so that no bridge has to be asked for; until another configdb answers. */
+static void of_a_configdb_that_knows_no_filter_all_is_taken(void **state)
+{
+    struct test *t = *state;
+    struct rows r = {.n = 0};
+    const struct bridge_set *bridges;
+    struct bridge_set added = {0};
+    begin_with_7(t);
+    add_rule_of(&r, 9, 2, 20);
     add_rule_of(&r, 7, 4, 41);
     assert_int_equal(piece(t, &r, 8, 0, false, true, true), FEED_ANSWERED);
-    told(t, "-13/3 -10/1 ~10/4 S8 ");
+    told(t, "-10/1 +10/2 ~10/4 S8 ");
+    assert_true(feed_holds(t->feed, 9) && feed_holds(t->feed, 1234) && feed_is_asked(t->feed));
+    follow(t, 7, 9);
+    assert_true(feed_is_asked(t->feed) && feed_holds(t->feed, 9) && !feed_is_growing(t->feed)); /* for nothing */
+    add_rule_of(&r, 8, 5, 50);
+    assert_int_equal(delta(t, &r, 1, 9, true), FEED_ANSWERED);
+    told(t, "+10/5 V9 ");
+    add_rule(&r, 5, 0);
+    add_rule_of(&r, 8, 6, 60);
+    assert_int_equal(delta(t, &r, 1, 10, true), FEED_ANSWERED);
+    told(t, "-10/5 +10/6 V10 ");
+    feed_peer_is_new(t->feed);
+    assert_true(feed_holds(t->feed, 7) && feed_holds(t->feed, 9) && !feed_holds(t->feed, 8) && !feed_is_asked(t->feed));
+    uint64_t serial = feed_ask(t->feed, &bridges, &added);
+    assert_true(bridges->n == 2 && !bridges->is_all && added.n == 0 && serial > 1);
+    bridge_set_fini(&added);
+    feed_drop(t->feed, 100);
+    assert_int_equal(mirror_size(feed_mirror(t->feed), CFG_RULE), 2);
+    told(t, "");
+}
+
+/* A snapshot without a number may be the answer to a question for all rows. */
+static void one_that_was_asked_for_all_may_know_a_filter(void **state)
+{
+    struct test *t = *state;
+    const enum cfg_table tables[] = {CFG_RULE};
+    const struct cfg_events events = {.on_row = on_row, .on_version = on_version, .context = t};
+    struct rows r = {.n = 0};
+    size_t n_added;
+    feed_destroy(&t->feed);
+    t->feed = feed_new(tables, 1, &events);
+    assert_int_equal(ask(t, &n_added), 0);
+    follow(t, 7, 7);
+    assert_int_equal(ask(t, &n_added), 1);
+    add_rule_of(&r, 7, 1, 10);
+    add_rule_of(&r, 8, 2, 20);
+    assert_int_equal(piece(t, &r, 5, 0, false, true, true), FEED_ANSWERED);
+    told(t, "+10/1 S5 ");
+    assert_true(feed_holds(t->feed, 7) && !feed_holds(t->feed, 8));
 }
 
 static void many_commits_without_a_row_are_one_step(void **state)
@@ -633,10 +532,7 @@ static void more_bridges_come_in_one_step_and_what_is_here_goes_on_meanwhile(voi
     add_rule_of(&r, 8, 2, 20);
     add_rule_of(&r, 8, 3, 30);
     assert_int_equal(piece(t, &r, 6, serial, true, true, false), FEED_ANSWERED);
-    add_rule_of(&r, 8, 11, 110);
-    assert_int_equal(delta(t, &r, 1, 7, true), FEED_FINE); /* is in what comes */
-    told(t, "");
-    add_rule_of(&r, 7, 9, 90); /* the commits since, once more */
+    add_rule_of(&r, 7, 9, 90); /* of an older configdb, which sends no commits meanwhile: those since, once more */
     add_rule_of(&r, 8, 10, 100);
     add_rule_of(&r, 8, 3, 31);
     add_rule(&r, 2, 0);
@@ -649,6 +545,74 @@ static void more_bridges_come_in_one_step_and_what_is_here_goes_on_meanwhile(voi
     assert_int_equal(priority_of(t, 2), 0);
     assert_int_equal(priority_of(t, 4), 40);
     assert_int_equal(mirror_size(feed_mirror(t->feed), CFG_RULE), 4);
+}
+
+/* Rows as they are when they are read, which is later than what the commits say so far; these say it again. */
+static void commits_go_on_while_more_bridges_come(void **state)
+{
+    struct test *t = *state;
+    struct rows r = {.n = 0};
+    size_t n_added;
+    uint64_t serial_said;
+    begin_with_7(t);
+    follow(t, 7, 8);
+    uint64_t serial = ask(t, &n_added);
+    assert_int_equal(feed_gathered(t->feed, &serial_said), 0);
+    add_rule_of(&r, 8, 2, 22); /* of version 7 */
+    add_rule_of(&r, 8, 3, 30);
+    add_rule_of(&r, 8, 5, 50);
+    assert_int_equal(piece(t, &r, 5, serial, true, true, false), FEED_ANSWERED);
+    assert_true(feed_gathered(t->feed, &serial_said) == 1 && serial_said == serial);
+    add_rule_of(&r, 7, 1, 11);
+    add_rule_of(&r, 8, 2, 21);
+    add_rule(&r, 3, 0);
+    assert_int_equal(delta(t, &r, 1, 6, true), FEED_FINE);
+    told(t, "~10/1 ?10/3 V6 ");
+    assert_false(feed_holds(t->feed, 8));
+    assert_int_equal(priority_of(t, 2), 0);
+    add_rule_of(&r, 8, 2, 22);
+    add_rule_of(&r, 8, 9, 90);
+    add_rule_of(&r, 9, 10, 100);
+    add(&r, 3, 9);
+    assert_int_equal(delta(t, &r, 1, 7, true), FEED_FINE);
+    told(t, "+13/3 V7 ");
+    add_rule_of(&r, 8, 9, 91); /* of version 8, and so is this */
+    add_rule_of(&r, 8, 12, 120);
+    assert_int_equal(piece(t, &r, 7, serial, true, false, false), FEED_FINE);
+    add_rule(&r, 4, 0);
+    add_rule_of(&r, 8, 9, 91);
+    assert_int_equal(delta(t, &r, 1, 8, false), FEED_FINE);
+    assert_true(feed_is_amid(t->feed));
+    add_rule_of(&r, 8, 12, 120);
+    assert_int_equal(delta(t, &r, 1, 8, true), FEED_FINE);
+    told(t, "-10/4 V8 ");
+    assert_int_equal(piece(t, &r, 8, serial, true, false, true), FEED_FINE);
+    told(t, "+10/2 ?10/3 ?10/4 +10/5 +10/9 +10/12 V8 ");
+    assert_true(feed_holds(t->feed, 8) && !feed_is_growing(t->feed));
+    assert_int_equal(priority_of(t, 2), 22);
+    assert_int_equal(priority_of(t, 9), 91);
+    assert_int_equal(mirror_size(feed_mirror(t->feed), CFG_RULE), 5);
+    assert_int_equal(feed_gathered(t->feed, &serial_said), 0);
+    add_rule_of(&r, 8, 12, 121);
+    assert_int_equal(delta(t, &r, 1, 9, true), FEED_ANSWERED);
+    told(t, "~10/12 V9 ");
+}
+
+/* I6: what was gathered has half of a commit then. configdb does not do so; who sees it asks again. */
+static void nothing_is_joined_amid_a_commit(void **state)
+{
+    struct test *t = *state;
+    struct rows r = {.n = 0};
+    size_t n_added;
+    begin_with_7(t);
+    follow(t, 7, 8);
+    uint64_t serial = ask(t, &n_added);
+    assert_int_equal(piece(t, &r, 5, serial, true, true, false), FEED_ANSWERED);
+    add_rule_of(&r, 8, 2, 20);
+    assert_int_equal(delta(t, &r, 1, 6, false), FEED_FINE);
+    assert_int_equal(piece(t, &r, 5, serial, true, false, true), FEED_LOST);
+    told(t, "");
+    assert_false(feed_holds(t->feed, 8) || feed_is_amid(t->feed) || feed_is_loading(t->feed));
 }
 
 static void the_answer_to_an_earlier_question_is_none(void **state)
@@ -752,7 +716,11 @@ int main(void)
         FEED_TEST(a_bridge_that_was_left_out_for_a_while_is_asked_for_anew),
         FEED_TEST(rules_of_other_bridges_are_left_out_whoever_sends_them),
         FEED_TEST(many_commits_without_a_row_are_one_step),
+        FEED_TEST(of_a_configdb_that_knows_no_filter_all_is_taken),
+        FEED_TEST(one_that_was_asked_for_all_may_know_a_filter),
         FEED_TEST(more_bridges_come_in_one_step_and_what_is_here_goes_on_meanwhile),
+        FEED_TEST(commits_go_on_while_more_bridges_come),
+        FEED_TEST(nothing_is_joined_amid_a_commit),
         FEED_TEST(the_answer_to_an_earlier_question_is_none),
         FEED_TEST(a_bridge_left_out_is_dropped_bit_by_bit_without_a_word),
     };

@@ -1,209 +1,7 @@
 /* The feed as a reader on the wire sees it: which message answers SUBSCRIBE, what comes in which order, what a window holds back. */
-#include "tests/unit/services/configdb/fixture.h"
+#include "tests/unit/services/configdb/raw.h"
 
-#include "lib/msg/msg.h"
 #include "services/configdb/readers.h"
-
-/* A reader that speaks the wire itself, and counts. */
-struct raw {
-    struct fixture f;
-    struct bus *bus;
-    struct bus_socket *socket;
-    uint64_t bridge;
-    uint64_t sequence;
-    size_t n_snapshots, n_deltas, n_changes, n_status, n_replies;
-    uint64_t last_n;
-    uint64_t epoch;
-    bool has_gap;
-    bool takes_batches, takes_merged;
-    size_t n_batches, n_merged;
-    bool is_partial; /* the last snapshot */
-    uint64_t serial;
-};
-
-static void raw_version(struct raw *raw, const Busbar__Version *version)
-{
-    assert_non_null(version);
-    raw->epoch = version->epoch;
-}
-
-static void raw_snapshot(struct raw *raw, const struct bus_message *message)
-{
-    Busbar__Snapshot *piece = (Busbar__Snapshot *)msg_unpack(message, &busbar__snapshot__descriptor);
-    raw_version(raw, piece->version);
-    if (piece->last) {
-        raw->n_snapshots++;
-        raw->last_n = piece->version->n;
-    }
-    raw->n_changes += piece->n_rows;
-    raw->is_partial = piece->partial;
-    raw->serial = piece->serial;
-    busbar__snapshot__free_unpacked(piece, NULL);
-}
-
-static void raw_one_delta(struct raw *raw, const Busbar__Delta *delta)
-{
-    raw_version(raw, delta->version);
-    raw->n_deltas++;
-    raw->n_changes += delta->n_changes;
-    if (delta->last) {
-        raw->has_gap =
-            raw->has_gap || (delta->version->n != raw->last_n + 1 && raw->last_n != 0 && delta->version->n != raw->last_n);
-        raw->last_n = delta->version->n;
-    }
-}
-
-static void raw_delta(struct raw *raw, const struct bus_message *message)
-{
-    Busbar__Delta *delta = (Busbar__Delta *)msg_unpack(message, &busbar__delta__descriptor);
-    raw_one_delta(raw, delta);
-    busbar__delta__free_unpacked(delta, NULL);
-}
-
-static void raw_batch(struct raw *raw, const struct bus_message *message)
-{
-    Busbar__DeltaBatch *batch = (Busbar__DeltaBatch *)msg_unpack(message, &busbar__delta_batch__descriptor);
-    assert_true(raw->takes_batches);
-    raw->n_batches++;
-    for (size_t i = 0; i < batch->n_deltas; i++) {
-        raw_one_delta(raw, batch->deltas[i]);
-    }
-    busbar__delta_batch__free_unpacked(batch, NULL);
-}
-
-static void raw_merged(struct raw *raw, const struct bus_message *message)
-{
-    Busbar__DeltaMerged *merged = (Busbar__DeltaMerged *)msg_unpack(message, &busbar__delta_merged__descriptor);
-    assert_true(raw->takes_merged);
-    raw_version(raw, merged->version);
-    raw->n_merged++;
-    raw->n_changes += merged->n_changes;
-    raw->n_deltas += merged->version->n + 1 - merged->since;
-    raw->has_gap = raw->has_gap || merged->since != raw->last_n + 1;
-    raw->last_n = merged->version->n;
-    busbar__delta_merged__free_unpacked(merged, NULL);
-}
-
-static void raw_run(struct raw *raw, uint64_t ms)
-{
-    struct bus_message message;
-    for (uint64_t i = 0; i < ms; i++) {
-        fixture_run(&raw->f, 1);
-        while (bus_recv(raw->socket, &message) == 0) {
-            raw->n_status += message.type == MESSAGE_STATUS ? 1 : 0;
-            raw->n_replies += message.type == MESSAGE_TRANSACT_REPLY ? 1 : 0;
-            if (message.type == MESSAGE_SNAPSHOT) {
-                raw_snapshot(raw, &message);
-            } else if (message.type == MESSAGE_DELTA) {
-                raw_delta(raw, &message);
-            } else if (message.type == MESSAGE_DELTA_BATCH) {
-                raw_batch(raw, &message);
-            } else if (message.type == MESSAGE_DELTA_MERGED) {
-                raw_merged(raw, &message);
-            }
-            bus_message_fini(&message);
-        }
-    }
-}
-
-static void raw_send(struct raw *raw, enum message_type type, const ProtobufCMessage *message)
-{
-    assert_int_equal(msg_send(raw->socket, NULL, type, message), 0);
-    raw_run(raw, 5);
-}
-
-static void raw_subscribe(struct raw *raw, uint32_t table, uint32_t second_table, uint64_t epoch, uint64_t n)
-{
-    uint32_t tables[] = {table, second_table};
-    Busbar__Version version;
-    Busbar__Subscribe message = BUSBAR__SUBSCRIBE__INIT;
-    message.tables = tables;
-    message.n_tables = 2;
-    message.takes_batches = raw->takes_batches;
-    message.takes_merged = raw->takes_merged;
-    if (epoch != 0) {
-        version_encode((struct version){.epoch = epoch, .n = n}, &version);
-        message.have = &version;
-    }
-    raw_send(raw, MESSAGE_SUBSCRIBE, &message.base);
-}
-
-static void raw_applied_now(struct raw *raw, uint64_t n)
-{
-    Busbar__Version version;
-    Busbar__Applied message = BUSBAR__APPLIED__INIT;
-    version_encode((struct version){.epoch = configdb_version(raw->f.db).epoch, .n = n}, &version);
-    message.version = &version;
-    assert_int_equal(msg_send(raw->socket, NULL, MESSAGE_APPLIED, &message.base), 0);
-}
-
-static void raw_applied(struct raw *raw, uint64_t n)
-{
-    raw_applied_now(raw, n);
-    raw_run(raw, 5);
-}
-
-static void raw_init(struct raw *raw)
-{
-    memset(raw, 0, sizeof *raw);
-    fixture_init(&raw->f);
-    static const enum cfg_table tables[] = {CFG_SWITCH};
-    (void)fixture_client(&raw->f, 0, PROCESS_SWCTL, tables, 1, NULL);
-    fixture_run(&raw->f, 200);
-    Busbar__BridgeRow row = fixture_bridge("br0");
-    struct cfg_txn *txn = cfg_txn_new("test");
-    (void)cfg_txn_insert(txn, CFG_BRIDGE, &row.base);
-    struct fixture_result result = fixture_transact(&raw->f, 0, &txn);
-    assert_int_equal(result.error, 0);
-    raw->bridge = result.ids[0];
-    struct bus_identity self = {.kind = PROCESS_OFAGENT, .instance = 1, .start = 4711};
-    raw->bus = bus_memory_new(raw->f.hub, &self);
-    assert_int_equal(bus_connect(raw->bus, WIRE_CONFIG, FIXTURE_ENDPOINT, &raw->socket), 0);
-    raw_run(raw, 100);
-}
-
-static void raw_fini(struct raw *raw)
-{
-    bus_close(&raw->socket);
-    bus_destroy(&raw->bus);
-    fixture_fini(&raw->f);
-}
-
-/* Sends a rule with so many bytes in its match, and lets no time pass. */
-static void raw_add_large_rule_now(struct raw *raw, size_t match_bytes)
-{
-    static uint8_t packed[1024 * 1024], value[1000 * 1000];
-    Busbar__RuleRow rule = fixture_rule(raw->bridge, raw->sequence);
-    Busbar__FieldMatch match = BUSBAR__FIELD_MATCH__INIT;
-    Busbar__FieldMatch *matches[1] = {&match};
-    match.value = (ProtobufCBinaryData){.data = value, .len = match_bytes};
-    rule.match = matches;
-    rule.n_match = match_bytes > 0 ? 1 : 0;
-    Busbar__Op op = BUSBAR__OP__INIT;
-    Busbar__Op *ops[1] = {&op};
-    Busbar__Transact message = BUSBAR__TRANSACT__INIT;
-    op.kind = BUSBAR__OP_KIND__OP_INSERT;
-    op.table = CFG_RULE;
-    op.value.len = busbar__rule_row__pack(&rule, packed);
-    op.value.data = packed;
-    message.ops = ops;
-    message.n_ops = 1;
-    message.sequence = message.oldest = ++raw->sequence;
-    assert_int_equal(msg_send(raw->socket, NULL, MESSAGE_TRANSACT, &message.base), 0);
-}
-
-static void raw_add_rule_now(struct raw *raw)
-{
-    raw_add_large_rule_now(raw, 0);
-}
-
-static void raw_add_rules(struct raw *raw, size_t n)
-{
-    for (size_t i = 0; i < n; i++) {
-        raw_add_rule_now(raw);
-        raw_run(raw, 5);
-    }
-}
 
 static void without_a_version_a_snapshot_comes_and_deltas_follow(void **state)
 {
@@ -529,32 +327,6 @@ static void a_crowd_is_told_less_often_but_at_once_when_nobody_writes(void **sta
     raw_fini(&raw);
 }
 
-static void raw_follow_now(struct raw *raw, uint64_t bridge, uint64_t added, uint64_t n)
-{
-    uint32_t tables[] = {CFG_RULE, CFG_BRIDGE};
-    uint64_t bridges[] = {bridge};
-    Busbar__Version version;
-    Busbar__Subscribe message = BUSBAR__SUBSCRIBE__INIT;
-    version_encode((struct version){.epoch = configdb_version(raw->f.db).epoch, .n = n}, &version);
-    message.tables = tables;
-    message.n_tables = 2;
-    message.have = &version;
-    message.takes_batches = true;
-    message.by_bridge = true;
-    message.bridges = bridges;
-    message.n_bridges = 1;
-    message.added = &added;
-    message.n_added = added != 0;
-    message.serial = 5;
-    assert_int_equal(msg_send(raw->socket, NULL, MESSAGE_SUBSCRIBE, &message.base), 0);
-}
-
-static void raw_follow(struct raw *raw, uint64_t bridge, uint64_t added, uint64_t n)
-{
-    raw_follow_now(raw, bridge, added, n);
-    raw_run(raw, 5);
-}
-
 static void commits_of_other_bridges_wait_for_one_that_is_seen(void **state)
 {
     struct raw raw;
@@ -566,13 +338,13 @@ static void commits_of_other_bridges_wait_for_one_that_is_seen(void **state)
     raw_follow(&raw, 4040, 0, n);
     size_t n_deltas = raw.n_deltas;
     assert_int_equal(raw.last_n, n);
-    raw_add_rule_now(&raw);
-    raw_add_rule_now(&raw);
-    raw_run(&raw, READERS_UNSEEN_NS / NS_PER_MS - 5);
+    raw_other_adds_rule(&raw);
+    raw_other_adds_rule(&raw);
+    raw_run(&raw, READERS_UNSEEN_NS / NS_PER_MS - 10);
     assert_int_equal(raw.n_deltas, n_deltas); /* nobody is woken for that */
-    raw_run(&raw, 10);
+    raw_run(&raw, 15);
     assert_true(raw.n_deltas == n_deltas + 1 && raw.last_n == n + 2);
-    raw_add_rule_now(&raw);
+    raw_other_adds_rule(&raw);
     Busbar__BridgeRow row = fixture_bridge("br1");
     struct cfg_txn *txn = cfg_txn_new("test");
     (void)cfg_txn_insert(txn, CFG_BRIDGE, &row.base);
@@ -580,6 +352,101 @@ static void commits_of_other_bridges_wait_for_one_that_is_seen(void **state)
     raw_run(&raw, 1);
     assert_int_equal(raw.last_n, n + 4); /* that one is seen, and takes the other along */
     assert_int_equal(raw.n_changes, 1);
+    raw_fini(&raw);
+}
+
+/* A barrier may wait until its ofagent has seen the version that it was told of, also where this is of no row that it sees. */
+static void who_is_told_of_a_version_is_sent_it_at_once(void **state)
+{
+    struct raw raw;
+    raw_init(&raw);
+    raw.takes_batches = true;
+    raw_other_adds_rule(&raw);
+    uint64_t n = configdb_version(raw.f.db).n;
+    raw.last_n = n;
+    raw_follow(&raw, 4040, 0, n);
+    raw_other_adds_rule(&raw);
+    raw_run(&raw, 2);
+    assert_int_equal(raw.last_n, n);
+    raw_change_nothing_now(&raw);
+    raw_run(&raw, 2);
+    assert_int_equal(raw.n_replies, 1);
+    assert_int_equal(raw.last_n, n + 1);
+    raw_add_rule_now(&raw); /* its own, of a bridge that it does not follow */
+    raw_run(&raw, 2);
+    assert_int_equal(raw.last_n, n + 2);
+    raw_other_adds_rule(&raw); /* and no later one */
+    raw_run(&raw, 2);
+    assert_int_equal(raw.last_n, n + 2);
+    raw_fini(&raw);
+}
+
+/* Megabytes of added rules: what comes at once is bounded, commits come in between, and all is joined where these have come as far as the rows. */
+static void commits_go_on_beside_the_rows_of_added_bridges(void **state)
+{
+    enum { RULES = 20, BYTES = 400 * 1000 };
+    struct raw raw;
+    raw_init(&raw);
+    raw.takes_batches = raw.takes_beside = true;
+    for (int i = 0; i < RULES; i++) {
+        raw_add_large_rule_now(&raw, BYTES);
+        raw_run(&raw, 5);
+    }
+    uint64_t n = configdb_version(raw.f.db).n;
+    raw.last_n = n;
+    raw_follow(&raw, raw.bridge, raw.bridge, n);
+    assert_int_equal(raw.n_pieces, READERS_PIECES);
+    raw_run(&raw, 50);
+    assert_int_equal(raw.n_pieces, READERS_PIECES);
+    size_t n_deltas = raw.n_deltas;
+    raw_other_adds_rule(&raw);
+    raw_run(&raw, 2);
+    assert_true(raw.n_deltas == n_deltas + 1 && raw.last_n == n + 1 && raw.is_partial && !raw.is_joined);
+    raw_applied(&raw, n + 1);
+    assert_int_equal(applied_of_raw(&raw), n + 1);
+    raw_gathered(&raw, 1);
+    assert_int_equal(raw.n_pieces, READERS_PIECES + 1);
+    raw_gathered(&raw, 1);
+    raw_gathered(&raw, 999); /* more than came */
+    assert_int_equal(raw.n_pieces, 2 * READERS_PIECES + 1);
+    for (int i = 0; i < RULES && !raw.is_joined; i++) {
+        raw_gathered(&raw, raw.n_pieces);
+    }
+    assert_true(raw.is_joined && raw.n_snapshots == 1 && raw.last_n == n + 1);
+    assert_int_equal(raw.n_changes, RULES + 2); /* the small one as a row, too */
+    assert_int_equal(raw.serial, 5);
+    raw_other_adds_rule(&raw);
+    raw_run(&raw, 2);
+    assert_true(raw.last_n == n + 2 && !raw.has_gap);
+    raw_fini(&raw);
+}
+
+/* The window is full, so commits stay behind the rows that were read. */
+static void nothing_is_joined_before_the_commits_have_come_as_far_as_the_rows(void **state)
+{
+    struct raw raw;
+    raw_init(&raw);
+    raw.takes_batches = raw.takes_beside = true;
+    uint64_t n = configdb_version(raw.f.db).n;
+    raw.last_n = n;
+    raw_follow(&raw, raw.bridge, 0, n);
+    for (int i = 0; i < 25; i++) { /* two fit into it */
+        raw_add_large_rule_now(&raw, 450 * 1000);
+        raw_run(&raw, 2);
+    }
+    uint64_t shown = raw.last_n;
+    assert_true(shown < n + 25);
+    raw_follow(&raw, raw.bridge, raw.bridge, n);
+    for (int i = 0; i < 40; i++) {
+        raw_gathered(&raw, raw.n_pieces);
+    }
+    assert_true(raw.n_pieces >= 13 && !raw.is_joined && raw.last_n < n + 25);
+    for (int i = 0; i < 40 && raw.last_n < n + 25; i++) {
+        assert_false(raw.is_joined);
+        raw_applied(&raw, raw.last_n);
+    }
+    raw_gathered(&raw, raw.n_pieces);
+    assert_true(raw.is_joined && raw.last_n == n + 25);
     raw_fini(&raw);
 }
 
@@ -618,20 +485,6 @@ static void a_subscribe_in_a_pause_is_answered_at_once(void **state)
     assert_int_equal(raw.n_deltas, 1);
     listeners_close(&listeners, &raw);
     raw_fini(&raw);
-}
-
-/* What configdb says the raw reader has acknowledged. */
-static uint64_t applied_of_raw(const struct raw *raw)
-{
-    json_t *status = configdb_status_json(raw->f.db), *reader;
-    uint64_t applied = 0;
-    size_t i;
-    json_array_foreach(json_object_get(status, "readers"), i, reader) {
-        bool is_raw = strcmp(json_string_value(json_object_get(reader, "reader")), "ofagent.1") == 0;
-        applied = is_raw ? (uint64_t)json_integer_value(json_object_get(reader, "applied")) : applied;
-    }
-    json_decref(status);
-    return applied;
 }
 
 static void more_bridges_come_partly_and_are_acknowledged_when_the_reader_says_so(void **state)
@@ -788,6 +641,9 @@ int main(void)
         cmocka_unit_test(who_takes_batches_catches_up_in_one_message),
         cmocka_unit_test(a_crowd_is_told_less_often_but_at_once_when_nobody_writes),
         cmocka_unit_test(commits_of_other_bridges_wait_for_one_that_is_seen),
+        cmocka_unit_test(who_is_told_of_a_version_is_sent_it_at_once),
+        cmocka_unit_test(commits_go_on_beside_the_rows_of_added_bridges),
+        cmocka_unit_test(nothing_is_joined_before_the_commits_have_come_as_far_as_the_rows),
         cmocka_unit_test(a_reader_that_waits_does_not_keep_configdb_awake_in_a_pause),
         cmocka_unit_test(more_bridges_come_partly_and_are_acknowledged_when_the_reader_says_so),
         cmocka_unit_test(a_large_commit_of_two_bridges_comes_in_pieces_to_a_reader_of_one),

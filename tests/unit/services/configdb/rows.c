@@ -96,6 +96,41 @@ static void a_walk_stays_in_its_table(void **state)
     fixture_base_fini(&base);
 }
 
+/* Also after the next start, and when the write was given up: too much does no harm. */
+static void rows_of_a_bridge_are_found_by_their_ids(void **state)
+{
+    struct fixture_base base;
+    const struct bridge_set two = {.ids = (uint64_t[]){2}, .n = 1}, all = {.is_all = true};
+    Busbar__RuleRow of_1 = fixture_rule(1, 7), of_2 = fixture_rule(2, 7);
+    uint64_t first = 0, last = 0;
+    fixture_base_init(&base);
+    fixture_put(&base, CFG_RULE, 5, &of_1.base);
+    fixture_put(&base, CFG_RULE, 600, &of_2.base);
+    fixture_put(&base, CFG_RULE, 601, &of_2.base);
+    fixture_put(&base, CFG_RULE, 900, &of_1.base);
+    for (int i = 0; i < 2; i++) {
+        assert_true(rows_next_of(base.rows, CFG_RULE, &two, 1, &first, &last));
+        assert_true(first == 600 && last == 601);
+        assert_false(rows_next_of(base.rows, CFG_RULE, &two, 602, &first, &last));
+        assert_true(rows_next_of(base.rows, CFG_RULE, &all, 1, &first, &last));
+        assert_true(first == 1 && last == UINT64_MAX);
+        assert_true(rows_next_of(base.rows, CFG_GROUP, &two, 1, &first, &last)); /* not filtered */
+        assert_true(first == 1 && last == UINT64_MAX);
+        rows_destroy(&base.rows);
+        fixture_base_open(&base);
+    }
+    assert_int_equal(rows_begin_read(base.rows), 0);
+    assert_false(rows_has_all_bridges(base.rows, CFG_RULE) || rows_has_all_bridges(base.rows, CFG_GROUP));
+    rows_end(base.rows);
+    rows_forget_bridge(base.rows, 1);
+    rows_forget_bridge(base.rows, 2);
+    assert_false(rows_next_of(base.rows, CFG_RULE, &two, 1, &first, &last));
+    assert_int_equal(rows_begin_read(base.rows), 0);
+    assert_true(rows_has_all_bridges(base.rows, CFG_RULE));
+    rows_end(base.rows);
+    fixture_base_fini(&base);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -104,6 +139,7 @@ int main(void)
         cmocka_unit_test(a_write_given_up_leaves_no_row_count_or_n),
         cmocka_unit_test(an_id_is_never_given_twice),
         cmocka_unit_test(a_walk_stays_in_its_table),
+        cmocka_unit_test(rows_of_a_bridge_are_found_by_their_ids),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

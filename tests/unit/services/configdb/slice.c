@@ -10,7 +10,14 @@ struct model {
     uint64_t cookie[MODEL_IDS];
 };
 
+/* What each version changed, so that the tables of any version can be told. */
+enum { LOG_MAX = 20000 };
+struct log_entry {
+    uint64_t id, cookie;
+};
+
 struct world {
+    struct log_entry log[LOG_MAX];
     struct fixture_base base;
     struct ring *ring;
     struct model tables;
@@ -47,6 +54,8 @@ static void change(struct world *world, uint64_t id, uint64_t cookie)
     ring_push(world->ring, &overlay, 1);
     overlay_destroy(&overlay);
     world->tables.cookie[id] = cookie;
+    assert_true(ring_newest(world->ring) < LOG_MAX);
+    world->log[ring_newest(world->ring)] = (struct log_entry){.id = id, .cookie = cookie};
 }
 
 static void world_init(struct world *world, uint64_t seed)
@@ -131,7 +140,7 @@ static void a_snapshot_taken_while_rows_change_equals_the_tables(void **state)
     print_message("seed %llu\n", (unsigned long long)seed);
     for (uint64_t round = 0; round < 4; round++) {
         const struct view view = {.tables = 1u << CFG_RULE, .bridges.is_all = true};
-        struct world world;
+        static struct world world;
         struct model seen = {{0}};
         struct slice slice;
         world_init(&world, seed + round);
@@ -149,7 +158,7 @@ static void a_partial_one_laid_over_what_was_there_equals_the_tables_of_both(voi
     for (uint64_t round = 0; round < 4; round++) {
         struct view view = {.tables = 1u << CFG_RULE};
         struct bridge_set added = {0};
-        struct world world;
+        static struct world world;
         struct model seen = {{0}};
         struct slice slice;
         world_init(&world, seed + round);
@@ -164,6 +173,85 @@ static void a_partial_one_laid_over_what_was_there_equals_the_tables_of_both(voi
         slice_start_partial(&slice, &view, &added, 77, have);
         take(&world, &slice, &seen, true);
         assert_seen(&world, &seen, &view.bridges);
+        bridge_set_fini(&added);
+        view_fini(&view);
+        world_fini(&world);
+    }
+}
+
+struct seen {
+    struct model model;
+    const struct view *view;
+};
+
+static void commit_is_seen(void *context, const Busbar__Row *row)
+{
+    struct seen *seen = context;
+    Busbar__Row copy = *row, *rows[] = {&copy};
+    Busbar__Snapshot piece = BUSBAR__SNAPSHOT__INIT;
+    if (view_takes_row(seen->view, row)) {
+        piece.rows = rows;
+        piece.n_rows = 1;
+        apply(&seen->model, &piece);
+    }
+}
+
+/* Pieces and commits as they come, in any mixture; the commits lag behind the rows that are read. True: that was the last piece. */
+static bool piece_or_commit(struct world *world, struct slice *slice, struct seen *seen)
+{
+    bool is_last = false;
+    slice->told += slice->told == 0 ? 0 : random_below(&world->random, 2) == 0 && slice->told < ring_newest(world->ring);
+    ring_entry_rows(ring_entry(world->ring, slice->told), commit_is_seen, seen); /* perhaps once more */
+    if (slice_is_waiting(slice) || random_below(&world->random, 8) != 0) {
+        return false;
+    }
+    struct writer body;
+    writer_init(&body);
+    assert_int_equal(rows_begin_read(world->base.rows), 0);
+    assert_int_equal(slice_next(slice, world->base.rows, world->ring, &body, &is_last), 0);
+    rows_end(world->base.rows);
+    Busbar__Snapshot *piece = busbar__snapshot__unpack(NULL, body.size, body.bytes);
+    assert_true(piece->partial && piece->serial == 77 && piece->last == is_last);
+    assert_true(!is_last || piece->version->n == slice->told);
+    for (size_t i = 0; i < piece->n_rows; i++) {
+        assert_int_equal(bridge_of(piece->rows[i]->id), 3); /* of the added one alone, and no rows of commits */
+    }
+    apply(&seen->model, piece);
+    busbar__snapshot__free_unpacked(piece, NULL);
+    writer_fini(&body);
+    return is_last;
+}
+
+static void rows_beside_the_commits_and_these_are_the_tables_of_a_version(void **state)
+{
+    const uint64_t seed = 1212;
+    print_message("seed %llu\n", (unsigned long long)seed);
+    for (uint64_t round = 0; round < 6; round++) {
+        struct view view = {.tables = 1u << CFG_RULE};
+        struct bridge_set added = {0};
+        static struct world world;
+        struct seen seen = {.view = &view};
+        struct slice slice;
+        struct model expected = {{0}};
+        uint64_t n_commits = 0;
+        world_init(&world, seed + round);
+        bridge_set_assign(&view.bridges, (const uint64_t[]){1, 3}, 2);
+        bridge_set_assign(&added, (const uint64_t[]){3}, 1);
+        slice_start_beside(&slice, &view, &added, 77);
+        slice.told = ring_newest(world.ring);
+        for (uint64_t id = 0; id < MODEL_IDS; id++) {
+            seen.model.cookie[id] = bridge_of(id) == 1 ? world.tables.cookie[id] : 0;
+        }
+        while (!piece_or_commit(&world, &slice, &seen)) {
+            change_some(&world, n_commits++ < 1500 && random_below(&world.random, 2) == 0);
+        }
+        assert_true(slice.told >= slice.version);
+        for (uint64_t n = 0; n <= slice.told; n++) {
+            expected.cookie[world.log[n].id] = world.log[n].cookie;
+        }
+        for (uint64_t id = 1; id < MODEL_IDS; id++) {
+            assert_int_equal(seen.model.cookie[id], bridge_set_has(&view.bridges, bridge_of(id)) ? expected.cookie[id] : 0);
+        }
         bridge_set_fini(&added);
         view_fini(&view);
         world_fini(&world);
@@ -220,7 +308,7 @@ static void commits_that_outran_the_ring_are_reported(void **state)
 /* Not at its end, after all the rows have been sent. */
 static void that_is_seen_between_two_pieces_of_rows(void **state)
 {
-    struct world world;
+    static struct world world;
     struct slice slice;
     bool is_last = false;
     world_init(&world, 5);
@@ -247,6 +335,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_snapshot_taken_while_rows_change_equals_the_tables),
         cmocka_unit_test(a_partial_one_laid_over_what_was_there_equals_the_tables_of_both),
+        cmocka_unit_test(rows_beside_the_commits_and_these_are_the_tables_of_a_version),
         cmocka_unit_test(empty_tables_make_one_piece),
         cmocka_unit_test(commits_that_outran_the_ring_are_reported),
         cmocka_unit_test(that_is_seen_between_two_pieces_of_rows),
