@@ -133,6 +133,12 @@ struct share {
     uint64_t shared_ns;        /* when another lived last */
 };
 
+/* What poll() said of a descriptor. */
+struct agent_polled {
+    uint32_t poll; /* the how manieth */
+    short asked, said;
+};
+
 /* What sessions did, those that are gone too. */
 struct agent_counts {
     uint64_t flow_mods, group_mods, meter_mods, barriers;
@@ -186,10 +192,13 @@ struct ofagent {
     bool has_joined;              /* our service row is on its way or there */
     struct pollfd *fds;
     size_t n_fds, room_fds;
-    bool has_polled; /* their revents are true */
+    struct agent_polled *polled; /* by descriptor */
+    size_t room_polled;
+    uint32_t n_polls;
+    bool has_polled; /* the last poll() was behind the last step */
 };
 
-/* May somebody be waiting at this listener? False only when poll() has just said no. */
-bool agent_may_have_caller(const struct ofagent *agent, int listener);
+/* May this descriptor have something of these events? False only when poll() has just said no: looking in vain at all of them cost more than a rule. */
+bool agent_may_have(const struct ofagent *agent, int fd, short events);
 
 #endif

@@ -488,7 +488,8 @@ void usage_step(struct usage *usage)
         struct bus_message message;
 
         say_hello(usage, shard);
-        for (int n = 0; n < USAGE_RECEIVE_PER_STEP && bus_recv(shard->socket, &message) == 0; n++) {
+        bool may_have = agent_may_have(usage->agent, bus_fd(shard->socket), POLLIN);
+        for (int n = 0; may_have && n < USAGE_RECEIVE_PER_STEP && bus_recv(shard->socket, &message) == 0; n++) {
             on_message(usage, shard, &message);
             bus_message_fini(&message);
         }
