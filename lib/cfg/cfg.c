@@ -157,10 +157,10 @@ static void say_applied(struct cfg *cfg)
     free(pointers);
 }
 
-/* Of rules only the feed's window wants to know: that is told beside a transaction or after a while, and wakes configdb for nothing. */
+/* Of rules only the feed's window wants to know: that is told after a while, and does not wake configdb for each. */
 static bool may_say_applied(const struct cfg *cfg)
 {
-    return cfg->must_say_applied || cfg->n_errors > 0 || outbox_has_unsent(cfg->outbox) || cfg->applied.epoch != cfg->said.epoch ||
+    return cfg->must_say_applied || cfg->n_errors > 0 || cfg->applied.epoch != cfg->said.epoch ||
            (cfg->awaited_n > cfg->said.n && cfg->awaited_n <= cfg->applied.n) || cfg->applied.n - cfg->said.n >= APPLIED_LAG_MAX ||
            cfg->now_ns - cfg->said_ns >= APPLIED_LATER_NS;
 }
@@ -581,11 +581,6 @@ void cfg_transact(struct cfg *cfg, struct cfg_txn **txn, uint64_t deadline_ns,
 size_t cfg_transactions_in_flight(const struct cfg *cfg)
 {
     return outbox_size(cfg->outbox);
-}
-
-bool cfg_has_news(const struct cfg *cfg)
-{
-    return outbox_has_unsent(cfg->outbox);
 }
 
 void cfg_publish(struct cfg *cfg, enum cfg_table table, uint64_t id, const ProtobufCMessage *row)

@@ -98,7 +98,7 @@ uint64_t cfg_row_max(const struct cfg *cfg, enum cfg_table table);
 /* Rows in id order; start with *cursor = 0; false at the end. */
 bool cfg_next(const struct cfg *cfg, enum cfg_table table, uint64_t *cursor, uint64_t *out_id, const ProtobufCMessage **out_row);
 
-/* Acknowledges `version`; errors by row may be NULL. When nothing but rules has changed it is told some 10 ms later, or beside a transaction. */
+/* Acknowledges `version`; errors by row may be NULL. When nothing but rules has changed it is told some 10 ms later. */
 void cfg_applied(struct cfg *cfg, struct version version, const Busbar__RowError *errors, size_t n_errors);
 
 /* ---- transactions ---- */
@@ -147,8 +147,6 @@ struct cfg_result {
 void cfg_transact(struct cfg *cfg, struct cfg_txn **txn, uint64_t deadline_ns, void (*done)(void *context, const struct cfg_result *result),
                   void *context);
 size_t cfg_transactions_in_flight(const struct cfg *cfg);
-/* Will the next cfg_step() send a transaction anyway? */
-bool cfg_has_news(const struct cfg *cfg);
 
 /* ---- status and registration ---- */
 /* Publishes a status row (table of storage MEMORY); the mirror repeats it while the process lives and after configdb returns. NULL row withdraws. */

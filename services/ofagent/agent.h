@@ -177,12 +177,13 @@ struct ofagent {
     size_t bundle_bytes; /* of messages that all sessions keep in bundles */
     struct version seen, applied; /* of the mirror; as we have acknowledged it */
     struct version window_from;   /* configdb counts what is unacknowledged from here: the last snapshot, or `applied` */
-    uint64_t applied_ns;          /* when we last did */
     uint64_t owed_ns;             /* since when there is something to acknowledge */
-    bool is_applied_awaited;      /* something else than rules has changed since: people may wait for that */
     bool awaits_floor;            /* somebody waited for the shards in this step */
+    bool awaited_floor;           /* and at the last poll(), so that their sockets were polled */
     bool is_ending;               /* nothing new is begun */
     bool must_follow;             /* bridges or controllers have changed in the mirror */
+    bool must_look;               /* something else than rules has changed since all bridges were looked at, */
+    uint64_t looked_ns;           /* which was then */
     struct share share;
     size_t n_followed;            /* bridges whose rules we mirror */
     uint64_t load_cursor;         /* of the pass over the mirror's rules; 0: none runs */

@@ -33,10 +33,10 @@
 enum { PORT_VALUES = 8, OFAGENT_ERRORS_MAX = 16 /* named in one report; a person starts with the first */ };
 /* A quarter of configdb's window: it sends no delta beyond 8192 unacknowledged versions, and a bridge is settled by the delta of its claim. */
 enum { APPLIED_LAG_MAX = 2048 };
-#define APPLIED_LATER_NS (10 * NS_PER_MS)
 /* That window is of bytes, too, which are not known here: some versions fill it. */
 #define APPLIED_AT_LAST_NS (2 * NS_PER_S)
 #define STOOD_STILL_NS (1500 * NS_PER_MS) /* less than the lease of a service row */
+#define LOOK_NS (10 * NS_PER_MS)
 #define STEP_AT_LEAST_NS (50 * NS_PER_MS)
 /* While an answer is awaited: an edge of the bus's fd may have been spent while sending (lib/bus/README.md). */
 #define STEP_WHILE_WAITING_NS (1 * NS_PER_MS)
@@ -176,7 +176,7 @@ static void on_row(void *context, enum cfg_table table, uint64_t id, const Proto
 {
     struct ofagent *agent = context;
 
-    agent->is_applied_awaited = agent->is_applied_awaited || table != CFG_RULE;
+    agent->must_look = agent->must_look || table != CFG_RULE;
     if (table == CFG_SERVICE) {
         on_service(agent, id, (const Busbar__ServiceRow *)before, (const Busbar__ServiceRow *)after);
     } else if (table == CFG_PORT) {
@@ -260,11 +260,6 @@ static void report_applied(struct ofagent *agent)
         return;
     }
     bool is_late = agent->seen.n - agent->window_from.n >= APPLIED_LAG_MAX || agent->now_ns - agent->owed_ns >= APPLIED_AT_LAST_NS;
-    /* Of rules only the feed's window wants to know: that is told beside a transaction, or after a while, and wakes configdb for nothing. */
-    if (!is_late && !agent->is_applied_awaited && agent->seen.epoch == agent->applied.epoch && !cfg_has_news(agent->cfg) &&
-        agent->now_ns - agent->applied_ns < APPLIED_LATER_NS) {
-        return;
-    }
     for (const struct bridge *bridge = agent->bridges; bridge != NULL; bridge = bridge->next) {
         if (!is_late && !is_settled(bridge)) {
             return;
@@ -278,8 +273,7 @@ static void report_applied(struct ofagent *agent)
         }
     }
     agent->applied = agent->window_from = agent->seen;
-    agent->applied_ns = agent->owed_ns = agent->now_ns;
-    agent->is_applied_awaited = false;
+    agent->owed_ns = agent->now_ns;
     const Busbar__RowError *list = errors;
     cfg_applied(agent->cfg, agent->seen, list, n);
 }
@@ -401,6 +395,21 @@ static void doubt_after_standing_still(struct ofagent *agent, uint64_t now_ns)
     }
 }
 
+/* Bridges of others are looked at when something else than rules has changed, and by the clock: with several ofagents they are most. */
+static bool looks_at_others(struct ofagent *agent)
+{
+    bool is_due = agent->must_look || !agent->has_polled || agent->now_ns - agent->looked_ns >= LOOK_NS;
+
+    agent->must_look = false;
+    agent->looked_ns = is_due ? agent->now_ns : agent->looked_ns;
+    return is_due;
+}
+
+static bool is_of_other(const struct bridge *bridge)
+{
+    return bridge->state == BRIDGE_UNOWNED && !bridge->is_served && bridge->old == NULL;
+}
+
 void ofagent_step(struct ofagent *agent, uint64_t now_ns, uint64_t wall_ns)
 {
     agent->wall_ns = wall_ns;
@@ -420,13 +429,18 @@ void ofagent_step(struct ofagent *agent, uint64_t now_ns, uint64_t wall_ns)
     if (control_server_is_busy(agent->control) || agent_may_have(agent, control_server_fd(agent->control), POLLIN)) {
         control_server_step(agent->control, now_ns);
     }
+    bool looks = looks_at_others(agent);
     for (struct bridge *bridge = agent->bridges; bridge != NULL; bridge = bridge->next) {
-        owner_step(bridge);
+        if (looks || !is_of_other(bridge)) {
+            owner_step(bridge);
+        }
     }
     follow_step(agent);
     owner_load_step(agent);
     for (struct bridge *bridge = agent->bridges; bridge != NULL; bridge = bridge->next) {
-        bridge_step(bridge);
+        if (looks || !is_of_other(bridge)) {
+            bridge_step(bridge);
+        }
     }
     commands_step(agent);
     checkpoint_step(agent->checkpoint);
@@ -524,7 +538,8 @@ struct pollfd *ofagent_fds(struct ofagent *agent, size_t *out_n, uint64_t *out_n
     add_fd(agent, cfg_fd(agent->cfg), rests ? 0 : POLLIN);
     add_fd(agent, control_server_fd(agent->control), POLLIN);
     /* Floors move with the rules of all ofagents; they are read in every step, and one is made for them only while somebody waits for one. */
-    size_t n = agent->awaits_floor || rests ? usage_fds(agent->usage, bus_fds, FLOOR_SHARDS_MAX) : 0;
+    agent->awaited_floor = agent->awaits_floor || rests;
+    size_t n = agent->awaited_floor ? usage_fds(agent->usage, bus_fds, FLOOR_SHARDS_MAX) : 0;
     n += packet_fds(agent->packet, bus_fds + n, PACKET_REPLICAS_MAX);
     for (size_t i = 0; i < n; i++) {
         add_fd(agent, bus_fds[i], POLLIN);
@@ -534,10 +549,6 @@ struct pollfd *ofagent_fds(struct ofagent *agent, size_t *out_n, uint64_t *out_n
     }
     if (cfg_transactions_in_flight(agent->cfg) > 0) {
         earlier(&next_ns, agent->now_ns + STEP_WHILE_WAITING_NS);
-    }
-    if (agent->seen.n != agent->applied.n || agent->seen.epoch != agent->applied.epoch) { /* an acknowledgement is owed; what hinders it has its own time */
-        uint64_t due_ns = agent->applied_ns + APPLIED_LATER_NS;
-        earlier(&next_ns, due_ns > agent->now_ns ? due_ns : next_ns);
     }
     if (commands_are_busy(agent) || checkpoint_is_loading(agent->checkpoint)) {
         next_ns = agent->now_ns;

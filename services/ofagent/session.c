@@ -313,7 +313,8 @@ void session_step(struct session *session)
     const struct ofagent *agent = session->bridge->agent;
     int fd = conn_fd(session->conn);
 
-    conn_begin_step(session->conn, agent_may_have(agent, fd, POLLIN));
+    /* Who waited for us and may go on now has hardly said anything meanwhile; the next poll() tells. */
+    conn_begin_step(session->conn, agent_may_have(agent, fd, POLLIN) && !(agent->has_polled && is_paused(session)));
     bundles_step(session);
     try_barrier(session);
     try_held(session);

@@ -440,10 +440,6 @@ void cfg_transact(struct cfg *cfg, struct cfg_txn **txn, uint64_t deadline_ns,
     cfg->txns[cfg->n_txns++] = *txn;
     *txn = NULL;
 }
-bool cfg_has_news(const struct cfg *cfg)
-{
-    return cfg->n_txns > 0;
-}
 size_t cfg_transactions_in_flight(const struct cfg *cfg)
 {
     return cfg->n_txns;

@@ -221,28 +221,6 @@ static void an_idle_agent_does_not_spin(void **state)
     assert_true(next_ns >= b->now_ns + 20 * NS_PER_MS);
 }
 
-/* A change of a rule is acknowledged a little later, and not only with the next thing that happens. */
-static void an_acknowledgement_that_is_owed_is_woken_for(void **state)
-{
-    struct bench *b = *state;
-    Busbar__RuleRow row = BUSBAR__RULE_ROW__INIT;
-    uint64_t next_ns;
-    size_t n;
-
-    bench_join(b);
-    bench_run(b, NS_PER_S);
-    for (uint64_t id = 1000; id < 1002; id++) { /* the first may be told of at once */
-        row.bridge = 1;
-        bench_commit_row(b, CFG_RULE, id, &row.base);
-        bench_step(b, NS_PER_MS);
-    }
-    assert_true(b->agent->cfg->applied.n < b->agent->cfg->version.n);
-    (void)ofagent_fds(b->agent, &n, &next_ns);
-    assert_true(next_ns > b->now_ns && next_ns <= b->now_ns + 10 * NS_PER_MS);
-    bench_step(b, next_ns - b->now_ns);
-    assert_int_equal(b->agent->cfg->applied.n, b->agent->cfg->version.n);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -258,7 +236,6 @@ int main(void)
         CLAIM(an_answer_that_barriers_alone_wait_for_is_not_polled_for),
         CLAIM(what_poll_has_not_named_is_not_read),
         CLAIM(an_idle_agent_does_not_spin),
-        CLAIM(an_acknowledgement_that_is_owed_is_woken_for),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
