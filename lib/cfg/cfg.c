@@ -475,6 +475,7 @@ void cfg_step(struct cfg *cfg, uint64_t now_ns)
     cfg->now_ns = now_ns;
     struct bus_message message;
     size_t bytes = 0;
+    bus_hold(cfg->socket);
     for (int i = 0; i < STEP_MESSAGES && bytes < STEP_BYTES && bus_recv(cfg->socket, &message) == 0; i++) {
         bytes += message.size;
         on_message(cfg, &message);
