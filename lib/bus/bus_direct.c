@@ -13,8 +13,8 @@
  *
  * Without a thread things go on only in bus_recv() and bus_send(): an owner that does neither neither connects nor sends what waits for room. So every
  * owner polls bus_fd() and calls bus_recv(), which returns -EAGAIN once after each round over the connections, so that one peer cannot hold it.
- * With bus_hold() what is sent gathers until bus_flush(): a group of replies to one peer is one system call. The mark waits for that, too: who reads to the end between
- * the two spares it.
+ * With bus_hold() what is sent gathers until bus_flush(): a group of replies to one peer is one system call. The mark waits for that, too: who reads to the
+ * end between the two spares it.
  * Cost: some 0.3 us a message and side, one or two system calls a burst. Thread: the owner's.
  */
 #include <errno.h>
