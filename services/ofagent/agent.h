@@ -178,8 +178,6 @@ struct ofagent {
     struct version seen, applied; /* of the mirror; as we have acknowledged it */
     struct version window_from;   /* configdb counts what is unacknowledged from here: the last snapshot, or `applied` */
     uint64_t owed_ns;             /* since when there is something to acknowledge */
-    uint64_t sent_ns;             /* when changes were sent to configdb last */
-    bool rests;                   /* nothing is under way but what barriers wait for */
     bool awaits_floor;            /* somebody waited for the shards in this step */
     bool awaited_floor;           /* and at the last poll(), so that their sockets were polled */
     bool is_ending;               /* nothing new is begun */
@@ -195,7 +193,6 @@ struct ofagent {
     bool has_joined;              /* our service row is on its way or there */
     struct pollfd *fds;
     size_t n_fds, room_fds;
-    size_t n_others; /* of these, those that are not of sessions, which stand first */
     struct agent_polled *polled; /* by descriptor */
     size_t room_polled;
     uint32_t n_polls;

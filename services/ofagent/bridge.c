@@ -781,9 +781,7 @@ void bridge_step(struct bridge *bridge)
         if (agent->is_loaded && bridge_is_writable(bridge) && floor_all_reported(&agent->floor)) {
             expiry_step(&bridge->expiry, bridge->flows, agent->now_ns, expire, bridge);
         }
-        size_t n_calls = inflight_calls(bridge->inflight);
         inflight_flush(bridge->inflight, &bridge->owner, agent->now_ns);
-        agent->sent_ns = inflight_calls(bridge->inflight) != n_calls ? agent->now_ns : agent->sent_ns;
     }
     finish_removals(bridge);
     sweep_sessions(bridge);

@@ -19,13 +19,11 @@ enum { ENDPOINT_SIZE = 256, FDS_MAX = 4096 };
 #define READY_NS (2 * NS_PER_S)
 #define OTHERS_NS (50 * NS_PER_MS)
 
-/* As poll(), until that time. */
-static int wait_for(struct pollfd *fds, size_t n, uint64_t until_ns)
+/* Milliseconds until `next_ns`, rounded up. */
+static int timeout_ms(uint64_t next_ns)
 {
-    uint64_t now_ns = clock_now_ns(), wait_ns = until_ns > now_ns ? until_ns - now_ns : 0;
-    struct timespec wait = {.tv_sec = (time_t)(wait_ns / NS_PER_S), .tv_nsec = (long)(wait_ns % NS_PER_S)};
-
-    return ppoll(fds, n, &wait, NULL);
+    uint64_t now_ns = clock_now_ns();
+    return next_ns <= now_ns ? 0 : (int)((next_ns - now_ns + NS_PER_MS - 1) / NS_PER_MS);
 }
 
 /* Ready when its bridges are served, so that who waits for that finds their sockets; or at last, when configdb is away or the tables are large. */
@@ -54,18 +52,9 @@ static int run(struct service *service, struct ofagent *agent, struct metrics *m
         for (size_t i = 0; i < n && i + 2 < FDS_MAX; i++) {
             fds[i + 2] = wanted[i];
         }
-        size_t n_asked = n + 2 < FDS_MAX ? n + 2 : FDS_MAX, n_first = 0;
-        uint64_t first_ns;
-        int n_ready = 0;
-        if (ofagent_gathers(agent, &n_first, &first_ns) && n_first + 2 <= n_asked) {
-            n_ready = wait_for(fds, n_first + 2, first_ns);
-        }
-        if (n_ready == 0) {
-            n_first = n_asked - 2;
-            n_ready = wait_for(fds, n_asked, next_ns);
-        }
-        if (n_ready >= 0) {
-            ofagent_polled(agent, fds + 2, n_first);
+        nfds_t n_all = n + 2 < FDS_MAX ? n + 2 : FDS_MAX;
+        if (poll(fds, n_all, timeout_ms(next_ns)) >= 0) {
+            ofagent_polled(agent, fds + 2, n_all - 2);
         }
     }
     return err;

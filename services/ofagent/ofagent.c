@@ -36,9 +36,6 @@ enum { APPLIED_LAG_MAX = 2048 };
 /* That window is of bytes, too, which are not known here: some versions fill it. */
 #define APPLIED_AT_LAST_NS (2 * NS_PER_S)
 #define STOOD_STILL_NS (1500 * NS_PER_MS) /* less than the lease of a service row */
-/* What comes of other sessions so soon behind changes that barriers wait for is read with the floor of these, which takes about as long: of four controllers
- * that wait for a barrier behind every rule a step serves two. */
-#define GATHER_NS (60 * NS_PER_US)
 #define LOOK_NS (10 * NS_PER_MS)
 #define STEP_AT_LEAST_NS (50 * NS_PER_MS)
 /* While an answer is awaited: an edge of the bus's fd may have been spent while sending (lib/bus/README.md). */
@@ -487,16 +484,6 @@ static void add_bridge_fds(struct ofagent *agent, const struct bridge *bridge, u
     for (size_t i = 0; i < n; i++) {
         add_fd(agent, fds[i].fd, fds[i].events);
     }
-    for (const struct controller *controller = bridge->controllers; controller != NULL; controller = controller->next) {
-        add_fd(agent, controller->fd, POLLOUT);
-        bool may_come = controller->listener >= 0 && controller_has_room(controller) && agent->now_ns >= controller->accept_again_ns;
-        add_fd(agent, controller->listener, may_come ? POLLIN : 0);
-        earlier(next_ns, controller_next_ns(controller));
-    }
-}
-
-static void add_session_fds(struct ofagent *agent, const struct bridge *bridge, uint64_t *next_ns)
-{
     for (const struct session *session = bridge->sessions; session != NULL; session = session->next) {
         bool again;
         add_fd_always(agent, conn_fd(session->conn), session_events(session, &again)); /* whether it has gone is told in any case */
@@ -506,6 +493,12 @@ static void add_session_fds(struct ofagent *agent, const struct bridge *bridge, 
         if (session->waits_for_barrier || session->held != NULL) {
             earlier(next_ns, agent->now_ns + STEP_WHILE_WAITING_NS);
         }
+    }
+    for (const struct controller *controller = bridge->controllers; controller != NULL; controller = controller->next) {
+        add_fd(agent, controller->fd, POLLOUT);
+        bool may_come = controller->listener >= 0 && controller_has_room(controller) && agent->now_ns >= controller->accept_again_ns;
+        add_fd(agent, controller->listener, may_come ? POLLIN : 0);
+        earlier(next_ns, controller_next_ns(controller));
     }
 }
 
@@ -539,7 +532,7 @@ struct pollfd *ofagent_fds(struct ofagent *agent, size_t *out_n, uint64_t *out_n
     uint64_t next_ns = agent->now_ns + STEP_AT_LEAST_NS;
     int bus_fds[FLOOR_SHARDS_MAX + PACKET_REPLICAS_MAX];
 
-    bool rests = agent->rests = rests_on_floors(agent);
+    bool rests = rests_on_floors(agent);
 
     agent->n_fds = 0;
     add_fd(agent, cfg_fd(agent->cfg), rests ? 0 : POLLIN);
@@ -554,10 +547,6 @@ struct pollfd *ofagent_fds(struct ofagent *agent, size_t *out_n, uint64_t *out_n
     for (const struct bridge *bridge = agent->bridges; bridge != NULL; bridge = bridge->next) {
         add_bridge_fds(agent, bridge, &next_ns);
     }
-    agent->n_others = agent->n_fds;
-    for (const struct bridge *bridge = agent->bridges; bridge != NULL; bridge = bridge->next) {
-        add_session_fds(agent, bridge, &next_ns);
-    }
     if (cfg_transactions_in_flight(agent->cfg) > 0) {
         earlier(&next_ns, agent->now_ns + STEP_WHILE_WAITING_NS);
     }
@@ -567,13 +556,6 @@ struct pollfd *ofagent_fds(struct ofagent *agent, size_t *out_n, uint64_t *out_n
     *out_n = agent->n_fds;
     *out_next_ns = next_ns;
     return agent->fds;
-}
-
-bool ofagent_gathers(const struct ofagent *agent, size_t *out_n, uint64_t *out_until_ns)
-{
-    *out_n = agent->n_others;
-    *out_until_ns = agent->sent_ns + GATHER_NS;
-    return agent->rests && agent->now_ns < *out_until_ns;
 }
 
 void ofagent_polled(struct ofagent *agent, const struct pollfd *fds, size_t n)

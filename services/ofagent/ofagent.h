@@ -29,10 +29,7 @@ void ofagent_step(struct ofagent *agent, uint64_t now_ns, uint64_t wall_ns);
 /* What to poll for before the next step, into an array of the agent's that lives until the next call; and when to step at the latest. */
 struct pollfd *ofagent_fds(struct ofagent *agent, size_t *out_n, uint64_t *out_next_ns);
 
-/* Is it better to wait for the first n of them alone, until that time, and then for all? What sessions say is gathered so. */
-bool ofagent_gathers(const struct ofagent *agent, size_t *out_n, uint64_t *out_until_ns);
-
-/* What poll() has said of them, for the next step, which then need not ask the kernel again. n: how many have been asked for. Optional. */
+/* What poll() has said of them, for the next step, which then need not ask the kernel again. Optional. */
 void ofagent_polled(struct ofagent *agent, const struct pollfd *fds, size_t n);
 
 /* The whole configuration has come, and each bridge is served, is another's, or cannot be for a reason that is told. */

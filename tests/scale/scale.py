@@ -103,18 +103,11 @@ def grow(counts, measure, what, unit):
     return rates, False
 
 
-def json_rows(rates, what):
-    first = rates[min(rates)]
-    return [{"name": f"{count} {what}", "unit": "1/s", "ours": rate, "peer": None, "peer_name": None, "ratio": rate / first} for count, rate in rates.items()]
-
-
-def write_rows(rows, path):
-    if path:
-        contract.write_json(rows, path)
-
-
 def write_json(rates, what, path):
-    write_rows(json_rows(rates, what), path)
+    if path:
+        first = rates[min(rates)]
+        contract.write_json([{"name": f"{count} {what}", "unit": "1/s", "ours": rate, "peer": None, "peer_name": None, "ratio": rate / first}
+                             for count, rate in rates.items()], path)
 
 
 def parser(name, description, share=15):

@@ -180,39 +180,6 @@ static void an_answer_that_barriers_alone_wait_for_is_not_polled_for(void **stat
     client_close(&c);
 }
 
-/* For a moment, and only while a floor is coming that will wake us: the others are read with it. */
-static void what_others_say_is_gathered_behind_a_change_that_a_barrier_waits_for(void **state)
-{
-    struct bench *b = *state;
-    struct client c, other;
-    uint64_t next_ns, until_ns;
-    size_t n, n_first;
-
-    bench_join(b);
-    client_open(b, &c);
-    client_open(b, &other);
-    bench_run(b, NS_PER_S);
-    (void)ofagent_fds(b->agent, &n, &next_ns);
-    assert_false(ofagent_gathers(b->agent, &n_first, &until_ns));
-    assert_int_equal(n_first, n - 2); /* sessions stand last */
-    b->agent->cfg->automatic = false;
-    uint64_t before_ns = b->now_ns;
-    client_flow_mod(b, &c, FLOW_MOD_ADD, "ip,actions=drop");
-    assert_true(b->agent->sent_ns > before_ns && b->agent->sent_ns <= b->now_ns);
-    client_barrier(b, &c);
-    (void)ofagent_fds(b->agent, &n, &next_ns);
-    assert_false(ofagent_gathers(b->agent, &n_first, &until_ns)); /* a step of the bench is too long: the others have waited enough */
-    b->agent->sent_ns = b->now_ns;
-    assert_true(ofagent_gathers(b->agent, &n_first, &until_ns) && until_ns > b->now_ns && until_ns < b->now_ns + NS_PER_MS);
-    client_flow_mod(b, &other, FLOW_MOD_ADD, "arp,actions=drop"); /* waits for the answer, which is awaited now */
-    (void)ofagent_fds(b->agent, &n, &next_ns);
-    b->agent->sent_ns = b->now_ns;
-    assert_false(ofagent_gathers(b->agent, &n_first, &until_ns));
-    b->agent->cfg->automatic = true;
-    client_close(&other);
-    client_close(&c);
-}
-
 /* Poll() has been asked just before: what it has not named is not looked at in the step behind it, and in the next one is. */
 static void what_poll_has_not_named_is_not_read(void **state)
 {
@@ -268,7 +235,6 @@ int main(void)
         CLAIM(a_session_that_is_paused_is_not_polled_for),
         CLAIM(an_answer_that_barriers_alone_wait_for_is_not_polled_for),
         CLAIM(what_poll_has_not_named_is_not_read),
-        CLAIM(what_others_say_is_gathered_behind_a_change_that_a_barrier_waits_for),
         CLAIM(an_idle_agent_does_not_spin),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
