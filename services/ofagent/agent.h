@@ -135,7 +135,7 @@ struct share {
 
 /* What poll() said of a descriptor. */
 struct agent_polled {
-    uint32_t poll; /* the how manieth */
+    uint32_t poll; /* the number of that call */
     short asked, said;
 };
 
