@@ -108,7 +108,8 @@ int bus_send(struct bus_socket *socket, const struct bus_identity *to, enum mess
 struct bus_shared *bus_share(struct bus_socket *socket, const void *body, size_t size);
 void bus_shared_free(struct bus_shared **shared);
 int bus_send_shared(struct bus_socket *socket, const struct bus_identity *to, enum message_type type, const struct bus_shared *shared) MUST_CHECK;
-/* From here to the flush what is sent may gather, so that many messages to one peer go out together. Not for longer than a step. */
+/* From here to the flush what is sent may gather, so that many messages to one peer go out together, and bus_fd() need not be true. Not for longer than
+ * a step. */
 void bus_hold(struct bus_socket *socket);
 void bus_flush(struct bus_socket *socket);
 /* 0 or -EAGAIN. */

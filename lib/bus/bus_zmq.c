@@ -590,7 +590,7 @@ struct bus *bus_zmq_new(const struct bus_identity *self)
         log_error("bus_context error=\"%s\"", zmq_strerror(errno));
         abort();
     }
-    bus->direct_wires = 1u << WIRE_CONFIG | 1u << WIRE_SESSION | 1u << WIRE_USAGE;
+    bus->direct_wires = 1u << WIRE_CONFIG | 1u << WIRE_SESSION | 1u << WIRE_USAGE | 1u << WIRE_PACKET;
     bus_init(&bus->bus, &bus_zmq_transport, self);
     return &bus->bus;
 }

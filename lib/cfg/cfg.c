@@ -32,10 +32,12 @@
 
 enum { DROP_ROWS = 10000 /* looked at in a step: some ms */, UNHEEDED_MAX = 2 /* then a growth is asked for otherwise */ };
 enum { STEP_MESSAGES = 256, STEP_BYTES = 2 * 1024 * 1024, ROW_ERRORS_MAX = 64 /* reported with one APPLIED */ };
+enum { APPLIED_LAG_MAX = 2048 /* a quarter of configdb's window, which sends no more beyond it */ };
 static const uint64_t SILENCE_NS = 1 * NS_PER_S; /* then SUBSCRIBE again */
 static const uint64_t AWAY_NS = 2 * NS_PER_S;    /* then configdb is away */
 static const uint64_t BEHIND_NS = 1 * NS_PER_S;  /* all acknowledged, a newer version known, and nothing comes */
 static const uint64_t PIECE_NS = NS_PER_S / 4;   /* without a piece of a partial snapshot: say again how many have come */
+static const uint64_t APPLIED_LATER_NS = 10 * NS_PER_MS; /* when nothing but rules has changed */
 static const uint64_t STATUS_NS = 3 * NS_PER_S;  /* in which a status row must be said again after SUBSCRIBE */
 
 struct cfg {
@@ -69,8 +71,11 @@ struct cfg {
     uint64_t behind_since_ns;
     uint64_t piece_ns; /* when the last piece of a partial snapshot came, or was acknowledged again */
 
-    struct version applied;
-    bool wants_applied;
+    struct version applied; /* by the owner, */
+    struct version said;    /* as configdb was told last, */
+    uint64_t said_ns;       /* and when */
+    uint64_t awaited_n;     /* the newest commit with something else than rules: people may wait for that */
+    bool wants_applied, must_say_applied;
     Busbar__RowError *errors; /* to go with the next APPLIED; texts owned */
     size_t n_errors;
 };
@@ -92,6 +97,13 @@ static void want_subscribe(struct cfg *cfg, const char *why)
     }
     LOG_LIMITED(LOG_LEVEL_INFO, "resubscribe why=%s version=%llu", why, (unsigned long long)feed_version(cfg->feed).n);
     cfg->wants_subscribe = true;
+}
+
+static void say_applied_again(struct cfg *cfg)
+{
+    if (cfg->applied.n != 0) {
+        cfg->wants_applied = cfg->must_say_applied = true;
+    }
 }
 
 static void say_subscribe(struct cfg *cfg)
@@ -124,7 +136,7 @@ static void say_subscribe(struct cfg *cfg)
     cfg->is_unanswered = true;
     cfg->subscribed_ns = cfg->now_ns;
     cfg->behind_since_ns = 0;
-    cfg->wants_applied = cfg->wants_applied || cfg->applied.n != 0;
+    say_applied_again(cfg);
 }
 
 static void say_applied(struct cfg *cfg)
@@ -141,10 +153,20 @@ static void say_applied(struct cfg *cfg)
     message.n_errors = cfg->n_errors;
     message.pieces = feed_gathered(cfg->feed, &message.serial);
     if (msg_send(cfg->socket, NULL, MESSAGE_APPLIED, &message.base) == 0) {
-        cfg->wants_applied = false;
+        cfg->wants_applied = cfg->must_say_applied = false;
+        cfg->said = cfg->applied;
+        cfg->said_ns = cfg->now_ns;
         clear_errors(cfg);
     }
     free(pointers);
+}
+
+/* Of rules only the feed's window wants to know: that is told after a while, and does not wake configdb for each. */
+static bool may_say_applied(const struct cfg *cfg)
+{
+    return cfg->must_say_applied || cfg->n_errors > 0 || cfg->applied.epoch != cfg->said.epoch ||
+           (cfg->awaited_n > cfg->said.n && cfg->awaited_n <= cfg->applied.n) || cfg->applied.n - cfg->said.n >= APPLIED_LAG_MAX ||
+           cfg->now_ns - cfg->said_ns >= APPLIED_LATER_NS;
 }
 
 static void on_answered(struct cfg *cfg)
@@ -234,7 +256,7 @@ static void dispatch(struct cfg *cfg, const struct bus_message *message, Protobu
     case MESSAGE_SNAPSHOT:
         on_verdict(cfg, feed_on_snapshot(cfg->feed, (Busbar__Snapshot *)body));
         if (((Busbar__Snapshot *)body)->partial) {
-            cfg->wants_applied = true; /* the next pieces wait for it */
+            cfg->wants_applied = cfg->must_say_applied = true; /* the next pieces wait for it */
             cfg->piece_ns = cfg->now_ns;
         }
         break;
@@ -258,7 +280,7 @@ static void dispatch(struct cfg *cfg, const struct bus_message *message, Protobu
     case MESSAGE_RENEWED:
         membership_on_renewed(cfg->membership, (Busbar__Renewed *)body);
         on_newest(cfg, version_decode(((Busbar__Renewed *)body)->version));
-        cfg->wants_applied = cfg->wants_applied || cfg->applied.n != 0; /* the one before may have been lost with its connection */
+        say_applied_again(cfg); /* the one before may have been lost with its connection */
         break;
     case MESSAGE_AWAIT_APPLIED_REPLY:
         questions_on_reply(cfg->questions, (Busbar__AwaitAppliedReply *)body);
@@ -335,7 +357,7 @@ static void watch_pieces(struct cfg *cfg)
 {
     uint64_t serial;
     if (feed_gathered(cfg->feed, &serial) > 0 && cfg->now_ns - cfg->piece_ns >= PIECE_NS) {
-        cfg->wants_applied = true;
+        cfg->wants_applied = cfg->must_say_applied = true;
         cfg->piece_ns = cfg->now_ns;
     }
 }
@@ -348,7 +370,7 @@ static void say_what_is_due(struct cfg *cfg)
     if (cfg->wants_subscribe) {
         say_subscribe(cfg);
     }
-    if (cfg->wants_applied) {
+    if (cfg->wants_applied && may_say_applied(cfg)) {
         say_applied(cfg);
     }
     membership_step(cfg->membership, cfg->outbox, cfg->socket, cfg->now_ns);
@@ -361,6 +383,9 @@ static void say_what_is_due(struct cfg *cfg)
 static void on_feed_row(void *context, enum cfg_table table, uint64_t id, const ProtobufCMessage *before, const ProtobufCMessage *after)
 {
     struct cfg *cfg = context;
+    if (table != CFG_RULE && cfg_table_info((uint32_t)table)->storage != CFG_STORAGE_MEMORY) {
+        cfg->awaited_n = feed_version(cfg->feed).n;
+    }
     if (table == CFG_KEY && cfg->keys != NULL) {
         keys_on_row(cfg->keys, (const Busbar__KeyRow *)before, (const Busbar__KeyRow *)after);
     }
@@ -387,6 +412,7 @@ static void on_feed_version(void *context, struct version version, bool is_snaps
 {
     struct cfg *cfg = context;
     cfg->wants_snapshot = cfg->wants_snapshot && !is_snapshot;
+    cfg->awaited_n = is_snapshot ? version.n : cfg->awaited_n;
     if (cfg->events.on_version != NULL) {
         cfg->events.on_version(cfg->events.context, version, is_snapshot);
     }
@@ -470,6 +496,7 @@ void cfg_step(struct cfg *cfg, uint64_t now_ns)
     cfg->now_ns = now_ns;
     struct bus_message message;
     size_t bytes = 0;
+    bus_hold(cfg->socket);
     for (int i = 0; i < STEP_MESSAGES && bytes < STEP_BYTES && bus_recv(cfg->socket, &message) == 0; i++) {
         bytes += message.size;
         on_message(cfg, &message);
@@ -478,6 +505,12 @@ void cfg_step(struct cfg *cfg, uint64_t now_ns)
     if (bus_take_version_change(cfg->socket)) {
         on_loss(cfg, false); /* an older configdb did not understand us, and will now */
     }
+    cfg_say(cfg, now_ns);
+}
+
+void cfg_say(struct cfg *cfg, uint64_t now_ns)
+{
+    cfg->now_ns = now_ns;
     watch_silence(cfg);
     watch_pieces(cfg);
     feed_drop(cfg->feed, DROP_ROWS);
@@ -504,6 +537,16 @@ bool cfg_has_snapshot(const struct cfg *cfg)
 struct version cfg_version(const struct cfg *cfg)
 {
     return feed_version(cfg->feed);
+}
+
+uint64_t cfg_take_authors(struct cfg *cfg)
+{
+    return feed_take_authors(cfg->feed);
+}
+
+uint64_t cfg_changed(const struct cfg *cfg, uint32_t tables)
+{
+    return feed_changed(cfg->feed, tables);
 }
 
 void cfg_follow_bridges(struct cfg *cfg, const uint64_t *bridges, size_t n)
@@ -561,11 +604,6 @@ void cfg_transact(struct cfg *cfg, struct cfg_txn **txn, uint64_t deadline_ns,
 size_t cfg_transactions_in_flight(const struct cfg *cfg)
 {
     return outbox_size(cfg->outbox);
-}
-
-bool cfg_has_news(const struct cfg *cfg)
-{
-    return outbox_has_unsent(cfg->outbox);
 }
 
 void cfg_publish(struct cfg *cfg, enum cfg_table table, uint64_t id, const ProtobufCMessage *row)

@@ -31,6 +31,8 @@ enum {
 #include "lib/cfg/tables.def"
 #undef TABLE
 };
+/* What a shard acts on by itself: a bit each. All else it is told by slowpaths. */
+enum { CFG_TABLES_OF_SHARD = 1 << CFG_SWITCH | 1 << CFG_BRIDGE | 1 << CFG_PORT | 1 << CFG_METER };
 enum cfg_storage { CFG_STORAGE_DISK, CFG_STORAGE_RUN, CFG_STORAGE_MEMORY };
 
 struct cfg_table_info {
@@ -68,12 +70,18 @@ int cfg_new(struct bus *bus, const char *endpoint, const enum cfg_table *tables,
 void cfg_destroy(struct cfg **cfg); /* calls nobody: what is in flight then gets no answer */
 int cfg_fd(const struct cfg *cfg);
 void cfg_step(struct cfg *cfg, uint64_t now_ns);
+/* A step that does not look for what has come: to be sent what there is, or when poll() has just said of cfg_fd() that nothing came. */
+void cfg_say(struct cfg *cfg, uint64_t now_ns);
 
 /* configdb understands none of the versions of the config wire that we do; the text says what is to be replaced. */
 bool cfg_is_refused(const struct cfg *cfg, char *out_text, size_t room);
 bool cfg_is_connected(const struct cfg *cfg);
 bool cfg_has_snapshot(const struct cfg *cfg); /* the mirror has been complete at least once */
 struct version cfg_version(const struct cfg *cfg);
+/* Whose commits the versions were that have been shown since the last call: a set of ofagents (lib/msg/authors.h), at least these. */
+uint64_t cfg_take_authors(struct cfg *cfg);
+/* n of the newest version that may have changed one of these tables (a bit each), also where none of its rows is mirrored; 0: none. */
+uint64_t cfg_changed(const struct cfg *cfg, uint32_t tables);
 /* Takes a snapshot although nothing is missing: for rows that deltas do not carry (COUNTER). on_version() tells when it has come. */
 void cfg_refresh(struct cfg *cfg);
 /* From now on only rows of these bridges are wanted of the tables that tables.def says to be filtered by bridge (RULE); before the first call: of all, none: of
@@ -90,7 +98,7 @@ uint64_t cfg_row_max(const struct cfg *cfg, enum cfg_table table);
 /* Rows in id order; start with *cursor = 0; false at the end. */
 bool cfg_next(const struct cfg *cfg, enum cfg_table table, uint64_t *cursor, uint64_t *out_id, const ProtobufCMessage **out_row);
 
-/* Acknowledges `version`; errors by row may be NULL. */
+/* Acknowledges `version`; errors by row may be NULL. When nothing but rules has changed it is told some 10 ms later. */
 void cfg_applied(struct cfg *cfg, struct version version, const Busbar__RowError *errors, size_t n_errors);
 
 /* ---- transactions ---- */
@@ -139,8 +147,6 @@ struct cfg_result {
 void cfg_transact(struct cfg *cfg, struct cfg_txn **txn, uint64_t deadline_ns, void (*done)(void *context, const struct cfg_result *result),
                   void *context);
 size_t cfg_transactions_in_flight(const struct cfg *cfg);
-/* Will the next cfg_step() send a transaction anyway? */
-bool cfg_has_news(const struct cfg *cfg);
 
 /* ---- status and registration ---- */
 /* Publishes a status row (table of storage MEMORY); the mirror repeats it while the process lives and after configdb returns. NULL row withdraws. */

@@ -30,6 +30,7 @@
 #include "lib/base/log.h"
 #include "lib/base/memory.h"
 #include "lib/cfg/gather.h"
+#include "lib/msg/authors.h"
 
 struct feed {
     struct cfg_events events;
@@ -37,6 +38,8 @@ struct feed {
     struct mirror shown;
     uint64_t row_max[CFG_TABLE_MAX]; /* the greatest id that was ever shown */
     struct version version;
+    uint64_t authors; /* of the versions shown since they were asked for */
+    uint64_t changed_n[CFG_TABLE_MAX]; /* the newest commit that changed it, shown to us or not */
     bool has_snapshot;
 
     struct mirror loading;
@@ -225,6 +228,15 @@ static void take_asked(struct feed *feed)
     }
 }
 
+/* What a commit says of itself, or does not: 0. */
+static void note_commit(struct feed *feed, uint64_t n, uint64_t authors, uint32_t tables)
+{
+    feed->authors = authors_join(feed->authors, authors);
+    for (uint32_t left = tables != 0 ? tables : UINT32_MAX; left != 0; left &= left - 1) {
+        feed->changed_n[__builtin_ctz(left)] = n;
+    }
+}
+
 static void show_snapshot(struct feed *feed, struct version version)
 {
     feed_drop(feed, SIZE_MAX); /* they are not to be told as gone */
@@ -234,6 +246,7 @@ static void show_snapshot(struct feed *feed, struct version version)
     feed->loading = (struct mirror){0};
     carry_status(&old, &feed->shown);
     feed->version = version;
+    note_commit(feed, version.n, AUTHORS_ALL, 0);
     feed->has_snapshot = true;
     take_asked(feed);
     mirror_diff(&old, &feed->shown, on_difference, feed);
@@ -294,6 +307,7 @@ static void show_partial(struct feed *feed, struct version version)
     feed_drop(feed, SIZE_MAX); /* what is left of a bridge that comes anew may be gone by now */
     feed->is_loading = feed->is_partial = false;
     feed->version = version;
+    note_commit(feed, version.n, AUTHORS_ALL, 0);
     mirror_merge(&feed->shown, changes, n);
     take_asked(feed);
     show_changes(feed, changes, n); /* rows that went before are among them again; to be told twice of one does no harm */
@@ -349,6 +363,23 @@ const struct mirror *feed_mirror(const struct feed *feed)
 struct version feed_version(const struct feed *feed)
 {
     return feed->version;
+}
+
+uint64_t feed_take_authors(struct feed *feed)
+{
+    uint64_t authors = feed->authors;
+    feed->authors = AUTHORS_NONE;
+    return authors;
+}
+
+uint64_t feed_changed(const struct feed *feed, uint32_t tables)
+{
+    uint64_t n = 0;
+    for (; tables != 0; tables &= tables - 1) {
+        uint64_t one = feed->changed_n[__builtin_ctz(tables)];
+        n = one > n ? one : n;
+    }
+    return n;
 }
 
 bool feed_has_snapshot(const struct feed *feed)
@@ -557,6 +588,7 @@ enum feed_verdict feed_on_delta(struct feed *feed, const Busbar__Delta *delta)
         }
         return FEED_FINE;
     }
+    note_commit(feed, version.n, delta->authors, delta->tables);
     if (delta->since != 0) {
         return skip_versions(feed, version, delta->since);
     }
@@ -588,6 +620,7 @@ enum feed_verdict feed_on_merged(struct feed *feed, const Busbar__DeltaMerged *m
     if (merged->since > feed->version.n + 1 || feed->pieces_version.n != 0) {
         return FEED_LOST;
     }
+    note_commit(feed, version.n, merged->authors, merged->tables);
     feed->pieces_version = version;
     add_changes(feed, merged->changes, merged->n_changes);
     show_pieces(feed);

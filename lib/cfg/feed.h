@@ -13,6 +13,10 @@ void feed_destroy(struct feed **feed);
 const ProtobufCMessage *feed_read(struct feed *feed, enum cfg_table table, const ProtobufCMessage *row);
 const struct mirror *feed_mirror(const struct feed *feed);
 struct version feed_version(const struct feed *feed);
+/* Whose commits the versions were that have been shown since the last call (lib/msg/authors.h). */
+uint64_t feed_take_authors(struct feed *feed);
+/* The newest commit that may have changed one of these tables (a bit each), whether it had rows for us or not; 0: none. */
+uint64_t feed_changed(const struct feed *feed, uint32_t tables);
 bool feed_has_snapshot(const struct feed *feed);
 /* The greatest id of a row that was ever shown; 0: none was. */
 uint64_t feed_row_max(const struct feed *feed, enum cfg_table table);

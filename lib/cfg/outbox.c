@@ -178,11 +178,6 @@ void outbox_add(struct outbox *outbox, struct cfg_txn **txn, uint64_t deadline_n
     DL_APPEND(outbox->letters, letter);
 }
 
-bool outbox_has_unsent(const struct outbox *outbox)
-{
-    return outbox->letters != NULL && !outbox->letters->prev->is_sent; /* the last one */
-}
-
 size_t outbox_size(const struct outbox *outbox)
 {
     return outbox->n_waited_for;

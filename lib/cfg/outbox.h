@@ -11,8 +11,6 @@ struct outbox *outbox_new(void);
 void outbox_destroy(struct outbox **outbox);
 void outbox_add(struct outbox *outbox, struct cfg_txn **txn, uint64_t deadline_ns,
                 void (*done)(void *context, const struct cfg_result *result), void *context);
-/* Is there one that the next step will send? */
-bool outbox_has_unsent(const struct outbox *outbox);
 size_t outbox_size(const struct outbox *outbox);
 /* Gives up what is too late, repeats what was not answered, sends what may go. */
 void outbox_step(struct outbox *outbox, struct bus_socket *socket, uint64_t now_ns);

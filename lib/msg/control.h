@@ -30,6 +30,8 @@ int control_server_new(struct bus *bus, const char *endpoint, const struct contr
 const char *control_server_endpoint(const struct control_server *server); /* as bus_socket_endpoint() */
 void control_server_destroy(struct control_server **server); /* calls still open are answered with an error */
 void control_server_step(struct control_server *server, uint64_t now_ns);
+/* Are there calls that have not been answered to the end? */
+bool control_server_is_busy(const struct control_server *server);
 int control_server_fd(const struct control_server *server);
 
 /* Takes the reference to `json`. A piece: more will come. */

@@ -400,6 +400,11 @@ void control_server_step(struct control_server *server, uint64_t now_ns)
     }
 }
 
+bool control_server_is_busy(const struct control_server *server)
+{
+    return server->calls != NULL;
+}
+
 int control_server_fd(const struct control_server *server)
 {
     return bus_fd(server->socket);

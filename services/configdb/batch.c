@@ -17,6 +17,7 @@
 #include <stdlib.h>
 
 #include "lib/base/memory.h"
+#include "lib/msg/authors.h"
 #include "lib/msg/version.h"
 
 enum { BATCH_TAG = 1 << 3 | 2 /* DeltaBatch.deltas: field 1, bytes with a length in front */ };
@@ -55,12 +56,15 @@ static void batch_filter_row(void *context, const Busbar__Row *row)
 static uint8_t *batch_pack(const struct ring *ring, uint64_t n, uint64_t since, bool is_last, const struct batch_filter *filter,
                            size_t *out_size)
 {
+    const struct ring_entry *entry = since == 0 ? ring_entry(ring, n) : NULL;
     Busbar__Version version;
     version_encode((struct version){.epoch = ring_epoch(ring), .n = n}, &version);
     Busbar__Delta delta = BUSBAR__DELTA__INIT;
     delta.version = &version;
     delta.last = is_last;
     delta.since = since;
+    delta.authors = entry != NULL ? entry->authors : AUTHORS_ALL;
+    delta.tables = entry != NULL ? entry->tables : 0;
     delta.n_changes = filter->n;
     delta.changes = memory_array(filter->n + 1, sizeof *delta.changes);
     for (size_t i = 0; i < filter->n; i++) {

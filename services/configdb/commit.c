@@ -36,6 +36,7 @@
 
 #include "lib/base/log.h"
 #include "lib/base/memory.h"
+#include "lib/msg/authors.h"
 #include "services/configdb/gone.h"
 #include "services/configdb/history.h"
 #include "services/configdb/item.h"
@@ -340,7 +341,8 @@ static void commit_publish(struct commit *commit, struct commit_item *item)
     struct overlay *overlays[2] = {item->txn.overlay, item->gone};
     if (item->txn.error == 0 && item->txn.makes_version) {
         assert(item->n == ring_newest(commit->ring) + 1);
-        ring_push(commit->ring, overlays, item->gone != NULL ? 2 : 1);
+        uint64_t authors = item->from.kind == PROCESS_OFAGENT ? authors_one(item->from.instance) : AUTHORS_NONE;
+        ring_push(commit->ring, overlays, item->gone != NULL ? 2 : 1, authors);
         const struct ring_entry *entry = ring_entry(commit->ring, ring_newest(commit->ring));
         park_changed(commit->park, entry);
         commit->events.on_version(commit->events.context, entry);

@@ -16,6 +16,7 @@
 #include <string.h>
 
 #include "lib/base/memory.h"
+#include "lib/msg/authors.h"
 #include "lib/msg/version.h"
 #include "lib/msg/wire.h"
 
@@ -35,6 +36,9 @@ struct merge_row {
 struct merge {
     struct merge_row *rows;
     size_t n, room;
+    uint64_t authors;
+    uint32_t tables;
+    bool has_all_tables; /* each commit says which */
 };
 
 /* A field that is no number has its bytes in out_bytes. */
@@ -107,6 +111,8 @@ static void merge_pack(const struct merge *merge, struct batch *batch)
     version_encode((struct version){.epoch = batch->epoch, .n = batch->from + batch->n - 1}, &version);
     head.version = &version;
     head.since = batch->from;
+    head.authors = merge->authors;
+    head.tables = merge->has_all_tables ? merge->tables : 0;
     busbar__delta_merged__pack(&head, writer_extend(&batch->body, busbar__delta_merged__get_packed_size(&head)));
     for (size_t i = 0; i < merge->n; i++) {
         const struct merge_row *row = &merge->rows[i];
@@ -120,7 +126,7 @@ static void merge_pack(const struct merge *merge, struct batch *batch)
 
 void merge_make(struct batch *batch, const struct ring *ring, const struct view *view, uint64_t from, size_t max_versions, size_t max_bytes)
 {
-    struct merge merge = {.n = 0};
+    struct merge merge = {.authors = AUTHORS_NONE, .has_all_tables = true};
     const struct ring_entry *entry;
     size_t bytes = 0;
     if (batch_fits(batch, ring, view, from, max_versions, max_bytes)) {
@@ -129,6 +135,9 @@ void merge_make(struct batch *batch, const struct ring *ring, const struct view 
     batch_begin(batch, ring, view, from);
     while (batch->n < max_versions && (entry = ring_entry(ring, from + batch->n)) != NULL && entry->n_pieces == 1 && bytes + entry->size <= max_bytes) {
         merge_add_commit(&merge, entry, view->tables);
+        merge.authors = authors_join(merge.authors, entry->authors);
+        merge.tables |= entry->tables;
+        merge.has_all_tables = merge.has_all_tables && entry->tables != 0;
         bytes += entry->size;
         batch->n++;
     }

@@ -163,7 +163,9 @@ static void ring_flush(const struct ring_builder *builder, struct ring_place *pl
     version.epoch = builder->epoch;
     version.n = entry->n;
     head.version = &version;
+    head.authors = entry->authors;
     size_t rows = ring_measure(builder, place);
+    head.tables = entry->tables; /* up to this piece */
     entry->pieces = memory_resize(entry->pieces, (entry->n_pieces + 1) * sizeof *entry->pieces);
     struct ring_piece *piece = &entry->pieces[entry->n_pieces++];
     piece->bytes = memory_resize(NULL, RING_HEAD_BYTES + rows);
@@ -177,11 +179,12 @@ static void ring_flush(const struct ring_builder *builder, struct ring_place *pl
     entry->size += piece->size;
 }
 
-void ring_push(struct ring *ring, struct overlay *const *overlays, size_t n_overlays)
+void ring_push(struct ring *ring, struct overlay *const *overlays, size_t n_overlays, uint64_t authors)
 {
     struct ring_builder builder = {.entry = memory_zeroed(sizeof *builder.entry), .overlays = overlays, .n_overlays = n_overlays, .epoch = ring->epoch};
     struct ring_place place = {.overlay = 0};
     builder.entry->n = ring->newest + 1;
+    builder.entry->authors = authors;
     ring_next(&builder, &place);
     do {
         ring_flush(&builder, &place);

@@ -24,6 +24,7 @@ struct ring_piece {
 struct ring_entry {
     uint64_t n;
     uint32_t tables; /* a bit for each table changed */
+    uint64_t authors; /* whose commit it is, lib/msg/authors.h */
     uint64_t bridge; /* of all its rows of tables filtered by bridge; RING_BRIDGE_ANY when they are all gone ones, 0 when it is not one, or not known */
     struct ring_piece *pieces;
     size_t n_pieces;
@@ -36,8 +37,8 @@ struct ring;
 struct ring *ring_new(uint64_t epoch, uint64_t newest);
 void ring_destroy(struct ring **ring);
 
-/* Adds newest + 1 with these changes (COUNTER rows are left out). The overlays are walked in order. */
-void ring_push(struct ring *ring, struct overlay *const *overlays, size_t n_overlays);
+/* Adds newest + 1 with these changes (COUNTER rows are left out). The overlays are walked in order. authors: whose commit it is. */
+void ring_push(struct ring *ring, struct overlay *const *overlays, size_t n_overlays, uint64_t authors);
 
 uint64_t ring_epoch(const struct ring *ring);
 uint64_t ring_newest(const struct ring *ring);

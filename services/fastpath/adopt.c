@@ -180,6 +180,7 @@ void adopt_merge_closed(struct shard *shard)
     }
     if (from->reached.n < into->reached.n) {
         into->reached = from->reached;
+        into->settings_n = from->settings_n;
     }
     while (from->owned_first != NULL) {
         struct flow *flow = from->owned_first;

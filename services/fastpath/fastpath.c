@@ -22,6 +22,7 @@
 #include "lib/base/clock.h"
 #include "lib/base/log.h"
 #include "lib/base/memory.h"
+#include "lib/msg/authors.h"
 #include "services/fastpath/command.h"
 #include "services/fastpath/cycles.h"
 #include "services/fastpath/expire.h"
@@ -205,7 +206,7 @@ static void check_registration(struct fastpath *fp)
     shard->is_registered = true;
     if (flow_table_count(shard->flows) == 0 && session_count_open(shard) == 0 && shard->floor.n < version.n) {
         shard->floor = version;
-        usage_tell_floor(&fp->usage, shard);
+        usage_tell_floor(&fp->usage, shard, AUTHORS_ALL, fp->now_ns);
     }
 }
 
@@ -259,7 +260,7 @@ static bool tick(struct fastpath *fp)
     expire_step(shard, fp->now_ns);
     (void)usage_step(&fp->usage, shard, fp->now_ns);
     if (session_update_floor(shard)) {
-        usage_tell_floor(&fp->usage, shard);
+        usage_tell_floor(&fp->usage, shard, session_take_floor_for(shard), fp->now_ns);
     }
     for (size_t i = 0; i < shard->ports.n_ports; i++) {
         if (shard->ports.ports[i]->io != NULL) {
@@ -314,7 +315,7 @@ bool fastpath_step(struct fastpath *fp, uint64_t now_ns)
         fp->bus_ns = now_ns;
         n_messages = session_step(shard, now_ns);
         if (session_update_floor(shard)) {
-            usage_tell_floor(&fp->usage, shard);
+            usage_tell_floor(&fp->usage, shard, session_take_floor_for(shard), fp->now_ns);
         }
     }
     bool is_due = now_ns - fp->tick_ns >= TICK_US * NS_PER_US;
@@ -377,9 +378,9 @@ int fastpath_wait_ms(const struct fastpath *fp)
     if (fp->shard.worker.pending.n_lists > 0) {
         return PENDING_WAIT_MS;
     }
-    uint64_t next_ns = port_control_next_step(&fp->ports);
+    uint64_t next_ns = port_control_next_step(&fp->ports), most_ms = usage_owes_floor(&fp->usage) ? USAGE_FLOOR_LATER_MS : IDLE_WAIT_MS;
     uint64_t wait_ms = next_ns > fp->now_ns ? (next_ns - fp->now_ns) / NS_PER_MS : 0;
-    return wait_ms < 1 ? 1 : wait_ms < IDLE_WAIT_MS ? (int)wait_ms : IDLE_WAIT_MS;
+    return wait_ms < 1 ? 1 : wait_ms < most_ms ? (int)wait_ms : (int)most_ms;
 }
 
 /* ---- for who watches ---- */
@@ -404,7 +405,8 @@ void fastpath_fill_metrics(const void *context, struct page *page)
 
 static int open_wires(struct fastpath *fp, const struct fastpath_settings *settings, struct error_detail *detail)
 {
-    static const enum cfg_table tables[] = {CFG_SWITCH, CFG_BRIDGE, CFG_PORT, CFG_METER};
+    enum cfg_table tables[CFG_TABLE_MAX];
+    size_t n_tables = 0;
     struct cfg_events events = {.on_row = on_row, .on_version = on_version, .context = fp};
     struct {
         enum wire wire;
@@ -425,7 +427,15 @@ static int open_wires(struct fastpath *fp, const struct fastpath_settings *setti
     if (err != 0) {
         return error_set(detail, err, "%s: %s", fp->control_endpoint, error_text(err));
     }
-    err = cfg_new(fp->bus, settings->config_endpoint, tables, sizeof tables / sizeof tables[0], &events, &fp->cfg);
+    for (uint32_t t = 0; t < CFG_TABLE_MAX; t++) {
+        if (((uint32_t)CFG_TABLES_OF_SHARD >> t & 1) != 0) {
+            tables[n_tables++] = (enum cfg_table)t;
+        }
+    }
+    err = cfg_new(fp->bus, settings->config_endpoint, tables, n_tables, &events, &fp->cfg);
+    if (err == 0) {
+        cfg_follow_bridges(fp->cfg, NULL, 0); /* of commits that have nothing for us we hear later and together */
+    }
     return err == 0 ? 0 : error_set(detail, err, "%s: %s", settings->config_endpoint, error_text(err));
 }
 

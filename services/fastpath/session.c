@@ -18,6 +18,7 @@
 #include "lib/base/clock.h"
 #include "lib/base/log.h"
 #include "lib/base/memory.h"
+#include "lib/msg/authors.h"
 #include "lib/msg/dp_action.h"
 #include "lib/msg/msg.h"
 #include "proto/session.pb-c.h"
@@ -74,19 +75,38 @@ static void share_buckets(struct shard *shard)
     }
 }
 
+/* It, or flows of it that nobody has adopted, forward packets. */
+static bool session_counts(const struct session *session)
+{
+    return session->state == SESSION_OPEN || (session->state == SESSION_CLOSED && session->n_owned > 0);
+}
+
+uint64_t session_take_floor_for(struct shard *shard)
+{
+    uint64_t authors = shard->floor_for;
+    bool is_ahead = false;
+    for (size_t i = 0; i < SESSIONS_MAX; i++) {
+        const struct session *session = &shard->sessions[i];
+        is_ahead = is_ahead || (session_counts(session) && session->reached.n > shard->floor.n);
+    }
+    shard->floor_for = is_ahead ? authors : AUTHORS_NONE;
+    return authors;
+}
+
 bool session_update_floor(struct shard *shard)
 {
     struct version least = {0};
     bool any = false;
+    uint64_t settings_n = 0;
     for (size_t i = 0; i < SESSIONS_MAX; i++) {
         const struct session *session = &shard->sessions[i];
-        bool counts = session->state == SESSION_OPEN || (session->state == SESSION_CLOSED && session->n_owned > 0);
-        if (counts && (!any || session->reached.n < least.n)) {
+        if (session_counts(session) && (!any || session->reached.n < least.n)) {
             least = session->reached;
+            settings_n = session->settings_n;
             any = true;
         }
     }
-    if (any && shard->known.n != 0 && shard->known.n < least.n) {
+    if (any && shard->known.n != 0 && shard->known.n < least.n && shard->known.n < settings_n) {
         least = shard->known;
     }
     if (!any || least.n <= shard->floor.n) {
@@ -246,12 +266,14 @@ static void on_hello(struct shard *shard, const struct bus_message *message, uin
         protobuf_c_message_free_unpacked(&hello->base, NULL);
         return;
     }
+    shard->floor_for = AUTHORS_ALL; /* whose commits it has seen before is not known */
     *session = (struct session){.state = SESSION_OPEN,
                                 .who = message->from,
                                 .reached = version_decode(hello->reached),
                                 .sequence = message->sequence,
                                 .heard_ns = now_ns,
                                 .opened_ns = now_ns};
+    session->settings_n = session->reached.n; /* it has not said */
     session->up_bytes = memory_zeroed(UP_BYTES);
     shard->counts.sessions_opened++;
     share_buckets(shard);
@@ -272,7 +294,7 @@ static void on_hello(struct shard *shard, const struct bus_message *message, uin
 
 /* ---- messages of an open session ---- */
 
-static bool on_reached(struct session *session, const struct bus_message *message)
+static bool on_reached(struct shard *shard, struct session *session, const struct bus_message *message)
 {
     Busbar__Reached *reached = (Busbar__Reached *)msg_unpack(message, &busbar__reached__descriptor);
     if (reached == NULL) {
@@ -281,7 +303,9 @@ static bool on_reached(struct session *session, const struct bus_message *messag
     struct version version = version_decode(reached->version);
     if (version.n > session->reached.n) {
         session->reached = version;
+        session->settings_n = reached->settings != 0 ? reached->settings : version.n;
     }
+    shard->floor_for = authors_join(shard->floor_for, reached->authors);
     protobuf_c_message_free_unpacked(&reached->base, NULL);
     return true;
 }
@@ -299,7 +323,7 @@ static bool dispatch(struct shard *shard, struct session *session, const struct 
     case MESSAGE_FLOW_CHANGE_BATCH:
         return install_changes(shard, session, message);
     case MESSAGE_REACHED:
-        return on_reached(session, message);
+        return on_reached(shard, session, message);
     case MESSAGE_FRAME_DOWN:
         return up_frame_down(shard, session, message);
     default:

@@ -21,6 +21,8 @@ void session_close_all(struct shard *shard, const char *reason, uint64_t now_ns)
 void session_tell_link(struct shard *shard, const struct port *port);
 /* Recomputes the floor from sessions and orphans; true when it moved. */
 bool session_update_floor(struct shard *shard);
+/* Whose commits (lib/msg/authors.h) the floor may have passed since the last call: those of what no session is ahead of are then forgotten. */
+uint64_t session_take_floor_for(struct shard *shard);
 size_t session_count_open(const struct shard *shard);
 /* To one session; -EAGAIN when there is no room. For the files beside this one. */
 int session_send(struct shard *shard, struct session *session, enum message_type type, const ProtobufCMessage *message) MUST_CHECK;

@@ -54,7 +54,8 @@ struct session {
     enum session_state state; /* session.c */
     struct bus_identity who;
     struct version reached;
-    uint64_t sequence; /* of the last message */
+    uint64_t settings_n; /* the newest commit up to there that this shard must know itself */
+    uint64_t sequence;   /* of the last message */
     uint64_t heard_ns, beat_ns;
     uint64_t opened_ns;
     uint64_t answers; /* install.c: handled in this session */
@@ -131,6 +132,7 @@ struct shard {
     struct version registered;        /* r of the design */
     struct version known;             /* fastpath.c: up to where it knows the configuration itself, meters above all; 0: it follows none */
     struct version floor;             /* session.c */
+    uint64_t floor_for;               /* whose commits it has not passed, or has since it was told last: lib/msg/authors.h */
     uint32_t flow_limit, max_idle_ms; /* fastpath.c, from the configuration */
     uint64_t tuned_ns; /* expire.c: when the caches were last looked after */
     size_t expire_cursor, settle_cursor, evict_cursor;

@@ -8,7 +8,8 @@
  * sent before any counter has been looked at (or with those of the same step), so everything in a report is at least as new as what was
  * sent before its first piece, the floor above all: what ofagent needs for final counts.
  * A piece that finds no room is made again later, from the same place; a receiver that takes none for STUCK_MS has its report put off.
- * The floor goes to ofagents behind each report and at once when it moves, because barriers wait for it.
+ * The floor goes to ofagents behind each report; when it moves at once to those whose commits it has passed, because their barriers wait for it, and a
+ * little later to the others, whom it would wake for nothing.
  * Cost: a step has the bounds of usage.h, below 1 ms in all. Worker thread, between bursts.
  * Invariant: `told` moves only when every piece of a report has been taken by the bus.
  */
@@ -19,6 +20,7 @@
 #include "lib/base/clock.h"
 #include "lib/base/log.h"
 #include "lib/base/memory.h"
+#include "lib/msg/authors.h"
 #include "lib/msg/counter_id.h"
 #include "lib/msg/msg.h"
 #include "proto/usage.pb-c.h"
@@ -255,17 +257,44 @@ static void send_floor(struct usage *usage, const struct shard *shard, struct us
     version_encode(shard->floor, &floor);
     message.floor = &floor;
     message.registered = usage->registered_row;
-    if (receiver->who.kind == PROCESS_OFAGENT && msg_send(usage->socket, &receiver->who, MESSAGE_USAGE_FLOOR, &message.base) != 0) {
+    if (receiver->who.kind != PROCESS_OFAGENT) {
+        return;
+    }
+    if (msg_send(usage->socket, &receiver->who, MESSAGE_USAGE_FLOOR, &message.base) == 0) {
+        receiver->floor_n = shard->floor.n;
+    } else {
         usage->n_late++;
     }
 }
 
-void usage_tell_floor(struct usage *usage, const struct shard *shard)
+static bool is_owed_floor(const struct usage_receiver *receiver, const struct shard *shard)
+{
+    return receiver->is_used && receiver->who.kind == PROCESS_OFAGENT && receiver->floor_n < shard->floor.n;
+}
+
+void usage_tell_floor(struct usage *usage, const struct shard *shard, uint64_t authors, uint64_t now_ns)
 {
     for (size_t i = 0; i < USAGE_RECEIVERS_MAX; i++) {
-        if (usage->receivers[i].is_used) {
-            send_floor(usage, shard, &usage->receivers[i]);
+        struct usage_receiver *receiver = &usage->receivers[i];
+        if (is_owed_floor(receiver, shard) && authors_has(authors, receiver->who.instance)) {
+            send_floor(usage, shard, receiver);
         }
+        if (is_owed_floor(receiver, shard) && usage->floor_owed_ns == 0) {
+            usage->floor_owed_ns = now_ns;
+        }
+    }
+}
+
+bool usage_owes_floor(const struct usage *usage)
+{
+    return usage->floor_owed_ns != 0;
+}
+
+static void tell_floor_later(struct usage *usage, const struct shard *shard, uint64_t now_ns)
+{
+    if (usage->floor_owed_ns != 0 && now_ns - usage->floor_owed_ns >= USAGE_FLOOR_LATER_MS * NS_PER_MS) {
+        usage->floor_owed_ns = 0;
+        usage_tell_floor(usage, shard, AUTHORS_ALL, now_ns);
     }
 }
 
@@ -369,6 +398,7 @@ unsigned usage_step(struct usage *usage, struct shard *shard, uint64_t now_ns)
         begin_reports(usage, shard, now_ns);
     }
     drop_idle_step(usage, shard, now_ns);
+    tell_floor_later(usage, shard, now_ns);
     report_step(usage, shard, now_ns);
     return n;
 }

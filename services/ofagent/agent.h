@@ -133,6 +133,12 @@ struct share {
     uint64_t shared_ns;        /* when another lived last */
 };
 
+/* What poll() said of a descriptor. */
+struct agent_polled {
+    uint32_t poll; /* the number of that call */
+    short asked, said;
+};
+
 /* What sessions did, those that are gone too. */
 struct agent_counts {
     uint64_t flow_mods, group_mods, meter_mods, barriers;
@@ -171,12 +177,13 @@ struct ofagent {
     size_t bundle_bytes; /* of messages that all sessions keep in bundles */
     struct version seen, applied; /* of the mirror; as we have acknowledged it */
     struct version window_from;   /* configdb counts what is unacknowledged from here: the last snapshot, or `applied` */
-    uint64_t applied_ns;          /* when we last did */
     uint64_t owed_ns;             /* since when there is something to acknowledge */
-    bool is_applied_awaited;      /* something else than rules has changed since: people may wait for that */
     bool awaits_floor;            /* somebody waited for the shards in this step */
+    bool awaited_floor;           /* and at the last poll(), so that their sockets were polled */
     bool is_ending;               /* nothing new is begun */
     bool must_follow;             /* bridges or controllers have changed in the mirror */
+    bool must_look;               /* something else than rules has changed since all bridges were looked at, */
+    uint64_t looked_ns;           /* which was then */
     struct share share;
     size_t n_followed;            /* bridges whose rules we mirror */
     uint64_t load_cursor;         /* of the pass over the mirror's rules; 0: none runs */
@@ -186,10 +193,13 @@ struct ofagent {
     bool has_joined;              /* our service row is on its way or there */
     struct pollfd *fds;
     size_t n_fds, room_fds;
-    bool has_polled; /* their revents are true */
+    struct agent_polled *polled; /* by descriptor */
+    size_t room_polled;
+    uint32_t n_polls;
+    bool has_polled; /* the last poll() was behind the last step */
 };
 
-/* May somebody be waiting at this listener? False only when poll() has just said no. */
-bool agent_may_have_caller(const struct ofagent *agent, int listener);
+/* May this descriptor have something of these events? False only when poll() has just said no: looking in vain at all of them cost more than a rule. */
+bool agent_may_have(const struct ofagent *agent, int fd, short events);
 
 #endif

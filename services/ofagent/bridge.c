@@ -714,7 +714,7 @@ static void accept_tools(struct bridge *bridge)
 {
     int fd;
 
-    if (!agent_may_have_caller(bridge->agent, bridge->listener)) {
+    if (!agent_may_have(bridge->agent, bridge->listener, POLLIN)) {
         return;
     }
     while (bridge->listener >= 0 && bridge->n_sessions < SESSION_MAX &&
@@ -771,7 +771,7 @@ void bridge_step(struct bridge *bridge)
     watch_floor(bridge);
     listen_for_tools(bridge);
     accept_tools(bridge);
-    if (!bridge->is_served || snoop_is_watched(bridge->snoop) || agent_may_have_caller(agent, snoop_listener(bridge->snoop))) {
+    if (!bridge->is_served || snoop_is_watched(bridge->snoop) || agent_may_have(agent, snoop_listener(bridge->snoop), POLLIN)) {
         snoop_step(bridge->snoop, bridge->is_served, agent->now_ns);
     }
     for (struct session *session = bridge->sessions; session != NULL; session = session->next) {

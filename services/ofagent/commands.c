@@ -331,6 +331,11 @@ static bool continue_dump(struct ofagent *agent, struct dump *dump)
     return true;
 }
 
+bool commands_wait(const struct ofagent *agent)
+{
+    return agent->waits->count > 0;
+}
+
 bool commands_are_busy(const struct ofagent *agent)
 {
     return agent->waits->dumps != NULL;

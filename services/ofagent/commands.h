@@ -33,5 +33,7 @@ void commands_await(struct bridge *bridge, struct control_call *call, size_t n_c
 void commands_step(struct ofagent *agent);
 /* Is there a list to go on with? Then the next step should come at once. */
 bool commands_are_busy(const struct ofagent *agent);
+/* Does any wait for a commit or for shards? */
+bool commands_wait(const struct ofagent *agent);
 
 #endif

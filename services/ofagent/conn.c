@@ -24,6 +24,7 @@ struct conn {
     size_t seen;         /* first byte that conn_appended() has not handed out */
     unsigned n_received; /* reads in this step */
     bool has_more;
+    bool is_dry; /* the socket has been read to its end in this step */
 };
 
 struct conn *conn_new(int fd, struct channel *channel)
@@ -101,6 +102,7 @@ static int receive(struct conn *conn)
     conn->n_received++;
     if (n > 0) {
         of_stream_received(&conn->input, (size_t)n);
+        conn->is_dry = conn->channel == NULL && (size_t)n < size; /* an end of the connection is told by the next poll() */
         return 1;
     }
     if (n == 0) {
@@ -118,6 +120,9 @@ int conn_next(struct conn *conn, const uint8_t **out_bytes, size_t *out_size)
         int result = of_stream_next(&conn->input, out_bytes, out_size);
         if (result != 0) {
             return result;
+        }
+        if (conn->is_dry) {
+            return 0;
         }
         if (conn->n_received >= CONN_RECEIVE_PER_STEP) {
             conn->has_more = true;
@@ -194,9 +199,10 @@ bool conn_is_overfull(struct conn *conn)
     return backlog(conn) > CONN_OUTPUT_MAX && (conn_flush(conn) != 0 || backlog(conn) > CONN_OUTPUT_MAX);
 }
 
-void conn_begin_step(struct conn *conn)
+void conn_begin_step(struct conn *conn, bool may_have)
 {
     conn->n_received = 0;
+    conn->is_dry = !may_have && conn->channel == NULL; /* a channel may hold what the socket has no more */
     conn->has_more = false;
 }
 

@@ -45,8 +45,8 @@ bool conn_is_overfull(struct conn *conn);
 int conn_flush(struct conn *conn) MUST_CHECK;
 /* What an error of conn_next() or conn_flush() means here, for people; lent until the next call. */
 const char *conn_why(const struct conn *conn, int err);
-/* A new step begins: reading is allowed CONN_RECEIVE_PER_STEP times again. */
-void conn_begin_step(struct conn *conn);
+/* A new step begins: reading is allowed CONN_RECEIVE_PER_STEP times again; with `may_have` false the socket is known to have nothing and is not asked. */
+void conn_begin_step(struct conn *conn, bool may_have);
 /* Whether conn_next() ended a step with input left over, so that waiting for the socket would be wrong. */
 bool conn_has_more(const struct conn *conn);
 /* Has the peer gone altogether? For sessions that are not read from and so do not see the end. Costs a system call. */

@@ -328,7 +328,7 @@ static void step_passive(struct controller *controller)
 
     if (controller->listener < 0 && bridge->agent->now_ns >= controller->try_at_ns) {
         listen_now(controller);
-    } else if (controller->listener >= 0 && agent_may_have_caller(bridge->agent, controller->listener)) {
+    } else if (controller->listener >= 0 && agent_may_have(bridge->agent, controller->listener, POLLIN)) {
         accept_peers(controller);
     }
     controller->is_active = false;

@@ -739,6 +739,16 @@ bool inflight_is_under_way(const struct inflight *inflight)
     return inflight->n_calls > 0;
 }
 
+size_t inflight_calls(const struct inflight *inflight)
+{
+    return inflight->n_calls;
+}
+
+bool inflight_has_unsent(const struct inflight *inflight)
+{
+    return inflight->dirty.count > 0;
+}
+
 size_t inflight_size(const struct inflight *inflight)
 {
     return inflight->dirty.count + inflight->n_under_way;

@@ -83,6 +83,10 @@ void inflight_flush(struct inflight *inflight, const struct inflight_owner *owne
 /* With no transaction under way: answers what has been collected as if it had been refused. */
 void inflight_give_up(struct inflight *inflight, int error, const char *text);
 bool inflight_is_under_way(const struct inflight *inflight);
+/* How many transactions are. */
+size_t inflight_calls(const struct inflight *inflight);
+/* Are there changes that wait for one of these? */
+bool inflight_has_unsent(const struct inflight *inflight);
 size_t inflight_size(const struct inflight *inflight);    /* uncommitted changes */
 uint64_t inflight_batch(const struct inflight *inflight); /* the number that the next changes will get */
 uint64_t inflight_total(const struct inflight *inflight); /* changes committed so far */

@@ -17,6 +17,7 @@
 
 enum { ENDPOINT_SIZE = 256, FDS_MAX = 4096 };
 #define READY_NS (2 * NS_PER_S)
+#define OTHERS_NS (50 * NS_PER_MS)
 
 /* Milliseconds until `next_ns`, rounded up. */
 static int timeout_ms(uint64_t next_ns)
@@ -30,18 +31,21 @@ static int run(struct service *service, struct ofagent *agent, struct metrics *m
 {
     static struct pollfd fds[FDS_MAX];
     size_t n;
-    uint64_t next_ns, ready_by_ns = clock_now_ns() + READY_NS;
+    uint64_t next_ns, ready_by_ns = clock_now_ns() + READY_NS, others_ns = 0;
     int err = 0;
 
-    while (err == 0 && !service_stopping(service)) {
+    while (err == 0 && (fds[0].revents == 0 || !service_stopping(service))) {
         uint64_t now_ns = clock_now_ns();
         ofagent_step(agent, now_ns, clock_wall_ns());
         if (ready_by_ns != UINT64_MAX && (ofagent_is_settled(agent) || now_ns >= ready_by_ns)) {
             ready_by_ns = UINT64_MAX;
             err = service_ready(service);
         }
-        metrics_step(metrics, now_ns);
-        service_beat(service, ofagent_is_ready(agent), now_ns);
+        if (fds[1].revents != 0 || now_ns - others_ns >= OTHERS_NS) { /* looking in vain costs as much as a rule */
+            metrics_step(metrics, now_ns);
+            service_beat(service, ofagent_is_ready(agent), now_ns);
+            others_ns = now_ns;
+        }
         const struct pollfd *wanted = ofagent_fds(agent, &n, &next_ns);
         fds[0] = (struct pollfd){.fd = service->signal_fd, .events = POLLIN};
         fds[1] = (struct pollfd){.fd = metrics_fd(metrics), .events = POLLIN};

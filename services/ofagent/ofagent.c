@@ -33,10 +33,10 @@
 enum { PORT_VALUES = 8, OFAGENT_ERRORS_MAX = 16 /* named in one report; a person starts with the first */ };
 /* A quarter of configdb's window: it sends no delta beyond 8192 unacknowledged versions, and a bridge is settled by the delta of its claim. */
 enum { APPLIED_LAG_MAX = 2048 };
-#define APPLIED_LATER_NS (10 * NS_PER_MS)
 /* That window is of bytes, too, which are not known here: some versions fill it. */
 #define APPLIED_AT_LAST_NS (2 * NS_PER_S)
 #define STOOD_STILL_NS (1500 * NS_PER_MS) /* less than the lease of a service row */
+#define LOOK_NS (10 * NS_PER_MS)
 #define STEP_AT_LEAST_NS (50 * NS_PER_MS)
 /* While an answer is awaited: an edge of the bus's fd may have been spent while sending (lib/bus/README.md). */
 #define STEP_WHILE_WAITING_NS (1 * NS_PER_MS)
@@ -176,7 +176,7 @@ static void on_row(void *context, enum cfg_table table, uint64_t id, const Proto
 {
     struct ofagent *agent = context;
 
-    agent->is_applied_awaited = agent->is_applied_awaited || table != CFG_RULE;
+    agent->must_look = agent->must_look || table != CFG_RULE;
     if (table == CFG_SERVICE) {
         on_service(agent, id, (const Busbar__ServiceRow *)before, (const Busbar__ServiceRow *)after);
     } else if (table == CFG_PORT) {
@@ -260,11 +260,6 @@ static void report_applied(struct ofagent *agent)
         return;
     }
     bool is_late = agent->seen.n - agent->window_from.n >= APPLIED_LAG_MAX || agent->now_ns - agent->owed_ns >= APPLIED_AT_LAST_NS;
-    /* Of rules only the feed's window wants to know: that is told beside a transaction, or after a while, and wakes configdb for nothing. */
-    if (!is_late && !agent->is_applied_awaited && agent->seen.epoch == agent->applied.epoch && !cfg_has_news(agent->cfg) &&
-        agent->now_ns - agent->applied_ns < APPLIED_LATER_NS) {
-        return;
-    }
     for (const struct bridge *bridge = agent->bridges; bridge != NULL; bridge = bridge->next) {
         if (!is_late && !is_settled(bridge)) {
             return;
@@ -278,8 +273,7 @@ static void report_applied(struct ofagent *agent)
         }
     }
     agent->applied = agent->window_from = agent->seen;
-    agent->applied_ns = agent->owed_ns = agent->now_ns;
-    agent->is_applied_awaited = false;
+    agent->owed_ns = agent->now_ns;
     const Busbar__RowError *list = errors;
     cfg_applied(agent->cfg, agent->seen, list, n);
 }
@@ -379,6 +373,7 @@ void ofagent_destroy(struct ofagent **out_agent)
     counters_destroy(&agent->rule_counters);
     counters_destroy(&agent->port_counters);
     free(agent->fds);
+    free(agent->polled);
     free(agent);
     *out_agent = NULL;
 }
@@ -400,6 +395,21 @@ static void doubt_after_standing_still(struct ofagent *agent, uint64_t now_ns)
     }
 }
 
+/* Bridges of others are looked at when something else than rules has changed, and by the clock: with several ofagents they are most. */
+static bool looks_at_others(struct ofagent *agent)
+{
+    bool is_due = agent->must_look || !agent->has_polled || agent->now_ns - agent->looked_ns >= LOOK_NS;
+
+    agent->must_look = false;
+    agent->looked_ns = is_due ? agent->now_ns : agent->looked_ns;
+    return is_due;
+}
+
+static bool is_of_other(const struct bridge *bridge)
+{
+    return bridge->state == BRIDGE_UNOWNED && !bridge->is_served && bridge->old == NULL;
+}
+
 void ofagent_step(struct ofagent *agent, uint64_t now_ns, uint64_t wall_ns)
 {
     agent->wall_ns = wall_ns;
@@ -409,37 +419,50 @@ void ofagent_step(struct ofagent *agent, uint64_t now_ns, uint64_t wall_ns)
     doubt_after_standing_still(agent, now_ns);
     agent->awaits_floor = false;
     owner_load_begin_step(agent);
-    cfg_step(agent->cfg, now_ns);
+    if (agent_may_have(agent, cfg_fd(agent->cfg), POLLIN)) {
+        cfg_step(agent->cfg, now_ns);
+    }
     register_service(agent);
     share_step(agent);
     usage_step(agent->usage);
     packet_step(agent->packet);
-    control_server_step(agent->control, now_ns);
+    if (control_server_is_busy(agent->control) || agent_may_have(agent, control_server_fd(agent->control), POLLIN)) {
+        control_server_step(agent->control, now_ns);
+    }
+    bool looks = looks_at_others(agent);
     for (struct bridge *bridge = agent->bridges; bridge != NULL; bridge = bridge->next) {
-        owner_step(bridge);
+        if (looks || !is_of_other(bridge)) {
+            owner_step(bridge);
+        }
     }
     follow_step(agent);
     owner_load_step(agent);
     for (struct bridge *bridge = agent->bridges; bridge != NULL; bridge = bridge->next) {
-        bridge_step(bridge);
+        if (looks || !is_of_other(bridge)) {
+            bridge_step(bridge);
+        }
     }
     commands_step(agent);
     checkpoint_step(agent->checkpoint);
     report_applied(agent);
-    cfg_step(agent->cfg, now_ns);
+    cfg_say(agent->cfg, now_ns);
     agent->has_polled = false;
 }
 
-static void add_fd(struct ofagent *agent, int fd, short events)
+static void add_fd_always(struct ofagent *agent, int fd, short events)
 {
-    if (fd < 0 || events == 0) {
-        return;
-    }
     if (agent->n_fds == agent->room_fds) {
         agent->room_fds = agent->room_fds == 0 ? 32 : agent->room_fds * 2;
         agent->fds = memory_resize(agent->fds, agent->room_fds * sizeof *agent->fds);
     }
     agent->fds[agent->n_fds++] = (struct pollfd){.fd = fd, .events = events};
+}
+
+static void add_fd(struct ofagent *agent, int fd, short events)
+{
+    if (fd >= 0 && events != 0) {
+        add_fd_always(agent, fd, events);
+    }
 }
 
 static void earlier(uint64_t *next_ns, uint64_t other_ns)
@@ -463,7 +486,7 @@ static void add_bridge_fds(struct ofagent *agent, const struct bridge *bridge, u
     }
     for (const struct session *session = bridge->sessions; session != NULL; session = session->next) {
         bool again;
-        add_fd(agent, conn_fd(session->conn), session_events(session, &again));
+        add_fd_always(agent, conn_fd(session->conn), session_events(session, &again)); /* whether it has gone is told in any case */
         if (again) {
             *next_ns = agent->now_ns;
         }
@@ -479,16 +502,44 @@ static void add_bridge_fds(struct ofagent *agent, const struct bridge *bridge, u
     }
 }
 
+/* Is there nothing under way but what sessions wait for with a barrier? The answer of configdb helps nobody then: the shards' floors come behind it, and
+ * what is read with them was there before. So one is woken once for a barrier and not twice; a refusal is told by the clock, a millisecond later. */
+static bool rests_on_floors(const struct ofagent *agent)
+{
+    bool has_barrier = false;
+    size_t n_calls = 0;
+
+    if (agent->floor.count == 0 || commands_wait(agent)) {
+        return false;
+    }
+    for (const struct bridge *bridge = agent->bridges; bridge != NULL; bridge = bridge->next) {
+        n_calls += inflight_calls(bridge->inflight);
+        if (inflight_has_unsent(bridge->inflight)) {
+            return false;
+        }
+        for (const struct session *session = bridge->sessions; session != NULL; session = session->next) {
+            has_barrier = has_barrier || session->waits_for_barrier;
+            if (session->held != NULL || session->n_commits > 0 || session->n_port_mods > 0) {
+                return false;
+            }
+        }
+    }
+    return has_barrier && n_calls == cfg_transactions_in_flight(agent->cfg);
+}
+
 struct pollfd *ofagent_fds(struct ofagent *agent, size_t *out_n, uint64_t *out_next_ns)
 {
     uint64_t next_ns = agent->now_ns + STEP_AT_LEAST_NS;
     int bus_fds[FLOOR_SHARDS_MAX + PACKET_REPLICAS_MAX];
 
+    bool rests = rests_on_floors(agent);
+
     agent->n_fds = 0;
-    add_fd(agent, cfg_fd(agent->cfg), POLLIN);
+    add_fd(agent, cfg_fd(agent->cfg), rests ? 0 : POLLIN);
     add_fd(agent, control_server_fd(agent->control), POLLIN);
     /* Floors move with the rules of all ofagents; they are read in every step, and one is made for them only while somebody waits for one. */
-    size_t n = agent->awaits_floor ? usage_fds(agent->usage, bus_fds, FLOOR_SHARDS_MAX) : 0;
+    agent->awaited_floor = agent->awaits_floor || rests;
+    size_t n = agent->awaited_floor ? usage_fds(agent->usage, bus_fds, FLOOR_SHARDS_MAX) : 0;
     n += packet_fds(agent->packet, bus_fds + n, PACKET_REPLICAS_MAX);
     for (size_t i = 0; i < n; i++) {
         add_fd(agent, bus_fds[i], POLLIN);
@@ -498,10 +549,6 @@ struct pollfd *ofagent_fds(struct ofagent *agent, size_t *out_n, uint64_t *out_n
     }
     if (cfg_transactions_in_flight(agent->cfg) > 0) {
         earlier(&next_ns, agent->now_ns + STEP_WHILE_WAITING_NS);
-    }
-    if (agent->seen.n != agent->applied.n || agent->seen.epoch != agent->applied.epoch) { /* an acknowledgement is owed; what hinders it has its own time */
-        uint64_t due_ns = agent->applied_ns + APPLIED_LATER_NS;
-        earlier(&next_ns, due_ns > agent->now_ns ? due_ns : next_ns);
     }
     if (commands_are_busy(agent) || checkpoint_is_loading(agent->checkpoint)) {
         next_ns = agent->now_ns;
@@ -513,20 +560,32 @@ struct pollfd *ofagent_fds(struct ofagent *agent, size_t *out_n, uint64_t *out_n
 
 void ofagent_polled(struct ofagent *agent, const struct pollfd *fds, size_t n)
 {
-    for (size_t i = 0; i < n && i < agent->n_fds; i++) {
-        agent->fds[i].revents = fds[i].revents;
+    agent->n_polls++;
+    for (size_t i = 0; i < n; i++) {
+        size_t fd = (size_t)fds[i].fd;
+        if (fds[i].fd < 0) {
+            continue;
+        }
+        if (fd >= agent->room_polled) {
+            size_t room = (fd + 1) * 2;
+            agent->polled = memory_resize(agent->polled, room * sizeof *agent->polled);
+            memset(agent->polled + agent->room_polled, 0, (room - agent->room_polled) * sizeof *agent->polled);
+            agent->room_polled = room;
+        }
+        agent->polled[fd] = (struct agent_polled){.poll = agent->n_polls, .asked = fds[i].events, .said = fds[i].revents};
     }
-    agent->has_polled = n >= agent->n_fds;
+    agent->has_polled = true;
 }
 
-bool agent_may_have_caller(const struct ofagent *agent, int listener)
+bool agent_may_have(const struct ofagent *agent, int fd, short events)
 {
-    for (size_t i = 0; agent->has_polled && i < agent->n_fds; i++) {
-        if (agent->fds[i].fd == listener) {
-            return agent->fds[i].revents != 0;
-        }
+    const short always = POLLHUP | POLLERR;
+
+    if (!agent->has_polled || fd < 0 || (size_t)fd >= agent->room_polled || agent->polled[fd].poll != agent->n_polls) {
+        return true;
     }
-    return true;
+    const struct agent_polled *polled = &agent->polled[fd];
+    return (events & ~(polled->asked | always)) != 0 || (polled->said & (events | always)) != 0;
 }
 
 bool ofagent_is_settled(const struct ofagent *agent)

@@ -168,8 +168,9 @@ static void on_packet_in(struct packet *packet, const Busbar__PacketIn *in)
 static void receive(struct packet *packet, struct replica *replica)
 {
     struct bus_message message;
+    bool may_have = agent_may_have(packet->agent, bus_fd(replica->socket), POLLIN);
 
-    for (int n = 0; n < PACKET_RECEIVE_PER_STEP && bus_recv(replica->socket, &message) == 0; n++) {
+    for (int n = 0; may_have && n < PACKET_RECEIVE_PER_STEP && bus_recv(replica->socket, &message) == 0; n++) {
         Busbar__PacketInBatch *batch = (Busbar__PacketInBatch *)msg_unpack(&message, &busbar__packet_in_batch__descriptor);
         if (message.type != MESSAGE_PACKET_IN_BATCH || batch == NULL) {
             packet->counts.ins_malformed++;

@@ -292,7 +292,6 @@ static void read_input(struct session *session)
     size_t size;
     int result = 0;
 
-    conn_begin_step(session->conn);
     while (!is_paused(session) && (result = conn_next(session->conn, &bytes, &size)) > 0) {
         receive(session, bytes, size);
     }
@@ -311,15 +310,24 @@ void session_step(struct session *session)
     if (session->state == SESSION_CLOSED) {
         return;
     }
+    const struct ofagent *agent = session->bridge->agent;
+    int fd = conn_fd(session->conn);
+
+    /* Who waited for us and may go on now has hardly said anything meanwhile; the next poll() tells. */
+    conn_begin_step(session->conn, agent_may_have(agent, fd, POLLIN) && !(agent->has_polled && is_paused(session)));
     bundles_step(session);
     try_barrier(session);
     try_held(session);
     if (session->walk != NULL) {
         on_multipart_continue(session);
     }
-    read_input(session);
-    try_barrier(session);
-    if (is_paused(session) && conn_is_dead(session->conn)) {
+    bool waits;
+    do { /* what has come behind a barrier that is answered at once is read at once */
+        read_input(session);
+        waits = session->waits_for_barrier;
+        try_barrier(session);
+    } while (waits && !session->waits_for_barrier);
+    if (is_paused(session) && agent_may_have(agent, fd, POLLHUP | POLLERR) && conn_is_dead(session->conn)) {
         session_close(session, "closed by the peer");
     }
     watch_silence(session);

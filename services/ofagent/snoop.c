@@ -105,7 +105,7 @@ static int drain(struct conn *conn)
     size_t size;
     int result;
 
-    conn_begin_step(conn);
+    conn_begin_step(conn, true);
     while ((result = conn_next(conn, &bytes, &size)) > 0) {
     }
     return result < 0 ? result : conn_flush(conn);

@@ -28,6 +28,7 @@ enum {
     RETIRED_MAX = 4096,     /* in one message */
     ORPHANS_MAX = 1 << 20,  /* that wait for ORPHAN_NS: more end at once, which costs nothing but last counts */
 };
+#define USAGE_LOOK_NS (5 * NS_PER_MS)
 #define ORPHAN_NS (10 * NS_PER_S) /* more than the owner of a bridge waits for the last counts of a rule */
 
 struct shard {
@@ -35,6 +36,7 @@ struct shard {
     uint64_t start;
     struct bus_socket *socket;
     uint64_t heard_ns;
+    uint64_t looked_ns;      /* when its socket was looked at last */
     uint64_t hello_ns;       /* 0: not said */
     uint64_t sequence;       /* of the last report; 0: none yet */
     bool has_all;            /* the complete list has begun */
@@ -481,6 +483,16 @@ static void send_retired(struct usage *usage)
     usage->n_retired = 0;
 }
 
+/* While nobody waits for a floor poll() is not asked, and once in a while is often enough. */
+static bool may_have_said(const struct ofagent *agent, struct shard *shard)
+{
+    bool was_asked = agent->awaited_floor || !agent->has_polled;
+    bool may_have = was_asked ? agent_may_have(agent, bus_fd(shard->socket), POLLIN) : agent->now_ns - shard->looked_ns >= USAGE_LOOK_NS;
+
+    shard->looked_ns = may_have ? agent->now_ns : shard->looked_ns;
+    return may_have;
+}
+
 void usage_step(struct usage *usage)
 {
     for (size_t i = 0; i < usage->n_shards; i++) {
@@ -488,7 +500,8 @@ void usage_step(struct usage *usage)
         struct bus_message message;
 
         say_hello(usage, shard);
-        for (int n = 0; n < USAGE_RECEIVE_PER_STEP && bus_recv(shard->socket, &message) == 0; n++) {
+        bool may_have = may_have_said(usage->agent, shard);
+        for (int n = 0; may_have && n < USAGE_RECEIVE_PER_STEP && bus_recv(shard->socket, &message) == 0; n++) {
             on_message(usage, shard, &message);
             bus_message_fini(&message);
         }

@@ -45,6 +45,7 @@ struct core {
     struct world world;
     struct mac_table *macs;
     struct version version; /* applied and its flows marked */
+    uint64_t settings_n;    /* the newest commit that shards must know themselves */
     bool has_version;       /* there is a whole configuration to translate by */
     bool has_configdb;      /* which answers */
     uint64_t now_ns;

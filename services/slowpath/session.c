@@ -18,6 +18,7 @@
 #include "lib/base/clock.h"
 #include "lib/base/log.h"
 #include "lib/base/memory.h"
+#include "lib/msg/authors.h"
 #include "lib/msg/dp_action.h"
 #include "lib/msg/msg.h"
 #include "proto/session.pb-c.h"
@@ -115,6 +116,7 @@ static void say_hello(struct session *session)
     if (err == 0) {
         session->number = hello.session;
         session->reached = core->version;
+        session->authors = AUTHORS_NONE;
         session->state = SESSION_ASKED;
         session->hello_ns = core->now_ns + SESSION_HELLO_TIMEOUT_MS * NS_PER_MS;
     }
@@ -382,9 +384,17 @@ static void tell_reached(struct session *session)
     Busbar__Version encoded;
     version_encode(version, &encoded);
     message.version = &encoded;
+    message.authors = session->authors;
+    message.settings = session->core->settings_n < version.n ? session->core->settings_n : version.n;
     if (msg_send(session->socket, NULL, MESSAGE_REACHED, &message.base) == 0) {
         session->reached = version;
+        session->authors = version.n == session->core->version.n ? AUTHORS_NONE : session->authors;
     }
+}
+
+void session_note_authors(struct session *session, uint64_t authors)
+{
+    session->authors = authors_join(session->authors, authors);
 }
 
 static void beat(struct session *session)

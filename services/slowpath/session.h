@@ -36,6 +36,8 @@ struct flow_index *session_flows(const struct session *session);
 void session_receive(struct session *session);
 /* Corrections, answers, reached, beat: as much as one step may. True: more waits. */
 bool session_work(struct session *session);
+/* Commits of these ofagents (lib/msg/authors.h) have been shown; the shard is told with the next `reached`. */
+void session_note_authors(struct session *session, uint64_t authors);
 /* Does the shard know that `version` is reached? A session that is not open has nothing to correct. */
 bool session_has_reached(const struct session *session, struct version version);
 /* A translated packet for the shard to execute. 0, -EAGAIN, -ERROR_NOT_CONNECTED. */

@@ -35,6 +35,7 @@ struct session {
     uint64_t beat_ns;
     uint64_t refusals;      /* in a row, for the log */
     struct version reached; /* told to the shard */
+    uint64_t authors;       /* whose commits came since: lib/msg/authors.h */
     uint64_t answers;       /* sent in this session */
     struct flow_index *flows;
     struct names *names;

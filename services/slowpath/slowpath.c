@@ -164,6 +164,11 @@ static void take_commits(struct slowpath *slowpath)
     uint64_t first_unapplied = core->version.n + 1;
     slowpath->cfg_ns = core->now_ns;
     cfg_step(slowpath->cfg, core->now_ns);
+    uint64_t authors = cfg_take_authors(slowpath->cfg);
+    core->settings_n = cfg_changed(slowpath->cfg, CFG_TABLES_OF_SHARD);
+    for (size_t i = 0; i < core->n_sessions; i++) {
+        session_note_authors(core->sessions[i], authors);
+    }
     core->has_configdb = cfg_is_connected(slowpath->cfg);
     correct_mark(core, first_unapplied);
 }

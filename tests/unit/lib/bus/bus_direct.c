@@ -93,6 +93,40 @@ static void what_is_held_goes_with_the_flush_in_order(void **state)
     }
 }
 
+static bool is_readable(const struct bus_socket *socket)
+{
+    struct pollfd pfd = {.fd = bus_fd(socket), .events = POLLIN};
+    return poll(&pfd, 1, 0) == 1;
+}
+
+/* What has been read from the kernel and not been taken shows on the fd behind the flush, at either end. */
+static void the_fd_is_true_again_behind_the_flush(void **state)
+{
+    struct net *n = *state;
+    struct bus_message m;
+    for (int end = 0; end < 2; end++) {
+        struct bus_socket *from = end == 0 ? n->binder : n->connector, *to = end == 0 ? n->connector : n->binder;
+        bus_hold(from);
+        for (int i = 0; i < 3; i++) {
+            assert_int_equal(bus_send(from, end == 0 ? &ofagent : NULL, end == 0 ? MESSAGE_RENEWED : MESSAGE_RENEW, "x", 1), 0);
+        }
+        bus_flush(from);
+        bus_hold(to);
+        assert_int_equal(recv_soon(to, &m), 0);
+        bus_message_fini(&m);
+        bus_flush(to);
+        assert_true(is_readable(to));
+        bus_hold(to);
+        for (int i = 0; i < 2; i++) {
+            assert_int_equal(bus_recv(to, &m), 0);
+            bus_message_fini(&m);
+        }
+        assert_int_equal(bus_recv(to, &m), -EAGAIN);
+        bus_flush(to);
+        assert_false(is_readable(to));
+    }
+}
+
 static void a_held_queue_has_its_bound(void **state)
 {
     struct net *n = *state;
@@ -228,6 +262,7 @@ int main(void)
     log_set_level(LOG_LEVEL_ERROR);
     const struct CMUnitTest tests[] = {
         BUS_TEST(what_is_held_goes_with_the_flush_in_order), BUS_TEST(a_held_queue_has_its_bound),
+        BUS_TEST(the_fd_is_true_again_behind_the_flush),
         BUS_TEST(what_was_said_before_the_end_is_heard),     BUS_TEST(a_second_connection_of_one_life_takes_its_place),
         BUS_TEST(an_idle_socket_sleeps),                     BUS_TEST(what_waits_for_a_peer_is_bounded_in_bytes),
         BUS_TEST(a_connection_too_many_is_closed_and_others_go_on),

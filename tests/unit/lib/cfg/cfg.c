@@ -152,6 +152,41 @@ static void lost_acknowledgement_is_said_again(void **state)
     assert_int_equal(t->mini.n_subscribes, 1);
 }
 
+static void run_finely(struct test *t, unsigned ms)
+{
+    for (unsigned i = 0; i < ms; i++) {
+        peer_pass(&t->peer, 1);
+        mini_step(&t->mini);
+        cfg_step(t->cfg, t->peer.now_ns);
+    }
+}
+
+/* Versions without a row but of rules: the acknowledgement of each would wake configdb for nothing. */
+static void what_nobody_waits_for_is_acknowledged_later_and_the_rest_at_once(void **state)
+{
+    struct test *t = *state;
+    run(t, 100);
+    uint64_t before = t->mini.n_applied;
+    for (int i = 0; i < 40; i++) {
+        mini_commit(&t->mini, 1, 100);
+        run_finely(t, 1);
+    }
+    assert_in_range(t->mini.n_applied - before, 2, 5);
+    run_finely(t, 20);
+    assert_true(t->mini.acked == t->mini.n);
+    run_finely(t, 20); /* and then not again */
+    before = t->mini.n_applied;
+    mini_commit(&t->mini, 1, 100);
+    run_finely(t, 4);
+    mini_commit(&t->mini, 1, 100);
+    run_finely(t, 4);
+    assert_true(t->mini.acked < t->mini.n);
+    mini_commit(&t->mini, 1, 101); /* a row that is no rule */
+    run_finely(t, 4);
+    assert_true(t->mini.acked == t->mini.n);
+    assert_in_range(t->mini.n_applied - before, 1, 2);
+}
+
 static void restarted_configdb_is_resumed_without_a_snapshot(void **state)
 {
     struct test *t = *state;
@@ -472,6 +507,7 @@ int main(void)
         CFG_TEST(mirror_takes_a_snapshot_and_follows),
         CFG_TEST(quiet_connection_is_not_subscribed_again),
         CFG_TEST(lost_acknowledgement_is_said_again),
+        CFG_TEST(what_nobody_waits_for_is_acknowledged_later_and_the_rest_at_once),
         CFG_TEST(restarted_configdb_is_resumed_without_a_snapshot),
         CFG_TEST(what_changes_without_a_version_is_seen_after_a_refresh),
         CFG_TEST(silence_is_reported_and_the_mirror_stays),

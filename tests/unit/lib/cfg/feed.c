@@ -1,5 +1,6 @@
 /* Tests of lib/cfg/feed.c: nothing incomplete is ever shown (I6), gaps are seen, bad rows stop nobody. */
 #include "tests/unit/lib/cfg/feed_told.h"
+#include "lib/msg/authors.h"
 
 static void snapshot_is_shown_only_when_complete(void **state)
 {
@@ -138,6 +139,40 @@ static void many_commits_as_one_are_shown_in_one_step(void **state)
     assert_int_equal(merged(t, &r, 13, 14), FEED_LOST); /* in the middle of a commit */
     told(t, "");
     assert_true(value_of(t, 3) == 33 && value_of(t, 5) == 0);
+}
+
+static void say_commit(struct test *t, uint64_t n, uint64_t authors, uint32_t tables)
+{
+    Busbar__Version version = BUSBAR__VERSION__INIT;
+    version.epoch = 1;
+    version.n = n;
+    Busbar__Delta message = BUSBAR__DELTA__INIT;
+    message.version = &version;
+    message.last = true;
+    message.authors = authors;
+    message.tables = tables;
+    assert_int_equal(feed_on_delta(t->feed, &message), FEED_ANSWERED);
+}
+
+static void whose_commits_they_were_and_what_they_changed_is_known(void **state)
+{
+    struct test *t = *state;
+    assert_int_equal(feed_changed(t->feed, UINT32_MAX), 0);
+    begin(t);
+    assert_int_equal(feed_take_authors(t->feed), AUTHORS_ALL); /* of a snapshot that is not said */
+    assert_int_equal(feed_take_authors(t->feed), AUTHORS_NONE);
+    assert_int_equal(feed_changed(t->feed, 1u << CFG_METER), 5);
+    say_commit(t, 6, authors_one(1), 1u << CFG_RULE);
+    say_commit(t, 7, authors_one(2), 1u << CFG_METER | 1u << CFG_RULE);
+    say_commit(t, 8, AUTHORS_NONE, 1u << CFG_RULE);
+    uint64_t authors = feed_take_authors(t->feed);
+    assert_true(authors_has(authors, 1) && authors_has(authors, 2) && !authors_has(authors, 3));
+    assert_int_equal(feed_changed(t->feed, 1u << CFG_METER | 1u << CFG_PORT), 7);
+    assert_int_equal(feed_changed(t->feed, 1u << CFG_PORT), 5);
+    assert_int_equal(feed_changed(t->feed, 1u << CFG_RULE), 8);
+    say_commit(t, 9, 0, 0); /* of an older configdb */
+    assert_int_equal(feed_take_authors(t->feed), AUTHORS_ALL);
+    assert_int_equal(feed_changed(t->feed, 1u << CFG_PORT), 9);
 }
 
 static void version_that_does_not_follow_is_lost(void **state)
@@ -706,6 +741,7 @@ int main(void)
         FEED_TEST(the_rest_of_a_commit_whose_beginning_was_thrown_away_is_none),
         FEED_TEST(row_that_comes_and_goes_in_one_commit_is_shown_in_order),
         FEED_TEST(many_commits_as_one_are_shown_in_one_step),
+        FEED_TEST(whose_commits_they_were_and_what_they_changed_is_known),
         FEED_TEST(version_that_does_not_follow_is_lost),
         FEED_TEST(old_versions_are_ignored_and_resume_adopts_the_epoch),
         FEED_TEST(rows_of_other_tables_and_unreadable_ones_are_left_out),

@@ -247,19 +247,6 @@ static void callback_may_add_transactions(void **state)
     assert_true(arrived(t, 99, NULL) != 0);
 }
 
-static void what_is_not_sent_yet_is_known(void **state)
-{
-    struct test *t = *state;
-    struct outcome outcome = {0};
-    assert_false(outbox_has_unsent(t->outbox));
-    add(t, 1, 1000, &outcome);
-    assert_true(outbox_has_unsent(t->outbox));
-    step(t);
-    assert_false(outbox_has_unsent(t->outbox));
-    outbox_rewind(t->outbox);
-    assert_true(outbox_has_unsent(t->outbox));
-}
-
 #define OUTBOX_TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)
@@ -272,7 +259,6 @@ int main(void)
         OUTBOX_TEST(too_late_ends_with_what_is_known),
         OUTBOX_TEST(too_large_a_transaction_is_refused_here),
         OUTBOX_TEST(callback_may_add_transactions),
-        OUTBOX_TEST(what_is_not_sent_yet_is_known),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,6 +1,7 @@
 /* Batches: the commits of the ring, whole and in order, as many as fit, with the rows of the asked tables only. */
 #include "tests/unit/services/configdb/fixture.h"
 
+#include "lib/msg/authors.h"
 #include "services/configdb/batch.h"
 
 /* One commit of a rule with `bytes` in its match, or, mixed, of a bridge and a port. */
@@ -26,7 +27,7 @@ static void push(struct fixture_base *base, struct ring *ring, uint64_t id, size
         assert_int_equal(overlay_set(overlay, CFG_RULE, id, NULL, &rule.base, &detail), 0);
         free(value);
     }
-    ring_push(ring, &overlay, 1);
+    ring_push(ring, &overlay, 1, AUTHORS_NONE);
     overlay_destroy(&overlay);
     rows_end(base->rows);
 }
@@ -116,7 +117,7 @@ static void it_is_bounded_and_ends_before_a_commit_of_several_pieces(void **stat
         rule.n_match = 1;
         assert_int_equal(overlay_set(overlays[0], CFG_RULE, i, NULL, &rule.base, &detail), 0);
     }
-    ring_push(ring, overlays, 1);
+    ring_push(ring, overlays, 1, AUTHORS_NONE);
     assert_true(ring_entry(ring, 10)->n_pieces > 1);
     overlay_destroy(&overlays[0]);
     rows_end(base.rows);
@@ -179,7 +180,7 @@ static void a_reader_by_bridge_gets_one_delta_for_what_it_does_not_see(void **st
         struct overlay *overlay = overlay_new(base.rows);
         Busbar__RuleRow rule = fixture_rule(bridges[i], i);
         assert_int_equal(overlay_set(overlay, CFG_RULE, i + 1, NULL, &rule.base, &detail), 0);
-        ring_push(ring, &overlay, 1);
+        ring_push(ring, &overlay, 1, AUTHORS_NONE);
         overlay_destroy(&overlay);
         rows_end(base.rows);
     }
@@ -231,7 +232,7 @@ static void a_large_commit_is_filtered_piece_by_piece(void **state)
         rule.n_match = 1;
         assert_int_equal(overlay_set(overlay, CFG_RULE, i + 1, NULL, &rule.base, &detail), 0);
     }
-    ring_push(ring, &overlay, 1);
+    ring_push(ring, &overlay, 1, AUTHORS_NONE);
     const struct ring_entry *entry = ring_entry(ring, 1);
     struct view view = {.tables = 1u << CFG_RULE};
     bridge_set_assign(&view.bridges, (const uint64_t[]){7}, 1);

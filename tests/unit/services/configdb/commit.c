@@ -7,6 +7,7 @@
 #include <sys/resource.h>
 #include <sys/wait.h>
 
+#include "lib/msg/authors.h"
 #include "services/configdb/fold.h"
 #include "services/configdb/history.h"
 
@@ -60,6 +61,8 @@ static void rules_go_first_and_those_of_a_deleted_bridge_go_with_it(void **state
     const struct ring_entry *entry = ring_entry(group.ring, 14);
     assert_true((entry->tables & 1u << CFG_RULE) != 0 && (entry->tables & 1u << CFG_BRIDGE) != 0 &&
                 (entry->tables & 1u << CFG_PORT) != 0);
+    assert_int_equal(entry->authors, AUTHORS_NONE); /* swctl's; those of rules tell who wrote them */
+    assert_int_equal(ring_entry(group.ring, 5)->authors, authors_one(1));
     queue(&group, PROCESS_OFAGENT, 9, 12, BUSBAR__OP_KIND__OP_INSERT, CFG_RULE, 0, &rule.base);
     commit_step(group.commit);
     assert_int_equal(group.replies[14]->error, -ERROR_REFERENCE);

@@ -2,6 +2,7 @@
 #include "tests/unit/services/configdb/fixture.h"
 
 #include "lib/base/random.h"
+#include "lib/msg/authors.h"
 #include "services/configdb/merge.h"
 
 enum { IDS = 12, TABLES = 2, COMMITS = 400 };
@@ -73,7 +74,7 @@ static void push_random(struct fixture_base *base, struct ring *ring, struct ran
     for (uint64_t i = 0; i < random_below(r, 4); i++) { /* ids differ within a commit; of more than one byte, too */
         set(overlay, tables[random_below(r, TABLES)], (first + i) % IDS + 12 * 100, random_below(r, 4) == 0 ? 0 : serial * 4 + i, random_below(r, 300));
     }
-    ring_push(ring, &overlay, 1);
+    ring_push(ring, &overlay, 1, AUTHORS_NONE);
     overlay_destroy(&overlay);
     rows_end(base->rows);
 }
@@ -134,7 +135,7 @@ static void push_one(struct fixture_base *base, struct ring *ring, enum cfg_tabl
     assert_int_equal(rows_begin(base->rows, ROWS_RUN), 0);
     struct overlay *overlay = overlay_new(base->rows);
     set(overlay, table, id, value, bytes);
-    ring_push(ring, &overlay, 1);
+    ring_push(ring, &overlay, 1, AUTHORS_NONE);
     overlay_destroy(&overlay);
     rows_end(base->rows);
 }
@@ -158,6 +159,8 @@ static void rows_come_once_in_order_and_those_of_other_tables_not(void **state)
     assert_int_equal(merged->n_changes, 3);
     assert_true(merged->changes[0]->id == 8 && merged->changes[1]->id == 7 && merged->changes[2]->id == 9);
     assert_int_equal(value_of(merged->changes[1]), 3);
+    assert_int_equal(merged->authors, AUTHORS_NONE);
+    assert_int_equal(merged->tables, 1u << CFG_RULE | 1u << CFG_METER); /* those that it is not shown, too */
     busbar__delta_merged__free_unpacked(merged, NULL);
     make(&batch, ring, 1u << CFG_BRIDGE, 101, 100, 100000);
     merged = unpacked(&batch);
@@ -195,7 +198,7 @@ static void it_is_bounded_and_made_once_for_a_place(void **state)
     for (uint64_t i = 20; i < 32; i++) {
         set(overlay, CFG_RULE, i, i, 100000);
     }
-    ring_push(ring, &overlay, 1);
+    ring_push(ring, &overlay, 1, AUTHORS_NONE);
     overlay_destroy(&overlay);
     rows_end(base.rows);
     assert_true(ring_entry(ring, 10)->n_pieces > 1);

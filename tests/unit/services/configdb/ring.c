@@ -1,6 +1,7 @@
 /* The ring: whole commits, n without gaps, bounded. */
 #include "tests/unit/services/configdb/fixture.h"
 
+#include "lib/msg/authors.h"
 #include "services/configdb/ring.h"
 
 static void push(struct fixture_base *base, struct ring *ring, uint64_t first_id, size_t n_rules, size_t value_bytes)
@@ -19,7 +20,7 @@ static void push(struct fixture_base *base, struct ring *ring, uint64_t first_id
         rule.n_match = 1;
         assert_int_equal(overlay_set(overlay, CFG_RULE, first_id + i, NULL, &rule.base, &detail), 0);
     }
-    ring_push(ring, &overlay, 1);
+    ring_push(ring, &overlay, 1, AUTHORS_NONE);
     overlay_destroy(&overlay);
     rows_end(base->rows);
     free(bytes);
@@ -59,6 +60,24 @@ static void entries_are_found_by_n(void **state)
     fixture_base_fini(&base);
 }
 
+/* What a reader is told of a commit beside its rows, of those that it does not see as well. */
+static void a_commit_says_whose_it_is_and_which_tables_it_changed(void **state)
+{
+    struct fixture_base base;
+    fixture_base_init(&base);
+    struct ring *ring = ring_new(5, 100);
+    ring_push(ring, NULL, 0, authors_one(3));
+    push(&base, ring, 7, 2, 10);
+    Busbar__Delta *delta = busbar__delta__unpack(NULL, ring_entry(ring, 101)->pieces[0].size, ring_entry(ring, 101)->pieces[0].bytes);
+    assert_true(authors_has(delta->authors, 3) && !authors_has(delta->authors, 1) && delta->tables == 0);
+    busbar__delta__free_unpacked(delta, NULL);
+    delta = busbar__delta__unpack(NULL, ring_entry(ring, 102)->pieces[0].size, ring_entry(ring, 102)->pieces[0].bytes);
+    assert_true(delta->authors == AUTHORS_NONE && delta->tables == 1u << CFG_RULE && delta->n_changes == 2 && delta->last);
+    busbar__delta__free_unpacked(delta, NULL);
+    ring_destroy(&ring);
+    fixture_base_fini(&base);
+}
+
 static void a_large_commit_comes_in_pieces_with_last_on_the_final_one(void **state)
 {
     struct fixture_base base;
@@ -89,7 +108,7 @@ static void the_oldest_leave_when_a_bound_is_reached(void **state)
     fixture_base_init(&base);
     struct ring *ring = ring_new(5, 0);
     for (uint64_t i = 1; ring_oldest(ring) < 100; i++) { /* the smallest there are */
-        ring_push(ring, NULL, 0);
+        ring_push(ring, NULL, 0, AUTHORS_NONE);
         assert_int_equal(ring_newest(ring), i);
         assert_true(i <= RING_ENTRIES_MAX && ring_bytes(ring) <= RING_BYTES_MAX);
     }
@@ -141,7 +160,7 @@ static void counters_are_left_out(void **state)
     assert_int_equal(rows_begin(base.rows, ROWS_RUN), 0);
     struct overlay *overlay = overlay_new(base.rows);
     assert_int_equal(overlay_set(overlay, CFG_COUNTER, 1, NULL, &counter.base, &detail), 0);
-    ring_push(ring, &overlay, 1);
+    ring_push(ring, &overlay, 1, AUTHORS_NONE);
     ring_entry_rows(ring_entry(ring, 1), see, &seen);
     assert_int_equal(seen.n, 0);
     assert_int_equal(ring_entry(ring, 1)->tables, 0);
@@ -179,7 +198,7 @@ static void an_entry_knows_the_bridge_of_its_rules_if_they_have_one(void **state
                 assert_int_equal(overlay_set(overlay, CFG_RULE, k + 1, &old.base, &rule.base, &detail), 0);
             }
         }
-        ring_push(ring, &overlay, 1);
+        ring_push(ring, &overlay, 1, AUTHORS_NONE);
         assert_true(ring_entry(ring, ring_newest(ring))->bridge == cases[i].bridge);
         overlay_destroy(&overlay);
         rows_end(base.rows);
@@ -192,6 +211,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(entries_are_found_by_n),
+        cmocka_unit_test(a_commit_says_whose_it_is_and_which_tables_it_changed),
         cmocka_unit_test(a_large_commit_comes_in_pieces_with_last_on_the_final_one),
         cmocka_unit_test(the_oldest_leave_when_a_bound_is_reached),
         cmocka_unit_test(a_difference_of_places_is_the_bytes_between_them),

@@ -1,6 +1,7 @@
 /* Row errors: named for their reader, replaced, bounded, forgotten when the row changes. */
 #include "tests/unit/services/configdb/fixture.h"
 
+#include "lib/msg/authors.h"
 #include "services/configdb/row_errors.h"
 
 static const struct bus_identity shard = {.kind = PROCESS_FASTPATH, .instance = 2, .start = 9};
@@ -64,7 +65,7 @@ static void a_changed_row_is_forgotten_and_others_stay(void **state)
     struct overlay *overlay = overlay_new(base.rows);
     Busbar__PortRow port = fixture_port("p1", 1);
     assert_int_equal(overlay_set(overlay, CFG_PORT, 7, NULL, &port.base, &detail), 0);
-    ring_push(ring, &overlay, 1);
+    ring_push(ring, &overlay, 1, AUTHORS_NONE);
     overlay_destroy(&overlay);
     rows_end(base.rows);
     row_errors_forget(&errors, ring_entry(ring, 1));

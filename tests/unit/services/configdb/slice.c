@@ -1,6 +1,7 @@
 /* Snapshots in slices while the tables change: what is shown at the end is exactly the tables at the version named (I6). */
 #include "tests/unit/services/configdb/fixture.h"
 
+#include "lib/msg/authors.h"
 #include "services/configdb/slice.h"
 
 enum { MODEL_IDS = 4000 };
@@ -51,7 +52,7 @@ static void change(struct world *world, uint64_t id, uint64_t cookie)
     (void)rows_next_n(world->base.rows);
     assert_int_equal(overlay_write(overlay), 0);
     assert_int_equal(rows_commit(world->base.rows), 0);
-    ring_push(world->ring, &overlay, 1);
+    ring_push(world->ring, &overlay, 1, AUTHORS_NONE);
     overlay_destroy(&overlay);
     world->tables.cookie[id] = cookie;
     assert_true(ring_newest(world->ring) < LOG_MAX);
@@ -294,7 +295,7 @@ static void commits_that_outran_the_ring_are_reported(void **state)
     const struct view view = {.tables = 1u << CFG_RULE, .bridges.is_all = true};
     slice_start(&slice, &view, 0, 0);
     while (ring_oldest(ring) < 2) {
-        ring_push(ring, NULL, 0);
+        ring_push(ring, NULL, 0, AUTHORS_NONE);
     }
     writer_init(&body);
     assert_int_equal(rows_begin_read(base.rows), 0);
@@ -324,7 +325,7 @@ static void that_is_seen_between_two_pieces_of_rows(void **state)
         writer_fini(&body);
         assert_false(slice.has_rows);
         while (ring_oldest(world.ring) < have + 2) {
-            ring_push(world.ring, NULL, 0);
+            ring_push(world.ring, NULL, 0, AUTHORS_NONE);
         }
     }
     world_fini(&world);

@@ -1,6 +1,7 @@
 /* A reader's share of a commit: told without a look at its rows where that can be, and never too little. */
 #include "tests/unit/services/configdb/fixture.h"
 
+#include "lib/msg/authors.h"
 #include "services/configdb/view.h"
 
 enum { TABLES = 1u << CFG_RULE | 1u << CFG_GROUP };
@@ -29,7 +30,7 @@ static const struct ring_entry *push(struct fixture_base *base, struct ring *rin
         group.bridge = 9;
         assert_int_equal(overlay_set(overlay, CFG_GROUP, 70, NULL, &group.base, &detail), 0);
     }
-    ring_push(ring, &overlay, 1);
+    ring_push(ring, &overlay, 1, AUTHORS_NONE);
     overlay_destroy(&overlay);
     rows_end(base->rows);
     return ring_entry(ring, ring_newest(ring));

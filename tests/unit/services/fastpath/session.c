@@ -3,6 +3,8 @@
  * One thread. */
 #include "tests/unit/services/fastpath/rig.h"
 
+#include "lib/msg/authors.h"
+
 static void replica_that_has_reached_the_floor_is_let_in(void **state)
 {
     struct rig *rig = rig_new(256);
@@ -163,10 +165,67 @@ static void floor_does_not_pass_what_the_shard_knows_itself(void **state)
     rig_end(rig);
 }
 
+static void reached_for(struct rig *rig, size_t r, uint64_t n, uint64_t authors, uint64_t settings)
+{
+    Busbar__Reached reached = BUSBAR__REACHED__INIT;
+    Busbar__Version version;
+    version_encode((struct version){.epoch = 1, .n = n}, &version);
+    reached.version = &version;
+    reached.authors = authors;
+    reached.settings = settings;
+    rig_say(rig, r, MESSAGE_REACHED, &reached.base);
+    rig_run(rig, 0);
+}
+
+/* Commits of rules alone the shard need not have heard of itself. */
+static void floor_passes_what_the_shard_need_not_know(void **state)
+{
+    struct rig *rig = rig_new(256);
+    rig_hello(rig, 0, 10, MSG_KEY_LAYOUT);
+    rig->shard->known = (struct version){.epoch = 1, .n = 12};
+    reached_for(rig, 0, 15, AUTHORS_NONE, 12);
+    assert_int_equal(rig->shard->floor.n, 15);
+    reached_for(rig, 0, 18, AUTHORS_NONE, 17); /* a meter, say */
+    assert_int_equal(rig->shard->floor.n, 15);
+    rig->shard->known.n = 16;
+    assert_true(session_update_floor(rig->shard));
+    assert_int_equal(rig->shard->floor.n, 16);
+    rig->shard->known.n = 17;
+    assert_true(session_update_floor(rig->shard));
+    assert_int_equal(rig->shard->floor.n, 18);
+    rig_end(rig);
+}
+
+/* An ofagent that is not among them may be told late, so none may be missing: neither of a commit that a session has passed and the floor has not. */
+static void those_whose_commits_the_floor_passes_are_remembered_until_it_has(void **state)
+{
+    struct rig *rig = rig_new(256);
+    rig_hello(rig, 0, 10, MSG_KEY_LAYOUT);
+    assert_int_equal(session_take_floor_for(rig->shard), AUTHORS_ALL); /* who waits for what it had reached is not known */
+    rig_hello(rig, 1, 10, MSG_KEY_LAYOUT);
+    assert_int_equal(session_take_floor_for(rig->shard), AUTHORS_ALL);
+    assert_int_equal(session_take_floor_for(rig->shard), AUTHORS_NONE);
+    reached_for(rig, 0, 12, authors_one(1), 10);
+    assert_int_equal(rig->shard->floor.n, 10);
+    reached_for(rig, 1, 11, authors_one(2), 10);
+    assert_int_equal(rig->shard->floor.n, 11);
+    assert_true(authors_has(session_take_floor_for(rig->shard), 2));
+    reached_for(rig, 1, 12, authors_one(3), 10);
+    assert_int_equal(rig->shard->floor.n, 12);
+    uint64_t authors = session_take_floor_for(rig->shard);
+    assert_true(authors_has(authors, 1) && authors_has(authors, 3) && !authors_has(authors, 4));
+    assert_int_equal(session_take_floor_for(rig->shard), AUTHORS_NONE);
+    reached_for(rig, 0, 13, 0, 0); /* of a replica that does not say */
+    assert_int_equal(session_take_floor_for(rig->shard), AUTHORS_ALL);
+    rig_end(rig);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(floor_does_not_pass_what_the_shard_knows_itself),
+        cmocka_unit_test(floor_passes_what_the_shard_need_not_know),
+        cmocka_unit_test(those_whose_commits_the_floor_passes_are_remembered_until_it_has),
         cmocka_unit_test(replica_that_has_reached_the_floor_is_let_in),
         cmocka_unit_test(others_are_refused_with_the_reason),
         cmocka_unit_test(silence_of_500_ms_closes_and_beats_keep_open),

@@ -3,6 +3,7 @@
  * One thread, fake clock. */
 #include "tests/unit/services/fastpath/rig.h"
 
+#include "lib/msg/authors.h"
 #include "lib/msg/counter_id.h"
 #include "proto/usage.pb-c.h"
 #include "services/fastpath/usage.h"
@@ -185,9 +186,35 @@ static void retired_id_is_freed_and_floor_is_told_at_once(void **state)
     step(&l, 0);
     assert_int_equal(l.rig->shard->counters.n_ids, 0);
     l.rig->shard->floor.n = 99;
-    usage_tell_floor(&l.usage, l.rig->shard);
+    usage_tell_floor(&l.usage, l.rig->shard, AUTHORS_ALL, l.rig->now_ns);
     step(&l, 0);
     assert_true(l.n_floors == 1 && l.floor == 99);
+    end(&l);
+}
+
+/* Whoever waits for none of the commits that the floor has passed is not woken for each of them. */
+static void a_floor_is_told_at_once_to_whose_commit_it_has_passed_and_later_to_others(void **state)
+{
+    struct listener l;
+    begin(&l, COUNTER_RULE);
+    step(&l, 0);
+    l.rig->shard->floor.n = 98;
+    usage_tell_floor(&l.usage, l.rig->shard, authors_one(2), l.rig->now_ns);
+    l.rig->shard->floor.n = 99;
+    usage_tell_floor(&l.usage, l.rig->shard, AUTHORS_NONE, l.rig->now_ns + NS_PER_MS);
+    assert_true(usage_owes_floor(&l.usage));
+    step(&l, USAGE_FLOOR_LATER_MS - 1);
+    assert_int_equal(l.n_floors, 0);
+    step(&l, 1);
+    assert_true(l.n_floors == 1 && l.floor == 99);
+    assert_false(usage_owes_floor(&l.usage));
+    step(&l, 100);
+    assert_int_equal(l.n_floors, 0);
+    l.rig->shard->floor.n = 100;
+    usage_tell_floor(&l.usage, l.rig->shard, authors_join(authors_one(2), authors_one(1)), l.rig->now_ns);
+    assert_false(usage_owes_floor(&l.usage));
+    step(&l, 0);
+    assert_true(l.n_floors == 1 && l.floor == 100);
     end(&l);
 }
 
@@ -328,6 +355,7 @@ int main(void)
         cmocka_unit_test(meters_are_reported_when_they_have_measured_something),
         cmocka_unit_test(ask_all_gives_all_again),
         cmocka_unit_test(retired_id_is_freed_and_floor_is_told_at_once),
+        cmocka_unit_test(a_floor_is_told_at_once_to_whose_commit_it_has_passed_and_later_to_others),
         cmocka_unit_test(a_step_sends_a_bounded_part_of_many_counters),
         cmocka_unit_test(what_changes_while_a_report_is_under_way_comes_with_the_next),
         cmocka_unit_test(a_report_begins_with_a_piece_even_when_nothing_has_changed_yet),

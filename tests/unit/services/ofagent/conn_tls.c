@@ -97,7 +97,7 @@ static void step(struct side *side)
     if (side->result < 0) {
         return;
     }
-    conn_begin_step(side->conn);
+    conn_begin_step(side->conn, true);
     while ((side->result = conn_next(side->conn, &bytes, &size)) > 0) {
         side->bytes = memory_resize(side->bytes, side->size + size);
         memcpy(side->bytes + side->size, bytes, size);

@@ -54,6 +54,7 @@ struct cfg {
     struct version shown;   /* to the owner */
     bool is_connected, automatic, delay_feed, wants_snapshot;
     size_t n_refreshes;
+    int fd;                 /* that the owner is to poll; 0: none */
     struct version applied; /* as the owner says */
     size_t n_applied_errors;
     uint64_t registered;
@@ -282,7 +283,7 @@ static inline void fake_cfg_pretend(struct cfg *cfg)
 
 int cfg_fd(const struct cfg *cfg)
 {
-    return -1;
+    return cfg->fd != 0 ? cfg->fd : -1;
 }
 void cfg_step(struct cfg *cfg, uint64_t now_ns)
 {
@@ -293,6 +294,10 @@ void cfg_step(struct cfg *cfg, uint64_t now_ns)
     while (cfg->automatic && cfg->n_txns > 0) {
         fake_cfg_commit(cfg);
     }
+}
+void cfg_say(struct cfg *cfg, uint64_t now_ns)
+{
+    cfg_step(cfg, now_ns);
 }
 void cfg_refresh(struct cfg *cfg)
 {
@@ -434,10 +439,6 @@ void cfg_transact(struct cfg *cfg, struct cfg_txn **txn, uint64_t deadline_ns,
     (*txn)->context = context;
     cfg->txns[cfg->n_txns++] = *txn;
     *txn = NULL;
-}
-bool cfg_has_news(const struct cfg *cfg)
-{
-    return cfg->n_txns > 0;
 }
 size_t cfg_transactions_in_flight(const struct cfg *cfg)
 {

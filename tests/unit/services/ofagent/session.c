@@ -162,6 +162,23 @@ static void what_follows_a_barrier_waits_for_its_reply(void **state)
     client_close(&c);
 }
 
+/* Nothing more may come from the peer, so nobody would be woken for it. */
+static void what_came_behind_a_barrier_that_waits_for_nothing_is_read_in_the_same_step(void **state)
+{
+    static const uint8_t both[] = {4, 20 /* BARRIER_REQUEST */, 0, 8, 0, 0, 0, 8, 4, OF_ECHO_REQUEST, 0, 8, 0, 0, 0, 7};
+    struct bench *b = *state;
+    struct client c;
+
+    client_open(b, &c);
+    assert_int_equal(send(c.fd, both, sizeof both, 0), sizeof both);
+    b->now_ns += NS_PER_MS;
+    ofagent_step(b->agent, b->now_ns, b->now_ns);
+    uint8_t replies[64];
+    assert_int_equal(recv(c.fd, replies, sizeof replies, MSG_DONTWAIT), 16);
+    assert_true(replies[7] == 8 && replies[15] == 7);
+    client_close(&c);
+}
+
 static void errors_of_lost_changes_come_before_the_barrier_reply(void **state)
 {
     struct bench *b = *state;
@@ -274,6 +291,7 @@ int main(void)
         CLAIM(a_barrier_waits_for_the_floor_of_every_shard),
         CLAIM(a_barrier_does_not_wait_for_a_shard_that_left),
         CLAIM(what_follows_a_barrier_waits_for_its_reply),
+        CLAIM(what_came_behind_a_barrier_that_waits_for_nothing_is_read_in_the_same_step),
         CLAIM(errors_of_lost_changes_come_before_the_barrier_reply),
         CLAIM(a_peer_that_leaves_while_its_barrier_waits_is_let_go),
         CLAIM(shards_far_behind_make_controllers_wait),
