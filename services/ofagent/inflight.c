@@ -61,6 +61,17 @@ struct cuts {
     size_t count, room;
 };
 
+/* Changes in `dirty`, side by side, whose operations came packed. */
+struct packed {
+    size_t at, n;
+    struct writer ops;
+};
+
+struct packed_list {
+    struct packed *items; /* in order */
+    size_t count, room;
+};
+
 /* A transaction under way: what cfg_transact() is given, so that an answer can come after the inflight has gone. */
 struct call {
     struct inflight *inflight; /* NULL: forgotten */
@@ -80,6 +91,7 @@ struct inflight {
     struct items dirty;
     size_t n_blocked; /* of these, under way as they were before */
     uint32_t dirty_from; /* place of the first of these, counted from the start */
+    struct packed_list packed;
     struct cuts cuts;
     size_t lowest;    /* place in dirty of what has been noted since the last cut; SIZE_MAX: nothing */
     uint64_t n_requests;
@@ -87,6 +99,7 @@ struct inflight {
     struct call *calls[INFLIGHT_TXNS_MAX];
     size_t n_calls;
     size_t n_under_way;       /* items of all calls */
+    bool is_cut;              /* what left last was a part of a request whose rest begins `dirty` */
     struct id_map deletions;  /* of these, rules that have a row and are to go: by flow_entry_hash() */
     size_t n_like_another;    /* and those that are not in it, for one of another match has the same hash there; none in a thousand years */
     struct requests requests; /* oldest first */
@@ -123,6 +136,48 @@ static void items_drop_first(struct items *list, size_t n)
         items_fini(list);
     } else {
         memmove(list->items, list->items + n, list->count * sizeof *list->items);
+    }
+}
+
+static void packed_drop(struct packed_list *list, size_t i)
+{
+    writer_fini(&list->items[i].ops);
+    list->count--;
+    memmove(&list->items[i], &list->items[i + 1], (list->count - i) * sizeof *list->items);
+}
+
+static void packed_fini(struct packed_list *list)
+{
+    while (list->count > 0) {
+        packed_drop(list, list->count - 1);
+    }
+    free(list->items);
+    *list = (struct packed_list){0};
+}
+
+/* The change at this place is not what was packed any more. */
+static void packed_forget(struct packed_list *list, size_t place)
+{
+    for (size_t i = list->count; i-- > 0 && list->items[i].at + list->items[i].n > place;) {
+        if (list->items[i].at <= place) {
+            packed_drop(list, i);
+            return;
+        }
+    }
+}
+
+/* The first n changes have left: what had begun among them has, too. */
+static void packed_leave(struct packed_list *list, size_t n)
+{
+    size_t n_gone = 0;
+
+    while (n_gone < list->count && list->items[n_gone].at < n) {
+        writer_fini(&list->items[n_gone++].ops);
+    }
+    list->count -= n_gone;
+    for (size_t i = 0; i < list->count; i++) {
+        list->items[i] = list->items[i + n_gone];
+        list->items[i].at -= n;
     }
 }
 
@@ -191,6 +246,7 @@ void inflight_destroy(struct inflight **inflight)
         release(in, &in->calls[i]->items, false);
     }
     release(in, &in->dirty, true);
+    packed_fini(&in->packed);
     free(in->requests.items);
     writer_fini(&in->row);
     id_map_fini(&in->deletions);
@@ -226,11 +282,33 @@ uint64_t inflight_note_flows(struct inflight *inflight, struct flow_changes *cha
             entry->is_dirty = true;
             inflight->n_blocked += entry->is_in_flight ? 1 : 0;
             note_new(inflight, &entry->dirty_at)->flow = entry;
+        } else {
+            packed_forget(&inflight->packed, entry->dirty_at - inflight->dirty_from);
         }
         note_place(inflight, entry->dirty_at);
     }
     flow_changes_fini(changes);
     return inflight->batch;
+}
+
+void inflight_pack(struct inflight *inflight, const struct rule *rule, struct writer *ops)
+{
+    writer_clear(&inflight->row);
+    msg_rule_pack(rule, &inflight->row);
+    cfg_ops_insert_packed(ops, CFG_RULE, inflight->row.bytes, inflight->row.size);
+}
+
+void inflight_note_packed(struct inflight *inflight, size_t n_last, struct writer *ops, size_t n)
+{
+    struct packed_list *list = &inflight->packed;
+
+    assert(n > 0 && n <= n_last && n_last <= inflight->dirty.count);
+    if (list->count == list->room) {
+        list->room = list->room == 0 ? 4 : list->room * 2;
+        list->items = memory_resize(list->items, list->room * sizeof *list->items);
+    }
+    list->items[list->count++] = (struct packed){.at = inflight->dirty.count - n_last, .n = n, .ops = *ops};
+    writer_init(ops);
 }
 
 uint64_t inflight_note_group(struct inflight *inflight, struct group_entry *entry)
@@ -400,6 +478,8 @@ static void lost(struct inflight *inflight)
     int error = inflight->error;
 
     release(inflight, &inflight->dirty, true);
+    packed_fini(&inflight->packed);
+    inflight->is_cut = false;
     inflight->n_clean = 0;
     inflight->cuts.count = 0;
     inflight->lowest = SIZE_MAX;
@@ -578,6 +658,23 @@ static size_t write_item(struct inflight *inflight, struct cfg_txn *txn, struct 
     return item->flow != NULL ? write_rule(inflight, txn, item) : item->group != NULL ? write_group(txn, item) : write_meter(txn, item);
 }
 
+/* Those of a packed piece, all new rules, still as they were. */
+static size_t write_packed(struct cfg_txn *txn, struct items *under_way, const struct item *dirty, const struct packed *packed)
+{
+    uint32_t op = (uint32_t)cfg_txn_size(txn);
+
+    for (size_t i = 0; i < packed->n; i++) {
+        struct item *item = items_append(under_way);
+        *item = dirty[i];
+        item->flow->is_dirty = false;
+        item->flow->is_in_flight = true;
+        item->was_inserted = true;
+        item->op = op++;
+    }
+    cfg_txn_insert_ops(txn, packed->ops.bytes, packed->ops.size, packed->n);
+    return packed->ops.size;
+}
+
 static void require_owner(struct cfg_txn *txn, uint64_t bridge, const struct inflight_owner *owner)
 {
     static const char *const columns[] = {"start", "epoch"};
@@ -630,7 +727,7 @@ static bool may_flush(struct inflight *inflight)
     }
     bool has_some = inflight->dirty.count > 0 || inflight->requests.count > inflight->requests.begin;
     bool is_worth_it = inflight->dirty.count >= INFLIGHT_TXN_LEAST;
-    bool has_time = inflight->n_under_way < INFLIGHT_CHANGES_MAX; /* before they have been unanswered for too long */
+    bool has_time = inflight->n_under_way < (inflight->is_cut ? INFLIGHT_TXN_MAX : INFLIGHT_CHANGES_MAX); /* not to be unanswered for too long */
     bool has_place = inflight->n_calls == 0 || (inflight->n_calls < INFLIGHT_TXNS_MAX && is_worth_it && has_time);
     if (!has_some || !has_place || inflight->n_blocked > 0 || inflight->error != 0) {
         return false;
@@ -650,7 +747,7 @@ static size_t end_by_count(const struct inflight *inflight)
     while (n > 0 && cuts->items[n - 1].at > INFLIGHT_TXN_MAX) {
         n--;
     }
-    return n > 0 ? cuts->items[n - 1].at : INFLIGHT_TXN_MAX;
+    return n > 0 ? cuts->items[n - 1].at : INFLIGHT_PART_MAX;
 }
 
 /* Of a walk: *next is 0 at first. */
@@ -662,12 +759,33 @@ static bool is_cut(const struct cuts *cuts, size_t at, size_t *next)
     return *next < cuts->count && cuts->items[*next].at == at;
 }
 
+/* Would a transaction that ends there cut a request? */
+static bool is_within_a_request(const struct inflight *inflight, size_t end)
+{
+    size_t next = 0;
+
+    return end < inflight->dirty.count && !is_cut(&inflight->cuts, end, &next);
+}
+
 static size_t write_items(struct inflight *inflight, struct cfg_txn *txn, struct items *under_way)
 {
-    size_t end = end_by_count(inflight), n = 0, n_bytes = 0, next = 0;
+    size_t end = end_by_count(inflight), n = 0, n_bytes = 0, next = 0, next_packed = 0;
+    const struct packed_list *list = &inflight->packed;
 
     while (n < end && n_bytes < (size_t)INFLIGHT_TXN_BYTES * 2 && (n_bytes < INFLIGHT_TXN_BYTES || !is_cut(&inflight->cuts, n, &next))) {
-        n_bytes += write_item(inflight, txn, under_way, &inflight->dirty.items[n++]);
+        while (next_packed < list->count && list->items[next_packed].at < n) {
+            next_packed++;
+        }
+        const struct packed *packed = next_packed < list->count && list->items[next_packed].at == n ? &list->items[next_packed] : NULL;
+        bool fits = packed != NULL && n + packed->n <= end && n_bytes + packed->ops.size <= (size_t)INFLIGHT_TXN_BYTES * 2;
+        if (fits) {
+            n_bytes += write_packed(txn, under_way, &inflight->dirty.items[n], packed);
+            n += packed->n;
+        } else if (packed != NULL && n > 0 && is_within_a_request(inflight, end)) {
+            break; /* it is cut in any case: here rather than within what is packed */
+        } else {
+            n_bytes += write_item(inflight, txn, under_way, &inflight->dirty.items[n++]);
+        }
     }
     return n;
 }
@@ -683,6 +801,7 @@ static void drop_written(struct inflight *inflight, struct call *call, size_t n)
         n_done++;
     }
     bool is_at_cut = n_done > 0 && cuts->items[n_done - 1].at == n;
+    inflight->is_cut = !is_all && !is_at_cut;
     call->done = is_all ? inflight->n_requests : n_done > 0 ? cuts->items[n_done - 1].request : 0;
     call->refused = is_all || is_at_cut ? call->done : n_done < cuts->count ? cuts->items[n_done].request : inflight->n_requests;
     cuts->count -= n_done;
@@ -692,16 +811,14 @@ static void drop_written(struct inflight *inflight, struct call *call, size_t n)
     if (inflight->lowest != SIZE_MAX) {
         inflight->lowest = is_all ? SIZE_MAX : inflight->lowest > n ? inflight->lowest - n : 0;
     }
+    packed_leave(&inflight->packed, n);
     items_drop_first(&inflight->dirty, n);
     inflight->dirty_from += (uint32_t)n;
     inflight->n_clean = 0;
 }
 
-void inflight_flush(struct inflight *inflight, const struct inflight_owner *owner, uint64_t now_ns)
+static void send(struct inflight *inflight, const struct inflight_owner *owner, uint64_t now_ns)
 {
-    if (!may_flush(inflight)) {
-        return;
-    }
     struct call *call = memory_zeroed(sizeof *call);
     struct cfg_txn *txn = cfg_txn_new("ofagent");
     call->inflight = inflight;
@@ -722,6 +839,15 @@ void inflight_flush(struct inflight *inflight, const struct inflight_owner *owne
     inflight->n_under_way += call->items.count;
     note_deletions(inflight, &call->items);
     cfg_transact(inflight->cfg, &txn, now_ns + INFLIGHT_TIMEOUT_NS, on_done, call);
+}
+
+void inflight_flush(struct inflight *inflight, const struct inflight_owner *owner, uint64_t now_ns)
+{
+    do {
+        if (may_flush(inflight)) {
+            send(inflight, owner, now_ns);
+        }
+    } while (inflight->is_cut && may_flush(inflight));
 }
 
 void inflight_give_up(struct inflight *inflight, int error, const char *text)
