@@ -219,7 +219,7 @@ static size_t pack(struct session *session, struct bundle *bundle, const struct 
 }
 
 /* Makes of the message what can be made before its turn. Without room it is done at the commit as any. */
-static void make_ready(struct session *session, struct bundle *bundle, const struct of_message *message)
+static void make_ready(struct session *session, struct bundle *bundle, struct of_message *message)
 {
     struct ofagent *agent = session->bridge->agent;
     struct flow_mod_context context = bridge_flow_mod_context(session->bridge);
@@ -268,7 +268,7 @@ static enum of_error_number check_message(const struct session *session, const s
     return OF_ERROR_NONE;
 }
 
-static enum of_error_number keep(struct session *session, const struct of_bundle_add *add, const struct of_message *kept, const struct request *request)
+static enum of_error_number keep(struct session *session, const struct of_bundle_add *add, struct of_message *kept, const struct request *request)
 {
     struct ofagent *agent = session->bridge->agent;
     struct bundle *bundle = find(session, add->bundle_id);

@@ -379,7 +379,7 @@ enum of_error_number flow_mod_apply(struct flow_table *table, const struct flow_
     return OF_ERROR_FLOW_MOD_FAILED_BAD_COMMAND;
 }
 
-bool flow_mod_prepare(const struct flow_mod *mod, const struct flow_mod_context *context, struct rule *out_rule, struct flow_mod_ready *out_ready)
+bool flow_mod_prepare(struct flow_mod *mod, const struct flow_mod_context *context, struct rule *out_rule, struct flow_mod_ready *out_ready)
 {
     bool is_plain = mod->command == FLOW_MOD_ADD && (mod->flags & (RULE_CHECK_OVERLAP | RULE_RESET_COUNTS)) == 0;
     size_t n_actions = mod->instructions.apply.count + mod->instructions.write.count;
@@ -388,7 +388,8 @@ bool flow_mod_prepare(const struct flow_mod *mod, const struct flow_mod_context 
         return false;
     }
     *out_rule = rule_of(mod, context);
-    out_ready->entry = flow_entry_new(out_rule);
+    out_ready->entry = flow_entry_new_taking(out_rule);
+    mod->instructions = (struct instructions){0};
     out_ready->hash = flow_entry_hash(out_ready->entry);
     return true;
 }

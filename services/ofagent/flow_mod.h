@@ -63,8 +63,8 @@ struct flow_mod_ready {
     struct flow_entry *entry; /* owned; NULL: none */
     uint64_t hash;
 };
-/* out_rule: the same as it would be packed, lent as long as the mod. */
-bool flow_mod_prepare(const struct flow_mod *mod, const struct flow_mod_context *context, struct rule *out_rule, struct flow_mod_ready *out_ready);
+/* Takes the mod's instructions. out_rule: the same as it would be packed, lent as long as the entry. */
+bool flow_mod_prepare(struct flow_mod *mod, const struct flow_mod_context *context, struct rule *out_rule, struct flow_mod_ready *out_ready);
 /* As flow_mod_apply() of the mod it was made from. Done, the entry is the table's or no more. */
 enum of_error_number flow_mod_apply_ready(struct flow_table *table, struct flow_mod_ready *ready, const struct flow_mod_context *context,
                                           struct flow_changes *changes);

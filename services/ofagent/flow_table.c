@@ -110,12 +110,12 @@ static void slots_remove(struct slots *s, const struct flow_entry *entry)
     s->used--;
 }
 
-struct flow_entry *flow_entry_new(const struct rule *rule)
+static struct flow_entry *entry_new(const struct rule *rule, const struct instructions *instructions)
 {
     struct flow_entry *entry = memory_zeroed(sizeof *entry + packed_match_words(&rule->match) * sizeof *entry->match.words);
     entry->rule = (struct flow_rule){.id = rule->id,
                                      .bridge = rule->bridge,
-                                     .instructions = instructions_copy(&rule->instructions),
+                                     .instructions = *instructions,
                                      .cookie = rule->cookie,
                                      .created_wall_ns = rule->created_wall_ns,
                                      .priority = rule->priority,
@@ -126,6 +126,17 @@ struct flow_entry *flow_entry_new(const struct rule *rule)
                                      .table = rule->table};
     packed_match_of(&rule->match, &entry->match);
     return entry;
+}
+
+struct flow_entry *flow_entry_new(const struct rule *rule)
+{
+    struct instructions copy = instructions_copy(&rule->instructions);
+    return entry_new(rule, &copy);
+}
+
+struct flow_entry *flow_entry_new_taking(const struct rule *rule)
+{
+    return entry_new(rule, &rule->instructions);
 }
 
 void flow_entry_destroy(struct flow_entry **entry)

@@ -51,6 +51,8 @@ struct flow_entry {
 
 /* Copies the rule. */
 struct flow_entry *flow_entry_new(const struct rule *rule);
+/* The same but its instructions, which are the entry's from here on. */
+struct flow_entry *flow_entry_new_taking(const struct rule *rule);
 void flow_entry_destroy(struct flow_entry **entry);
 size_t flow_entry_size(const struct flow_entry *entry); /* bytes of memory, about */
 /* Of its table, priority and match. */
