@@ -1,7 +1,8 @@
 /* Bundles. See bundle.h.
  *
- * A message is decoded when it comes, so that what its bytes alone get wrong is answered at once, and again at the commit, from the bytes that
- * were kept: they are smaller than what they mean. A commit does the messages in order in memory and notes how to take each back; the first
+ * A message is decoded when it comes, so that what its bytes alone get wrong is answered at once. An add is made ready then: the rule that will be put
+ * into the table, and its row, packed for configdb; what that takes beside the bytes, which are kept for errors, has a bound. Everything else is
+ * decoded again at the commit: what it means depends on the tables. A commit does the messages in order in memory and notes how to take each back; the first
  * that is refused undoes those before it and is answered with its own error and the commit with MSG_FAILED. What is done in one step goes to
  * configdb as one batch, in one transaction (inflight.h says when it takes several), and the reply waits for that; the next bundle may come, be filled
  * and be done meanwhile, and share that transaction. Replies leave in the order of the commits, and so do the errors of those that configdb refuses;
@@ -12,7 +13,7 @@
  * waits for both, and nothing is read before it; should configdb refuse the ports' then, the commit is answered MSG_FAILED although the rules have changed.
  * A group that a failed bundle deleted comes back with a new row: its counts begin anew.
  *
- * The ofagent's one thread. Costs a copy of the bytes and twice the decoding. Invariant: a refused bundle has changed nothing.
+ * The ofagent's one thread. Costs a copy of the bytes and, of what is not made ready, twice the decoding. Invariant: a refused bundle has changed nothing.
  */
 #include "services/ofagent/bundle.h"
 

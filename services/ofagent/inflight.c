@@ -42,6 +42,7 @@ struct item {
 struct items {
     struct item *items;
     size_t count, room;
+    size_t n_gone; /* room in front of the first: parts of a million leave one by one, and the rest is not moved for each */
 };
 
 struct requests {
@@ -112,11 +113,29 @@ struct inflight {
     char text[ERROR_TEXT_MAX];
 };
 
+static struct item *items_base(const struct items *list)
+{
+    return list->n_gone > 0 ? list->items - list->n_gone : list->items;
+}
+
+static void items_make_room(struct items *list)
+{
+    struct item *base = items_base(list);
+
+    if (list->n_gone > list->room / 2) {
+        memmove(base, list->items, list->count * sizeof *base);
+        list->n_gone = 0;
+    } else {
+        list->room = list->room == 0 ? 16 : list->room * 2;
+        base = memory_resize(base, list->room * sizeof *base);
+    }
+    list->items = base + list->n_gone;
+}
+
 static struct item *items_append(struct items *list)
 {
-    if (list->count == list->room) {
-        list->room = list->room == 0 ? 16 : list->room * 2;
-        list->items = memory_resize(list->items, list->room * sizeof *list->items);
+    if (list->n_gone + list->count == list->room) {
+        items_make_room(list);
     }
     struct item *item = &list->items[list->count++];
     *item = (struct item){0};
@@ -125,17 +144,17 @@ static struct item *items_append(struct items *list)
 
 static void items_fini(struct items *list)
 {
-    free(list->items);
+    free(items_base(list));
     *list = (struct items){0};
 }
 
 static void items_drop_first(struct items *list, size_t n)
 {
     list->count -= n;
+    list->items += n;
+    list->n_gone += n;
     if (list->count == 0) {
         items_fini(list);
-    } else {
-        memmove(list->items, list->items + n, list->count * sizeof *list->items);
     }
 }
 
