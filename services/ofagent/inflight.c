@@ -25,9 +25,10 @@
 #include "lib/base/log.h"
 #include "lib/base/memory.h"
 #include "lib/msg/rule.h"
+#include "services/ofagent/packed_ops.h"
+#include "services/ofagent/row_write.h"
 
-/* Bytes of an operation beside its row, and of the names of columns in an update. */
-enum { ROW_OVERHEAD = 32, UPDATE_OVERHEAD = 128, ERROR_TEXT_MAX = 256 };
+enum { ERROR_TEXT_MAX = 256 };
 enum { DELETIONS_KEPT = 65536 /* slots for deletions under way that are kept when there are none; 1 MB */ };
 
 struct item {
@@ -62,17 +63,6 @@ struct cuts {
     size_t count, room;
 };
 
-/* Changes in `dirty`, side by side, whose operations came packed. */
-struct packed {
-    size_t at, n;
-    struct writer ops;
-};
-
-struct packed_list {
-    struct packed *items; /* in order */
-    size_t count, room;
-};
-
 /* A transaction under way: what cfg_transact() is given, so that an answer can come after the inflight has gone. */
 struct call {
     struct inflight *inflight; /* NULL: forgotten */
@@ -92,7 +82,7 @@ struct inflight {
     struct items dirty;
     size_t n_blocked; /* of these, under way as they were before */
     uint32_t dirty_from; /* place of the first of these, counted from the start */
-    struct packed_list packed;
+    struct packed_ops_list packed; /* pieces of `dirty` */
     struct cuts cuts;
     size_t lowest;    /* place in dirty of what has been noted since the last cut; SIZE_MAX: nothing */
     uint64_t n_requests;
@@ -155,48 +145,6 @@ static void items_drop_first(struct items *list, size_t n)
     list->n_gone += n;
     if (list->count == 0) {
         items_fini(list);
-    }
-}
-
-static void packed_drop(struct packed_list *list, size_t i)
-{
-    writer_fini(&list->items[i].ops);
-    list->count--;
-    memmove(&list->items[i], &list->items[i + 1], (list->count - i) * sizeof *list->items);
-}
-
-static void packed_fini(struct packed_list *list)
-{
-    while (list->count > 0) {
-        packed_drop(list, list->count - 1);
-    }
-    free(list->items);
-    *list = (struct packed_list){0};
-}
-
-/* The change at this place is not what was packed any more. */
-static void packed_forget(struct packed_list *list, size_t place)
-{
-    for (size_t i = list->count; i-- > 0 && list->items[i].at + list->items[i].n > place;) {
-        if (list->items[i].at <= place) {
-            packed_drop(list, i);
-            return;
-        }
-    }
-}
-
-/* The first n changes have left: what had begun among them has, too. */
-static void packed_leave(struct packed_list *list, size_t n)
-{
-    size_t n_gone = 0;
-
-    while (n_gone < list->count && list->items[n_gone].at < n) {
-        writer_fini(&list->items[n_gone++].ops);
-    }
-    list->count -= n_gone;
-    for (size_t i = 0; i < list->count; i++) {
-        list->items[i] = list->items[i + n_gone];
-        list->items[i].at -= n;
     }
 }
 
@@ -265,7 +213,7 @@ void inflight_destroy(struct inflight **inflight)
         release(in, &in->calls[i]->items, false);
     }
     release(in, &in->dirty, true);
-    packed_fini(&in->packed);
+    packed_ops_fini(&in->packed);
     free(in->requests.items);
     writer_fini(&in->row);
     id_map_fini(&in->deletions);
@@ -302,7 +250,7 @@ uint64_t inflight_note_flows(struct inflight *inflight, struct flow_changes *cha
             inflight->n_blocked += entry->is_in_flight ? 1 : 0;
             note_new(inflight, &entry->dirty_at)->flow = entry;
         } else {
-            packed_forget(&inflight->packed, entry->dirty_at - inflight->dirty_from);
+            packed_ops_forget(&inflight->packed, entry->dirty_at - inflight->dirty_from);
         }
         note_place(inflight, entry->dirty_at);
     }
@@ -319,15 +267,8 @@ void inflight_pack(struct inflight *inflight, const struct rule *rule, struct wr
 
 void inflight_note_packed(struct inflight *inflight, size_t n_last, struct writer *ops, size_t n)
 {
-    struct packed_list *list = &inflight->packed;
-
-    assert(n > 0 && n <= n_last && n_last <= inflight->dirty.count);
-    if (list->count == list->room) {
-        list->room = list->room == 0 ? 4 : list->room * 2;
-        list->items = memory_resize(list->items, list->room * sizeof *list->items);
-    }
-    list->items[list->count++] = (struct packed){.at = inflight->dirty.count - n_last, .n = n, .ops = *ops};
-    writer_init(ops);
+    assert(n <= n_last && n_last <= inflight->dirty.count);
+    packed_ops_add(&inflight->packed, inflight->dirty.count - n_last, n, ops);
 }
 
 uint64_t inflight_note_group(struct inflight *inflight, struct group_entry *entry)
@@ -497,7 +438,7 @@ static void lost(struct inflight *inflight)
     int error = inflight->error;
 
     release(inflight, &inflight->dirty, true);
-    packed_fini(&inflight->packed);
+    packed_ops_fini(&inflight->packed);
     inflight->is_cut = false;
     inflight->n_clean = 0;
     inflight->cuts.count = 0;
@@ -584,68 +525,6 @@ static void on_done(void *context, const struct cfg_result *result)
     }
 }
 
-/* The bytes it adds to the transaction, about. A changed rule is written whole: naming its columns took more bytes and time than the row. */
-static size_t write_rule(struct inflight *inflight, struct cfg_txn *txn, struct item *item)
-{
-    struct writer *row = &inflight->row;
-
-    if (item->was_removed) {
-        cfg_txn_delete(txn, CFG_RULE, item->flow->rule.id);
-        return ROW_OVERHEAD;
-    }
-    struct rule rule = flow_entry_rule(item->flow);
-    writer_clear(row);
-    msg_rule_pack(&rule, row);
-    if (item->was_inserted) {
-        (void)cfg_txn_insert_packed(txn, CFG_RULE, row->bytes, row->size);
-    } else {
-        cfg_txn_put_packed(txn, CFG_RULE, rule.id, row->bytes, row->size);
-    }
-    return row->size + ROW_OVERHEAD;
-}
-
-static size_t write_group(struct cfg_txn *txn, struct item *item)
-{
-    static const char *const columns[] = {"type", "buckets", "selection", "selection_param", "hash_fields", "next_counter"};
-    const struct group *group = &item->group->group;
-
-    if (item->was_removed) {
-        cfg_txn_delete(txn, CFG_GROUP, group->id);
-        return ROW_OVERHEAD;
-    }
-    Busbar__GroupRow *row = msg_group_encode(group);
-    size_t size = protobuf_c_message_get_packed_size(&row->base) + ROW_OVERHEAD;
-    if (item->was_inserted) {
-        (void)cfg_txn_insert(txn, CFG_GROUP, &row->base);
-    } else {
-        cfg_txn_update(txn, CFG_GROUP, group->id, &row->base, columns, sizeof columns / sizeof columns[0]);
-        size += UPDATE_OVERHEAD;
-    }
-    protobuf_c_message_free_unpacked(&row->base, NULL);
-    return size;
-}
-
-static size_t write_meter(struct cfg_txn *txn, struct item *item)
-{
-    static const char *const columns[] = {"flags", "bands"};
-    const struct meter *meter = &item->meter->meter;
-
-    if (item->was_removed) {
-        cfg_txn_delete(txn, CFG_METER, meter->id);
-        return ROW_OVERHEAD;
-    }
-    Busbar__MeterRow *row = msg_meter_encode(meter);
-    size_t size = protobuf_c_message_get_packed_size(&row->base) + ROW_OVERHEAD;
-    if (item->was_inserted) {
-        (void)cfg_txn_insert(txn, CFG_METER, &row->base);
-    } else {
-        cfg_txn_update(txn, CFG_METER, meter->id, &row->base, columns, sizeof columns / sizeof columns[0]);
-        size += UPDATE_OVERHEAD;
-    }
-    protobuf_c_message_free_unpacked(&row->base, NULL);
-    return size;
-}
-
 /* Moves an item into the batch. A row that was made and removed while collecting is not written at all. Returns its size. */
 static size_t write_item(struct inflight *inflight, struct cfg_txn *txn, struct items *under_way, const struct item *dirty)
 {
@@ -674,11 +553,14 @@ static size_t write_item(struct inflight *inflight, struct cfg_txn *txn, struct 
     if (!has_row && item->was_removed) {
         return 0;
     }
-    return item->flow != NULL ? write_rule(inflight, txn, item) : item->group != NULL ? write_group(txn, item) : write_meter(txn, item);
+    enum row_change change = item->was_removed ? ROW_REMOVED : item->was_inserted ? ROW_INSERTED : ROW_CHANGED;
+    return item->flow != NULL    ? row_write_rule(txn, item->flow, change, &inflight->row)
+           : item->group != NULL ? row_write_group(txn, &item->group->group, change)
+                                 : row_write_meter(txn, &item->meter->meter, change);
 }
 
 /* Those of a packed piece, all new rules, still as they were. */
-static size_t write_packed(struct cfg_txn *txn, struct items *under_way, const struct item *dirty, const struct packed *packed)
+static size_t write_packed(struct cfg_txn *txn, struct items *under_way, const struct item *dirty, const struct packed_ops *packed)
 {
     uint32_t op = (uint32_t)cfg_txn_size(txn);
 
@@ -789,13 +671,9 @@ static bool is_within_a_request(const struct inflight *inflight, size_t end)
 static size_t write_items(struct inflight *inflight, struct cfg_txn *txn, struct items *under_way)
 {
     size_t end = end_by_count(inflight), n = 0, n_bytes = 0, next = 0, next_packed = 0;
-    const struct packed_list *list = &inflight->packed;
 
     while (n < end && n_bytes < (size_t)INFLIGHT_TXN_BYTES * 2 && (n_bytes < INFLIGHT_TXN_BYTES || !is_cut(&inflight->cuts, n, &next))) {
-        while (next_packed < list->count && list->items[next_packed].at < n) {
-            next_packed++;
-        }
-        const struct packed *packed = next_packed < list->count && list->items[next_packed].at == n ? &list->items[next_packed] : NULL;
+        const struct packed_ops *packed = packed_ops_find(&inflight->packed, n, &next_packed);
         bool fits = packed != NULL && n + packed->n <= end && n_bytes + packed->ops.size <= (size_t)INFLIGHT_TXN_BYTES * 2;
         if (fits) {
             n_bytes += write_packed(txn, under_way, &inflight->dirty.items[n], packed);
@@ -830,7 +708,7 @@ static void drop_written(struct inflight *inflight, struct call *call, size_t n)
     if (inflight->lowest != SIZE_MAX) {
         inflight->lowest = is_all ? SIZE_MAX : inflight->lowest > n ? inflight->lowest - n : 0;
     }
-    packed_leave(&inflight->packed, n);
+    packed_ops_leave(&inflight->packed, n);
     items_drop_first(&inflight->dirty, n);
     inflight->dirty_from += (uint32_t)n;
     inflight->n_clean = 0;
