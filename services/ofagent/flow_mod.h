@@ -58,7 +58,8 @@ struct flow_mod_context {
 enum of_error_number flow_mod_apply(struct flow_table *table, const struct flow_mod *mod,
                                     const struct flow_mod_context *context, struct flow_changes *changes);
 
-/* An add that is made ready before its turn: the rule that it will insert, of what its bytes alone say. False: that depends on the tables, or is refused anyway. */
+/* An add that is made ready before its turn: the rule that it will insert, of what its bytes alone say. False: that depends on the tables, or is refused
+ * anyway. */
 struct flow_mod_ready {
     struct flow_entry *entry; /* owned; NULL: none */
     uint64_t hash;

@@ -4,8 +4,8 @@
  * a transaction is, they collect and leave together when it is done, or before when they are many: a row
  * changed twice in one batch is written once. A batch is one transaction: it happens or it does not. Only a batch of more than
  * INFLIGHT_TXN_MAX changes or INFLIGHT_TXN_BYTES goes as several, each of whole requests, which happen or do not; requests that change one row
- * stay together. Only a request (or several that do) larger than that is cut (delete everything, a bundle of more rules, or rules of hundreds of actions), and its
- * parts leave one behind the other without waiting for answers; should a part fail, it is answered with an error although another stands.
+ * stay together. Only a request (or several that do) larger than that is cut (delete everything, a bundle of more rules, or rules of hundreds of
+ * actions), and its parts leave one behind the other without waiting for answers; should a part fail, it is answered with an error although another stands.
  * When one is refused, or unanswered for INFLIGHT_TIMEOUT_NS, its requests are handed to on_refused in the order they came; when those sent behind it
  * have been answered too, so are all not yet committed, then
  * on_lost is called once, and the owner rebuilds its tables from the mirror (inflight holds no entry any more then).

@@ -468,7 +468,8 @@ static void clear(struct bench *b, struct client *c)
     client_expect(b, c, OF_BARRIER_REPLY);
 }
 
-/* What a rule becomes does not depend on whether it was made ready ahead: alone, over another of its bundle, over one that is there, after another kind of message. */
+/* What a rule becomes does not depend on whether it was made ready ahead: alone, over another of its bundle, over one that is there, after another kind of
+ * message. */
 static void a_rule_of_a_bundle_is_the_row_it_is_by_itself(void **state)
 {
     static const char *const text = "priority=7,udp,nw_dst=10.1.0.0/16,tp_dst=53,idle_timeout=300,cookie=0x99,actions=mod_nw_tos:4,output:2";
