@@ -247,7 +247,6 @@ static enum of_error_number check_message(const struct session *session, const s
 {
     struct of_decode_context context = {
         .version = session->version, .n_tables = TABLE_COUNT, .has_table_id = session->has_table_id};
-    struct of_message message;
     struct of_error error;
     struct of_header header;
 
@@ -258,14 +257,13 @@ static enum of_error_number check_message(const struct session *session, const s
     if (type != OF_EXPERIMENTER && (type == OF_TYPE_COUNT || !may_be_in_a_bundle(type))) {
         return OF_ERROR_BUNDLE_FAILED_MSG_UNSUP;
     }
-    if (of_decode(add->message, add->message_size, &context, &message, &error) != 0) {
+    if (of_decode(add->message, add->message_size, &context, out_message, &error) != 0) {
         return error.number;
     }
-    if (!may_be_in_a_bundle(message.type)) {
-        of_message_fini(&message);
+    if (!may_be_in_a_bundle(out_message->type)) {
+        of_message_fini(out_message);
         return OF_ERROR_BUNDLE_FAILED_MSG_UNSUP;
     }
-    *out_message = message;
     return OF_ERROR_NONE;
 }
 

@@ -472,6 +472,7 @@ static void note_deletions(struct inflight *inflight, const struct items *list)
     for (size_t i = 0; i < list->count; i++) {
         if (is_deletion(&list->items[i])) {
             uint64_t hash = flow_entry_hash(list->items[i].flow);
+            inflight->n_clean = 0;
             if (id_map_find(&inflight->deletions, hash) == NULL) {
                 id_map_put(&inflight->deletions, hash, list->items[i].flow);
             } else {
@@ -711,7 +712,7 @@ static void drop_written(struct inflight *inflight, struct call *call, size_t n)
     packed_ops_leave(&inflight->packed, n);
     items_drop_first(&inflight->dirty, n);
     inflight->dirty_from += (uint32_t)n;
-    inflight->n_clean = 0;
+    inflight->n_clean = inflight->n_clean > n ? inflight->n_clean - n : 0;
 }
 
 static void send(struct inflight *inflight, const struct inflight_owner *owner, uint64_t now_ns)
