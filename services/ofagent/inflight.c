@@ -608,16 +608,32 @@ static bool replaces_what_is_under_way(const struct inflight *inflight, const st
            (inflight->n_like_another > 0 || id_map_find(&inflight->deletions, flow_entry_hash(entry)) != NULL);
 }
 
-/* What was found clean once is not looked at again. */
+/* Where the transaction ends if its bytes allow. */
+static size_t end_by_count(const struct inflight *inflight)
+{
+    const struct cuts *cuts = &inflight->cuts;
+    size_t n = cuts->count;
+
+    if (inflight->dirty.count <= INFLIGHT_TXN_MAX) {
+        return inflight->dirty.count;
+    }
+    while (n > 0 && cuts->items[n - 1].at > INFLIGHT_TXN_MAX) {
+        n--;
+    }
+    return n > 0 ? cuts->items[n - 1].at : INFLIGHT_PART_MAX;
+}
+
+/* May what the next transaction takes? What was found clean once is not looked at again. */
 static bool may_leave_beside_others(struct inflight *inflight)
 {
     const struct items *dirty = &inflight->dirty;
+    size_t end = end_by_count(inflight);
 
-    while (inflight->n_clean < dirty->count && dirty->items[inflight->n_clean].flow != NULL &&
+    while (inflight->n_clean < end && dirty->items[inflight->n_clean].flow != NULL &&
            !replaces_what_is_under_way(inflight, dirty->items[inflight->n_clean].flow)) {
         inflight->n_clean++;
     }
-    return inflight->n_clean == dirty->count;
+    return inflight->n_clean >= end;
 }
 
 static bool may_flush(struct inflight *inflight)
@@ -635,21 +651,6 @@ static bool may_flush(struct inflight *inflight)
         return false;
     }
     return inflight->n_calls == 0 || may_leave_beside_others(inflight); /* groups and meters may not */
-}
-
-/* Where the transaction ends if its bytes allow. */
-static size_t end_by_count(const struct inflight *inflight)
-{
-    const struct cuts *cuts = &inflight->cuts;
-    size_t n = cuts->count;
-
-    if (inflight->dirty.count <= INFLIGHT_TXN_MAX) {
-        return inflight->dirty.count;
-    }
-    while (n > 0 && cuts->items[n - 1].at > INFLIGHT_TXN_MAX) {
-        n--;
-    }
-    return n > 0 ? cuts->items[n - 1].at : INFLIGHT_PART_MAX;
 }
 
 /* Of a walk: *next is 0 at first. */
