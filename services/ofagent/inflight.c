@@ -612,8 +612,11 @@ static bool replaces_what_is_under_way(const struct inflight *inflight, const st
 static size_t end_by_count(const struct inflight *inflight)
 {
     const struct cuts *cuts = &inflight->cuts;
-    size_t n = cuts->count;
+    size_t n = cuts->count, first = n > 0 ? cuts->items[0].at : inflight->dirty.count;
 
+    if (inflight->is_cut && first > INFLIGHT_PART_MAX) {
+        return INFLIGHT_PART_MAX;
+    }
     if (inflight->dirty.count <= INFLIGHT_TXN_MAX) {
         return inflight->dirty.count;
     }

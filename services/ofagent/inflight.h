@@ -25,7 +25,7 @@ enum {
     INFLIGHT_TXNS_MAX = 4,        /* transactions under way: configdb has the next while it answers one, and ofagent two steps of its own */
     INFLIGHT_TXN_LEAST = 256,     /* changes that are worth a transaction beside another: its own costs are then below a tenth */
     INFLIGHT_TXN_MAX = 50000,     /* changes in one transaction: half of what configdb takes */
-    INFLIGHT_PART_MAX = 16384, /* changes of a request that must be cut, in one transaction: while one is written the one before is followed */
+    INFLIGHT_PART_MAX = 8192,  /* changes of a request that must be cut, in one transaction: while one is written the one before is followed */
     INFLIGHT_TXN_BYTES = 7 * 1024 * 1024, /* of rows in one transaction: no request is begun above it, and twice that is less than the bus takes */
     INFLIGHT_REQUEST_HEAD = 64,           /* bytes of a request kept for its error; what the standard asks for */
 };
