@@ -28,6 +28,7 @@
 #include "lib/cfg/outbox.h"
 #include "lib/cfg/publisher.h"
 #include "lib/cfg/questions.h"
+#include "lib/cfg/rows_read.h"
 #include "lib/msg/msg.h"
 
 enum { DROP_ROWS = 10000 /* looked at in a step: some ms */, UNHEEDED_MAX = 2 /* then a growth is asked for otherwise */ };
@@ -314,7 +315,10 @@ static const ProtobufCMessageDescriptor *descriptor_of(uint32_t type)
 static void on_message(struct cfg *cfg, const struct bus_message *message)
 {
     const ProtobufCMessageDescriptor *descriptor = descriptor_of(message->type);
-    ProtobufCMessage *body = descriptor != NULL ? msg_unpack_into(&cfg->arena, message, descriptor) : NULL;
+    ProtobufCMessage *body = rows_read(&cfg->arena, message->type, message->body, message->size);
+    if (body == NULL && descriptor != NULL) {
+        body = msg_unpack_into(&cfg->arena, message, descriptor);
+    }
     on_envelope(cfg, message);
     if (body == NULL) {
         LOG_LIMITED(LOG_LEVEL_WARN, "config_unreadable message=%s size=%zu", bus_message_name(WIRE_CONFIG, message->type),

@@ -46,10 +46,10 @@ static uint8_t *pack_row(uint8_t *at, unsigned field, const ProtobufCMessage *ro
     return at + protobuf_c_message_pack(row, at);
 }
 
-static void add_op(struct cfg_txn *txn, const struct op *op)
+static void append_op(struct writer *ops, const struct op *op)
 {
     size_t size = op->row != NULL ? protobuf_c_message_get_packed_size(op->row) : op->size;
-    uint8_t *start = writer_reserve(&txn->ops, OP_ROOM + size + columns_room(op));
+    uint8_t *start = writer_reserve(ops, OP_ROOM + size + columns_room(op));
     uint8_t *begin = pack_begin(start, 3);
     uint8_t *at = pack_number(begin, 1, (uint64_t)op->kind);
 
@@ -61,8 +61,24 @@ static void add_op(struct cfg_txn *txn, const struct op *op)
     }
     at = pack_number(at, 6, op->is_other);
     at = pack_number(at, 7, op->timeout_ms);
-    txn->ops.size += (size_t)(pack_end(begin, at) - start);
+    ops->size += (size_t)(pack_end(begin, at) - start);
+}
+
+static void add_op(struct cfg_txn *txn, const struct op *op)
+{
+    append_op(&txn->ops, op);
     txn->n_ops++;
+}
+
+void cfg_ops_insert_packed(struct writer *ops, enum cfg_table table, const void *packed, size_t size)
+{
+    append_op(ops, &(struct op){.kind = BUSBAR__OP_KIND__OP_INSERT, .table = table, .packed = packed, .size = size});
+}
+
+void cfg_txn_insert_ops(struct cfg_txn *txn, const void *ops, size_t size, size_t n_ops)
+{
+    writer_bytes(&txn->ops, ops, size);
+    txn->n_ops += n_ops;
 }
 
 struct cfg_txn *cfg_txn_new(const char *client)

@@ -78,9 +78,11 @@ int of_decode(const uint8_t *bytes, size_t size, const struct of_decode_context 
               struct of_error *out_error)
 {
     struct of_header header;
-    struct of_error error = {.number = OF_ERROR_NONE};
+    struct of_error error; /* without its text, which takes as long to clear as a field to read */
     struct of_message message;
 
+    error.number = OF_ERROR_NONE;
+    error.detail.text[0] = '\0';
     memset(&message, 0, sizeof message);
     int err = of_header_read(bytes, size, &header);
     if (err != 0) {

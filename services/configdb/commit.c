@@ -22,6 +22,8 @@
  * waits for it. So behind a group configdb waits for as many as were in it and held beside it, at most a quarter of the time it took. A lonely
  * writer is never waited for, and rules never wait.
  *
+ * Rules are written and published two megabytes a step, so that readers take in the first part of a large load while the next is written.
+ *
  * Thread: configdb's main thread. Invariants: I6, I8 (an acknowledged change is in a finished commit; a refused one leaves no
  * trace: its overlay is thrown away before anything is written). After a failed sync nobody knows what the disk has: changes are
  * refused until the next start has looked.
@@ -51,8 +53,8 @@ struct commit {
     struct commit_events events;
     struct commit_item *queue; /* not looked at yet */
     struct commit_item *held;  /* until the group is published; in order */
-    size_t queue_bytes;        /* of both */
-    struct commit_item *rules; /* that go on now */
+    size_t queue_bytes;        /* of both, and of: */
+    struct commit_item *rules; /* that go on now; what a step leaves is before all else in the next */
     struct commit_item *group; /* configuration: being worked out, then being synced */
     struct writers *writers;   /* of `held` and `group` */
     bool is_exclusive;         /* no rules while this group is being synced */
@@ -499,7 +501,6 @@ static void commit_sort_one(struct commit *commit, struct commit_item *item, boo
     enum writers_place place = writers_place(commit->writers, item->from.start);
     if (item->env == ROWS_RUN && place == WRITERS_FREE && !commit->is_exclusive) {
         DL_APPEND(commit->rules, item);
-        commit->queue_bytes -= item->size;
     } else if (item->env == ROWS_DISK && takes_configuration && place != WRITERS_HELD) {
         DL_APPEND(commit->group, item);
         commit->queue_bytes -= item->size;
@@ -528,17 +529,18 @@ static void commit_sort(struct commit *commit)
 
 /* ---- rules ---- */
 
-/* The first of the rules, as many as one commit takes. */
-static void commit_rule_group(struct commit *commit)
+/* The first of the rules, as many as one commit takes, and no more than fill the step. Returns their bytes. */
+static size_t commit_rule_group(struct commit *commit)
 {
     struct commit_item *group = NULL;
     struct commit_item *item;
     size_t bytes = 0;
     bool is_written = false;
     int err = rows_begin(commit->rows, ROWS_RUN);
-    for (size_t n = 0; commit->rules != NULL && n < COMMIT_GROUP_MAX && bytes < COMMIT_GROUP_BYTES && (n == 0 || err == 0); n++) {
+    for (size_t n = 0; commit->rules != NULL && n < COMMIT_GROUP_MAX && bytes < COMMIT_STEP_BYTES && (n == 0 || err == 0); n++) {
         item = commit->rules;
         DL_DELETE(commit->rules, item);
+        commit->queue_bytes -= item->size;
         DL_APPEND(group, item);
         bytes += item->size;
         if (err == 0) {
@@ -564,6 +566,7 @@ static void commit_rule_group(struct commit *commit)
         }
     }
     item_end_list(&commit->items, &group);
+    return bytes;
 }
 
 /* ---- configuration ---- */
@@ -678,21 +681,34 @@ static void commit_land(struct commit *commit, int err)
     commit->gather_until_ns = now_ns + (wait_ns < COMMIT_GATHER_MAX_NS ? wait_ns : COMMIT_GATHER_MAX_NS);
 }
 
+/* What is behind the rules that a step has left waits for them, as it would have. */
+static void commit_take_in(struct commit *commit)
+{
+    int err;
+    if (commit->rules != NULL) {
+        return;
+    }
+    if (commit_is_syncing(commit) && disk_take(commit->disk, DISK_COMMIT, &err)) {
+        commit_land(commit, err);
+    }
+    commit_unpark(commit);
+    if (commit_may_begin(commit) && !commit_gathers(commit)) {
+        commit_release(commit);
+    }
+    commit_sort(commit);
+}
+
 void commit_step(struct commit *commit)
 {
     bool goes_on = true;
+    size_t bytes = 0;
     while (goes_on) {
-        int err;
-        if (commit_is_syncing(commit) && disk_take(commit->disk, DISK_COMMIT, &err)) {
-            commit_land(commit, err);
+        commit_take_in(commit);
+        while (commit->rules != NULL && bytes < COMMIT_STEP_BYTES) {
+            bytes += commit_rule_group(commit);
         }
-        commit_unpark(commit);
-        if (commit_may_begin(commit) && !commit_gathers(commit)) {
-            commit_release(commit);
-        }
-        commit_sort(commit);
-        while (commit->rules != NULL) {
-            commit_rule_group(commit);
+        if (commit->rules != NULL) {
+            return;
         }
         bool is_gathered = commit_may_begin(commit) && commit->held != NULL && !commit_gathers(commit);
         goes_on = is_gathered || park_due_ns(commit->park) == 0;
@@ -712,6 +728,9 @@ void commit_wait(struct commit *commit)
 
 uint64_t commit_due_ns(const struct commit *commit)
 {
+    if (commit->rules != NULL) {
+        return commit->clocks.now_ns;
+    }
     uint64_t parked_ns = park_due_ns(commit->park);
     bool is_gathering = commit_may_begin(commit) && commit->held != NULL && commit->gather_until_ns < parked_ns;
     return is_gathering ? commit->gather_until_ns : parked_ns;
@@ -723,6 +742,7 @@ void commit_destroy(struct commit **commit)
         return;
     }
     item_end_list(&(*commit)->items, &(*commit)->queue);
+    item_end_list(&(*commit)->items, &(*commit)->rules);
     item_end_list(&(*commit)->items, &(*commit)->held);
     item_end_list(&(*commit)->items, &(*commit)->group);
     commit_free_parked(*commit);

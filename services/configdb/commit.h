@@ -16,6 +16,7 @@
 enum {
     COMMIT_GROUP_MAX = 1000,               /* transactions in one LMDB commit: 10 ms of work */
     COMMIT_GROUP_BYTES = 32 * 1024 * 1024, /* of memory: well within what LMDB can hold dirty */
+    COMMIT_STEP_BYTES = 2 * 1024 * 1024,   /* of messages with rules in one step, 15 ms of work: then readers are told, who take in these beside the next */
     COMMIT_QUEUE_BYTES = 64 * 1024 * 1024, /* of memory, waiting; transactions that come beyond it are put off */
     COMMIT_GATHER_MAX_NS = 2000000,        /* what one transaction may be held up so that others share its sync */
 };

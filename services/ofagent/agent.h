@@ -174,7 +174,8 @@ struct ofagent {
     uint64_t n_sessions_ever;
     struct agent_counts counts;
     struct histogram barriers; /* from the request to the reply */
-    size_t bundle_bytes; /* of messages that all sessions keep in bundles */
+    size_t bundle_bytes;       /* of messages that all sessions keep in bundles, */
+    size_t bundle_ready_bytes; /* and of what has been made of them ahead */
     struct version seen, applied; /* of the mirror; as we have acknowledged it */
     struct version window_from;   /* configdb counts what is unacknowledged from here: the last snapshot, or `applied` */
     uint64_t owed_ns;             /* since when there is something to acknowledge */

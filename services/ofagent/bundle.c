@@ -1,7 +1,8 @@
 /* Bundles. See bundle.h.
  *
- * A message is decoded when it comes, so that what its bytes alone get wrong is answered at once, and again at the commit, from the bytes that
- * were kept: they are smaller than what they mean. A commit does the messages in order in memory and notes how to take each back; the first
+ * A message is decoded when it comes, so that what its bytes alone get wrong is answered at once. An add is made ready then: the rule that will be put
+ * into the table, and its row, packed for configdb; what that takes beside the bytes, which are kept for errors, has a bound. Everything else is
+ * decoded again at the commit: what it means depends on the tables. A commit does the messages in order in memory and notes how to take each back; the first
  * that is refused undoes those before it and is answered with its own error and the commit with MSG_FAILED. What is done in one step goes to
  * configdb as one batch, in one transaction (inflight.h says when it takes several), and the reply waits for that; the next bundle may come, be filled
  * and be done meanwhile, and share that transaction. Replies leave in the order of the commits, and so do the errors of those that configdb refuses;
@@ -12,18 +13,28 @@
  * waits for both, and nothing is read before it; should configdb refuse the ports' then, the commit is answered MSG_FAILED although the rules have changed.
  * A group that a failed bundle deleted comes back with a new row: its counts begin anew.
  *
- * The ofagent's one thread. Costs a copy of the bytes and twice the decoding. Invariant: a refused bundle has changed nothing.
+ * The ofagent's one thread. Costs a copy of the bytes and, of what is not made ready, twice the decoding. Invariant: a refused bundle has changed nothing.
  */
 #include "services/ofagent/bundle.h"
 
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/base/clock.h"
 #include "lib/base/log.h"
 #include "lib/base/memory.h"
 #include "services/ofagent/bridge.h"
 #include "services/ofagent/dispatch.h"
 #include "services/ofagent/group_mod.h"
+
+/* New rules packed for configdb before their turn, side by side. */
+struct piece {
+    struct writer ops;
+    size_t n;
+};
+
+enum { READY_AHEAD = 8 /* of these the tables are told before their turn */ };
+#define BUNDLE_PACKED_NS NS_PER_S /* a row that was packed earlier would say too early a time of its rule */
 
 struct bundle {
     struct bundle *next;
@@ -32,7 +43,12 @@ struct bundle {
     bool is_closed;
     size_t n_messages;
     struct writer bytes; /* message after message */
-    uint64_t touched_ns;
+    struct flow_mod_ready *ready; /* what has been made of the first n_ready messages; no entry: nothing */
+    size_t n_ready, room_ready, ready_bytes;
+    struct piece *pieces; /* of all messages so far: each of them is a rule that was made ready */
+    size_t n_pieces;
+    bool is_packed;       /* while that is so */
+    uint64_t opened_ns, touched_ns;
     size_t last_size; /* the request that touched it last, for the error when it times out */
     uint8_t last[INFLIGHT_REQUEST_HEAD];
 };
@@ -76,6 +92,17 @@ static struct bundle *find(const struct session *session, uint32_t id)
     return bundle;
 }
 
+static void drop_pieces(struct bundle *bundle)
+{
+    for (size_t i = 0; i < bundle->n_pieces; i++) {
+        writer_fini(&bundle->pieces[i].ops);
+    }
+    free(bundle->pieces);
+    bundle->pieces = NULL;
+    bundle->n_pieces = 0;
+    bundle->is_packed = false;
+}
+
 static void drop(struct session *session, struct bundle *bundle)
 {
     struct bundle **at = &session->bundles;
@@ -85,6 +112,12 @@ static void drop(struct session *session, struct bundle *bundle)
     }
     *at = bundle->next;
     session->bridge->agent->bundle_bytes -= bundle->bytes.size;
+    session->bridge->agent->bundle_ready_bytes -= bundle->ready_bytes;
+    for (size_t i = 0; i < bundle->n_ready; i++) {
+        flow_entry_destroy(&bundle->ready[i].entry);
+    }
+    free(bundle->ready);
+    drop_pieces(bundle);
     writer_fini(&bundle->bytes);
     free(bundle);
 }
@@ -152,6 +185,8 @@ static enum of_error_number open_bundle(struct session *session, uint32_t id, ui
     struct bundle *bundle = memory_zeroed(sizeof *bundle);
     bundle->id = id;
     bundle->flags = flags;
+    bundle->opened_ns = session->bridge->agent->now_ns;
+    bundle->is_packed = true;
     writer_init(&bundle->bytes);
     touch(session, bundle, request);
     bundle->next = session->bundles;
@@ -167,11 +202,51 @@ static bool may_be_in_a_bundle(enum of_type type)
     return type == OF_FLOW_MOD || type == OF_GROUP_MOD || type == OF_PORT_MOD || type == OF_PACKET_OUT;
 }
 
-static enum of_error_number check_message(const struct session *session, const struct of_bundle_add *add)
+/* The row as configdb will have it, behind those of the messages before it. Returns its size. */
+static size_t pack(struct session *session, struct bundle *bundle, const struct rule *rule)
+{
+    struct piece *piece = bundle->n_pieces > 0 ? &bundle->pieces[bundle->n_pieces - 1] : NULL;
+
+    if (piece == NULL || piece->n == BUNDLE_PIECE_MAX) {
+        bundle->pieces = memory_resize(bundle->pieces, (bundle->n_pieces + 1) * sizeof *bundle->pieces);
+        piece = &bundle->pieces[bundle->n_pieces++];
+        piece->n = 0;
+        writer_init(&piece->ops);
+    }
+    size_t before = piece->ops.size;
+    inflight_pack(session->bridge->inflight, rule, &piece->ops);
+    piece->n++;
+    return piece->ops.size - before;
+}
+
+/* Makes of the message what can be made before its turn. Without room it is done at the commit as any. */
+static void make_ready(struct session *session, struct bundle *bundle, struct of_message *message)
+{
+    struct ofagent *agent = session->bridge->agent;
+    struct flow_mod_context context = bridge_flow_mod_context(session->bridge);
+    struct flow_mod_ready ready = {0};
+    struct rule rule;
+
+    if (bundle->n_ready == bundle->room_ready) {
+        bundle->room_ready = bundle->room_ready == 0 ? 16 : bundle->room_ready * 2;
+        bundle->ready = memory_resize(bundle->ready, bundle->room_ready * sizeof *bundle->ready);
+    }
+    bool has_room = agent->bundle_ready_bytes < BUNDLE_READY_MAX;
+    if (message->type == OF_FLOW_MOD && has_room && flow_mod_prepare(&message->flow_mod, &context, &rule, &ready)) {
+        size_t size = flow_entry_size(ready.entry) + (bundle->is_packed ? pack(session, bundle, &rule) : 0);
+        bundle->ready_bytes += size;
+        agent->bundle_ready_bytes += size;
+    } else {
+        drop_pieces(bundle);
+    }
+    bundle->ready[bundle->n_ready++] = ready;
+}
+
+/* Without an error the message is the caller's. */
+static enum of_error_number check_message(const struct session *session, const struct of_bundle_add *add, struct of_message *out_message)
 {
     struct of_decode_context context = {
         .version = session->version, .n_tables = TABLE_COUNT, .has_table_id = session->has_table_id};
-    struct of_message message;
     struct of_error error;
     struct of_header header;
 
@@ -182,22 +257,23 @@ static enum of_error_number check_message(const struct session *session, const s
     if (type != OF_EXPERIMENTER && (type == OF_TYPE_COUNT || !may_be_in_a_bundle(type))) {
         return OF_ERROR_BUNDLE_FAILED_MSG_UNSUP;
     }
-    if (of_decode(add->message, add->message_size, &context, &message, &error) != 0) {
+    if (of_decode(add->message, add->message_size, &context, out_message, &error) != 0) {
         return error.number;
     }
-    bool is_right = may_be_in_a_bundle(message.type);
-    of_message_fini(&message);
-    return is_right ? OF_ERROR_NONE : OF_ERROR_BUNDLE_FAILED_MSG_UNSUP;
+    if (!may_be_in_a_bundle(out_message->type)) {
+        of_message_fini(out_message);
+        return OF_ERROR_BUNDLE_FAILED_MSG_UNSUP;
+    }
+    return OF_ERROR_NONE;
 }
 
-enum of_error_number on_bundle_add(struct session *session, struct of_message *message, const struct request *request)
+static enum of_error_number keep(struct session *session, const struct of_bundle_add *add, struct of_message *kept, const struct request *request)
 {
-    const struct of_bundle_add *add = &message->bundle_add;
     struct ofagent *agent = session->bridge->agent;
     struct bundle *bundle = find(session, add->bundle_id);
-    enum of_error_number error = check_message(session, add);
+    enum of_error_number error = OF_ERROR_NONE;
 
-    if (error == OF_ERROR_NONE && bundle == NULL) { /* the first message opens it */
+    if (bundle == NULL) { /* the first message opens it */
         error = open_bundle(session, add->bundle_id, add->flags, request, &bundle);
     }
     if (error != OF_ERROR_NONE) {
@@ -219,7 +295,20 @@ enum of_error_number on_bundle_add(struct session *session, struct of_message *m
     writer_bytes(&bundle->bytes, add->message, add->message_size);
     agent->bundle_bytes += add->message_size;
     bundle->n_messages++;
+    make_ready(session, bundle, kept);
     return OF_ERROR_NONE;
+}
+
+enum of_error_number on_bundle_add(struct session *session, struct of_message *message, const struct request *request)
+{
+    struct of_message kept;
+    enum of_error_number error = check_message(session, &message->bundle_add, &kept);
+
+    if (error == OF_ERROR_NONE) {
+        error = keep(session, &message->bundle_add, &kept, request);
+        of_message_fini(&kept);
+    }
+    return error;
 }
 
 /* ---- committing ---- */
@@ -316,39 +405,97 @@ static enum of_error_number do_message(struct commit *commit, struct of_message 
     }
 }
 
-/* The next message in the bytes; false at the end. */
-static bool next_message(const struct session *session, const struct writer *bytes, size_t at, struct of_message *out, size_t *out_size)
+static bool read_message(const struct session *session, const uint8_t *bytes, size_t size, struct of_message *out)
 {
     struct of_decode_context context = {
         .version = session->version, .n_tables = TABLE_COUNT, .has_table_id = session->has_table_id};
-    struct of_header header;
     struct of_error error;
+
+    return of_decode(bytes, size, &context, out, &error) == 0;
+}
+
+/* The next message in the bytes; false at the end. */
+static bool next_message(const struct session *session, const struct writer *bytes, size_t at, struct of_message *out, size_t *out_size)
+{
+    struct of_header header;
 
     if (at >= bytes->size || of_header_read(bytes->bytes + at, bytes->size - at, &header) != 0) {
         return false;
     }
     *out_size = header.length;
-    return of_decode(bytes->bytes + at, header.length, &context, out, &error) == 0;
+    return read_message(session, bytes->bytes + at, header.length, out);
 }
 
-static enum of_error_number do_all(struct commit *commit, const struct bundle *bundle)
+/* One that was made ready. */
+static enum of_error_number do_ready(struct commit *commit, struct bundle *bundle, size_t number)
 {
-    struct session *session = commit->session;
-    struct of_message message;
-    size_t size = 0;
+    struct flow_mod_context context = bridge_flow_mod_context(commit->bridge);
 
-    for (size_t at = 0; next_message(session, &bundle->bytes, at, &message, &size); at += size) {
-        enum of_error_number error = do_message(commit, &message, (bundle->flags & OF_BUNDLE_ATOMIC) != 0);
-        if (message.type == OF_PACKET_OUT || message.type == OF_PORT_MOD) {
-            writer_bytes(message.type == OF_PORT_MOD ? &commit->ports : &commit->outs, bundle->bytes.bytes + at, size);
+    if (number + READY_AHEAD < bundle->n_ready && bundle->ready[number + READY_AHEAD].entry != NULL) {
+        flow_table_expect(commit->bridge->flows, bundle->ready[number + READY_AHEAD].hash);
+    }
+    return flow_mod_apply_ready(commit->bridge->flows, &bundle->ready[number], &context, &commit->flows);
+}
+
+/* One that is decoded for it. */
+static enum of_error_number do_bytes(struct commit *commit, const struct bundle *bundle, size_t at, size_t size)
+{
+    struct of_message message;
+
+    if (!read_message(commit->session, bundle->bytes.bytes + at, size, &message)) {
+        return OF_ERROR_BUNDLE_FAILED_MSG_FAILED; /* it was decoded when it came */
+    }
+    enum of_error_number error = do_message(commit, &message, (bundle->flags & OF_BUNDLE_ATOMIC) != 0);
+    if (message.type == OF_PACKET_OUT || message.type == OF_PORT_MOD) {
+        writer_bytes(message.type == OF_PORT_MOD ? &commit->ports : &commit->outs, bundle->bytes.bytes + at, size);
+    }
+    of_message_fini(&message);
+    return error;
+}
+
+static enum of_error_number do_all(struct commit *commit, struct bundle *bundle)
+{
+    struct of_header header;
+    size_t at = 0;
+
+    for (size_t i = 0; i < bundle->n_messages; i++, at += header.length) {
+        if (of_header_read(bundle->bytes.bytes + at, bundle->bytes.size - at, &header) != 0) {
+            return OF_ERROR_BUNDLE_FAILED_MSG_FAILED; /* it was one when it came */
         }
-        of_message_fini(&message);
+        bool is_ready = bundle->ready[i].entry != NULL;
+        enum of_error_number error = is_ready ? do_ready(commit, bundle, i) : do_bytes(commit, bundle, at, header.length);
         if (error != OF_ERROR_NONE) {
-            session_send_error(session, error, bundle->bytes.bytes + at, size);
+            session_send_error(commit->session, error, bundle->bytes.bytes + at, header.length);
             return OF_ERROR_BUNDLE_FAILED_MSG_FAILED;
         }
     }
     return OF_ERROR_NONE;
+}
+
+/* Have all messages become new rules, just as they were packed, a moment ago? Rows say when their rules were made. */
+static bool is_as_packed(const struct commit *commit, const struct bundle *bundle)
+{
+    const struct flow_changes *flows = &commit->flows;
+    bool is_fresh = commit->bridge->agent->now_ns - bundle->opened_ns < BUNDLE_PACKED_NS;
+    size_t n = 0;
+
+    if (!bundle->is_packed || !is_fresh || flows->count != bundle->n_messages) {
+        return false;
+    }
+    while (n < flows->count && flows->items[n].kind == FLOW_CHANGE_ADDED) {
+        n++;
+    }
+    return n == flows->count;
+}
+
+static void note_pieces(struct bridge *bridge, struct bundle *bundle)
+{
+    size_t n_left = bundle->n_messages;
+
+    for (size_t i = 0; i < bundle->n_pieces; i++) {
+        inflight_note_packed(bridge->inflight, n_left, &bundle->pieces[i].ops, bundle->pieces[i].n);
+        n_left -= bundle->pieces[i].n;
+    }
 }
 
 /* All port_mods of the bundle, which were checked. */
@@ -405,7 +552,11 @@ static enum of_error_number commit_bundle(struct session *session, struct of_mes
     } else {
         pending.size = request->size < sizeof pending.head ? (uint16_t)request->size : (uint16_t)sizeof pending.head;
         memcpy(pending.head, request->bytes, pending.size);
+        bool is_packed = is_as_packed(&commit, bundle);
         session->last_batch = bridge_note(bridge, &commit.flows, &pending);
+        if (is_packed) {
+            note_pieces(bridge, bundle);
+        }
         await_commit(session, message, commit.ports.size > 0 || commit.outs.size > 0);
         session->outs_size = commit.outs.size;
         session->outs = commit.outs.size > 0 ? memory_copy(commit.outs.bytes, commit.outs.size) : NULL;

@@ -133,25 +133,25 @@ static bool overlaps_another(const struct flow_table *table, const struct flow_m
 
 /* ---- eviction ---- */
 
-static enum of_error_number make_room(struct flow_table *table, const struct flow_mod *mod, const struct flow_mod_context *context,
+static enum of_error_number make_room(struct flow_table *table, uint8_t number, uint16_t importance, const struct flow_mod_context *context,
                                       struct flow_changes *changes)
 {
     struct flow_limit limit = {.n_rules = FLOW_TABLE_RULES_MAX};
-    size_t n = flow_table_size_of(table, mod->table);
+    size_t n = flow_table_size_of(table, number);
 
     if (context->limit != NULL) {
-        limit = context->limit(context->context, mod->table);
+        limit = context->limit(context->context, number);
     }
     if (flow_table_size(table) < FLOW_TABLE_RULES_MAX && n < limit.n_rules) {
         return OF_ERROR_NONE;
     }
-    struct flow_entry *victim = limit.evicts ? flow_table_victim(table, mod->table, limit.groups, mod->importance) : NULL;
+    struct flow_entry *victim = limit.evicts ? flow_table_victim(table, number, limit.groups, importance) : NULL;
     if (victim == NULL) {
         return OF_ERROR_FLOW_MOD_FAILED_TABLE_FULL;
     }
     flow_changes_remove(changes, table, victim, OF_REMOVED_EVICTION);
     /* If the limit was lowered, two go for one until it is kept. */
-    victim = n > limit.n_rules ? flow_table_victim(table, mod->table, limit.groups, mod->importance) : NULL;
+    victim = n > limit.n_rules ? flow_table_victim(table, number, limit.groups, importance) : NULL;
     if (victim != NULL) {
         flow_changes_remove(changes, table, victim, OF_REMOVED_EVICTION);
     }
@@ -170,6 +170,15 @@ static void replace(struct flow_entry *entry, const struct rule *rule)
     entry->rule.flags = rule->flags;
 }
 
+static void overwrite(struct flow_table *table, struct flow_entry *old, const struct rule *rule, const struct flow_mod_context *context,
+                      struct flow_changes *changes)
+{
+    note_modified(changes, old);
+    replace(old, rule);
+    old->created_ns = old->used_ns = (int64_t)context->now_ns;
+    flow_table_retime(table, old);
+}
+
 static enum of_error_number add(struct flow_table *table, const struct flow_mod *mod, const struct flow_mod_context *context,
                                 struct flow_changes *changes)
 {
@@ -179,15 +188,12 @@ static enum of_error_number add(struct flow_table *table, const struct flow_mod 
     if (old == NULL && (mod->flags & RULE_CHECK_OVERLAP) != 0 && overlaps_another(table, mod)) {
         return OF_ERROR_FLOW_MOD_FAILED_OVERLAP;
     }
-    enum of_error_number error = old == NULL ? make_room(table, mod, context, changes) : OF_ERROR_NONE;
+    enum of_error_number error = old == NULL ? make_room(table, mod->table, mod->importance, context, changes) : OF_ERROR_NONE;
     if (error != OF_ERROR_NONE) {
         return error;
     }
     if (old != NULL && (mod->flags & RULE_RESET_COUNTS) == 0) {
-        note_modified(changes, old);
-        replace(old, &rule);
-        old->created_ns = old->used_ns = (int64_t)context->now_ns;
-        flow_table_retime(table, old);
+        overwrite(table, old, &rule, context, changes);
         return OF_ERROR_NONE;
     }
     if (old != NULL) {
@@ -307,10 +313,22 @@ enum of_error_number flow_mod_check_actions(const struct action_list *actions, c
     return check_supported(actions);
 }
 
+static enum of_error_number check_instructions(const struct instructions *instructions, const struct flow_mod_context *context)
+{
+    enum of_error_number error = flow_mod_check_actions(&instructions->apply, context);
+
+    if (error == OF_ERROR_NONE) {
+        error = flow_mod_check_actions(&instructions->write, context);
+    }
+    if (error == OF_ERROR_NONE && instructions->meter_id != 0 && !context->meter_exists(context->context, instructions->meter_id)) {
+        error = OF_ERROR_METER_MOD_FAILED_INVALID_METER;
+    }
+    return error;
+}
+
 static enum of_error_number check(const struct flow_mod *mod, const struct flow_mod_context *context)
 {
     bool is_delete = mod->command == FLOW_MOD_DELETE || mod->command == FLOW_MOD_DELETE_STRICT;
-    enum of_error_number error;
 
     if (mod->table > TABLE_MAX && !((is_delete || mod->is_old) && mod->table == TABLE_ALL)) {
         return OF_ERROR_FLOW_MOD_FAILED_BAD_TABLE_ID;
@@ -324,15 +342,7 @@ static enum of_error_number check(const struct flow_mod *mod, const struct flow_
     if (mod->instructions.apply.count + mod->instructions.write.count > FLOW_MOD_ACTIONS_MAX) {
         return OF_ERROR_BAD_ACTION_TOO_MANY;
     }
-    error = flow_mod_check_actions(&mod->instructions.apply, context);
-    if (error == OF_ERROR_NONE) {
-        error = flow_mod_check_actions(&mod->instructions.write, context);
-    }
-    if (error == OF_ERROR_NONE && mod->instructions.meter_id != 0 &&
-        !context->meter_exists(context->context, mod->instructions.meter_id)) {
-        error = OF_ERROR_METER_MOD_FAILED_INVALID_METER;
-    }
-    return error;
+    return check_instructions(&mod->instructions, context);
 }
 
 enum of_error_number flow_mod_apply(struct flow_table *table, const struct flow_mod *mod,
@@ -367,4 +377,46 @@ enum of_error_number flow_mod_apply(struct flow_table *table, const struct flow_
         return is_modify && changes->count == n_before ? add_instead(table, mod, context, changes) : OF_ERROR_NONE;
     }
     return OF_ERROR_FLOW_MOD_FAILED_BAD_COMMAND;
+}
+
+bool flow_mod_prepare(struct flow_mod *mod, const struct flow_mod_context *context, struct rule *out_rule, struct flow_mod_ready *out_ready)
+{
+    bool is_plain = mod->command == FLOW_MOD_ADD && (mod->flags & (RULE_CHECK_OVERLAP | RULE_RESET_COUNTS)) == 0;
+    size_t n_actions = mod->instructions.apply.count + mod->instructions.write.count;
+
+    if (!is_plain || mod->table > TABLE_MAX || mod->buffer_id != OF_NO_BUFFER || n_actions > FLOW_MOD_READY_ACTIONS) {
+        return false;
+    }
+    *out_rule = rule_of(mod, context);
+    out_ready->entry = flow_entry_new_taking(out_rule);
+    mod->instructions = (struct instructions){0};
+    out_ready->hash = flow_entry_hash(out_ready->entry);
+    return true;
+}
+
+enum of_error_number flow_mod_apply_ready(struct flow_table *table, struct flow_mod_ready *ready, const struct flow_mod_context *context,
+                                          struct flow_changes *changes)
+{
+    struct flow_entry *entry = ready->entry;
+    struct flow_entry *old = flow_table_find_like(table, entry, ready->hash);
+    entry->rule.created_wall_ns = context->wall_ns;
+    enum of_error_number error = check_instructions(&entry->rule.instructions, context);
+
+    if (error == OF_ERROR_NONE && old == NULL) {
+        error = make_room(table, entry->rule.table, entry->rule.importance, context, changes);
+    }
+    if (error != OF_ERROR_NONE) {
+        return error;
+    }
+    if (old != NULL) {
+        struct rule rule = flow_entry_rule(entry);
+        overwrite(table, old, &rule, context, changes);
+        flow_entry_destroy(&ready->entry);
+        return OF_ERROR_NONE;
+    }
+    ready->entry = NULL;
+    entry->created_ns = entry->used_ns = (int64_t)context->now_ns;
+    flow_table_insert_hashed(table, entry, ready->hash);
+    changes_append(changes, FLOW_CHANGE_ADDED, entry);
+    return OF_ERROR_NONE;
 }

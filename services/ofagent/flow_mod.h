@@ -10,6 +10,7 @@
 #include "services/ofagent/evict_fields.h"
 #include "services/ofagent/flow_table.h"
 
+enum { FLOW_MOD_READY_ACTIONS = 32 /* of an add that is made ready: what waits for its turn shall not be much larger than its bytes */ };
 enum { FLOW_MOD_ACTIONS_MAX = 8192 /* more than 64 KiB can hold; a rule of so many is a row that configdb still takes */ };
 
 enum flow_change_kind { FLOW_CHANGE_ADDED, FLOW_CHANGE_MODIFIED, FLOW_CHANGE_REMOVED };
@@ -56,6 +57,18 @@ struct flow_mod_context {
 /* OF_ERROR_NONE and the changes appended; or the error to answer, and nothing changed. */
 enum of_error_number flow_mod_apply(struct flow_table *table, const struct flow_mod *mod,
                                     const struct flow_mod_context *context, struct flow_changes *changes);
+
+/* An add that is made ready before its turn: the rule that it will insert, of what its bytes alone say. False: that depends on the tables, or is refused
+ * anyway. */
+struct flow_mod_ready {
+    struct flow_entry *entry; /* owned; NULL: none */
+    uint64_t hash;
+};
+/* Takes the mod's instructions. out_rule: the same as it would be packed, lent as long as the entry. */
+bool flow_mod_prepare(struct flow_mod *mod, const struct flow_mod_context *context, struct rule *out_rule, struct flow_mod_ready *out_ready);
+/* As flow_mod_apply() of the mod it was made from. Done, the entry is the table's or no more. */
+enum of_error_number flow_mod_apply_ready(struct flow_table *table, struct flow_mod_ready *ready, const struct flow_mod_context *context,
+                                          struct flow_changes *changes);
 
 enum { FLOW_MOD_USERDATA_MAX = 1024 /* bytes, as the datapath carries them */ };
 /* What in the list would be stored and have no effect, for people; NULL: nothing. Such a list is refused. */

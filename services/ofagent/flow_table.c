@@ -75,7 +75,7 @@ static void slots_put(struct slots *s, uint64_t hash, struct flow_entry *entry)
     s->used++;
 }
 
-static void slots_add(struct slots *s, struct flow_entry *entry)
+static void slots_add(struct slots *s, uint64_t hash, struct flow_entry *entry)
 {
     if ((s->used + 1) * 4 > (s->mask + 1) * 3) {
         struct slots larger;
@@ -88,7 +88,7 @@ static void slots_add(struct slots *s, struct flow_entry *entry)
         slots_fini(s);
         *s = larger;
     }
-    slots_put(s, flow_entry_hash(entry), entry);
+    slots_put(s, hash, entry);
 }
 
 /* What stands behind the gap moves into it if it may, so that a search ends at the first free slot. */
@@ -110,12 +110,12 @@ static void slots_remove(struct slots *s, const struct flow_entry *entry)
     s->used--;
 }
 
-struct flow_entry *flow_entry_new(const struct rule *rule)
+static struct flow_entry *entry_new(const struct rule *rule, const struct instructions *instructions)
 {
     struct flow_entry *entry = memory_zeroed(sizeof *entry + packed_match_words(&rule->match) * sizeof *entry->match.words);
     entry->rule = (struct flow_rule){.id = rule->id,
                                      .bridge = rule->bridge,
-                                     .instructions = instructions_copy(&rule->instructions),
+                                     .instructions = *instructions,
                                      .cookie = rule->cookie,
                                      .created_wall_ns = rule->created_wall_ns,
                                      .priority = rule->priority,
@@ -128,6 +128,17 @@ struct flow_entry *flow_entry_new(const struct rule *rule)
     return entry;
 }
 
+struct flow_entry *flow_entry_new(const struct rule *rule)
+{
+    struct instructions copy = instructions_copy(&rule->instructions);
+    return entry_new(rule, &copy);
+}
+
+struct flow_entry *flow_entry_new_taking(const struct rule *rule)
+{
+    return entry_new(rule, &rule->instructions);
+}
+
 void flow_entry_destroy(struct flow_entry **entry)
 {
     if (*entry == NULL) {
@@ -136,6 +147,13 @@ void flow_entry_destroy(struct flow_entry **entry)
     instructions_fini(&(*entry)->rule.instructions);
     free(*entry);
     *entry = NULL;
+}
+
+size_t flow_entry_size(const struct flow_entry *entry)
+{
+    size_t n_actions = entry->rule.instructions.apply.count + entry->rule.instructions.write.count;
+
+    return sizeof *entry + packed_match_count(&entry->match) * sizeof *entry->match.words + n_actions * sizeof(struct action);
 }
 
 struct rule flow_entry_rule(const struct flow_entry *entry)
@@ -233,11 +251,21 @@ static void unlink_timed(struct flow_table *table, struct flow_entry *entry)
 
 void flow_table_insert(struct flow_table *table, struct flow_entry *entry)
 {
+    flow_table_insert_hashed(table, entry, flow_entry_hash(entry));
+}
+
+void flow_table_expect(const struct flow_table *table, uint64_t hash)
+{
+    __builtin_prefetch(&table->by_key.items[hash & table->by_key.mask], 1);
+}
+
+void flow_table_insert_hashed(struct flow_table *table, struct flow_entry *entry, uint64_t hash)
+{
     struct list *list = &table->lists[entry->rule.table];
 
     assert(!entry->is_in_table && entry->rule.table <= TABLE_MAX);
     entry->is_in_table = true;
-    slots_add(&table->by_key, entry);
+    slots_add(&table->by_key, hash, entry);
     if (entry->rule.id != 0) {
         add_by_id(table, entry);
     }
@@ -302,14 +330,8 @@ void flow_table_set_id(struct flow_table *table, struct flow_entry *entry, uint6
     }
 }
 
-struct flow_entry *flow_table_find(const struct flow_table *table, uint8_t number, const struct match *match, uint16_t priority)
+static struct flow_entry *find(const struct slots *s, uint64_t hash, uint8_t number, uint16_t priority, const struct packed_match *packed)
 {
-    struct packed_match_room room;
-    struct packed_match *packed = (struct packed_match *)&room;
-    const struct slots *s = &table->by_key;
-
-    packed_match_of(match, packed);
-    uint64_t hash = key_hash_of(number, priority, packed);
     for (size_t i = hash & s->mask; s->items[i].entry != NULL; i = (i + 1) & s->mask) {
         struct flow_entry *e = s->items[i].entry;
         if (s->items[i].hash == hash && e->rule.table == number && e->rule.priority == priority && packed_match_equal(&e->match, packed)) {
@@ -317,6 +339,20 @@ struct flow_entry *flow_table_find(const struct flow_table *table, uint8_t numbe
         }
     }
     return NULL;
+}
+
+struct flow_entry *flow_table_find(const struct flow_table *table, uint8_t number, const struct match *match, uint16_t priority)
+{
+    struct packed_match_room room;
+    struct packed_match *packed = (struct packed_match *)&room;
+
+    packed_match_of(match, packed);
+    return find(&table->by_key, key_hash_of(number, priority, packed), number, priority, packed);
+}
+
+struct flow_entry *flow_table_find_like(const struct flow_table *table, const struct flow_entry *entry, uint64_t hash)
+{
+    return find(&table->by_key, hash, entry->rule.table, entry->rule.priority, &entry->match);
 }
 
 struct flow_entry *flow_table_by_id(const struct flow_table *table, uint64_t id)

@@ -51,7 +51,10 @@ struct flow_entry {
 
 /* Copies the rule. */
 struct flow_entry *flow_entry_new(const struct rule *rule);
+/* The same but its instructions, which are the entry's from here on. */
+struct flow_entry *flow_entry_new_taking(const struct rule *rule);
 void flow_entry_destroy(struct flow_entry **entry);
+size_t flow_entry_size(const struct flow_entry *entry); /* bytes of memory, about */
 /* Of its table, priority and match. */
 uint64_t flow_entry_hash(const struct flow_entry *entry);
 /* The whole rule; its instructions are lent as long as the entry keeps them. */
@@ -66,6 +69,9 @@ void flow_table_close_cursors(struct flow_table *table);
 
 /* The entry must not be there yet (flow_table_find). Takes the entry. */
 void flow_table_insert(struct flow_table *table, struct flow_entry *entry);
+/* The same for who knows the entry's flow_entry_hash(); and to be called some entries before that, so that memory has time to answer. */
+void flow_table_insert_hashed(struct flow_table *table, struct flow_entry *entry, uint64_t hash);
+void flow_table_expect(const struct flow_table *table, uint64_t hash);
 /* Takes it out: it is the caller's from here on. */
 void flow_table_remove(struct flow_table *table, struct flow_entry *entry, uint8_t reason);
 /* The row number of an entry in the table has become known. */
@@ -74,6 +80,8 @@ void flow_table_set_id(struct flow_table *table, struct flow_entry *entry, uint6
 /* The entry with exactly this match and priority, or NULL. */
 struct flow_entry *flow_table_find(const struct flow_table *table, uint8_t number, const struct match *match,
                                    uint16_t priority);
+/* That with the match and priority of this one, which is in no table, and has this flow_entry_hash(). */
+struct flow_entry *flow_table_find_like(const struct flow_table *table, const struct flow_entry *entry, uint64_t hash);
 struct flow_entry *flow_table_by_id(const struct flow_table *table, uint64_t id);
 /* The greatest row number that was ever in the table. */
 uint64_t flow_table_max_id(const struct flow_table *table);

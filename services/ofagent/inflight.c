@@ -25,9 +25,10 @@
 #include "lib/base/log.h"
 #include "lib/base/memory.h"
 #include "lib/msg/rule.h"
+#include "services/ofagent/packed_ops.h"
+#include "services/ofagent/row_write.h"
 
-/* Bytes of an operation beside its row, and of the names of columns in an update. */
-enum { ROW_OVERHEAD = 32, UPDATE_OVERHEAD = 128, ERROR_TEXT_MAX = 256 };
+enum { ERROR_TEXT_MAX = 256 };
 enum { DELETIONS_KEPT = 65536 /* slots for deletions under way that are kept when there are none; 1 MB */ };
 
 struct item {
@@ -42,6 +43,7 @@ struct item {
 struct items {
     struct item *items;
     size_t count, room;
+    size_t n_gone; /* room in front of the first: parts of a million leave one by one, and the rest is not moved for each */
 };
 
 struct requests {
@@ -80,6 +82,7 @@ struct inflight {
     struct items dirty;
     size_t n_blocked; /* of these, under way as they were before */
     uint32_t dirty_from; /* place of the first of these, counted from the start */
+    struct packed_ops_list packed; /* pieces of `dirty` */
     struct cuts cuts;
     size_t lowest;    /* place in dirty of what has been noted since the last cut; SIZE_MAX: nothing */
     uint64_t n_requests;
@@ -87,6 +90,7 @@ struct inflight {
     struct call *calls[INFLIGHT_TXNS_MAX];
     size_t n_calls;
     size_t n_under_way;       /* items of all calls */
+    bool is_cut;              /* what left last was a part of a request whose rest begins `dirty` */
     struct id_map deletions;  /* of these, rules that have a row and are to go: by flow_entry_hash() */
     size_t n_like_another;    /* and those that are not in it, for one of another match has the same hash there; none in a thousand years */
     struct requests requests; /* oldest first */
@@ -99,11 +103,29 @@ struct inflight {
     char text[ERROR_TEXT_MAX];
 };
 
+static struct item *items_base(const struct items *list)
+{
+    return list->n_gone > 0 ? list->items - list->n_gone : list->items;
+}
+
+static void items_make_room(struct items *list)
+{
+    struct item *base = items_base(list);
+
+    if (list->n_gone > list->room / 2) {
+        memmove(base, list->items, list->count * sizeof *base);
+        list->n_gone = 0;
+    } else {
+        list->room = list->room == 0 ? 16 : list->room * 2;
+        base = memory_resize(base, list->room * sizeof *base);
+    }
+    list->items = base + list->n_gone;
+}
+
 static struct item *items_append(struct items *list)
 {
-    if (list->count == list->room) {
-        list->room = list->room == 0 ? 16 : list->room * 2;
-        list->items = memory_resize(list->items, list->room * sizeof *list->items);
+    if (list->n_gone + list->count == list->room) {
+        items_make_room(list);
     }
     struct item *item = &list->items[list->count++];
     *item = (struct item){0};
@@ -112,17 +134,17 @@ static struct item *items_append(struct items *list)
 
 static void items_fini(struct items *list)
 {
-    free(list->items);
+    free(items_base(list));
     *list = (struct items){0};
 }
 
 static void items_drop_first(struct items *list, size_t n)
 {
     list->count -= n;
+    list->items += n;
+    list->n_gone += n;
     if (list->count == 0) {
         items_fini(list);
-    } else {
-        memmove(list->items, list->items + n, list->count * sizeof *list->items);
     }
 }
 
@@ -191,6 +213,7 @@ void inflight_destroy(struct inflight **inflight)
         release(in, &in->calls[i]->items, false);
     }
     release(in, &in->dirty, true);
+    packed_ops_fini(&in->packed);
     free(in->requests.items);
     writer_fini(&in->row);
     id_map_fini(&in->deletions);
@@ -226,11 +249,26 @@ uint64_t inflight_note_flows(struct inflight *inflight, struct flow_changes *cha
             entry->is_dirty = true;
             inflight->n_blocked += entry->is_in_flight ? 1 : 0;
             note_new(inflight, &entry->dirty_at)->flow = entry;
+        } else {
+            packed_ops_forget(&inflight->packed, entry->dirty_at - inflight->dirty_from);
         }
         note_place(inflight, entry->dirty_at);
     }
     flow_changes_fini(changes);
     return inflight->batch;
+}
+
+void inflight_pack(struct inflight *inflight, const struct rule *rule, struct writer *ops)
+{
+    writer_clear(&inflight->row);
+    msg_rule_pack(rule, &inflight->row);
+    cfg_ops_insert_packed(ops, CFG_RULE, inflight->row.bytes, inflight->row.size);
+}
+
+void inflight_note_packed(struct inflight *inflight, size_t n_last, struct writer *ops, size_t n)
+{
+    assert(n <= n_last && n_last <= inflight->dirty.count);
+    packed_ops_add(&inflight->packed, inflight->dirty.count - n_last, n, ops);
 }
 
 uint64_t inflight_note_group(struct inflight *inflight, struct group_entry *entry)
@@ -400,6 +438,8 @@ static void lost(struct inflight *inflight)
     int error = inflight->error;
 
     release(inflight, &inflight->dirty, true);
+    packed_ops_fini(&inflight->packed);
+    inflight->is_cut = false;
     inflight->n_clean = 0;
     inflight->cuts.count = 0;
     inflight->lowest = SIZE_MAX;
@@ -432,6 +472,7 @@ static void note_deletions(struct inflight *inflight, const struct items *list)
     for (size_t i = 0; i < list->count; i++) {
         if (is_deletion(&list->items[i])) {
             uint64_t hash = flow_entry_hash(list->items[i].flow);
+            inflight->n_clean = 0;
             if (id_map_find(&inflight->deletions, hash) == NULL) {
                 id_map_put(&inflight->deletions, hash, list->items[i].flow);
             } else {
@@ -485,68 +526,6 @@ static void on_done(void *context, const struct cfg_result *result)
     }
 }
 
-/* The bytes it adds to the transaction, about. A changed rule is written whole: naming its columns took more bytes and time than the row. */
-static size_t write_rule(struct inflight *inflight, struct cfg_txn *txn, struct item *item)
-{
-    struct writer *row = &inflight->row;
-
-    if (item->was_removed) {
-        cfg_txn_delete(txn, CFG_RULE, item->flow->rule.id);
-        return ROW_OVERHEAD;
-    }
-    struct rule rule = flow_entry_rule(item->flow);
-    writer_clear(row);
-    msg_rule_pack(&rule, row);
-    if (item->was_inserted) {
-        (void)cfg_txn_insert_packed(txn, CFG_RULE, row->bytes, row->size);
-    } else {
-        cfg_txn_put_packed(txn, CFG_RULE, rule.id, row->bytes, row->size);
-    }
-    return row->size + ROW_OVERHEAD;
-}
-
-static size_t write_group(struct cfg_txn *txn, struct item *item)
-{
-    static const char *const columns[] = {"type", "buckets", "selection", "selection_param", "hash_fields", "next_counter"};
-    const struct group *group = &item->group->group;
-
-    if (item->was_removed) {
-        cfg_txn_delete(txn, CFG_GROUP, group->id);
-        return ROW_OVERHEAD;
-    }
-    Busbar__GroupRow *row = msg_group_encode(group);
-    size_t size = protobuf_c_message_get_packed_size(&row->base) + ROW_OVERHEAD;
-    if (item->was_inserted) {
-        (void)cfg_txn_insert(txn, CFG_GROUP, &row->base);
-    } else {
-        cfg_txn_update(txn, CFG_GROUP, group->id, &row->base, columns, sizeof columns / sizeof columns[0]);
-        size += UPDATE_OVERHEAD;
-    }
-    protobuf_c_message_free_unpacked(&row->base, NULL);
-    return size;
-}
-
-static size_t write_meter(struct cfg_txn *txn, struct item *item)
-{
-    static const char *const columns[] = {"flags", "bands"};
-    const struct meter *meter = &item->meter->meter;
-
-    if (item->was_removed) {
-        cfg_txn_delete(txn, CFG_METER, meter->id);
-        return ROW_OVERHEAD;
-    }
-    Busbar__MeterRow *row = msg_meter_encode(meter);
-    size_t size = protobuf_c_message_get_packed_size(&row->base) + ROW_OVERHEAD;
-    if (item->was_inserted) {
-        (void)cfg_txn_insert(txn, CFG_METER, &row->base);
-    } else {
-        cfg_txn_update(txn, CFG_METER, meter->id, &row->base, columns, sizeof columns / sizeof columns[0]);
-        size += UPDATE_OVERHEAD;
-    }
-    protobuf_c_message_free_unpacked(&row->base, NULL);
-    return size;
-}
-
 /* Moves an item into the batch. A row that was made and removed while collecting is not written at all. Returns its size. */
 static size_t write_item(struct inflight *inflight, struct cfg_txn *txn, struct items *under_way, const struct item *dirty)
 {
@@ -575,7 +554,27 @@ static size_t write_item(struct inflight *inflight, struct cfg_txn *txn, struct 
     if (!has_row && item->was_removed) {
         return 0;
     }
-    return item->flow != NULL ? write_rule(inflight, txn, item) : item->group != NULL ? write_group(txn, item) : write_meter(txn, item);
+    enum row_change change = item->was_removed ? ROW_REMOVED : item->was_inserted ? ROW_INSERTED : ROW_CHANGED;
+    return item->flow != NULL    ? row_write_rule(txn, item->flow, change, &inflight->row)
+           : item->group != NULL ? row_write_group(txn, &item->group->group, change)
+                                 : row_write_meter(txn, &item->meter->meter, change);
+}
+
+/* Those of a packed piece, all new rules, still as they were. */
+static size_t write_packed(struct cfg_txn *txn, struct items *under_way, const struct item *dirty, const struct packed_ops *packed)
+{
+    uint32_t op = (uint32_t)cfg_txn_size(txn);
+
+    for (size_t i = 0; i < packed->n; i++) {
+        struct item *item = items_append(under_way);
+        *item = dirty[i];
+        item->flow->is_dirty = false;
+        item->flow->is_in_flight = true;
+        item->was_inserted = true;
+        item->op = op++;
+    }
+    cfg_txn_insert_ops(txn, packed->ops.bytes, packed->ops.size, packed->n);
+    return packed->ops.size;
 }
 
 static void require_owner(struct cfg_txn *txn, uint64_t bridge, const struct inflight_owner *owner)
@@ -609,16 +608,35 @@ static bool replaces_what_is_under_way(const struct inflight *inflight, const st
            (inflight->n_like_another > 0 || id_map_find(&inflight->deletions, flow_entry_hash(entry)) != NULL);
 }
 
-/* What was found clean once is not looked at again. */
+/* Where the transaction ends if its bytes allow. */
+static size_t end_by_count(const struct inflight *inflight)
+{
+    const struct cuts *cuts = &inflight->cuts;
+    size_t n = cuts->count, first = n > 0 ? cuts->items[0].at : inflight->dirty.count;
+
+    if (inflight->is_cut && first > INFLIGHT_PART_MAX) {
+        return INFLIGHT_PART_MAX;
+    }
+    if (inflight->dirty.count <= INFLIGHT_TXN_MAX) {
+        return inflight->dirty.count;
+    }
+    while (n > 0 && cuts->items[n - 1].at > INFLIGHT_TXN_MAX) {
+        n--;
+    }
+    return n > 0 ? cuts->items[n - 1].at : INFLIGHT_PART_MAX;
+}
+
+/* May what the next transaction takes? What was found clean once is not looked at again. */
 static bool may_leave_beside_others(struct inflight *inflight)
 {
     const struct items *dirty = &inflight->dirty;
+    size_t end = end_by_count(inflight);
 
-    while (inflight->n_clean < dirty->count && dirty->items[inflight->n_clean].flow != NULL &&
+    while (inflight->n_clean < end && dirty->items[inflight->n_clean].flow != NULL &&
            !replaces_what_is_under_way(inflight, dirty->items[inflight->n_clean].flow)) {
         inflight->n_clean++;
     }
-    return inflight->n_clean == dirty->count;
+    return inflight->n_clean >= end;
 }
 
 static bool may_flush(struct inflight *inflight)
@@ -630,27 +648,12 @@ static bool may_flush(struct inflight *inflight)
     }
     bool has_some = inflight->dirty.count > 0 || inflight->requests.count > inflight->requests.begin;
     bool is_worth_it = inflight->dirty.count >= INFLIGHT_TXN_LEAST;
-    bool has_time = inflight->n_under_way < INFLIGHT_CHANGES_MAX; /* before they have been unanswered for too long */
+    bool has_time = inflight->n_under_way < (inflight->is_cut ? INFLIGHT_TXN_MAX : INFLIGHT_CHANGES_MAX); /* not to be unanswered for too long */
     bool has_place = inflight->n_calls == 0 || (inflight->n_calls < INFLIGHT_TXNS_MAX && is_worth_it && has_time);
     if (!has_some || !has_place || inflight->n_blocked > 0 || inflight->error != 0) {
         return false;
     }
     return inflight->n_calls == 0 || may_leave_beside_others(inflight); /* groups and meters may not */
-}
-
-/* Where the transaction ends if its bytes allow. */
-static size_t end_by_count(const struct inflight *inflight)
-{
-    const struct cuts *cuts = &inflight->cuts;
-    size_t n = cuts->count;
-
-    if (inflight->dirty.count <= INFLIGHT_TXN_MAX) {
-        return inflight->dirty.count;
-    }
-    while (n > 0 && cuts->items[n - 1].at > INFLIGHT_TXN_MAX) {
-        n--;
-    }
-    return n > 0 ? cuts->items[n - 1].at : INFLIGHT_TXN_MAX;
 }
 
 /* Of a walk: *next is 0 at first. */
@@ -662,12 +665,29 @@ static bool is_cut(const struct cuts *cuts, size_t at, size_t *next)
     return *next < cuts->count && cuts->items[*next].at == at;
 }
 
+/* Would a transaction that ends there cut a request? */
+static bool is_within_a_request(const struct inflight *inflight, size_t end)
+{
+    size_t next = 0;
+
+    return end < inflight->dirty.count && !is_cut(&inflight->cuts, end, &next);
+}
+
 static size_t write_items(struct inflight *inflight, struct cfg_txn *txn, struct items *under_way)
 {
-    size_t end = end_by_count(inflight), n = 0, n_bytes = 0, next = 0;
+    size_t end = end_by_count(inflight), n = 0, n_bytes = 0, next = 0, next_packed = 0;
 
     while (n < end && n_bytes < (size_t)INFLIGHT_TXN_BYTES * 2 && (n_bytes < INFLIGHT_TXN_BYTES || !is_cut(&inflight->cuts, n, &next))) {
-        n_bytes += write_item(inflight, txn, under_way, &inflight->dirty.items[n++]);
+        const struct packed_ops *packed = packed_ops_find(&inflight->packed, n, &next_packed);
+        bool fits = packed != NULL && n + packed->n <= end && n_bytes + packed->ops.size <= (size_t)INFLIGHT_TXN_BYTES * 2;
+        if (fits) {
+            n_bytes += write_packed(txn, under_way, &inflight->dirty.items[n], packed);
+            n += packed->n;
+        } else if (packed != NULL && n > 0 && is_within_a_request(inflight, end)) {
+            break; /* it is cut in any case: here rather than within what is packed */
+        } else {
+            n_bytes += write_item(inflight, txn, under_way, &inflight->dirty.items[n++]);
+        }
     }
     return n;
 }
@@ -683,6 +703,7 @@ static void drop_written(struct inflight *inflight, struct call *call, size_t n)
         n_done++;
     }
     bool is_at_cut = n_done > 0 && cuts->items[n_done - 1].at == n;
+    inflight->is_cut = !is_all && !is_at_cut;
     call->done = is_all ? inflight->n_requests : n_done > 0 ? cuts->items[n_done - 1].request : 0;
     call->refused = is_all || is_at_cut ? call->done : n_done < cuts->count ? cuts->items[n_done].request : inflight->n_requests;
     cuts->count -= n_done;
@@ -692,16 +713,14 @@ static void drop_written(struct inflight *inflight, struct call *call, size_t n)
     if (inflight->lowest != SIZE_MAX) {
         inflight->lowest = is_all ? SIZE_MAX : inflight->lowest > n ? inflight->lowest - n : 0;
     }
+    packed_ops_leave(&inflight->packed, n);
     items_drop_first(&inflight->dirty, n);
     inflight->dirty_from += (uint32_t)n;
-    inflight->n_clean = 0;
+    inflight->n_clean = inflight->n_clean > n ? inflight->n_clean - n : 0;
 }
 
-void inflight_flush(struct inflight *inflight, const struct inflight_owner *owner, uint64_t now_ns)
+static void send(struct inflight *inflight, const struct inflight_owner *owner, uint64_t now_ns)
 {
-    if (!may_flush(inflight)) {
-        return;
-    }
     struct call *call = memory_zeroed(sizeof *call);
     struct cfg_txn *txn = cfg_txn_new("ofagent");
     call->inflight = inflight;
@@ -722,6 +741,15 @@ void inflight_flush(struct inflight *inflight, const struct inflight_owner *owne
     inflight->n_under_way += call->items.count;
     note_deletions(inflight, &call->items);
     cfg_transact(inflight->cfg, &txn, now_ns + INFLIGHT_TIMEOUT_NS, on_done, call);
+}
+
+void inflight_flush(struct inflight *inflight, const struct inflight_owner *owner, uint64_t now_ns)
+{
+    do {
+        if (may_flush(inflight)) {
+            send(inflight, owner, now_ns);
+        }
+    } while (inflight->is_cut && may_flush(inflight));
 }
 
 void inflight_give_up(struct inflight *inflight, int error, const char *text)

@@ -4,8 +4,8 @@
  * a transaction is, they collect and leave together when it is done, or before when they are many: a row
  * changed twice in one batch is written once. A batch is one transaction: it happens or it does not. Only a batch of more than
  * INFLIGHT_TXN_MAX changes or INFLIGHT_TXN_BYTES goes as several, each of whole requests, which happen or do not; requests that change one row
- * stay together. Only a request (or several that do) larger than that is cut (delete everything, or rules of hundreds of actions); should a later
- * part fail, it is answered with an error although a part of it stands.
+ * stay together. Only a request (or several that do) larger than that is cut (delete everything, a bundle of more rules, or rules of hundreds of
+ * actions), and its parts leave one behind the other without waiting for answers; should a part fail, it is answered with an error although another stands.
  * When one is refused, or unanswered for INFLIGHT_TIMEOUT_NS, its requests are handed to on_refused in the order they came; when those sent behind it
  * have been answered too, so are all not yet committed, then
  * on_lost is called once, and the owner rebuilds its tables from the mirror (inflight holds no entry any more then).
@@ -25,6 +25,7 @@ enum {
     INFLIGHT_TXNS_MAX = 4,        /* transactions under way: configdb has the next while it answers one, and ofagent two steps of its own */
     INFLIGHT_TXN_LEAST = 256,     /* changes that are worth a transaction beside another: its own costs are then below a tenth */
     INFLIGHT_TXN_MAX = 50000,     /* changes in one transaction: half of what configdb takes */
+    INFLIGHT_PART_MAX = 8192,  /* changes of a request that must be cut, in one transaction: while one is written the one before is followed */
     INFLIGHT_TXN_BYTES = 7 * 1024 * 1024, /* of rows in one transaction: no request is begun above it, and twice that is less than the bus takes */
     INFLIGHT_REQUEST_HEAD = 64,           /* bytes of a request kept for its error; what the standard asks for */
 };
@@ -71,6 +72,11 @@ void inflight_set_table(struct inflight *inflight, struct flow_table *table);
 
 /* Takes note of the changes and empties the list. Returns the number of the batch that will carry them. */
 uint64_t inflight_note_flows(struct inflight *inflight, struct flow_changes *changes);
+/* Of the last n_last flow changes that were noted the first n, all of them new rules, are packed already: operation i inserts the i-th. Takes the
+ * bytes. Should one of the rules be changed before they leave, they are packed as any. */
+void inflight_note_packed(struct inflight *inflight, size_t n_last, struct writer *ops, size_t n);
+/* Appends the operation that inserts the rule. */
+void inflight_pack(struct inflight *inflight, const struct rule *rule, struct writer *ops);
 uint64_t inflight_note_group(struct inflight *inflight, struct group_entry *entry);
 uint64_t inflight_note_meter(struct inflight *inflight, struct meter_entry *entry);
 /* The request is part of the batch being collected. What has been noted since the one before it is its own: it goes in one transaction. */

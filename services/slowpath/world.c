@@ -441,7 +441,10 @@ static void rule_changed(struct world *world, struct world_bridge *bridge, const
 
 void world_set_rule(struct world *world, const struct rule *taken)
 {
-    world_remove_rule(world, taken->id);
+    if (taken->id <= world->rule_max) {
+        world_remove_rule(world, taken->id);
+    }
+    world->rule_max = taken->id > world->rule_max ? taken->id : world->rule_max;
     struct world_rule *rule = rule_new(taken);
     rule->node.match = rule->node.n_clauses > 0 ? whole_match(rule) : &taken->match;
     struct world_bridge *bridge = bridge_named_by(world, rule->bridge);

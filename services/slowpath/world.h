@@ -137,6 +137,7 @@ struct world {
     struct world_bridge *bridges;
     struct world_port *ports, *ports_by_name;
     struct id_map rules; /* struct world_rule by row number */
+    uint64_t rule_max;   /* the greatest there has been: new rows are above it, and not looked for */
     struct world_group *groups, *groups_by_name;
     struct world_meter *meters, *meters_by_name;
     struct world_controller *controllers;

@@ -27,6 +27,34 @@ static Busbar__Transact *message_of(struct cfg_txn **txn)
     return message;
 }
 
+static void inserts_put_together_ahead_are_operations_like_any(void **state)
+{
+    struct cfg_txn *txn = cfg_txn_new("test ahead");
+    Busbar__BridgeRow bridge = BUSBAR__BRIDGE_ROW__INIT;
+    struct writer ops;
+    uint8_t row[64];
+
+    writer_init(&ops);
+    bridge.name = (char *)"br0";
+    size_t size = busbar__bridge_row__pack(&bridge, row);
+    cfg_ops_insert_packed(&ops, CFG_BRIDGE, row, size);
+    cfg_ops_insert_packed(&ops, CFG_PORT, NULL, 0);
+    cfg_txn_delete(txn, CFG_PORT, 8);
+    cfg_txn_insert_ops(txn, ops.bytes, ops.size, 2);
+    uint64_t label = cfg_txn_insert(txn, CFG_BRIDGE, &bridge.base);
+    assert_int_equal(cfg_txn_size(txn), 4);
+    Busbar__Transact *m = message_of(&txn);
+    assert_int_equal(m->n_ops, 4);
+    assert_true(m->ops[0]->kind == BUSBAR__OP_KIND__OP_DELETE && m->ops[0]->id == 8);
+    assert_true(m->ops[1]->kind == BUSBAR__OP_KIND__OP_INSERT && m->ops[1]->table == CFG_BRIDGE && m->ops[1]->id == 0);
+    assert_int_equal(m->ops[1]->value.len, size);
+    assert_memory_equal(m->ops[1]->value.data, row, size);
+    assert_true(m->ops[2]->kind == BUSBAR__OP_KIND__OP_INSERT && m->ops[2]->table == CFG_PORT && m->ops[2]->value.len == 0);
+    assert_true(m->ops[3]->id == label);
+    busbar__transact__free_unpacked(m, NULL);
+    writer_fini(&ops);
+}
+
 static void operations_keep_their_order_and_content(void **state)
 {
     struct cfg_txn *txn = cfg_txn_new("test adds");
@@ -145,6 +173,7 @@ static void unsent_transaction_is_freed(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(inserts_put_together_ahead_are_operations_like_any),
         cmocka_unit_test(operations_keep_their_order_and_content),
         cmocka_unit_test(operations_on_the_whole_are_of_the_switch),
         cmocka_unit_test(rows_given_as_bytes_are_the_rows),

@@ -69,6 +69,43 @@ static void rules_go_first_and_those_of_a_deleted_bridge_go_with_it(void **state
     group_fini(&group);
 }
 
+/* Readers are told between the steps of a large load; what is behind it, configuration too, keeps its place, and what waits is counted until it is done. */
+static void a_step_does_so_many_rules_and_the_next_goes_on_before_all_else(void **state)
+{
+    struct group group;
+    group_init(&group);
+    insert_bridge(&group, 1, 1, "br0");
+    commit_step(group.commit);
+    uint64_t bridge = group.replies[0]->ids[0];
+    Busbar__RuleRow rule = fixture_rule(bridge, 1);
+    for (uint64_t i = 1; i <= 9; i += 2) { /* odd numbers: their size is what is said */
+        queue_larger(&group, PROCESS_OFAGENT, 9, i, BUSBAR__OP_KIND__OP_INSERT, CFG_RULE, 0, &rule.base, COMMIT_STEP_BYTES / 2);
+        queue(&group, PROCESS_OFAGENT, 9, i + 1, BUSBAR__OP_KIND__OP_INSERT, CFG_RULE, 0, &rule.base);
+    }
+    queue(&group, PROCESS_SWCTL, 1, 2, BUSBAR__OP_KIND__OP_DELETE, CFG_BRIDGE, bridge, NULL);
+    size_t queued = commit_queued_bytes(group.commit);
+    size_t n_before = group.n_replies;
+    for (size_t done = 3; done <= 9; done += 4) {
+        commit_step(group.commit);
+        assert_int_equal(group.n_replies - n_before, done);
+        assert_int_equal(commit_due_ns(group.commit), 0); /* now, by a clock that stands */
+        assert_true(commit_queued_bytes(group.commit) < queued && commit_queued_bytes(group.commit) > 0);
+        queued = commit_queued_bytes(group.commit);
+    }
+    commit_step(group.commit);
+    assert_int_equal(group.n_replies - n_before, 11);
+    assert_int_equal(commit_queued_bytes(group.commit), 0);
+    for (size_t i = 0; i < 11; i++) {
+        assert_int_equal(group.replies[n_before + i]->error, 0);
+        assert_int_equal(group.replies[n_before + i]->version->n, 2 + i); /* the deletion last */
+    }
+    assert_int_equal(rows_count(group.base.rows, CFG_RULE), 0);
+    queue_larger(&group, PROCESS_OFAGENT, 9, 11, BUSBAR__OP_KIND__OP_INSERT, CFG_RULE, 0, &rule.base, COMMIT_STEP_BYTES);
+    queue(&group, PROCESS_OFAGENT, 9, 12, BUSBAR__OP_KIND__OP_INSERT, CFG_RULE, 0, &rule.base);
+    commit_step(group.commit);
+    group_fini(&group); /* what is left is forgotten */
+}
+
 static void a_repeat_is_answered_and_not_done_twice(void **state)
 {
     struct group group;
@@ -724,6 +761,7 @@ int main(void)
         cmocka_unit_test(gathering_holds_up_no_rule),
         cmocka_unit_test(the_thread_syncs_and_says_so),
         cmocka_unit_test(many_clients_share_one_commit_and_each_is_refused_alone),
+        cmocka_unit_test(a_step_does_so_many_rules_and_the_next_goes_on_before_all_else),
         cmocka_unit_test(rules_go_first_and_those_of_a_deleted_bridge_go_with_it),
         cmocka_unit_test(a_repeat_is_answered_and_not_done_twice),
         cmocka_unit_test(a_refusal_in_force_refuses_all_changes_by_its_text),

@@ -84,9 +84,9 @@ static inline void group_fini(struct group *group)
     fixture_base_fini(&group->base);
 }
 
-/* Queues one operation as writer `start`. */
-static inline void queue(struct group *group, enum process_kind kind, uint64_t start, uint64_t sequence, Busbar__OpKind op,
-                  enum cfg_table table, uint64_t id, const ProtobufCMessage *row)
+/* Queues one operation as writer `start`; `more`: bytes that its message is said to have beside. */
+static inline void queue_larger(struct group *group, enum process_kind kind, uint64_t start, uint64_t sequence, Busbar__OpKind op,
+                  enum cfg_table table, uint64_t id, const ProtobufCMessage *row, size_t more)
 {
     struct bus_identity from = {.kind = kind, .instance = 1, .start = start};
     struct bench bench;
@@ -101,8 +101,14 @@ static inline void queue(struct group *group, enum process_kind kind, uint64_t s
                                     ? (Busbar__Transact *)msg_unpack_into(commit_memory(group->commit), &sent, &busbar__transact__descriptor)
                                     : busbar__transact__unpack(NULL, size, packed);
     assert_non_null(message);
-    commit_queue(group->commit, &from, &message, size, is_in_memory);
+    commit_queue(group->commit, &from, &message, size + more, is_in_memory);
     assert_null(message);
+}
+
+static inline void queue(struct group *group, enum process_kind kind, uint64_t start, uint64_t sequence, Busbar__OpKind op,
+                  enum cfg_table table, uint64_t id, const ProtobufCMessage *row)
+{
+    queue_larger(group, kind, start, sequence, op, table, id, row, 0);
 }
 
 static inline void insert_bridge(struct group *group, uint64_t start, uint64_t sequence, const char *name)

@@ -397,6 +397,177 @@ static void a_refused_bundle_with_ports_takes_no_later_one_along(void **state)
     client_close(&c);
 }
 
+/* A bundle of one rule and, of another that is not there, a group: refused by itself. */
+static void commit_wrong(struct bench *b, struct client *c, uint32_t xid)
+{
+    add_flow(b, c, "arp,actions=group:77");
+    control_xid = xid;
+    control(b, c, OF_BUNDLE_COMMIT_REQUEST);
+    control_xid = 5;
+}
+
+/* Those of bundles that are wrong by themselves come at once, those of configdb's refusal in the order of the commits, behind all that came before. */
+static void errors_of_overlapping_bundles_come_in_the_order_of_their_commits(void **state)
+{
+    static const uint32_t order[] = {51, 52, 54, 55};
+    struct bench *b = *state;
+    struct client c;
+
+    client_open(b, &c);
+    b->agent->cfg->automatic = false;
+    commit_one(b, &c, 50, 1);
+    bench_step(b, NS_PER_MS); /* under way; the next two collect */
+    commit_one(b, &c, 51, 1);
+    commit_one(b, &c, 52, 1);
+    commit_wrong(b, &c, 53);
+    commit_one(b, &c, 54, 1);
+    commit_one(b, &c, 55, 1);
+    client_expect_error(b, &c, OF_ERROR_BAD_ACTION_BAD_OUT_GROUP);
+    assert_int_equal(c.message.xid, 6);
+    client_expect_error(b, &c, OF_ERROR_BUNDLE_FAILED_MSG_FAILED);
+    assert_int_equal(c.message.xid, 53);
+    assert_int_equal(c.message.error.data_size, 24); /* the whole commit, an experimenter of 1.3 */
+    assert_false(client_next(b, &c));
+    fake_cfg_commit(b->agent->cfg);
+    expect_commit(b, &c, 50);
+    bench_step(b, NS_PER_MS);
+    assert_int_equal(b->agent->cfg->n_txns, 1);
+    fake_cfg_refuse(b->agent->cfg, -ERROR_OWNER, "another");
+    b->agent->cfg->automatic = true;
+    for (size_t i = 0; i < sizeof order / sizeof order[0]; i++) {
+        assert_true(client_next(b, &c));
+        assert_int_equal(c.message.type, OF_ERROR);
+        assert_string_equal(of_error_name(c.message.error.number), of_error_name(OF_ERROR_BUNDLE_FAILED_MSG_FAILED));
+        assert_int_equal(c.message.xid, order[i]);
+        assert_int_equal(c.message.error.data_size, 24);
+    }
+    bench_run(b, 100 * NS_PER_MS);
+    assert_false(client_next(b, &c));
+    client_flow_mod(b, &c, FLOW_MOD_DELETE, "");
+    client_barrier(b, &c);
+    client_expect(b, &c, OF_BARRIER_REPLY);
+    client_close(&c);
+}
+
+static const Busbar__RuleRow *only_row(const struct bench *b)
+{
+    uint64_t cursor = 0, id;
+    const ProtobufCMessage *row, *found = NULL;
+    while (cfg_next(b->agent->cfg, CFG_RULE, &cursor, &id, &row)) {
+        assert_null(found);
+        found = row;
+    }
+    assert_non_null(found);
+    return (const Busbar__RuleRow *)found;
+}
+
+static void clear(struct bench *b, struct client *c)
+{
+    client_flow_mod(b, c, FLOW_MOD_DELETE, "");
+    client_barrier(b, c);
+    client_expect(b, c, OF_BARRIER_REPLY);
+}
+
+/* What a rule becomes does not depend on whether it was made ready ahead: alone, over another of its bundle, over one that is there, after another kind of
+ * message. */
+static void a_rule_of_a_bundle_is_the_row_it_is_by_itself(void **state)
+{
+    static const char *const text = "priority=7,udp,nw_dst=10.1.0.0/16,tp_dst=53,idle_timeout=300,cookie=0x99,actions=mod_nw_tos:4,output:2";
+    struct bench *b = *state;
+    struct client c;
+    struct writer alone, row;
+
+    client_open(b, &c);
+    writer_init(&alone);
+    writer_init(&row);
+    for (unsigned i = 0; i < 5; i++) {
+        if (i == 0) {
+            client_flow_mod(b, &c, FLOW_MOD_ADD, text);
+        } else {
+            if (i == 2) {
+                add_flow(b, &c, "priority=7,udp,nw_dst=10.1.0.0/16,tp_dst=53,actions=drop");
+            } else if (i == 3) {
+                client_flow_mod(b, &c, FLOW_MOD_ADD, "priority=7,udp,nw_dst=10.1.0.0/16,tp_dst=53,actions=output:1");
+            } else if (i == 4) {
+                struct of_message nothing = {.type = OF_FLOW_MOD, .flow_mod = mod_of(FLOW_MOD_DELETE, "arp")};
+                add(b, &c, &nothing);
+                flow_mod_fini(&nothing.flow_mod);
+            }
+            add_flow(b, &c, text);
+            assert_true(b->agent->bundle_ready_bytes > 0);
+            control(b, &c, OF_BUNDLE_COMMIT_REQUEST);
+            expect_control(b, &c, OF_BUNDLE_COMMIT_REPLY);
+            assert_int_equal(b->agent->bundle_ready_bytes, 0);
+        }
+        client_barrier(b, &c);
+        client_expect(b, &c, OF_BARRIER_REPLY);
+        Busbar__RuleRow lent = *only_row(b);
+        lent.created_wall_ns = 0;
+        writer_clear(&row);
+        busbar__rule_row__pack(&lent, writer_extend(&row, busbar__rule_row__get_packed_size(&lent)));
+        if (i == 0) {
+            writer_bytes(&alone, row.bytes, row.size);
+        }
+        assert_int_equal(row.size, alone.size);
+        assert_memory_equal(row.bytes, alone.bytes, row.size);
+        assert_int_equal(only_row(b)->created_wall_ns != 0, 1);
+        clear(b, &c);
+    }
+    writer_fini(&alone);
+    writer_fini(&row);
+    client_close(&c);
+}
+
+static void a_rule_that_waited_in_its_bundle_is_as_old_as_the_commit(void **state)
+{
+    struct bench *b = *state;
+    struct client c;
+
+    client_open(b, &c);
+    add_flow(b, &c, "ip,actions=output:1");
+    bench_step(b, 3 * NS_PER_S);
+    uint64_t wall_ns = b->agent->wall_ns;
+    control(b, &c, OF_BUNDLE_COMMIT_REQUEST);
+    expect_control(b, &c, OF_BUNDLE_COMMIT_REPLY);
+    client_barrier(b, &c);
+    client_expect(b, &c, OF_BARRIER_REPLY);
+    assert_true(only_row(b)->created_wall_ns >= wall_ns);
+    clear(b, &c);
+    client_close(&c);
+}
+
+/* An overlap is looked for at the commit, a group that the bundle itself makes is there, and what is dropped frees what was made of it. */
+static void what_depends_on_the_tables_is_decided_at_the_commit(void **state)
+{
+    struct bench *b = *state;
+    struct client c;
+
+    client_open(b, &c);
+    add_flow(b, &c, "ip,nw_dst=10.0.0.0/8,actions=output:1");
+    struct of_message overlapping = {.type = OF_FLOW_MOD, .flow_mod = mod_of(FLOW_MOD_ADD, "ip,nw_src=10.0.0.0/8,actions=output:1")};
+    overlapping.flow_mod.flags = RULE_CHECK_OVERLAP;
+    add(b, &c, &overlapping);
+    flow_mod_fini(&overlapping.flow_mod);
+    control(b, &c, OF_BUNDLE_COMMIT_REQUEST);
+    client_expect_error(b, &c, OF_ERROR_FLOW_MOD_FAILED_OVERLAP);
+    client_expect_error(b, &c, OF_ERROR_BUNDLE_FAILED_MSG_FAILED);
+    assert_int_equal(n_rules(b), 0);
+    add_flow(b, &c, "ip,actions=output:1");
+    assert_true(b->agent->bundle_ready_bytes > 0);
+    control(b, &c, OF_BUNDLE_DISCARD_REQUEST);
+    expect_control(b, &c, OF_BUNDLE_DISCARD_REPLY);
+    assert_int_equal(b->agent->bundle_ready_bytes, 0);
+    b->agent->bundle_ready_bytes = BUNDLE_READY_MAX; /* as if others had so many: it is done without */
+    add_flow(b, &c, "ip,actions=output:1");
+    assert_int_equal(b->agent->bundle_ready_bytes, BUNDLE_READY_MAX);
+    control(b, &c, OF_BUNDLE_COMMIT_REQUEST);
+    expect_control(b, &c, OF_BUNDLE_COMMIT_REPLY);
+    b->agent->bundle_ready_bytes = 0;
+    assert_int_equal(n_rules(b), 1);
+    clear(b, &c);
+    client_close(&c);
+}
+
 /* Replies to opens are passed over. */
 static void expect_control_of_commit(struct bench *b, struct client *c)
 {
@@ -445,6 +616,10 @@ int main(void)
         CLAIM(the_next_bundle_is_done_before_configdb_has_answered_and_replies_keep_their_order),
         CLAIM(each_bundle_that_configdb_refuses_is_answered_with_its_own_xid),
         CLAIM(a_refused_bundle_with_ports_takes_no_later_one_along),
+        CLAIM(errors_of_overlapping_bundles_come_in_the_order_of_their_commits),
+        CLAIM(a_rule_of_a_bundle_is_the_row_it_is_by_itself),
+        CLAIM(a_rule_that_waited_in_its_bundle_is_as_old_as_the_commit),
+        CLAIM(what_depends_on_the_tables_is_decided_at_the_commit),
         CLAIM(commits_that_wait_are_bounded),
         CLAIM(a_bundle_that_nobody_touches_is_dropped_and_bundles_are_bounded),
     };

@@ -30,6 +30,7 @@ struct fake_op {
 struct cfg_txn {
     struct fake_op *ops;
     size_t n_ops, ops_room;
+    size_t n_packed_ahead; /* of these */
     void (*done)(void *context, const struct cfg_result *result);
     void *context;
 };
@@ -397,6 +398,28 @@ uint64_t cfg_txn_insert_packed(struct cfg_txn *txn, enum cfg_table table, const 
     uint64_t label = cfg_txn_insert(txn, table, row);
     fake_free(row);
     return label;
+}
+void cfg_ops_insert_packed(struct writer *ops, enum cfg_table table, const void *packed, size_t size)
+{
+    Busbar__Transact message = BUSBAR__TRANSACT__INIT;
+    Busbar__Op op = BUSBAR__OP__INIT, *pointer = &op;
+    op.kind = BUSBAR__OP_KIND__OP_INSERT;
+    op.table = (uint32_t)table;
+    op.value = (ProtobufCBinaryData){.len = size, .data = (uint8_t *)(uintptr_t)packed};
+    message.n_ops = 1;
+    message.ops = &pointer;
+    busbar__transact__pack(&message, writer_extend(ops, busbar__transact__get_packed_size(&message)));
+}
+void cfg_txn_insert_ops(struct cfg_txn *txn, const void *ops, size_t size, size_t n_ops)
+{
+    Busbar__Transact *message = busbar__transact__unpack(NULL, size, ops);
+    assert(message != NULL && message->n_ops == n_ops);
+    for (size_t i = 0; i < n_ops; i++) {
+        assert(message->ops[i]->kind == BUSBAR__OP_KIND__OP_INSERT && message->ops[i]->id == 0);
+        (void)cfg_txn_insert_packed(txn, (enum cfg_table)message->ops[i]->table, message->ops[i]->value.data, message->ops[i]->value.len);
+    }
+    txn->n_packed_ahead += n_ops;
+    busbar__transact__free_unpacked(message, NULL);
 }
 void cfg_txn_put_packed(struct cfg_txn *txn, enum cfg_table table, uint64_t id, const void *packed, size_t size)
 {

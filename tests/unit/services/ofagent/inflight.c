@@ -184,16 +184,92 @@ static void a_batch_too_large_for_a_transaction_goes_as_several(void **state)
     }
     inflight_note_flows(b->inflight, &changes);
     inflight_note_request(b->inflight, &(struct inflight_request){.session = 11});
-    flush(b);
-    assert_int_equal(b->cfg->txns[0]->n_ops, 1 + INFLIGHT_TXN_MAX);
-    fake_cfg_pretend(b->cfg);
-    assert_true(b->committed < batch); /* not before the last part */
-    flush(b);
-    assert_int_equal(b->cfg->txns[0]->n_ops, 1 + 10);
-    fake_cfg_pretend(b->cfg);
+    for (size_t left = INFLIGHT_TXN_MAX + 10; left > 0;) {
+        size_t part = left > INFLIGHT_PART_MAX ? INFLIGHT_PART_MAX : left;
+        flush(b); /* its parts do not wait for each other */
+        assert_true(b->cfg->n_txns > 1 || left == part);
+        assert_int_equal(b->cfg->txns[0]->n_ops, 1 + part);
+        assert_true(b->committed < batch); /* not before the last part */
+        fake_cfg_pretend(b->cfg);
+        left -= part;
+    }
     assert_int_equal(b->committed, batch);
     assert_int_equal(inflight_total(b->inflight), INFLIGHT_TXN_MAX + 10);
     assert_int_equal(b->n_refused, 0);
+}
+
+/* Notes what adds these and hands their rows over packed. */
+static void note_packed(struct bench *b, const char *const *texts, size_t n)
+{
+    struct flow_changes all;
+    struct writer ops;
+
+    flow_changes_init(&all);
+    writer_init(&ops);
+    for (size_t i = 0; i < n; i++) {
+        struct flow_mod mod = mod_of(FLOW_MOD_ADD, texts[i]);
+        struct flow_mod_context context = context_at(b->now_ns);
+        assert_int_equal(flow_mod_apply(b->table, &mod, &context, &all), OF_ERROR_NONE);
+        struct rule rule = flow_entry_rule(all.items[all.count - 1].entry);
+        inflight_pack(b->inflight, &rule, &ops);
+        flow_mod_fini(&mod);
+    }
+    inflight_note_flows(b->inflight, &all);
+    inflight_note_request(b->inflight, &(struct inflight_request){.session = 11});
+    inflight_note_packed(b->inflight, n, &ops, n);
+}
+
+/* Is the row of each entry of the table the one that it would be packed to? */
+static void expect_rows_of_entries(struct bench *b)
+{
+    for (struct flow_entry *e = flow_table_first(b->table, 0); e != NULL; e = e->next) {
+        const Busbar__RuleRow *row = (const Busbar__RuleRow *)cfg_row(b->cfg, CFG_RULE, e->rule.id);
+        struct rule rule = flow_entry_rule(e), found;
+        struct error_detail detail;
+        assert_non_null(row);
+        assert_int_equal(msg_rule_decode(e->rule.id, row, &found, &detail), 0);
+        assert_true(match_equal(&found.match, &rule.match) && found.priority == rule.priority);
+        assert_true(instructions_equal(&found.instructions, &rule.instructions));
+        rule_fini(&found);
+    }
+}
+
+static void rows_that_were_packed_ahead_leave_as_they_are_and_get_their_ids(void **state)
+{
+    static const char *const texts[] = {"priority=5,ip,actions=output:1", "priority=6,arp,actions=output:2"};
+    struct bench *b = *state;
+
+    note(b, FLOW_MOD_ADD, "priority=4,udp,actions=output:3");
+    note_packed(b, texts, 2);
+    note(b, FLOW_MOD_ADD, "priority=7,tcp,actions=output:4");
+    flush(b);
+    assert_int_equal(b->cfg->txns[0]->n_ops, 1 + 4);
+    assert_int_equal(b->cfg->txns[0]->n_packed_ahead, 2);
+    fake_cfg_commit(b->cfg);
+    assert_int_equal(n_rules(b), 4);
+    expect_rows_of_entries(b);
+}
+
+static void a_rule_changed_behind_what_was_packed_is_packed_anew(void **state)
+{
+    static const char *const texts[] = {"priority=5,ip,actions=output:1", "priority=6,arp,actions=output:2"};
+    static const char *const others[] = {"priority=8,ip,actions=output:1", "priority=9,arp,actions=output:2"};
+    struct bench *b = *state;
+
+    note_packed(b, texts, 2);
+    note_packed(b, others, 2);
+    note(b, FLOW_MOD_MODIFY_STRICT, "priority=6,arp,actions=output:7");
+    flush(b);
+    assert_int_equal(b->cfg->txns[0]->n_ops, 1 + 4);
+    assert_int_equal(b->cfg->txns[0]->n_packed_ahead, 2);
+    fake_cfg_commit(b->cfg);
+    expect_rows_of_entries(b);
+    assert_int_equal(n_rules(b), 4);
+    note_packed(b, (const char *const[]){"priority=20,ip,actions=output:1"}, 1);
+    note(b, FLOW_MOD_DELETE_STRICT, "priority=20,ip");
+    flush(b);
+    assert_int_equal(b->cfg->n_txns, 0); /* it was never written */
+    assert_int_equal(n_rules(b), 4);
 }
 
 static void note_numbers(struct bench *b, unsigned first, unsigned n, uint64_t session)
@@ -232,6 +308,32 @@ static void a_transaction_ends_where_a_request_does(void **state)
     assert_int_equal(b->refused_sessions[0], 12);
     assert_int_equal(b->refused_sessions[1], 13);
     assert_int_equal(b->n_lost, 1);
+}
+
+/* What is behind the part that fails may be done; the request is answered once, and the tables are loaded when nothing is under way. */
+static void a_part_that_fails_answers_its_request_once(void **state)
+{
+    struct bench *b = *state;
+
+    note_numbers(b, 0, 4 * INFLIGHT_TXN_MAX, 11);
+    note_numbers(b, 300000, 10, 12);
+    flush(b);
+    assert_int_equal(b->cfg->n_txns, INFLIGHT_TXNS_MAX);
+    fake_cfg_pretend(b->cfg);
+    flush(b);
+    assert_int_equal(b->cfg->n_txns, INFLIGHT_TXNS_MAX);
+    fake_cfg_refuse(b->cfg, -ERROR_TIMEOUT, "killed");
+    flush(b);
+    assert_int_equal(b->cfg->n_txns, INFLIGHT_TXNS_MAX - 1);
+    while (b->cfg->n_txns > 0) {
+        assert_int_equal(b->n_lost, 0);
+        fake_cfg_pretend(b->cfg);
+    }
+    assert_int_equal(b->n_lost, 1);
+    assert_int_equal(b->n_refused, 2);
+    assert_int_equal(b->refused_sessions[0], 11);
+    assert_int_equal(b->refused_sessions[1], 12);
+    assert_int_equal(inflight_size(b->inflight), 0);
 }
 
 static void requests_that_change_one_row_stay_together(void **state)
@@ -662,6 +764,9 @@ int main(void)
         CLAIM(another_owner_epoch_is_refused),
         CLAIM(an_answer_after_the_end_is_ignored),
         CLAIM(a_batch_too_large_for_a_transaction_goes_as_several),
+        CLAIM(a_part_that_fails_answers_its_request_once),
+        CLAIM(rows_that_were_packed_ahead_leave_as_they_are_and_get_their_ids),
+        CLAIM(a_rule_changed_behind_what_was_packed_is_packed_anew),
         CLAIM(a_transaction_ends_where_a_request_does),
         CLAIM(requests_that_change_one_row_stay_together),
         CLAIM(a_batch_of_large_rules_stays_below_what_the_bus_takes),
