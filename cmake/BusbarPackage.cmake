@@ -36,6 +36,7 @@ install(FILES ${deploy}/debian/copyright ${CMAKE_SOURCE_DIR}/docs/operations.md 
 install(FILES ${deploy}/prometheus/alerts.yml ${deploy}/prometheus/prometheus.yml ${deploy}/prometheus/two-switches.yml
         DESTINATION share/busbar/prometheus)
 install(DIRECTORY ${deploy}/grafana DESTINATION share/busbar)
+install(DIRECTORY ${deploy}/prometheus/consoles DESTINATION share/busbar/prometheus)
 
 set(CPACK_GENERATOR DEB)
 set(CPACK_PACKAGE_NAME busbar)

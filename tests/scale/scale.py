@@ -3,6 +3,9 @@
 Every replica is in a control group (v2 or v1) with a quota of processor time, so that a machine of two cores shows what more cores would do. A test is a
 program with --json FILE; it measures each number of replicas in turn, several times, and goes by the medians, since the speed of a shared machine
 changes between two turns by more than what is looked for.
+
+Its exit status is 0 when there is growth enough, 1 when not or when something else is wrong (named on standard error), and 2 when nothing could be
+measured, because something is missing (named likewise). The judgement itself is tested by selftest.py.
 """
 import argparse
 import math
@@ -22,6 +25,8 @@ from suite import BIN  # noqa: E402
 
 LEAST_DOUBLING = 1.7
 TURNS, TRIES = 3, 3
+NOT_MEASURED = 2  # exit status
+BUILD = "cmake --preset release && cmake --build --preset release"
 PERIOD_US = 20000  # short, so that a process is never away for long
 V2, V1 = Path("/sys/fs/cgroup"), Path("/sys/fs/cgroup/cpu")
 
@@ -75,6 +80,18 @@ class Quotas:
             quota.close()
 
 
+def give_up(name, reason):
+    """Ends the program: nothing can be measured."""
+    print(f"{name}: {reason}", file=sys.stderr)
+    sys.exit(NOT_MEASURED)
+
+
+def need(name, *programs):
+    for program in programs:
+        if not program.exists():
+            give_up(name, f"{program} is missing: {BUILD}")
+
+
 def per_doubling(rates):
     """The least growth from one number of replicas to the next, as if that were its double."""
     counts = sorted(rates)
@@ -88,8 +105,8 @@ def print_table(found, rates, what, unit):
         print(f"{count:>12} {rate:>16.0f} {rate / rates[first]:>6.2f}   {', '.join(f'{value:.0f}' for value in found[count])}", flush=True)
 
 
-def grow(counts, measure, what, unit):
-    """({replicas: rate}, whether each doubling gave LEAST_DOUBLING): tries until it is so, of TURNS turns each, by the medians of all turns so far."""
+def judge(counts, measure, what, unit, value, least, unit_of_value):
+    """({count: rate}, whether value(rates) is `least` or more): tries until it is so, of TURNS turns each, by the medians of all turns so far."""
     found = {count: [] for count in counts}
     for attempt in range(TRIES):
         for _ in range(TURNS):
@@ -97,10 +114,20 @@ def grow(counts, measure, what, unit):
                 found[count].append(measure(count))
         rates = {count: statistics.median(values) for count, values in found.items()}
         print_table(found, rates, what, unit)
-        if per_doubling(rates) >= LEAST_DOUBLING:
+        if value(rates) >= least:
             return rates, True
-        print(f"try {attempt + 1} of {TRIES}: a doubling gave {per_doubling(rates):.2f} times, {LEAST_DOUBLING} are wanted", flush=True)
+        print(f"try {attempt + 1} of {TRIES}: {unit_of_value}: {value(rates):.2f} times, {least} are wanted", flush=True)
     return rates, False
+
+
+def grow(counts, measure, what, unit):
+    """Of replicas: each doubling is to give LEAST_DOUBLING."""
+    return judge(counts, measure, what, unit, per_doubling, LEAST_DOUBLING, "what a doubling gave")
+
+
+def hold(counts, measure, what, unit, few, many, least):
+    """Of what is a burden rather than help: the rate at `many` is to be at least this share of that at `few`."""
+    return judge(counts, measure, what, unit, lambda rates: rates[many] / rates[few], least, f"the rate with {many}, of that with {few}")
 
 
 def write_json(rates, what, path):
@@ -123,9 +150,8 @@ def run(name, main):
     """The program: main() returns the exit status."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(f"{name}: asked to stop"))  # so that what was set up is taken away
     if os.geteuid() != 0:
-        sys.exit(f"{name}: needs root, for control groups and namespaces")
-    if not (BIN / f"busbar-{name}").exists():
-        sys.exit(f"{name}: {BIN}/busbar-{name} is missing: cmake --preset release && cmake --build --preset release")
+        give_up(name, "needs root, for control groups and namespaces")
+    need(name, BIN / f"busbar-{name}")
     turn = contract.take_turn()  # noqa: F841
     try:
         sys.exit(main())

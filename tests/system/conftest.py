@@ -15,6 +15,7 @@ def pytest_configure(config):
 
 
 def pytest_addoption(parser):
+    parser.addoption("--count-slow", metavar="FILE", help="write there how many slow tests there are")
     parser.addoption("--match", metavar="REGEX", help="only tests whose file or name contains this regular expression")
 
 
@@ -23,6 +24,9 @@ def pytest_collection_modifyitems(config, items):
         wanted = re.compile(config.getoption("--match"))
         config.hook.pytest_deselected(items=[item for item in items if not wanted.search(item.nodeid)])
         items[:] = [item for item in items if wanted.search(item.nodeid)]
+    if config.getoption("--count-slow"):  # before -m leaves them out
+        with open(config.getoption("--count-slow"), "w", encoding="ascii") as file:
+            file.write(f"{sum(item.get_closest_marker('slow') is not None for item in items)}\n")
     reason = None
     if os.geteuid() != 0:
         reason = "needs root: network namespaces and AF_XDP"

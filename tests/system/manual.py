@@ -14,6 +14,12 @@ def blocks(text):
     return re.findall(r"^```sh\n(.*?)^```", text, re.M | re.S)
 
 
+def block_with(words):
+    """The lines of its only block in which this stands."""
+    (block,) = [block for block in blocks(MANUAL) if words in block]
+    return commands(f"```sh\n{block}```\n")
+
+
 def commands(text):
     """The lines of its blocks, without comments."""
     lines = [line.split("  #")[0].split(" # ")[0].strip() for block in blocks(text) for line in block.splitlines()]

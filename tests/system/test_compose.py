@@ -1,6 +1,7 @@
 """The switch of deploy/docker-compose.yml in a real engine: built, started, hosts attached, a controller, each container killed, scaled under traffic."""
 import json
 import os
+import re
 import subprocess
 import time
 import urllib.parse
@@ -8,6 +9,7 @@ import urllib.parse
 import pytest
 
 from engine import ROOT, Engine, missing
+from manual import block_with
 from suite import PYTHON, TOOLS, sh, wait_until
 
 pytestmark = pytest.mark.skipif(missing() is not None, reason=f"no container engine: {missing()}")
@@ -44,8 +46,10 @@ def engine():
     try:
         made.make_base_image()
         made.build(compiles=os.environ.get("BUSBAR_ALL") == "1")
-        made.compose("up", "-d")
+        enter, up, status = block_with("docker-compose exec configdb swctl status")
+        made.type(enter, up)
         wait_until("all containers are healthy", lambda: healthy(made), seconds=60, every=0.5)
+        assert "fastpath.1" in made.type(enter, status).stdout
         for host in HOSTS:
             sh("ip", "netns", "add", host)
             sh("ip", "-n", host, "link", "set", "lo", "up")
@@ -102,6 +106,18 @@ def test_attached_hosts_reach_each_other(engine):
 def test_wrong_use_of_attach_is_refused(words, said):
     done = sh(ROOT / "deploy/attach", *words, check=False)
     assert done.returncode == 2 and said in done.stdout, done.stdout
+
+
+def test_attach_goes_without_the_old_docker_compose(engine, tmp_path):
+    """Where there is only the plugin: docker compose."""
+    for path in (path for folder in ("/usr/sbin", "/usr/bin") for path in os.scandir(folder) if path.name not in ("docker", "docker-compose")):
+        if not (tmp_path / path.name).is_symlink():
+            (tmp_path / path.name).symlink_to(path)
+    plugin = tmp_path / "docker"
+    plugin.write_text('#!/bin/sh\n[ "$1" = compose ] || exec /usr/bin/docker "$@"\nshift\nexec /usr/bin/docker-compose "$@"\n', encoding="ascii")
+    plugin.chmod(0o755)
+    listed = engine.run("env", f"PATH={tmp_path}", ROOT / "deploy/attach", "--list").stdout
+    assert "port1" in listed and "docker-compose" not in os.listdir(tmp_path), listed
 
 
 def mac(host):
@@ -188,6 +204,22 @@ def test_services_have_no_more_rights_than_they_need(engine):
         assert config["HostConfig"]["CapAdd"] == expected
 
 
+def are_hardened(engine, *services):
+    """Those that come with the switch may do no more than it."""
+    for service in services:
+        host = engine.inspect(engine.containers(service)[0])["HostConfig"]
+        options = host["SecurityOpt"]
+        assert host["ReadonlyRootfs"] and host["CapDrop"] == ["ALL"] and not host["CapAdd"], service
+        assert "no-new-privileges:true" in options and any(option.startswith("seccomp") for option in options), (service, options)
+    return True
+
+
+def test_an_operator_may_look_around_in_a_container(engine):
+    for service in ("configdb", "fastpath"):  # there are two lists of calls
+        said = engine.run("docker", "exec", engine.containers(service)[0], "ls", "-l", "/run/busbar", "/etc/hostname").stdout
+        assert "configdb.1.pid" in said and "not permitted" not in said, said
+
+
 def test_calls_that_no_service_needs_are_refused(engine, tmp_path):
     """By the profiles of deploy/seccomp: without one the same program is let through, though with no more rights."""
     probe, refused = tmp_path / "forbidden", "EPERM"
@@ -229,18 +261,44 @@ def test_a_new_build_of_the_fastpath_leaves_the_ports(engine):
     wait_until("a ping is answered", pings, seconds=20)
 
 
+def owners(engine):
+    """{bridge: its ofagent}"""
+    return {row["name"]: row["ofagent"] for row in json.loads(engine.swctl("--json", "show").stdout)["bridges"]}
+
+
+@pytest.mark.slow
+def test_who_hangs_is_killed_and_started_again(engine):
+    wait_until("all containers are healthy", lambda: healthy(engine), seconds=60, every=0.5)
+    for service in ("slowpath", "fastpath"):
+        container = engine.containers(service)[0]
+        before = engine.inspect(container)["RestartCount"]
+        (child,) = sh("cat", f"/proc/{engine.pid(container)}/task/{engine.pid(container)}/children").stdout.split()
+        os.kill(int(child), 19)  # SIGSTOP
+        wait_until(f"{service} is started again", lambda c=container, b=before: engine.inspect(c)["RestartCount"] == b + 1, seconds=45, every=0.5)
+        wait_until("all containers are healthy", lambda: healthy(engine), seconds=60, every=0.5)
+    wait_until("a ping is answered", pings, seconds=20)
+
+
 def test_services_scale_up_and_down_under_traffic(engine):
     wait_until("a ping is answered", pings, seconds=20)
     with Traffic() as traffic:
-        engine.compose("up", "-d", "--no-build", "--scale", "slowpath=3", "--scale", "fastpath=2")
-        wait_until("three slowpaths and two fastpaths are well", lambda: healthy(engine, slowpath=3, fastpath=2), seconds=60, every=0.5)
+        engine.type(next(line for line in block_with("--scale ofagent") if "--scale" in line))
+        wait_until("all that are wanted are well", lambda: healthy(engine, slowpath=3, fastpath=2, ofagent=2), seconds=60, every=0.5)
         said = json.loads(engine.swctl("--json", "status").stdout)
-        assert {p["process"] for p in said if p["state"] == "running"} >= {"slowpath.1", "slowpath.2", "slowpath.3", "fastpath.1", "fastpath.2"}
+        there = {p["process"] for p in said if p["state"] == "running"}
+        assert there >= {"slowpath.1", "slowpath.2", "slowpath.3", "fastpath.1", "fastpath.2", "ofagent.1", "ofagent.2"}
+        engine.swctl("add-br", "br1")
+        engine.compose("up", "-d", "--no-build", "--scale", "slowpath=3", "--scale", "fastpath=2", "--scale", "ofagent=3")
+        wait_until("three ofagents are well", lambda: healthy(engine, slowpath=3, fastpath=2, ofagent=3), seconds=60, every=0.5)
+        wait_until("the bridges are of two ofagents", lambda: len(set(owners(engine).values())) == 2, seconds=20, every=0.5)
     assert traffic.lost <= 50, traffic.lost
     with Traffic() as traffic:
-        engine.compose("up", "-d", "--no-build", "--scale", "slowpath=1", "--scale", "fastpath=1")
+        engine.compose("up", "-d", "--no-build", "--scale", "slowpath=1", "--scale", "fastpath=1", "--scale", "ofagent=1")
         wait_until("one of each is well", lambda: healthy(engine), seconds=60, every=0.5)
     assert traffic.lost <= 100, traffic.lost
+    wait_until("both bridges are the last ofagent's", lambda: len(set(owners(engine).values())) == 1, seconds=20, every=0.5)
+    engine.swctl("add-flow", "br1", "priority=1,actions=drop")
+    engine.swctl("del-br", "br1")
     assert lost(ping(5)) == 0
 
 
@@ -252,15 +310,26 @@ def prometheus(engine, expression):
     return json.loads(asked.stdout)["data"]["result"] if asked.returncode == 0 else []
 
 
+def forwarded(engine):
+    """Packets a second, be it by the fastpath or by the kernel, that /consoles/busbar.html shows."""
+    code = "import urllib.request; print(urllib.request.urlopen('http://127.0.0.1:9090/consoles/busbar.html', timeout=5).read().decode())"
+    page = sh("nsenter", "-t", engine.pid(engine.containers("prometheus")[0]), "-n", "--", PYTHON, "-c", code).stdout
+    rows = re.search(r"<h2>Packets a second</h2>(.*?)</section>", page, re.S).group(1)
+    return sum(float(now) for now in re.findall(r"<tr><td>fastpath\.1 busbar (?:received|by the kernel)</td>\s*<td>([\d.]+)</td>", rows))
+
+
 @pytest.mark.slow
 def test_prometheus_finds_every_process_also_when_there_are_more(engine):
     def seen():
         return {sample["metric"]["instance"] for sample in prometheus(engine, 'up{job="busbar"} == 1')}
 
-    engine.compose("--profile", "monitoring", "build", "prometheus", timeout=900)
-    engine.compose("--profile", "monitoring", "up", "-d", "--no-build", "prometheus")
+    engine.build_monitoring()
+    engine.type("cd deploy", *block_with("--profile monitoring"))
     one_each = {f"{service}.1" for service in SERVICES}
     wait_until("Prometheus reads all four", lambda: seen() == one_each, seconds=60, every=1)
+    assert are_hardened(engine, "prometheus")
+    with Traffic():
+        wait_until("the page of figures has what is forwarded", lambda: forwarded(engine) > 50, seconds=60, every=1)
     engine.compose("up", "-d", "--no-build", "--scale", "slowpath=2", "--scale", "fastpath=2")
     wait_until("Prometheus reads all six", lambda: seen() == one_each | {"slowpath.2", "fastpath.2"}, seconds=60, every=1)
     engine.compose("up", "-d", "--no-build", "--scale", "slowpath=1", "--scale", "fastpath=1")
@@ -269,19 +338,46 @@ def test_prometheus_finds_every_process_also_when_there_are_more(engine):
     engine.compose("--profile", "monitoring", "rm", "-sf", "prometheus")
 
 
+def is_connected(engine):
+    return "is_connected: true" in engine.swctl("show").stdout
+
+
+def rules_of_the_pair(engine):
+    return pings() and engine.swctl("--no-stats", "dump-flows", "br0").stdout.count("priority=1,") >= 2
+
+
 def test_a_controller_installs_flows(engine):
-    engine.compose("--profile", "controller", "up", "-d", "--no-build", "controller")
-    networks = engine.inspect(engine.containers("controller")[0])["NetworkSettings"]["Networks"]
-    address = next(iter(networks.values()))["IPAddress"]
-    engine.swctl("set-controller", "br0", f"tcp:{address}:6653")
-    wait_until("the controller is connected", lambda: "is_connected: true" in engine.swctl("show").stdout, seconds=30)
+    up, *words = block_with("--profile controller")
+    connect, show, leave = words
+    engine.type("cd deploy", up, connect)
+    wait_until("the controller is connected", lambda: "is_connected: true" in engine.type("cd deploy", show).stdout, seconds=30)
+    assert are_hardened(engine, "controller")
     wait_until("a ping is answered", pings, seconds=30)
-    wait_until("rules for the pair are there", lambda: pings() and engine.swctl("--no-stats", "dump-flows", "br0").stdout.count("priority=1,") >= 2,
-               seconds=10)
+    wait_until("rules for the pair are there", lambda: rules_of_the_pair(engine), seconds=10)
     with Traffic() as traffic:
         engine.run("docker", "kill", engine.containers("controller")[0])
         time.sleep(2)
     assert traffic.lost <= UNDER_WAY
+    engine.type("cd deploy", up)
+    wait_until("it is back at its address", lambda: is_connected(engine), seconds=30)
+    engine.compose("--profile", "controller", "rm", "-sf", "controller")
+    engine.type("cd deploy", leave)
+
+
+def test_a_controller_outside_installs_flows(engine):
+    """It runs on the host of the containers, which they reach at the gateway of their network."""
+    network = json.loads(engine.run("docker", "network", "inspect", f"{engine.environment['COMPOSE_PROJECT_NAME']}_control").stdout)[0]
+    address = network["IPAM"]["Config"][0]["Gateway"]
+    engine.swctl("del-flows", "br0")
+    words = ["/usr/bin/osken-manager", "--ofp-listen-host", address, "--ofp-tcp-listen-port", "6653", ROOT / "deploy/controller/learning_switch.py"]
+    with subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as controller:
+        try:
+            engine.swctl("set-controller", "br0", f"tcp:{address}:6653")
+            wait_until("the controller is connected", lambda: is_connected(engine), seconds=30)
+            wait_until("rules for the pair are there", lambda: rules_of_the_pair(engine), seconds=20)
+        finally:
+            controller.terminate()
+    assert lost(ping(3)) == 0
     engine.swctl("del-controller", "br0")
 
 
@@ -306,6 +402,11 @@ def test_services_that_share_no_run_directory_talk_over_tcp(engine):
     assert lost(ping(2)) == 2
     engine.swctl("del-flows", "br0", "icmp")
     assert lost(ping(20, 0.05)) == 0
+    engine.build_monitoring()
+    engine.compose("--profile", "monitoring", "up", "-d", "--no-build")
+    wait_until("Prometheus reads all four", lambda: {s["metric"]["instance"] for s in prometheus(engine, 'up{job="busbar"} == 1')} ==
+               {f"{service}.1" for service in SERVICES}, seconds=60, every=1)
+    engine.compose("--profile", "monitoring", "rm", "-sf", "prometheus")
     with Traffic() as traffic:
         engine.compose("up", "-d", "--no-build", "--scale", "slowpath=2")
         wait_until("two slowpaths are well", lambda: healthy(engine, slowpath=2), seconds=60, every=0.5)

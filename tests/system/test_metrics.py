@@ -1,5 +1,6 @@
 """Metrics as operators get them: a switch with traffic, every process scraped and read by a strict parser, and a real Prometheus that runs the
 alerts and the queries of the dashboard."""
+import html
 import json
 import os
 import re
@@ -15,6 +16,8 @@ from suite import BIN, PYTHON, ROOT, sh, wait_until
 parser = pytest.importorskip("prometheus_client.openmetrics.parser", reason="python3-prometheus-client is not installed (deploy/deps --test)")
 ALERTS = ROOT / "deploy/prometheus/alerts.yml"
 DASHBOARD = ROOT / "deploy/grafana/busbar.json"
+CONSOLE = ROOT / "deploy/prometheus/consoles/busbar.html"
+SECTION = r"<section><h2>(.*?)</h2>(.*?)</section>"  # of that
 CONFIG = ROOT / "deploy/prometheus/prometheus.yml"
 TWO = CONFIG.with_name("two-switches.yml")
 PROCESSES = {"configdb.1", "slowpath.1", "ofagent.1", "fastpath.1"}
@@ -260,6 +263,14 @@ def test_every_query_of_the_dashboard_is_of_the_switches_that_are_chosen():
     assert all(target["legendFormat"].startswith("{{switch}} ") for target in targets)
 
 
+def test_the_console_has_the_panels_and_queries_of_the_dashboard():
+    """Of all switches: it has no choice."""
+    found = []
+    for title, rows in re.findall(SECTION, CONSOLE.read_text(encoding="ascii"), re.S):
+        found += [(title, expression) for expression in re.findall(r'{{template "series" args "\w+" "[^"]*" `(.*?)`}}', rows)]
+    assert found == [(title, re.sub(r',switch=~"\$switch"|{switch=~"\$switch"}', "", expression)) for title, expression in queries()]
+
+
 class Prometheus:
     def __init__(self, suite, config=CONFIG):
         self.suite = suite
@@ -271,13 +282,22 @@ class Prometheus:
         sh("promtool", "check", "config", self.dir / "prometheus.yml")
         self.log = open(self.dir / "log", "wb")
         self.process = suite.namespace.popen("prometheus", f"--config.file={self.dir}/prometheus.yml", f"--storage.tsdb.path={self.dir}/data",
-                                             f"--web.listen-address={PROMETHEUS}", stdout=self.log, stderr=subprocess.STDOUT)
+                                             f"--web.console.templates={CONSOLE.parent}", f"--web.listen-address={PROMETHEUS}",
+                                             stdout=self.log, stderr=subprocess.STDOUT)
 
     def query(self, expression):
         url = f"http://{PROMETHEUS}/api/v1/query?" + urllib.parse.urlencode({"query": expression})
         result = json.loads(get(self.suite, url)[2])
         assert result["status"] == "success", f"{expression}: {result}"
         return result["data"]["result"]
+
+    def rows(self):
+        """What the console shows: {title: [[series, now, most], ...]}."""
+        status, kind, page = get(self.suite, f"http://{PROMETHEUS}/consoles/{CONSOLE.name}")
+        assert status == 200 and kind.startswith("text/html"), page
+        row = re.compile(r"<tr><td>(.*?)</td>\s*<td>(.*?)</td>\s*<td>(.*?)</td>", re.S)
+        return {html.unescape(title): [[cell.strip() for cell in cells] for cells in row.findall(rows)]
+                for title, rows in re.findall(SECTION, page, re.S)}
 
     def up(self):
         try:
@@ -310,6 +330,11 @@ def test_prometheus_reads_it_and_alerts_come(watched):
         wait_until("rates are known", lambda: prometheus.query("rate(busbar_fastpath_received_packets_total[1m]) > 0"), seconds=20, every=0.5)
         for title, expression in queries():
             assert prometheus.query(shown(expression, "busbar")), f"{title}: {expression} gives nothing"
+        rows = prometheus.rows()
+        assert set(rows) == {title for title, _ in queries()} and all(rows.values()), rows
+        assert sorted(rows["Processes that are well"]) == [[f"{process} busbar", "1", "1"] for process in sorted(PROCESSES)], rows
+        received = {series: float(now) for series, now, _ in rows["Packets a second"]}["fastpath.1 busbar received"]
+        assert received > 0.5, rows
         for name, expression, _ in alerts():
             assert not prometheus.query(expression), f"{name} comes although all is well"
         watched.kill("slowpath.1")
