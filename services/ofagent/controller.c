@@ -4,7 +4,7 @@
  *        ▲                    └── refused, 5 s ──┐       └── closed ──┐     │
  *        └──── 1 s, 2 s, 4 s ... max_backoff ◄───┴────────────────────┴─────┘
  *
- * A passive one (ptcp, pssl) listens, and its peers are sessions as of the bridge's own socket, at most CONTROLLER_PEERS_MAX:
+ * A passive one (ptcp, pssl, punix) listens, and its peers are sessions as of the bridge's own socket, at most CONTROLLER_PEERS_MAX:
  *
  *     BACKOFF ── time ──► LISTENING        bind refused: back-off as above
  *
@@ -77,6 +77,11 @@ static void stop_listening(struct controller *controller, const char *why)
     if (controller->listener < 0) {
         return;
     }
+    if (controller->listener_path != NULL) {
+        (void)unlink(controller->listener_path);
+        free(controller->listener_path);
+        controller->listener_path = NULL;
+    }
     (void)close(controller->listener);
     controller->listener = -1;
     struct session *session = peer_from(controller, controller->bridge->sessions);
@@ -143,7 +148,7 @@ static void back_off(struct controller *controller, const char *why)
 static void connect_now(struct controller *controller)
 {
     struct error_detail detail = {{0}};
-    int err = conn_tcp_open(controller->target, &controller->fd, &detail);
+    int err = conn_tcp_open(controller->target, controller->bridge->agent->settings.run_dir, &controller->fd, &detail);
 
     controller->tried_ns = controller->bridge->agent->now_ns;
     if (err != 0) {
@@ -169,7 +174,7 @@ static void wait_to_listen(struct controller *controller, int err)
 {
     char text[80];
 
-    if (err != -EADDRINUSE || controller->bridge->former_instance == 0) {
+    if ((err != -EADDRINUSE && err != -ERROR_IN_USE) || controller->bridge->former_instance == 0) {
         back_off(controller, error_text(err));
         return;
     }
@@ -185,6 +190,9 @@ static void listen_now(struct controller *controller)
 
     controller->tried_ns = controller->bridge->agent->now_ns;
     if (err == 0) {
+        err = target_place(&target, controller->bridge->agent->settings.run_dir);
+    }
+    if (err == 0) {
         err = conn_tcp_listen_at(&target, &controller->listener);
     }
     if (err != 0) {
@@ -192,6 +200,7 @@ static void listen_now(struct controller *controller)
         wait_to_listen(controller, err);
         return;
     }
+    controller->listener_path = target_path(&target) != NULL ? memory_string(target_path(&target)) : NULL;
     controller->last_error[0] = '\0';
     controller->backoff_ns = CONTROLLER_FIRST_BACKOFF_NS;
     controller->since_wall_ns = controller->bridge->agent->wall_ns;

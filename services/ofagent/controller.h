@@ -1,4 +1,4 @@
-/* A controller that a bridge connects to: back-off, its session while there is one, and its status row. Or, of ptcp and pssl, a place where it
+/* A controller that a bridge connects to: back-off, its session while there is one, and its status row. Or, of ptcp, pssl and punix, a place where it
  * listens for peers. One thread. */
 #ifndef BUSBAR_OFAGENT_CONTROLLER_H
 #define BUSBAR_OFAGENT_CONTROLLER_H
@@ -21,6 +21,7 @@ struct controller {
     char *target;
     bool is_passive, is_tls;
     int listener; /* of a passive one; -1: not */
+    char *listener_path; /* of punix while it listens, otherwise NULL; owned */
     uint64_t accept_again_ns;
     uint64_t max_backoff_ns, probe_ns;
     int fd;                  /* connecting; -1: not */
