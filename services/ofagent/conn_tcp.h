@@ -7,13 +7,13 @@
 #include "lib/base/error.h"
 #include "lib/cfg/target.h"
 
-/* Starts connecting to a target (lib/cfg/target.h) that is not passive; relative paths are of `directory`. 0 and the socket, or -ERROR_SYNTAX, -ERROR_UNSUPPORTED (another scheme),
- * -errno. */
+/* Starts connecting to a target (lib/cfg/target.h) that is not passive; relative paths are of `directory`. 0 and the socket, or -ERROR_SYNTAX,
+ * -ERROR_UNSUPPORTED (another scheme), -errno. */
 int conn_tcp_open(const char *text, const char *directory, int *out_fd, struct error_detail *detail) MUST_CHECK;
 /* When the socket is writable: 0 connected, -EAGAIN not yet, or why it failed. */
 int conn_tcp_finish(int fd) MUST_CHECK;
-/* Listens at a path of the file system, replacing a socket that nobody listens on. 0 and the socket, -ERROR_IN_USE, -ENAMETOOLONG, -EEXIST: that is another file,
- * -errno. Whoever closes it unlinks the path before. */
+/* Listens at a path of the file system, replacing a socket that nobody listens on. 0 and the socket, -ERROR_IN_USE, -ENAMETOOLONG,
+ * -EEXIST: that is another file, -errno. Whoever closes it unlinks the path before. */
 int conn_tcp_listen(const char *path, int *out_fd) MUST_CHECK;
 /* Listens at the address or absolute path of a passive target: 0 and the socket, or -errno, of a path as above. */
 int conn_tcp_listen_at(const struct target *target, int *out_fd) MUST_CHECK;

@@ -4,7 +4,8 @@
  *        ▲                    └── refused, 5 s ──┐       └── closed ──┐     │
  *        └──── 1 s, 2 s, 4 s ... max_backoff ◄───┴────────────────────┴─────┘
  *
- * A passive one (ptcp, pssl, punix) listens, and its peers are sessions as of the bridge's own socket, at most CONTROLLER_PEERS_MAX:
+ * A passive one (ptcp, pssl, punix) listens, and its peers are sessions as of the bridge's own socket, at most CONTROLLER_PEERS_MAX; who comes then is
+ * turned away at once, so that he knows, and so that the status row says "full":
  *
  *     BACKOFF ── time ──► LISTENING        bind refused: back-off as above
  *
@@ -163,9 +164,7 @@ static struct session *begin_session(struct controller *controller, int fd, stru
     struct session *session =
         session_new(bridge, conn_new(fd, channel), controller->is_passive ? 0 : controller->id, controller->probe_ns);
 
-    session->next = bridge->sessions;
-    bridge->sessions = session;
-    bridge->n_sessions++;
+    session_join(session);
     return session;
 }
 
@@ -207,26 +206,7 @@ static void listen_now(struct controller *controller)
     log_info("controller-listening bridge=%s target=%s", controller->bridge->name, controller->target);
 }
 
-static void accept_peers(struct controller *controller)
-{
-    struct error_detail detail = {{0}};
-    int fd;
-
-    for (int i = 0; i < CONTROLLER_ACCEPTS_PER_STEP && controller_has_room(controller); i++) {
-        struct channel *channel = NULL;
-        if (conn_tcp_accept(controller->listener, controller->bridge->agent->now_ns, &controller->accept_again_ns, &fd) != 0) {
-            return;
-        }
-        if (controller->is_tls && conn_tls_new(controller->bridge->agent->tls, fd, true, &channel, &detail) != 0) {
-            (void)snprintf(controller->last_error, sizeof controller->last_error, "%s", detail.text);
-            (void)close(fd);
-            continue;
-        }
-        begin_session(controller, fd, channel)->listener = controller->id;
-    }
-}
-
-bool controller_has_room(const struct controller *controller)
+static bool has_room(const struct controller *controller)
 {
     const struct session *session = peer_from(controller, controller->bridge->sessions);
     size_t n = 0;
@@ -235,6 +215,41 @@ bool controller_has_room(const struct controller *controller)
         n++;
     }
     return n < CONTROLLER_PEERS_MAX && controller->bridge->n_sessions < SESSION_MAX;
+}
+
+static void turn_away(struct controller *controller, int fd)
+{
+    (void)close(fd);
+    (void)snprintf(controller->last_error, sizeof controller->last_error, "a peer was turned away: %u are there already",
+                   (unsigned)controller->bridge->n_sessions);
+    if (!controller->is_full) {
+        log_warn("controller-full bridge=%s target=%s sessions=%zu", controller->bridge->name, controller->target,
+                 controller->bridge->n_sessions);
+    }
+    controller->is_full = true;
+}
+
+static void accept_peers(struct controller *controller)
+{
+    struct error_detail detail = {{0}};
+    int fd;
+
+    for (int i = 0; i < CONTROLLER_ACCEPTS_PER_STEP; i++) {
+        struct channel *channel = NULL;
+        if (conn_tcp_accept(controller->listener, controller->bridge->agent->now_ns, &controller->accept_again_ns, &fd) != 0) {
+            return;
+        }
+        if (!has_room(controller)) {
+            turn_away(controller, fd);
+            continue;
+        }
+        if (controller->is_tls && conn_tls_new(controller->bridge->agent->tls, fd, true, &channel, &detail) != 0) {
+            (void)snprintf(controller->last_error, sizeof controller->last_error, "%s", detail.text);
+            (void)close(fd);
+            continue;
+        }
+        begin_session(controller, fd, channel)->listener = controller->id;
+    }
 }
 
 void controller_tls_changed(struct controller *controller)
@@ -301,7 +316,7 @@ static const char *role_name(const struct controller *controller)
 static const char *state_name(const struct controller *controller)
 {
     if (controller->is_passive) {
-        return controller->listener >= 0 ? "listening" : "backoff";
+        return controller->listener < 0 ? "backoff" : controller->is_full ? "full" : "listening";
     }
     if (controller->is_active) {
         return "active";
@@ -320,7 +335,7 @@ static void publish(struct controller *controller)
     row.is_connected = controller->is_active;
     row.role = (char *)(uintptr_t)role_name(controller);
     row.state = (char *)(uintptr_t)state_name(controller);
-    row.last_error = controller->is_active ? "" : controller->last_error;
+    row.last_error = controller->is_active && !controller->is_full ? "" : controller->last_error;
     row.since_wall_ns = controller->since_wall_ns;
     (void)snprintf(summary, sizeof summary, "%d %s %s %s", row.is_connected, row.role, row.state, row.last_error);
     if (controller->was_published && strcmp(summary, controller->published) == 0) {
@@ -340,12 +355,17 @@ static void step_passive(struct controller *controller)
     } else if (controller->listener >= 0 && agent_may_have_caller(bridge->agent, controller->listener)) {
         accept_peers(controller);
     }
+    bool was_active = controller->is_active;
     controller->is_active = false;
+    controller->is_full = controller->is_full && !has_room(controller);
     const struct session *session = peer_from(controller, bridge->sessions);
     for (; session != NULL; session = peer_from(controller, session->next)) {
         controller->is_active = controller->is_active || session->state == SESSION_ACTIVE;
     }
-    if (controller->is_active) {
+    if (controller->is_active != was_active) {
+        controller->since_wall_ns = bridge->agent->wall_ns;
+    }
+    if (controller->is_active && !controller->is_full) {
         controller->last_error[0] = '\0';
     }
     publish(controller);

@@ -242,7 +242,7 @@ static void peers_come_to_a_passive_controller_and_go_with_it(void **state)
     client_close(&c);
 }
 
-static void a_listener_lets_in_only_so_many_and_those_without_hello_leave(void **state)
+static void who_comes_to_a_full_listener_is_turned_away_and_that_is_told(void **state)
 {
     struct bench *b = *state;
     uint16_t port = bench_listener(b);
@@ -252,10 +252,14 @@ static void a_listener_lets_in_only_so_many_and_those_without_hello_leave(void *
         fds[i] = connect_to(port);
         assert_true(fds[i] >= 0);
         bench_run(b, 10 * NS_PER_MS);
+        assert_string_equal(bench_status(b)->state, i < CONTROLLER_PEERS_MAX ? "listening" : "full");
     }
     assert_int_equal(bridge_find(b->agent, 1)->n_sessions, CONTROLLER_PEERS_MAX);
+    assert_int_equal(recv(fds[CONTROLLER_PEERS_MAX], &(char){0}, 1, MSG_DONTWAIT), 0); /* he knows */
+    assert_string_equal(bench_status(b)->last_error, "a peer was turned away: 208 are there already");
     bench_run(b, SESSION_HELLO_NS + NS_PER_S);
-    assert_int_equal(bridge_find(b->agent, 1)->n_sessions, 1); /* the one that had to wait outside */
+    assert_int_equal(bridge_find(b->agent, 1)->n_sessions, 0); /* nobody has said HELLO */
+    assert_string_equal(bench_status(b)->state, "listening");
     for (size_t i = 0; i <= CONTROLLER_PEERS_MAX; i++) {
         close(fds[i]);
     }
@@ -391,7 +395,7 @@ int main(void)
         CLAIM(a_secure_bridge_never_fails_open),
         CLAIM(a_controller_taken_out_is_disconnected_and_its_status_withdrawn),
         CLAIM(peers_come_to_a_passive_controller_and_go_with_it),
-        CLAIM(a_listener_lets_in_only_so_many_and_those_without_hello_leave),
+        CLAIM(who_comes_to_a_full_listener_is_turned_away_and_that_is_told),
         CLAIM(a_controller_at_a_path_is_connected_to),
         CLAIM(peers_come_to_a_path_which_goes_with_its_controller),
         CLAIM(a_port_that_is_taken_is_told),
