@@ -296,3 +296,16 @@ def test_monitor_watches_rules_come_and_go(suite, version):
     assert re.search(r"event=(ADDED|INITIAL) table=0 .*arp", said), said
     assert re.search(r"event=ADDED table=0 .*nw_dst=10\.1\.2\.3 actions=output:", said), said
     assert re.search(r"event=DELETED reason=delete table=0 .*nw_dst=10\.1\.2\.3", said), said
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_a_rule_is_shown_as_it_was_added(suite, version):
+    """Flags that said how to add, queues that no port has (as in Open vSwitch they have no effect), and the controllers that an expired TTL is told to."""
+    first, second = suite.bridge_with_hosts(2)
+    suite.ofctl("add-flow", "br0", "priority=7,check_overlap,ip,actions=dec_ttl(1,2),set_queue:7,output:1", version=version)
+    suite.ofctl("add-flow", "br0", "priority=8,icmp,actions=enqueue:1:9,enqueue:2:9", version=version)
+    said = suite.ofctl("dump-flows", version=version)
+    assert re.search(r"priority=7,ip actions=dec_ttl\(1,2\),set_queue:7,output:", said), said
+    assert "actions=enqueue:" in said or "actions=set_queue:9,output:" in said, said
+    assert re.search(r"check_overlap .*priority=7,ip", suite.ofctl("dump-flows", version="OpenFlow13"))
+    first.ping(second)
