@@ -126,7 +126,9 @@ static void encode_conjunction(const struct action *action, Busbar__ActionMessag
 
 static void encode_dec_ttl(const struct action *action, Busbar__ActionMessage *message)
 {
-    message->data = (ProtobufCBinaryData){.len = 2u * action->dec_ttl.n_ids, .data = (uint8_t *)action->dec_ttl.ids};
+    if (action->dec_ttl.n_ids > 0) {
+        message->data = (ProtobufCBinaryData){.len = 2u * action->dec_ttl.n_ids, .data = (uint8_t *)action->dec_ttl.ids};
+    }
 }
 
 static void encode_data(const struct action *action, Busbar__ActionMessage *message)
