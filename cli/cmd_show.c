@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "cli/render.h"
+#include "lib/base/clock.h"
 #include "lib/base/memory.h"
 
 enum { INSTANCES_MAX = 64 };
@@ -73,6 +74,14 @@ static json_t *bridge_ports(const struct client *client, uint64_t bridge)
     return ports;
 }
 
+/* As ovs-vsctl has it: how long it is what it is. The clock is the ofagent's, which may be another host's. */
+static void set_since(json_t *json, const Busbar__ControllerStatusRow *status)
+{
+    uint64_t now_ns = clock_wall_ns();
+    uint64_t age_ns = now_ns > status->since_wall_ns ? now_ns - status->since_wall_ns : 0;
+    json_object_set_new(json, status->is_connected ? "sec_since_connect" : "sec_since_disconnect", json_integer((json_int_t)(age_ns / NS_PER_S)));
+}
+
 static json_t *bridge_controllers(const struct client *client, uint64_t bridge)
 {
     json_t *controllers = json_array();
@@ -89,6 +98,7 @@ static json_t *bridge_controllers(const struct client *client, uint64_t bridge)
         if (status != NULL) {
             json_object_set_new(json, "state", json_string(status->state));
             json_object_set_new(json, "role", json_string(status->role));
+            set_since(json, status);
             if (status->last_error[0] != '\0') {
                 json_object_set_new(json, "last_error", json_string(status->last_error));
             }
@@ -164,6 +174,28 @@ static void show_port(const json_t *port)
     }
 }
 
+static void show_controller(const json_t *controller)
+{
+    const char *state = json_string_value(json_object_get(controller, "state")), *role = json_string_value(json_object_get(controller, "role"));
+    const char *error = json_string_value(json_object_get(controller, "last_error"));
+    const char *ages[] = {"sec_since_connect", "sec_since_disconnect"};
+
+    printf("    Controller \"%s\"\n        is_connected: %s\n", json_string_value(json_object_get(controller, "target")),
+           json_is_true(json_object_get(controller, "is_connected")) ? "true" : "false");
+    if (role != NULL && role[0] != '\0') {
+        printf("        role: %s\n", role);
+    }
+    if (state != NULL) {
+        printf("        state: %s%s%s\n", state, error != NULL ? ", last error: " : "", error != NULL ? error : "");
+    }
+    for (size_t i = 0; i < sizeof ages / sizeof ages[0]; i++) {
+        const json_t *age = json_object_get(controller, ages[i]);
+        if (age != NULL) {
+            printf("        %s: %lld\n", ages[i], (long long)json_integer_value(age));
+        }
+    }
+}
+
 static void show_owner(const json_t *owner)
 {
     if (json_is_integer(owner)) {
@@ -182,13 +214,7 @@ void read_show_print(const json_t *json, const struct segment *segment)
                json_string_value(json_object_get(bridge, "fail_mode")));
         show_owner(json_object_get(bridge, "ofagent"));
         json_array_foreach(json_object_get(bridge, "controllers"), j, item) {
-            const char *state = json_string_value(json_object_get(item, "state"));
-            const char *error = json_string_value(json_object_get(item, "last_error"));
-            printf("    Controller \"%s\"\n        is_connected: %s\n", json_string_value(json_object_get(item, "target")),
-                   json_is_true(json_object_get(item, "is_connected")) ? "true" : "false");
-            if (state != NULL) {
-                printf("        state: %s%s%s\n", state, error != NULL ? ", last error: " : "", error != NULL ? error : "");
-            }
+            show_controller(item);
         }
         json_array_foreach(json_object_get(bridge, "ports"), j, item) {
             show_port(item);

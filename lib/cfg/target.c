@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <netinet/in.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -17,7 +18,7 @@ static const struct {
     const char *word;
     enum target_scheme scheme;
 } schemes[] = {
-    {"tcp:", TARGET_TCP}, {"ssl:", TARGET_SSL}, {"ptcp:", TARGET_PTCP}, {"pssl:", TARGET_PSSL}, {"unix:", TARGET_UNIX},
+    {"tcp:", TARGET_TCP}, {"ssl:", TARGET_SSL}, {"ptcp:", TARGET_PTCP}, {"pssl:", TARGET_PSSL}, {"unix:", TARGET_UNIX}, {"punix:", TARGET_PUNIX},
 };
 
 /* Digits up to the end of `size` bytes. */
@@ -114,7 +115,7 @@ static int parse_path(const char *path, struct target *out)
     local->sun_family = AF_UNIX;
     memcpy(local->sun_path, path, strlen(path));
     out->size = sizeof *local;
-    return path[0] == '/' ? 0 : -ERROR_SYNTAX;
+    return path[0] != '\0' && path[strlen(path) - 1] != '/' ? 0 : -ERROR_SYNTAX;
 }
 
 int target_parse(const char *text, struct target *out)
@@ -128,9 +129,10 @@ int target_parse(const char *text, struct target *out)
         }
         target.scheme = schemes[i].scheme;
         bool is_passive = target.scheme == TARGET_PTCP || target.scheme == TARGET_PSSL;
-        int err = target.scheme == TARGET_UNIX ? parse_path(text + size, &target)
-                  : is_passive                 ? parse_passive(text + size, &target)
-                                               : parse_active(text + size, &target);
+        bool has_path = target.scheme == TARGET_UNIX || target.scheme == TARGET_PUNIX;
+        int err = has_path     ? parse_path(text + size, &target)
+                  : is_passive ? parse_passive(text + size, &target)
+                               : parse_active(text + size, &target);
         if (err == 0) {
             *out = target;
         }
@@ -139,9 +141,27 @@ int target_parse(const char *text, struct target *out)
     return -ERROR_UNSUPPORTED;
 }
 
+const char *target_path(const struct target *target)
+{
+    return target->address.ss_family == AF_UNIX ? ((const struct sockaddr_un *)&target->address)->sun_path : NULL;
+}
+
+int target_place(struct target *target, const char *directory)
+{
+    struct sockaddr_un *local = (struct sockaddr_un *)&target->address;
+    char name[sizeof local->sun_path];
+
+    if (target_path(target) == NULL || local->sun_path[0] == '/') {
+        return 0;
+    }
+    memcpy(name, local->sun_path, sizeof name);
+    int size = snprintf(local->sun_path, sizeof local->sun_path, "%s/%s", directory, name);
+    return size < (int)sizeof local->sun_path ? 0 : -ENAMETOOLONG;
+}
+
 bool target_is_passive(const char *text)
 {
-    return strncmp(text, "ptcp:", 5) == 0 || strncmp(text, "pssl:", 5) == 0;
+    return strncmp(text, "ptcp:", 5) == 0 || strncmp(text, "pssl:", 5) == 0 || strncmp(text, "punix:", 6) == 0;
 }
 
 bool target_is_tls(const struct target *target)
@@ -152,5 +172,5 @@ bool target_is_tls(const struct target *target)
 bool target_is_valid(const char *text)
 {
     struct target target;
-    return target_parse(text, &target) == 0 && target.scheme != TARGET_UNIX;
+    return target_parse(text, &target) == 0;
 }

@@ -27,6 +27,26 @@ void action_list_add_data(struct action_list *list, const uint8_t *bytes, size_t
     }
 }
 
+bool action_add_ttl_id(struct action *action, uint16_t id)
+{
+    if (action->dec_ttl.n_ids >= ACTION_TTL_IDS_MAX) {
+        return false;
+    }
+    action->dec_ttl.ids[2 * action->dec_ttl.n_ids] = (uint8_t)(id >> 8);
+    action->dec_ttl.ids[2 * action->dec_ttl.n_ids++ + 1] = (uint8_t)id;
+    return true;
+}
+
+size_t action_ttl_ids(const struct action *action, uint16_t out_ids[ACTION_TTL_IDS_MAX])
+{
+    size_t n = action->dec_ttl.n_ids > 0 ? action->dec_ttl.n_ids : 1;
+
+    for (size_t i = 0; i < n; i++) {
+        out_ids[i] = (uint16_t)(action->dec_ttl.ids[2 * i] << 8 | action->dec_ttl.ids[2 * i + 1]);
+    }
+    return n;
+}
+
 static size_t items_of_data(uint16_t n_bytes)
 {
     return (n_bytes + ACTION_DATA_SIZE - 1u) / ACTION_DATA_SIZE;
@@ -178,6 +198,11 @@ static bool equal_conjunction(const struct action *a, const struct action *b)
 {
     return a->conjunction.id == b->conjunction.id && a->conjunction.clause == b->conjunction.clause &&
            a->conjunction.n_clauses == b->conjunction.n_clauses;
+}
+
+static bool equal_dec_ttl(const struct action *a, const struct action *b)
+{
+    return a->dec_ttl.n_ids == b->dec_ttl.n_ids && memcmp(a->dec_ttl.ids, b->dec_ttl.ids, sizeof a->dec_ttl.ids) == 0;
 }
 
 static bool equal_data(const struct action *a, const struct action *b)

@@ -34,6 +34,7 @@ enum {
     ACTION_DATA_SIZE = 32,      /* bytes an item of type DATA holds */
     ACTION_CLONE_DEPTH_MAX = 8, /* clones within clones, as many as the datapath nests */
     ACTION_TRUNCATE_MIN = 14,   /* an Ethernet header stays, as in Open vSwitch */
+    ACTION_TTL_IDS_MAX = 8,     /* controllers that one dec_ttl tells */
     CONJUNCTION_CLAUSES_MAX = 64 /* Open vSwitch's */
 };
 
@@ -61,6 +62,10 @@ struct action {
             enum field_id source, target;
             uint8_t source_offset, target_offset, n_bits;
         } move;
+        struct {
+            uint8_t n_ids; /* controllers that are told when it expires; 0: those of id 0 */
+            uint8_t ids[2 * ACTION_TTL_IDS_MAX]; /* in network order; zeroes behind n_ids */
+        } dec_ttl;
         struct {
             uint32_t in_port; /* PORT_IN_PORT: unchanged */
             uint8_t table;    /* 255: this one */
@@ -114,6 +119,10 @@ struct instructions {
 void action_list_add(struct action_list *list, const struct action *action);
 /* The bytes behind a NOTE or CONTROLLER that has just been added. */
 void action_list_add_data(struct action_list *list, const uint8_t *bytes, size_t n_bytes);
+/* Another controller that a DEC_NW_TTL tells. False: it has as many as it may. Id 0 alone is as none. */
+bool action_add_ttl_id(struct action *action, uint16_t id);
+/* The controllers that it tells; how many, one at least. */
+size_t action_ttl_ids(const struct action *action, uint16_t out_ids[ACTION_TTL_IDS_MAX]);
 /* How many of the items behind this one belong to it. */
 size_t action_extent(const struct action *action);
 /* Bytes of the DATA items behind items[i], at most `room`; returns how many. */

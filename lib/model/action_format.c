@@ -99,6 +99,18 @@ static void put_set_field(struct text *t, const struct action *action)
     }
 }
 
+static void put_dec_ttl(struct text *t, const struct action *action)
+{
+    uint16_t ids[ACTION_TTL_IDS_MAX];
+    size_t n = action->dec_ttl.n_ids > 0 ? action_ttl_ids(action, ids) : 0;
+
+    fputs("dec_ttl", t->stream);
+    for (size_t i = 0; i < n; i++) {
+        fprintf(t->stream, "%c%u", i == 0 ? '(' : ',', ids[i]);
+    }
+    fputs(n > 0 ? ")" : "", t->stream);
+}
+
 static void put_controller(struct text *t, const struct action_list *list, size_t i)
 {
     const struct action *action = &list->items[i];
@@ -195,7 +207,7 @@ static void put_action(struct text *t, const struct action_list *list, size_t i)
         fputs("dec_mpls_ttl", t->stream);
         return;
     case ACTION_DEC_NW_TTL:
-        fputs("dec_ttl", t->stream);
+        put_dec_ttl(t, action);
         return;
     case ACTION_SET_MPLS_TTL:
         fprintf(t->stream, "set_mpls_ttl(%u)", action->ttl);

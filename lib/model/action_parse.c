@@ -232,13 +232,25 @@ static int parse_number_action(struct parse *p, const struct word *word, int typ
     return add(p, action);
 }
 
-/* dec_ttl, dec_ttl(0): only the primary controller is told of an expired TTL. */
+/* dec_ttl tells the controllers of id 0, dec_ttl(1,2) those of these ids. */
 static int parse_dec_ttl(struct parse *p, const struct word *word, int unused)
 {
-    if (word->value != NULL && strcmp(word->value, "") != 0 && strcmp(word->value, "0") != 0) {
-        return error_set(p->detail, -ERROR_UNSUPPORTED, "dec_ttl: other controller ids than 0 are not supported");
+    struct action action = {.type = ACTION_DEC_NW_TTL};
+    uint64_t id = 0;
+
+    for (const char *at = word->value; at != NULL && *at != '\0'; at += strcspn(at, ",") + (at[strcspn(at, ",")] == ',')) {
+        char text[8] = "";
+        size_t size = strcspn(at, ",");
+        memcpy(text, at, size < sizeof text ? size : sizeof text - 1);
+        int err = word_number("dec_ttl", text, UINT16_MAX, &id, p->detail);
+        if (err != 0) {
+            return err;
+        }
+        if (!action_add_ttl_id(&action, (uint16_t)id)) {
+            return error_set(p->detail, -ERROR_TOO_LARGE, "dec_ttl: more than %u controllers", (unsigned)ACTION_TTL_IDS_MAX);
+        }
     }
-    return add(p, (struct action){.type = ACTION_DEC_NW_TTL});
+    return add(p, action.dec_ttl.n_ids == 1 && id == 0 ? (struct action){.type = ACTION_DEC_NW_TTL} : action);
 }
 
 static int add_set_field(struct parse *p, enum field_id id, const char *name, const char *text)

@@ -124,6 +124,13 @@ static void encode_conjunction(const struct action *action, Busbar__ActionMessag
     message->n_clauses = action->conjunction.n_clauses;
 }
 
+static void encode_dec_ttl(const struct action *action, Busbar__ActionMessage *message)
+{
+    if (action->dec_ttl.n_ids > 0) {
+        message->data = (ProtobufCBinaryData){.len = 2u * action->dec_ttl.n_ids, .data = (uint8_t *)action->dec_ttl.ids};
+    }
+}
+
 static void encode_data(const struct action *action, Busbar__ActionMessage *message)
 {
     message->data = (ProtobufCBinaryData){.len = action->data.n_bytes, .data = (uint8_t *)action->data.bytes};
@@ -256,6 +263,18 @@ static int decode_conjunction(const Busbar__ActionMessage *message, struct actio
     action->conjunction.n_clauses = (uint8_t)message->n_clauses;
     bool fits = message->n_clauses >= 2 && message->n_clauses <= CONJUNCTION_CLAUSES_MAX && message->clause < message->n_clauses;
     return fits ? 0 : -ERROR_RANGE;
+}
+
+static int decode_dec_ttl(const Busbar__ActionMessage *message, struct action *action)
+{
+    if (message->data.len % 2 != 0 || message->data.len > sizeof action->dec_ttl.ids) {
+        return -ERROR_RANGE;
+    }
+    action->dec_ttl.n_ids = (uint8_t)(message->data.len / 2);
+    if (message->data.len > 0) {
+        memcpy(action->dec_ttl.ids, message->data.data, message->data.len);
+    }
+    return 0;
 }
 
 static int decode_data(const Busbar__ActionMessage *message, struct action *action)

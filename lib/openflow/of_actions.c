@@ -296,7 +296,8 @@ void of_actions_encode_items(struct writer *w, uint8_t version, const struct act
             i += n_old - 1;
             continue;
         }
-        bool is_foreign = version == OF_VERSION_10 || codec->encode == NULL || version < codec->first;
+        bool has_ids = action->type == ACTION_DEC_NW_TTL && action->dec_ttl.n_ids > 0;
+        bool is_foreign = version == OF_VERSION_10 || codec->encode == NULL || version < codec->first || has_ids;
         if (is_foreign || (is_masked(action) && !can_mask(version, action))) {
             of_actions_nicira_encode(w, version, list, i);
             i += action_extent(action);

@@ -338,3 +338,8 @@ void of_actions10_narrow(struct action_list *list, const struct match *match)
     }
     list->count = n;
 }
+
+uint32_t of_actions10_supported(void)
+{
+    return (UINT32_C(1) << (ACTION10_ENQUEUE + 1)) - 1;
+}

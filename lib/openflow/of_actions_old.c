@@ -1,9 +1,9 @@
-/* NXAST_SET_TUNNEL, SET_QUEUE, POP_QUEUE, SET_TUNNEL64, DEC_TTL, WRITE_METADATA, PUSH_MPLS, POP_MPLS, SET_MPLS_TTL, DEC_MPLS_TTL, SET_MPLS_LABEL,
- * SET_MPLS_TC, REG_LOAD2 and GROUP: what OpenFlow 1.0 lacks and 1.3 has by itself.
+/* NXAST_SET_TUNNEL, SET_QUEUE, POP_QUEUE, SET_TUNNEL64, DEC_TTL, DEC_TTL_CNT_IDS, WRITE_METADATA, PUSH_MPLS, POP_MPLS, SET_MPLS_TTL,
+ * DEC_MPLS_TTL, SET_MPLS_LABEL, SET_MPLS_TC, REG_LOAD2 and GROUP: what OpenFlow 1.0 lacks and 1.3 has by itself.
  *
- * They are understood in every version and written to 1.0 only, but for POP_QUEUE, which no standard has. Each is read as the model's action that
- * does the same, so a rule that came in over 1.0 goes out over 1.3 in the standard's words. Any thread, no state, constant cost.
- * Invariant: the body is used up, or refused.
+ * They are understood in every version and written to 1.0 only, but for POP_QUEUE and a dec_ttl of named controllers, which no standard has.
+ * Each is read as the model's action that does the same, so a rule that came in over 1.0 goes out over 1.3 in the standard's words.
+ * Any thread, no state, constant cost. Invariant: the body is used up, or refused.
  */
 #include "lib/openflow/of_actions_old.h"
 
@@ -17,6 +17,7 @@ enum {
     OLD_POP_QUEUE = 5,
     OLD_SET_TUNNEL64 = 9,
     OLD_DEC_TTL = 18,
+    OLD_DEC_TTL_CNT_IDS = 21,
     OLD_WRITE_METADATA = 22,
     OLD_PUSH_MPLS = 23,
     OLD_POP_MPLS = 24,
@@ -32,7 +33,7 @@ bool of_actions_old_has(uint16_t subtype)
 {
     static const uint16_t subtypes[] = {OLD_SET_TUNNEL, OLD_SET_QUEUE,    OLD_POP_QUEUE,    OLD_SET_TUNNEL64,   OLD_DEC_TTL,
                                         OLD_WRITE_METADATA, OLD_PUSH_MPLS, OLD_POP_MPLS,    OLD_SET_MPLS_TTL,   OLD_DEC_MPLS_TTL,
-                                        OLD_SET_MPLS_LABEL, OLD_SET_MPLS_TC, OLD_REG_LOAD2, OLD_GROUP};
+                                        OLD_SET_MPLS_LABEL, OLD_SET_MPLS_TC, OLD_REG_LOAD2, OLD_GROUP,         OLD_DEC_TTL_CNT_IDS};
 
     for (size_t i = 0; i < sizeof subtypes / sizeof subtypes[0]; i++) {
         if (subtypes[i] == subtype) {
@@ -78,6 +79,31 @@ static int decode_load2(struct reader *r, struct action *out, struct of_error *e
         return of_refuse(error, OF_ERROR_BAD_ACTION_BAD_SET_ARGUMENT, "load: %s cannot be set to that", field_table[oxm.field].name);
     }
     *out = (struct action){.type = ACTION_SET_FIELD, .set_field = {.field = oxm.field, .value = oxm.value, .mask = oxm.mask}};
+    return 0;
+}
+
+/* n_controllers(2) zeroes(4), ids, padded */
+static int decode_ttl_ids(struct reader *r, struct action *out, struct of_error *error)
+{
+    struct action action = {.type = ACTION_DEC_NW_TTL};
+    unsigned n = reader_u16(r);
+    bool is_zero = of_get_zeroes(r, 4);
+    bool is_alone = n == 1;
+
+    if (r->failed || reader_left(r) < 2 * (size_t)n || reader_left(r) - 2 * n >= 8) {
+        return of_refuse(error, OF_ERROR_BAD_ACTION_BAD_LEN, "dec_ttl: %u controllers", n);
+    }
+    if (!is_zero || n == 0 || n > ACTION_TTL_IDS_MAX) {
+        return of_refuse(error, OF_ERROR_BAD_ACTION_BAD_ARGUMENT, "dec_ttl: %u controllers", n);
+    }
+    for (unsigned i = 0; i < n; i++) {
+        uint16_t id = reader_u16(r);
+        if (!(is_alone && id == 0)) {
+            (void)action_add_ttl_id(&action, id);
+        }
+    }
+    reader_skip(r, reader_left(r));
+    *out = action;
     return 0;
 }
 
@@ -135,6 +161,8 @@ static int decode(struct reader *r, uint16_t subtype, struct action *out, struct
     switch (subtype) {
     case OLD_WRITE_METADATA:
         return decode_metadata(r, out, error);
+    case OLD_DEC_TTL_CNT_IDS:
+        return decode_ttl_ids(r, out, error);
     case OLD_REG_LOAD2:
         return decode_load2(r, out, error);
     case OLD_SET_TUNNEL:
@@ -209,6 +237,21 @@ static bool put_plain(struct writer *w, uint16_t subtype)
     return true;
 }
 
+static bool put_dec_ttl(struct writer *w, const struct action *action)
+{
+    size_t size = 2u * action->dec_ttl.n_ids, pad = (8 - size % 8) % 8;
+
+    if (size == 0) {
+        return put_plain(w, OLD_DEC_TTL);
+    }
+    of_nicira_begin(w, (uint16_t)(16 + size + pad), OLD_DEC_TTL_CNT_IDS);
+    writer_u16(w, action->dec_ttl.n_ids);
+    writer_pad(w, 4);
+    writer_bytes(w, action->dec_ttl.ids, size);
+    writer_pad(w, pad);
+    return true;
+}
+
 bool of_actions_old_encode(struct writer *w, const struct action *action)
 {
     switch ((unsigned)action->type) {
@@ -221,7 +264,7 @@ bool of_actions_old_encode(struct writer *w, const struct action *action)
     case ACTION_POP_MPLS:
         return put_u16(w, OLD_POP_MPLS, action->ethertype);
     case ACTION_DEC_NW_TTL:
-        return put_plain(w, OLD_DEC_TTL);
+        return put_dec_ttl(w, action);
     case ACTION_DEC_MPLS_TTL:
         return put_plain(w, OLD_DEC_MPLS_TTL);
     case ACTION_POP_QUEUE:

@@ -1,11 +1,13 @@
 /* Codecs of groups: group_mod, description, statistics, features [OF1.3.5 A.3.4.2, A.3.5.9 to A.3.5.11].
  *
  * A group_mod is checked as Open vSwitch does: a weight only in select, watching in fast failover, one bucket in indirect. The packets of a
- * group are not known, so its actions are checked only for ports and groups that cannot exist. Any thread, no state, linear cost.
+ * group are not known, so its actions are checked only for ports and groups that cannot exist. 1.0 has groups as Nicira's messages: the layout
+ * is that of 1.5 with the actions of the version. Any thread, no state, linear cost.
  * Invariant: a bucket is read within its own length, and what was read of a refused group is freed.
  */
 #include "lib/base/memory.h"
 #include "lib/openflow/of_actions.h"
+#include "lib/openflow/of_actions10.h"
 #include "lib/openflow/of_codec.h"
 #include "lib/openflow/of_group15.h"
 #include "lib/openflow/of_multipart.h"
@@ -14,10 +16,17 @@
 
 enum { BUCKET_SIZE = 16, GROUP_DESC_SIZE = 8, GROUP_STATS_SIZE = 40, BUCKET_STATS_SIZE = 16 };
 
-static int get_bucket(struct reader *r, uint8_t version, enum group_type type, struct bucket *bucket, struct of_error *error)
+/* Which layout: that of 1.5, with numbers of buckets, or that of 1.3? Nicira's messages have the first one in any version. */
+static bool has_numbers(uint8_t version, enum of_form form)
 {
-    if (version >= OF_VERSION_15) {
-        return of_group15_get_bucket(r, type, bucket, error);
+    return version >= OF_VERSION_15 || version == OF_VERSION_10 || form == OF_FORM_NICIRA;
+}
+
+static int get_bucket(struct reader *r, uint8_t version, enum of_form form, enum group_type type, struct bucket *bucket,
+                      struct of_error *error)
+{
+    if (has_numbers(version, form)) {
+        return of_group15_get_bucket(r, version, type, bucket, error);
     }
     uint16_t length = reader_u16(r);
 
@@ -37,11 +46,11 @@ static int get_bucket(struct reader *r, uint8_t version, enum group_type type, s
 }
 
 /* Buckets to the end of `r`, into the group, which is the caller's to finish in any case. */
-static int get_buckets(struct reader *r, uint8_t version, struct group *group, struct of_error *error)
+static int get_buckets(struct reader *r, uint8_t version, enum of_form form, struct group *group, struct of_error *error)
 {
     while (reader_left(r) > 0) {
         struct bucket bucket;
-        int err = get_bucket(r, version, group->type, &bucket, error);
+        int err = get_bucket(r, version, form, group->type, &bucket, error);
         if (err != 0) {
             action_list_fini(&bucket.actions);
             return err;
@@ -52,12 +61,12 @@ static int get_buckets(struct reader *r, uint8_t version, struct group *group, s
     return 0;
 }
 
-static void put_buckets(struct writer *w, uint8_t version, const struct group *group)
+static void put_buckets(struct writer *w, uint8_t version, enum of_form form, const struct group *group)
 {
     for (size_t i = 0; i < group->n_buckets; i++) {
         const struct bucket *bucket = &group->buckets[i];
-        if (version >= OF_VERSION_15) {
-            of_group15_put_bucket(w, group->type, bucket);
+        if (has_numbers(version, form)) {
+            of_group15_put_bucket(w, version, group->type, bucket);
             continue;
         }
         size_t begin = w->size;
@@ -112,11 +121,11 @@ static int check_group(const struct of_group_mod *mod, struct of_error *error)
     return 0;
 }
 
-static bool command_is_known(uint8_t version, uint16_t command)
+static bool command_is_known(uint8_t version, enum of_form form, uint16_t command)
 {
     bool is_part = command == OF_GROUP_INSERT_BUCKET || command == OF_GROUP_REMOVE_BUCKET;
 
-    return command <= OF_GROUP_DELETE || command == OF_GROUP_ADD_OR_MODIFY || (version >= OF_VERSION_15 && is_part);
+    return command <= OF_GROUP_DELETE || command == OF_GROUP_ADD_OR_MODIFY || (has_numbers(version, form) && is_part);
 }
 
 /* bucket_array_len(2) pad(2) command_bucket_id(4), buckets, properties [OF1.5.1 7.3.4.3]. */
@@ -138,7 +147,7 @@ static int get_body15(struct of_decoding *d, struct of_group_mod *mod, uint16_t 
         return of_refuse(d->error, OF_ERROR_GROUP_MOD_FAILED_BAD_BUCKET, "group_mod: command_bucket_id 0x%x", id);
     }
     struct reader buckets = reader_sub(&d->body, buckets_size);
-    int err = get_buckets(&buckets, d->version, &mod->group, d->error);
+    int err = get_buckets(&buckets, d->version, OF_FORM_NICIRA, &mod->group, d->error);
     return err == 0 ? of_group15_get_properties(&d->body, &mod->group, d->error) : err;
 }
 
@@ -157,16 +166,17 @@ int of_group_mod_decode(struct of_decoding *d, struct of_message *out)
     if (type > GROUP_TYPE_FF) {
         return of_refuse(d->error, OF_ERROR_GROUP_MOD_FAILED_BAD_TYPE, "unknown group type %u", type);
     }
-    mod->command = command_is_known(d->version, command) ? (enum of_group_command)command : OF_GROUP_ADD;
+    mod->command = command_is_known(d->version, out->form, command) ? (enum of_group_command)command : OF_GROUP_ADD;
     mod->group.type = (enum group_type)type;
     int err = of_check_units(d);
     if (err == 0) {
-        err = d->version >= OF_VERSION_15 ? get_body15(d, mod, command) : get_buckets(&d->body, d->version, &mod->group, d->error);
+        err = has_numbers(d->version, out->form) ? get_body15(d, mod, command)
+                                                 : get_buckets(&d->body, d->version, out->form, &mod->group, d->error);
     }
     if (err == 0) {
         err = check_group(mod, d->error);
     }
-    if (err == 0 && !command_is_known(d->version, command)) {
+    if (err == 0 && !command_is_known(d->version, out->form, command)) {
         err = of_refuse(d->error, OF_ERROR_GROUP_MOD_FAILED_BAD_COMMAND, "unknown command %u", command);
     }
     return err;
@@ -180,8 +190,8 @@ void of_group_mod_encode(const struct of_message *message, struct writer *w)
     writer_u8(w, (uint8_t)mod->group.type);
     writer_pad(w, 1);
     writer_u32(w, mod->group.group_id);
-    if (message->version < OF_VERSION_15) {
-        put_buckets(w, message->version, &mod->group);
+    if (!has_numbers(message->version, message->form)) {
+        put_buckets(w, message->version, message->form, &mod->group);
         return;
     }
     size_t size_at = w->size;
@@ -189,7 +199,7 @@ void of_group_mod_encode(const struct of_message *message, struct writer *w)
     writer_pad(w, 2);
     writer_u32(w, mod->command_bucket_id);
     size_t begin = w->size;
-    put_buckets(w, message->version, &mod->group);
+    put_buckets(w, message->version, message->form, &mod->group);
     writer_patch_u16(w, size_at, (uint16_t)(w->size - begin));
     of_group15_put_properties(w, &mod->group);
 }
@@ -202,13 +212,13 @@ int of_group_desc_encode(struct of_multipart *mp, const struct group *group)
     writer_pad(mp->out, 1);
     writer_u32(mp->out, group->group_id);
     size_t size_at = mp->out->size;
-    if (mp->version >= OF_VERSION_15) {
+    if (has_numbers(mp->version, mp->form)) {
         writer_u16(mp->out, 0);
         writer_pad(mp->out, 6);
     }
     size_t begin = mp->out->size;
-    put_buckets(mp->out, mp->version, group);
-    if (mp->version >= OF_VERSION_15) {
+    put_buckets(mp->out, mp->version, mp->form, group);
+    if (has_numbers(mp->version, mp->form)) {
         writer_patch_u16(mp->out, size_at, (uint16_t)(mp->out->size - begin));
         of_group15_put_properties(mp->out, group);
     }
@@ -216,7 +226,7 @@ int of_group_desc_encode(struct of_multipart *mp, const struct group *group)
     return of_multipart_item_end(mp);
 }
 
-static int get_desc15(struct reader *item, struct group *group)
+static int get_desc15(struct reader *item, uint8_t version, struct group *group)
 {
     uint16_t buckets_size = reader_u16(item);
 
@@ -225,7 +235,7 @@ static int get_desc15(struct reader *item, struct group *group)
         return -ERROR_TRUNCATED;
     }
     struct reader buckets = reader_sub(item, buckets_size);
-    int err = get_buckets(&buckets, OF_VERSION_15, group, NULL);
+    int err = get_buckets(&buckets, version, OF_FORM_NICIRA, group, NULL);
     return err == 0 ? of_group15_get_properties(item, group, NULL) : err;
 }
 
@@ -244,7 +254,8 @@ int of_group_desc_decode(struct reader *r, uint8_t version, struct group *out)
     group.type = (enum group_type)type;
     int err = type > GROUP_TYPE_FF ? -ERROR_RANGE : 0;
     if (err == 0) {
-        err = version >= OF_VERSION_15 ? get_desc15(&item, &group) : get_buckets(&item, version, &group, NULL);
+        err = has_numbers(version, OF_FORM_STANDARD) ? get_desc15(&item, version, &group)
+                                               : get_buckets(&item, version, OF_FORM_STANDARD, &group, NULL);
     }
     if (err != 0) {
         group_fini(&group);
@@ -309,9 +320,9 @@ void of_group_stats_fini(struct of_group_stats *stats)
     stats->n_buckets = 0;
 }
 
-uint32_t of_group_features_actions(void)
+uint32_t of_group_features_actions(uint8_t version)
 {
-    return of_actions_supported();
+    return version == OF_VERSION_10 ? of_actions10_supported() : of_actions_supported();
 }
 
 int of_group_features_encode(struct of_multipart *mp, const struct of_group_features *features)

@@ -53,7 +53,7 @@ static int get_bucket_property(struct reader *r, struct bucket *bucket, struct o
     return of_property_finish(&property, error);
 }
 
-int of_group15_get_bucket(struct reader *r, enum group_type type, struct bucket *bucket, struct of_error *error)
+int of_group15_get_bucket(struct reader *r, uint8_t version, enum group_type type, struct bucket *bucket, struct of_error *error)
 {
     uint16_t length = reader_u16(r);
     uint16_t actions_size = reader_u16(r);
@@ -71,11 +71,11 @@ int of_group15_get_bucket(struct reader *r, enum group_type type, struct bucket 
     }
     struct reader body = reader_sub(r, length - (unsigned)BUCKET_SIZE);
     struct reader actions = reader_sub(&body, actions_size);
-    int err = of_actions_decode(&actions, OF_VERSION_15, &bucket->actions, error);
+    int err = of_actions_decode(&actions, version, &bucket->actions, error);
     while (err == 0 && reader_left(&body) > 0) {
         err = get_bucket_property(&body, bucket, error);
     }
-    return err != 0 ? err : of_actions_check(&bucket->actions, OF_VERSION_15, NULL, error);
+    return err != 0 ? err : of_actions_check(&bucket->actions, version, NULL, error);
 }
 
 static void put_u32(struct writer *w, uint16_t type, uint32_t number)
@@ -86,14 +86,14 @@ static void put_u32(struct writer *w, uint16_t type, uint32_t number)
     of_property_end(w, begin);
 }
 
-void of_group15_put_bucket(struct writer *w, enum group_type type, const struct bucket *bucket)
+void of_group15_put_bucket(struct writer *w, uint8_t version, enum group_type type, const struct bucket *bucket)
 {
     size_t begin = w->size;
 
     writer_u16(w, 0);
     writer_u16(w, 0);
     writer_u32(w, bucket->bucket_id);
-    of_actions_encode(w, OF_VERSION_15, &bucket->actions);
+    of_actions_encode(w, version, &bucket->actions);
     writer_patch_u16(w, begin + 2, (uint16_t)(w->size - begin - BUCKET_SIZE));
     if (type == GROUP_TYPE_SELECT || bucket->weight != 0) {
         size_t property = of_property_begin(w, BUCKET_WEIGHT);

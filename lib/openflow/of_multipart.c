@@ -224,7 +224,7 @@ static int get_request_body(struct of_decoding *d, struct of_multipart_request *
     case OF_MULTIPART_QUEUE_DESC:
         return get_queue(d, request);
     case OF_MULTIPART_GROUP_DESC:
-        request->group_id = d->version >= OF_VERSION_15 ? get_id(r) : GROUP_ALL;
+        request->group_id = d->version >= OF_VERSION_15 || d->version == OF_VERSION_10 ? get_id(r) : GROUP_ALL;
         return 0;
     case OF_MULTIPART_GROUP:
         request->group_id = get_id(r);
@@ -336,7 +336,7 @@ void of_multipart_request_encode(const struct of_message *message, struct writer
         return;
     case OF_MULTIPART_GROUP_DESC:
     case OF_MULTIPART_PORT_DESC:
-        if (version >= OF_VERSION_15) {
+        if (version >= OF_VERSION_15 || (version == OF_VERSION_10 && request->type == OF_MULTIPART_GROUP_DESC)) {
             put_id(w, request->group_id);
         }
         return;

@@ -103,10 +103,10 @@ struct of_group_features {
     uint32_t types;        /* bit = enum group_type */
     uint32_t capabilities; /* OFPGFC_*: 1 select weight, 2 select liveness, 4 chaining, 8 chaining checks */
     uint32_t max_groups[4];
-    uint32_t actions[4]; /* bit = OFPAT_* of 1.3; of_group_features_actions() */
+    uint32_t actions[4]; /* bit = OFPAT_* of 1.3, in 1.0 of 1.0; of_group_features_actions() */
 };
 /* The actions that buckets may hold, as OFPAT_* bits. */
-uint32_t of_group_features_actions(void);
+uint32_t of_group_features_actions(uint8_t version);
 int of_group_features_encode(struct of_multipart *mp, const struct of_group_features *features) MUST_CHECK;
 int of_group_features_decode(struct reader *r, uint8_t version, struct of_group_features *out) MUST_CHECK;
 

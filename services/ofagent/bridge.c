@@ -717,12 +717,13 @@ static void accept_tools(struct bridge *bridge)
     if (!agent_may_have(bridge->agent, bridge->listener, POLLIN)) {
         return;
     }
-    while (bridge->listener >= 0 && bridge->n_sessions < SESSION_MAX &&
-           conn_tcp_accept(bridge->listener, bridge->agent->now_ns, &bridge->accept_again_ns, &fd) == 0) {
-        struct session *session = session_new(bridge, conn_new(fd, NULL), 0, 0);
-        session->next = bridge->sessions;
-        bridge->sessions = session;
-        bridge->n_sessions++;
+    while (bridge->listener >= 0 && conn_tcp_accept(bridge->listener, bridge->agent->now_ns, &bridge->accept_again_ns, &fd) == 0) {
+        if (bridge->n_sessions >= SESSION_MAX) {
+            LOG_LIMITED(LOG_LEVEL_WARN, "listener-full bridge=%s path=%s sessions=%zu", bridge->name, bridge->listener_path, bridge->n_sessions);
+            (void)close(fd); /* who is told can do something else */
+            return;
+        }
+        session_join(session_new(bridge, conn_new(fd, NULL), 0, 0));
     }
 }
 

@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -51,11 +52,14 @@ static int start(const struct sockaddr *address, socklen_t size, int *out_fd)
     return 0;
 }
 
-int conn_tcp_open(const char *text, int *out_fd, struct error_detail *detail)
+int conn_tcp_open(const char *text, const char *directory, int *out_fd, struct error_detail *detail)
 {
     struct target target;
     int err = target_parse(text, &target);
 
+    if (err == 0) {
+        err = target_place(&target, directory);
+    }
     if (err == -ENAMETOOLONG) {
         return error_set(detail, err, "%s: the path is too long", text);
     }
@@ -99,6 +103,7 @@ static bool is_alive(const struct sockaddr_un *address)
 int conn_tcp_listen(const char *path, int *out_fd)
 {
     struct sockaddr_un address;
+    struct stat status;
     int err = unix_address(path, &address);
 
     if (err != 0) {
@@ -106,6 +111,9 @@ int conn_tcp_listen(const char *path, int *out_fd)
     }
     if (is_alive(&address)) {
         return -ERROR_IN_USE;
+    }
+    if (lstat(path, &status) == 0 && !S_ISSOCK(status.st_mode)) {
+        return -EEXIST; /* people write paths into a configuration, and mistakes */
     }
     (void)unlink(path);
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
@@ -123,6 +131,9 @@ int conn_tcp_listen(const char *path, int *out_fd)
 
 int conn_tcp_listen_at(const struct target *target, int *out_fd)
 {
+    if (target_path(target) != NULL) {
+        return conn_tcp_listen(target_path(target), out_fd);
+    }
     int fd = socket(target->address.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 
     if (fd < 0) {

@@ -4,7 +4,8 @@
  *        ▲                    └── refused, 5 s ──┐       └── closed ──┐     │
  *        └──── 1 s, 2 s, 4 s ... max_backoff ◄───┴────────────────────┴─────┘
  *
- * A passive one (ptcp, pssl) listens, and its peers are sessions as of the bridge's own socket, at most CONTROLLER_PEERS_MAX:
+ * A passive one (ptcp, pssl, punix) listens, and its peers are sessions as of the bridge's own socket, at most CONTROLLER_PEERS_MAX; who comes then is
+ * turned away at once, so that he knows, and so that the status row says "full":
  *
  *     BACKOFF ── time ──► LISTENING        bind refused: back-off as above
  *
@@ -77,6 +78,11 @@ static void stop_listening(struct controller *controller, const char *why)
     if (controller->listener < 0) {
         return;
     }
+    if (controller->listener_path != NULL) {
+        (void)unlink(controller->listener_path);
+        free(controller->listener_path);
+        controller->listener_path = NULL;
+    }
     (void)close(controller->listener);
     controller->listener = -1;
     struct session *session = peer_from(controller, controller->bridge->sessions);
@@ -143,7 +149,7 @@ static void back_off(struct controller *controller, const char *why)
 static void connect_now(struct controller *controller)
 {
     struct error_detail detail = {{0}};
-    int err = conn_tcp_open(controller->target, &controller->fd, &detail);
+    int err = conn_tcp_open(controller->target, controller->bridge->agent->settings.run_dir, &controller->fd, &detail);
 
     controller->tried_ns = controller->bridge->agent->now_ns;
     if (err != 0) {
@@ -158,9 +164,7 @@ static struct session *begin_session(struct controller *controller, int fd, stru
     struct session *session =
         session_new(bridge, conn_new(fd, channel), controller->is_passive ? 0 : controller->id, controller->probe_ns);
 
-    session->next = bridge->sessions;
-    bridge->sessions = session;
-    bridge->n_sessions++;
+    session_join(session);
     return session;
 }
 
@@ -169,7 +173,7 @@ static void wait_to_listen(struct controller *controller, int err)
 {
     char text[80];
 
-    if (err != -EADDRINUSE || controller->bridge->former_instance == 0) {
+    if ((err != -EADDRINUSE && err != -ERROR_IN_USE) || controller->bridge->former_instance == 0) {
         back_off(controller, error_text(err));
         return;
     }
@@ -185,6 +189,9 @@ static void listen_now(struct controller *controller)
 
     controller->tried_ns = controller->bridge->agent->now_ns;
     if (err == 0) {
+        err = target_place(&target, controller->bridge->agent->settings.run_dir);
+    }
+    if (err == 0) {
         err = conn_tcp_listen_at(&target, &controller->listener);
     }
     if (err != 0) {
@@ -192,32 +199,14 @@ static void listen_now(struct controller *controller)
         wait_to_listen(controller, err);
         return;
     }
+    controller->listener_path = target_path(&target) != NULL ? memory_string(target_path(&target)) : NULL;
     controller->last_error[0] = '\0';
     controller->backoff_ns = CONTROLLER_FIRST_BACKOFF_NS;
     controller->since_wall_ns = controller->bridge->agent->wall_ns;
     log_info("controller-listening bridge=%s target=%s", controller->bridge->name, controller->target);
 }
 
-static void accept_peers(struct controller *controller)
-{
-    struct error_detail detail = {{0}};
-    int fd;
-
-    for (int i = 0; i < CONTROLLER_ACCEPTS_PER_STEP && controller_has_room(controller); i++) {
-        struct channel *channel = NULL;
-        if (conn_tcp_accept(controller->listener, controller->bridge->agent->now_ns, &controller->accept_again_ns, &fd) != 0) {
-            return;
-        }
-        if (controller->is_tls && conn_tls_new(controller->bridge->agent->tls, fd, true, &channel, &detail) != 0) {
-            (void)snprintf(controller->last_error, sizeof controller->last_error, "%s", detail.text);
-            (void)close(fd);
-            continue;
-        }
-        begin_session(controller, fd, channel)->listener = controller->id;
-    }
-}
-
-bool controller_has_room(const struct controller *controller)
+static bool has_room(const struct controller *controller)
 {
     const struct session *session = peer_from(controller, controller->bridge->sessions);
     size_t n = 0;
@@ -226,6 +215,41 @@ bool controller_has_room(const struct controller *controller)
         n++;
     }
     return n < CONTROLLER_PEERS_MAX && controller->bridge->n_sessions < SESSION_MAX;
+}
+
+static void turn_away(struct controller *controller, int fd)
+{
+    (void)close(fd);
+    (void)snprintf(controller->last_error, sizeof controller->last_error, "a peer was turned away: %u are there already",
+                   (unsigned)controller->bridge->n_sessions);
+    if (!controller->is_full) {
+        log_warn("controller-full bridge=%s target=%s sessions=%zu", controller->bridge->name, controller->target,
+                 controller->bridge->n_sessions);
+    }
+    controller->is_full = true;
+}
+
+static void accept_peers(struct controller *controller)
+{
+    struct error_detail detail = {{0}};
+    int fd;
+
+    for (int i = 0; i < CONTROLLER_ACCEPTS_PER_STEP; i++) {
+        struct channel *channel = NULL;
+        if (conn_tcp_accept(controller->listener, controller->bridge->agent->now_ns, &controller->accept_again_ns, &fd) != 0) {
+            return;
+        }
+        if (!has_room(controller)) {
+            turn_away(controller, fd);
+            continue;
+        }
+        if (controller->is_tls && conn_tls_new(controller->bridge->agent->tls, fd, true, &channel, &detail) != 0) {
+            (void)snprintf(controller->last_error, sizeof controller->last_error, "%s", detail.text);
+            (void)close(fd);
+            continue;
+        }
+        begin_session(controller, fd, channel)->listener = controller->id;
+    }
 }
 
 void controller_tls_changed(struct controller *controller)
@@ -292,7 +316,7 @@ static const char *role_name(const struct controller *controller)
 static const char *state_name(const struct controller *controller)
 {
     if (controller->is_passive) {
-        return controller->listener >= 0 ? "listening" : "backoff";
+        return controller->listener < 0 ? "backoff" : controller->is_full ? "full" : "listening";
     }
     if (controller->is_active) {
         return "active";
@@ -311,7 +335,7 @@ static void publish(struct controller *controller)
     row.is_connected = controller->is_active;
     row.role = (char *)(uintptr_t)role_name(controller);
     row.state = (char *)(uintptr_t)state_name(controller);
-    row.last_error = controller->is_active ? "" : controller->last_error;
+    row.last_error = controller->is_active && !controller->is_full ? "" : controller->last_error;
     row.since_wall_ns = controller->since_wall_ns;
     (void)snprintf(summary, sizeof summary, "%d %s %s %s", row.is_connected, row.role, row.state, row.last_error);
     if (controller->was_published && strcmp(summary, controller->published) == 0) {
@@ -331,12 +355,17 @@ static void step_passive(struct controller *controller)
     } else if (controller->listener >= 0 && agent_may_have(bridge->agent, controller->listener, POLLIN)) {
         accept_peers(controller);
     }
+    bool was_active = controller->is_active;
     controller->is_active = false;
+    controller->is_full = controller->is_full && !has_room(controller);
     const struct session *session = peer_from(controller, bridge->sessions);
     for (; session != NULL; session = peer_from(controller, session->next)) {
         controller->is_active = controller->is_active || session->state == SESSION_ACTIVE;
     }
-    if (controller->is_active) {
+    if (controller->is_active != was_active) {
+        controller->since_wall_ns = bridge->agent->wall_ns;
+    }
+    if (controller->is_active && !controller->is_full) {
         controller->last_error[0] = '\0';
     }
     publish(controller);

@@ -106,7 +106,7 @@ static struct rule rule_of(const struct flow_mod *mod, const struct flow_mod_con
                          .idle_timeout_s = mod->idle_timeout_s,
                          .hard_timeout_s = mod->hard_timeout_s,
                          .importance = mod->importance,
-                         .flags = mod->flags & (RULE_SEND_FLOW_REM | RULE_NO_PACKET_COUNTS | RULE_NO_BYTE_COUNTS),
+                         .flags = mod->flags, /* also those that said how to add: statistics show them [OF1.3.5 A.3.5.2] */
                          .table = mod->table};
 }
 
@@ -275,31 +275,16 @@ static void change_covered(struct flow_table *table, uint8_t number, const struc
     }
 }
 
-/* A port has the queue 0 and no other; user data travel with each packet, and have a bound. */
+/* User data travel with each packet, and have a bound. A queue that a port has not has no effect, as in Open vSwitch: no port has any. */
 const char *flow_mod_unsupported(const struct action_list *actions)
 {
     for (size_t i = 0; i < actions->count; i++) {
         const struct action *action = &actions->items[i];
-        if (action->type == ACTION_SET_QUEUE && action->queue_id != 0) {
-            return "set_queue: not supported yet, a port has queue 0 only";
-        }
         if (action->type == ACTION_CONTROLLER && action->controller.n_data > FLOW_MOD_USERDATA_MAX) {
             return "controller(userdata=...): more than 1024 bytes";
         }
     }
     return NULL;
-}
-
-static enum of_error_number check_supported(const struct action_list *actions)
-{
-    bool has_queue = false;
-    for (size_t i = 0; i < actions->count; i++) {
-        has_queue = has_queue || (actions->items[i].type == ACTION_SET_QUEUE && actions->items[i].queue_id != 0);
-    }
-    if (flow_mod_unsupported(actions) == NULL) {
-        return OF_ERROR_NONE;
-    }
-    return has_queue ? OF_ERROR_BAD_ACTION_BAD_QUEUE : OF_ERROR_BAD_ACTION_BAD_ARGUMENT;
 }
 
 enum of_error_number flow_mod_check_actions(const struct action_list *actions, const struct flow_mod_context *context)
@@ -310,7 +295,7 @@ enum of_error_number flow_mod_check_actions(const struct action_list *actions, c
             return OF_ERROR_BAD_ACTION_BAD_OUT_GROUP;
         }
     }
-    return check_supported(actions);
+    return flow_mod_unsupported(actions) == NULL ? OF_ERROR_NONE : OF_ERROR_BAD_ACTION_BAD_ARGUMENT;
 }
 
 static enum of_error_number check_instructions(const struct instructions *instructions, const struct flow_mod_context *context)

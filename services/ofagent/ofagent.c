@@ -472,14 +472,12 @@ static void earlier(uint64_t *next_ns, uint64_t other_ns)
 
 static void add_bridge_fds(struct ofagent *agent, const struct bridge *bridge, uint64_t *next_ns)
 {
-    bool is_full = bridge->n_sessions >= SESSION_MAX;
-
     struct pollfd fds[SNOOP_FDS_MAX];
 
     if (owner_is_loading(bridge)) {
         *next_ns = agent->now_ns;
     }
-    add_fd(agent, bridge->listener, is_full || agent->now_ns < bridge->accept_again_ns ? 0 : POLLIN);
+    add_fd(agent, bridge->listener, agent->now_ns < bridge->accept_again_ns ? 0 : POLLIN);
     size_t n = snoop_fds(bridge->snoop, fds);
     for (size_t i = 0; i < n; i++) {
         add_fd(agent, fds[i].fd, fds[i].events);
@@ -496,7 +494,7 @@ static void add_bridge_fds(struct ofagent *agent, const struct bridge *bridge, u
     }
     for (const struct controller *controller = bridge->controllers; controller != NULL; controller = controller->next) {
         add_fd(agent, controller->fd, POLLOUT);
-        bool may_come = controller->listener >= 0 && controller_has_room(controller) && agent->now_ns >= controller->accept_again_ns;
+        bool may_come = controller->listener >= 0 && agent->now_ns >= controller->accept_again_ns;
         add_fd(agent, controller->listener, may_come ? POLLIN : 0);
         earlier(next_ns, controller_next_ns(controller));
     }

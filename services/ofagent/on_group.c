@@ -31,9 +31,13 @@ static void forward(struct session *session, const struct of_message *message, e
     writer_init(&request);
     for (struct session *other = session->bridge->sessions; other != NULL; other = other->next) {
         struct of_message copy = *message;
+        bool is_part = message->type == OF_GROUP_MOD && (message->group_mod.command == OF_GROUP_INSERT_BUCKET ||
+                                                         message->group_mod.command == OF_GROUP_REMOVE_BUCKET);
+        bool can_say = !is_part || other->version >= OF_VERSION_15 || other->version == OF_VERSION_10;
         copy.version = other->version;
+        copy.form = OF_FORM_STANDARD; /* of 1.0 Nicira's is the only one */
         writer_clear(&request);
-        if (other == session || !session_wants(other, other->async.requestforward, reason) || of_encode(&copy, &request) != 0) {
+        if (other == session || !can_say || !session_wants(other, other->async.requestforward, reason) || of_encode(&copy, &request) != 0) {
             continue;
         }
         struct of_message told = {

@@ -212,7 +212,7 @@ static enum of_error_number write_group_features(struct session *session, const 
 
     for (size_t i = 0; i < 4; i++) {
         features.max_groups[i] = GROUPS_PER_TYPE_MAX;
-        features.actions[i] = of_group_features_actions();
+        features.actions[i] = of_group_features_actions(session->version);
     }
     note(session, of_group_features_encode(mp, &features), "group-features");
     return OF_ERROR_NONE;

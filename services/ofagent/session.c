@@ -60,6 +60,15 @@ struct session *session_new(struct bridge *bridge, struct conn *conn, uint64_t c
     return session;
 }
 
+void session_join(struct session *session)
+{
+    struct bridge *bridge = session->bridge;
+
+    session->next = bridge->sessions;
+    bridge->sessions = session;
+    bridge->n_sessions++;
+}
+
 void session_destroy(struct session **session)
 {
     if (*session == NULL) {

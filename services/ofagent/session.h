@@ -74,6 +74,8 @@ struct session {
 /* Takes the connection. */
 struct session *session_new(struct bridge *bridge, struct conn *conn, uint64_t controller, uint64_t probe_ns);
 void session_destroy(struct session **session);
+/* Into the list of its bridge, which owns it from then on. */
+void session_join(struct session *session);
 /* Marks it closed; whoever owns it takes it out. */
 void session_close(struct session *session, const char *format, ...) PRINTF_LIKE(2, 3);
 void session_step(struct session *session);

@@ -10,12 +10,30 @@
  */
 #include "services/slowpath/walk.h"
 
-void perform_ttl_expired(struct walk *walk)
+static void end_of_ttl(struct walk *walk)
 {
-    output_to_controller(walk, 0xffff, PACKET_IN_INVALID_TTL);
     walk->reason = DROP_TTL_EXPIRED;
     walk->is_over = true;
     walk_trace(walk, "TTL expires");
+}
+
+void perform_ttl_expired(struct walk *walk)
+{
+    output_to_controller(walk, 0xffff, PACKET_IN_INVALID_TTL);
+    end_of_ttl(walk);
+}
+
+/* Each of the controllers that the action names is told. */
+static void tell_of_ttl(struct walk *walk, const struct action *action)
+{
+    uint16_t ids[ACTION_TTL_IDS_MAX];
+    size_t n = action_ttl_ids(action, ids);
+
+    for (size_t i = 0; i < n; i++) {
+        struct action told = {.type = ACTION_CONTROLLER, .controller = {.max_len = UINT16_MAX, .controller_id = ids[i], .reason = PACKET_IN_INVALID_TTL}};
+        output_controller_perform(walk, &told);
+    }
+    end_of_ttl(walk);
 }
 
 static void look_ttl(struct walk *walk, uint8_t bits)
@@ -42,7 +60,7 @@ static void prove_ttl(struct walk *walk)
     look_ttl(walk, highest >= least ? (uint8_t)highest : 0xff);
 }
 
-static void dec_ttl(struct walk *walk)
+static void dec_ttl(struct walk *walk, const struct action *asked)
 {
     if (!walk_has_field(walk, FIELD_IP_TTL)) {
         return;
@@ -53,7 +71,7 @@ static void dec_ttl(struct walk *walk)
     }
     prove_ttl(walk);
     if (walk->state.key.ip_ttl <= 1) {
-        perform_ttl_expired(walk);
+        tell_of_ttl(walk, asked);
         return;
     }
     walk->state.key.ip_ttl--;
@@ -319,7 +337,7 @@ static void perform_action(struct walk *walk, const struct action *action)
         push_vlan_like_outer(walk, action->ethertype);
         break;
     case ACTION_DEC_NW_TTL:
-        dec_ttl(walk);
+        dec_ttl(walk, action);
         break;
     case ACTION_SET_NW_TTL:
         perform_set_field(walk, FIELD_IP_TTL, field_value_u64(action->ttl), field_all_ones(FIELD_IP_TTL));
@@ -329,7 +347,7 @@ static void perform_action(struct walk *walk, const struct action *action)
         break;
     case ACTION_SET_QUEUE:
     case ACTION_POP_QUEUE:
-        break; /* every port has the one queue */
+        break; /* no port has queues */
     case ACTION_GROUP:
         group_perform(walk, action->group_id);
         break;

@@ -119,6 +119,7 @@ ROWS = fields() + [
     Row("copy_ttl_in: MPLS to IP", [("CopyTtlIn", {}), ("PopMpls", {"ethertype": 0x0800})], {**MPLS, "mpls_bos": 1}, f.mpls({"ttl": 9}),
         f.tcp(ttl=9)),
     Row("set_queue", [("SetQueue", {"queue_id": 0})], {}, f.tcp(), f.tcp()),
+    Row("set_queue of a queue that no port has", [("SetQueue", {"queue_id": 77})], {}, f.tcp(), f.tcp()),
     Row("push_pbb", [("PushPbb", {"ethertype": 0x88E7})], {}, f.tcp(), f.pbb(0), absent="BAD_ACTION/BAD_TYPE"),
     Row("pop_pbb", [("PopPbb", {})], {"eth_type": 0x88E7}, f.pbb(), f.tcp(), absent="BAD_ACTION/BAD_TYPE"),
 ]

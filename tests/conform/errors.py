@@ -17,7 +17,7 @@ from openflow import HEADER, Refused, connect
 PACKET_OUT, FLOW_MOD, GROUP_MOD, PORT_MOD, TABLE_MOD, MULTIPART, QUEUE_CONFIG, ROLE, SET_CONFIG, METER_MOD = 13, 14, 15, 16, 17, 18, 22, 24, 9, 29
 NO_BUFFER = ANY = 0xFFFFFFFF
 GOTO, WRITE_METADATA, WRITE, APPLY, CLEAR, METER, EXPERIMENTER = 1, 2, 3, 4, 5, 6, 0xFFFF
-OUTPUT, SET_QUEUE, GROUP, SET_FIELD = 0, 21, 22, 25
+OUTPUT, GROUP, SET_FIELD = 0, 22, 25
 
 
 def padded(data):
@@ -142,7 +142,6 @@ ROWS = (
     ("BAD_ACTION/BAD_SET_LEN", "wrong length", acting(set_field(oxm(14, bytes(4))), matched=match(ETH_IP, PROTO_TCP))),
     ("BAD_ACTION/BAD_SET_ARGUMENT", "in_port", acting(set_field(oxm(0, bytes(4))))),
     ("BAD_ACTION/BAD_SET_ARGUMENT", "vlan_pcp 8", acting(action(17, b"\x81\0\0\0"), set_field(oxm(7, b"\x08")))),
-    ("BAD_ACTION/BAD_QUEUE", "unknown queue", acting(action(SET_QUEUE, struct.pack(">I", 77)), out(2))),
     ("BAD_INSTRUCTION/UNKNOWN_INST", "unknown type", flow_mod(instructions=instruction(99, bytes(4)))),
     ("BAD_INSTRUCTION/BAD_TABLE_ID", "goto its own table", flow_mod(instructions=instruction(GOTO, b"\x03\0\0\0"), table=3)),
     ("BAD_INSTRUCTION/BAD_TABLE_ID", "goto back", flow_mod(instructions=instruction(GOTO, b"\x02\0\0\0"), table=3)),
@@ -320,6 +319,7 @@ NEVER = {
     "BAD_REQUEST/BAD_TABLE_ID": "tables that are not there have more exact codes",
     "BAD_REQUEST/BAD_PACKET": "a packet-out's frame of any length is taken or padded",
     "BAD_ACTION/EPERM": "every action is allowed", "BAD_ACTION/TOO_MANY": "a message holds less than would be too many",
+    "BAD_ACTION/BAD_QUEUE": "a queue that a port has not is taken and has no effect, as in Open vSwitch",
     "BAD_ACTION/UNSUPPORTED_ORDER": "every order is supported",
     "BAD_INSTRUCTION/UNSUP_INST": "every instruction is in every table",
     "BAD_INSTRUCTION/UNSUP_METADATA": "all 64 bits are there", "BAD_INSTRUCTION/UNSUP_METADATA_MASK": "all 64 bits are there",

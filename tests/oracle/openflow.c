@@ -122,8 +122,12 @@ static struct action random_action(struct random *random)
     case ACTION_COPY_TTL_OUT:
     case ACTION_POP_VLAN:
     case ACTION_DEC_MPLS_TTL:
-    case ACTION_DEC_NW_TTL:
     case ACTION_TYPE_COUNT:
+        break;
+    case ACTION_DEC_NW_TTL:
+        for (uint64_t n = random_below(random, 4); n > 0; n--) {
+            action_add_ttl_id(&action, (uint16_t)(1 + random_below(random, 5)));
+        }
         break;
     case ACTION_POP_MPLS:
     case ACTION_PUSH_MPLS:

@@ -1,6 +1,7 @@
 """A learning-switch application of os-ken as the controller, over OpenFlow 1.3; then without it."""
 import json
 import os
+import re
 import signal
 from pathlib import Path
 
@@ -68,9 +69,14 @@ def test_first_ping_makes_packet_ins_and_flow_mods_then_the_fastpath_is_alone(co
 
 def test_connected_controller_is_shown(controlled):
     suite, _, controller = controlled
-    wait_until("is_connected", lambda: suite.swctl("show", as_json=True)["bridges"][0]["controllers"][0]["is_connected"])
+    shown = lambda: suite.swctl("show", as_json=True)["bridges"][0]["controllers"][0]
+    wait_until("is_connected", lambda: shown()["is_connected"])
+    assert 0 <= shown()["sec_since_connect"] < 60 and "sec_since_disconnect" not in shown()
+    said = suite.swctl("show")
+    assert re.search(r"is_connected: true\n +role: equal\n +state: active\n +sec_since_connect: \d+\n", said), said
     controller.kill()
-    wait_until("not is_connected", lambda: not suite.swctl("show", as_json=True)["bridges"][0]["controllers"][0]["is_connected"])
+    wait_until("not is_connected", lambda: not shown()["is_connected"])
+    assert 0 <= shown()["sec_since_disconnect"] < 60 and "sec_since_connect" not in shown()
 
 
 def test_established_traffic_goes_on_when_the_controller_is_killed(controlled):

@@ -247,7 +247,7 @@ def test_a_bundle_is_all_or_nothing(suite, version, tmp_path):
     assert suite.ofctl("dump-flows", version=version).count("actions=") == 1
 
 
-@pytest.mark.parametrize("version", WITH_BUNDLES)
+@pytest.mark.parametrize("version", VERSIONS)
 def test_groups_and_meters_in_every_version_that_has_them(suite, version):
     suite.bridge_with_hosts(2)
 
@@ -255,18 +255,29 @@ def test_groups_and_meters_in_every_version_that_has_them(suite, version):
         return suite.ofctl(command, "br0", *arguments, version=version, **options)
     ofctl("add-group", "group_id=5,type=select,bucket=weight:5,output:1,bucket=weight:6,output:2")
     assert re.search(r"group_id=5,type=select,bucket=.*weight:5,actions=output:.*weight:6,actions=output:", ofctl("dump-groups"))
-    ofctl("add-meter", "meter=3,kbps,band=type=drop,rate=1000")
-    assert re.search(r"meter=3 kbps bands=\s*type=drop rate=1000", ofctl("dump-meters"))
-    assert "meter:3" in ofctl("meter-stats")
-    ofctl("add-flow", "ip,actions=meter:3,group:5")
+    has_meters = version != "OpenFlow10"
+    if has_meters:
+        ofctl("add-meter", "meter=3,kbps,band=type=drop,rate=1000")
+        assert re.search(r"meter=3 kbps bands=\s*type=drop rate=1000", ofctl("dump-meters"))
+        assert "meter:3" in ofctl("meter-stats")
+    ofctl("add-flow", "ip,actions=" + ("meter:3," if has_meters else "") + "group:5")
     assert "ref_count=1" in ofctl("dump-group-stats")
-    if version == "OpenFlow15":
+    assert re.search(r"select group:\s+max_groups", ofctl("dump-group-features"))
+    said = ofctl("add-flow", "ip,actions=group:77", check=False)
+    assert said.returncode != 0 and "OFPBAC_BAD_OUT_GROUP" in said.stdout, said
+    said = ofctl("add-group", "group_id=5,type=all", check=False)
+    assert said.returncode != 0 and "OFPGMFC_GROUP_EXISTS" in said.stdout, said
+    ofctl("mod-group", "group_id=5,type=select,bucket=weight:7,output:1,bucket=weight:6,output:2")
+    assert "weight:7,actions=output" in ofctl("dump-groups")
+    if version in ("OpenFlow10", "OpenFlow15"):
         ofctl("insert-buckets", "group_id=5,command_bucket_id=last,bucket=bucket_id:9,weight:7,output:1")
         assert "bucket_id:9,weight:7" in ofctl("dump-groups", "5")
         ofctl("remove-buckets", "group_id=5,command_bucket_id=9")
         assert "bucket_id:9" not in ofctl("dump-groups", "5")
     ofctl("del-groups")
     assert "actions=" not in ofctl("dump-flows", "ip")
+    if not has_meters:
+        return
     ofctl("del-meters")
     assert "type=drop" not in ofctl("dump-meters")
 
@@ -285,3 +296,16 @@ def test_monitor_watches_rules_come_and_go(suite, version):
     assert re.search(r"event=(ADDED|INITIAL) table=0 .*arp", said), said
     assert re.search(r"event=ADDED table=0 .*nw_dst=10\.1\.2\.3 actions=output:", said), said
     assert re.search(r"event=DELETED reason=delete table=0 .*nw_dst=10\.1\.2\.3", said), said
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_a_rule_is_shown_as_it_was_added(suite, version):
+    """Flags that said how to add, queues that no port has (as in Open vSwitch they have no effect), and the controllers that an expired TTL is told to."""
+    first, second = suite.bridge_with_hosts(2)
+    suite.ofctl("add-flow", "br0", "priority=7,check_overlap,ip,actions=dec_ttl(1,2),set_queue:7,output:1", version=version)
+    suite.ofctl("add-flow", "br0", "priority=8,icmp,actions=enqueue:1:9,enqueue:2:9", version=version)
+    said = suite.ofctl("dump-flows", version=version)
+    assert re.search(r"priority=7,ip actions=dec_ttl\(1,2\),set_queue:7,output:", said), said
+    assert "actions=enqueue:" in said or "actions=set_queue:9,output:" in said, said
+    assert re.search(r"check_overlap .*priority=7,ip", suite.ofctl("dump-flows", version="OpenFlow13"))
+    first.ping(second)

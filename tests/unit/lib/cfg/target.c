@@ -52,7 +52,7 @@ static void what_is_half_right_is_refused(void **state)
     static const char *const bad[] = {"tcp:",         "tcp:host:1",    "tcp:1.2.3:1",        "tcp:1.2.3.4:",   "tcp:1.2.3.4:0",     "tcp:1.2.3.4:65536",
                                       "tcp:[::1",     "tcp:[::1]x",    "tcp:[]:1",           "tcp:::1:6653",   "tcp: 1.2.3.4",      "tcp:1.2.3.4:66x",
                                       "ptcp:0",       "ptcp:65536",    "ptcp:x",             "ptcp:6653:",     "ptcp:6653:host",    "ptcp:6653:[::",
-                                      "ptcp:6653:::", "pssl:-5",       "pssl:6653:1.2.3.4:", "unix:",          "unix:relative",     "tcp:1.2.3.4:123456"};
+                                      "ptcp:6653:::", "pssl:-5",       "pssl:6653:1.2.3.4:", "unix:",          "unix:dir/",     "tcp:1.2.3.4:123456"};
     struct target target;
 
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
@@ -63,23 +63,37 @@ static void what_is_half_right_is_refused(void **state)
     }
     assert_int_equal(target_parse("", &target), -ERROR_UNSUPPORTED);
     assert_int_equal(target_parse("TCP:1.2.3.4", &target), -ERROR_UNSUPPORTED);
-    assert_int_equal(target_parse("punix:/x", &target), -ERROR_UNSUPPORTED);
+    assert_int_equal(target_parse("punix:", &target), -ERROR_SYNTAX);
 }
 
-static void a_path_is_for_tools_only(void **state)
+static void a_path_is_of_the_run_directory_unless_it_says_another(void **state)
 {
     char path[200] = "unix:/";
     struct target target;
 
     assert_int_equal(target_parse("unix:/run/x", &target), 0);
     assert_int_equal(target.scheme, TARGET_UNIX);
-    assert_string_equal(((struct sockaddr_un *)&target.address)->sun_path, "/run/x");
-    assert_false(target_is_valid("unix:/run/x"));
+    assert_string_equal(target_path(&target), "/run/x");
+    assert_true(target_is_valid("unix:/run/x") && target_is_valid("punix:br0.controller"));
+    assert_true(target_is_passive("punix:/run/x") && !target_is_passive("unix:/run/x") && !target_is_tls(&target));
+    assert_int_equal(target_place(&target, "/elsewhere"), 0);
+    assert_string_equal(target_path(&target), "/run/x");
+    assert_int_equal(target_parse("punix:br0.controller", &target), 0);
+    assert_int_equal(target.scheme, TARGET_PUNIX);
+    assert_int_equal(target_place(&target, "/run/busbar"), 0);
+    assert_string_equal(target_path(&target), "/run/busbar/br0.controller");
+    assert_int_equal(target_parse("tcp:192.0.2.1", &target), 0);
+    assert_null(target_path(&target));
+    assert_int_equal(target_place(&target, "/run/busbar"), 0);
     memset(path + 6, 'x', sizeof path - 7);
     path[5 + 107] = '\0'; /* the longest path that Linux takes, with its end */
     assert_int_equal(target_parse(path, &target), 0);
     path[5 + 107] = 'x';
     assert_int_equal(target_parse(path, &target), -ENAMETOOLONG);
+    path[5 + 107] = '\0';
+    path[5] = 'x'; /* relative, and so too long in any directory */
+    assert_int_equal(target_parse(path, &target), 0);
+    assert_int_equal(target_place(&target, "/r"), -ENAMETOOLONG);
 }
 
 int main(void)
@@ -87,7 +101,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_people_write_is_read),
         cmocka_unit_test(what_is_half_right_is_refused),
-        cmocka_unit_test(a_path_is_for_tools_only),
+        cmocka_unit_test(a_path_is_of_the_run_directory_unless_it_says_another),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

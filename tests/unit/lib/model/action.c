@@ -43,6 +43,8 @@ static const char *const texts[] = {
     "mod_nw_ttl:1",
     "mod_nw_ttl:2",
     "dec_ttl",
+    "dec_ttl(1)",
+    "dec_ttl(1,2)",
     "meter:1",
     "clear_actions",
     "write_actions(output:1)",

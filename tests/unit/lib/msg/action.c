@@ -92,8 +92,10 @@ static void fill(struct action *a)
     case ACTION_COPY_TTL_OUT:
     case ACTION_POP_VLAN:
     case ACTION_DEC_MPLS_TTL:
-    case ACTION_DEC_NW_TTL:
     case ACTION_TYPE_COUNT:
+        break;
+    case ACTION_DEC_NW_TTL:
+        assert_true(action_add_ttl_id(a, 258) && action_add_ttl_id(a, 7));
         break;
     }
 }

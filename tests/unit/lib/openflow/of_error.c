@@ -36,7 +36,8 @@ static void numbers_are_those_of_the_standard(void **state)
         {OF_ERROR_FLOW_MOD_FAILED_OVERLAP, OF_VERSION_15, {5, 3, 0}},
         {OF_ERROR_PORT_MOD_FAILED_BAD_HW_ADDR, OF_VERSION_10, {4, 1, 0}},
         {OF_ERROR_BAD_REQUEST_IS_SLAVE, OF_VERSION_10, {1, 5, 0}},
-        {OF_ERROR_GROUP_MOD_FAILED_GROUP_EXISTS, OF_VERSION_10, {1, 521, OF_EXPERIMENTER_NICIRA}},
+        {OF_ERROR_GROUP_MOD_FAILED_GROUP_EXISTS, OF_VERSION_10, {6, 0, OF_EXPERIMENTER_NICIRA}},
+        {OF_ERROR_BUNDLE_FAILED_BAD_ID, OF_VERSION_10, {1, 521, OF_EXPERIMENTER_NICIRA}},
     };
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         struct of_error_wire wire = of_error_wire(rows[i].number, rows[i].version);

@@ -3,6 +3,39 @@
 #include "tests/oracle/openflow.h"
 #include "tests/unit/lib/openflow/openflow_test.h"
 
+/* Nicira's messages: the layout of 1.5 around the actions of 1.0. */
+static void groups_arrive_in_1_0_with_numbers_of_buckets(void **state)
+{
+    struct bucket buckets[2] = {{.bucket_id = 3, .weight = 5, .watch_port = PORT_ANY, .watch_group = GROUP_ANY},
+                                {.bucket_id = 9, .weight = 6, .watch_port = PORT_ANY, .watch_group = 7}};
+    struct group group = {.group_id = 8, .type = GROUP_TYPE_SELECT, .n_buckets = 2, .buckets = buckets}, out_group;
+    struct of_multipart mp;
+    struct writer w;
+
+    action_list_add(&buckets[0].actions, &(struct action){.type = ACTION_OUTPUT, .output = {.port = 2}});
+    action_list_add(&buckets[1].actions, &(struct action){.type = ACTION_GROUP, .group_id = 4});
+    writer_init(&w);
+    struct of_message in = {.type = OF_GROUP_MOD, .version = OF_VERSION_10, .group_mod = {.command = OF_GROUP_INSERT_BUCKET, .group = group}};
+    in.group_mod.command_bucket_id = BUCKET_LAST;
+    struct of_message out = openflow_over_the_wire(in, &w);
+    assert_int_equal(out.form, OF_FORM_NICIRA);
+    assert_int_equal(out.group_mod.command, OF_GROUP_INSERT_BUCKET);
+    assert_true(openflow_groups_equal(&out.group_mod.group, &group));
+    assert_int_equal(out.group_mod.group.buckets[1].bucket_id, 9);
+    of_message_fini(&out);
+    writer_clear(&w);
+    of_multipart_begin(&mp, &w, OF_VERSION_10, 1, OF_MULTIPART_GROUP_DESC, OF_FORM_NICIRA);
+    assert_int_equal(of_group_desc_encode(&mp, &group), 0);
+    struct reader r = openflow_items(&mp);
+    assert_int_equal(of_group_desc_decode(&r, OF_VERSION_10, &out_group), 0);
+    assert_true(openflow_groups_equal(&out_group, &group));
+    assert_int_equal(out_group.buckets[1].bucket_id, 9);
+    group_fini(&out_group);
+    action_list_fini(&buckets[0].actions);
+    action_list_fini(&buckets[1].actions);
+    writer_fini(&w);
+}
+
 static void random_groups_arrive_in_mods_and_descriptions(void **state)
 {
     struct random random;
@@ -116,13 +149,15 @@ static void group_features_arrive(void **state)
     OPENFLOW_ASSERT_CUT_ITEM_IS_REFUSED(r, of_group_features_decode, struct of_group_features);
     assert_int_equal(of_group_features_decode(&r, OF_VERSION_13, &out), 0);
     assert_memory_equal(&out, &features, sizeof out);
-    assert_int_equal(of_group_features_actions() & 1, 1);
+    assert_int_equal(of_group_features_actions(OF_VERSION_13) & 1, 1);
+    assert_int_equal(of_group_features_actions(OF_VERSION_10), 0xfff);
     writer_fini(&w);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(groups_arrive_in_1_0_with_numbers_of_buckets),
         cmocka_unit_test(random_groups_arrive_in_mods_and_descriptions),
         cmocka_unit_test(a_bucket_fits_its_type_of_group),
         cmocka_unit_test(group_ids_end_where_the_reserved_ones_begin),

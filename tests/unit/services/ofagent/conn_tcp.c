@@ -22,7 +22,7 @@ static int refused(const char *target)
 {
     struct error_detail detail = {{0}};
     int fd = -1;
-    int err = conn_tcp_open(target, &fd, &detail);
+    int err = conn_tcp_open(target, "/nowhere", &fd, &detail);
     assert_int_equal(fd, -1);
     assert_non_null(strstr(detail.text, target));
     return err;
@@ -61,7 +61,7 @@ static void connects_to(int family, const char *format)
     assert_int_equal(listen(listener, 1), 0);
     assert_int_equal(getsockname(listener, (struct sockaddr *)&address, &size), 0);
     char *target = memory_format(format, ntohs(((struct sockaddr_in *)&address)->sin_port));
-    assert_int_equal(conn_tcp_open(target, &fd, &detail), 0);
+    assert_int_equal(conn_tcp_open(target, "/nowhere", &fd, &detail), 0);
     int accepted = accept(listener, NULL, NULL);
     assert_true(accepted >= 0);
     assert_int_equal(conn_tcp_finish(fd), 0);
@@ -88,7 +88,7 @@ static void a_refused_connection_says_so(void **state)
     assert_int_equal(bind(bound, (struct sockaddr *)&address, size), 0); /* taken, but nobody listens */
     assert_int_equal(getsockname(bound, (struct sockaddr *)&address, &size), 0);
     char *target = memory_format("tcp:127.0.0.1:%u", ntohs(address.sin_port));
-    int err = conn_tcp_open(target, &fd, &detail);
+    int err = conn_tcp_open(target, "/nowhere", &fd, &detail);
     if (err == 0) {
         while ((err = conn_tcp_finish(fd)) == -EAGAIN) {
         }
@@ -120,6 +120,22 @@ static void a_dead_listeners_socket_is_replaced_and_a_living_ones_is_not(void **
     free(socket_path);
 }
 
+static void a_file_that_is_no_socket_is_left_alone(void **state)
+{
+    char path[] = "/tmp/conn-tcp-test-XXXXXX";
+    struct target target;
+    int fd = mkstemp(path), listener = -1;
+
+    assert_true(fd >= 0);
+    close(fd);
+    char *text = memory_format("punix:%s", path);
+    assert_int_equal(target_parse(text, &target), 0);
+    assert_int_equal(conn_tcp_listen_at(&target, &listener), -EEXIST);
+    assert_int_equal(listener, -1);
+    assert_int_equal(unlink(path), 0); /* it is still there */
+    free(text);
+}
+
 static void without_descriptors_a_listener_is_left_alone_for_a_while(void **state)
 {
     char path[] = "/tmp/conn-tcp-test-XXXXXX";
@@ -130,7 +146,7 @@ static void without_descriptors_a_listener_is_left_alone_for_a_while(void **stat
     assert_non_null(mkdtemp(path));
     char *socket_path = memory_format("%s/s", path), *target = memory_format("unix:%s", socket_path);
     assert_int_equal(conn_tcp_listen(socket_path, &listener), 0);
-    assert_int_equal(conn_tcp_open(target, &client, NULL), 0);
+    assert_int_equal(conn_tcp_open(target, "/nowhere", &client, NULL), 0);
     assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
     few = (struct rlimit){.rlim_cur = (rlim_t)client + 1, .rlim_max = before.rlim_max};
     int holes[64], n = 0; /* descriptors below the limit */
@@ -173,6 +189,7 @@ int main(void)
         cmocka_unit_test(ipv4_and_ipv6_addresses_are_connected_to),
         cmocka_unit_test(a_refused_connection_says_so),
         cmocka_unit_test(a_dead_listeners_socket_is_replaced_and_a_living_ones_is_not),
+        cmocka_unit_test(a_file_that_is_no_socket_is_left_alone),
         cmocka_unit_test(without_descriptors_a_listener_is_left_alone_for_a_while),
         cmocka_unit_test(a_path_too_long_for_a_socket_is_refused),
     };

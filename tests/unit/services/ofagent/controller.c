@@ -242,7 +242,7 @@ static void peers_come_to_a_passive_controller_and_go_with_it(void **state)
     client_close(&c);
 }
 
-static void a_listener_lets_in_only_so_many_and_those_without_hello_leave(void **state)
+static void who_comes_to_a_full_listener_is_turned_away_and_that_is_told(void **state)
 {
     struct bench *b = *state;
     uint16_t port = bench_listener(b);
@@ -252,10 +252,14 @@ static void a_listener_lets_in_only_so_many_and_those_without_hello_leave(void *
         fds[i] = connect_to(port);
         assert_true(fds[i] >= 0);
         bench_run(b, 10 * NS_PER_MS);
+        assert_string_equal(bench_status(b)->state, i < CONTROLLER_PEERS_MAX ? "listening" : "full");
     }
     assert_int_equal(bridge_find(b->agent, 1)->n_sessions, CONTROLLER_PEERS_MAX);
+    assert_int_equal(recv(fds[CONTROLLER_PEERS_MAX], &(char){0}, 1, MSG_DONTWAIT), 0); /* he knows */
+    assert_string_equal(bench_status(b)->last_error, "a peer was turned away: 208 are there already");
     bench_run(b, SESSION_HELLO_NS + NS_PER_S);
-    assert_int_equal(bridge_find(b->agent, 1)->n_sessions, 1); /* the one that had to wait outside */
+    assert_int_equal(bridge_find(b->agent, 1)->n_sessions, 0); /* nobody has said HELLO */
+    assert_string_equal(bench_status(b)->state, "listening");
     for (size_t i = 0; i <= CONTROLLER_PEERS_MAX; i++) {
         close(fds[i]);
     }
@@ -273,6 +277,69 @@ static int listening(int backlog, uint16_t *out_port)
     assert_int_equal(getsockname(fd, (struct sockaddr *)&address, &size), 0);
     *out_port = ntohs(address.sin_port);
     return fd;
+}
+
+/* The only controller, at this path of the file system. */
+static void bench_target(struct bench *b, const char *target)
+{
+    Busbar__ControllerRow row = BUSBAR__CONTROLLER_ROW__INIT;
+
+    row.bridge = 1;
+    row.target = (char *)(uintptr_t)target;
+    bench_commit_row(b, CFG_CONTROLLER, 5, &row.base);
+    bench_run(b, 50 * NS_PER_MS);
+}
+
+static struct sockaddr_un path_of(const struct bench *b, const char *name)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    (void)snprintf(address.sun_path, sizeof address.sun_path, "%s/%s", b->dir, name);
+    return address;
+}
+
+static void a_controller_at_a_path_is_connected_to(void **state)
+{
+    struct bench *b = *state;
+    struct sockaddr_un address = path_of(b, "controller");
+    int listener = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0);
+    struct client c;
+
+    assert_int_equal(bind(listener, (struct sockaddr *)&address, sizeof address), 0);
+    assert_int_equal(listen(listener, 1), 0);
+    bench_target(b, "unix:controller"); /* of the run directory */
+    client_attach(&c, accept(listener, NULL, NULL));
+    client_hello(b, &c);
+    bench_step(b, NS_PER_MS);
+    assert_string_equal(bench_status(b)->state, "active");
+    client_close(&c);
+    close(listener);
+    assert_int_equal(unlink(address.sun_path), 0);
+    bench_run(b, 2 * NS_PER_S);
+    assert_string_equal(bench_status(b)->last_error, "No such file or directory");
+}
+
+static void peers_come_to_a_path_which_goes_with_its_controller(void **state)
+{
+    struct bench *b = *state;
+    struct sockaddr_un address = path_of(b, "br0.controller");
+    struct client c;
+
+    char *target = memory_format("punix:%s", address.sun_path);
+    bench_target(b, target);
+    assert_string_equal(bench_status(b)->state, "listening");
+    int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+    assert_int_equal(connect(fd, (struct sockaddr *)&address, sizeof address), 0);
+    client_attach(&c, fd);
+    bench_step(b, NS_PER_MS);
+    client_hello(b, &c);
+    bench_step(b, NS_PER_MS);
+    assert_true(bench_status(b)->is_connected);
+    bench_commit_row(b, CFG_CONTROLLER, 5, NULL);
+    bench_run(b, 50 * NS_PER_MS);
+    assert_int_equal(bridge_find(b->agent, 1)->n_sessions, 0);
+    assert_int_not_equal(access(address.sun_path, F_OK), 0);
+    client_close(&c);
+    free(target);
 }
 
 static void a_port_that_is_taken_is_told(void **state)
@@ -328,7 +395,9 @@ int main(void)
         CLAIM(a_secure_bridge_never_fails_open),
         CLAIM(a_controller_taken_out_is_disconnected_and_its_status_withdrawn),
         CLAIM(peers_come_to_a_passive_controller_and_go_with_it),
-        CLAIM(a_listener_lets_in_only_so_many_and_those_without_hello_leave),
+        CLAIM(who_comes_to_a_full_listener_is_turned_away_and_that_is_told),
+        CLAIM(a_controller_at_a_path_is_connected_to),
+        CLAIM(peers_come_to_a_path_which_goes_with_its_controller),
         CLAIM(a_port_that_is_taken_is_told),
         CLAIM(a_tls_controller_without_a_key_is_told_what_is_missing),
     };

@@ -24,14 +24,21 @@ static enum of_error_number add(void *table, const char *text)
     return apply_text(table, FLOW_MOD_ADD, text, NS_PER_S, NULL);
 }
 
-/* What would be stored and shown and do nothing is refused. */
-static void actions_without_effect_are_refused(void **state)
+/* As in Open vSwitch: a queue that a port has not has no effect. */
+static void queues_that_no_port_has_are_taken(void **state)
 {
     struct flow_table *table = *state;
 
-    assert_int_equal(add(table, "ip,actions=set_queue:4,output:1"), OF_ERROR_BAD_ACTION_BAD_QUEUE);
-    assert_int_equal(add(table, "ip,actions=clone(set_queue:4,output:1)"), OF_ERROR_BAD_ACTION_BAD_QUEUE);
-    assert_int_equal(add(table, "ip,actions=write_actions(set_queue:4,output:1)"), OF_ERROR_BAD_ACTION_BAD_QUEUE);
+    assert_int_equal(add(table, "ip,actions=set_queue:4,output:1"), OF_ERROR_NONE);
+    assert_int_equal(add(table, "tcp,actions=clone(set_queue:4,output:1)"), OF_ERROR_NONE);
+    assert_int_equal(add(table, "udp,actions=write_actions(set_queue:4,output:1)"), OF_ERROR_NONE);
+    assert_int_equal(flow_table_size(table), 3);
+}
+
+static void user_data_have_a_bound(void **state)
+{
+    struct flow_table *table = *state;
+
     char longest[64 + 3 * FLOW_MOD_USERDATA_MAX];
     int end = snprintf(longest, sizeof longest, "ip,actions=controller(userdata=01");
     for (size_t i = 0; i < FLOW_MOD_USERDATA_MAX; i++) {
@@ -40,7 +47,6 @@ static void actions_without_effect_are_refused(void **state)
     (void)snprintf(longest + end, sizeof longest - (size_t)end, ")");
     assert_int_equal(add(table, longest), OF_ERROR_BAD_ACTION_BAD_ARGUMENT);
     assert_int_equal(flow_table_size(table), 0);
-    assert_int_equal(add(table, "ip,actions=set_queue:0,output:1"), OF_ERROR_NONE); /* the one there is */
     assert_int_equal(add(table, "ip,actions=controller(max_len=100,reason=no_match,id=3,userdata=01.02)"), OF_ERROR_NONE);
 }
 
@@ -175,6 +181,18 @@ static void an_add_with_reset_counts_takes_a_new_row(void **state)
     flow_changes_fini(&changes);
 }
 
+static void a_rule_keeps_the_flags_it_was_added_with(void **state)
+{
+    struct flow_table *table = *state;
+
+    assert_int_equal(add(table, "ip,check_overlap,reset_counts,send_flow_rem,actions=output:1"), OF_ERROR_NONE);
+    assert_int_equal(flow_table_first(table, 0)->rule.flags, RULE_CHECK_OVERLAP | RULE_RESET_COUNTS | RULE_SEND_FLOW_REM);
+    assert_int_equal(apply_text(table, FLOW_MOD_MODIFY, "ip,no_packet_counts,actions=output:2", NS_PER_S, NULL), OF_ERROR_NONE);
+    assert_int_equal(flow_table_first(table, 0)->rule.flags, RULE_CHECK_OVERLAP | RULE_RESET_COUNTS | RULE_SEND_FLOW_REM);
+    assert_int_equal(add(table, "ip,actions=output:1"), OF_ERROR_NONE);
+    assert_int_equal(flow_table_first(table, 0)->rule.flags, 0);
+}
+
 static void another_priority_or_match_is_another_rule(void **state)
 {
     assert_int_equal(add(*state, "priority=5,ip,actions=output:1"), OF_ERROR_NONE);
@@ -307,11 +325,13 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         CLAIM(an_add_over_the_same_match_replaces_and_keeps_the_row),
-        CLAIM(actions_without_effect_are_refused),
+        CLAIM(queues_that_no_port_has_are_taken),
+        CLAIM(user_data_have_a_bound),
         CLAIM(a_full_table_refuses_or_the_least_important_and_soonest_gone_makes_room),
         CLAIM(a_full_table_evicts_from_its_largest_group),
         CLAIM(a_table_above_a_limit_that_was_lowered_comes_down_to_it),
         CLAIM(an_add_with_reset_counts_takes_a_new_row),
+        CLAIM(a_rule_keeps_the_flags_it_was_added_with),
         CLAIM(another_priority_or_match_is_another_rule),
         CLAIM(check_overlap_refuses_an_overlapping_rule_of_the_same_priority),
         CLAIM(modify_changes_actions_and_nothing_else),

@@ -73,6 +73,23 @@ static void moving_a_field_looks_at_it(void **state)
     fixture_close(&f);
 }
 
+static void an_expired_ttl_is_told_to_the_controllers_it_names(void **state)
+{
+    (void)state;
+    struct fixture f;
+    fixture_open(&f);
+    fixture_rule(&f, "table=0,ip,actions=dec_ttl(7,0),output:2");
+    fixture_expect(&f, "ip,nw_ttl=64", 11, "dec_ttl,output:12");
+    fixture_translate(&f, "ip,nw_ttl=1", 11);
+    assert_int_equal(f.translation.n_actions, 2);
+    for (size_t i = 0; i < 2; i++) {
+        assert_int_equal(f.translation.actions[i].type, DP_ACTION_CONTROLLER);
+        assert_int_equal(f.translation.actions[i].controller.reason, PACKET_IN_INVALID_TTL);
+        assert_int_equal(f.translation.actions[i].controller.id, i == 0 ? 7 : 0);
+    }
+    fixture_close(&f);
+}
+
 static void ttl_is_proved_by_one_bit_and_looked_at_whole_when_asked_later(void **state)
 {
     (void)state;
@@ -424,6 +441,7 @@ int main(void)
         cmocka_unit_test(floods_leave_out_the_input_port_and_ports_that_do_not_flood),
         cmocka_unit_test(goto_metadata_and_registers_need_no_mask_bits),
         cmocka_unit_test(moving_a_field_looks_at_it),
+        cmocka_unit_test(an_expired_ttl_is_told_to_the_controllers_it_names),
         cmocka_unit_test(ttl_is_proved_by_one_bit_and_looked_at_whole_when_asked_later),
         cmocka_unit_test(the_action_set_runs_once_at_the_end_in_its_order),
         cmocka_unit_test(vlan_tags_are_pushed_set_and_popped),
