@@ -241,6 +241,17 @@ static int parse_dec_ttl(struct parse *p, const struct word *word, int unused)
     return add(p, (struct action){.type = ACTION_DEC_NW_TTL});
 }
 
+/* A part of a VLAN id may say that there is a tag, as OpenFlow 1.5 has it: it needs one, so that says nothing. */
+static void settle_vlan_id(struct action *action)
+{
+    uint64_t mask = field_value_to_u64(action->set_field.mask), value = field_value_to_u64(action->set_field.value);
+
+    if (mask != (KEY_VLAN_PRESENT | 0xfff) && (mask & value & KEY_VLAN_PRESENT) != 0 && (mask & 0xfff) != 0) {
+        action->set_field.mask = field_value_u64(mask & 0xfff);
+        action->set_field.value = field_value_u64(value & 0xfff);
+    }
+}
+
 static int add_set_field(struct parse *p, enum field_id id, const char *name, const char *text)
 {
     struct action action = {.type = ACTION_SET_FIELD, .set_field = {.field = id}};
@@ -254,6 +265,9 @@ static int add_set_field(struct parse *p, enum field_id id, const char *name, co
     int err = match_parse_value(id, text, p->ports, &action.set_field.value, &action.set_field.mask, p->detail);
     if (err == 0 && field_value_is_zero(action.set_field.mask)) {
         err = error_set(p->detail, -ERROR_MASK, "%s: a mask of zero sets nothing", name);
+    }
+    if (err == 0 && id == FIELD_VLAN_VID) {
+        settle_vlan_id(&action);
     }
     return err != 0 ? err : add(p, action);
 }

@@ -72,6 +72,9 @@ static void random_set_field(struct random *random, struct action *action)
         part.n_bits = (uint8_t)(1 + random_below(random, field_table[field].bits - part.offset));
         part.n_bits = part.n_bits > 64 ? 64 : part.n_bits;
     }
+    if (field == FIELD_VLAN_VID && part.n_bits == subfield_width(field)) {
+        part.n_bits--; /* 1.5 knows no other set_field of the whole number than that of the field */
+    }
     action->set_field.field = field;
     action->set_field.mask = subfield_mask(part);
     for (size_t i = 0; i < sizeof value.bytes; i++) {
