@@ -102,7 +102,8 @@ static int parse_output(struct parse *p, const struct word *word, int unused)
 /* What the standard's output says as well is said so. */
 static void add_controller(struct parse *p, struct action action, const uint8_t *data)
 {
-    bool is_plain = action.controller.reason == PACKET_IN_ACTION && action.controller.controller_id == 0 && action.controller.n_data == 0;
+    bool is_plain = action.controller.reason == PACKET_IN_ACTION && action.controller.controller_id == 0 && action.controller.n_data == 0 &&
+                    !action.controller.pauses;
     if (is_plain) {
         action =
             (struct action){.type = ACTION_OUTPUT, .output = {.port = PORT_CONTROLLER, .max_len = action.controller.max_len}};
@@ -145,6 +146,10 @@ static int parse_controller_part(struct parse *p, struct action *action, const s
         err = action_extension_parse_bytes("userdata", part->value, data, &n, p->detail);
         action->controller.n_data = (uint16_t)n;
         return err;
+    }
+    if (strcmp(part->name, "pause") == 0 && part->value == NULL) {
+        action->controller.pauses = true;
+        return 0;
     }
     return error_set(p->detail, -ERROR_UNSUPPORTED, "controller: \"%s\" is not supported", part->name);
 }

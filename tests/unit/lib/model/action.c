@@ -31,6 +31,8 @@ static const char *const texts[] = {
     "controller(userdata=01)",
     "controller(userdata=02)",
     "controller(userdata=02.00)",
+    "controller(userdata=02.00,pause)",
+    "controller(pause)",
     "push:NXM_NX_REG0[]",
     "pop:NXM_NX_REG0[]",
     "conjunction(1,1/2)",

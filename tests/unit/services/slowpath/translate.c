@@ -265,7 +265,7 @@ static void packet_outs_go_where_they_are_told_or_through_the_tables(void **stat
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         struct action_list list = {0};
         assert_int_equal(action_list_parse(cases[i].actions, NULL, &list, NULL), 0);
-        translate_packet_out(&input, FIXTURE_BRIDGE, cases[i].in_port, &list, &key, &f.translation);
+        translate_packet_out(&input, FIXTURE_BRIDGE, cases[i].in_port, &list, NULL, &key, &f.translation);
         fixture_expect_actions(&f, cases[i].expected);
         assert_true(f.translation.is_single);
         action_list_fini(&list);
