@@ -107,7 +107,7 @@ static void put_controller(struct text *t, const struct action_list *list, size_
     const char *comma = "";
 
     if (action->controller.reason == PACKET_IN_ACTION && action->controller.controller_id == 0 && action->controller.n_data == 0 &&
-        !action->controller.pauses) {
+        !action->controller.pauses && action->controller.meter_id == 0) {
         fprintf(t->stream, "CONTROLLER:%u", action->controller.max_len);
         return;
     }
@@ -131,6 +131,10 @@ static void put_controller(struct text *t, const struct action_list *list, size_
     }
     if (action->controller.pauses) {
         fprintf(t->stream, "%spause", comma);
+        comma = ",";
+    }
+    if (action->controller.meter_id != 0) {
+        fprintf(t->stream, "%smeter_id=%" PRIu32, comma, action->controller.meter_id);
     }
     fputc(')', t->stream);
 }

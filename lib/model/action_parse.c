@@ -103,7 +103,7 @@ static int parse_output(struct parse *p, const struct word *word, int unused)
 static void add_controller(struct parse *p, struct action action, const uint8_t *data)
 {
     bool is_plain = action.controller.reason == PACKET_IN_ACTION && action.controller.controller_id == 0 && action.controller.n_data == 0 &&
-                    !action.controller.pauses;
+                    !action.controller.pauses && action.controller.meter_id == 0;
     if (is_plain) {
         action =
             (struct action){.type = ACTION_OUTPUT, .output = {.port = PORT_CONTROLLER, .max_len = action.controller.max_len}};
@@ -145,6 +145,11 @@ static int parse_controller_part(struct parse *p, struct action *action, const s
         size_t n = 0;
         err = action_extension_parse_bytes("userdata", part->value, data, &n, p->detail);
         action->controller.n_data = (uint16_t)n;
+        return err;
+    }
+    if (strcmp(part->name, "meter_id") == 0) {
+        err = word_number("meter_id", part->value, UINT32_MAX, &number, p->detail);
+        action->controller.meter_id = (uint32_t)number;
         return err;
     }
     if (strcmp(part->name, "pause") == 0 && part->value == NULL) {

@@ -90,13 +90,14 @@ static void to_controller(struct walk *walk, uint16_t max_len, enum packet_in_re
     action.controller.id = of != NULL ? of->controller.controller_id : 0;
     walk_trace(walk, "output to the controller");
     walk->out->uses_meters = true;
-    if (world_meter(walk->input->world, walk->bridge->id, METER_CONTROLLER) == 0) {
+    uint32_t meter_id = of != NULL && of->controller.meter_id != 0 ? of->controller.meter_id : METER_CONTROLLER;
+    if (world_meter(walk->input->world, walk->bridge->id, meter_id) == 0) {
         emit_controller(walk, &action, of);
         return;
     }
     struct walk_copy copy; /* what the meter drops goes on here */
     walk_begin_copy(walk, &copy);
-    perform_meter(walk, METER_CONTROLLER);
+    perform_meter(walk, meter_id);
     emit_controller(walk, &action, of);
     walk_end_copy(walk, &copy);
 }

@@ -370,6 +370,7 @@ static const char *const flow_texts[] = {
     "actions=output(port=1,max_len=64),output(port=in_port,max_len=64)",
     "actions=controller(userdata=01.02.03)",
     "actions=controller(pause)",
+    "actions=controller(meter_id=5),controller(meter_id=6,pause,max_len=9)",
     "actions=controller(pause,reason=no_match,max_len=100,id=3,userdata=01.02.03),1",
     "vlan_vid=0x1000/0x1000 actions=set_field:0x1001/0x1003->vlan_vid",
     "actions=controller(userdata=01.02.03,max_len=100,reason=no_match,id=3)",

@@ -155,6 +155,7 @@ static struct action random_action(struct random *random)
         action.controller.controller_id = any16(random);
         action.controller.reason = (enum packet_in_reason)random_below(random, 3);
         action.controller.pauses = random_below(random, 4) == 0;
+        action.controller.meter_id = random_below(random, 4) == 0 ? 1 + any16(random) : 0;
         break;
     case ACTION_MOVE:
         random_move(random, &action);

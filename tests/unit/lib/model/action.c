@@ -33,6 +33,8 @@ static const char *const texts[] = {
     "controller(userdata=02.00)",
     "controller(userdata=02.00,pause)",
     "controller(pause)",
+    "controller(pause,meter_id=3)",
+    "controller(meter_id=3)",
     "push:NXM_NX_REG0[]",
     "pop:NXM_NX_REG0[]",
     "conjunction(1,1/2)",
