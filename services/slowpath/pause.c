@@ -106,7 +106,7 @@ void pause_end(struct walk *walk)
     walk->pause = (struct pause){.action = NULL};
 }
 
-_Static_assert(CONTINUATION_STACK_MAX >= WALK_STACK_MAX, "the whole stack goes along");
+_Static_assert((int)CONTINUATION_STACK_MAX >= (int)WALK_STACK_MAX, "the whole stack goes along");
 
 static void keep_step(struct walk *walk, const struct continuation_step *left)
 {

@@ -1,4 +1,5 @@
 /* controller(pause): what is left goes up with the packet, and is done when it comes back, as if it had not waited. */
+#include "lib/msg/continuation.h"
 #include "lib/msg/pipeline_fields.h"
 #include "tests/unit/services/slowpath/fixture.h"
 
