@@ -10,6 +10,7 @@
 
 #include "lib/base/log.h"
 #include "lib/base/memory.h"
+#include "lib/model/action_check.h"
 #include "lib/msg/continuation.h"
 
 /* What 1.5 says of the packet's way (metadata, tunnel, registers) is set before all that is to be done. */
@@ -70,14 +71,22 @@ enum of_error_number on_packet_out(struct session *session, struct of_message *m
     return error;
 }
 
+static enum of_error_number check_list(const struct action_list *list, bool is_set, const struct flow_mod_context *context)
+{
+    if (action_list_check(list, NULL, is_set, NULL) != ACTION_FAULT_NONE) {
+        return OF_ERROR_BAD_PROPERTY_BAD_VALUE; /* no rule had these */
+    }
+    return flow_mod_check_actions(list, context);
+}
+
 /* Would what is left be carried out? */
 static enum of_error_number check_left(const struct continuation *left, const struct flow_mod_context *context)
 {
-    enum of_error_number error = flow_mod_check_actions(&left->set, context);
+    enum of_error_number error = check_list(&left->set, true, context);
 
     for (size_t i = 0; i < left->n_steps && error == OF_ERROR_NONE; i++) {
-        error = flow_mod_check_actions(&left->steps[i].instructions.apply, context);
-        error = error != OF_ERROR_NONE ? error : flow_mod_check_actions(&left->steps[i].instructions.write, context);
+        error = check_list(&left->steps[i].instructions.apply, false, context);
+        error = error != OF_ERROR_NONE ? error : check_list(&left->steps[i].instructions.write, true, context);
     }
     return error;
 }

@@ -19,8 +19,8 @@ static struct continuation sample(size_t n_steps)
     for (size_t i = 0; i < n_steps; i++) {
         struct continuation_step *step = continuation_add(&left);
         assert_non_null(step);
-        assert_int_equal(instructions_parse("output:1,clone(exit),controller(pause,userdata=01.02),clear_actions,write_actions(output:3),write_metadata:5/7,goto_table:9",
-                                            NULL, &step->instructions, NULL), 0);
+        assert_int_equal(instructions_parse("output:1,clone(exit),controller(pause,userdata=01.02),clear_actions,write_actions(output:3),"
+                                            "write_metadata:5/7,goto_table:9", NULL, &step->instructions, NULL), 0);
         step->cookie = UINT64_MAX - i;
         step->table = (uint8_t)i;
         step->performs_set = i == 1;

@@ -120,6 +120,8 @@ static void what_cannot_go_on_is_refused(void **state)
     client_expect_error(b, &c, OF_ERROR_BAD_PROPERTY_BAD_VALUE);
     resume(b, &c, 9, "output:2", 0); /* another bridge */
     client_expect_error(b, &c, OF_ERROR_BAD_PROPERTY_BAD_VALUE);
+    resume(b, &c, 1, "push_vlan:0x1234", 0);
+    client_expect_error(b, &c, OF_ERROR_BAD_PROPERTY_BAD_VALUE);
     resume(b, &c, 1, "group:5", 0);
     client_expect_error(b, &c, OF_ERROR_BAD_ACTION_BAD_OUT_GROUP);
     resume(b, &c, 1, "controller(meter_id=5)", 0);
