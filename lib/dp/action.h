@@ -27,7 +27,7 @@ enum {
     DP_UNCOVER_MAX = 7,   /* labels to look behind: more than anybody stacks */
     DP_USERDATA_SIZE = 32, /* bytes an item of type USERDATA holds; the last one of a controller action may hold fewer */
     DP_USERDATA_MAX = 1024, /* bytes of one controller action: OVN's longest are some hundred */
-    DP_PIPELINE_MAX = 160   /* bytes that say metadata, tunnel and registers; lib/msg/pipeline_fields.h */
+    DP_PIPELINE_MAX = 160 + 2048 /* bytes that say metadata, tunnel and registers, and what is left to do: some dozens of actions; lib/msg/pipeline_fields.h */
 };
 
 /* What the datapath hash (dp_hash of the key) is made of. */

@@ -153,7 +153,8 @@ static bool equal_set_field(const struct action *a, const struct action *b)
 static bool equal_controller(const struct action *a, const struct action *b)
 {
     return a->controller.max_len == b->controller.max_len && a->controller.controller_id == b->controller.controller_id &&
-           a->controller.reason == b->controller.reason && a->controller.n_data == b->controller.n_data;
+           a->controller.reason == b->controller.reason && a->controller.n_data == b->controller.n_data &&
+           a->controller.pauses == b->controller.pauses && a->controller.meter_id == b->controller.meter_id;
 }
 
 static bool equal_move(const struct action *a, const struct action *b)

@@ -57,6 +57,8 @@ struct action {
             uint16_t controller_id;
             enum packet_in_reason reason;
             uint16_t n_data; /* bytes of user data behind it */
+            bool pauses;     /* what is behind it is done when the controller says so */
+            uint32_t meter_id; /* that measures these packet-ins; 0: that of all of them */
         } controller; /* Nicira's form of output to the controller */
         struct {
             enum field_id source, target;

@@ -118,7 +118,8 @@ static void put_controller(struct text *t, const struct action_list *list, size_
         [PACKET_IN_NO_MATCH] = "no_match", [PACKET_IN_ACTION] = "action", [PACKET_IN_INVALID_TTL] = "invalid_ttl"};
     const char *comma = "";
 
-    if (action->controller.reason == PACKET_IN_ACTION && action->controller.controller_id == 0 && action->controller.n_data == 0) {
+    if (action->controller.reason == PACKET_IN_ACTION && action->controller.controller_id == 0 && action->controller.n_data == 0 &&
+        !action->controller.pauses && action->controller.meter_id == 0) {
         fprintf(t->stream, "CONTROLLER:%u", action->controller.max_len);
         return;
     }
@@ -138,6 +139,14 @@ static void put_controller(struct text *t, const struct action_list *list, size_
     if (action->controller.n_data != 0) {
         fprintf(t->stream, "%suserdata=", comma);
         action_extension_format_bytes(t->stream, list, i);
+        comma = ",";
+    }
+    if (action->controller.pauses) {
+        fprintf(t->stream, "%spause", comma);
+        comma = ",";
+    }
+    if (action->controller.meter_id != 0) {
+        fprintf(t->stream, "%smeter_id=%" PRIu32, comma, action->controller.meter_id);
     }
     fputc(')', t->stream);
 }

@@ -102,7 +102,8 @@ static int parse_output(struct parse *p, const struct word *word, int unused)
 /* What the standard's output says as well is said so. */
 static void add_controller(struct parse *p, struct action action, const uint8_t *data)
 {
-    bool is_plain = action.controller.reason == PACKET_IN_ACTION && action.controller.controller_id == 0 && action.controller.n_data == 0;
+    bool is_plain = action.controller.reason == PACKET_IN_ACTION && action.controller.controller_id == 0 && action.controller.n_data == 0 &&
+                    !action.controller.pauses && action.controller.meter_id == 0;
     if (is_plain) {
         action =
             (struct action){.type = ACTION_OUTPUT, .output = {.port = PORT_CONTROLLER, .max_len = action.controller.max_len}};
@@ -145,6 +146,15 @@ static int parse_controller_part(struct parse *p, struct action *action, const s
         err = action_extension_parse_bytes("userdata", part->value, data, &n, p->detail);
         action->controller.n_data = (uint16_t)n;
         return err;
+    }
+    if (strcmp(part->name, "meter_id") == 0) {
+        err = word_number("meter_id", part->value, UINT32_MAX, &number, p->detail);
+        action->controller.meter_id = (uint32_t)number;
+        return err;
+    }
+    if (strcmp(part->name, "pause") == 0 && part->value == NULL) {
+        action->controller.pauses = true;
+        return 0;
     }
     return error_set(p->detail, -ERROR_UNSUPPORTED, "controller: \"%s\" is not supported", part->name);
 }
@@ -253,6 +263,17 @@ static int parse_dec_ttl(struct parse *p, const struct word *word, int unused)
     return add(p, action.dec_ttl.n_ids == 1 && id == 0 ? (struct action){.type = ACTION_DEC_NW_TTL} : action);
 }
 
+/* A part of a VLAN id may say that there is a tag, as OpenFlow 1.5 has it: it needs one, so that says nothing. */
+static void settle_vlan_id(struct action *action)
+{
+    uint64_t mask = field_value_to_u64(action->set_field.mask), value = field_value_to_u64(action->set_field.value);
+
+    if (mask != (KEY_VLAN_PRESENT | 0xfff) && (mask & value & KEY_VLAN_PRESENT) != 0 && (mask & 0xfff) != 0) {
+        action->set_field.mask = field_value_u64(mask & 0xfff);
+        action->set_field.value = field_value_u64(value & 0xfff);
+    }
+}
+
 static int add_set_field(struct parse *p, enum field_id id, const char *name, const char *text)
 {
     struct action action = {.type = ACTION_SET_FIELD, .set_field = {.field = id}};
@@ -266,6 +287,9 @@ static int add_set_field(struct parse *p, enum field_id id, const char *name, co
     int err = match_parse_value(id, text, p->ports, &action.set_field.value, &action.set_field.mask, p->detail);
     if (err == 0 && field_value_is_zero(action.set_field.mask)) {
         err = error_set(p->detail, -ERROR_MASK, "%s: a mask of zero sets nothing", name);
+    }
+    if (err == 0 && id == FIELD_VLAN_VID) {
+        settle_vlan_id(&action);
     }
     return err != 0 ? err : add(p, action);
 }

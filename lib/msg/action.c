@@ -69,6 +69,8 @@ static void encode_controller(const struct action *action, Busbar__ActionMessage
     message->controller_id = action->controller.controller_id;
     message->reason = (uint32_t)action->controller.reason;
     message->number = action->controller.n_data;
+    message->pauses = action->controller.pauses;
+    message->meter_id = action->controller.meter_id;
 }
 
 static void encode_move(const struct action *action, Busbar__ActionMessage *message)
@@ -188,6 +190,8 @@ static int decode_controller(const Busbar__ActionMessage *message, struct action
     action->controller.controller_id = (uint16_t)message->controller_id;
     action->controller.reason = (enum packet_in_reason)message->reason;
     action->controller.n_data = (uint16_t)message->number;
+    action->controller.pauses = message->pauses;
+    action->controller.meter_id = message->meter_id;
     bool fits = message->max_len <= UINT16_MAX && message->controller_id <= UINT16_MAX && message->reason <= PACKET_IN_INVALID_TTL &&
                 message->number <= UINT16_MAX;
     return fits ? 0 : -ERROR_RANGE;
@@ -353,6 +357,8 @@ static uint8_t *pack_one(uint8_t *at, unsigned number, const Busbar__ActionMessa
     at = pack_number(at, 14, message->clause);
     at = pack_number(at, 15, message->n_clauses);
     at = pack_bytes(at, 16, message->data.data, message->data.len);
+    at = pack_number(at, 17, message->pauses);
+    at = pack_number(at, 18, message->meter_id);
     return pack_end(begin, at);
 }
 

@@ -3,6 +3,7 @@
  *     class(2) number << 1(1) size(1) value(size), for each field: the heads of OXM [OF1.3.5 7.2.3.2], so that what a shard has kept in a flow is
  *     understood by any build.
  *
+ * Behind them, with a head that no field has, what is left to do with a packet that waits (continuation.h): to shards it is the same.
  * The bytes go through a datapath action, which knows nothing of them. They are of another process, so reading checks everything.
  * Any thread, no state; cost linear in the bytes, 18 fields at most.
  */
@@ -42,6 +43,27 @@ size_t pipeline_fields_write(const struct flow_state *state, uint8_t out[DP_PIPE
         size += HEAD_BYTES + (size_t)field->oxm_size;
     }
     return size;
+}
+
+static const uint8_t rest_head[PIPELINE_REST_HEAD] = {0xff, 0xff, 0, 0}; /* no field has it */
+
+size_t pipeline_fields_split(const uint8_t *bytes, size_t size, const uint8_t **out_rest, size_t *out_rest_size)
+{
+    size_t at = 0;
+
+    while (at + HEAD_BYTES <= size && memcmp(bytes + at, rest_head, sizeof rest_head) != 0) {
+        at += HEAD_BYTES + (size_t)bytes[at + 3];
+    }
+    bool has_rest = at + HEAD_BYTES <= size;
+    *out_rest = has_rest ? bytes + at + HEAD_BYTES : NULL;
+    *out_rest_size = has_rest ? size - at - HEAD_BYTES : 0;
+    return has_rest ? at : size;
+}
+
+uint8_t *pipeline_fields_begin_rest(uint8_t *out, size_t size)
+{
+    memcpy(out + size, rest_head, sizeof rest_head);
+    return out + size + sizeof rest_head;
 }
 
 int pipeline_fields_read(const uint8_t *bytes, size_t size, struct match *match)

@@ -144,13 +144,16 @@ static bool read_action(struct reader walk, struct action *out_action)
                                  [12] = &message.reason,
                                  [13] = &message.conjunction,
                                  [14] = &message.clause,
-                                 [15] = &message.n_clauses};
+                                 [15] = &message.n_clauses,
+                                 [18] = &message.meter_id};
     for (uint32_t tag; (tag = walk_tag(&walk)) != 0;) {
         uint32_t number = tag >> 3;
         if (tag == TAG(4, WIRE_BYTES) && message.field == NULL && read_field(wire_bytes(&walk), &field)) {
             message.field = &field;
         } else if (tag == TAG(16, WIRE_BYTES)) {
             message.data = walk_bytes(&walk);
+        } else if (tag == TAG(17, WIRE_NUMBER)) {
+            message.pauses = walk_bool(&walk);
         } else if ((tag & 7) == WIRE_NUMBER && number < sizeof numbers / sizeof numbers[0] && numbers[number] != NULL) {
             *numbers[number] = walk_u32(&walk);
         } else {

@@ -105,6 +105,25 @@ static bool rest_is_zero(struct reader *r)
     return sum == 0;
 }
 
+/* The bit that says that there is a tag is one in the value and in the mask of every set_field of a VLAN id [OF1.5.1 7.2.6.7]. A part of one does
+ * not say it in the model, where it is what a load is. False: the bit is missing. */
+static bool settle_vlan_id(struct of_oxm *oxm)
+{
+    struct field_value bit = field_value_u64(KEY_VLAN_PRESENT);
+    uint64_t both = field_value_to_u64(oxm->value) & field_value_to_u64(oxm->mask);
+
+    if ((both & KEY_VLAN_PRESENT) == 0) {
+        return false;
+    }
+    if (field_value_to_u64(oxm->mask) != (KEY_VLAN_PRESENT | 0xfff)) {
+        for (size_t i = 0; i < sizeof bit.bytes; i++) {
+            oxm->value.bytes[i] &= (uint8_t)~bit.bytes[i];
+            oxm->mask.bytes[i] &= (uint8_t)~bit.bytes[i];
+        }
+    }
+    return true;
+}
+
 static int decode_set_field(struct reader *r, uint8_t version, struct action *action, struct of_error *error)
 {
     struct of_oxm oxm;
@@ -124,6 +143,9 @@ static int decode_set_field(struct reader *r, uint8_t version, struct action *ac
         return of_refuse(error, OF_ERROR_BAD_ACTION_BAD_SET_LEN, "set_field: longer than its field");
     }
     bool has_padding = rest_is_zero(r);
+    if (oxm.field == FIELD_VLAN_VID && !settle_vlan_id(&oxm)) {
+        return of_refuse(error, OF_ERROR_BAD_ACTION_BAD_SET_ARGUMENT, "set_field: vlan_vid without the bit that says there is a tag");
+    }
     if (!has_padding || field_table[oxm.field].set_rule == FIELD_SET_RO || !of_oxm_value_is_valid(oxm.field, oxm.value)) {
         return of_refuse(error, OF_ERROR_BAD_ACTION_BAD_SET_ARGUMENT, "set_field: %s cannot be set to that",
                          field_table[oxm.field].name);
@@ -136,10 +158,15 @@ static int decode_set_field(struct reader *r, uint8_t version, struct action *ac
 
 static void encode_set_field(struct writer *w, uint8_t version, const struct action *action)
 {
-    struct field_value ones = field_all_ones(action->set_field.field);
-    bool is_whole = memcmp(&ones, &action->set_field.mask, sizeof ones) == 0;
+    enum field_id field = action->set_field.field;
+    struct field_value ones = field_all_ones(field), value = action->set_field.value, mask = action->set_field.mask;
 
-    of_oxm_encode(w, version, action->set_field.field, action->set_field.value, is_whole ? NULL : &action->set_field.mask);
+    if (field == FIELD_VLAN_VID) { /* a part of it needs a tag, so to say that there is one changes nothing */
+        value.bytes[14] |= KEY_VLAN_PRESENT >> 8;
+        mask.bytes[14] |= KEY_VLAN_PRESENT >> 8;
+    }
+    bool is_whole = memcmp(&ones, &mask, sizeof ones) == 0;
+    of_oxm_encode(w, version, field, value, is_whole ? NULL : &mask);
 }
 
 static int read_bits(struct reader *r, unsigned offset, unsigned n_bits, enum field_id *out, struct of_error *error)
@@ -274,13 +301,6 @@ static bool is_masked(const struct action *action)
     return memcmp(&ones, &action->set_field.mask, sizeof ones) != 0;
 }
 
-/* A part of a VLAN id goes out as a load even in 1.5: a set_field of it says the present bit, which the part does not have. (Open vSwitch reads
- * loads up to 1.4.) */
-static bool can_mask(uint8_t version, const struct action *action)
-{
-    return version >= OF_VERSION_15 && action->set_field.field != FIELD_VLAN_VID;
-}
-
 void of_actions_encode(struct writer *w, uint8_t version, const struct action_list *list)
 {
     of_actions_encode_items(w, version, list, 0, list->count);
@@ -298,7 +318,7 @@ void of_actions_encode_items(struct writer *w, uint8_t version, const struct act
         }
         bool has_ids = action->type == ACTION_DEC_NW_TTL && action->dec_ttl.n_ids > 0;
         bool is_foreign = version == OF_VERSION_10 || codec->encode == NULL || version < codec->first || has_ids;
-        if (is_foreign || (is_masked(action) && !can_mask(version, action))) {
+        if (is_foreign || (is_masked(action) && version < OF_VERSION_15)) {
             of_actions_nicira_encode(w, version, list, i);
             i += action_extent(action);
             continue;

@@ -35,7 +35,9 @@ enum { /* properties of CONTROLLER2 */
     PROPERTY_MAX_LEN = 0,
     PROPERTY_CONTROLLER_ID = 1,
     PROPERTY_REASON = 2,
-    PROPERTY_USERDATA = 3
+    PROPERTY_USERDATA = 3,
+    PROPERTY_PAUSE = 4,
+    PROPERTY_METER_ID = 5
 };
 
 /* `unknown` is the error for a field that is none: it differs between loads and moves. */
@@ -267,6 +269,14 @@ static int decode_property(struct reader *r, struct action *action, const uint8_
     if (r->failed) {
         return of_refuse(error, OF_ERROR_BAD_ACTION_BAD_LEN, "controller: property %u of length %u", type, length);
     }
+    if (type == PROPERTY_METER_ID && size == 4) {
+        action->controller.meter_id = reader_u32(&value);
+        return 0;
+    }
+    if (type == PROPERTY_PAUSE && size == 0) {
+        action->controller.pauses = true;
+        return 0;
+    }
     if (type == PROPERTY_USERDATA) {
         action->controller.n_data = (uint16_t)size;
         *data = reader_bytes(&value, size);
@@ -456,7 +466,7 @@ static void encode_controller(struct writer *w, const struct action_list *list, 
     const struct action *action = &list->items[i];
     size_t n = action->controller.n_data, place = w->size;
 
-    if (n == 0) {
+    if (n == 0 && !action->controller.pauses && action->controller.meter_id == 0) {
         of_nicira_begin(w, 16, NICIRA_CONTROLLER);
         writer_u16(w, action->controller.max_len);
         writer_u16(w, action->controller.controller_id);
@@ -481,9 +491,19 @@ static void encode_controller(struct writer *w, const struct action_list *list, 
         writer_u8(w, (uint8_t)action->controller.reason);
         end_property(w, 1);
     }
-    begin_property(w, PROPERTY_USERDATA, n);
-    encode_data(w, list, i);
-    end_property(w, n);
+    if (n > 0) {
+        begin_property(w, PROPERTY_USERDATA, n);
+        encode_data(w, list, i);
+        end_property(w, n);
+    }
+    if (action->controller.pauses) {
+        begin_property(w, PROPERTY_PAUSE, 0);
+        end_property(w, 0);
+    }
+    if (action->controller.meter_id != 0) {
+        begin_property(w, PROPERTY_METER_ID, 4);
+        writer_u32(w, action->controller.meter_id);
+    }
     writer_patch_u16(w, place + 2, (uint16_t)(w->size - place));
 }
 

@@ -208,6 +208,7 @@ void of_message_fini(struct of_message *message)
     case OF_FLOW_MONITOR_CANCEL:
     case OF_FLOW_MONITOR_PAUSED:
     case OF_FLOW_MONITOR_RESUMED:
+    case OF_RESUME:
     case OF_TYPE_COUNT:
         return;
     }

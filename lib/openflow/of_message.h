@@ -108,6 +108,8 @@ struct of_packet_in {
     size_t data_size;
     const uint8_t *userdata; /* NICIRA2: of the controller action; NULL: none */
     size_t userdata_size;
+    const uint8_t *continuation; /* NICIRA2: what is left to do with a packet that waits, for RESUME; NULL: nothing */
+    size_t continuation_size;
 };
 
 struct of_packet_out {
@@ -346,6 +348,7 @@ struct of_message {
         struct of_features features;
         struct of_config config;
         struct of_packet_in packet_in;
+        struct of_packet_in resume;
         struct of_packet_out packet_out;
         struct flow_mod flow_mod;
         struct of_flow_removed flow_removed;

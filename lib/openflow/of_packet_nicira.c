@@ -1,7 +1,8 @@
-/* NXT_PACKET_IN and NXT_PACKET_IN2, which a controller asks for by SET_PACKET_IN_FORMAT.
+/* NXT_PACKET_IN and NXT_PACKET_IN2, which a controller asks for by SET_PACKET_IN_FORMAT, and NXT_RESUME, which brings one of the second back.
  *
  *     first: buffer(4) total(2) reason(1) table(1) cookie(8) match_len(2) pad(6) NXM pad(2) frame
- *     second: properties: packet 0, full length 1, buffer 2, table 3, cookie 4, reason 5, metadata 6 (OXM, in 1.0 NXM), userdata 7
+ *     second: properties: packet 0, full length 1, buffer 2, table 3, cookie 4, reason 5, metadata 6 (OXM, in 1.0 NXM), userdata 7,
+ *     continuation 8: pad(4), properties of the switch's own: here one, whose bytes are those of lib/msg/continuation.h
  * The second is the only one that carries the userdata of a controller action. Any thread, no state, linear cost.
  * Invariant: frame and userdata are lent from the input.
  */
@@ -17,7 +18,9 @@ enum {
     IN2_COOKIE = 4,
     IN2_REASON = 5,
     IN2_METADATA = 6,
-    IN2_USERDATA = 7
+    IN2_USERDATA = 7,
+    IN2_CONTINUATION = 8,
+    CONTINUATION_OURS = 0x9000 /* Open vSwitch's are 0x8000 to 0x8009 */
 };
 
 static int decode_first(struct of_decoding *d, struct of_packet_in *in)
@@ -46,6 +49,25 @@ static const uint8_t *lend(struct reader *r, size_t *out_size)
 {
     *out_size = reader_left(r);
     return *out_size > 0 ? reader_bytes(r, *out_size) : NULL;
+}
+
+/* The pad and the property in it. */
+static int get_continuation(struct reader body, struct of_packet_in *in, struct of_error *error)
+{
+    struct of_property inner;
+
+    reader_skip(&body, 4);
+    while (!body.failed && reader_left(&body) > 0) {
+        int err = of_property_get(&body, &inner, error);
+        if (err != 0) {
+            return err;
+        }
+        if (inner.type != CONTINUATION_OURS) {
+            return of_property_unknown(&inner, error);
+        }
+        in->continuation = lend(&inner.body, &in->continuation_size);
+    }
+    return body.failed ? of_refuse(error, OF_ERROR_BAD_PROPERTY_BAD_LEN, "continuation: too short") : 0;
 }
 
 static int get_property(struct of_property *property, struct of_packet_in *in, struct of_error *error)
@@ -77,6 +99,8 @@ static int get_property(struct of_property *property, struct of_packet_in *in, s
     case IN2_USERDATA:
         in->userdata = lend(body, &in->userdata_size);
         return 0;
+    case IN2_CONTINUATION:
+        return get_continuation(*body, in, error);
     default:
         return of_property_unknown(property, error);
     }
@@ -160,6 +184,12 @@ static void encode_second(struct writer *w, uint8_t version, const struct of_pac
     if (in->userdata != NULL) {
         put_bytes(w, IN2_USERDATA, in->userdata, in->userdata_size);
     }
+    if (in->continuation != NULL) {
+        begin = of_property_begin(w, IN2_CONTINUATION);
+        writer_pad(w, 4);
+        put_bytes(w, CONTINUATION_OURS, in->continuation, in->continuation_size);
+        of_property_end(w, begin);
+    }
 }
 
 void of_packet_in_nicira_encode(const struct of_message *message, struct writer *w)
@@ -183,4 +213,15 @@ void of_packet_in_nicira_encode(const struct of_message *message, struct writer 
     if (in->data_size > 0) {
         writer_bytes(w, in->data, in->data_size);
     }
+}
+
+int of_resume_decode(struct of_decoding *d, struct of_message *out)
+{
+    memset(&out->resume, 0, sizeof out->resume);
+    return decode_second(d, &out->resume);
+}
+
+void of_resume_encode(const struct of_message *message, struct writer *w)
+{
+    encode_second(w, message->version, &message->resume);
 }

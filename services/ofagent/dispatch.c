@@ -40,6 +40,7 @@ static const struct row rows[] = {
     [OF_SET_PACKET_IN_FORMAT] = {on_set_packet_in_format, false},
     [OF_FLOW_AGE] = {on_flow_age, false},
     [OF_SET_CONTROLLER_ID] = {on_set_controller_id, false},
+    [OF_RESUME] = {on_resume, true},
     [OF_FLOW_MONITOR_CANCEL] = {on_flow_monitor_cancel, false},
 };
 

@@ -23,7 +23,7 @@ handler on_flow_mod, on_barrier_request;
 /* on_group.c */
 handler on_group_mod, on_meter_mod, on_table_mod;
 /* on_packet.c */
-handler on_packet_out;
+handler on_packet_out, on_resume;
 /* on_port.c */
 handler on_port_mod, on_queue_get_config_request;
 void port_wishes_destroy(struct port_wish **wishes);

@@ -294,6 +294,10 @@ enum of_error_number flow_mod_check_actions(const struct action_list *actions, c
         if (action->type == ACTION_GROUP && !context->group_exists(context->context, action->group_id)) {
             return OF_ERROR_BAD_ACTION_BAD_OUT_GROUP;
         }
+        bool is_metered = action->type == ACTION_CONTROLLER && action->controller.meter_id != 0;
+        if (is_metered && !context->meter_exists(context->context, action->controller.meter_id)) {
+            return OF_ERROR_METER_MOD_FAILED_INVALID_METER;
+        }
     }
     return flow_mod_unsupported(actions) == NULL ? OF_ERROR_NONE : OF_ERROR_BAD_ACTION_BAD_ARGUMENT;
 }

@@ -156,7 +156,9 @@ static void on_packet_in(struct packet *packet, const Busbar__PacketIn *in)
     }
     match_init(&message.packet_in.match);
     match_set(&message.packet_in.match, FIELD_IN_PORT, field_value_u64(in->in_port));
-    if (pipeline_fields_read(in->pipeline_fields.data, in->pipeline_fields.len, &message.packet_in.match) != 0) {
+    size_t n = pipeline_fields_split(in->pipeline_fields.data, in->pipeline_fields.len, &message.packet_in.continuation,
+                                     &message.packet_in.continuation_size);
+    if (pipeline_fields_read(in->pipeline_fields.data, n, &message.packet_in.match) != 0) {
         packet->counts.ins_malformed++;
         return;
     }
@@ -210,7 +212,8 @@ static struct replica *replica_of(struct packet *packet, const struct session *s
     return best;
 }
 
-int packet_out(struct packet *packet, const struct session *session, const struct of_packet_out *out, struct version follow)
+int packet_out(struct packet *packet, const struct session *session, const struct of_packet_out *out, const struct of_packet_in *resumed,
+               struct version follow)
 {
     struct replica *replica = replica_of(packet, session);
     Busbar__PacketOut message = BUSBAR__PACKET_OUT__INIT;
@@ -224,6 +227,9 @@ int packet_out(struct packet *packet, const struct session *session, const struc
     message.n_actions = out->actions.count;
     message.frame = (ProtobufCBinaryData){.data = (uint8_t *)(uintptr_t)out->data, .len = out->data_size};
     message.follow = &version;
+    if (resumed != NULL) {
+        message.continuation = (ProtobufCBinaryData){.data = (uint8_t *)(uintptr_t)resumed->continuation, .len = resumed->continuation_size};
+    }
     if (replica != NULL) {
         err = msg_send(replica->socket, NULL, MESSAGE_PACKET_OUT, &message.base);
     }

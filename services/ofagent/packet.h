@@ -20,7 +20,7 @@ void packet_leave(struct packet *packet, uint64_t service);
 void packet_bridges_changed(struct packet *packet);
 void packet_step(struct packet *packet);
 /* Sends to the session's replica; `follow`: the version it must have applied. 0, or -ERROR_NOT_CONNECTED, -EAGAIN: dropped and counted. */
-int packet_out(struct packet *packet, const struct session *session, const struct of_packet_out *out,
+int packet_out(struct packet *packet, const struct session *session, const struct of_packet_out *out, const struct of_packet_in *resumed,
                struct version follow) MUST_CHECK;
 size_t packet_fds(const struct packet *packet, int *out_fds, size_t room);
 struct packet_counts {

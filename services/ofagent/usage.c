@@ -22,6 +22,7 @@
 #include "services/ofagent/follow.h"
 #include "services/ofagent/meter_mod.h"
 #include "services/ofagent/share.h"
+#include "services/ofagent/strangers.h"
 
 enum {
     SHARDS_MAX = FLOOR_SHARDS_MAX,
@@ -58,6 +59,7 @@ struct orphan {
 
 struct usage {
     struct ofagent *agent;
+    struct strangers *strangers;
     struct orphan *orphans; /* a ring, the oldest first */
     size_t first_orphan, n_orphans, room_orphans;
     struct life lives[SHARDS_MAX];
@@ -73,6 +75,7 @@ struct usage *usage_new(struct ofagent *agent)
 {
     struct usage *usage = memory_zeroed(sizeof *usage);
     usage->agent = agent;
+    usage->strangers = strangers_new(agent);
     return usage;
 }
 
@@ -84,6 +87,7 @@ void usage_destroy(struct usage **usage)
     for (size_t i = 0; i < (*usage)->n_shards; i++) {
         bus_close(&(*usage)->shards[i].socket);
     }
+    strangers_destroy(&(*usage)->strangers);
     free((*usage)->orphans);
     free(*usage);
     *usage = NULL;
@@ -235,6 +239,17 @@ static void end_orphans(struct usage *usage)
     }
 }
 
+/* What went while we did not hear. */
+static void take_strangers(struct usage *usage)
+{
+    uint64_t counter;
+
+    strangers_step(usage->strangers);
+    while (strangers_take(usage->strangers, &counter)) {
+        orphan(usage, counter);
+    }
+}
+
 static uint64_t bridge_of_row(enum cfg_table table, const ProtobufCMessage *row)
 {
     return table == CFG_RULE    ? ((const Busbar__RuleRow *)row)->bridge
@@ -301,7 +316,7 @@ static bool touch_rule(const struct ofagent *agent, uint64_t rule, int64_t used_
 }
 
 /* Is this the number of a rule that is over? Greater ones than the mirror has shown are being inserted. While others have bridges, their rules are not in
- * the mirror, so one that is not known here is counted; that it is over is told when it goes (usage_rule_gone). */
+ * the mirror, so one that is not known here is counted; that it is over is told when it goes (usage_rule_gone), or asked for (strangers.h). */
 static bool is_over(const struct ofagent *agent, uint64_t id)
 {
     uint64_t rule = counter_id_number(id);
@@ -315,9 +330,14 @@ static bool note_use(struct usage *usage, const Busbar__UsageValue *value)
 {
     int64_t used_ns = (int64_t)usage->agent->now_ns - (int64_t)value->idle_ns;
 
-    if (!touch_rule(usage->agent, counter_id_number(value->id), used_ns) && is_over(usage->agent, value->id)) {
-        orphan(usage, value->id);
-        return false;
+    if (!touch_rule(usage->agent, counter_id_number(value->id), used_ns)) {
+        if (is_over(usage->agent, value->id)) {
+            orphan(usage, value->id);
+            return false;
+        }
+        if (!counters_has(usage->agent->rule_counters, value->id)) {
+            strangers_note(usage->strangers, value->id);
+        }
     }
     counters_note_use(usage->agent->rule_counters, value->id, used_ns);
     return true;
@@ -506,6 +526,7 @@ void usage_step(struct usage *usage)
             bus_message_fini(&message);
         }
     }
+    take_strangers(usage);
     end_orphans(usage);
     send_retired(usage);
 }

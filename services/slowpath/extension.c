@@ -75,6 +75,7 @@ static void clone(struct walk *walk, const struct action *action)
     struct walk_copy copy;
     walk_begin_copy(walk, &copy);
     perform_items(walk, action + 1, action->n_inner);
+    pause_end(walk);
     walk_end_copy(walk, &copy);
 }
 

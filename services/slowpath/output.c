@@ -38,6 +38,15 @@ static void emit_pipeline_fields(struct walk *walk, struct dp_action *action)
     struct flow_state mask = {.metadata = be64(UINT64_MAX), .tunnel_id = be64(UINT64_MAX)};
     memset(mask.reg, 0xff, sizeof mask.reg);
     size_t size = pipeline_fields_write(&walk->state, bytes);
+    if (walk->pause.left != NULL) {
+        uint8_t *rest = pipeline_fields_begin_rest(bytes, size);
+        size_t n = continuation_write(walk->pause.left, rest, (size_t)(bytes + sizeof bytes - rest));
+        if (n == 0) {
+            walk_refuse(walk, DROP_PIPELINE_LIMIT);
+            return;
+        }
+        size = (size_t)(rest - bytes) + n;
+    }
     action->controller.n_pipeline = (uint16_t)size;
     walk_look(walk, &mask);
     for (size_t at = 0; at < size; at += DP_USERDATA_SIZE) {
@@ -73,7 +82,7 @@ static void to_controller(struct walk *walk, uint16_t max_len, enum packet_in_re
     }
     struct dp_action action = {.type = DP_ACTION_CONTROLLER};
     action.controller.bridge = walk->bridge->id;
-    action.controller.cookie = walk->rule != NULL ? walk->rule->cookie : UINT64_MAX;
+    action.controller.cookie = walk->rule != NULL ? walk->rule->cookie : walk->cookie;
     action.controller.rule_table = walk->table;
     action.controller.max_len = max_len;
     action.controller.in_port = walk->has_crossed ? walk->in_port->id : 0;
@@ -81,13 +90,14 @@ static void to_controller(struct walk *walk, uint16_t max_len, enum packet_in_re
     action.controller.id = of != NULL ? of->controller.controller_id : 0;
     walk_trace(walk, "output to the controller");
     walk->out->uses_meters = true;
-    if (world_meter(walk->input->world, walk->bridge->id, METER_CONTROLLER) == 0) {
+    uint32_t meter_id = of != NULL && of->controller.meter_id != 0 ? of->controller.meter_id : METER_CONTROLLER;
+    if (world_meter(walk->input->world, walk->bridge->id, meter_id) == 0) {
         emit_controller(walk, &action, of);
         return;
     }
     struct walk_copy copy; /* what the meter drops goes on here */
     walk_begin_copy(walk, &copy);
-    perform_meter(walk, METER_CONTROLLER);
+    perform_meter(walk, meter_id);
     emit_controller(walk, &action, of);
     walk_end_copy(walk, &copy);
 }
@@ -103,7 +113,17 @@ void output_controller_perform(struct walk *walk, const struct action *action)
         walk_refuse(walk, walk->copied_in.is_due ? DROP_HEADER_UNSEEN : DROP_PIPELINE_LIMIT);
         return;
     }
+    if (action->controller.pauses) {
+        pause_begin(walk, action);
+        return;
+    }
     to_controller(walk, action->controller.max_len, action->controller.reason, action);
+}
+
+/* Whole, since it is to come back. */
+void output_controller_paused(struct walk *walk, const struct action *action)
+{
+    to_controller(walk, UINT16_MAX, action->controller.reason, action);
 }
 
 static void output_to_all(struct walk *walk, bool is_flood)
@@ -141,7 +161,9 @@ static void output_to_tables(struct walk *walk)
     }
     walk->depth++;
     pipeline_run(walk, 0, PORT_IN_PORT);
-    if (!walk->is_over) {
+    if (pause_is_on(walk)) {
+        pause_keep_set(walk);
+    } else if (!walk->is_over) {
         struct action_set set;
         action_set_copy(&set, &walk->set);
         action_set_clear(&walk->set);

@@ -15,6 +15,7 @@
 #include "lib/base/log.h"
 #include "lib/base/memory.h"
 #include "lib/flow/parse.h"
+#include "lib/msg/continuation.h"
 #include "lib/msg/msg.h"
 #include "lib/msg/rule.h"
 #include "proto/packet.pb-c.h"
@@ -243,6 +244,7 @@ static int carry_out(struct packet_wire *wire, const Busbar__PacketOut *out)
 {
     struct core *core = wire->core;
     struct action_list actions = {0};
+    struct continuation left = {.n_steps = 0};
     struct error_detail detail = {""};
     struct flow_key key;
     struct parse_result offsets;
@@ -253,20 +255,25 @@ static int carry_out(struct packet_wire *wire, const Busbar__PacketOut *out)
     if (err == 0) {
         err = msg_actions_decode(out->actions, out->n_actions, &actions, &detail);
     }
+    if (err == 0 && out->continuation.len > 0) {
+        err = continuation_read(out->continuation.data, out->continuation.len, &left, &detail);
+    }
     if (err == 0) {
+        const struct continuation *left_or_none = out->continuation.len > 0 ? &left : NULL;
         struct translate_input input = {
             .world = &core->world, .macs = core->macs, .now_ns = core->now_ns, .learning = TRANSLATE_LEARN};
-        translate_packet_out(&input, out->bridge, out->in_port, &actions, &key, &wire->translation);
+        translate_packet_out(&input, out->bridge, out->in_port, &actions, left_or_none, &key, &wire->translation);
         if (wire->translation.needs_more) { /* of what labels cover; the hash it has */
             core_worked(core, &wire->translation);
             key = translate_again(&wire->translation, &key, out->frame.data, out->frame.len);
-            translate_packet_out(&input, out->bridge, out->in_port, &actions, &key, &wire->translation);
+            translate_packet_out(&input, out->bridge, out->in_port, &actions, left_or_none, &key, &wire->translation);
         }
         core_worked(core, &wire->translation);
         correct_mark_macs(core);
         err = wire->translation.is_refused ? -ERROR_REFUSED : send_down(wire, in_port, out);
-        action_list_fini(&actions);
     }
+    action_list_fini(&actions);
+    continuation_fini(&left);
     if (err != 0) {
         LOG_LIMITED(LOG_LEVEL_WARN, "packet_out_dropped bridge=%llu error=\"%s\" what=\"%s\"", (unsigned long long)out->bridge,
                     error_text(err), detail.text);

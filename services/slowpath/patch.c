@@ -45,6 +45,7 @@ static void come_in(struct walk *walk, const struct world_port *peer)
     walk->is_packet_out = false;
     walk->has_exited = false;
     walk->rule = NULL;
+    walk->cookie = UINT64_MAX;
     walk->table = 0;
     walk->n_stack = 0;
 }
@@ -72,5 +73,6 @@ void patch_output(struct walk *walk, const struct world_port *port)
     walk->visited = visited;
     walk->base_depth = ++walk->depth;
     walk_enter(walk);
+    pause_end(walk);
     walk_end_copy(walk, &copy);
 }

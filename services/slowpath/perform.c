@@ -384,6 +384,9 @@ void perform_items(struct walk *walk, const struct action *items, size_t n)
     for (size_t i = 0; i < n && !walk->is_over && !walk->has_exited; i++) {
         perform_action(walk, &items[i]);
         i += action_extent(&items[i]);
+        if (pause_is_on(walk)) {
+            pause_keep_items(walk, items + i + 1, n - i - 1);
+        }
     }
 }
 

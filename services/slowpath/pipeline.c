@@ -91,6 +91,39 @@ static void write_metadata(struct walk *walk, const struct instructions *in)
     }
 }
 
+bool pipeline_carry_out(struct walk *walk, const struct instructions *in, uint8_t table)
+{
+    if (in->meter_id != 0) {
+        perform_meter(walk, in->meter_id);
+    }
+    if (in->has_apply) {
+        perform_list(walk, &in->apply);
+    }
+    if (pause_is_on(walk)) {
+        pause_keep_rest(walk, in);
+    }
+    if (walk->has_exited) {
+        return false;
+    }
+    trace_writes(walk, in);
+    if (in->has_clear) {
+        action_set_clear(&walk->set);
+    }
+    if (in->has_write) {
+        action_set_write(walk, &walk->set, &in->write);
+    }
+    bool has_output = walk->set.has[ACTION_OUTPUT] && !walk->set.has[ACTION_GROUP];
+    walk->state.actset_output = be32(has_output ? walk->set.one[ACTION_OUTPUT].output.port : OFPORT_UNSET);
+    write_metadata(walk, in);
+    if (!in->has_goto || in->goto_table <= table || in->goto_table > TABLE_MAX) {
+        return false;
+    }
+    if (walk->n_resubmits++ >= TRANSLATE_RESUBMITS_MAX) {
+        walk_refuse(walk, DROP_PIPELINE_LIMIT);
+    }
+    return true;
+}
+
 void pipeline_run(struct walk *walk, uint8_t table, uint32_t in_port)
 {
     uint8_t outer_table = walk->table;
@@ -110,31 +143,8 @@ void pipeline_run(struct walk *walk, uint8_t table, uint32_t in_port)
             break;
         }
         walk_count(walk, counter_id(COUNTER_RULE, rule->node.id));
-        const struct instructions *in = &rule->instructions;
-        if (in->meter_id != 0) {
-            perform_meter(walk, in->meter_id);
-        }
-        if (in->has_apply) {
-            perform_list(walk, &in->apply);
-        }
-        if (walk->has_exited) {
-            break;
-        }
-        trace_writes(walk, in);
-        if (in->has_clear) {
-            action_set_clear(&walk->set);
-        }
-        if (in->has_write) {
-            action_set_write(walk, &walk->set, &in->write);
-        }
-        bool has_output = walk->set.has[ACTION_OUTPUT] && !walk->set.has[ACTION_GROUP];
-        walk->state.actset_output = be32(has_output ? walk->set.one[ACTION_OUTPUT].output.port : OFPORT_UNSET);
-        write_metadata(walk, in);
-        goes_on = in->has_goto && in->goto_table > table && in->goto_table <= TABLE_MAX;
-        table = in->goto_table;
-        if (goes_on && walk->n_resubmits++ >= TRANSLATE_RESUBMITS_MAX) {
-            walk_refuse(walk, DROP_PIPELINE_LIMIT);
-        }
+        goes_on = pipeline_carry_out(walk, &rule->instructions, table);
+        table = rule->instructions.goto_table;
     }
     walk->table = outer_table;
     walk->rule = outer_rule;

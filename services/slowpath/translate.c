@@ -399,6 +399,7 @@ static void walk_begin(struct walk *walk, const struct translate_input *input, s
     walk->input = input;
     walk->out = out;
     walk->visited = out->visited;
+    walk->cookie = UINT64_MAX;
     walk->reason = DROP_RULE;
     walk->came = walk->state.key = *key;
     walk->state.actset_output = be32(OFPORT_UNSET);
@@ -455,6 +456,7 @@ struct flow_key translate_again(const struct translation *translation, const str
 static void walk_finish(struct walk *walk)
 {
     struct translation *out = walk->out;
+    pause_end(walk);
     out->mask = walk->looked.key;
     out->mask.in_port = out->mask.recirc_id = be32(UINT32_MAX);
     out->needs_more = out->needs_more && !out->is_refused;
@@ -498,7 +500,7 @@ void walk_enter(struct walk *walk)
         return;
     }
     pipeline_run(walk, 0, PORT_IN_PORT);
-    if (!walk->is_over) {
+    if (!walk->is_over && !pause_is_on(walk)) {
         action_set_perform(walk, &walk->set);
     }
 }
@@ -524,7 +526,7 @@ void translate_key(const struct translate_input *input, const struct flow_key *k
 }
 
 void translate_packet_out(const struct translate_input *input, uint64_t bridge, uint32_t in_ofport,
-                          const struct action_list *actions, const struct flow_key *key, struct translation *out)
+                          const struct action_list *actions, const struct continuation *left, const struct flow_key *key, struct translation *out)
 {
     struct walk walk;
     translation_clear(out);
@@ -542,7 +544,10 @@ void translate_packet_out(const struct translate_input *input, uint64_t bridge, 
     walk.in_port = world_port_by_ofport(walk.bridge, in_ofport);
     walk.state.key.in_port = walk.state.in_phy_port = be32(in_ofport);
     perform_list(&walk, actions);
-    if (!walk.is_over) {
+    if (left != NULL && !walk.is_over) {
+        pause_resume(&walk, left);
+    }
+    if (!walk.is_over && !pause_is_on(&walk)) {
         action_set_perform(&walk, &walk.set);
     }
     walk_finish(&walk);

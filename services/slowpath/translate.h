@@ -35,6 +35,7 @@ struct translation_visit {
     uint64_t tables[4];
 };
 
+struct continuation;
 struct translation {
     uint64_t bridge;
     uint32_t in_ofport;        /* where the packet came in, as the bridge's tables see it */
@@ -100,8 +101,9 @@ void translate_key(const struct translate_input *input, const struct flow_key *k
 /* The key with which a packet comes back whose translation needs_more. frame: the packet's, NULL when there is none: nothing is behind labels then. */
 struct flow_key translate_again(const struct translation *translation, const struct flow_key *key, const uint8_t *frame, size_t size);
 /* A controller's packet: `in_ofport` is an OpenFlow port number or reserved; key.in_port is not read. No flow is made of it. When it
- * needs_more, the caller asks again with translate_again(). */
+ * needs_more, the caller asks again with translate_again(). left: what is to be done behind the actions, NULL: nothing. */
 void translate_packet_out(const struct translate_input *input, uint64_t bridge, uint32_t in_ofport,
-                          const struct action_list *actions, const struct flow_key *key, struct translation *translation);
+                          const struct action_list *actions, const struct continuation *left, const struct flow_key *key,
+                          struct translation *translation);
 
 #endif

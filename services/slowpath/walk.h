@@ -1,13 +1,15 @@
 /* One translation under way: the state that its parts share. Private to translate.c, pipeline.c, perform.c,
- * mpls.c, extension.c, output.c, patch.c, group.c, normal.c.
+ * mpls.c, extension.c, output.c, patch.c, pause.c, group.c, normal.c.
  *
  *     translate.c   begins and ends       pipeline.c   tables and instructions       perform.c   actions and the action set
  *     output.c      ports and emission    group.c      buckets                       normal.c    the learning switch
  *     mpls.c        labels                extension.c  Open vSwitch's own actions    patch.c      other bridges
+ *     pause.c       packets that wait for their controller
  */
 #ifndef BUSBAR_SLOWPATH_WALK_H
 #define BUSBAR_SLOWPATH_WALK_H
 
+#include "lib/msg/continuation.h"
 #include "services/slowpath/translate.h"
 
 #define OFPORT_UNSET 0xfffffff7u /* actset_output while the action set has no output */
@@ -32,6 +34,15 @@ struct uncover {
     uint8_t n_labels;
 };
 
+/* A controller's action that has been met and waits for what is left: pause.c. */
+struct pause {
+    const struct action *action; /* NULL: none */
+    const struct world_rule *rule;
+    uint64_t cookie;
+    uint8_t table;
+    struct continuation *left; /* owned */
+};
+
 struct walk {
     const struct translate_input *input;
     struct translation *out;
@@ -43,7 +54,9 @@ struct walk {
     struct flow_state written;        /* bits of `state` that follow from constants and bits in `looked` */
     struct flow_state unseen;         /* bits of `state` that cannot be known: mpls.c; within `written`, zero in `state` */
     const struct world_rule *rule; /* whose actions are performed, NULL: none's */
+    uint64_t cookie;               /* of what is performed when it is no rule's, but what was left of one */
     uint8_t table;
+    struct pause pause;
     unsigned depth, base_depth; /* of nesting; of the run through this bridge's tables */
     unsigned n_resubmits;
     unsigned n_watched;        /* buckets of watched groups looked at, at most TRANSLATE_RESUBMITS_MAX */
@@ -131,8 +144,25 @@ void walk_enter(struct walk *walk);
 void patch_output(struct walk *walk, const struct world_port *port);
 /* From a table to the end, without the action set. in_port: what the first lookup takes it to be, PORT_IN_PORT: as it is. */
 void pipeline_run(struct walk *walk, uint8_t table, uint32_t in_port);
+/* What a rule does, from its list of actions on. True: it goes on, with the table that it names. */
+bool pipeline_carry_out(struct walk *walk, const struct instructions *in, uint8_t table);
 void perform_list(struct walk *walk, const struct action_list *list);
 void perform_meter(struct walk *walk, uint32_t meter_id); /* none of that number: nothing is done */
+/* The packet goes to the controller and nothing more happens to it here; what is left is gathered while the walk unwinds, and goes with it when the
+ * walk, or the copy, ends. */
+void pause_begin(struct walk *walk, const struct action *action);
+static inline bool pause_is_on(const struct walk *walk)
+{
+    return walk->pause.action != NULL;
+}
+void pause_keep_items(struct walk *walk, const struct action *items, size_t n);
+/* Of the rule whose actions have just been kept: all but those. */
+void pause_keep_rest(struct walk *walk, const struct instructions *in);
+/* A packet-out's tables end here: their action set is performed then. */
+void pause_keep_set(struct walk *walk);
+void pause_end(struct walk *walk);
+/* Does what was left; the action set of it becomes the walk's. */
+void pause_resume(struct walk *walk, const struct continuation *left);
 void extension_perform(struct walk *walk, const struct action *action);
 /* n actions, with what belongs to them. */
 void perform_items(struct walk *walk, const struct action *items, size_t n);
@@ -156,6 +186,8 @@ void output_to(struct walk *walk, const struct world_port *port); /* unless its 
 void output_to_controller(struct walk *walk, uint16_t max_len, enum packet_in_reason reason);
 /* An action of type CONTROLLER, with its items of user data behind it. */
 void output_controller_perform(struct walk *walk, const struct action *action);
+/* One that pauses, when all that is left is known. */
+void output_controller_paused(struct walk *walk, const struct action *action);
 void group_perform(struct walk *walk, uint32_t group_id);
 void normal_perform(struct walk *walk);
 

@@ -72,6 +72,9 @@ static void random_set_field(struct random *random, struct action *action)
         part.n_bits = (uint8_t)(1 + random_below(random, field_table[field].bits - part.offset));
         part.n_bits = part.n_bits > 64 ? 64 : part.n_bits;
     }
+    if (field == FIELD_VLAN_VID && part.n_bits == subfield_width(field)) {
+        part.n_bits--; /* 1.5 knows no other set_field of the whole number than that of the field */
+    }
     action->set_field.field = field;
     action->set_field.mask = subfield_mask(part);
     for (size_t i = 0; i < sizeof value.bytes; i++) {
@@ -155,6 +158,8 @@ static struct action random_action(struct random *random)
         action.controller.max_len = any16(random);
         action.controller.controller_id = any16(random);
         action.controller.reason = (enum packet_in_reason)random_below(random, 3);
+        action.controller.pauses = random_below(random, 4) == 0;
+        action.controller.meter_id = random_below(random, 4) == 0 ? 1 + any16(random) : 0;
         break;
     case ACTION_MOVE:
         random_move(random, &action);
@@ -449,6 +454,16 @@ static void random_packet_in(struct random *random, uint8_t data[OPENFLOW_RANDOM
     random_data(random, data, &in->data, &in->data_size);
 }
 
+static void random_resume(struct random *random, uint8_t data[OPENFLOW_RANDOM_DATA], struct of_packet_in *in)
+{
+    random_packet_in(random, data, in);
+    match_init(&in->match);
+    match_set(&in->match, FIELD_IN_PORT, field_value_u64(random_port(random)));
+    match_set(&in->match, FIELD_REG3, field_value_u64(any32(random)));
+    in->continuation_size = 1 + random_below(random, OPENFLOW_RANDOM_DATA - 1);
+    in->continuation = data;
+}
+
 static void random_packet_out(struct random *random, uint8_t version, uint8_t data[OPENFLOW_RANDOM_DATA], struct of_packet_out *po)
 {
     struct match untagged;
@@ -699,6 +714,8 @@ void openflow_random_message_in(struct random *random, uint8_t version, enum of_
         out->experimenter.experimenter = any32(random);
         out->experimenter.exp_type = any32(random);
         random_data(random, data, &out->experimenter.data, &out->experimenter.data_size);
+    } else if (type == OF_RESUME) {
+        random_resume(random, data, &out->resume);
     } else if (type == OF_PACKET_IN) {
         random_packet_in(random, data, &out->packet_in);
     } else if (type == OF_PACKET_OUT) {

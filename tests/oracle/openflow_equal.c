@@ -140,6 +140,9 @@ bool openflow_messages_equal(const struct of_message *a, const struct of_message
                data_equal(a->experimenter.data, a->experimenter.data_size, b->experimenter.data, b->experimenter.data_size);
     } else if (a->type == OF_PACKET_IN) {
         return packet_ins_equal(&a->packet_in, &b->packet_in);
+    } else if (a->type == OF_RESUME) {
+        return packet_ins_equal(&a->resume, &b->resume) &&
+               data_equal(a->resume.continuation, a->resume.continuation_size, b->resume.continuation, b->resume.continuation_size);
     } else if (a->type == OF_BUNDLE_ADD) {
         return a->bundle_add.bundle_id == b->bundle_add.bundle_id && a->bundle_add.flags == b->bundle_add.flags &&
                data_equal(a->bundle_add.message, a->bundle_add.message_size, b->bundle_add.message, b->bundle_add.message_size);

@@ -66,8 +66,21 @@ def test_user_data_of_a_rule_come_with_the_packet_in(suite):
     first.ping(second, count=3)
     time.sleep(0.3)
     assert log.read_text().count("PACKET_IN") == n  # this connection has not the number 7
-    said = suite.ofctl("add-flow", "br0", "priority=9,icmp,actions=controller(pause)", check=False)
-    assert "OFPBAC_" in said.stdout, said.stdout
+
+
+def test_a_packet_waits_until_its_controller_resumes_it(suite):
+    first, second = suite.bridge_with_hosts(2)
+    first.knows(second), second.knows(first)
+    log = suite.run_dir / "resume.log"
+    suite.ofctl("add-flow", "br0", "priority=9,icmp,in_port=1,actions=set_field:7->reg1,resubmit(,3),goto_table:4")
+    suite.ofctl("add-flow", "br0", "table=3,actions=controller(pause,userdata=01.02),set_field:8->reg2")
+    suite.ofctl("add-flow", "br0", "table=4,reg1=7,reg2=8,actions=output:2")
+    assert "controller(userdata=01.02,pause)" in suite.ofctl("dump-flows")
+    assert first.ping(second, count=1, wait=1, check=False) == 0  # it waits, and nobody resumes it
+    suite.namespace.popen("ovs-ofctl", "--unixctl=none", "-O", "OpenFlow13", "-P", "nxt_packet_in2", "monitor", f"unix:{suite.run_dir}/br0.mgmt", "65535",
+                          "resume", stdout=open(log, "w"))
+    wait_until("it resumes packets", lambda: first.ping(second, count=1, wait=1, check=False) == 1)
+    assert "userdata=01.02" in log.read_text()
 
 
 def test_what_rules_have_written_comes_with_the_packet_in(suite):

@@ -46,6 +46,8 @@ static void fill(struct action *a)
         a->controller.controller_id = 0xffff;
         a->controller.reason = PACKET_IN_INVALID_TTL;
         a->controller.n_data = 3;
+        a->controller.pauses = true;
+        a->controller.meter_id = UINT32_MAX;
         break;
     case ACTION_MOVE:
         a->move.source = FIELD_IN_PORT;

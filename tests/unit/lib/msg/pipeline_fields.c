@@ -46,6 +46,22 @@ static void what_is_zero_is_not_said(void **state)
     assert_int_equal(pipeline_fields_write(&one, bytes), 0);
 }
 
+static void what_stands_behind_the_fields_is_found(void **state)
+{
+    (void)state;
+    struct flow_state one = {.reg[7] = be32(9), .metadata = be64(3)};
+    uint8_t bytes[DP_PIPELINE_MAX];
+    const uint8_t *rest;
+    size_t rest_size, size = pipeline_fields_write(&one, bytes);
+
+    assert_int_equal(pipeline_fields_split(bytes, size, &rest, &rest_size), size);
+    assert_int_equal(rest_size, 0);
+    memcpy(pipeline_fields_begin_rest(bytes, size), "abc", 3);
+    assert_int_equal(pipeline_fields_split(bytes, size + PIPELINE_REST_HEAD + 3, &rest, &rest_size), size);
+    assert_int_equal(rest_size, 3);
+    assert_memory_equal(rest, "abc", 3);
+}
+
 static void foreign_bytes_are_refused(void **state)
 {
     (void)state;
@@ -95,6 +111,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(everything_at_once_fits_and_comes_back),
         cmocka_unit_test(what_is_zero_is_not_said),
+        cmocka_unit_test(what_stands_behind_the_fields_is_found),
         cmocka_unit_test(foreign_bytes_are_refused),
         cmocka_unit_test(random_bytes_are_read_within_their_bounds),
     };

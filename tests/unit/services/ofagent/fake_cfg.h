@@ -208,15 +208,16 @@ static const ProtobufCMessage *fake_row(const struct cfg *cfg, enum cfg_table ta
 }
 
 /* Would configdb refuse it? */
-static int fake_check(const struct cfg *cfg, const struct cfg_txn *txn)
+static int fake_check(const struct cfg *cfg, const struct cfg_txn *txn, uint32_t *out_failed_op)
 {
     for (size_t i = 0; i < txn->n_ops; i++) {
         const struct fake_op *op = &txn->ops[i];
         const ProtobufCMessage *row = fake_row(cfg, op->table, op->id);
+        *out_failed_op = (uint32_t)i;
         if (op->kind == FAKE_REQUIRE_ABSENT && row != NULL) {
             return -ERROR_EXISTS;
         }
-        if ((op->kind == FAKE_DELETE || op->kind == FAKE_UPDATE) && row == NULL) {
+        if ((op->kind == FAKE_DELETE || op->kind == FAKE_UPDATE || (op->kind == FAKE_REQUIRE && op->table != CFG_OWNER)) && row == NULL) {
             return -ERROR_NOT_FOUND;
         }
         if (op->kind == FAKE_REQUIRE && op->table == CFG_OWNER) {
@@ -246,7 +247,8 @@ static inline void fake_cfg_commit(struct cfg *cfg)
     struct cfg_txn *txn = cfg->txns[0];
     uint64_t *ids = memory_array(txn->n_ops + 1, sizeof *ids);
     bool makes_version = false;
-    int err = fake_check(cfg, txn);
+    uint32_t failed_op = 0;
+    int err = fake_check(cfg, txn, &failed_op);
 
     for (size_t i = 0; err == 0 && i < txn->n_ops; i++) {
         const struct fake_op *op = &txn->ops[i];
@@ -261,7 +263,7 @@ static inline void fake_cfg_commit(struct cfg *cfg)
     }
     cfg->version.n += makes_version && err == 0;
     cfg->n_committed += err == 0;
-    fake_answer(cfg, &(struct cfg_result){.error = err, .version = cfg->version, .ids = ids, .n_ids = txn->n_ops});
+    fake_answer(cfg, &(struct cfg_result){.error = err, .failed_op = failed_op, .version = cfg->version, .ids = ids, .n_ids = txn->n_ops});
     free(ids);
     if (!cfg->delay_feed && makes_version) {
         fake_cfg_show(cfg, false);

@@ -176,9 +176,9 @@ static void a_replica_that_left_gets_no_packet_outs(void **state)
     bench_join(b);
     client_open(b, &c);
     const struct session *session = bridge_find(b->agent, 1)->sessions;
-    assert_int_equal(packet_out(b->agent->packet, session, &out, (struct version){0, 0}), 0);
+    assert_int_equal(packet_out(b->agent->packet, session, &out, NULL, (struct version){0, 0}), 0);
     bench_commit_row(b, CFG_SERVICE, BENCH_SLOWPATH, NULL);
-    assert_int_equal(packet_out(b->agent->packet, session, &out, (struct version){0, 0}), -ERROR_NOT_CONNECTED);
+    assert_int_equal(packet_out(b->agent->packet, session, &out, NULL, (struct version){0, 0}), -ERROR_NOT_CONNECTED);
     client_close(&c);
 }
 

@@ -255,6 +255,35 @@ static void a_rule_of_anothers_bridge_is_counted_unseen_until_it_is_over(void **
     assert_int_equal(b->retired, id);
 }
 
+/* It went while this ofagent did not run: nobody tells, so configdb is asked. What is there still is left alone. */
+static void a_rule_of_anothers_bridge_that_went_unheard_is_forgotten(void **state)
+{
+    struct bench *b = *state;
+    Busbar__OwnerRow owner = BUSBAR__OWNER_ROW__INIT;
+    Busbar__RuleRow rule = BUSBAR__RULE_ROW__INIT;
+
+    bench_join(b);
+    add_rule(b, "ip,actions=output:1");
+    ofagent(b, 70, 2, 8);
+    owner.start = 8;
+    owner.epoch = 2;
+    bench_commit_row(b, CFG_OWNER, 1, &owner.base);
+    bench_run(b, 100 * NS_PER_MS);
+    rule.bridge = 1;
+    bench_commit_row(b, CFG_RULE, 50, &rule.base);
+    for (uint64_t i = 48; i < 52; i++) {
+        bench_report(b, false, counter_id(COUNTER_RULE, i), 12, 0);
+    }
+    bench_run(b, 9 * NS_PER_S);
+    for (uint64_t i = 48; i < 52; i++) {
+        assert_true(counters_has(b->agent->rule_counters, counter_id(COUNTER_RULE, i)));
+    }
+    bench_run(b, 13 * NS_PER_S);
+    for (uint64_t i = 48; i < 52; i++) {
+        assert_int_equal(counters_has(b->agent->rule_counters, counter_id(COUNTER_RULE, i)), i == 50);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -271,6 +300,7 @@ int main(void)
         CLAIM(a_rule_of_anothers_bridge_that_is_over_is_retired_later),
         CLAIM(garbage_is_counted_and_survived),
         CLAIM(a_rule_of_anothers_bridge_is_counted_unseen_until_it_is_over),
+        CLAIM(a_rule_of_anothers_bridge_that_went_unheard_is_forgotten),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -243,7 +243,7 @@ static void packet_outs_are_hashed_at_once(void **state)
         char packet[32];
         (void)snprintf(packet, sizeof packet, "tcp,tp_src=%u", 1000 + i);
         struct flow_key key = fixture_key(packet, 11);
-        translate_packet_out(&input, FIXTURE_BRIDGE, 1, &list, &key, &f.translation);
+        translate_packet_out(&input, FIXTURE_BRIDGE, 1, &list, NULL, &key, &f.translation);
         assert_int_equal(f.translation.n_actions, 1);
         uint32_t port = f.translation.actions[0].port;
         translate_hashed(&f, packet, hash_packet(&key, &symmetric));

@@ -282,7 +282,7 @@ static void packet_outs_go_where_they_are_told_or_through_the_tables(void **stat
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         struct action_list list = {0};
         assert_int_equal(action_list_parse(cases[i].actions, NULL, &list, NULL), 0);
-        translate_packet_out(&input, FIXTURE_BRIDGE, cases[i].in_port, &list, &key, &f.translation);
+        translate_packet_out(&input, FIXTURE_BRIDGE, cases[i].in_port, &list, NULL, &key, &f.translation);
         fixture_expect_actions(&f, cases[i].expected);
         assert_true(f.translation.is_single);
         action_list_fini(&list);
@@ -372,7 +372,12 @@ static void the_meter_of_controllers_measures_what_goes_there_and_nothing_else(v
     struct fixture f;
     fixture_open(&f);
     fixture_rule(&f, "ip,actions=controller,output:2");
+    fixture_rule(&f, "arp,actions=controller(meter_id=5),output:2"); /* has one of its own */
     world_set_meter(&f.world, 71, FIXTURE_BRIDGE, METER_CONTROLLER);
+    world_set_meter(&f.world, 72, FIXTURE_BRIDGE, 5);
+    fixture_translate(&f, "arp", 11);
+    assert_int_equal(f.translation.actions[1].type, DP_ACTION_METER);
+    assert_int_equal(f.translation.actions[1].meter, 72);
     fixture_translate(&f, "ip", 11);
     assert_int_equal(f.translation.n_actions, 4);
     assert_int_equal(f.translation.actions[0].type, DP_ACTION_CLONE);
