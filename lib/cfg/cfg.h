@@ -12,7 +12,6 @@
 
 #include <protobuf-c/protobuf-c.h>
 
-#include "lib/base/bytes.h"
 #include "lib/bus/bus.h"
 #include "lib/msg/version.h"
 #include "proto/config.pb-c.h"
@@ -111,6 +110,7 @@ uint64_t cfg_txn_insert(struct cfg_txn *txn, enum cfg_table table, const Protobu
 void cfg_txn_put(struct cfg_txn *txn, enum cfg_table table, uint64_t id, const ProtobufCMessage *row);
 /* The same with the row's bytes, which are copied. */
 uint64_t cfg_txn_insert_packed(struct cfg_txn *txn, enum cfg_table table, const void *packed, size_t size);
+struct writer;
 /* Inserts put together ahead, for whichever transaction: one is appended to `ops`; and so many of them go into a transaction. They have no labels. */
 void cfg_ops_insert_packed(struct writer *ops, enum cfg_table table, const void *packed, size_t size);
 void cfg_txn_insert_ops(struct cfg_txn *txn, const void *ops, size_t size, size_t n_ops);
