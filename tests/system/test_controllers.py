@@ -32,6 +32,7 @@ def test_a_controller_at_a_path_has_a_learning_switch_of_us(suite):
 
 def test_controllers_come_to_a_path(suite):
     suite.bridge_with_hosts(2)
+    suite.ofctl("add-flow", "br0", "arp,actions=drop")
     path = suite.run_dir / "br0.controller"
     suite.swctl("set-controller", "br0", f"punix:{path}")
     wait_until("it listens", lambda: shown(suite)["state"] == "listening" and path.is_socket())
