@@ -160,6 +160,7 @@ static bool ends_with_list(const struct of_message *message)
            /* properties, of eight bytes or with their padding */
            message->type == OF_SET_ASYNC || message->type == OF_GET_ASYNC_REPLY || message->type == OF_TABLE_MOD ||
            message->type == OF_PORT_MOD || message->type == OF_ROLE_STATUS || message->type == OF_BUNDLE_CONTROL ||
+           message->type == OF_RESUME ||
            (message->type == OF_MULTIPART_REQUEST && message->multipart_request.type == OF_MULTIPART_FLOW_MONITOR);
 }
 

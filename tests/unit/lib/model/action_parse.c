@@ -14,7 +14,7 @@ static void words_mean_what_ovs_ofctl_makes_of_them_for_openflow_13(void **state
         {"controller(pause)", "controller(pause)"},
         {"controller(meter_id=3,pause,id=2)", "controller(id=2,pause,meter_id=3)"},
         {"controller(pause,max_len=9,userdata=01)", "controller(max_len=9,userdata=01,pause)"},
-        {"dl_vlan=1,set_field:0x1001/0x1003->vlan_vid", "load:0x1->OXM_OF_VLAN_VID[0..1]"},
+        {"set_field:0x1001/0x1003->vlan_vid", "load:0x1->OXM_OF_VLAN_VID[0..1]"},
         {"controller(id=3,reason=invalid_ttl,max_len=9)", "controller(reason=invalid_ttl,max_len=9,id=3)"},
         {"65533", "CONTROLLER:65535"},
         {"mod_vlan_vid:5", "push_vlan:0x8100,set_field:4101->vlan_vid"},

@@ -100,6 +100,7 @@ static void extensions_of_varied_length_are_checked(void **state)
     const uint8_t no_clause[] = {0, 0, 0x23, 0x20, 0, 34, 2, 2, 0, 0, 0, 9};
     const uint8_t short_output[] = {0, 0, 0x23, 0x20, 0, 39, 0, 1, 0, 0, 0, 13};
     const uint8_t pause[] = {0, 0, 0x23, 0x20, 0, 37, 0, 0, 0, 0, 0, 0, 0, 4, 0, 4, 0, 0, 0, 0};
+    const uint8_t unknown[] = {0, 0, 0x23, 0x20, 0, 37, 0, 0, 0, 0, 0, 0, 0, 6, 0, 4, 0, 0, 0, 0};
     const uint8_t long_property[] = {0, 0, 0x23, 0x20, 0, 37, 0, 0, 0, 0, 0, 0, 0, 3, 0, 9, 0, 0, 0, 0};
     const uint8_t bad_inner[] = {0, 0, 0x23, 0x20, 0, 42, 0, 0, 0, 0, 0, 0, 0, 99, 0, 8, 0, 0, 0, 0};
 
@@ -107,7 +108,8 @@ static void extensions_of_varied_length_are_checked(void **state)
     assert_int_equal(refusal(note, sizeof note), OF_ERROR_BAD_ACTION_BAD_LEN);
     assert_int_equal(refusal(no_clause, sizeof no_clause), OF_ERROR_BAD_ACTION_BAD_ARGUMENT);
     assert_int_equal(refusal(short_output, sizeof short_output), OF_ERROR_BAD_ACTION_BAD_ARGUMENT);
-    assert_int_equal(refusal(pause, sizeof pause), OF_ERROR_BAD_ACTION_BAD_ARGUMENT); /* nobody could resume it */
+    assert_int_equal(refusal(pause, sizeof pause), OF_ERROR_NONE);
+    assert_int_equal(refusal(unknown, sizeof unknown), OF_ERROR_BAD_ACTION_BAD_ARGUMENT);
     assert_int_equal(refusal(long_property, sizeof long_property), OF_ERROR_BAD_ACTION_BAD_LEN);
     assert_int_equal(refusal(bad_inner, sizeof bad_inner), OF_ERROR_BAD_ACTION_BAD_TYPE);
 }
