@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/base/bytes.h"
 #include "lib/base/memory.h"
 #include "lib/cfg/bridge_set.h"
 #include "lib/cfg/cfg.h"
