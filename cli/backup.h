@@ -30,7 +30,8 @@ struct backup {
 
 /* See output_file.h; "-": to the standard output. The detail names the file. */
 int backup_write(const char *path, const struct backup *backup, struct error_detail *detail) MUST_CHECK;
-/* "-": the standard input. -ERROR_SYNTAX (something else than a backup), -ERROR_VERSION, -ERROR_DAMAGED (cut short, or a checksum that does not fit), -ERROR_TOO_LARGE,
+/* "-": the standard input.
+ * -ERROR_SYNTAX (something else than a backup), -ERROR_VERSION, -ERROR_DAMAGED (cut short, or a checksum that does not fit), -ERROR_TOO_LARGE,
  * -errno; the detail says what is wrong with it. */
 int backup_read(const char *path, struct backup *out_backup, struct error_detail *detail) MUST_CHECK;
 /* For one that was read. */

@@ -46,9 +46,9 @@ static void interface_names(void **state)
 static void controller_targets(void **state)
 {
     static const char *const good[] = {"tcp:127.0.0.1:6653", "tcp:10.0.0.1", "tcp:[::1]:6653", "tcp:[fe80::1]",
-                                       "tcp:1.2.3.4:65535", "ssl:1.2.3.4:1", "ptcp:6634", "pssl:6634:127.0.0.1"};
+                                       "tcp:1.2.3.4:65535", "ssl:1.2.3.4:1", "ptcp:6634", "pssl:6634:127.0.0.1", "unix:/run/x", "punix:/run/x"};
     static const char *const bad[] = {
-        "",           "tcp:",           "unix:/run/x",    "tcp:1.2.3:1",      "tcp:1.2.3.4:0",     "tcp:1.2.3.4:65536",
+        "",           "tcp:",           "unix:",          "tcp:1.2.3:1",      "tcp:1.2.3.4:0",     "tcp:1.2.3.4:65536",
         "tcp:host:1", "tcp:1.2.3.4:",   "tcp:[::1:6653",  "tcp:::1:6653",     "tcp:1.2.3.4:66x",   "tcp:[::1]x",
         "tcp:[]:1",   "tcp:1.2.3.4:-1", "tcp: 1.2.3.4:1", "TCP:1.2.3.4:6653", "tcp:1.2.3.4:123456"};
     struct error_detail detail;
