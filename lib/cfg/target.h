@@ -16,7 +16,7 @@
 #include "lib/base/error.h"
 
 enum { TARGET_PORT = 6653 /* IANA's of OpenFlow */ };
-#define TARGET_WANTED "tcp:ADDRESS[:PORT], ssl:ADDRESS[:PORT], ptcp:[PORT][:ADDRESS] pssl:[PORT][:ADDRESS], unix:PATH or punix:PATH"
+#define TARGET_WANTED "tcp:ADDRESS[:PORT], ssl:ADDRESS[:PORT], ptcp:[PORT][:ADDRESS], pssl:[PORT][:ADDRESS], unix:PATH or punix:PATH"
 
 enum target_scheme { TARGET_TCP, TARGET_SSL, TARGET_PTCP, TARGET_PSSL, TARGET_UNIX, TARGET_PUNIX };
 
