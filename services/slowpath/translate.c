@@ -400,6 +400,7 @@ static void walk_begin(struct walk *walk, const struct translate_input *input, s
     walk->out = out;
     walk->visited = out->visited;
     walk->reason = DROP_RULE;
+    walk->told = PACKET_IN_ACTION;
     walk->came = walk->state.key = *key;
     walk->state.actset_output = be32(OFPORT_UNSET);
     memset((uint8_t *)&walk->written + sizeof(struct flow_key), 0xff, sizeof walk->written - sizeof(struct flow_key));
@@ -497,9 +498,9 @@ void walk_enter(struct walk *walk)
         normal_perform(walk);
         return;
     }
-    pipeline_run(walk, 0, PORT_IN_PORT);
+    walk->rule = pipeline_run(walk, 0, PORT_IN_PORT, true); /* the action set is told as that rule's, as by Open vSwitch */
     if (!walk->is_over) {
-        action_set_perform(walk, &walk->set);
+        action_set_perform(walk, &walk->set, PACKET_IN_ACTION_SET);
     }
 }
 
@@ -543,7 +544,7 @@ void translate_packet_out(const struct translate_input *input, uint64_t bridge, 
     walk.state.key.in_port = walk.state.in_phy_port = be32(in_ofport);
     perform_list(&walk, actions);
     if (!walk.is_over) {
-        action_set_perform(&walk, &walk.set);
+        action_set_perform(&walk, &walk.set, PACKET_IN_ACTION_SET);
     }
     walk_finish(&walk);
 }
