@@ -65,6 +65,14 @@ struct dp_controller {
     uint16_t n_pipeline; /* and in those before these: the packet's pipeline fields */
 };
 
+enum { DP_REASON_TABLE_MISS = 0, DP_REASON_NO_RULE = 6 }; /* of lib/model's; lib/msg/dp_action.c holds them against each other */
+
+/* Is it a packet that no rule, or but a table-miss rule, has matched? */
+static inline bool dp_controller_is_miss(const struct dp_controller *to)
+{
+    return to->reason == DP_REASON_TABLE_MISS || to->reason == DP_REASON_NO_RULE;
+}
+
 static inline size_t dp_userdata_items(size_t n_bytes)
 {
     return (n_bytes + DP_USERDATA_SIZE - 1) / DP_USERDATA_SIZE;

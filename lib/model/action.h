@@ -38,7 +38,16 @@ enum {
     CONJUNCTION_CLAUSES_MAX = 64 /* Open vSwitch's */
 };
 
-enum packet_in_reason { PACKET_IN_NO_MATCH = 0, PACKET_IN_ACTION = 1, PACKET_IN_INVALID_TTL = 2 };
+/* OpenFlow's numbers, and one that only our own wires know: which controllers take that is another matter than for a table-miss rule's packet. */
+enum packet_in_reason {
+    PACKET_IN_NO_MATCH = 0, /* a table-miss rule */
+    PACKET_IN_ACTION = 1,
+    PACKET_IN_INVALID_TTL = 2,
+    PACKET_IN_ACTION_SET = 3,
+    PACKET_IN_GROUP = 4,
+    PACKET_IN_PACKET_OUT = 5,
+    PACKET_IN_NO_RULE = 6 /* no rule, not even a table-miss rule: NO_MATCH for a controller of OpenFlow 1.0, nothing for later ones */
+};
 
 struct action {
     enum action_type type;

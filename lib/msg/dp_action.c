@@ -13,7 +13,10 @@
 #include <string.h>
 
 #include "lib/base/memory.h"
+#include "lib/model/action.h"
 #include "lib/msg/field_wire.h"
+
+_Static_assert((int)DP_REASON_TABLE_MISS == (int)PACKET_IN_NO_MATCH && (int)DP_REASON_NO_RULE == (int)PACKET_IN_NO_RULE, "one meaning on both sides");
 
 /* One function for each union member that actions.def names. */
 static void encode_port(const struct dp_action *action, Busbar__DpAction *message)

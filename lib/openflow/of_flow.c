@@ -123,6 +123,9 @@ int of_flow_removed_decode(struct of_decoding *d, struct of_message *out)
     if (d->version == OF_VERSION_10 || out->form == OF_FORM_NICIRA) {
         return of_flow10_removed_decode(d, out);
     }
+    if (d->version >= OF_VERSION_15) {
+        return of_stats15_get_removed(&d->body, removed, d->error);
+    }
     removed->cookie = reader_u64(&d->body);
     removed->priority = reader_u16(&d->body);
     removed->reason = reader_u8(&d->body);
@@ -144,6 +147,10 @@ void of_flow_removed_encode(const struct of_message *message, struct writer *w)
 
     if (message->version == OF_VERSION_10 || message->form == OF_FORM_NICIRA) {
         of_flow10_removed_encode(message, w);
+        return;
+    }
+    if (message->version >= OF_VERSION_15) {
+        of_stats15_put_removed(w, removed);
         return;
     }
     writer_u64(w, removed->cookie);

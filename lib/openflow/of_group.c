@@ -102,7 +102,7 @@ static int check_group(const struct of_group_mod *mod, struct of_error *error)
     bool is_delete = mod->command == OF_GROUP_DELETE;
     bool is_part = mod->command == OF_GROUP_INSERT_BUCKET || mod->command == OF_GROUP_REMOVE_BUCKET;
 
-    if (group->group_id > GROUP_MAX && !(is_delete && group->group_id == GROUP_ALL)) {
+    if (group->group_id > GROUP_MAX && !is_delete) { /* to delete what cannot be is no error */
         return of_refuse(error, OF_ERROR_GROUP_MOD_FAILED_INVALID_GROUP, "group id %u", group->group_id);
     }
     if (is_delete) {

@@ -176,7 +176,7 @@ struct of_meter_mod {
     struct meter meter;
 };
 
-enum of_table_config { OF_TABLE_EVICTION = 1 << 2, OF_TABLE_VACANCY_EVENTS = 1 << 3 }; /* from 1.4 on */
+enum of_table_config { OF_TABLE_DEPRECATED = 3, OF_TABLE_EVICTION = 1 << 2, OF_TABLE_VACANCY_EVENTS = 1 << 3 }; /* from 1.4 on */
 enum { OF_TABLE_EVICTION_FLAGS = 7 }; /* what an eviction looks at: importance, life time and others, as Open vSwitch says it */
 
 struct of_table_mod {

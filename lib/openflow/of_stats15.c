@@ -142,6 +142,48 @@ int of_stats15_get_flow(struct reader *item, struct rule *rule, struct rule_stat
     return 0;
 }
 
+void of_stats15_put_removed(struct writer *w, const struct of_flow_removed *removed)
+{
+    writer_u8(w, removed->table);
+    writer_u8(w, removed->reason);
+    writer_u16(w, removed->priority);
+    writer_u16(w, removed->idle_timeout_s);
+    writer_u16(w, removed->hard_timeout_s);
+    writer_u64(w, removed->cookie);
+    of_match_encode(w, OF_VERSION_15, &removed->match);
+    size_t begin = begin_list(w);
+    put_time(w, STAT_DURATION, removed->duration_ns);
+    put_count(w, STAT_PACKET_COUNT, removed->n_packets);
+    put_count(w, STAT_BYTE_COUNT, removed->n_bytes);
+    end_list(w, begin);
+}
+
+int of_stats15_get_removed(struct reader *r, struct of_flow_removed *out, struct of_error *error)
+{
+    struct stats list;
+
+    out->table = reader_u8(r);
+    out->reason = reader_u8(r);
+    out->priority = reader_u16(r);
+    out->idle_timeout_s = reader_u16(r);
+    out->hard_timeout_s = reader_u16(r);
+    out->cookie = reader_u64(r);
+    if (r->failed) {
+        return of_refuse(error, OF_ERROR_BAD_REQUEST_BAD_LEN, "flow_removed: too short");
+    }
+    int err = of_match_decode(r, &out->match, error);
+    if (err == 0 && get_list(r, &list) != 0) {
+        err = of_refuse(error, OF_ERROR_BAD_REQUEST_BAD_LEN, "flow_removed: statistics of the wrong length");
+    }
+    if (err != 0) {
+        return err;
+    }
+    out->duration_ns = list.duration_ns;
+    out->n_packets = list.n_packets;
+    out->n_bytes = list.n_bytes;
+    return 0;
+}
+
 void of_stats15_put_aggregate(struct writer *w, const struct of_aggregate *aggregate)
 {
     size_t begin = begin_list(w);

@@ -41,7 +41,7 @@ void port_set_up_rate(struct port *port, uint32_t rate_per_s)
 {
     if (port->up_rate != rate_per_s) {
         port->up_rate = rate_per_s;
-        port->up_bucket = bucket_of_rate(rate_per_s, rate_per_s / PORT_UP_BURSTS_PER_S + 1);
+        port->up_buckets[0] = port->up_buckets[1] = bucket_of_rate(rate_per_s, rate_per_s / PORT_UP_BURSTS_PER_S + 1);
     }
 }
 

@@ -23,7 +23,8 @@ struct port {
     bool can_send; /* open, and the link is up */
     uint32_t mtu;
     struct megaflow_table megaflows;
-    struct bucket miss_bucket, up_bucket;
+    struct bucket miss_bucket;
+    struct bucket up_buckets[2]; /* of packets by rules to controllers, and of misses: a flood of these does not starve those */
     uint32_t up_rate;
     uint32_t n_pending;
     uint32_t n_tx;

@@ -136,7 +136,7 @@ static void on_controller(void *context, const struct dp_controller *to, const s
     struct port *port = port_set_find(w->ports, packet->in_port);
     int reason = DROP_CONTROLLER_RATE;
     w->totals.copies++;
-    if (port == NULL || bucket_take(&port->up_bucket, w->now_ns)) {
+    if (port == NULL || bucket_take(&port->up_buckets[dp_controller_is_miss(to)], w->now_ns)) {
         reason = w->events.up(w->events.context, to, packet);
     }
     if (reason == WORKER_ASKED) {

@@ -109,7 +109,9 @@ struct bridge {
     uint64_t generation_id;
     uint64_t without_controller_ns; /* since when none is connected */
     bool is_fail_open;        /* also in the owner row, with which the next owner begins */
-    bool is_noting_fail_open; /* that is being written there */
+    bool tells_misses;        /* a session of OpenFlow 1.0 wants what no rule matches, or did until a moment ago; also in the owner row, for the slowpath */
+    uint64_t misses_until_ns; /* when none has for so long */
+    bool is_noting;           /* the two are being written there */
     struct bridge_table { /* what table_mods of 1.4 and later set, kept in the owner row; and the limits of configdb's table FLOW_TABLE */
         uint32_t config;  /* enum of_table_config */
         uint8_t vacancy_down, vacancy_up;
@@ -144,6 +146,7 @@ struct agent_counts {
     uint64_t flow_mods, group_mods, meter_mods, barriers;
     uint64_t errors;
     uint64_t packet_ins, packet_ins_dropped; /* sent to a session; not sent, as its peer does not read */
+    uint64_t packet_ins_held[2], packet_ins_limited[2]; /* by rules, of misses: held back by the controller's limit; and of these dropped */
 };
 
 struct ofagent {

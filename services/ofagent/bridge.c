@@ -231,7 +231,7 @@ void bridge_end_service(struct bridge *bridge, const char *why)
     bridge->n_removals = 0;
     bridge->listen_error = 0;
     bridge->has_generation = false;
-    bridge->is_fail_open = false;
+    bridge->is_fail_open = bridge->tells_misses = false;
 }
 
 static bool is_busy(const struct session *session)
@@ -257,7 +257,7 @@ bool bridge_is_quiet(const struct bridge *bridge)
             return false;
         }
     }
-    return inflight_size(bridge->inflight) == 0 && !inflight_is_under_way(bridge->inflight) && bridge->n_removals == 0 && !bridge->is_noting_fail_open;
+    return inflight_size(bridge->inflight) == 0 && !inflight_is_under_way(bridge->inflight) && bridge->n_removals == 0 && !bridge->is_noting;
 }
 
 const char *bridge_listener_trouble(const struct bridge *bridge, char *out_text, size_t room)
@@ -759,7 +759,8 @@ static void watch_controllers(struct bridge *bridge)
     if (bridge->is_fail_open != was_fail_open) {
         log_warn("fail-open bridge=%s state=%s", bridge->name, bridge->is_fail_open ? "on" : "off");
     }
-    owner_note_fail_open(bridge);
+    packet_watch_misses(bridge);
+    owner_note(bridge);
 }
 
 void bridge_step(struct bridge *bridge)

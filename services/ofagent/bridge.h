@@ -5,6 +5,8 @@
 #include "lib/openflow/of_message.h"
 #include "services/ofagent/agent.h"
 
+#define BRIDGE_MISSES_KEPT_NS (2 * NS_PER_S) /* a controller of OpenFlow 1.0 that was there begins anew within a second or two */
+
 struct bridge *bridge_new(struct ofagent *agent, uint64_t id, const Busbar__BridgeRow *row);
 void bridge_destroy(struct bridge **bridge);
 /* The bridge is gone from the configuration: nobody will ask for what its rules and tables have counted. Before bridge_destroy(). */

@@ -16,6 +16,7 @@
 #include "services/ofagent/controller.h"
 #include "services/ofagent/on_multipart.h"
 #include "services/ofagent/packet.h"
+#include "services/ofagent/packet_queue.h"
 #include "services/ofagent/ports.h"
 #include "services/ofagent/owner.h"
 #include "services/ofagent/session.h"
@@ -413,6 +414,14 @@ static void run_dump_tables(void *context, struct control_call *call, const char
     control_reply(call, list);
 }
 
+/* What the limit of its controller has done to packet-ins of one kind. */
+static json_t *limited_json(const struct packet_queue *queue)
+{
+    return queue == NULL ? json_null()
+                         : json_pack("{s:I, s:I, s:I}", "waiting", (json_int_t)packet_queue_size(queue), "held", (json_int_t)packet_queue_held(queue),
+                                     "dropped", (json_int_t)packet_queue_dropped(queue));
+}
+
 static json_t *bridge_json(const struct bridge *bridge)
 {
     json_t *sessions = json_array();
@@ -420,22 +429,23 @@ static json_t *bridge_json(const struct bridge *bridge)
     char trouble[80];
 
     for (const struct session *s = bridge->sessions; s != NULL; s = s->next) {
-        json_array_append_new(sessions, json_pack("{s:I, s:I, s:b, s:I, s:I, s:I}", "session", (json_int_t)s->number,
-                                                  "controller", (json_int_t)s->controller, "active", s->state == SESSION_ACTIVE,
+        json_array_append_new(sessions, json_pack("{s:I, s:I, s:b, s:i, s:I, s:I, s:o, s:o, s:I}", "session", (json_int_t)s->number,
+                                                  "controller", (json_int_t)s->controller, "active", s->state == SESSION_ACTIVE, "version", s->version,
                                                   "packet_ins", (json_int_t)s->n_packet_ins, "packet_ins_dropped",
-                                                  (json_int_t)s->n_packet_ins_dropped, "errors", (json_int_t)s->n_errors));
+                                                  (json_int_t)s->n_packet_ins_dropped, "limited", limited_json(s->queues[0]),
+                                                  "misses_limited", limited_json(s->queues[1]), "errors", (json_int_t)s->n_errors));
     }
     for (const struct controller *c = bridge->controllers; c != NULL; c = c->next) {
         json_array_append_new(controllers, json_pack("{s:s, s:b, s:s}", "target", c->target, "is_connected", c->is_active,
                                                      "last_error", c->last_error));
     }
-    return json_pack("{s:s, s:s, s:I, s:s?, s:I, s:I, s:I, s:I, s:I, s:b, s:o, s:o}", "name", bridge->name, "state",
+    return json_pack("{s:s, s:s, s:I, s:s?, s:I, s:I, s:I, s:I, s:I, s:b, s:b, s:o, s:o}", "name", bridge->name, "state",
                      bridge_state_name(bridge->state), "owner", (json_int_t)share_instance(bridge->agent, bridge->owner_start), "listener",
                      bridge_listener_trouble(bridge, trouble, sizeof trouble), "rules", (json_int_t)flow_table_size(bridge->flows), "groups",
                      (json_int_t)group_table_size(bridge->groups), "meters", (json_int_t)meter_table_size(bridge->meters),
                      "in_flight", (json_int_t)inflight_size(bridge->inflight),
-                     "closed_unread", (json_int_t)bridge->n_unread, "fail_open", bridge->is_fail_open, "sessions", sessions,
-                     "controllers", controllers);
+                     "closed_unread", (json_int_t)bridge->n_unread, "fail_open", bridge->is_fail_open, "tells_misses", bridge->tells_misses,
+                     "sessions", sessions, "controllers", controllers);
 }
 
 const char *commands_state(const struct ofagent *agent)

@@ -34,8 +34,15 @@ static void read_settings(struct controller *controller, const Busbar__Controlle
 
     controller->max_backoff_ns = (backoff_ms > 0 ? backoff_ms : 1) * NS_PER_MS;
     controller->probe_ns = probe_ms * NS_PER_MS;
+    controller->packet_in_rate = row->has_controller_rate_limit ? row->controller_rate_limit : 0;
+    controller->packet_in_burst = row->has_controller_burst_limit ? row->controller_burst_limit : controller->packet_in_rate;
     if (controller->session != NULL) {
         controller->session->probe_ns = controller->probe_ns;
+    }
+    for (struct session *session = controller->bridge->sessions; session != NULL; session = session->next) {
+        if (session->controller == controller->id || session->listener == controller->id) {
+            session_limit(session, controller->packet_in_rate, controller->packet_in_burst);
+        }
     }
 }
 
@@ -164,6 +171,7 @@ static struct session *begin_session(struct controller *controller, int fd, stru
     struct session *session =
         session_new(bridge, conn_new(fd, channel), controller->is_passive ? 0 : controller->id, controller->probe_ns);
 
+    session_limit(session, controller->packet_in_rate, controller->packet_in_burst);
     session_join(session);
     return session;
 }

@@ -27,6 +27,7 @@ struct controller {
     char *listener_path; /* of punix while it listens, otherwise NULL; owned */
     uint64_t accept_again_ns;
     uint64_t max_backoff_ns, probe_ns;
+    uint32_t packet_in_rate, packet_in_burst; /* of each session, of misses and of the rest; 0: no limit */
     int fd;                  /* connecting; -1: not */
     struct session *session; /* owned by the bridge's list */
     uint64_t try_at_ns;

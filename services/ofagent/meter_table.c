@@ -114,6 +114,9 @@ static enum of_error_number check_band(const struct meter_band *band)
     if (band->type != METER_BAND_DROP && !is_remark) {
         return OF_ERROR_METER_MOD_FAILED_BAD_BAND;
     }
+    if (band->rate == 0) {
+        return OF_ERROR_METER_MOD_FAILED_BAD_RATE;
+    }
     return is_remark && band->prec_level == 0 ? OF_ERROR_METER_MOD_FAILED_BAD_BAND_VALUE : OF_ERROR_NONE;
 }
 

@@ -488,6 +488,7 @@ static void add_bridge_fds(struct ofagent *agent, const struct bridge *bridge, u
         if (again) {
             *next_ns = agent->now_ns;
         }
+        earlier(next_ns, session_next_ns(session));
         if (session->waits_for_barrier || session->held != NULL) {
             earlier(next_ns, agent->now_ns + STEP_WHILE_WAITING_NS);
         }

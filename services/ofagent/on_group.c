@@ -82,27 +82,29 @@ enum of_error_number on_meter_mod(struct session *session, struct of_message *me
     return error;
 }
 
-/* Up to 1.3 a table has nothing to set that we would do differently; later, whether it evicts and when it complains. */
+/* Up to 1.3 a table has nothing to set that we would do differently; later, whether it evicts and when it complains. The deprecated two bits mean
+ * nothing [OF1.3.5 §7.3.3]. */
 enum of_error_number on_table_mod(struct session *session, struct of_message *message, const struct request *request)
 {
     const struct of_table_mod *mod = &message->table_mod;
     struct bridge *bridge = session->bridge;
     uint32_t known = session->version < OF_VERSION_14 ? 0 : (OF_TABLE_EVICTION | OF_TABLE_VACANCY_EVENTS);
+    uint32_t config = mod->config & ~(uint32_t)OF_TABLE_DEPRECATED;
 
     if (mod->table > TABLE_MAX && mod->table != TABLE_ALL) {
         return OF_ERROR_TABLE_MOD_FAILED_BAD_TABLE;
     }
-    if ((mod->config & ~known) != 0) {
+    if ((config & ~known) != 0) {
         return OF_ERROR_TABLE_MOD_FAILED_BAD_CONFIG;
     }
     if (!bridge_is_writable(bridge)) {
         return OF_ERROR_TABLE_MOD_FAILED_EPERM;
     }
-    bridge->has_vacancy_events = bridge->has_vacancy_events || (mod->config & OF_TABLE_VACANCY_EVENTS) != 0;
+    bridge->has_vacancy_events = bridge->has_vacancy_events || (config & OF_TABLE_VACANCY_EVENTS) != 0;
     for (unsigned i = 0; i < TABLE_COUNT; i++) {
         if (mod->table == i || mod->table == TABLE_ALL) {
             struct bridge_table *table = &bridge->tables[i];
-            table->config = mod->config;
+            table->config = config;
             table->vacancy_down = mod->has_vacancy ? mod->vacancy_down : table->vacancy_down;
             table->vacancy_up = mod->has_vacancy ? mod->vacancy_up : table->vacancy_up;
         }

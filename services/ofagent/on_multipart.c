@@ -441,6 +441,16 @@ static enum of_error_number list_watched(struct session *session, struct of_mess
     return OF_ERROR_NONE;
 }
 
+/* Of an experimenter that we know it is but a subtype that we do not. ONF's have no place in 1.0. */
+static enum of_error_number refuse_experimenter(const struct session *session, const struct of_multipart_request *wanted)
+{
+    struct reader r = reader_of(wanted->raw.data, wanted->raw.data_size);
+    uint32_t experimenter = reader_u32(&r);
+    bool is_known = experimenter == OF_EXPERIMENTER_NICIRA || (experimenter == OF_EXPERIMENTER_ONF && session->version != OF_VERSION_10);
+
+    return is_known ? OF_ERROR_BAD_REQUEST_BAD_EXP_TYPE : OF_ERROR_BAD_REQUEST_BAD_EXPERIMENTER;
+}
+
 enum of_error_number on_multipart_request(struct session *session, struct of_message *message, const struct request *request)
 {
     const struct of_multipart_request *wanted = &message->multipart_request;
@@ -467,6 +477,5 @@ enum of_error_number on_multipart_request(struct session *session, struct of_mes
         writer_fini(&body);
         return error;
     }
-    return wanted->type == OF_MULTIPART_EXPERIMENTER ? OF_ERROR_BAD_REQUEST_BAD_EXPERIMENTER
-                                                     : OF_ERROR_BAD_REQUEST_BAD_MULTIPART;
+    return wanted->type == OF_MULTIPART_EXPERIMENTER ? refuse_experimenter(session, wanted) : OF_ERROR_BAD_REQUEST_BAD_MULTIPART;
 }

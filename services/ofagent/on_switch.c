@@ -2,7 +2,7 @@
  *
  * The answers are made from the bridge and the session. How fragments are treated is the bridge's, as in Open vSwitch, and kept in the owner row,
  * where the slowpath reads it. "normal" lets the ports of first fragments be matched, as the standard says and as Open vSwitch's nx-match does, so
- * those two are one here. Nobody reassembles: that is refused rather than forgotten.
+ * those two are one here. Nobody reassembles: who asks for that finds by GET_CONFIG that nothing has changed, as with Open vSwitch.
  * The ofagent's one thread.
  */
 #include "services/ofagent/bridge.h"
@@ -89,10 +89,7 @@ enum of_error_number on_set_config(struct session *session, struct of_message *m
 {
     struct bridge *bridge = session->bridge;
 
-    if (message->config.flags == OF_FRAG_REASM) {
-        return OF_ERROR_SWITCH_CONFIG_FAILED_BAD_FLAGS;
-    }
-    if (message->config.flags != bridge->fragments) {
+    if (message->config.flags != bridge->fragments && message->config.flags != OF_FRAG_REASM) {
         if (!bridge_is_writable(bridge)) {
             return OF_ERROR_SWITCH_CONFIG_FAILED_EPERM;
         }

@@ -188,8 +188,9 @@ static void load_tables(struct bridge *bridge)
 {
     const Busbar__OwnerRow *row = owner_row(bridge);
 
-    if (!bridge->is_served) { /* what its last owner knew of the controllers: nobody waits for three probes anew */
+    if (!bridge->is_served) { /* what its last owner knew of the controllers: nobody waits for three probes anew, and what misses do stays as they come back */
         bridge->is_fail_open = row != NULL && row->fail_open;
+        bridge->misses_until_ns = row != NULL && row->tells_misses ? bridge->agent->now_ns + BRIDGE_MISSES_KEPT_NS : 0;
     }
     bridge->has_vacancy_events = false;
     bridge->fragments = row != NULL && row->has_fragments && row->fragments <= OF_FRAG_NX_MATCH ? (uint16_t)row->fragments : OF_FRAG_NORMAL;
@@ -209,7 +210,7 @@ static void load_tables(struct bridge *bridge)
     }
 }
 
-/* A table_mod or SET_CONFIG under way; it may outlive its session. Or fail-open, of no session. */
+/* A table_mod or SET_CONFIG under way; it may outlive its session. Or what the bridge notes itself, of no session. */
 struct writing {
     struct ofagent *agent;
     uint64_t bridge, session; /* a session's number; 0: none */
@@ -235,7 +236,7 @@ static void on_written(void *context, const struct cfg_result *result)
         owner_reload(bridge);
     }
     if (bridge != NULL && writing->session == 0) {
-        bridge->is_noting_fail_open = false;
+        bridge->is_noting = false;
     }
     if (session != NULL) {
         session->n_port_mods--;
@@ -261,6 +262,7 @@ static void write_row(struct bridge *bridge, struct writing *writing)
     mine.has_fragments = bridge->fragments != OF_FRAG_NORMAL;
     mine.fragments = bridge->fragments;
     mine.has_fail_open = mine.fail_open = bridge->is_fail_open;
+    mine.has_tells_misses = mine.tells_misses = bridge->tells_misses;
     for (unsigned i = 0; i < TABLE_COUNT; i++) {
         const struct bridge_table *table = &bridge->tables[i];
         if (table->config != 0 || table->vacancy_down != 0 || table->vacancy_up != 0) {
@@ -290,16 +292,17 @@ void owner_write(struct session *session, const uint8_t *request, size_t size, e
     write_row(bridge, writing);
 }
 
-void owner_note_fail_open(struct bridge *bridge)
+void owner_note(struct bridge *bridge)
 {
     const Busbar__OwnerRow *row = owner_row(bridge);
 
-    if (bridge->is_noting_fail_open || !bridge_is_writable(bridge) || !owner_is_current(bridge) || (row->fail_open != 0) == bridge->is_fail_open) {
+    if (bridge->is_noting || !bridge_is_writable(bridge) || !owner_is_current(bridge) ||
+        ((row->fail_open != 0) == bridge->is_fail_open && (row->tells_misses != 0) == bridge->tells_misses)) {
         return;
     }
     struct writing *writing = memory_zeroed(sizeof *writing);
     *writing = (struct writing){.agent = bridge->agent, .bridge = bridge->id};
-    bridge->is_noting_fail_open = true;
+    bridge->is_noting = true;
     write_row(bridge, writing);
 }
 

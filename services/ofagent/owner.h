@@ -40,7 +40,7 @@ void owner_require(struct cfg_txn *txn, const struct bridge *bridge);
 /* What table_mods and SET_CONFIG have set, into the owner row, so that the next owner finds it. A barrier of the session waits for that. Should it be
  * refused, the request is answered with `error`, and the bridge claimed and loaded anew. */
 void owner_write(struct session *session, const uint8_t *request, size_t size, enum of_error_number error);
-/* Whether the controllers are away (bridge->is_fail_open), into the owner row, when that says something else. */
-void owner_note_fail_open(struct bridge *bridge);
+/* Whether the controllers are away (bridge->is_fail_open) and whether one wants misses, into the owner row, when that says something else. */
+void owner_note(struct bridge *bridge);
 
 #endif

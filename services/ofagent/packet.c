@@ -115,19 +115,12 @@ static void say_hello(struct packet *packet, struct replica *replica)
     free(ids);
 }
 
-static void give(struct packet *packet, struct session *session, const Busbar__PacketIn *in, struct of_message *message)
+static void give(struct session *session, const Busbar__PacketIn *in, struct of_message *message)
 {
-    if (session->controller_id != in->controller_id || !session_wants(session, session->async.packet_in, in->reason)) {
+    if (session->controller_id != in->controller_id || !session_wants_packet_in(session, in->reason, &message->packet_in.reason)) {
         return;
     }
-    if (!conn_has_room(session->conn)) {
-        session->n_packet_ins_dropped++;
-        session->bridge->agent->counts.packet_ins_dropped++;
-        return;
-    }
-    session->n_packet_ins++;
-    session->bridge->agent->counts.packet_ins++;
-    session_send(session, message);
+    session_send_packet_in(session, message, in->in_port, in->reason == PACKET_IN_NO_MATCH || in->reason == PACKET_IN_NO_RULE);
 }
 
 static void on_packet_in(struct packet *packet, const Busbar__PacketIn *in)
@@ -150,7 +143,7 @@ static void on_packet_in(struct packet *packet, const Busbar__PacketIn *in)
         packet->counts.ins_unwanted++;
         return;
     }
-    if (in->reason > PACKET_IN_INVALID_TTL || in->table > TABLE_MAX) {
+    if (in->reason > PACKET_IN_NO_RULE || in->table > TABLE_MAX) {
         packet->counts.ins_malformed++;
         return;
     }
@@ -163,7 +156,7 @@ static void on_packet_in(struct packet *packet, const Busbar__PacketIn *in)
         return;
     }
     for (struct session *session = bridge->sessions; session != NULL; session = session->next) {
-        give(packet, session, in, &message);
+        give(session, in, &message);
     }
 }
 
@@ -184,6 +177,25 @@ static void receive(struct packet *packet, struct replica *replica)
             protobuf_c_message_free_unpacked(&batch->base, NULL);
         }
         bus_message_fini(&message);
+    }
+}
+
+/* A controller of OpenFlow 1.0 that connects anew shall not cost the bridge's flows twice: for a moment its misses are sent to nobody. */
+void packet_watch_misses(struct bridge *bridge)
+{
+    uint64_t now_ns = bridge->agent->now_ns;
+    bool is_wanted = false;
+
+    for (const struct session *session = bridge->sessions; session != NULL && !is_wanted; session = session->next) {
+        uint8_t reason;
+        is_wanted = session->controller_id == 0 && session_wants_packet_in(session, PACKET_IN_NO_RULE, &reason);
+    }
+    if (is_wanted) {
+        bridge->misses_until_ns = now_ns + BRIDGE_MISSES_KEPT_NS;
+    }
+    if (bridge->tells_misses != (now_ns < bridge->misses_until_ns)) {
+        bridge->tells_misses = !bridge->tells_misses;
+        log_info("misses-to-controllers bridge=%s state=%s", bridge->name, bridge->tells_misses ? "on" : "off");
     }
 }
 

@@ -19,6 +19,8 @@ void packet_leave(struct packet *packet, uint64_t service);
 /* The set of our bridges has changed: every replica is told in this step. */
 void packet_bridges_changed(struct packet *packet);
 void packet_step(struct packet *packet);
+/* Notes whether a session of the bridge wants what no rule matches (bridge->tells_misses); the owner row tells slowpaths. */
+void packet_watch_misses(struct bridge *bridge);
 /* Sends to the session's replica; `follow`: the version it must have applied. 0, or -ERROR_NOT_CONNECTED, -EAGAIN: dropped and counted. */
 int packet_out(struct packet *packet, const struct session *session, const struct of_packet_out *out, const struct of_packet_in *resumed,
                struct version follow) MUST_CHECK;

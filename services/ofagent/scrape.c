@@ -37,6 +37,22 @@ static void fill_barriers(const struct ofagent *agent, struct page *page)
     page_histogram(page, NULL, 0, &agent->barriers);
 }
 
+static void fill_classes(struct page *page, const uint64_t counts[2])
+{
+    page_sample(page, &(struct page_label){"class", "rule"}, 1, (double)counts[0]);
+    page_sample(page, &(struct page_label){"class", "miss"}, 1, (double)counts[1]);
+}
+
+static void fill_held(const struct ofagent *agent, struct page *page)
+{
+    fill_classes(page, agent->counts.packet_ins_held);
+}
+
+static void fill_limited(const struct ofagent *agent, struct page *page)
+{
+    fill_classes(page, agent->counts.packet_ins_limited);
+}
+
 void scrape_fill(const struct ofagent *agent, struct page *page)
 {
     const struct sums sums = sums_of(agent);

@@ -22,6 +22,7 @@
 #include "services/ofagent/dispatch.h"
 #include "services/ofagent/monitor.h"
 #include "services/ofagent/on_multipart.h"
+#include "services/ofagent/packet_queue.h"
 #include "services/ofagent/snoop.h"
 
 enum { MISS_SEND_LEN_DEFAULT = 128 };
@@ -50,11 +51,6 @@ struct session *session_new(struct bridge *bridge, struct conn *conn, uint64_t c
     session->versions = bridge_versions(bridge);
     session->version = highest(session->versions);
     session->config.miss_send_len = controller != 0 ? MISS_SEND_LEN_DEFAULT : 0;
-    session->async = (struct of_async){
-        .packet_in = {1u << PACKET_IN_NO_MATCH | 1u << PACKET_IN_ACTION, 0},
-        .port_status = {7, 7},
-        .flow_removed = {0x3f, 0},
-    };
     struct of_message hello = {.type = OF_HELLO, .hello = {.versions = session->versions}};
     session_send(session, &hello);
     return session;
@@ -79,6 +75,8 @@ void session_destroy(struct session **session)
     free((*session)->held);
     bundles_drop(*session);
     monitors_drop(*session);
+    packet_queue_destroy(&(*session)->queues[0]);
+    packet_queue_destroy(&(*session)->queues[1]);
     free(*session);
     *session = NULL;
 }
@@ -131,18 +129,109 @@ static enum of_form form_of(const struct session *session, const struct of_messa
     return message->type == OF_FLOW_REMOVED && is_nxm ? OF_FORM_NICIRA : message->form;
 }
 
-void session_send(struct session *session, struct of_message *message)
+/* A meter that went took the rule along, or another rule took its place: before 1.4 that is a deletion, as any. */
+static uint8_t removed_reason(const struct session *session, unsigned reason)
+{
+    bool is_later = reason == OF_REMOVED_METER_DELETE || reason == OF_REMOVED_EVICTION;
+
+    return (uint8_t)(is_later && session->version < OF_VERSION_14 ? OF_REMOVED_DELETE : reason);
+}
+
+static void encode(struct session *session, struct of_message *message, struct writer *out)
 {
     enum of_form form = message->form;
+    uint8_t reason = message->type == OF_FLOW_REMOVED ? message->flow_removed.reason : 0;
 
     message->version = session->version;
     message->form = form_of(session, message);
-    int err = of_encode(message, conn_output(session->conn));
+    if (message->type == OF_FLOW_REMOVED) {
+        message->flow_removed.reason = removed_reason(session, reason);
+    }
+    int err = of_encode(message, out);
     if (err != 0) {
         LOG_LIMITED(LOG_LEVEL_WARN, "openflow-unsent bridge=%s type=%s error=\"%s\"", session->bridge->name,
                     of_type_name((uint8_t)message->type), error_text(err));
     }
     message->form = form; /* of the next session it goes to */
+    if (message->type == OF_FLOW_REMOVED) {
+        message->flow_removed.reason = reason;
+    }
+}
+
+void session_send(struct session *session, struct of_message *message)
+{
+    encode(session, message, conn_output(session->conn));
+}
+
+void session_limit(struct session *session, uint32_t rate, uint32_t burst)
+{
+    for (size_t i = 0; i < 2; i++) {
+        if (session->queues[i] == NULL && rate != 0) {
+            session->queues[i] = packet_queue_new();
+        }
+        if (session->queues[i] != NULL) {
+            packet_queue_limit(session->queues[i], rate, burst, session->bridge->agent->now_ns);
+        }
+    }
+}
+
+/* Does the peer read? */
+static bool may_send_packet_in(struct session *session)
+{
+    bool has_room = conn_has_room(session->conn);
+    struct agent_counts *counts = &session->bridge->agent->counts;
+
+    session->n_packet_ins += has_room;
+    session->n_packet_ins_dropped += !has_room;
+    counts->packet_ins += has_room;
+    counts->packet_ins_dropped += !has_room;
+    return has_room;
+}
+
+void session_send_packet_in(struct session *session, struct of_message *message, uint32_t port, bool is_miss)
+{
+    struct packet_queue *queue = session->queues[is_miss];
+    struct agent_counts *counts = &session->bridge->agent->counts;
+
+    if (queue == NULL || packet_queue_admits(queue, session->bridge->agent->now_ns)) {
+        if (may_send_packet_in(session)) {
+            session_send(session, message);
+        }
+        return;
+    }
+    struct writer w;
+    uint64_t n_dropped = packet_queue_dropped(queue);
+    writer_init(&w);
+    encode(session, message, &w);
+    if (w.size > 0) {
+        packet_queue_hold(queue, port, w.bytes, w.size);
+        counts->packet_ins_held[is_miss]++;
+        counts->packet_ins_limited[is_miss] += packet_queue_dropped(queue) - n_dropped;
+    }
+    writer_fini(&w);
+}
+
+/* What has been held back and may go now. Where the peer does not read it stays, and the queue is bounded. */
+static void send_held(struct session *session)
+{
+    for (size_t i = 0; i < 2; i++) {
+        while (session->queues[i] != NULL && conn_has_room(session->conn) &&
+               packet_queue_take(session->queues[i], session->bridge->agent->now_ns, conn_output(session->conn))) {
+            session->n_packet_ins++;
+            session->bridge->agent->counts.packet_ins++;
+        }
+    }
+}
+
+uint64_t session_next_ns(const struct session *session)
+{
+    uint64_t next_ns = UINT64_MAX;
+
+    for (size_t i = 0; i < 2 && conn_has_room(session->conn); i++) { /* of no room the socket tells */
+        uint64_t other_ns = session->queues[i] != NULL ? packet_queue_next_ns(session->queues[i], session->bridge->agent->now_ns) : UINT64_MAX;
+        next_ns = other_ns < next_ns ? other_ns : next_ns;
+    }
+    return next_ns;
 }
 
 void session_send_error(struct session *session, enum of_error_number number, const uint8_t *request, size_t size)
@@ -157,10 +246,39 @@ bool session_wants(const struct session *session, const uint32_t masks[2], unsig
     if (session->state != SESSION_ACTIVE || (session->controller == 0 && session->config.miss_send_len == 0)) {
         return false;
     }
-    if (session->version < OF_VERSION_14 && masks == session->async.flow_removed && (reason == OF_REMOVED_METER_DELETE || reason == OF_REMOVED_EVICTION)) {
-        reason = OF_REMOVED_DELETE; /* the only word they have for it */
+    if (masks == session->async.flow_removed) {
+        reason = removed_reason(session, reason);
     }
     return (masks[session->role == OF_ROLE_SLAVE] >> reason & 1) != 0;
+}
+
+/* Before 1.4 there are but three reasons, before 1.3 no table-miss rules; and from 1.3 on what no rule matches is dropped [OF1.3.5 §5.4]. */
+bool session_wants_packet_in(const struct session *session, unsigned reason, uint8_t *out_reason)
+{
+    if (reason == PACKET_IN_NO_RULE) {
+        if (session->version >= OF_VERSION_13) {
+            return false;
+        }
+        reason = PACKET_IN_NO_MATCH;
+    } else if ((reason == PACKET_IN_NO_MATCH && session->version < OF_VERSION_13) || (reason > PACKET_IN_INVALID_TTL && session->version < OF_VERSION_14)) {
+        reason = PACKET_IN_ACTION;
+    }
+    *out_reason = (uint8_t)reason;
+    return session_wants(session, session->async.packet_in, reason);
+}
+
+/* What a peer that has said nothing of it is sent, by the reasons that its version knows. */
+static void default_filter(struct session *session)
+{
+    bool is_14 = session->version >= OF_VERSION_14;
+    uint32_t packet_in = 1u << PACKET_IN_NO_MATCH | 1u << PACKET_IN_ACTION;
+    uint32_t removed = 1u << OF_REMOVED_IDLE | 1u << OF_REMOVED_HARD | 1u << OF_REMOVED_DELETE | 1u << OF_REMOVED_GROUP_DELETE;
+
+    if (is_14) {
+        packet_in |= 1u << PACKET_IN_ACTION_SET | 1u << PACKET_IN_GROUP | 1u << PACKET_IN_PACKET_OUT;
+        removed |= 1u << OF_REMOVED_METER_DELETE | 1u << OF_REMOVED_EVICTION;
+    }
+    session->async = (struct of_async){.packet_in = {packet_in, 0}, .port_status = {7, 7}, .flow_removed = {removed, 0}};
 }
 
 static void fail_hello(struct session *session, uint32_t xid, uint32_t theirs)
@@ -185,6 +303,7 @@ static void on_hello(struct session *session, const struct of_message *hello)
         return;
     }
     session->version = highest(common);
+    default_filter(session);
     session->state = SESSION_ACTIVE;
     session->was_active = true;
     log_debug("openflow-session bridge=%s session=%llu version=%u", session->bridge->name, (unsigned long long)session->number,
@@ -341,6 +460,7 @@ void session_step(struct session *session)
     }
     watch_silence(session);
     if (session->state != SESSION_CLOSED) {
+        send_held(session);
         int err = flush(session);
         if (err != 0) {
             session_close(session, "%s", conn_why(session->conn, err));

@@ -21,6 +21,7 @@ enum session_state { SESSION_HELLO, SESSION_ACTIVE, SESSION_CLOSED };
 struct walk;
 struct bundle;
 struct bundle_commit;
+struct packet_queue;
 struct monitor;
 
 struct session {
@@ -68,6 +69,8 @@ struct session {
     size_t outs_size;
     struct monitor *monitors;   /* see monitor.c; owned */
 
+    struct packet_queue *queues[2]; /* of packet-ins by rules, and of misses, see packet_queue.h; owned. NULL: no limit */
+
     uint64_t n_packet_ins, n_packet_ins_dropped, n_errors;
 };
 
@@ -82,10 +85,18 @@ void session_step(struct session *session);
 /* POLLIN / POLLOUT to wait for; `out_again`: input waits already. */
 short session_events(const struct session *session, bool *out_again);
 
+/* So many packet-ins a second, and so many at once, of misses and of the rest; 0: as many as come. */
+void session_limit(struct session *session, uint32_t rate, uint32_t burst);
+/* A packet-in: appended, held back (by this port) while there is a limit, or dropped, as the peer does not read. Counted. */
+void session_send_packet_in(struct session *session, struct of_message *message, uint32_t port, bool is_miss);
+/* When what is held back may go on, UINT64_MAX: nothing is held. */
+uint64_t session_next_ns(const struct session *session);
 /* Appends a message with this session's version. */
 void session_send(struct session *session, struct of_message *message);
 /* The answer to a request that cannot be honoured. */
 void session_send_error(struct session *session, enum of_error_number number, const uint8_t *request, size_t size);
+/* Does the peer want a packet-in for this enum packet_in_reason, and which reason does its version know for it? */
+bool session_wants_packet_in(const struct session *session, unsigned reason, uint8_t *out_reason);
 /* Does the peer want this asynchronous message? `masks`: packet_in, port_status or flow_removed of its filter. */
 bool session_wants(const struct session *session, const uint32_t masks[2], unsigned reason);
 

@@ -174,6 +174,7 @@ static void feed_meter(struct core *core, uint64_t id, const Busbar__MeterRow *r
 static void feed_owner(struct core *core, uint64_t id, const Busbar__OwnerRow *row)
 {
     world_set_fragments(&core->world, id, row != NULL && row->has_fragments && row->fragments == FRAGMENTS_DROP);
+    world_set_misses(&core->world, id, row != NULL && row->tells_misses);
 }
 
 static void feed_port_status(struct core *core, uint64_t id, const Busbar__PortStatusRow *row)

@@ -75,20 +75,21 @@ static void emit_controller(struct walk *walk, struct dp_action *action, const s
 
 static void to_controller(struct walk *walk, uint16_t max_len, enum packet_in_reason reason, const struct action *of)
 {
-    bool is_miss = walk->rule != NULL && walk->rule->is_table_miss && reason == PACKET_IN_ACTION;
+    bool is_rules_miss = walk->rule != NULL && walk->rule->is_table_miss && reason == PACKET_IN_ACTION;
+    bool is_miss = is_rules_miss || reason == PACKET_IN_NO_RULE;
     if (is_miss && walk->in_port != NULL && (walk->in_port->config & PORT_CONFIG_NO_PACKET_IN) != 0) {
         walk->reason = DROP_PORT_CONFIG;
         return;
     }
     struct dp_action action = {.type = DP_ACTION_CONTROLLER};
     action.controller.bridge = walk->bridge->id;
-    action.controller.cookie = walk->rule != NULL ? walk->rule->cookie : walk->cookie;
+    action.controller.cookie = walk->rule != NULL ? walk->rule->cookie : is_miss ? 0 : walk->cookie;
     action.controller.rule_table = walk->table;
     action.controller.max_len = max_len;
     action.controller.in_port = walk->has_crossed ? walk->in_port->id : 0;
-    action.controller.reason = (uint8_t)(is_miss ? PACKET_IN_NO_MATCH : reason);
+    action.controller.reason = (uint8_t)(is_rules_miss ? PACKET_IN_NO_MATCH : reason);
     action.controller.id = of != NULL ? of->controller.controller_id : 0;
-    walk_trace(walk, "output to the controller");
+    walk_trace(walk, "output to the controller%s", reason == PACKET_IN_NO_RULE ? "s of OpenFlow 1.0" : "");
     walk->out->uses_meters = true;
     uint32_t meter_id = of != NULL && of->controller.meter_id != 0 ? of->controller.meter_id : METER_CONTROLLER;
     if (world_meter(walk->input->world, walk->bridge->id, meter_id) == 0) {
@@ -160,14 +161,14 @@ static void output_to_tables(struct walk *walk)
         return;
     }
     walk->depth++;
-    pipeline_run(walk, 0, PORT_IN_PORT);
+    (void)pipeline_run(walk, 0, PORT_IN_PORT, true);
     if (pause_is_on(walk)) {
         pause_keep_set(walk);
     } else if (!walk->is_over) {
         struct action_set set;
         action_set_copy(&set, &walk->set);
         action_set_clear(&walk->set);
-        action_set_perform(walk, &set);
+        action_set_perform(walk, &set, PACKET_IN_ACTION_SET);
     }
     walk->depth--;
 }
@@ -204,7 +205,7 @@ void output_perform(struct walk *walk, uint32_t ofport, uint16_t max_len)
         output_to_all(walk, false);
         break;
     case PORT_CONTROLLER:
-        output_to_controller(walk, max_len, PACKET_IN_ACTION);
+        output_to_controller(walk, max_len, walk->is_packet_out ? PACKET_IN_PACKET_OUT : walk->told);
         break;
     default:
         output_to_number(walk, ofport);

@@ -43,6 +43,7 @@ static void come_in(struct walk *walk, const struct world_port *peer)
     walk->in_port = peer;
     walk->has_crossed = true;
     walk->is_packet_out = false;
+    walk->told = PACKET_IN_ACTION;
     walk->has_exited = false;
     walk->rule = NULL;
     walk->cookie = UINT64_MAX;

@@ -124,7 +124,7 @@ static void resume_step(struct walk *walk, const struct continuation_step *step)
     walk->table = step->table;
     walk->cookie = step->cookie;
     if (!walk->has_exited && pipeline_carry_out(walk, &step->instructions, step->table)) {
-        pipeline_run(walk, step->instructions.goto_table, PORT_IN_PORT);
+        (void)pipeline_run(walk, step->instructions.goto_table, PORT_IN_PORT, true);
     }
     if (!step->performs_set || walk->is_over) {
         return;
@@ -136,7 +136,7 @@ static void resume_step(struct walk *walk, const struct continuation_step *step)
     struct action_set set;
     action_set_copy(&set, &walk->set);
     action_set_clear(&walk->set);
-    action_set_perform(walk, &set);
+    action_set_perform(walk, &set, PACKET_IN_ACTION_SET);
 }
 
 /* What is left of a resubmit is as deep as it was, so that a table without a fitting rule ends that and no more. */

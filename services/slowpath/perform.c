@@ -304,7 +304,7 @@ static void perform_resubmit(struct walk *walk, const struct action *action)
     }
     walk->n_resubmits++;
     walk->depth++;
-    pipeline_run(walk, table, action->resubmit.in_port);
+    (void)pipeline_run(walk, table, action->resubmit.in_port, false);
     walk->depth--;
 }
 
@@ -452,11 +452,13 @@ void action_set_write(struct walk *walk, struct action_set *set, const struct ac
     }
 }
 
-void action_set_perform(struct walk *walk, const struct action_set *set)
+void action_set_perform(struct walk *walk, const struct action_set *set, enum packet_in_reason told)
 {
+    enum packet_in_reason outer_told = walk->told;
     if (!set->has[ACTION_OUTPUT] && !set->has[ACTION_GROUP]) {
         return; /* the packet is dropped, whatever else is in it [OF1.3.5 §5.10]: nothing to look at */
     }
+    walk->told = told;
     for (size_t type = 0; type <= ACTION_OUTPUT && !walk->is_over; type++) {
         if (!set->has[type] || (type == ACTION_OUTPUT && set->has[ACTION_GROUP])) {
             continue;
@@ -469,4 +471,5 @@ void action_set_perform(struct walk *walk, const struct action_set *set)
             perform_action(walk, &set->fields[i]);
         }
     }
+    walk->told = outer_told;
 }

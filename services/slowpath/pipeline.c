@@ -1,7 +1,8 @@
 /* The walk through the tables: lookup, the rule's instructions in their order, goto [OF1.3.5 §5.1, §5.9].
  *
  * goto only leads to a higher table, so one run visits each table once at most; resubmits nest runs, within the limits of translate.h. A
- * table without a fitting rule ends the packet: what earlier tables applied stays done, their action set is not executed [OF1.3.5 §5.4].
+ * table without a fitting rule ends the packet: what earlier tables applied stays done, their action set is not executed [OF1.3.5 §5.4]. Controllers of
+ * OpenFlow 1.0 are sent such a packet, if one is there that wants it [OF1.0 §3.4]; then the walk counts no rule, as when it is dropped.
  * Cost: one classifier lookup and two counter ids a table. Thread: the one that translates.
  */
 #include <stdlib.h>
@@ -55,11 +56,15 @@ static void trace_writes(const struct walk *walk, const struct instructions *in)
     }
 }
 
-static void no_rule(struct walk *walk, uint8_t table)
+static void no_rule(struct walk *walk, uint8_t table, bool tells_miss)
 {
     if (table == 0 && walk->bridge->fail_open == FAIL_OPEN_MISSES && !walk->is_packet_out) {
         walk_trace(walk, "no controller: learning switch");
         normal_perform(walk);
+    } else if (tells_miss && walk->bridge->tells_misses && walk->copied_in.is_due) {
+        walk_refuse(walk, DROP_HEADER_UNSEEN);
+    } else if (tells_miss && walk->bridge->tells_misses) {
+        output_to_controller(walk, UINT16_MAX, PACKET_IN_NO_RULE);
     } else {
         walk->reason = DROP_NO_RULE;
     }
@@ -124,11 +129,13 @@ bool pipeline_carry_out(struct walk *walk, const struct instructions *in, uint8_
     return true;
 }
 
-void pipeline_run(struct walk *walk, uint8_t table, uint32_t in_port)
+const struct world_rule *pipeline_run(struct walk *walk, uint8_t table, uint32_t in_port, bool tells_miss)
 {
     uint8_t outer_table = walk->table;
-    const struct world_rule *outer_rule = walk->rule;
+    enum packet_in_reason outer_told = walk->told;
+    const struct world_rule *outer_rule = walk->rule, *first = NULL;
     bool goes_on = !is_dropped_fragment(walk);
+    walk->told = PACKET_IN_ACTION;
     while (goes_on && !walk->is_over && !walk->has_exited) {
         const struct world_rule *rule = table_lookup(walk, table, in_port);
         in_port = PORT_IN_PORT;
@@ -137,15 +144,19 @@ void pipeline_run(struct walk *walk, uint8_t table, uint32_t in_port)
         }
         walk->table = table;
         walk->rule = rule;
+        first = first == NULL ? rule : first;
         walk_trace_table(walk, table, rule);
         if (rule == NULL) {
-            no_rule(walk, table);
+            no_rule(walk, table, tells_miss);
             break;
         }
         walk_count(walk, counter_id(COUNTER_RULE, rule->node.id));
         goes_on = pipeline_carry_out(walk, &rule->instructions, table);
         table = rule->instructions.goto_table;
+        tells_miss = true;
     }
     walk->table = outer_table;
     walk->rule = outer_rule;
+    walk->told = outer_told;
+    return first;
 }

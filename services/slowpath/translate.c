@@ -401,6 +401,7 @@ static void walk_begin(struct walk *walk, const struct translate_input *input, s
     walk->visited = out->visited;
     walk->cookie = UINT64_MAX;
     walk->reason = DROP_RULE;
+    walk->told = PACKET_IN_ACTION;
     walk->came = walk->state.key = *key;
     walk->state.actset_output = be32(OFPORT_UNSET);
     memset((uint8_t *)&walk->written + sizeof(struct flow_key), 0xff, sizeof walk->written - sizeof(struct flow_key));
@@ -499,9 +500,9 @@ void walk_enter(struct walk *walk)
         normal_perform(walk);
         return;
     }
-    pipeline_run(walk, 0, PORT_IN_PORT);
+    walk->rule = pipeline_run(walk, 0, PORT_IN_PORT, true); /* the action set is told as that rule's, as by Open vSwitch */
     if (!walk->is_over && !pause_is_on(walk)) {
-        action_set_perform(walk, &walk->set);
+        action_set_perform(walk, &walk->set, PACKET_IN_ACTION_SET);
     }
 }
 
@@ -548,7 +549,7 @@ void translate_packet_out(const struct translate_input *input, uint64_t bridge, 
         pause_resume(&walk, left);
     }
     if (!walk.is_over && !pause_is_on(&walk)) {
-        action_set_perform(&walk, &walk.set);
+        action_set_perform(&walk, &walk.set, PACKET_IN_ACTION_SET);
     }
     walk_finish(&walk);
 }

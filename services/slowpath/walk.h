@@ -80,6 +80,7 @@ struct walk {
     unsigned n_labels_on, n_labels_off; /* pushed here and still there; popped of those the packet came with */
     struct flow_key came;
     bool is_packet_out;
+    enum packet_in_reason told; /* why what is output to the controller goes there: ACTION, ACTION_SET or GROUP, unless it is a packet-out */
     bool has_hash; /* the packet's datapath hash is known: `hash` */
     uint32_t hash;
     bool has_crossed; /* a patch port, so in_port is not the packet's */
@@ -142,8 +143,10 @@ void walk_trace_text(const struct walk *walk, const char *format, ...) PRINTF_LI
 /* As a packet that has just come in by walk->in_port: its configuration, what fails open, the tables, the action set. */
 void walk_enter(struct walk *walk);
 void patch_output(struct walk *walk, const struct world_port *port);
-/* From a table to the end, without the action set. in_port: what the first lookup takes it to be, PORT_IN_PORT: as it is. */
-void pipeline_run(struct walk *walk, uint8_t table, uint32_t in_port);
+/* From a table to the end, without the action set. in_port: what the first lookup takes it to be, PORT_IN_PORT: as it is. tells_miss: no rule in the
+ * first table is a miss that controllers of OpenFlow 1.0 hear of, as it is in those that a goto leads to; not for a resubmit.
+ * Returns the rule that it met first, NULL: none. */
+const struct world_rule *pipeline_run(struct walk *walk, uint8_t table, uint32_t in_port, bool tells_miss);
 /* What a rule does, from its list of actions on. True: it goes on, with the table that it names. */
 bool pipeline_carry_out(struct walk *walk, const struct instructions *in, uint8_t table);
 void perform_list(struct walk *walk, const struct action_list *list);
@@ -179,7 +182,7 @@ void mpls_copy_ttl_in(struct walk *walk);
 void action_set_clear(struct action_set *set);
 void action_set_copy(struct action_set *to, const struct action_set *from);
 void action_set_write(struct walk *walk, struct action_set *set, const struct action_list *list);
-void action_set_perform(struct walk *walk, const struct action_set *set);
+void action_set_perform(struct walk *walk, const struct action_set *set, enum packet_in_reason told);
 void output_perform(struct walk *walk, uint32_t ofport, uint16_t max_len);
 void output_truncated(struct walk *walk, uint32_t ofport, uint32_t max_len);
 void output_to(struct walk *walk, const struct world_port *port); /* unless its configuration forbids it */

@@ -64,7 +64,7 @@ static void bridge_destroy(struct world *world, struct world_bridge *bridge)
 /* After something that named the bridge has gone. */
 static void bridge_unnamed(struct world *world, struct world_bridge *bridge)
 {
-    if (!bridge->has_row && !bridge->drops_fragments && bridge->n_ports == 0 && bridge->n_rules == 0 && bridge->n_groups == 0 &&
+    if (!bridge->has_row && !bridge->drops_fragments && !bridge->tells_misses && bridge->n_ports == 0 && bridge->n_rules == 0 && bridge->n_groups == 0 &&
         bridge->n_meters == 0 && bridge->n_controllers == 0) {
         bridge_destroy(world, bridge);
     }
@@ -114,6 +114,16 @@ void world_set_fragments(struct world *world, uint64_t id, bool drops_fragments)
     struct world_bridge *bridge = drops_fragments ? bridge_named_by(world, id) : bridge_find(world, id);
     if (bridge != NULL && bridge->drops_fragments != drops_fragments) {
         bridge->drops_fragments = drops_fragments;
+        change_add(world, CHANGE_BRIDGE, id);
+        bridge_unnamed(world, bridge);
+    }
+}
+
+void world_set_misses(struct world *world, uint64_t id, bool tells_misses)
+{
+    struct world_bridge *bridge = tells_misses ? bridge_named_by(world, id) : bridge_find(world, id);
+    if (bridge != NULL && bridge->tells_misses != tells_misses) {
+        bridge->tells_misses = tells_misses;
         change_add(world, CHANGE_BRIDGE, id);
         bridge_unnamed(world, bridge);
     }

@@ -94,6 +94,7 @@ struct world_bridge {
     bool has_row;
     bool is_secure;
     bool drops_fragments; /* before they meet a rule */
+    bool tells_misses;    /* a controller of OpenFlow 1.0 wants the packets that no rule matches */
     enum fail_open fail_open;
     uint64_t mac_aging_ns;
     uint32_t mac_limit;
@@ -115,7 +116,7 @@ enum change_kind {
     CHANGE_RULE,     /* a rule of `match` came, went or does something else */
     CHANGE_GROUPS,   /* a group, or a link that a group may watch */
     CHANGE_METERS,   /* a meter came or went; its rate is the shards' business */
-    CHANGE_BRIDGE,   /* ports or fail mode: every flow of the bridge */
+    CHANGE_BRIDGE,   /* ports, fail mode or who hears of misses: every flow of the bridge */
     CHANGE_PORT_GONE /* `port` has left, or is in other VLANs: what was learned there is void */
 };
 
@@ -157,6 +158,7 @@ struct world_bridge_settings {
 void world_set_bridge(struct world *world, uint64_t id, const struct world_bridge_settings *settings);
 void world_remove_bridge(struct world *world, uint64_t id);
 void world_set_fragments(struct world *world, uint64_t id, bool drops_fragments);
+void world_set_misses(struct world *world, uint64_t id, bool tells_misses);
 
 struct world_port_settings {
     const char *name;

@@ -180,7 +180,7 @@ ROWS = (
     ("PORT_MOD_FAILED/BAD_PORT", "unknown", port_mod(999, bytes(6))),
     ("PORT_MOD_FAILED/BAD_HW_ADDR", "of another", port_mod(1, b"\x02\x99\x99\x99\x99\x99")),
     ("TABLE_MOD_FAILED/BAD_TABLE", "table 254", (TABLE_MOD, struct.pack(">B3xI", 254, 0))),
-    ("TABLE_MOD_FAILED/BAD_CONFIG", "a bit that is none", (TABLE_MOD, struct.pack(">B3xI", 0, 1))),
+    ("TABLE_MOD_FAILED/BAD_CONFIG", "a bit that is none", (TABLE_MOD, struct.pack(">B3xI", 0, 0x10))),
     ("TABLE_FEATURES_FAILED/EPERM", "tables cannot be made over", multipart(12, struct.pack(">HB61x", 64, 0))),
     ("QUEUE_OP_FAILED/BAD_PORT", "configuration of an unknown port", (QUEUE_CONFIG, struct.pack(">I4x", 999))),
     ("QUEUE_OP_FAILED/BAD_PORT", "statistics of an unknown port", multipart(5, struct.pack(">II", 999, ANY))),

@@ -99,6 +99,49 @@ static void a_packet_goes_up_whole_and_comes_down_by_the_rule_sent_before_it(voi
     sim_end(&sim);
 }
 
+/* Flows that were made while nobody wanted misses, or while somebody did, are right again soon after that has changed. */
+static void a_controller_of_1_0_hears_of_what_no_rule_matches_while_it_is_there(void **state)
+{
+    struct sim *sim = sim_new(__func__, 2);
+    struct sim_packet sent, up, down;
+    (void)sim_network(sim, "br0", "secure", 3);
+    struct sim_controller *newer = sim_controller_new(sim, "br0");
+    for (uint16_t n = 1; n <= 3; n++) {
+        sent = (struct sim_packet){.from = 1, .to = 2, .flow = 5, .sequence = n};
+        sim_send(sim, sent); /* nobody has asked: dropped, by a flow */
+        sim_run_ms(sim, 100);
+        struct sim_controller *controller = sim_controller_new_in(sim, "br0", OF_VERSION_10);
+        sim_run_ms(sim, 200);
+        assert_null(sim_controller_hear(controller));
+        for (int i = 0; i < 2; i++) { /* the second one by a flow */
+            sim_send(sim, sent);
+            const struct of_message *message = sim_controller_await(controller, OF_PACKET_IN);
+            assert_int_equal(message->packet_in.reason, 0);
+            assert_int_equal(message->packet_in.data_size, SIM_FRAME_BYTES);
+            sim_frame_read(message->packet_in.data, message->packet_in.data_size, &up);
+            assert_memory_equal(&up, &sent, sizeof up);
+        }
+        (void)sim_controller_flow_mod(controller, FLOW_MOD_ADD, "in_port=1,udp,actions=output:2");
+        (void)sim_controller_barrier(controller);
+        (void)sim_controller_await(controller, OF_BARRIER_REPLY);
+        sim_send(sim, sent);
+        sim_run_ms(sim, 50);
+        assert_true(sim_receive(sim, 2, &down));
+        assert_memory_equal(&down, &sent, sizeof down);
+        assert_null(sim_controller_hear(controller));
+        (void)sim_controller_flow_mod(controller, FLOW_MOD_DELETE, "table=0");
+        (void)sim_controller_barrier(controller);
+        (void)sim_controller_await(controller, OF_BARRIER_REPLY);
+        sim_send(sim, sent);
+        (void)sim_controller_await(controller, OF_PACKET_IN);
+        sim_controller_destroy(&controller);
+        sim_run_ms(sim, 3000);
+        assert_null(sim_controller_hear(newer)); /* from 1.3 on such packets are dropped */
+    }
+    sim_controller_destroy(&newer);
+    sim_end(&sim);
+}
+
 static void a_removal_is_told_once_with_the_final_count(void **state)
 {
     struct sim *sim = sim_new(__func__, 1);
@@ -140,6 +183,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_barrier_covers_all_flow_mods_before_it),
         cmocka_unit_test(a_packet_goes_up_whole_and_comes_down_by_the_rule_sent_before_it),
+        cmocka_unit_test(a_controller_of_1_0_hears_of_what_no_rule_matches_while_it_is_there),
         cmocka_unit_test(a_removal_is_told_once_with_the_final_count),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

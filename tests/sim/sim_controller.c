@@ -14,7 +14,6 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-enum { VERSION_1_3 = 4 };
 
 static bool controller_connects(struct sim *sim, void *context)
 {
@@ -46,7 +45,7 @@ static void flush(struct sim_controller *controller)
 
 uint32_t sim_controller_say(struct sim_controller *controller, struct of_message *message)
 {
-    message->version = VERSION_1_3;
+    message->version = controller->version;
     message->xid = ++controller->xid;
     assert_int_equal(of_encode(message, &controller->out), 0);
     of_message_fini(message);
@@ -56,14 +55,14 @@ uint32_t sim_controller_say(struct sim_controller *controller, struct of_message
 
 static void answer_echo(struct sim_controller *controller, const struct of_message *request)
 {
-    struct of_message reply = {.version = VERSION_1_3, .type = OF_ECHO_REPLY, .xid = request->xid, .echo = request->echo};
+    struct of_message reply = {.version = controller->version, .type = OF_ECHO_REPLY, .xid = request->xid, .echo = request->echo};
     assert_int_equal(of_encode(&reply, &controller->out), 0);
     flush(controller);
 }
 
 static bool controller_next(struct sim_controller *controller)
 {
-    const struct of_decode_context context = {.version = VERSION_1_3};
+    const struct of_decode_context context = {.version = controller->version};
     const uint8_t *bytes;
     uint8_t *room;
     size_t size;
@@ -130,13 +129,14 @@ const struct of_message *sim_controller_await(struct sim_controller *controller,
     return &controller->message;
 }
 
-struct sim_controller *sim_controller_new(struct sim *sim, const char *bridge)
+struct sim_controller *sim_controller_new_in(struct sim *sim, const char *bridge, uint8_t version)
 {
     struct sim_controller *controller = memory_zeroed(sizeof *controller);
-    struct of_message hello = {.type = OF_HELLO, .hello = {.versions = 1u << VERSION_1_3}};
+    struct of_message hello = {.type = OF_HELLO, .hello = {.versions = UINT32_C(1) << version}};
     struct of_message config = {.type = OF_SET_CONFIG, .config = {.miss_send_len = 0xffff}};
     controller->sim = sim;
     controller->bridge = bridge;
+    controller->version = version;
     controller->message.type = OF_BARRIER_REQUEST;
     of_stream_init(&controller->stream);
     writer_init(&controller->out);
@@ -145,6 +145,11 @@ struct sim_controller *sim_controller_new(struct sim *sim, const char *bridge)
     (void)sim_controller_await(controller, OF_HELLO);
     (void)sim_controller_say(controller, &config); /* without it the local socket gives answers only, as Open vSwitch's does */
     return controller;
+}
+
+struct sim_controller *sim_controller_new(struct sim *sim, const char *bridge)
+{
+    return sim_controller_new_in(sim, bridge, OF_VERSION_13);
 }
 
 void sim_controller_destroy(struct sim_controller **controller)

@@ -1,4 +1,4 @@
-/* An OpenFlow 1.3 controller of the simulated switch, on the real unix socket that ofagent makes for each bridge.
+/* An OpenFlow controller (1.3, or another version) of the simulated switch, on the real unix socket that ofagent makes for each bridge.
  *
  * The socket is the kernel's and takes no simulated time: what is said is there at ofagent's next turn.
  */
@@ -13,6 +13,7 @@ struct sim_controller {
     struct sim *sim;
     const char *bridge; /* the caller's */
     int fd;
+    uint8_t version;
     uint32_t xid;
     struct of_stream stream;
     struct writer out; /* not taken by the kernel yet; goes out as messages are heard */
@@ -21,6 +22,7 @@ struct sim_controller {
 
 /* Connected, and the HELLOs exchanged. */
 struct sim_controller *sim_controller_new(struct sim *sim, const char *bridge);
+struct sim_controller *sim_controller_new_in(struct sim *sim, const char *bridge, uint8_t version);
 void sim_controller_destroy(struct sim_controller **controller);
 /* Each returns its xid. Takes what the message owns. */
 uint32_t sim_controller_say(struct sim_controller *controller, struct of_message *message);

@@ -194,10 +194,12 @@ def test_spanning_tree_blocks_a_loop_and_opens_it_when_a_link_fails():
         assert stage.app.events("error") == []
 
 
-def test_ovs_testcontroller_makes_a_learning_switch_of_it():
+@pytest.mark.parametrize("version", ["OpenFlow13", "OpenFlow10"])
+def test_ovs_testcontroller_makes_a_learning_switch_of_it(version):
     with Stage() as stage:
         suite = stage.suite
-        child = suite.namespace.popen("ovs-testcontroller", "--max-idle=60", "ptcp:16635:127.0.0.1", f"--unixctl={suite.run_dir}/testcontroller.ctl")
+        child = suite.namespace.popen("ovs-testcontroller", "-O", version, "--max-idle=60", "ptcp:16635:127.0.0.1",
+                                      f"--unixctl={suite.run_dir}/testcontroller.ctl")
         suite.swctl("set-controller", "br0", "tcp:127.0.0.1:16635")
         wait_until("it is connected", lambda: suite.swctl("show", as_json=True)["bridges"][0]["controllers"][0]["is_connected"], seconds=15)
         there, back = f.udp(), f.udp(eth_src=f.B, eth_dst=f.A)

@@ -100,6 +100,7 @@ static void group_ids_end_where_the_reserved_ones_begin(void **state)
 {
     assert_int_equal(refusal(OF_GROUP_ADD, GROUP_TYPE_ALL, GROUP_MAX, 0, NULL), OF_ERROR_NONE);
     assert_int_equal(refusal(OF_GROUP_ADD, GROUP_TYPE_ALL, GROUP_MAX + 1, 0, NULL), OF_ERROR_GROUP_MOD_FAILED_INVALID_GROUP);
+    assert_int_equal(refusal(OF_GROUP_DELETE, GROUP_TYPE_ALL, GROUP_MAX + 1, 0, NULL), OF_ERROR_NONE);
     assert_int_equal(refusal(OF_GROUP_ADD, GROUP_TYPE_ALL, GROUP_ALL, 0, NULL), OF_ERROR_GROUP_MOD_FAILED_INVALID_GROUP);
     assert_int_equal(refusal(OF_GROUP_DELETE, GROUP_TYPE_ALL, GROUP_ALL, 0, NULL), OF_ERROR_NONE);
     assert_int_equal(refusal((enum of_group_command)3, GROUP_TYPE_ALL, 1, 0, NULL), OF_ERROR_GROUP_MOD_FAILED_BAD_COMMAND);

@@ -141,6 +141,13 @@ static void port_has_a_rate_of_packets_up(void **state)
         assert_int_equal(worker_inject(&rig->shard->worker, frame, sizeof frame, 1, program), 0);
     }
     assert_int_equal(rig->shard->worker.totals.drops[DROP_CONTROLLER_RATE], 100);
+    up.controller.reason = 1; /* of another bucket than misses */
+    struct program *by_rule = program_get(rig->shard->programs, &up, 1, NULL, 0, &is_new);
+    for (int i = 0; i < PORT_UP_RATE / PORT_UP_BURSTS_PER_S + 1; i++) {
+        assert_int_equal(worker_inject(&rig->shard->worker, frame, sizeof frame, 1, by_rule), 0);
+    }
+    assert_int_equal(rig->shard->worker.totals.drops[DROP_CONTROLLER_RATE], 100);
+    program_put(&by_rule);
     struct port *port = port_set_find(&rig->shard->ports, 1);
     Busbar__PortRow row = BUSBAR__PORT_ROW__INIT;
     row.name = port->name;

@@ -76,6 +76,9 @@ static void wrong_meters_are_told_by_their_standard_codes(void **state)
     assert_int_equal(meter_check(&meter), OF_ERROR_METER_MOD_FAILED_BAD_BAND_VALUE);
     bands[0].prec_level = 1;
     assert_int_equal(meter_check(&meter), OF_ERROR_NONE);
+    bands[0].rate = 0;
+    assert_int_equal(meter_check(&meter), OF_ERROR_METER_MOD_FAILED_BAD_RATE);
+    bands[0].rate = 1;
     meter.meter_id = 0;
     assert_int_equal(meter_check(&meter), OF_ERROR_METER_MOD_FAILED_INVALID_METER);
     meter.meter_id = METER_SLOWPATH;

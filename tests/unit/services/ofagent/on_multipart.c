@@ -57,6 +57,37 @@ static void rules_are_listed_with_what_shards_counted(void **state)
     client_close(&c);
 }
 
+static void an_unknown_subtype_is_told_by_whether_its_experimenter_is_known(void **state)
+{
+    struct bench *b = *state;
+    static const struct {
+        uint32_t experimenter;
+        enum of_error_number in_10, in_13;
+    } rows[] = {{OF_EXPERIMENTER_NICIRA, OF_ERROR_BAD_REQUEST_BAD_EXP_TYPE, OF_ERROR_BAD_REQUEST_BAD_EXP_TYPE},
+                {OF_EXPERIMENTER_ONF, OF_ERROR_BAD_REQUEST_BAD_EXPERIMENTER, OF_ERROR_BAD_REQUEST_BAD_EXP_TYPE},
+                {0x123456, OF_ERROR_BAD_REQUEST_BAD_EXPERIMENTER, OF_ERROR_BAD_REQUEST_BAD_EXPERIMENTER}};
+    struct client c10, c13;
+
+    client_open_in(b, &c10, OF_VERSION_10);
+    client_open(b, &c13);
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct writer w;
+        writer_init(&w);
+        writer_u32(&w, rows[i].experimenter);
+        writer_u32(&w, 9999);
+        struct of_message message = {.type = OF_MULTIPART_REQUEST, .multipart_request = {.type = OF_MULTIPART_EXPERIMENTER}};
+        message.multipart_request.raw.data = w.bytes;
+        message.multipart_request.raw.data_size = w.size;
+        client_send(b, &c10, &message);
+        client_expect_error(b, &c10, rows[i].in_10);
+        client_send(b, &c13, &message);
+        client_expect_error(b, &c13, rows[i].in_13);
+        writer_fini(&w);
+    }
+    client_close(&c10);
+    client_close(&c13);
+}
+
 static void matches_of_a_table_do_not_go_back_when_a_rule_goes(void **state)
 {
     struct bench *b = *state;
@@ -340,6 +371,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         CLAIM(rules_are_listed_with_what_shards_counted), CLAIM(matches_of_a_table_do_not_go_back_when_a_rule_goes),
+        CLAIM(an_unknown_subtype_is_told_by_whether_its_experimenter_is_known),
         CLAIM(ports_are_described_and_counted),           CLAIM(every_kind_is_answered_or_refused_by_name),
         CLAIM(queues_of_a_port_are_none_and_those_of_no_port_an_error),
         CLAIM(meters_are_described_and_their_use_is_told),

@@ -159,6 +159,29 @@ static void what_table_mods_set_is_there_after_a_restart(void **state)
     protobuf_c_message_free_unpacked(&row->base, NULL);
 }
 
+static void the_deprecated_bits_of_a_table_mod_mean_nothing(void **state)
+{
+    struct bench *b = *state;
+    struct client c13, c14;
+    struct of_message mod = {.type = OF_TABLE_MOD, .table_mod = {.table = 3, .config = OF_TABLE_DEPRECATED}};
+
+    client_open(b, &c13);
+    client_open_in(b, &c14, OF_VERSION_14);
+    client_send(b, &c13, &mod);
+    client_barrier(b, &c13);
+    client_expect(b, &c13, OF_BARRIER_REPLY);
+    mod.table_mod.config = OF_TABLE_DEPRECATED | OF_TABLE_EVICTION;
+    client_send(b, &c14, &mod);
+    client_barrier(b, &c14);
+    client_expect(b, &c14, OF_BARRIER_REPLY);
+    assert_int_equal(bridge_find(b->agent, 1)->tables[3].config, OF_TABLE_EVICTION);
+    mod.table_mod.config = OF_TABLE_EVICTION; /* unknown before 1.4 */
+    client_send(b, &c13, &mod);
+    client_expect_error(b, &c13, OF_ERROR_TABLE_MOD_FAILED_BAD_CONFIG);
+    client_close(&c13);
+    client_close(&c14);
+}
+
 static void a_table_mod_that_is_not_kept_is_answered_with_an_error_and_forgotten(void **state)
 {
     struct bench *b = *state;
@@ -382,6 +405,7 @@ int main(void)
         CLAIM(another_living_owner_is_left_alone_and_our_sessions_end),
         CLAIM(rules_are_there_again_after_a_restart_with_their_age),
         CLAIM(what_table_mods_set_is_there_after_a_restart),
+        CLAIM(the_deprecated_bits_of_a_table_mod_mean_nothing),
         CLAIM(a_table_mod_that_is_not_kept_is_answered_with_an_error_and_forgotten),
         CLAIM(limits_that_people_set_are_followed),
         CLAIM(a_snapshot_later_on_makes_us_look_again),

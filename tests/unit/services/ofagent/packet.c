@@ -1,6 +1,7 @@
 /* Tests of services/ofagent/packet.c: packet-ins; packet-outs are tested in on_packet.c. */
 #include "services/ofagent/packet.h"
 
+#include "services/ofagent/packet_queue.h"
 #include "tests/unit/services/ofagent/bench.h"
 
 static void packet_in(struct bench *b, uint64_t bridge, uint32_t table, uint32_t reason, size_t n)
@@ -25,6 +26,11 @@ static void packet_in(struct bench *b, uint64_t bridge, uint32_t table, uint32_t
     assert_int_equal(msg_send(b->packet, &b->ofagent_on_packet, MESSAGE_PACKET_IN_BATCH, &batch.base), 0);
     free(packets);
     bench_step(b, NS_PER_MS);
+}
+
+static bool asks_for_misses(const struct bench *b)
+{
+    return ((const Busbar__OwnerRow *)cfg_row(b->agent->cfg, CFG_OWNER, 1))->tells_misses;
 }
 
 static void open_listening(struct bench *b, struct client *c)
@@ -102,10 +108,72 @@ static void a_filtered_reason_and_another_bridge_are_not_sent(void **state)
     open_listening(b, &c);
     packet_in(b, 1, 0, PACKET_IN_INVALID_TTL, 1);
     packet_in(b, 77, 0, PACKET_IN_ACTION, 1);
-    packet_in(b, 1, 0, 30, 1);
+    packet_in(b, 1, 0, PACKET_IN_NO_RULE + 1, 1);
     packet_in(b, 1, 999, PACKET_IN_ACTION, 1);
     assert_false(client_next(b, &c));
     client_close(&c);
+}
+
+/* As Open vSwitch has it: a reason that a version does not know is told by the nearest that it knows. */
+static void a_reason_is_told_as_the_version_knows_it(void **state)
+{
+    struct bench *b = *state;
+    static const uint8_t versions[] = {OF_VERSION_10, OF_VERSION_13, OF_VERSION_14, OF_VERSION_15};
+    static const int told[PACKET_IN_NO_RULE + 1][4] = {
+        [PACKET_IN_NO_MATCH] = {1, 0, 0, 0},     [PACKET_IN_ACTION] = {1, 1, 1, 1}, [PACKET_IN_INVALID_TTL] = {-1, -1, -1, -1},
+        [PACKET_IN_ACTION_SET] = {1, 1, 3, 3},   [PACKET_IN_GROUP] = {1, 1, 4, 4},  [PACKET_IN_PACKET_OUT] = {1, 1, 5, 5},
+        [PACKET_IN_NO_RULE] = {0, -1, -1, -1}};
+    struct of_message set = {.type = OF_SET_CONFIG, .config = {.miss_send_len = 128}};
+
+    bench_join(b);
+    for (size_t i = 0; i < 4; i++) {
+        struct client c;
+        client_open_in(b, &c, versions[i]);
+        client_send(b, &c, &set);
+        for (uint32_t reason = 0; reason <= PACKET_IN_NO_RULE; reason++) {
+            packet_in(b, 1, 0, reason, 1);
+            if (told[reason][i] < 0) {
+                assert_false(client_next(b, &c));
+                continue;
+            }
+            client_expect(b, &c, OF_PACKET_IN);
+            assert_int_equal(c.message.packet_in.reason, told[reason][i]);
+        }
+        client_close(&c);
+    }
+}
+
+static void misses_are_asked_for_while_a_session_of_1_0_wants_them(void **state)
+{
+    struct bench *b = *state;
+    struct of_message set = {.type = OF_SET_CONFIG, .config = {.miss_send_len = 128}}, none = {.type = OF_SET_CONFIG};
+    struct of_message id = {.type = OF_SET_CONTROLLER_ID, .controller_id = {.id = 7}};
+    struct client c, later;
+
+    bench_join(b);
+    client_open_in(b, &c, OF_VERSION_10);
+    bench_run(b, 20 * NS_PER_MS);
+    assert_false(asks_for_misses(b)); /* a tool that has not asked for packet-ins */
+    open_listening(b, &later);
+    assert_false(asks_for_misses(b)); /* of 1.3 */
+    client_send(b, &c, &set);
+    bench_run(b, 20 * NS_PER_MS);
+    assert_true(asks_for_misses(b));
+    owner_reload(bridge_find(b->agent, 1));
+    bench_run(b, 50 * NS_PER_MS);
+    assert_true(asks_for_misses(b));
+    client_send(b, &c, &none);
+    bench_run(b, 500 * NS_PER_MS);
+    client_send(b, &c, &set);
+    uint64_t n = b->agent->cfg->n_committed;
+    bench_run(b, 3 * NS_PER_S);
+    assert_int_equal(b->agent->cfg->n_committed, n); /* who comes again soon costs nothing */
+    assert_true(asks_for_misses(b));
+    client_send(b, &c, &id); /* takes what names it, and nothing else */
+    bench_run(b, 3 * NS_PER_S);
+    assert_false(asks_for_misses(b));
+    client_close(&c);
+    client_close(&later);
 }
 
 static void a_controllers_number_chooses_the_connection_and_user_data_come_along(void **state)
@@ -167,6 +235,52 @@ static void a_peer_that_does_not_read_loses_packet_ins_only(void **state)
     client_close(&c);
 }
 
+static size_t hear(struct bench *b, struct client *c)
+{
+    size_t n = 0;
+    while (client_next(b, c)) {
+        n += c->message.type == OF_PACKET_IN;
+    }
+    return n;
+}
+
+/* Misses have a limit of their own, so rules' packet-ins come through beside a flood of them. */
+static void a_limit_holds_packet_ins_back_and_misses_by_themselves(void **state)
+{
+    struct bench *b = *state;
+    struct client c, free_one;
+
+    bench_join(b);
+    open_listening(b, &free_one);
+    open_listening(b, &c);
+    struct session *session = bridge_find(b->agent, 1)->sessions; /* the last that came */
+    session_limit(session, 100, 25);
+    packet_in(b, 1, 0, PACKET_IN_NO_MATCH, 60);
+    packet_in(b, 1, 0, PACKET_IN_ACTION, 25);
+    size_t n = hear(b, &c);
+    assert_in_range(n, 50, 52); /* two bursts, and what has come since */
+    assert_int_equal(session->n_packet_ins, n);
+    assert_int_equal(hear(b, &free_one), 85);
+    assert_true(session_next_ns(session) <= b->agent->now_ns + 10 * NS_PER_MS);
+    assert_int_equal(b->agent->counts.packet_ins_held[0], 0);
+    assert_int_equal(b->agent->counts.packet_ins_held[1], 35);
+    assert_int_equal(b->agent->counts.packet_ins_limited[1], 10); /* 25 wait */
+    bench_run(b, NS_PER_S / 10);
+    n += hear(b, &c);
+    assert_in_range(n, 58, 62);
+    bench_run(b, NS_PER_S);
+    assert_int_equal(n + hear(b, &c), 75);
+    assert_int_equal(session_next_ns(session), UINT64_MAX);
+    packet_in(b, 1, 0, PACKET_IN_NO_MATCH, 60);
+    (void)hear(b, &c);
+    size_t n_waiting = packet_queue_size(session->queues[1]);
+    assert_in_range(n_waiting, 20, 25);
+    session_limit(session, 0, 0); /* what waits goes */
+    assert_int_equal(hear(b, &c), n_waiting);
+    client_close(&c);
+    client_close(&free_one);
+}
+
 static void a_replica_that_left_gets_no_packet_outs(void **state)
 {
     struct bench *b = *state;
@@ -188,8 +302,11 @@ int main(void)
         CLAIM(a_packet_in_reaches_who_wants_it_with_its_port_and_cookie),
         CLAIM(the_match_has_what_rules_have_written),
         CLAIM(a_filtered_reason_and_another_bridge_are_not_sent),
+        CLAIM(a_reason_is_told_as_the_version_knows_it),
+        CLAIM(misses_are_asked_for_while_a_session_of_1_0_wants_them),
         CLAIM(a_controllers_number_chooses_the_connection_and_user_data_come_along),
         CLAIM(a_peer_that_does_not_read_loses_packet_ins_only),
+        CLAIM(a_limit_holds_packet_ins_back_and_misses_by_themselves),
         CLAIM(a_replica_that_left_gets_no_packet_outs),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -279,9 +279,32 @@ static void after_a_stall_the_peer_still_has_a_whole_probe_to_answer(void **stat
     bench_controller_stop(b, listener);
 }
 
+static void a_removal_is_told_as_the_version_knows_it(void **state)
+{
+    struct bench *b = *state;
+    static const uint8_t versions[] = {OF_VERSION_10, OF_VERSION_13, OF_VERSION_14, OF_VERSION_15};
+    struct of_message removed = {.type = OF_FLOW_REMOVED};
+
+    match_init(&removed.flow_removed.match);
+    for (size_t i = 0; i < sizeof versions; i++) {
+        struct client c;
+        client_open_in(b, &c, versions[i]);
+        for (uint8_t reason = OF_REMOVED_METER_DELETE; reason <= OF_REMOVED_EVICTION; reason++) {
+            removed.flow_removed.reason = reason;
+            session_send(bridge_find(b->agent, 1)->sessions, &removed);
+            client_expect(b, &c, OF_FLOW_REMOVED);
+            assert_int_equal(c.message.flow_removed.reason, versions[i] >= OF_VERSION_14 ? reason : OF_REMOVED_DELETE);
+            assert_int_equal(removed.flow_removed.reason, reason); /* the next session may know it */
+        }
+        client_close(&c);
+        bench_step(b, NS_PER_MS);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        CLAIM(a_removal_is_told_as_the_version_knows_it),
         CLAIM(hellos_with_a_version_in_common_make_a_session_active),
         CLAIM(without_a_version_in_common_the_peer_is_told_and_cut_off),
         CLAIM(the_highest_version_in_common_is_spoken_and_protocols_narrow_it),

@@ -229,7 +229,7 @@ static void a_bridge_that_does_not_come_to_rest_is_left_alone_and_the_next_goes(
     add_bridge(b, 10, "br1");
     add_bridge(b, 11, "br2");
     struct bridge *bridge = bridge_find(b->agent, 11);
-    bridge->is_noting_fail_open = true; /* something under way that has no end */
+    bridge->is_noting = true; /* something under way that has no end */
     peer(b, PEER, 2, 8);
     bench_run(b, 2200 * NS_PER_MS);
     assert_int_equal(bridge->successor, 8);

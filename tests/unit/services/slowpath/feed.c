@@ -61,13 +61,16 @@ static void configuration_rows_make_the_world(void **state)
     owner.fragments = 1;
     feed_row(&core, CFG_OWNER, 1, &owner.base);
     assert_true(bridge->drops_fragments);
+    assert_false(bridge->tells_misses);
+    owner.has_tells_misses = owner.tells_misses = true;
     owner.fragments = 3;
     feed_row(&core, CFG_OWNER, 1, &owner.base);
     assert_false(bridge->drops_fragments);
+    assert_true(bridge->tells_misses);
     owner.fragments = 1;
     feed_row(&core, CFG_OWNER, 1, &owner.base);
     feed_row(&core, CFG_OWNER, 1, NULL);
-    assert_false(bridge->drops_fragments);
+    assert_false(bridge->drops_fragments || bridge->tells_misses);
     feed_row(&core, CFG_PORT, 11, NULL);
     feed_row(&core, CFG_BRIDGE, 1, NULL);
     assert_null(world_bridge(&core.world, 1));

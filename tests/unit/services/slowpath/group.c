@@ -32,6 +32,47 @@ static void all_gives_each_bucket_its_own_copy(void **state)
     fixture_close(&f);
 }
 
+static void expect_told(struct fixture *f, const char *rule, enum packet_in_reason reason, uint64_t cookie)
+{
+    fixture_rule(f, rule);
+    fixture_translate(f, "ip", 11);
+    assert_int_equal(f->translation.n_actions, 1);
+    assert_int_equal(f->translation.actions[0].type, DP_ACTION_CONTROLLER);
+    assert_int_equal(f->translation.actions[0].controller.reason, reason);
+    assert_int_equal(f->translation.actions[0].controller.cookie, cookie);
+}
+
+static void expect_packet_out_told(struct fixture *f, const char *text, enum packet_in_reason reason)
+{
+    struct action_list actions = {0};
+    struct flow_key key = fixture_key("ip", 11);
+    struct translate_input input = fixture_input(f, false);
+    assert_int_equal(action_list_parse(text, NULL, &actions, NULL), 0);
+    translate_packet_out(&input, FIXTURE_BRIDGE, 1, &actions, &key, &f->translation);
+    assert_int_equal(f->translation.n_actions, 1);
+    assert_int_equal(f->translation.actions[0].controller.reason, reason);
+    action_list_fini(&actions);
+}
+
+/* [OF1.4 §7.4.1], as Open vSwitch tells it. */
+static void the_reason_of_a_packet_in_says_where_the_output_stands(void **state)
+{
+    (void)state;
+    struct fixture f;
+    fixture_open(&f);
+    const char *up[] = {"controller"};
+    add_group(&f, 1, GROUP_TYPE_ALL, up, NULL, 1);
+    expect_told(&f, "priority=40001,cookie=9,ip,actions=controller", PACKET_IN_ACTION, 9);
+    expect_told(&f, "priority=40002,cookie=9,ip,actions=write_actions(controller)", PACKET_IN_ACTION_SET, 9);
+    expect_packet_out_told(&f, "table", PACKET_IN_PACKET_OUT);
+    expect_told(&f, "priority=40003,cookie=9,ip,actions=group:1", PACKET_IN_GROUP, 9);
+    expect_packet_out_told(&f, "resubmit(,0)", PACKET_IN_PACKET_OUT);
+    expect_told(&f, "priority=40004,cookie=9,ip,actions=write_actions(group:1)", PACKET_IN_GROUP, 9);
+    expect_packet_out_told(&f, "controller", PACKET_IN_PACKET_OUT);
+    expect_packet_out_told(&f, "group:1", PACKET_IN_PACKET_OUT);
+    fixture_close(&f);
+}
+
 /* Open vSwitch's groups have 1,024 at most. */
 static void all_of_a_thousand_buckets_get_their_copy(void **state)
 {
@@ -407,6 +448,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(all_gives_each_bucket_its_own_copy),
+        cmocka_unit_test(the_reason_of_a_packet_in_says_where_the_output_stands),
         cmocka_unit_test(all_of_a_thousand_buckets_get_their_copy),
         cmocka_unit_test(failover_takes_the_first_bucket_whose_link_is_up),
         cmocka_unit_test(select_spreads_connections_and_keeps_each_where_it_is),

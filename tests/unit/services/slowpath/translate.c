@@ -252,6 +252,51 @@ static void table_miss_rules_say_so_to_the_controller(void **state)
     fixture_close(&f);
 }
 
+static void expect_told(struct fixture *f, enum packet_in_reason reason, uint64_t cookie, uint8_t table)
+{
+    fixture_translate(f, "ip", 11);
+    assert_int_equal(f->translation.n_actions, 1);
+    assert_int_equal(f->translation.actions[0].type, DP_ACTION_CONTROLLER);
+    const struct dp_controller *to = &f->translation.actions[0].controller;
+    assert_int_equal(to->reason, reason);
+    assert_int_equal(to->cookie, cookie);
+    assert_int_equal(to->rule_table, table);
+}
+
+/* The tables that Open vSwitch tells controllers of OpenFlow 1.0 of: the first, and those that a goto leads to, not those of a resubmit. */
+static void what_no_rule_matches_goes_to_controllers_that_want_it(void **state)
+{
+    (void)state;
+    struct fixture f;
+    fixture_open(&f);
+    fixture_rule(&f, "arp,actions=output:2");
+    fixture_expect(&f, "ip", 11, "drop(no_rule)");
+    world_set_misses(&f.world, FIXTURE_BRIDGE, true);
+    assert_int_equal(f.world.changes[f.world.n_changes - 1].kind, CHANGE_BRIDGE);
+    expect_told(&f, PACKET_IN_NO_RULE, 0, 0);
+    assert_int_equal(f.translation.actions[0].controller.max_len, UINT16_MAX);
+    fixture_expect(&f, "arp", 11, "output:12");
+    fixture_rule(&f, "priority=1,ip,cookie=5,actions=goto_table:3");
+    expect_told(&f, PACKET_IN_NO_RULE, 0, 3);
+    fixture_rule(&f, "priority=2,ip,actions=resubmit(,3)");
+    fixture_expect(&f, "ip", 11, "drop(no_rule)");
+    fixture_rule(&f, "priority=3,ip,actions=output:2,resubmit(,3)");
+    fixture_expect(&f, "ip", 11, "output:12");
+    fixture_rule(&f, "priority=4,ip,actions=resubmit(,4)");
+    fixture_rule(&f, "table=4,ip,actions=goto_table:5");
+    expect_told(&f, PACKET_IN_NO_RULE, 0, 5);
+    fixture_port(&f, 11, 1, VLAN_NONE, PORT_CONFIG_NO_PACKET_IN);
+    fixture_expect(&f, "ip", 11, "drop(port_config)");
+    fixture_port(&f, 11, 1, VLAN_NONE, 0);
+    world_set_misses(&f.world, FIXTURE_BRIDGE, false);
+    fixture_expect(&f, "ip", 11, "drop(no_rule)");
+    world_set_misses(&f.world, 77, true); /* may come before the bridge */
+    assert_true(world_bridge(&f.world, 77)->tells_misses);
+    world_set_misses(&f.world, 77, false);
+    assert_null(world_bridge(&f.world, 77));
+    fixture_close(&f);
+}
+
 static void unknown_ports_are_refused_and_closed_ones_drop(void **state)
 {
     (void)state;
@@ -454,6 +499,7 @@ int main(void)
         cmocka_unit_test(looking_through_too_much_drops_by_name),
         cmocka_unit_test(each_of_thousands_of_visits_counts_and_no_more_than_open_vswitch_allows),
         cmocka_unit_test(table_miss_rules_say_so_to_the_controller),
+        cmocka_unit_test(what_no_rule_matches_goes_to_controllers_that_want_it),
         cmocka_unit_test(unknown_ports_are_refused_and_closed_ones_drop),
         cmocka_unit_test(packet_outs_go_where_they_are_told_or_through_the_tables),
         cmocka_unit_test(meters_stand_where_their_rule_is_met),
