@@ -48,7 +48,7 @@ static void expect_packet_out_told(struct fixture *f, const char *text, enum pac
     struct flow_key key = fixture_key("ip", 11);
     struct translate_input input = fixture_input(f, false);
     assert_int_equal(action_list_parse(text, NULL, &actions, NULL), 0);
-    translate_packet_out(&input, FIXTURE_BRIDGE, 1, &actions, &key, &f->translation);
+    translate_packet_out(&input, FIXTURE_BRIDGE, 1, &actions, NULL, &key, &f->translation);
     assert_int_equal(f->translation.n_actions, 1);
     assert_int_equal(f->translation.actions[0].controller.reason, reason);
     action_list_fini(&actions);
