@@ -61,6 +61,7 @@ static void bucket_perform(struct walk *walk, const struct world_group *group, s
     action_set_write(walk, &set, &group->group.buckets[i].actions);
     walk->depth++;
     action_set_perform(walk, &set, PACKET_IN_GROUP);
+    pause_end(walk);
     walk_end_copy(walk, &copy);
 }
 

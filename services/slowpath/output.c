@@ -205,7 +205,7 @@ void output_perform(struct walk *walk, uint32_t ofport, uint16_t max_len)
         output_to_all(walk, false);
         break;
     case PORT_CONTROLLER:
-        output_to_controller(walk, max_len, walk->is_packet_out ? PACKET_IN_PACKET_OUT : walk->told);
+        output_to_controller(walk, max_len, walk->is_packet_out && !walk->is_resumed ? PACKET_IN_PACKET_OUT : walk->told);
         break;
     default:
         output_to_number(walk, ofport);

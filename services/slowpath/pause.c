@@ -142,6 +142,7 @@ static void resume_step(struct walk *walk, const struct continuation_step *step)
 /* What is left of a resubmit is as deep as it was, so that a table without a fitting rule ends that and no more. */
 void pause_resume(struct walk *walk, const struct continuation *left)
 {
+    walk->is_resumed = true;
     action_set_write(walk, &walk->set, &left->set);
     memcpy(walk->stack, left->stack, left->n_stack * sizeof left->stack[0]);
     walk->n_stack = left->n_stack;

@@ -423,6 +423,7 @@ static void action_set_field(struct walk *walk, struct action_set *set, const st
 void action_set_clear(struct action_set *set)
 {
     memset(set->has, 0, sizeof set->has);
+    set->resubmits = false;
     set->n_fields = 0;
 }
 
@@ -430,6 +431,10 @@ void action_set_copy(struct action_set *to, const struct action_set *from)
 {
     memcpy(to->has, from->has, sizeof to->has);
     to->n_fields = from->n_fields;
+    to->resubmits = from->resubmits;
+    if (from->resubmits) {
+        to->resubmit = from->resubmit;
+    }
     for (size_t type = 0; type <= ACTION_OUTPUT; type++) {
         if (from->has[type]) {
             to->one[type] = from->one[type];
@@ -448,6 +453,9 @@ void action_set_write(struct walk *walk, struct action_set *set, const struct ac
         } else if (action->type <= ACTION_OUTPUT) {
             set->has[action->type] = true;
             set->one[action->type] = *action;
+        } else if (action->type == ACTION_RESUBMIT) {
+            set->resubmits = true;
+            set->resubmit = *action;
         }
     }
 }
@@ -455,7 +463,8 @@ void action_set_write(struct walk *walk, struct action_set *set, const struct ac
 void action_set_perform(struct walk *walk, const struct action_set *set, enum packet_in_reason told)
 {
     enum packet_in_reason outer_told = walk->told;
-    if (!set->has[ACTION_OUTPUT] && !set->has[ACTION_GROUP]) {
+    bool outputs = set->has[ACTION_OUTPUT] || set->has[ACTION_GROUP];
+    if (!outputs && !set->resubmits) {
         return; /* the packet is dropped, whatever else is in it [OF1.3.5 §5.10]: nothing to look at */
     }
     walk->told = told;
@@ -470,6 +479,9 @@ void action_set_perform(struct walk *walk, const struct action_set *set, enum pa
         for (size_t i = 0; i < set->n_fields; i++) {
             perform_action(walk, &set->fields[i]);
         }
+    }
+    if (!outputs && !walk->is_over) { /* as in Open vSwitch: the last of the three */
+        perform_action(walk, &set->resubmit);
     }
     walk->told = outer_told;
 }

@@ -23,9 +23,11 @@ enum {
 /* The action set [OF1.3.5 §5.10]: one of each type, of set-fields one for each field, executed in the order of the types. */
 struct action_set {
     bool has[ACTION_OUTPUT + 1];
+    bool resubmits; /* a bucket's: when nothing is output, it goes on in a table */
     size_t n_fields;
     struct action one[ACTION_OUTPUT + 1]; /* those that it has are filled */
     struct action fields[WALK_SET_FIELDS_MAX];
+    struct action resubmit;
 };
 
 /* What is behind so many labels of the packet as it came, taken for this Ethernet type. */
@@ -80,6 +82,7 @@ struct walk {
     unsigned n_labels_on, n_labels_off; /* pushed here and still there; popped of those the packet came with */
     struct flow_key came;
     bool is_packet_out;
+    bool is_resumed; /* what is left of a packet that waited: not told of as a packet-out is */
     enum packet_in_reason told; /* why what is output to the controller goes there: ACTION, ACTION_SET or GROUP, unless it is a packet-out */
     bool has_hash; /* the packet's datapath hash is known: `hash` */
     uint32_t hash;

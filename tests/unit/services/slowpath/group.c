@@ -73,6 +73,21 @@ static void the_reason_of_a_packet_in_says_where_the_output_stands(void **state)
     fixture_close(&f);
 }
 
+/* What Open vSwitch does of a bucket's group, output and resubmit: the first that is there. */
+static void a_bucket_that_outputs_nothing_may_go_on_in_a_table(void **state)
+{
+    (void)state;
+    struct fixture f;
+    fixture_open(&f);
+    const char *buckets[] = {"resubmit(,1),set_field:10.0.0.9->nw_dst", "output:2,resubmit(,1)", "resubmit(,7)", "group:2,resubmit(,1)"}, *inner[] = {"output:4"};
+    add_group(&f, 1, GROUP_TYPE_ALL, buckets, NULL, 4);
+    add_group(&f, 2, GROUP_TYPE_ALL, inner, NULL, 1);
+    fixture_rule(&f, "table=0,ip,actions=group:1,output:3");
+    fixture_rule(&f, "table=1,ip,nw_dst=10.0.0.9,actions=output:3,exit");
+    fixture_expect(&f, "ip,nw_dst=1.1.1.1", 11, "clone(set_field:10.0.0.9->nw_dst,output:13),clone(output:12),clone(output:14),output:13");
+    fixture_close(&f);
+}
+
 /* Open vSwitch's groups have 1,024 at most. */
 static void all_of_a_thousand_buckets_get_their_copy(void **state)
 {
@@ -449,6 +464,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(all_gives_each_bucket_its_own_copy),
         cmocka_unit_test(the_reason_of_a_packet_in_says_where_the_output_stands),
+        cmocka_unit_test(a_bucket_that_outputs_nothing_may_go_on_in_a_table),
         cmocka_unit_test(all_of_a_thousand_buckets_get_their_copy),
         cmocka_unit_test(failover_takes_the_first_bucket_whose_link_is_up),
         cmocka_unit_test(select_spreads_connections_and_keeps_each_where_it_is),

@@ -132,6 +132,49 @@ static void a_packet_out_into_the_tables_goes_on_behind_them(void **state)
     fixture_close(&f);
 }
 
+/* A bucket's packet is a copy, which waits by itself; a packet-out's group that leads into the tables is the way there. */
+static void who_pauses_in_a_bucket_does_not_hold_up_the_rest(void **state)
+{
+    (void)state;
+    struct fixture f;
+    struct action_list list = {0};
+    struct group group = {.bridge = FIXTURE_BRIDGE, .group_id = 1, .type = GROUP_TYPE_ALL, .n_buckets = 1};
+    fixture_open(&f);
+    group.id = f.next_id++;
+    group.buckets = memory_array(1, sizeof *group.buckets);
+    group.buckets[0] = (struct bucket){.watch_port = PORT_ANY, .watch_group = GROUP_ANY};
+    assert_int_equal(action_list_parse("set_field:10.0.0.9->nw_dst,table", NULL, &group.buckets[0].actions, NULL), 0);
+    world_set_group(&f.world, &group);
+    fixture_rule(&f, "ip,nw_dst=10.0.0.9,actions=controller(pause),output:2");
+    struct flow_key key = fixture_key("ip", 11);
+    struct translate_input input = fixture_input(&f, true);
+    assert_int_equal(action_list_parse("group:1,output:4", NULL, &list, NULL), 0);
+    translate_packet_out(&input, FIXTURE_BRIDGE, 1, &list, NULL, &key, &f.translation);
+    assert_int_equal(f.translation.actions[0].type, DP_ACTION_CLONE);
+    assert_int_equal(f.translation.actions[f.translation.n_actions - 1].type, DP_ACTION_OUTPUT);
+    assert_int_equal(f.translation.actions[f.translation.n_actions - 1].port, 14);
+    resume(&f, "ip,nw_dst=10.0.0.9", "");
+    fixture_expect_actions(&f, "output:12");
+    action_list_fini(&list);
+    fixture_close(&f);
+}
+
+/* Whoever sent it back: it is the rule's packet still. */
+static void what_is_told_on_return_is_the_rules(void **state)
+{
+    (void)state;
+    struct fixture f;
+    fixture_open(&f);
+    fixture_rule(&f, "ip,cookie=0x9,actions=controller(pause),output:controller");
+    fixture_translate(&f, "ip", 11);
+    resume(&f, "ip", "");
+    assert_int_equal(f.translation.n_actions, 1);
+    assert_int_equal(f.translation.actions[0].type, DP_ACTION_CONTROLLER);
+    assert_int_equal(f.translation.actions[0].controller.reason, PACKET_IN_ACTION);
+    assert_int_equal(f.translation.actions[0].controller.cookie, 9);
+    fixture_close(&f);
+}
+
 static void what_is_left_has_a_limit(void **state)
 {
     (void)state;
@@ -155,6 +198,8 @@ int main(void)
         cmocka_unit_test(who_pauses_in_a_copy_does_not_hold_up_the_rest),
         cmocka_unit_test(a_packet_may_wait_more_than_once_and_leave_by_exit),
         cmocka_unit_test(a_packet_out_into_the_tables_goes_on_behind_them),
+        cmocka_unit_test(who_pauses_in_a_bucket_does_not_hold_up_the_rest),
+        cmocka_unit_test(what_is_told_on_return_is_the_rules),
         cmocka_unit_test(what_is_left_has_a_limit),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
