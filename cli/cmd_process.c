@@ -87,8 +87,8 @@ enum exit_status read_health(struct client *client, const struct segment *segmen
         return EXIT_USAGE;
     }
     int err = client_ask(client, kind, instance, "status", NULL, 0, &status, detail);
-    if (err != 0) {
-        return EXIT_SILENT;
+    if (err != 0) { /* what answers with an error, or could not be asked by us, is not silent: deploy/health kills who is */
+        return err == -ERROR_TIMEOUT ? EXIT_SILENT : EXIT_FAILED;
     }
     const char *state = json_string_value(json_object_get(status, "state"));
     *out_json = json_pack("{s:s, s:s}", "process", name, "state", state != NULL ? state : "unknown");

@@ -115,9 +115,14 @@ static void say_hello(struct packet *packet, struct replica *replica)
     free(ids);
 }
 
+static uint32_t reason_of(const Busbar__PacketIn *in)
+{
+    return in->told != 0 ? in->told : in->reason;
+}
+
 static void give(struct session *session, const Busbar__PacketIn *in, struct of_message *message)
 {
-    if (session->controller_id != in->controller_id || !session_wants_packet_in(session, in->reason, &message->packet_in.reason)) {
+    if (session->controller_id != in->controller_id || !session_wants_packet_in(session, reason_of(in), &message->packet_in.reason)) {
         return;
     }
     session_send_packet_in(session, message, in->in_port, in->reason == PACKET_IN_NO_MATCH || in->reason == PACKET_IN_NO_RULE);
@@ -130,7 +135,7 @@ static void on_packet_in(struct packet *packet, const Busbar__PacketIn *in)
         .type = OF_PACKET_IN,
         .packet_in = {.buffer_id = OF_NO_BUFFER,
                       .total_size = (uint16_t)(in->total_size < UINT16_MAX ? in->total_size : UINT16_MAX),
-                      .reason = (uint8_t)in->reason,
+                      .reason = (uint8_t)reason_of(in),
                       .table = (uint8_t)in->table,
                       .cookie = in->cookie,
                       .data = in->frame.data,
@@ -143,7 +148,7 @@ static void on_packet_in(struct packet *packet, const Busbar__PacketIn *in)
         packet->counts.ins_unwanted++;
         return;
     }
-    if (in->reason > PACKET_IN_NO_RULE || in->table > TABLE_MAX) {
+    if (reason_of(in) > PACKET_IN_NO_RULE || in->table > TABLE_MAX) {
         packet->counts.ins_malformed++;
         return;
     }

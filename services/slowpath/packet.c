@@ -116,7 +116,9 @@ static bool packet_in_fill(const struct packet_wire *wire, const Busbar__PacketU
     in->bridge = up->bridge;
     in->cookie = up->cookie;
     in->table = up->table;
-    in->reason = up->reason;
+    bool is_newer = up->reason >= PACKET_IN_ACTION_SET && up->reason <= PACKET_IN_PACKET_OUT;
+    in->reason = is_newer ? PACKET_IN_ACTION : up->reason; /* what an ofagent of before takes */
+    in->told = is_newer ? up->reason : 0;
     in->in_port = port != NULL ? port->ofport : PORT_CONTROLLER;
     in->total_size = up->total_size;
     in->frame = up->frame;

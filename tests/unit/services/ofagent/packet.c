@@ -13,7 +13,8 @@ static void packet_in(struct bench *b, uint64_t bridge, uint32_t table, uint32_t
     in.bridge = bridge;
     in.cookie = 9;
     in.table = table;
-    in.reason = reason;
+    in.reason = reason >= PACKET_IN_ACTION_SET && reason <= PACKET_IN_PACKET_OUT ? PACKET_IN_ACTION : reason;
+    in.told = in.reason != reason ? reason : 0;
     in.in_port = 2;
     in.total_size = sizeof frame;
     in.frame = (ProtobufCBinaryData){.data = frame, .len = sizeof frame};

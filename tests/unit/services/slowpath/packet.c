@@ -70,6 +70,7 @@ static void send_up(struct bench *b)
     Busbar__PacketUpBatch batch = BUSBAR__PACKET_UP_BATCH__INIT;
     up.bridge = FIXTURE_BRIDGE;
     up.cookie = 9;
+    up.reason = PACKET_IN_GROUP;
     up.in_port = 12;
     up.total_size = 100;
     up.frame = (ProtobufCBinaryData){.len = sizeof frame, .data = frame};
@@ -98,6 +99,8 @@ static void packets_go_to_those_who_named_the_bridge(void **state)
     Busbar__PacketInBatch *batch = (Busbar__PacketInBatch *)msg_unpack(&message, &busbar__packet_in_batch__descriptor);
     assert_int_equal(batch->n_packets, 1);
     assert_int_equal(batch->packets[0]->in_port, 2);
+    assert_int_equal(batch->packets[0]->reason, PACKET_IN_ACTION); /* for an ofagent of before, which knows no other */
+    assert_int_equal(batch->packets[0]->told, PACKET_IN_GROUP);
     assert_true(batch->packets[0]->cookie == 9 && batch->packets[0]->total_size == 100 && batch->packets[0]->frame.len == 20);
     protobuf_c_message_free_unpacked(&batch->base, NULL);
     bus_message_fini(&message);
