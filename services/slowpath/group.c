@@ -61,8 +61,15 @@ static void bucket_perform(struct walk *walk, const struct world_group *group, s
     action_set_write(walk, &set, &group->group.buckets[i].actions);
     walk->depth++;
     action_set_perform(walk, &set, PACKET_IN_GROUP);
+    bool resubmits = set.resubmits;
+    if (resubmits) { /* what is written in those tables is done at the end, by the packet itself, as in Open vSwitch */
+        action_set_copy(&set, &walk->set);
+    }
     pause_end(walk);
     walk_end_copy(walk, &copy);
+    if (resubmits && !walk_is_void(walk)) {
+        action_set_copy(&walk->set, &set);
+    }
 }
 
 /* What key_flow_hash() reads. */

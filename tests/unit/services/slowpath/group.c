@@ -85,6 +85,8 @@ static void a_bucket_that_outputs_nothing_may_go_on_in_a_table(void **state)
     fixture_rule(&f, "table=0,ip,actions=group:1,output:3");
     fixture_rule(&f, "table=1,ip,nw_dst=10.0.0.9,actions=output:3,exit");
     fixture_expect(&f, "ip,nw_dst=1.1.1.1", 11, "clone(set_field:10.0.0.9->nw_dst,output:13),clone(output:12),clone(output:14),output:13");
+    fixture_rule(&f, "table=7,ip,actions=write_actions(output:4)");
+    fixture_expect(&f, "ip,nw_dst=1.1.1.1", 11, "clone(set_field:10.0.0.9->nw_dst,output:13),clone(output:12),clone(output:14),output:13,output:14");
     fixture_close(&f);
 }
 
