@@ -79,7 +79,8 @@ static void a_bucket_that_outputs_nothing_may_go_on_in_a_table(void **state)
     (void)state;
     struct fixture f;
     fixture_open(&f);
-    const char *buckets[] = {"resubmit(,1),set_field:10.0.0.9->nw_dst", "output:2,resubmit(,1)", "resubmit(,7)", "group:2,resubmit(,1)"}, *inner[] = {"output:4"};
+    const char *inner[] = {"output:4"};
+    const char *buckets[] = {"resubmit(,1),set_field:10.0.0.9->nw_dst", "output:2,resubmit(,1)", "resubmit(,7)", "group:2,resubmit(,1)"};
     add_group(&f, 1, GROUP_TYPE_ALL, buckets, NULL, 4);
     add_group(&f, 2, GROUP_TYPE_ALL, inner, NULL, 1);
     fixture_rule(&f, "table=0,ip,actions=group:1,output:3");
