@@ -251,7 +251,10 @@ static int parse_dec_ttl(struct parse *p, const struct word *word, int unused)
     for (const char *at = word->value; at != NULL && *at != '\0'; at += strcspn(at, ",") + (at[strcspn(at, ",")] == ',')) {
         char text[8] = "";
         size_t size = strcspn(at, ",");
-        memcpy(text, at, size < sizeof text ? size : sizeof text - 1);
+        if (size >= sizeof text) {
+            return error_set(p->detail, -ERROR_RANGE, "dec_ttl: %.*s is no number of a controller", (int)(size < 32 ? size : 32), at);
+        }
+        memcpy(text, at, size);
         int err = word_number("dec_ttl", text, UINT16_MAX, &id, p->detail);
         if (err != 0) {
             return err;

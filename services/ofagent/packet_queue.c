@@ -34,7 +34,7 @@ struct packet_queue {
     uint64_t credit_ns, credited_ns;
     struct port_queue ports[PACKET_QUEUE_MAX];
     size_t n_ports, turn; /* whose turn is next */
-    size_t n;
+    size_t n, n_bytes;
     uint64_t n_held, n_dropped;
 };
 
@@ -52,6 +52,7 @@ static struct held *take_first(struct packet_queue *queue, size_t i)
     port->first = held->next;
     port->n--;
     queue->n--;
+    queue->n_bytes -= held->size;
     if (port->n == 0) {
         queue->n_ports--;
         memmove(port, port + 1, (queue->n_ports - i) * sizeof *port);
@@ -131,7 +132,8 @@ void packet_queue_hold(struct packet_queue *queue, uint32_t port, const uint8_t 
 {
     size_t i = 0;
 
-    if (queue->n >= PACKET_QUEUE_MAX || (queue->rate != 0 && queue->n > 0 && queue->n >= queue->burst)) {
+    while (queue->n >= PACKET_QUEUE_MAX || (queue->n > 0 && queue->n_bytes + size > PACKET_QUEUE_BYTES) ||
+           (queue->rate != 0 && queue->n > 0 && queue->n >= queue->burst)) {
         drop_one(queue);
     }
     while (i < queue->n_ports && queue->ports[i].port != port) {
@@ -150,6 +152,7 @@ void packet_queue_hold(struct packet_queue *queue, uint32_t port, const uint8_t 
     }
     queue->ports[i].last = held;
     queue->n++;
+    queue->n_bytes += size;
     queue->n_held++;
 }
 

@@ -5,7 +5,10 @@
 
 #include "lib/base/bytes.h"
 
-enum { PACKET_QUEUE_MAX = 512 /* held at most, also where the burst is larger: at 100 a second the last one waits five seconds */ };
+enum {
+    PACKET_QUEUE_MAX = 512, /* held at most, also where the burst is larger: at 100 a second the last one waits five seconds */
+    PACKET_QUEUE_BYTES = 256 * 1024, /* and of so many bytes: two for each of two hundred sessions are 100 MB */
+};
 
 struct packet_queue;
 /* Without a limit. */
