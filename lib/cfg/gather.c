@@ -104,14 +104,16 @@ static size_t list_place(const struct gather_list *list, const struct mirror_cha
     return low;
 }
 
-/* Words about rows that are there are said in their place; what is left over is about others. */
+/* Words about rows that are there are said in their place; what is left over is about others. Of these, who is gone was told to be when that commit was
+ * shown, and is not told again: somebody may still wait for the last counts of a rule that he has just deleted. */
 static void say_in_place(struct gather_list *rows, struct gather_list *words)
 {
     size_t kept = 0;
     for (size_t i = 0; i < words->n; i++) {
         size_t at = list_place(rows, &words->changes[i]);
         if (at == rows->n || compare_places(&rows->changes[at], &words->changes[i]) != 0) {
-            words->changes[kept++] = words->changes[i];
+            words->changes[kept] = words->changes[i];
+            kept += words->changes[i].after != NULL;
             continue;
         }
         struct mirror_change *row = &rows->changes[at], *word = &words->changes[i];

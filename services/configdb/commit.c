@@ -711,7 +711,7 @@ void commit_step(struct commit *commit)
             return;
         }
         bool is_gathered = commit_may_begin(commit) && commit->held != NULL && !commit_gathers(commit);
-        goes_on = is_gathered || park_due_ns(commit->park) == 0;
+        goes_on = is_gathered || park_due_ns(commit->park) == 0 || commit->queue != NULL; /* it came behind the rules that the step before left */
         if (commit->group != NULL && !commit_is_syncing(commit)) {
             commit_launch(commit);
             goes_on = true;

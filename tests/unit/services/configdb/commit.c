@@ -103,6 +103,13 @@ static void a_step_does_so_many_rules_and_the_next_goes_on_before_all_else(void 
     queue_larger(&group, PROCESS_OFAGENT, 9, 11, BUSBAR__OP_KIND__OP_INSERT, CFG_RULE, 0, &rule.base, COMMIT_STEP_BYTES);
     queue(&group, PROCESS_OFAGENT, 9, 12, BUSBAR__OP_KIND__OP_INSERT, CFG_RULE, 0, &rule.base);
     commit_step(group.commit);
+    queue(&group, PROCESS_OFAGENT, 9, 13, BUSBAR__OP_KIND__OP_INSERT, CFG_RULE, 0, &rule.base);
+    n_before = group.n_replies;
+    commit_step(group.commit);
+    assert_int_equal(group.n_replies - n_before, 2); /* who comes behind what was left does not wait for others to come */
+    queue_larger(&group, PROCESS_OFAGENT, 9, 14, BUSBAR__OP_KIND__OP_INSERT, CFG_RULE, 0, &rule.base, COMMIT_STEP_BYTES);
+    queue(&group, PROCESS_OFAGENT, 9, 15, BUSBAR__OP_KIND__OP_INSERT, CFG_RULE, 0, &rule.base);
+    commit_step(group.commit);
     group_fini(&group); /* what is left is forgotten */
 }
 
