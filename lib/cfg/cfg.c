@@ -72,6 +72,7 @@ struct cfg {
     uint64_t behind_since_ns;
     uint64_t piece_ns; /* when the last piece of a partial snapshot came, or was acknowledged again */
 
+    size_t unapplied_bytes; /* of commits that have come since the owner applied something */
     struct version applied; /* by the owner, */
     struct version said;    /* as configdb was told last, */
     uint64_t said_ns;       /* and when */
@@ -503,6 +504,7 @@ void cfg_step(struct cfg *cfg, uint64_t now_ns)
     bus_hold(cfg->socket);
     for (int i = 0; i < STEP_MESSAGES && bytes < STEP_BYTES && bus_recv(cfg->socket, &message) == 0; i++) {
         bytes += message.size;
+        cfg->unapplied_bytes += message.type != MESSAGE_SNAPSHOT ? message.size : 0; /* those have no window */
         on_message(cfg, &message);
         bus_message_fini(&message);
     }
@@ -541,6 +543,11 @@ bool cfg_has_snapshot(const struct cfg *cfg)
 struct version cfg_version(const struct cfg *cfg)
 {
     return feed_version(cfg->feed);
+}
+
+size_t cfg_unapplied_bytes(const struct cfg *cfg)
+{
+    return cfg->unapplied_bytes;
 }
 
 uint64_t cfg_take_authors(struct cfg *cfg)
@@ -591,6 +598,7 @@ bool cfg_next(const struct cfg *cfg, enum cfg_table table, uint64_t *cursor, uin
 void cfg_applied(struct cfg *cfg, struct version version, const Busbar__RowError *errors, size_t n_errors)
 {
     cfg->applied = version;
+    cfg->unapplied_bytes = 0;
     cfg->wants_applied = true;
     for (size_t i = 0; i < n_errors && cfg->n_errors < ROW_ERRORS_MAX; i++) {
         cfg->errors = memory_resize(cfg->errors, (cfg->n_errors + 1) * sizeof *cfg->errors);

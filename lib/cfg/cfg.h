@@ -98,6 +98,8 @@ uint64_t cfg_row_max(const struct cfg *cfg, enum cfg_table table);
 /* Rows in id order; start with *cursor = 0; false at the end. */
 bool cfg_next(const struct cfg *cfg, enum cfg_table table, uint64_t *cursor, uint64_t *out_id, const ProtobufCMessage **out_row);
 
+/* Bytes of commits that have come since the last cfg_applied(): beyond its window of 8 MB configdb sends no more. */
+size_t cfg_unapplied_bytes(const struct cfg *cfg);
 /* Acknowledges `version`; errors by row may be NULL. When nothing but rules has changed it is told some 10 ms later. */
 void cfg_applied(struct cfg *cfg, struct version version, const Busbar__RowError *errors, size_t n_errors);
 

@@ -31,9 +31,8 @@
 #include "services/ofagent/usage.h"
 
 enum { PORT_VALUES = 8, OFAGENT_ERRORS_MAX = 16 /* named in one report; a person starts with the first */ };
-/* A quarter of configdb's window: it sends no delta beyond 8192 unacknowledged versions, and a bridge is settled by the delta of its claim. */
-enum { APPLIED_LAG_MAX = 2048 };
-/* That window is of bytes, too, which are not known here: some versions fill it. */
+/* Within configdb's window: it sends no delta beyond 8192 unacknowledged versions or 8 MB, and a bridge is settled by the delta of its claim. */
+enum { APPLIED_LAG_MAX = 2048, APPLIED_LAG_BYTES = 4 * 1024 * 1024 };
 #define APPLIED_AT_LAST_NS (2 * NS_PER_S)
 #define STOOD_STILL_NS (1500 * NS_PER_MS) /* less than the lease of a service row */
 #define LOOK_NS (10 * NS_PER_MS)
@@ -259,7 +258,8 @@ static void report_applied(struct ofagent *agent)
         agent->owed_ns = agent->now_ns;
         return;
     }
-    bool is_late = agent->seen.n - agent->window_from.n >= APPLIED_LAG_MAX || agent->now_ns - agent->owed_ns >= APPLIED_AT_LAST_NS;
+    bool is_late = agent->seen.n - agent->window_from.n >= APPLIED_LAG_MAX || agent->now_ns - agent->owed_ns >= APPLIED_AT_LAST_NS ||
+                   cfg_unapplied_bytes(agent->cfg) >= APPLIED_LAG_BYTES;
     for (const struct bridge *bridge = agent->bridges; bridge != NULL; bridge = bridge->next) {
         if (!is_late && !is_settled(bridge)) {
             return;

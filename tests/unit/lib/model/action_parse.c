@@ -91,6 +91,7 @@ static const struct refusal {
     {"mod_tp_dst:80", -ERROR_PREREQUISITE, "mod_tp_dst"},
     {"dec_ttl(1,2,3,4,5,6,7,8,9)", -ERROR_TOO_LARGE, "dec_ttl"},
     {"dec_ttl(65536)", -ERROR_RANGE, "dec_ttl"},
+    {"dec_ttl(00000012)", -ERROR_RANGE, "dec_ttl"},
     {"set_field:1", -ERROR_SYNTAX, "set_field"},
     {"set_field:1->foo", -ERROR_UNKNOWN_NAME, "foo"},
     {"set_field:1->in_port", -ERROR_REFUSED, "in_port"},

@@ -58,7 +58,7 @@ struct cfg {
     size_t n_refreshes;
     int fd;                 /* that the owner is to poll; 0: none */
     struct version applied; /* as the owner says */
-    size_t n_applied_errors;
+    size_t n_applied_errors, unapplied_bytes;
     uint64_t registered;
     Busbar__ServiceRow service;
     ProtobufCMessage *published; /* the last status row, of CONTROLLER_STATUS */
@@ -354,10 +354,15 @@ bool cfg_next(const struct cfg *cfg, enum cfg_table table, uint64_t *cursor, uin
     *cursor = *out_id + 1;
     return true;
 }
+size_t cfg_unapplied_bytes(const struct cfg *cfg)
+{
+    return cfg->unapplied_bytes;
+}
 void cfg_applied(struct cfg *cfg, struct version version, const Busbar__RowError *errors, size_t n_errors)
 {
     cfg->applied = version;
     cfg->n_applied_errors = n_errors;
+    cfg->unapplied_bytes = 0;
 }
 
 struct cfg_txn *cfg_txn_new(const char *client)

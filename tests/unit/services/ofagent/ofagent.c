@@ -66,6 +66,22 @@ static void a_version_is_applied_before_configdb_holds_deltas_back(void **state)
 }
 
 /* Few versions of many bytes fill its window as well. */
+static void many_bytes_are_applied_before_configdb_holds_deltas_back(void **state)
+{
+    struct bench *b = *state;
+    Busbar__BridgeRow row = BUSBAR__BRIDGE_ROW__INIT;
+
+    b->agent->cfg->automatic = false;
+    row.name = (char *)(uintptr_t) "br1";
+    bench_commit_row(b, CFG_BRIDGE, 2, &row.base);
+    b->agent->cfg->unapplied_bytes = 4 * 1024 * 1024 - 1;
+    bench_step(b, NS_PER_MS);
+    assert_true(b->agent->cfg->applied.n < b->agent->cfg->version.n);
+    b->agent->cfg->unapplied_bytes++;
+    bench_step(b, NS_PER_MS);
+    assert_int_equal(b->agent->cfg->applied.n, b->agent->cfg->version.n);
+}
+
 static void a_version_is_applied_after_a_while_at_the_latest(void **state)
 {
     struct bench *b = *state;
@@ -228,6 +244,7 @@ int main(void)
         CLAIM(bridges_come_and_go_with_their_rows),
         CLAIM(a_version_is_applied_when_its_bridges_are_served),
         CLAIM(a_version_is_applied_before_configdb_holds_deltas_back),
+        CLAIM(many_bytes_are_applied_before_configdb_holds_deltas_back),
         CLAIM(a_version_is_applied_after_a_while_at_the_latest),
         CLAIM(a_snapshot_far_ahead_is_applied_when_its_bridges_are_served),
         CLAIM(a_socket_that_cannot_be_made_is_an_error_of_the_bridges_row),

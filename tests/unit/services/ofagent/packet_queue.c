@@ -137,6 +137,24 @@ static void who_floods_loses_his_own(void **state)
     packet_queue_destroy(&queue);
 }
 
+static void bytes_are_bounded_too(void **state)
+{
+    static const uint8_t frame[9000] = {1};
+    struct packet_queue *queue = packet_queue_new();
+    size_t n = PACKET_QUEUE_BYTES / sizeof frame;
+
+    packet_queue_limit(queue, 100, 512, 0);
+    for (size_t i = 0; i < 512; i++) {
+        assert_true(packet_queue_admits(queue, 0));
+    }
+    for (size_t i = 0; i < n + 3; i++) {
+        packet_queue_hold(queue, (uint32_t)i, frame, sizeof frame);
+    }
+    assert_int_equal(packet_queue_size(queue), n);
+    assert_int_equal(packet_queue_dropped(queue), 3);
+    packet_queue_destroy(&queue);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -145,6 +163,7 @@ int main(void)
         cmocka_unit_test(what_is_held_goes_in_order_when_its_time_has_come),
         cmocka_unit_test(ports_take_turns),
         cmocka_unit_test(who_floods_loses_his_own),
+        cmocka_unit_test(bytes_are_bounded_too),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
