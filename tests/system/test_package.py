@@ -196,9 +196,12 @@ def test_members_of_the_group_may_use_it_and_others_not(world):
 
 @pytest.mark.parametrize("kind", ["ofagent", "slowpath", "fastpath"])
 def test_no_other_service_can_change_the_database(world, kind):
-    for command in ("echo >> data.mdb", "rm -f data.mdb", "mv data.mdb other", "echo >> /etc/busbar/busbar.conf"):
-        assert as_user(world, f"busbar-{kind}", f"cd /var/lib/busbar && {command}").returncode != 0, command
-    assert as_user(world, "busbar-configdb", "cd /var/lib/busbar && test -w data.mdb").returncode == 0
+    run = "/run/busbar"
+    for command in ("echo >> data.mdb", "rm -f data.mdb", "mv data.mdb other", "echo >> /etc/busbar/busbar.conf", "cat data.mdb", f"cat {run}/rundb/data.mdb",
+                    f"mv {run}/rundb {run}/other", f"rm -f {run}/configdb.1.pid", f"rm -f {run}/config.configdb.1"):
+        assert as_user(world, f"busbar-{kind}", f"cd /var/lib/busbar && ls -d {run}/rundb {run}/configdb.1.pid {run}/config.configdb.1 > /dev/null && {command}").returncode != 0, command
+    for file in ("data.mdb", f"{run}/rundb/data.mdb"):
+        assert as_user(world, "busbar-configdb", f"cd /var/lib/busbar && test -r {file} && test -w {file}").returncode == 0, file
     memory = f"/proc/{world.show('busbar-configdb.service', 'MainPID')}/mem"
     assert as_user(world, f"busbar-{kind}", f"exec 3< {memory}").returncode != 0
 
