@@ -209,10 +209,10 @@ def test_no_other_service_can_change_the_database(world, kind):
 
 @pytest.mark.parametrize("unit", UNITS)
 def test_what_is_killed_comes_back(world, unit):
-    pid = world.pid(unit)
+    pid, inside = world.pid(unit), world.show(unit, "MainPID")
     with Pings(world.hosts[0]) as pings:
         os.kill(pid, signal.SIGKILL)
-        wait_until(f"{unit} runs again", lambda: world.active([unit]) and world.pid(unit) != pid, seconds=20)
+        wait_until(f"{unit} runs again", lambda: world.show(unit, "MainPID") not in ("0", inside) and world.active([unit]), seconds=20)
         wait_until("a ping is answered", world.pings, seconds=10)
     assert pings.lost <= (200 if "fastpath" in unit else 0), pings.lost
 
@@ -281,6 +281,7 @@ def test_an_upgrade_keeps_the_configuration_and_traffic_goes_on(world):
     print(f"{pings.lost} lost")
     said = world.machine.run("journalctl", "--no-pager", "-u", "busbar-fastpath@*").stdout
     assert "no_pins" not in said and "port_error" not in said
+    assert "registered" in world.machine.run("journalctl", "--no-pager", "-u", "busbar-fastpath@16").stdout  # had the queues meanwhile
     assert all(world.pid(unit) != pids[unit] for unit in UNITS)
     assert world.machine.run("dpkg-query", "-W", "-f", "${Version} ${Status}", "busbar").stdout == f"{NEWER} install ok installed"
     assert world.configuration() == before
@@ -349,7 +350,7 @@ def test_an_upgrade_from_the_one_user_there_was_gives_each_what_is_his(world):
         user = world.machine.run("stat", "-c", "%U", f"/proc/{world.show(unit, 'MainPID')}").stdout.strip()
         assert user == re.match(r"busbar-\w+", unit).group(), unit
     said = world.machine.run("journalctl", "--no-pager", "-u", "busbar-fastpath@*", "--since", since).stdout
-    assert "no_pins" not in said and "port_error" not in said and "no_kernel_tier" not in said, said
+    assert "no_pins" not in said and "no_kernel_tier" not in said, said
     assert pings.lost <= 50, pings.lost
 
 
