@@ -27,6 +27,7 @@ install(PROGRAMS ${deploy}/systemd/launch DESTINATION lib/busbar)
 install(PROGRAMS ${deploy}/systemd/generator DESTINATION /lib/systemd/system-generators RENAME busbar)
 install(FILES ${deploy}/systemd/busbar.target ${deploy}/systemd/run-busbar-bpf.mount ${deploy}/systemd/busbar-configdb.service ${deploy}/systemd/busbar-ofagent@.service
               ${deploy}/systemd/busbar-slowpath@.service ${deploy}/systemd/busbar-fastpath@.service DESTINATION /lib/systemd/system)
+install(FILES ${deploy}/systemd/busbar.tmpfiles DESTINATION lib/tmpfiles.d RENAME busbar.conf)
 install(FILES ${deploy}/systemd/busbar.conf DESTINATION /etc/busbar)
 install(FILES ${package_pages} DESTINATION share/man/man8)
 install(FILES ${package_dir}/swctl.bash DESTINATION share/bash-completion/completions RENAME swctl)

@@ -42,6 +42,7 @@ enum {
     DIRECT_ACCEPTS = 64,       /* new ones in one round, so that a flood of them does not hold the others */
     DIRECT_BACKLOG = 256,      /* connections waiting to be accepted */
     DIRECT_REFUSED_MAX = 256,  /* refused messages looked at in one call */
+    DIRECT_GROUPS_MAX = 256,   /* of a peer: one who is in more is in none */
     DIRECT_HELD_BYTES = 64 * 1024, /* goes out although it is held: the peer may begin with it */
 };
 static const uint64_t DIRECT_RECONNECT_NS = 50 * NS_PER_MS;
@@ -54,8 +55,8 @@ struct direct_socket {
     bool is_marked, is_held;
     bool wants_mark; /* while it is held: what the mark is to be behind that */
     bool is_deaf; /* no descriptor was left for who comes: the next try is the timer's */
-    uid_t owner_uid;  /* of the directory */
-    ino_t inode;      /* of the socket file we made */
+    struct bus_home home;
+    ino_t inode; /* of the socket file we made */
     struct link *links;
     size_t n_links;
     struct link *by_identity;
@@ -171,12 +172,28 @@ static struct link *direct_add(struct direct_socket *s, int fd)
     return link;
 }
 
+static bool direct_is_member(int fd, gid_t gid)
+{
+    gid_t groups[DIRECT_GROUPS_MAX];
+    socklen_t size = sizeof groups;
+    bool is_member = false;
+    if (getsockopt(fd, SOL_SOCKET, SO_PEERGROUPS, groups, &size) == 0) {
+        for (size_t i = 0; i < size / sizeof groups[0]; i++) {
+            is_member = is_member || groups[i] == gid;
+        }
+    }
+    return is_member;
+}
+
 static bool direct_may_come(const struct direct_socket *s, int fd)
 {
     struct ucred peer;
     socklen_t size = sizeof peer;
-    return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) == 0 &&
-           (peer.uid == geteuid() || peer.uid == 0 || peer.uid == s->owner_uid);
+    if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) != 0) {
+        return false;
+    }
+    return peer.uid == geteuid() || peer.uid == 0 || peer.uid == s->home.uid ||
+           (s->home.gid != (gid_t)-1 && (peer.gid == s->home.gid || direct_is_member(fd, s->home.gid)));
 }
 
 /* Level-triggered, who waits to be accepted would keep the owner awake all the time. */
@@ -554,12 +571,12 @@ static int direct_watch_fd(struct direct_socket *s, int *fd)
     return *fd >= 0 && epoll_ctl(s->epoll_fd, EPOLL_CTL_ADD, *fd, &event) == 0 ? 0 : -errno;
 }
 
-static int direct_listen(struct direct_socket *s, uid_t owner_uid)
+static int direct_listen(struct direct_socket *s, struct bus_home home)
 {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
     struct stat status;
     memcpy(address.sun_path, s->path, sizeof s->path);
-    s->owner_uid = owner_uid;
+    s->home = home;
     s->listen_fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     (void)unlink(s->path); /* of a killed process: somebody alive was looked for */
     if (s->listen_fd < 0 || bind(s->listen_fd, (struct sockaddr *)&address, sizeof address) < 0 || listen(s->listen_fd, DIRECT_BACKLOG) < 0 ||
@@ -570,7 +587,7 @@ static int direct_listen(struct direct_socket *s, uid_t owner_uid)
     return direct_watch_fd(s, &s->listen_fd);
 }
 
-int bus_direct_open(struct bus *bus, bool is_binder, const char *endpoint, uid_t owner_uid, struct bus_socket **out_socket)
+int bus_direct_open(struct bus *bus, bool is_binder, const char *endpoint, struct bus_home home, struct bus_socket **out_socket)
 {
     struct direct_socket *s = memory_zeroed(sizeof *s);
     s->socket.transport = &bus_direct_transport;
@@ -584,7 +601,7 @@ int bus_direct_open(struct bus *bus, bool is_binder, const char *endpoint, uid_t
     int err = s->epoll_fd >= 0 ? direct_watch_fd(s, &s->mark_fd) : -errno;
     err = err < 0 ? err : direct_watch_fd(s, &s->timer_fd);
     if (err == 0 && is_binder) {
-        err = direct_listen(s, owner_uid);
+        err = direct_listen(s, home);
     } else if (err == 0) {
         direct_connect(s);
     }

@@ -143,20 +143,27 @@ static int set_routing_id(void *handle, bool is_tcp, const struct bus_identity *
     return zmq_setsockopt(handle, ZMQ_ROUTING_ID, id, is_tcp ? sizeof id : ROUTING_ID_BYTES) == 0 ? 0 : -errno;
 }
 
-/* Who owns the directory of an ipc endpoint may put other sockets there: it is one of us. Else -1, which is nobody. */
-static uid_t owner_of(const char *endpoint)
+static struct bus_home home_of(const char *endpoint)
 {
+    struct bus_home home = {.uid = (uid_t)-1, .gid = (gid_t)-1};
     struct stat status;
     char *path = memory_string(endpoint + strlen("ipc://"));
-    bool is_known = stat(dirname(path), &status) == 0;
+    if (stat(dirname(path), &status) == 0) {
+        home.uid = status.st_uid;
+        home.gid = (status.st_mode & S_ISGID) != 0 && (status.st_mode & S_IWGRP) != 0 ? status.st_gid : (gid_t)-1;
+    }
     free(path);
-    return is_known ? status.st_uid : (uid_t)-1;
+    return home;
 }
 
 static int set_filter(void *handle, const char *endpoint)
 {
-    const uid_t allowed[] = {geteuid(), 0, owner_of(endpoint)};
+    const struct bus_home home = home_of(endpoint);
+    const uid_t allowed[] = {geteuid(), 0, home.uid};
     int err = 0;
+    if (home.gid != (gid_t)-1) {
+        err = zmq_setsockopt(handle, ZMQ_IPC_FILTER_GID, &home.gid, sizeof home.gid) == 0 ? 0 : -errno;
+    }
     for (size_t i = 0; i < sizeof allowed / sizeof allowed[0] && err == 0; i++) {
         err = zmq_setsockopt(handle, ZMQ_IPC_FILTER_UID, &allowed[i], sizeof allowed[i]) == 0 ? 0 : -errno;
     }
@@ -300,7 +307,7 @@ static int zmq_open(struct bus *bus, enum wire wire, bool is_binder, const char 
     }
     bool is_direct = (b->direct_wires & 1u << wire) != 0 && !endpoint_is_tcp(endpoint) && !(is_binder && b->listen[0] != '\0');
     if (is_direct) {
-        return bus_direct_open(bus, is_binder, endpoint, is_binder ? owner_of(endpoint) : 0, out_socket);
+        return bus_direct_open(bus, is_binder, endpoint, home_of(endpoint), out_socket);
     }
     struct zmq_socket *socket = memory_zeroed(sizeof *socket);
     socket->epoll_fd = socket->mark_fd = -1;

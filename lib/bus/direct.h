@@ -11,9 +11,16 @@ enum {
     DIRECT_LINKS_MAX = 4096,               /* connections of a binder: one further is closed */
 };
 
-/* A socket of its own transport in any bus. endpoint: "ipc://PATH", looked at by the caller (its length; that nobody alive binds it). owner_uid: of the
- * directory; he may connect too. */
-int bus_direct_open(struct bus *bus, bool is_binder, const char *endpoint, uid_t owner_uid, struct bus_socket **out_socket) MUST_CHECK;
+/* Who may put sockets into the directory of an endpoint and so is one of us: its owner, and its group when files made in it get that group (setgid), as
+ * then the services run as different users. Nobody is -1. */
+struct bus_home {
+    uid_t uid;
+    gid_t gid;
+};
+
+/* A socket of its own transport in any bus. endpoint: "ipc://PATH", looked at by the caller (its length; that nobody alive binds it). home: they may
+ * connect to a binder, besides our own user and root. */
+int bus_direct_open(struct bus *bus, bool is_binder, const char *endpoint, struct bus_home home, struct bus_socket **out_socket) MUST_CHECK;
 
 /* Which wires of this bus, as bits 1 << wire, have such sockets (CONFIG and SESSION, unless this is called): where ipc is all there is. Before they are
  * opened. */

@@ -231,7 +231,7 @@ int key_file_write(const char *path, const struct key_pair *pair, struct error_d
 int key_public_of(const char *word, char out_public_key[KEY_TEXT_SIZE + 1], struct error_detail *detail)
 {
     struct key_pair pair = {{0}};
-    if (!key_text_is_valid(word)) {
+    if (!key_text_is_valid(word) || access(word, F_OK) == 0) {
         int err = read_file(word, false, &pair, detail);
         if (err != 0) {
             return err;

@@ -40,7 +40,8 @@ int key_file_parse(const char *what, const char *text, bool wants_secret, struct
 int key_file_read(const char *path, struct key_pair *out_pair, struct error_detail *detail) MUST_CHECK;
 /* Makes PATH (mode 0600) and PATH.pub; -EEXIST: nothing is ever overwritten. */
 int key_file_write(const char *path, const struct key_pair *pair, struct error_detail *detail) MUST_CHECK;
-/* The public key that a word names: the 40 characters themselves, or a key file (with or without its secret). */
+/* The public key that a word names: a key file (with or without its secret), or the 40 characters themselves. The file first: its path may be 40
+ * characters long and look like a key. */
 int key_public_of(const char *word, char out_public_key[KEY_TEXT_SIZE + 1], struct error_detail *detail) MUST_CHECK;
 
 #endif

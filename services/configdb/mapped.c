@@ -66,7 +66,7 @@ struct mapped {
 static int mapped_file(const char *dir, const char *name, int flags)
 {
     char *path = memory_format("%s/%s", dir, name);
-    int fd = open(path, flags | O_CLOEXEC, 0640);
+    int fd = open(path, flags | O_CLOEXEC, 0600);
     int err = errno;
     free(path);
     return fd >= 0 ? fd : -err;

@@ -70,7 +70,7 @@ static int start_boot_of(const char *run_db, const char *boot_id, enum start_boo
 static int start_add_to_boot(const char *run_db, int flags, const char *text, struct error_detail *detail)
 {
     char *path = memory_format("%s/boot", run_db);
-    int fd = open(path, O_WRONLY | flags | O_CLOEXEC, 0640);
+    int fd = open(path, O_WRONLY | flags | O_CLOEXEC, 0600);
     size_t size = strlen(text);
     errno = fd >= 0 ? ENOSPC : errno;
     int err = fd >= 0 && write(fd, text, size) == (ssize_t)size ? 0 : error_set(detail, -errno, "%.200s: %s", path, strerror(errno));

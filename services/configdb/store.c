@@ -151,7 +151,7 @@ static int store_open_databases(struct store *store, bool makes)
 static int store_own(struct store *store, const char *dir)
 {
     char *path = memory_format("%s/owner", dir);
-    store->owner_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0640);
+    store->owner_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
     free(path);
     if (store->owner_fd < 0) {
         return -errno;
@@ -252,7 +252,7 @@ int store_open(const char *dir, enum store_mode mode, size_t map_bytes, struct s
         goto fail;
     }
     if ((rc = mdb_env_create(&store->env)) != 0 || (rc = mdb_env_set_maxdbs(store->env, STORE_DB_COUNT)) != 0 ||
-        (rc = mdb_env_set_mapsize(store->env, map_bytes)) != 0 || (rc = mdb_env_open(store->env, dir, flags, 0640)) != 0) {
+        (rc = mdb_env_set_mapsize(store->env, map_bytes)) != 0 || (rc = mdb_env_open(store->env, dir, flags, 0600)) != 0) {
         err = store_error(rc);
         goto fail;
     }
@@ -392,7 +392,7 @@ static bool store_disk_is_full(struct store *store)
     memset(block, 1, sizeof block);
     char *path = memory_format("%s/room", store->dir);
     errno = 0;
-    int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0640);
+    int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
     bool is_full =
         fd < 0 ? errno == ENOSPC || errno == EDQUOT
                : pwrite(fd, block, sizeof block, (off_t)store_used_bytes(store)) != (ssize_t)sizeof block && errno != EIO;

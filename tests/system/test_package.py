@@ -145,8 +145,8 @@ def test_installed_as_the_manual_says_it_runs_and_is_enabled(world):
 
 
 def test_no_service_is_root_and_only_the_fastpath_has_capabilities(world):
-    uid = int(world.machine.run("id", "-u", "busbar").stdout)
     for unit in UNITS:
+        uid = int(world.machine.run("id", "-u", re.match(r"busbar-\w+", unit).group()).stdout)
         status = Path(f"/proc/{world.pid(unit)}/status").read_text()
         assert re.search(r"^Uid:\t(\d+)", status, re.M).group(1) == str(uid), unit
         capabilities = int(re.search(r"^CapEff:\t(\w+)", status, re.M).group(1), 16)
@@ -179,15 +179,40 @@ def test_what_people_type_is_there(world):
     assert "--watchdog" in world.machine.run("man", "busbar-fastpath").stdout
     typed = 'source /usr/share/bash-completion/completions/swctl; COMP_WORDS=(swctl add-p); COMP_CWORD=1; _swctl; echo "${COMPREPLY[@]}"'
     assert world.machine.run("bash", "-c", typed).stdout.split() == ["add-port"]
-    assert world.machine.run("setpriv", "--reuid=busbar", "--regid=busbar", "--clear-groups", "swctl", "list-br").stdout.split() == ["br0"]
+
+
+def as_user(world, user, command, group="busbar"):
+    return world.machine.run("setpriv", f"--reuid={user}", f"--regid={group}", "--init-groups", "sh", "-c", command, check=False)
+
+
+def test_members_of_the_group_may_use_it_and_others_not(world):
+    world.machine.run("useradd", "-M", "-G", "busbar", "someone")
+    try:
+        assert as_user(world, "someone", "swctl list-br; swctl health fastpath.1", "someone").stdout.split() == ["br0", "fastpath.1:", "ok"]
+        assert as_user(world, "nobody", "swctl --timeout 1 list-br", "nogroup").returncode != 0
+    finally:
+        world.machine.run("userdel", "someone")
+
+
+@pytest.mark.parametrize("kind", ["ofagent", "slowpath", "fastpath"])
+def test_no_other_service_can_change_the_database(world, kind):
+    run = "/run/busbar"
+    theirs = f"{run}/rundb {run}/configdb.1.pid {run}/config.configdb.1"
+    for command in ("echo >> data.mdb", "rm -f data.mdb", "mv data.mdb other", "echo >> /etc/busbar/busbar.conf", "cat data.mdb", f"cat {run}/rundb/data.mdb",
+                    *(f"mv {file} {run}/other" for file in theirs.split())):
+        assert as_user(world, f"busbar-{kind}", f"ls -d {theirs} || exit 0; cd /var/lib/busbar && {command}").returncode != 0, command
+    for file in ("data.mdb", f"{run}/rundb/data.mdb"):
+        assert as_user(world, "busbar-configdb", f"cd /var/lib/busbar && test -r {file} && test -w {file}").returncode == 0, file
+    memory = f"/proc/{world.show('busbar-configdb.service', 'MainPID')}/mem"
+    assert as_user(world, f"busbar-{kind}", f"exec 3< {memory}").returncode != 0
 
 
 @pytest.mark.parametrize("unit", UNITS)
 def test_what_is_killed_comes_back(world, unit):
-    pid = world.pid(unit)
+    pid, inside = world.pid(unit), world.show(unit, "MainPID")
     with Pings(world.hosts[0]) as pings:
         os.kill(pid, signal.SIGKILL)
-        wait_until(f"{unit} runs again", lambda: world.active([unit]) and world.pid(unit) != pid, seconds=20)
+        wait_until(f"{unit} runs again", lambda: world.show(unit, "MainPID") not in ("0", inside) and world.active([unit]), seconds=20)
         wait_until("a ping is answered", world.pings, seconds=10)
     assert pings.lost <= (200 if "fastpath" in unit else 0), pings.lost
 
@@ -226,6 +251,12 @@ def test_it_talks_over_tcp_with_keys_when_the_configuration_says_so(world):
     wait_until("a ping is answered", world.pings)
     keys = world.swctl("key", "list")
     assert all(name in keys for name in ("admin", "ofagent-1", "slowpath-3", "fastpath-2")), keys
+    owns = {"configdb": {"admin", "configdb"}, "ofagent": {"ofagent-1"}, "slowpath": {f"slowpath-{n}" for n in (1, 2, 3)},
+            "fastpath": {"fastpath-1", "fastpath-2"}}
+    for kind, own in owns.items():
+        said = as_user(world, f"busbar-{kind}", "cd /var/lib/busbar/keys; for k in *.key; do [ ! -r $k ] || echo ${k%.key}; done").stdout
+        assert set(said.split()) == own, (kind, said)
+        assert kind == "configdb" or as_user(world, f"busbar-{kind}", "rm -f /var/lib/busbar/keys/configdb.key").returncode != 0
     tcp = world.switch.run("ss", "-tlnH").stdout
     assert all(f"127.0.0.1:{port} " in tcp for port in (7400, 9464, 9470)), tcp
     conf.write_text(text)
@@ -250,6 +281,7 @@ def test_an_upgrade_keeps_the_configuration_and_traffic_goes_on(world):
     print(f"{pings.lost} lost")
     said = world.machine.run("journalctl", "--no-pager", "-u", "busbar-fastpath@*").stdout
     assert "no_pins" not in said and "port_error" not in said
+    assert "registered" in world.machine.run("journalctl", "--no-pager", "-u", "busbar-fastpath@16").stdout  # had the queues meanwhile
     assert all(world.pid(unit) != pids[unit] for unit in UNITS)
     assert world.machine.run("dpkg-query", "-W", "-f", "${Version} ${Status}", "busbar").stdout == f"{NEWER} install ok installed"
     assert world.configuration() == before
@@ -273,6 +305,53 @@ def test_removed_nothing_runs_and_the_database_stays(world):
 def test_installed_again_it_has_its_configuration(world):
     world.install(world.newer)
     wait_until("a ping is answered", world.pings, seconds=20)
+
+
+def one_user(world):
+    """The switch runs as in versions before: with one user, whose were all files and processes."""
+    run = world.machine.run
+    run("adduser", "--system", "--ingroup", "busbar", "--quiet", "--home", "/nonexistent", "--no-create-home", "busbar")
+    run("systemctl", "stop", "busbar.target", "busbar-*")
+    for unit in UNITS:
+        folder = world.machine.root / f"etc/systemd/system/{re.sub(r'@[0-9]', '@', unit)}.d"
+        folder.mkdir()
+        before = "ExecStartPre=+/bin/chown busbar:busbar /run/busbar/bpf\n" if "fastpath" in unit else ""
+        (folder / "old.conf").write_text(f"[Service]\nUser=busbar\n{before}")
+    run("sh", "-c", "mountpoint -q /run/busbar/bpf && umount /run/busbar/bpf; rm -rf /run/busbar; install -d -o busbar -g busbar -m 2770 /run/busbar")
+    run("sh", "-c", "cd /var/lib/busbar && touch capture.pcap && chown -R busbar:busbar . && chmod 0640 data.mdb && chmod 0750 . && chmod 0700 keys")
+    run("systemctl", "daemon-reload")
+    run("systemctl", "start", "busbar.target")
+    run("install", "-o", "busbar", "-g", "busbar", "-m", "0770", "/dev/null", "/run/busbar/session.fastpath.16")  # left by one that was killed
+    for folder in (world.machine.root / "etc/systemd/system").glob("busbar-*.d"):
+        (folder / "old.conf").unlink()
+        folder.rmdir()
+
+
+def test_an_upgrade_from_the_one_user_there_was_gives_each_what_is_his(world):
+    one_user(world)
+    wait_until("a ping is answered", world.pings, seconds=20)
+    since = "@" + world.machine.run("date", "+%s.%N").stdout.strip()
+    before = world.configuration()
+    with Pings(world.hosts[0]) as pings:
+        world.machine.run("apt-get", "install", "-y", "--reinstall", "--no-install-recommends", f"/srv/{world.newer.name}", timeout=180)
+        wait_until("all run", world.active)
+        wait_until("a ping is answered", world.pings, seconds=20)
+    print(f"{pings.lost} lost")
+    assert world.configuration() == before
+    files = (".", "data.mdb", "keys", "keys/configdb.key", "keys/ofagent-1.key", "capture.pcap")
+    owners = world.machine.run("sh", "-c", f"cd /var/lib/busbar; stat -c %U {' '.join(files)}").stdout.split()
+    assert owners == ["root", "busbar-configdb", "root", "busbar-configdb", "busbar-ofagent", "busbar-fastpath"], owners
+    files = ". data.mdb keys keys/ofagent-1.key /run/busbar /run/busbar/rundb/data.mdb"
+    modes = world.machine.run("sh", "-c", f"cd /var/lib/busbar; stat -c %a {files}").stdout.split()
+    assert world.machine.run("find", "/run/busbar", "/var/lib/busbar", "-nouser").stdout == ""
+    assert modes == ["1770", "600", "1770", "600", "3770", "600"], modes
+    assert world.machine.run("getent", "passwd", "busbar", check=False).returncode != 0
+    for unit in UNITS:
+        user = world.machine.run("stat", "-c", "%U", f"/proc/{world.show(unit, 'MainPID')}").stdout.strip()
+        assert user == re.match(r"busbar-\w+", unit).group(), unit
+    said = world.machine.run("journalctl", "--no-pager", "-u", "busbar-fastpath@*", "--since", since).stdout
+    assert "no_pins" not in said and "no_kernel_tier" not in said, said
+    assert pings.lost <= 50, pings.lost
 
 
 def test_purged_nothing_is_left(world):

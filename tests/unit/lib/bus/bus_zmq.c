@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <grp.h>
 #include <poll.h>
 #include <sched.h>
 #include <setjmp.h>
@@ -575,8 +576,8 @@ static void strangers_on_the_socket_do_no_harm(void **state)
     greet(n);
 }
 
-/* What a process of another user gets from the socket: 0 = closed at once. */
-static ssize_t read_as_nobody(const struct net *n)
+/* What a process of another user gets from the socket: 0 = closed at once. gid, more: its groups, if not 0. */
+static ssize_t read_as_nobody(const struct net *n, gid_t gid, gid_t more)
 {
     pid_t pid = fork();
     if (pid == 0) {
@@ -585,6 +586,9 @@ static ssize_t read_as_nobody(const struct net *n)
         char byte;
         int fd = socket(AF_UNIX, SOCK_STREAM, 0);
         alarm(10);
+        if (gid != 0 && (setgroups(more != 0 ? 1 : 0, &more) < 0 || setresgid(gid, gid, gid) < 0)) {
+            _exit(103);
+        }
         if (setresuid(65534, 65534, 65534) < 0 || connect(fd, (struct sockaddr *)&address, sizeof address) < 0) {
             _exit(100);
         }
@@ -610,8 +614,34 @@ static void process_of_another_user_is_turned_away(void **state)
     }
     assert_int_equal(chmod(n->dir, 0777), 0);
     assert_int_equal(chmod(n->endpoint + strlen("ipc://"), 0777), 0);
-    assert_int_equal(read_as_nobody(n), 0);
+    assert_int_equal(read_as_nobody(n, 0, 0), 0);
     greet(n);
+}
+
+/* The directory's group, if it is setgid and theirs to write: the first group of a process, or another one where the kernel says so (libzmq goes by names
+ * of the group file). */
+static void group_of_a_setgid_directory_is_let_in(void **state)
+{
+    enum { OURS = 60123, OTHER = 60124 };
+    const struct {
+        mode_t mode;
+        gid_t gid, more;
+        bool is_let_in;
+    } cases[] = {{02770, OURS, 0, true}, {02770, OTHER, OURS, is_binder_direct}, {02770, OTHER, 0, false}, {0770, OURS, 0, false}, {02750, OURS, 0, false}};
+    struct net *n = *state;
+    if (geteuid() != 0) {
+        skip();
+    }
+    assert_int_equal(chown(n->dir, 0, OURS), 0);
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        bus_destroy(&n->a);
+        assert_int_equal(chmod(n->dir, cases[i].mode), 0);
+        n->a = new_bus(&shard);
+        assert_int_equal(bus_bind(n->a, WIRE_SESSION, n->endpoint, &n->binder), 0);
+        assert_int_equal(chmod(n->dir, cases[i].mode | 0005), 0); /* the credentials alone are to decide */
+        assert_int_equal(chmod(n->endpoint + strlen("ipc://"), 0777), 0);
+        assert_int_equal(read_as_nobody(n, cases[i].gid, cases[i].more), cases[i].is_let_in ? 1 : 0);
+    }
 }
 
 static void a_newer_build_is_told_what_to_speak(void **state)
@@ -683,6 +713,7 @@ int main(void)
         BUS_TEST(frame_beyond_the_limit_ends_that_connection_only),
         BUS_TEST(strangers_on_the_socket_do_no_harm),
         BUS_TEST(process_of_another_user_is_turned_away),
+        BUS_TEST(group_of_a_setgid_directory_is_let_in),
         BUS_TEST(a_newer_build_is_told_what_to_speak),
     };
     for (int ends = 0; ends < 4; ends++) {

@@ -2,6 +2,7 @@
 #include "lib/bus/key_file.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -56,6 +57,32 @@ static void what_is_written_is_read_back(void **state)
     assert_string_equal(public_key, pair.public_key);
     assert_int_equal(key_file_write(p->path, &pair, &detail), -EEXIST);
     assert_int_equal(key_file_read(p->public_path, &back, &detail), -EPERM);
+}
+
+static void a_file_whose_path_looks_like_a_key_is_read(void **state)
+{
+    struct place *p = *state;
+    struct key_pair pair;
+    struct error_detail detail;
+    char public_key[KEY_TEXT_SIZE + 1], path[PATH_MAX], long_name[KEY_TEXT_SIZE + 1];
+    int size = snprintf(path, sizeof path, "%s/", p->dir);
+    if (size > KEY_TEXT_SIZE - 5) {
+        skip(); /* TMPDIR is too long */
+    }
+    memset(path + size, 'k', (size_t)(KEY_TEXT_SIZE - size));
+    path[KEY_TEXT_SIZE] = '\0';
+    assert_true(key_text_is_valid(path));
+    assert_int_equal(key_public_of(path, public_key, &detail), 0); /* there is none */
+    assert_string_equal(public_key, path);
+    memcpy(long_name, path, KEY_TEXT_SIZE - 4);
+    long_name[KEY_TEXT_SIZE - 4] = '\0'; /* and ".pub" */
+    memcpy(path + KEY_TEXT_SIZE - 4, ".pub", 4);
+    assert_int_equal(key_pair_make("slowpath-1", &pair), 0);
+    assert_int_equal(key_file_write(long_name, &pair, &detail), 0);
+    assert_int_equal(key_public_of(path, public_key, &detail), 0);
+    assert_string_equal(public_key, pair.public_key);
+    assert_int_equal(unlink(path), 0);
+    assert_int_equal(unlink(long_name), 0);
 }
 
 static void a_pair_is_made_anew_each_time_and_its_name_is_checked(void **state)
@@ -175,6 +202,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(what_is_written_is_read_back, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_file_whose_path_looks_like_a_key_is_read, setup, teardown),
         cmocka_unit_test(a_pair_is_made_anew_each_time_and_its_name_is_checked),
         cmocka_unit_test_setup_teardown(a_file_that_others_may_read_is_refused, setup, teardown),
         cmocka_unit_test(bad_files_are_refused_with_the_line),

@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 
 #include "services/configdb/store.h"
@@ -48,6 +49,25 @@ static void values_come_back_after_reopening(void **state)
     key = db_key_row(3, 8);
     assert_int_equal(store_get(txn, STORE_ROWS, &key, &value), -ERROR_NOT_FOUND);
     store_abort(&txn);
+    store_close(&store);
+    fixture_remove(dir.path);
+}
+
+static void no_other_user_can_read_its_files(void **state)
+{
+    static const char *const names[] = {"data.mdb", "lock.mdb", "owner"};
+    struct fixture_dir dir;
+    fixture_dir_make(&dir);
+    mode_t before = umask(0);
+    struct store *store = open_store(&dir, STORE_SYNC);
+    umask(before);
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        struct stat status;
+        char *path = memory_format("%s/%s", dir.db, names[i]);
+        assert_int_equal(stat(path, &status), 0);
+        assert_int_equal(status.st_mode & 07777, 0600);
+        free(path);
+    }
     store_close(&store);
     fixture_remove(dir.path);
 }
@@ -442,6 +462,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(values_come_back_after_reopening),
+        cmocka_unit_test(no_other_user_can_read_its_files),
         cmocka_unit_test(an_aborted_write_leaves_nothing),
         cmocka_unit_test(a_put_says_whether_the_key_is_new),
         cmocka_unit_test(whatever_comes_and_goes_the_right_rows_stay),
